@@ -1,0 +1,95 @@
+/* The application's file: one connection, its schema as we need it, and its locks. */
+#ifndef NAVETTE_APPDB_H
+#define NAVETTE_APPDB_H
+
+#include <navette/bounds.h>
+#include <navette/change.h>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_INTEGER, AFFINITY_REAL };
+
+struct app_column {
+    char *name;
+    enum affinity affinity;  /* by the declared type, SQLite's rules (datatype3.html section 3.1); STRICT ANY is BLOB */
+    bool not_null;
+    int ref_table;           /* index of the tracked parent whose whole primary key this column finally names, or -1.
+                                Foreign keys are followed column by column: see agent/README.md, References. */
+};
+
+/* A column of a tracked child whose cells are references to this table's rows. */
+struct app_child {
+    uint32_t table;  /* index into app_schema.tables */
+    uint32_t column;
+};
+
+struct app_table {
+    char *name;              /* as the schema spells it */
+    int64_t number;          /* in _navette_table; 0: not tracked */
+    char *refused;           /* why it cannot be tracked; NULL: it can */
+    struct app_column *columns; /* stored, visible, not generated; in table order */
+    uint32_t column_count;
+    uint32_t keys[KEY_COLUMNS_MAX]; /* indices of the primary key's columns, in key order */
+    uint32_t key_count;
+    bool surrogate;          /* key is one rowid alias (INTEGER PRIMARY KEY) that is not itself a reference */
+    bool autoincrement;
+    bool without_rowid;
+    struct app_child *children; /* references to this table, among tracked tables */
+    uint32_t child_count;
+    uint64_t fingerprint;    /* of names, affinities, keys and references */
+    /* statements, prepared by appdb_load_schema for tracked tables, reset after use; parameters ?1.. */
+    struct sqlite3_stmt *select; /* all columns by key:      SELECT c1, c2.. FROM t WHERE k1 = ?1 AND k2 = ?2.. (natural keys compare with
+                                    COLLATE BINARY as well) */
+    struct sqlite3_stmt *insert; /* INSERT INTO t(c1, c2..) VALUES (?1, ?2..), no OR clause */
+    struct sqlite3_stmt *remove; /* DELETE FROM t WHERE k1 = ?1.. */
+};
+
+struct app_schema {
+    struct app_table *tables; /* ordinary tables of main, without sqlite_%, _navette_% and shadow tables; virtual tables and views appear as refused */
+    uint32_t n;
+    int64_t version;          /* PRAGMA schema_version when it was read */
+    uint64_t fingerprint;     /* of all tracked tables */
+};
+
+struct appdb {
+    struct sqlite3 *db;
+    char *path;
+    char journal_mode[16];    /* lower case: "wal", "delete"... never changed by us */
+    bool wal;
+    struct app_schema schema;
+    int64_t data_version;
+    bool installed;           /* our tables are there */
+};
+
+/* Open an existing SQLite file (never creates one). Checks that it exists, is readable, writable and SQLite; the error says which is
+ * not and what to do. No lock is held afterwards. The connection never waits for a lock, has foreign keys and triggers off, trusted_schema
+ * off, and no other process' settings are changed. Works for WAL and rollback journals. Loads the schema. */
+MUST_USE bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e);
+void appdb_close(struct appdb *a);
+
+/* Read the schema again if PRAGMA schema_version moved (or `force`); `changed` tells. */
+MUST_USE bool appdb_load_schema(struct appdb *a, bool force, bool *changed, struct err *e);
+struct app_table *appdb_table(struct appdb *a, const char *name); /* case-insensitive as SQLite's; NULL if absent */
+struct app_table *appdb_table_numbered(struct appdb *a, int64_t number);
+int app_column_index(const struct app_table *t, struct slice name); /* -1 if absent; case-insensitive */
+
+/* A read transaction: one snapshot until appdb_end. ERR_BUSY if the file is locked right now. */
+MUST_USE bool appdb_read(struct appdb *a, struct err *e);
+/* The write lock, without waiting, the quietest way the journal mode offers (rollback: BEGIN EXCLUSIVE; WAL: BEGIN IMMEDIATE). ERR_BUSY
+ * if somebody else is there. */
+MUST_USE bool appdb_lock(struct appdb *a, struct err *e);
+MUST_USE bool appdb_commit(struct appdb *a, struct err *e);
+void appdb_end(struct appdb *a); /* end a read, or roll back; harmless when nothing is open */
+
+/* Did somebody else commit since the last call? */
+MUST_USE bool appdb_changed(struct appdb *a, bool *changed, struct err *e);
+
+/* SQLite's last error as ours: BUSY/LOCKED -> ERR_BUSY, FULL -> ERR_FULL, else ERR_STORE; the text starts with `doing`. Returns false. */
+bool sqlite_err(struct sqlite3 *db, const char *doing, struct err *e);
+
+/* Values in and out of statements. Text and blobs of value_of_column are borrowed from the statement until its next step. */
+struct value value_of_column(struct sqlite3_stmt *s, int column);
+MUST_USE bool value_bind(struct sqlite3_stmt *s, int parameter, const struct value *v); /* not VALUE_REF; borrows */
+
+#endif
