@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 enum err_code {

@@ -1,0 +1,74 @@
+/* The home: one directory per agent, with its settings, keys, roster and ledger. Made by `agent-cli
+ * init`. */
+#ifndef NAVETTE_HOME_H
+#define NAVETTE_HOME_H
+
+#include <navette/invite.h>
+#include <navette/keys.h>
+#include <navette/roster.h>
+
+#include "file.h"
+
+/* Paths in the home; plain text, a zeroed one is valid. */
+struct home {
+    char path[PATH_BYTES_MAX];
+    char conf[PATH_BYTES_MAX];       /* agent.conf */
+    char identity[PATH_BYTES_MAX];   /* the device seed, 0600 */
+    char roster[PATH_BYTES_MAX];     /* the roster's log; absent until this PC is in a fleet */
+    char fleet_key[PATH_BYTES_MAX];  /* the fleet's shared key by fleet id, 0600; likewise */
+    char join_token[PATH_BYTES_MAX]; /* a token still to be redeemed, 0600; absent otherwise */
+    char ledger[PATH_BYTES_MAX];     /* ledger.db, the store's */
+    char pid[PATH_BYTES_MAX];        /* agent.pid, for messages only: the lock is the ledger's */
+    char backup[PATH_BYTES_MAX];
+    char logs[PATH_BYTES_MAX];
+    char log[PATH_BYTES_MAX];    /* logs/agent.log */
+    char socket[PATH_BYTES_MAX]; /* what the control socket is called here (see home_socket_name) */
+};
+
+/* Fill in the paths: of `given`, else of the environment's NAVETTE_HOME, else of the system's
+ * default place. Touches no disk. */
+MUST_USE bool home_locate(struct home *h, const char *given, struct err *e);
+/* Has `agent-cli init` been here? */
+bool home_exists(const struct home *h);
+/* Make the directories, 0700. */
+MUST_USE bool home_create(const struct home *h, struct err *e);
+/* The home is a directory, ours, and closed to others; errors say what to do. Called before
+ * anything in it is read. */
+MUST_USE bool home_check(const struct home *h, struct err *e);
+
+/* Make and store a new identity; an identity that is there is never replaced (ERR_REFUSED). */
+MUST_USE bool home_identity_create(const struct home *h, struct keys *k, struct err *e);
+/* Refuses files that others can read, and content that is not whole; never repairs. */
+MUST_USE bool home_identity_load(const struct home *h, struct keys *k, struct err *e);
+
+/* Is this PC in a fleet: is there a roster? */
+bool home_has_fleet(const struct home *h);
+/* The roster and the key of its fleet. */
+MUST_USE bool home_fleet_load(const struct home *h, struct roster *r, uint8_t key[KEY_BYTES],
+                              struct err *e);
+/* Become a member of the fleet of `r`. A fleet that was there is given up; until the last step, the
+ * roster's rename, it stands whole. */
+MUST_USE bool home_fleet_save(const struct home *h, const struct roster *r,
+                              const uint8_t key[KEY_BYTES], struct err *e);
+/* The roster of the same fleet grew. */
+MUST_USE bool home_roster_save(const struct home *h, const struct roster *r, struct err *e);
+
+/* The token that `init --join` left. read: `text` (INVITE_TEXT_BYTES_MAX) is "" when there is none.
+ */
+MUST_USE bool home_join_token_write(const struct home *h, const char *text, struct err *e);
+MUST_USE bool home_join_token_read(const struct home *h, char *text, struct err *e);
+MUST_USE bool home_join_token_remove(const struct home *h, struct err *e);
+
+/* For messages: who runs on this home. pid_read gives 0 when nobody says. */
+MUST_USE bool home_pid_write(const struct home *h, struct err *e);
+void home_pid_remove(const struct home *h);
+int64_t home_pid_read(const struct home *h);
+/* Fill `e` with ERR_REFUSED, "an agent already runs on this home..." and what to do. Returns false.
+ */
+bool home_taken(const struct home *h, struct err *e);
+
+/* The control socket's name for the home at `path`: agent.sock in it, or, where that is too long
+ * for the system, a short one in the user's runtime directory; a named pipe on Windows. */
+MUST_USE bool home_socket_name(char *out, const char *path, struct err *e);
+
+#endif
