@@ -19,16 +19,21 @@ bool err_set(struct err *e, enum err_code code, const char *format, ...)
 
 bool err_wrap(struct err *e, const char *format, ...)
 {
-    char text[sizeof e->text];
+    char text[2 * sizeof e->text];
     va_list arguments;
     int n;
 
     va_start(arguments, format);
-    n = vsnprintf(text, sizeof text, format, arguments);
+    n = vsnprintf(text, sizeof e->text, format, arguments);
     va_end(arguments);
-    if (n >= 0 && (size_t)n < sizeof text)
-        snprintf(text + n, sizeof text - (size_t)n, ": %s", e->text);
-    memcpy(e->text, text, sizeof text);
+    if (n < 0)
+        return false;
+    if ((size_t)n > sizeof e->text - 3)
+        n = (int)sizeof e->text - 3;
+    memcpy(text + n, ": ", 2);
+    memcpy(text + n + 2, e->text, strlen(e->text) + 1);
+    memcpy(e->text, text, sizeof e->text); /* the end is cut off where it is too long */
+    e->text[sizeof e->text - 1] = '\0';
     return false;
 }
 
