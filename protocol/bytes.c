@@ -26,6 +26,38 @@ int slice_compare(struct slice a, struct slice b)
     return a.n == b.n ? 0 : a.n < b.n ? -1 : 1;
 }
 
+size_t slice_code_point(struct slice text, uint32_t *point)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = text.n == 0 ? 0xFF : text.p[0];
+    size_t n = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+
+    if (n == 0 || first > 0xF4 || n > text.n)
+        return 0;
+    *point = n == 1 ? first : first & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((text.p[i] & 0xC0) != 0x80)
+            return 0;
+        *point = *point << 6 | (text.p[i] & 0x3F);
+    }
+    if (*point < least[n] || *point > 0x10FFFF || (*point >= 0xD800 && *point <= 0xDFFF))
+        return 0;
+    return n;
+}
+
+bool slice_is_utf8(struct slice text)
+{
+    while (text.n > 0) {
+        uint32_t point;
+        size_t n = slice_code_point(text, &point);
+
+        if (n == 0)
+            return false;
+        text = (struct slice){text.p + n, text.n - n};
+    }
+    return true;
+}
+
 static void out_of_memory(size_t n)
 {
     fprintf(stderr, "navette: out of memory (%zu bytes); the data is safe, restart the agent\n", n);

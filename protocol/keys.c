@@ -107,27 +107,6 @@ void random_fill(void *out, size_t n)
     randombytes_buf(out, n);
 }
 
-/* The code point at the front of `text` and its length, 0 when it is no UTF-8: too long a form, a
- * surrogate, beyond U+10FFFF, or cut off. */
-static size_t code_point_read(struct slice text, uint32_t *point)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t first = text.p[0];
-    size_t n = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-
-    if (n == 0 || first > 0xF4 || n > text.n)
-        return 0;
-    *point = n == 1 ? first : first & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((text.p[i] & 0xC0) != 0x80)
-            return 0;
-        *point = *point << 6 | (text.p[i] & 0x3F);
-    }
-    if (*point < least[n] || *point > 0x10FFFF || (*point >= 0xD800 && *point <= 0xDFFF))
-        return 0;
-    return n;
-}
-
 /* Control characters, and the marks that break lines or turn the direction of text on a screen. */
 static bool is_control(uint32_t point)
 {
@@ -146,7 +125,7 @@ bool name_check(struct slice name, struct err *e)
                        NAME_BYTES_MAX);
     while (left.n > 0) {
         uint32_t point = 0;
-        size_t n = code_point_read(left, &point);
+        size_t n = slice_code_point(left, &point);
 
         if (n == 0)
             return err_set(e, ERR_INPUT, "a name is not UTF-8 at byte %zu", name.n - left.n);

@@ -24,6 +24,10 @@ struct slice slice_text(const char *text);
 bool slice_equal(struct slice a, struct slice b);
 /* memcmp order; a shorter prefix comes first. */
 int slice_compare(struct slice a, struct slice b);
+/* The code point at the front of `text` and its length; 0 when it is no UTF-8: too long a form, a
+ * surrogate, beyond U+10FFFF, cut off, or nothing left. */
+size_t slice_code_point(struct slice text, uint32_t *point);
+bool slice_is_utf8(struct slice text);
 
 void buf_open(struct buf *b, size_t max);
 /* Append; on overflow sets `overflow` and writes nothing more until buf_clear. */
