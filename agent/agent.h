@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "home.h"
+#include "warning.h"
 
 struct json_object;
 struct discovery;
@@ -17,56 +18,82 @@ struct watch;
 struct drop;
 struct control;
 struct pump;
+struct join;
 
 struct agent {
     uv_loop_t *loop;
-    struct home home;          /* paths and the home's lock */
-    struct config config;      /* agent.conf */
+    struct home home;     /* paths and the home's lock */
+    struct config config; /* agent.conf */
     struct keys keys;
+    bool in_fleet; /* roster, digest and fleet key are those of a fleet; else empty and to be joined
+                    */
     struct roster roster;
     uint8_t roster_digest[HASH_BYTES];
     uint8_t fleet_key[KEY_BYTES];
-    struct store *store;
+    struct store *store; /* NULL while the database or the ledger cannot be opened: store_trouble
+                            says why, and it is tried again; check before every use */
+    struct err store_trouble;    /* why `store` is NULL; ERR_NONE when it is not */
     struct discovery *discovery; /* beacons out and in */
     struct links *links;         /* connections, dialling, sync */
     struct watch *watch;         /* the database's files */
-    struct pump *pump;           /* drain and apply, when and how often */
+    struct pump *pump;           /* drain and apply, when and how often; opens the store */
     struct drop *drop;           /* the folder */
+    struct join *join;           /* invitations, ours and other people's */
     struct control *control;     /* the local socket */
-    uint64_t wall_ms;            /* one wall clock reading per loop turn */
+    struct warnings warnings;    /* what a person should know */
+    uint64_t started_ms;         /* wall clock */
+    uint64_t wall_ms, wall_at;   /* see agent_wall_ms */
     bool stopping;
 };
 
-/* Open everything in `home` and start; agent_run returns after agent_stop (or a fatal error at start). */
+/* Open everything in `home` and start; agent_run returns after agent_stop. A database that cannot
+ * be opened is no error: the agent runs, says so and tries again. After a failure call agent_stop,
+ * agent_run and agent_close as usual: they undo what was done. */
 MUST_USE bool agent_open(struct agent *a, uv_loop_t *loop, const char *home, struct err *e);
 void agent_run(struct agent *a);
 void agent_stop(struct agent *a);
 void agent_close(struct agent *a);
 
-/* The roster grew (joined, merged, enrolled): store it and tell links. */
+/* The wall clock, in ms since 1970: read once per loop turn. For time that only moves forward use
+ * uv_now. */
+uint64_t agent_wall_ms(struct agent *a);
+
+/* The roster grew (joined, merged, enrolled): store it and tell the others. */
 MUST_USE bool agent_roster_changed(struct agent *a, struct err *e);
+/* Take in a peer's roster log; entries of another fleet are refused. */
+MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *e);
+/* Become a member of the fleet of `r` (consumed), durably; what was published for another fleet is
+ * put aside. */
+MUST_USE bool agent_fleet_adopt(struct agent *a, struct roster *r,
+                                const uint8_t fleet_key[KEY_BYTES], struct err *e);
+/* Members besides ourselves. */
+uint32_t agent_others(const struct agent *a);
 
 /* ---- what control requests call; results are new references ---- */
 
 /* The one snapshot that text, JSON and metrics are made from: the fields of `status --json`. */
 struct json_object *agent_status(struct agent *a);
 struct json_object *agent_peers(struct agent *a);
-/* Make and store an invitation, announce it, return its token. */
+/* Make and store an invitation, announce it; `token` (INVITE_TEXT_BYTES_MAX) gets its text. */
 MUST_USE bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e);
-/* Start joining with a token; on_done is called once, with e->code ERR_NONE on success. */
+/* Start joining with a token; on_done is called once, later, with e->code ERR_NONE on success. */
 typedef void agent_on_joined(void *context, const struct err *e);
-MUST_USE bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *on_done, void *context,
-                         struct err *e);
+MUST_USE bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *on_done,
+                         void *context, struct err *e);
+/* The one who asked has gone: on_done of `context` is not called any more. Joining goes on. */
+void agent_join_forget(struct agent *a, void *context);
 /* Dial everybody and exchange now. */
 void agent_sync_now(struct agent *a);
-/* Nothing captured is unsent, and every connected peer has acknowledged all of it (and nothing waits to be applied here). */
+/* Nothing captured is unsent, and every connected peer has acknowledged all of it (and nothing
+ * waits to be applied here). */
 bool agent_is_settled(struct agent *a);
 /* Tables changed by a control request: drain at once. */
 void agent_poke(struct agent *a);
-/* Write what `peer` (a name, NULL: anybody, everything) lacks as a drop file into `directory` (NULL: the configured one's sortant); `path` gets
- * its name (1024 bytes), `changesets` how many are in it. */
-MUST_USE bool agent_drop_export(struct agent *a, const char *directory, const char *peer, char *path,
-                                uint32_t *changesets, struct err *e);
+/* Write what `peer` (a name, NULL: anybody, everything) lacks as a drop file into `directory`
+ * (NULL: the configured one's sortant); `path` gets its name (PATH_BYTES_MAX), `changesets` how
+ * many are in it. */
+MUST_USE bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
+                                char *path, uint32_t *changesets, struct err *e);
 MUST_USE bool agent_drop_import(struct agent *a, const char *path, uint32_t *added, struct err *e);
 
 #endif

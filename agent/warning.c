@@ -1,0 +1,67 @@
+#include "warning.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+struct warning_kind {
+    const char *word;
+    bool failing;
+    const char *remedy;
+};
+
+#define WARNING_KIND(id, word, failing, remedy) [WARNING_##id] = {word, failing, remedy},
+static const struct warning_kind kinds[] = {WARNINGS(WARNING_KIND)};
+#undef WARNING_KIND
+
+void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const char *format, ...)
+{
+    struct warning *warning = &w->list[id];
+    char text[sizeof warning->text];
+    va_list arguments;
+
+    assert(id < WARNING_COUNT);
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (warning->since_ms != 0 && strcmp(warning->text, text) == 0)
+        return;
+    if (warning->since_ms == 0)
+        warning->since_ms = wall_ms != 0 ? wall_ms : 1;
+    memcpy(warning->text, text, sizeof text);
+    if (kinds[id].failing)
+        log_error("trouble code=%s %s", kinds[id].word, text);
+    else
+        log_warn("trouble code=%s %s", kinds[id].word, text);
+}
+
+void warning_clear(struct warnings *w, enum warning_id id)
+{
+    if (w->list[id].since_ms == 0)
+        return;
+    w->list[id] = (struct warning){0};
+    log_info("trouble over code=%s", kinds[id].word);
+}
+
+bool warning_is_set(const struct warnings *w, enum warning_id id)
+{
+    return w->list[id].since_ms != 0;
+}
+
+const char *warning_word(enum warning_id id)
+{
+    return kinds[id].word;
+}
+
+const char *warning_remedy(enum warning_id id)
+{
+    return kinds[id].remedy;
+}
+
+bool warning_is_failing(enum warning_id id)
+{
+    return kinds[id].failing;
+}

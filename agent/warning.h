@@ -1,0 +1,62 @@
+/* What a person should know: one line per thing that is wrong, since when, and the command that
+ * mends it. Shown by `agent-cli status` until it is over. */
+#ifndef NAVETTE_WARNING_H
+#define NAVETTE_WARNING_H
+
+#include <navette/err.h>
+
+/* word, failing (else degraded), what mends it */
+#define WARNINGS(X)                                                                                \
+    X(DATABASE, "database-unreachable", true,                                                      \
+      "check that the file is where agent.conf says and that this user may read and write it")     \
+    X(LEDGER, "ledger-failed", true,                                                               \
+      "the text says which file; restore the home from its backup, or init a new home and join")   \
+    X(DISK_FULL, "disk-full", true, "free some space; nothing is lost, work goes on by itself")    \
+    X(STORE, "store-failed", true, "the text says why; it is tried again, see the log")            \
+    X(NO_FLEET, "no-fleet", false,                                                                 \
+      "on a PC of the fleet: agent-cli invite; here: agent-cli join TOKEN")                        \
+    X(JOIN, "join-failed", false,                                                                  \
+      "on a PC of the fleet: agent-cli invite; here: agent-cli join TOKEN")                        \
+    X(MATCHING, "matching-waits", false,                                                           \
+      "start another PC of the fleet: this one publishes after it has compared its rows")          \
+    X(NO_PEER, "no-peer", false,                                                                   \
+      "start another PC; if it runs, check cable and firewall (TCP 7400, UDP 7401)")               \
+    X(PORT, "port-in-use", false,                                                                  \
+      "set listen in agent.conf to a free port, or stop the other program")                        \
+    X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peer = ADDRESS:PORT")  \
+    X(CLOCK, "clock-skew", false, "set the clock of the PC that is named")                         \
+    X(IDENTITY, "same-identity", false,                                                            \
+      "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
+    X(NO_MEMBER, "not-a-member", false, "invite that PC anew: agent-cli invite")                   \
+    X(PARKED, "rows-parked", false,                                                                \
+      "agent-cli status shows how many; bring both PCs to one version")                            \
+    X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
+    X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
+    X(TABLES, "nothing-tracked", false, "agent-cli track --all")
+
+#define WARNING_ID(id, word, failing, remedy) WARNING_##id,
+enum warning_id { WARNINGS(WARNING_ID) WARNING_COUNT };
+#undef WARNING_ID
+
+struct warning {
+    uint64_t since_ms; /* wall clock; 0: it is not so */
+    char text[400];
+};
+
+/* A zeroed struct has none. */
+struct warnings {
+    struct warning list[WARNING_COUNT];
+};
+
+/* It is so, as `text` says. Logged when it is new or its text is. */
+void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+/* It is over; logged if it was so. */
+void warning_clear(struct warnings *w, enum warning_id id);
+bool warning_is_set(const struct warnings *w, enum warning_id id);
+
+const char *warning_word(enum warning_id id);
+const char *warning_remedy(enum warning_id id);
+bool warning_is_failing(enum warning_id id);
+
+#endif
