@@ -26,7 +26,10 @@ struct app_child {
 
 struct app_table {
     char *name;              /* as the schema spells it */
-    int64_t number;          /* in _navette_table; 0: not tracked */
+    int64_t number;          /* in _navette_table; 0: not tracked, or tracked once and refused since a migration of the application.
+                                A rename of the table keeps it; after untracking it may be given to another table. */
+    int64_t repairs;         /* how often capture_verify put triggers back: changes went unseen before each. Remember the count of the
+                                last reconciliation and reconcile when it differs: no crash can lose that. */
     char *refused;           /* why it cannot be tracked; NULL: it can */
     struct app_column *columns; /* stored, visible, not generated; in table order */
     uint32_t column_count;
@@ -52,6 +55,8 @@ struct app_schema {
     uint64_t fingerprint;     /* of all tracked tables */
 };
 
+enum { APPDB_STATEMENTS = 24 };
+
 struct appdb {
     struct sqlite3 *db;
     char *path;
@@ -60,6 +65,10 @@ struct appdb {
     struct app_schema schema;
     int64_t data_version;
     bool installed;           /* our tables are there */
+    uint32_t mark_width;      /* key columns that _navette_dirty has room for */
+    uint32_t *by_number;      /* private to appdb and capture, as is what follows: index into schema.tables + 1 */
+    uint32_t by_number_n;
+    struct sqlite3_stmt *statements[APPDB_STATEMENTS];
 };
 
 /* Open an existing SQLite file (never creates one). Checks that it exists, is readable, writable and SQLite; the error says which is

@@ -1,7 +1,7 @@
 /* Capture: the triggers that mark dirty rows, and the few tables of ours in the application's file.
  *
  *     _navette_dirty(id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1, k2, o2...)
- *     _navette_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE)
+ *     _navette_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER)
  *     _navette_state(id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER, previous BLOB, payload BLOB)
  *
  * t is julianday('now') of the statement. o1.. are NULL unless an update moved the key. */
@@ -28,14 +28,16 @@ struct mark {
     int64_t id;
     int64_t table;  /* number */
     int op;
-    double julian_day;
-    struct value key[KEY_COLUMNS_MAX]; /* owned copies, see marks_close */
-    struct value old[KEY_COLUMNS_MAX]; /* VALUE_NULL in [0] unless the key moved */
+    double julian_day;       /* 0 if what stands there is no time */
+    const struct value *key; /* as many as the table has key columns; good until marks_close */
+    const struct value *old; /* likewise; all VALUE_NULL unless the key moved. A key column that is NULL now was not when its table was tracked. */
 };
 
 struct marks {
     struct mark *marks;
     uint32_t n, room;
+    struct value *values;    /* what the marks point into */
+    size_t values_n, values_room;
     struct buf bytes;
 };
 
