@@ -1,98 +1,124 @@
-/* Sync: the conversation of two members on one open channel, as a pure state machine: one event in, actions out.
- * protocol/README.md has the messages. In short:
+/* Sync: the conversation of two members on one open channel, a pure state machine: one event in,
+ * actions out. protocol/README.md has the rules and message.h the messages. In short:
  *
- *     HELLO    once each way: protocol, clock, roster digest, have-vector, applied-vector
- *     ROSTER   the whole log, when the digests differ
- *     CHANGESET an author's own new ones are pushed at once to peers who have all before them;
- *              everything else is sent only when asked for
- *     WANT     "send me this actor's, after number n": asked of one peer at a time (struct sync_claims), and of
- *              nobody while the author's own link is pushing them
- *     HAVE     what is staged durably (an acknowledgement), and what is applied; sent when it changed
- *     PING/PONG every SYNC_PING_MS; silence of SYNC_DEAD_MS ends the link
- *     BYE      why the link is being closed
+ *     HELLO      once each way: protocol, clock, roster digest, have-vector, applied-vector
+ *     ROSTER     the whole log, when the digests differ
+ *     CHANGESET  an author's own new ones are pushed at once to a peer that has all it was told of
+ *                before; everything else is sent only when asked for
+ *     WANT       "send me this actor's, after number n": asked of one peer at a time (sync_claims)
+ *     HAVE       what is staged durably (an acknowledgement), what is applied; when it changed
+ *     PING/PONG  when nothing was sent for SYNC_PING_MS; silence of SYNC_DEAD_MS ends the link
+ *     BYE        why the link is being closed
  *
- * A peer hears that a change-set is safe only after SYNC_STAGED said so. Change-sets of one actor travel in order; a
- * window of SYNC_WINDOW_BYTES not yet acknowledged bounds what is under way. */
+ * States: NEW -> GREETING (our HELLO is out, the peer's must come within SYNC_HELLO_MS) -> OPEN
+ * -> CLOSED (at the first failure or a BYE; final).
+ *
+ * A peer hears that a change-set is safe only after SYNC_STAGED said so. Change-sets of one actor
+ * travel in order; SYNC_WINDOW_BYTES not yet acknowledged bound what is under way. */
 #ifndef NAVETTE_SYNC_H
 #define NAVETTE_SYNC_H
 
 #include <navette/bounds.h>
 #include <navette/changeset.h>
+#include <navette/sync_claims.h>
 
-#define SYNC_PROTOCOL 1
-#define SYNC_PING_MS 3000
-#define SYNC_DEAD_MS 9000
+#define SYNC_PROTOCOL     1
+#define SYNC_HELLO_MS     5000
+#define SYNC_PING_MS      3000
+#define SYNC_DEAD_MS      9000
 #define SYNC_WINDOW_BYTES (16u << 20) /* at least one change-set is always allowed */
-#define SYNC_CLAIM_MS 10000           /* a WANT unanswered so long may be asked elsewhere */
-#define SYNC_FETCH_BYTES (4u << 20)   /* asked of the store at a time; at least one change-set comes */
+#define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
+#define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
+#define SYNC_FETCH_BYTES  (4u << 20)  /* most asked of the store at a time; one always comes */
+#define SYNC_STAGING_MAX  64          /* stage actions not yet answered */
+/* What one step can append to `send`. A link whose unsent queue exceeds SYNC_QUEUE_BYTES_MAX has a
+ * peer that does not read: the shell closes it. */
+#define SYNC_SEND_BYTES_MAX  (MESSAGE_BYTES_MAX + ROSTER_BYTES_MAX + SYNC_FETCH_BYTES + (1u << 20))
+#define SYNC_QUEUE_BYTES_MAX (SYNC_WINDOW_BYTES + SYNC_SEND_BYTES_MAX)
 
-/* Which link has been asked for which actor; shared by all links of one site, owned by the shell. */
-struct sync_claim {
-    struct actor actor;
-    uint64_t link;        /* sync.link of the holder */
-    uint64_t deadline_ms;
-};
+struct sync_chain;  /* what this link knows of one actor */
+struct sync_flight; /* a change-set sent and not acknowledged */
+struct sync_stage;  /* a change-set being made durable */
 
-struct sync_claims {
-    struct sync_claim *claims;
-    uint32_t n, room;
-};
-
-void sync_claims_close(struct sync_claims *c);
-
+/* Read it freely, write it through the calls below. It must not move between open and close. */
 struct sync {
-    uint64_t link;              /* unique among the links of this site, for claims */
-    struct actor self;          /* our present actor */
-    struct site_id peer;        /* authenticated by the channel */
-    struct sync_claims *claims; /* shared */
     enum { SYNC_NEW, SYNC_GREETING, SYNC_OPEN, SYNC_CLOSED } state;
-    struct vector peer_have;    /* what the peer acknowledged as staged */
-    struct vector peer_applied;
-    struct vector sent;         /* highest number sent on this link per actor */
-    struct vector wanted;       /* what the peer asked for and has not got: number = after */
-    struct vector pending;      /* per actor, what has been asked of us to fetch next */
-    const struct vector *have;  /* ours, staged; lent by the caller, always current */
+    uint64_t link;                /* unique among the links of this site, for claims */
+    struct actor self;            /* our present actor; when it changes, reopen the links */
+    struct site_id peer;          /* authenticated by the channel */
+    struct actor peer_actor;      /* from its HELLO */
+    struct sync_claims *claims;   /* shared */
+    const struct vector *have;    /* ours, staged durably; lent by the caller, always current */
     const struct vector *applied; /* ours, applied; likewise */
-    uint8_t roster_digest[HASH_BYTES];
-    uint64_t peer_wall_ms;      /* from HELLO and PONG, for the skew */
-    int64_t skew_ms;            /* peer's clock minus ours, half the round trip taken off */
+    struct vector peer_have;      /* what the peer has staged, as far as it told */
+    struct vector peer_applied;
+    int64_t skew_ms; /* peer's clock minus ours, half the round trip taken off */
     uint32_t rtt_ms;
-    uint64_t heard_ms, ping_ms, ping_sent_ms;
-    uint64_t window_bytes;      /* sent and not yet acknowledged */
-    bool have_changed;
-    bool fetching;
-    bool staging;
-    void *private_;             /* whatever else the implementation keeps */
+    uint64_t heard_ms;     /* when bytes of the peer's last came */
+    uint64_t window_bytes; /* sent and not yet acknowledged */
+    uint32_t staging;      /* stage actions not yet answered */
+    bool fetching;         /* a fetch action not yet answered */
+
+    /* The rest is internal. */
+    struct sync_chain *chains; /* sorted by actor */
+    uint32_t chain_count, chain_room;
+    struct sync_flight *flight;
+    uint32_t flight_count, flight_room;
+    struct sync_stage *stages;
+    uint32_t staged_since_have;
+    struct actor fetch_actor;
+    uint64_t fetch_after;
+    bool fetched_own;      /* the last fetch was of our own chain */
+    struct actor fetch_at; /* where the round of fetches goes on */
+    uint8_t peer_roster[HASH_BYTES];
+    uint8_t told_roster[HASH_BYTES];
+    uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
 };
 
 enum sync_event_kind {
     SYNC_OPENED,  /* the channel is authenticated */
     SYNC_MESSAGE, /* bytes: one message of the peer's */
-    SYNC_FETCHED, /* bytes: concatenated change-sets asked for by a fetch action, in order, maybe none */
-    SYNC_STAGED,  /* the answer to a stage action: `ok`, and `e` when not (duplicates are ok) */
-    SYNC_LOCAL,   /* our have-vector, applied-vector or roster changed */
+    SYNC_FETCHED, /* bytes: the change-sets a fetch action asked for, concatenated, maybe none */
+    SYNC_STAGED,  /* the answer to the oldest unanswered stage action: `ok` (also for a duplicate),
+                     else `e` says why not */
+    SYNC_LOCAL,   /* our have-vector, applied-vector or roster changed, or another link closed */
     SYNC_TIMEOUT  /* the deadline passed */
 };
 
 struct sync_event {
-    uint64_t now_ms;    /* monotonic */
-    uint64_t wall_ms;   /* wall clock */
+    uint64_t now_ms;  /* monotonic */
+    uint64_t wall_ms; /* wall clock */
     enum sync_event_kind kind;
     struct slice bytes;
     bool ok;
     const struct err *e;
-    struct slice roster;               /* our roster log, lent at every event */
-    const uint8_t *roster_digest;      /* and its digest: hash of the sorted entry hashes */
+    struct slice roster;          /* our roster log, lent at every event */
+    const uint8_t *roster_digest; /* and its digest: hash of the sorted entry hashes */
+    uint64_t queued_bytes;        /* what was sent earlier and still waits in the socket's queue */
 };
 
 struct sync_actions {
-    struct buf send;        /* messages for the channel, each preceded by its length (u32 BE); owned by the caller */
-    struct slice stage;     /* make durable, then answer SYNC_STAGED; borrows the event's bytes */
-    struct slice roster;    /* merge into our roster; no answer (SYNC_LOCAL follows if it changed) */
-    bool fetch;             /* read change-sets of `fetch_actor` after `fetch_after`, about SYNC_FETCH_BYTES, answer SYNC_FETCHED */
+    /* Messages for the channel, each preceded by its length (u32 BE). Owned by the caller, appended
+     * to; empty it between steps. Opened with SYNC_SEND_BYTES_MAX when its maximum is 0. */
+    struct buf send;
+    /* Make durable, then answer SYNC_STAGED. Borrows the event's bytes. Several may be unanswered
+     * (so that one fsync serves them), but before another SYNC_MESSAGE there must be fewer than
+     * SYNC_STAGING_MAX of them. */
+    struct slice stage;
+    /* Merge into our roster; no answer (SYNC_LOCAL follows if it changed). */
+    struct slice roster;
+    /* Read change-sets of `fetch_actor` after `fetch_after`, about `fetch_bytes` of them and at
+     * least one, then answer SYNC_FETCHED (with none when they cannot be read). */
+    bool fetch;
     struct actor fetch_actor;
     uint64_t fetch_after;
-    uint64_t deadline_ms;   /* monotonic; answer SYNC_TIMEOUT no later */
+    size_t fetch_bytes;
+    /* The peer holds another history of this actor: a different chain hash for the same number, or,
+     * for our own present actor, more than we ever made. Warn somebody; that actor is left out on
+     * this link, everything else goes on. */
+    bool fork;
+    struct actor fork_actor;
+    uint64_t deadline_ms; /* monotonic; answer SYNC_TIMEOUT no later */
 };
 
 void sync_open(struct sync *s, uint64_t link, const struct actor *self, const struct site_id *peer,
@@ -100,6 +126,13 @@ void sync_open(struct sync *s, uint64_t link, const struct actor *self, const st
 /* False: the link must be closed, after sending what is in `out->send` (a BYE). */
 MUST_USE bool sync_step(struct sync *s, const struct sync_event *ev, struct sync_actions *out,
                         struct err *e);
-void sync_close(struct sync *s); /* gives claims back */
+/* Bytes came that do not end a message yet, of which `unfinished` are waiting: the peer lives, and
+ * a big change-set that is on its way is not asked of somebody else. */
+void sync_heard(struct sync *s, uint64_t now_ms, size_t unfinished);
+/* Append a BYE: we close for a reason of our own. `code` is one word. */
+void sync_leave(struct sync *s, const char *code, const char *text, struct buf *send);
+/* Give claims back and release. Then give every other link a SYNC_LOCAL, so that one of them asks
+ * at once for what this one was asked for. Closing twice is harmless. */
+void sync_close(struct sync *s);
 
 #endif
