@@ -47,6 +47,7 @@ MUST_USE bool file_remove(const char *path, struct err *e);
 /* Make a directory with its parents (0755 the parents); one that exists is fine and keeps its mode.
  */
 MUST_USE bool file_make_directory(const char *path, uint32_t mode, struct err *e);
+MUST_USE bool file_set_mode(const char *path, uint32_t mode, struct err *e);
 MUST_USE bool file_sync_directory(const char *path, struct err *e);
 
 /* Names in a directory, sorted, without "." and ".."; at most `max` of them, else ERR_LIMIT. */
@@ -56,5 +57,12 @@ struct file_names {
 };
 MUST_USE bool file_list(const char *directory, uint32_t max, struct file_names *out, struct err *e);
 void file_names_close(struct file_names *f);
+
+/* A file to append to, made when missing; `bytes` is its length. `file` is -1 while none is open.
+ */
+MUST_USE bool file_append_open(const char *path, uint32_t mode, int *file, uint64_t *bytes,
+                               struct err *e);
+MUST_USE bool file_append(int file, struct slice bytes, struct err *e);
+void file_append_close(int *file);
 
 #endif

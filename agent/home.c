@@ -1,0 +1,478 @@
+#include "home.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+#include <uv.h>
+
+/* identity:   navette-identity 1 <seed: 64 hexadecimal digits>\n
+ * fleet.key:  navette-fleet-keys 1\n, then per fleet <fleet id: 32 digits> <key: 64 digits>\n
+ *
+ * The fleet key is looked up by the roster's fleet: so a change of fleet writes the new key beside
+ * the old one, then the roster, whose rename decides. */
+#define IDENTITY_HEAD    "navette-identity 1 "
+#define FLEET_HEAD       "navette-fleet-keys 1\n"
+#define SECRET_BYTES_MAX 1024
+#define FLEET_LINE_BYTES (2 * FLEET_ID_BYTES + 1 + 2 * KEY_BYTES + 1)
+#define DIRECTORY_MODE   0700
+#define SECRET_MODE      0600
+
+#ifdef _WIN32
+static bool default_path(char *out, struct err *e)
+{
+    char base[PATH_BYTES_MAX];
+    size_t n = sizeof base;
+
+    if (uv_os_getenv("ProgramData", base, &n) != 0)
+        return err_set(e, ERR_USAGE, "ProgramData is not set: name the home with --home DIR");
+    return path_join(out, base, "Navette", e);
+}
+
+bool home_socket_name(char *out, const char *path, struct err *e)
+{
+    uint8_t hash[HASH_BYTES];
+    char digits[2 * 16 + 1];
+
+    (void)e;
+    hash_bytes(hash, slice_text(path));
+    hex_write(digits, (struct slice){hash, 16});
+    snprintf(out, PATH_BYTES_MAX, "\\\\.\\pipe\\navette-%s", digits);
+    return true;
+}
+
+static bool is_trailing(char c)
+{
+    return c == '\\' || c == '/';
+}
+#else
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool default_path(char *out, struct err *e)
+{
+    char base[PATH_BYTES_MAX];
+    size_t n = sizeof base;
+
+    if (geteuid() == 0) {
+        snprintf(out, PATH_BYTES_MAX, "/var/lib/navette");
+        return true;
+    }
+    if (uv_os_getenv("XDG_STATE_HOME", base, &n) == 0 && base[0] == '/')
+        return path_join(out, base, "navette", e);
+    n = sizeof base;
+    if (uv_os_homedir(base, &n) != 0)
+        return err_set(e, ERR_USAGE, "no home directory: name Navette's home with --home DIR");
+    return path_join(out, base, ".local/state/navette", e);
+}
+
+/* A socket's name has some hundred bytes on every Unix; a home's path may have more. The short name
+ * must be the same for everybody who names this home, so it takes nothing from the environment. */
+bool home_socket_name(char *out, const char *path, struct err *e)
+{
+    struct sockaddr_un limit;
+    uint8_t hash[HASH_BYTES];
+    char digits[2 * 8 + 1];
+
+    if (!path_join(out, path, "agent.sock", e))
+        return false;
+    if (strlen(out) < sizeof limit.sun_path)
+        return true;
+    hash_bytes(hash, slice_text(path));
+    hex_write(digits, (struct slice){hash, 8});
+    snprintf(out, PATH_BYTES_MAX, "/tmp/navette-%ju/%s.sock", (uintmax_t)geteuid(), digits);
+    return true;
+}
+
+static bool is_trailing(char c)
+{
+    return c == '/';
+}
+#endif
+
+static bool locate_path(char *out, const char *given, struct err *e)
+{
+    char from_environment[PATH_BYTES_MAX];
+    size_t n = sizeof from_environment;
+
+    if (given != NULL)
+        return path_absolute(out, given, e) || err_wrap(e, "--home");
+    if (uv_os_getenv("NAVETTE_HOME", from_environment, &n) == 0 && from_environment[0] != '\0')
+        return path_absolute(out, from_environment, e) || err_wrap(e, "NAVETTE_HOME");
+    return default_path(out, e);
+}
+
+bool home_locate(struct home *h, const char *given, struct err *e)
+{
+    size_t n;
+
+    *h = (struct home){0};
+    if (!locate_path(h->path, given, e))
+        return false;
+    n = strlen(h->path);
+    while (n > 1 && is_trailing(h->path[n - 1]))
+        h->path[--n] = '\0';
+    return path_join(h->conf, h->path, "agent.conf", e) &&
+           path_join(h->identity, h->path, "identity", e) &&
+           path_join(h->roster, h->path, "roster", e) &&
+           path_join(h->fleet_key, h->path, "fleet.key", e) &&
+           path_join(h->join_token, h->path, "join-token", e) &&
+           path_join(h->ledger, h->path, "ledger.db", e) &&
+           path_join(h->pid, h->path, "agent.pid", e) &&
+           path_join(h->backup, h->path, "backup", e) && path_join(h->logs, h->path, "logs", e) &&
+           path_join(h->log, h->logs, "agent.log", e) && home_socket_name(h->socket, h->path, e);
+}
+
+bool home_exists(const struct home *h)
+{
+    return file_exists(h->identity) || file_exists(h->conf);
+}
+
+/* A directory that somebody made for us: empty, so nothing in it was meant to be seen by others. */
+static bool adopt_empty(const struct home *h, struct err *e)
+{
+    struct file_names names = {0};
+    bool empty = file_exists(h->path) && file_list(h->path, 1, &names, e) && names.n == 0;
+
+    file_names_close(&names);
+    err_clear(e);
+    return !empty || file_set_mode(h->path, DIRECTORY_MODE, e);
+}
+
+bool home_create(const struct home *h, struct err *e)
+{
+    return adopt_empty(h, e) && file_make_directory(h->path, DIRECTORY_MODE, e) &&
+           home_check(h, e) && file_make_directory(h->backup, DIRECTORY_MODE, e) &&
+           file_make_directory(h->logs, DIRECTORY_MODE, e);
+}
+
+bool home_check(const struct home *h, struct err *e)
+{
+    struct file_info info;
+    char real[PATH_BYTES_MAX];
+
+    if (!file_exists(h->path))
+        return err_set(e, ERR_REFUSED,
+                       "there is no Navette home at %s: make one with "
+                       "`agent-cli --home %s init --db FILE`, or name another with --home",
+                       h->path, h->path);
+    /* The home itself may be a link; what it leads to counts. */
+    if (snprintf(real, sizeof real, "%s/.", h->path) >= (int)sizeof real)
+        return err_set(e, ERR_LIMIT, "the path of the home is too long");
+    if (!file_stat(real, &info, e) || !info.is_directory) {
+        err_clear(e);
+        return err_set(e, ERR_REFUSED, "%s is not a directory: name another home with --home",
+                       h->path);
+    }
+    if (!info.is_ours)
+        return err_set(e, ERR_REFUSED, "the home %s belongs to another user: run this as that user",
+                       h->path);
+    if ((info.mode & 077) != 0)
+        return err_set(e, ERR_REFUSED,
+                       "the home %s is open to other users (mode %03o): run `chmod 700 %s`",
+                       h->path, (unsigned)info.mode, h->path);
+    return true;
+}
+
+/* ---- secrets ---- */
+
+/* A secret's file: ours alone, small. `text` is wiped by the caller. */
+static bool read_secret(const char *path, struct buf *text, struct err *e)
+{
+    struct file_info info;
+
+    buf_open(text, SECRET_BYTES_MAX * 8);
+    if (!file_stat(path, &info, e))
+        return false;
+    if (!info.is_file)
+        return err_set(e, ERR_REFUSED, "%s is not a regular file", path);
+    if (!info.is_ours)
+        return err_set(e, ERR_REFUSED, "%s belongs to another user: run this as that user", path);
+    if ((info.mode & 077) != 0)
+        return err_set(e, ERR_REFUSED,
+                       "%s can be read by other users (mode %03o): if nobody has copied it, "
+                       "run `chmod 600 %s`",
+                       path, (unsigned)info.mode, path);
+    return file_read(path, SECRET_BYTES_MAX * 8, text, e);
+}
+
+static bool write_secret(const char *path, struct buf *text, struct err *e)
+{
+    return file_write_atomic(path, buf_slice(text), SECRET_MODE, e);
+}
+
+static void add_hex(struct buf *out, struct slice bytes)
+{
+    char digits[2 * KEY_BYTES + 1];
+
+    hex_write(digits, bytes);
+    buf_add(out, digits, 2 * bytes.n);
+    sodium_memzero(digits, sizeof digits);
+}
+
+/* 2 * n hexadecimal digits at `p`, which has at least as many bytes. */
+static bool take_hex(uint8_t *out, size_t n, const uint8_t *p)
+{
+    char digits[2 * KEY_BYTES + 1];
+    bool ok;
+
+    memcpy(digits, p, 2 * n);
+    digits[2 * n] = '\0';
+    ok = hex_read(out, n, digits);
+    sodium_memzero(digits, sizeof digits);
+    return ok;
+}
+
+bool home_identity_create(const struct home *h, struct keys *k, struct err *e)
+{
+    struct buf text;
+    bool ok;
+
+    if (file_exists(h->identity))
+        return err_set(e, ERR_REFUSED, "%s exists: this home has its identity already",
+                       h->identity);
+    keys_generate(k);
+    buf_open(&text, SECRET_BYTES_MAX);
+    buf_add(&text, IDENTITY_HEAD, sizeof IDENTITY_HEAD - 1);
+    add_hex(&text, SLICE(k->seed));
+    buf_add_byte(&text, '\n');
+    ok = write_secret(h->identity, &text, e);
+    buf_wipe(&text);
+    return ok;
+}
+
+bool home_identity_load(const struct home *h, struct keys *k, struct err *e)
+{
+    const size_t head = sizeof IDENTITY_HEAD - 1;
+    const size_t whole = head + 2 * sizeof k->seed + 1;
+    uint8_t seed[sizeof k->seed];
+    struct buf text = {0};
+    bool ok = false;
+
+    if (!home_check(h, e) || !read_secret(h->identity, &text, e))
+        goto out;
+    ok = text.n == whole && memcmp(text.p, IDENTITY_HEAD, head) == 0 && text.p[whole - 1] == '\n' &&
+         take_hex(seed, sizeof seed, text.p + head);
+    if (!ok) {
+        err_set(e, ERR_INPUT,
+                "%s is damaged (%zu bytes, expected %zu): put it back from a copy of this home; "
+                "without one, make a new home and join the fleet again",
+                h->identity, text.n, whole);
+        goto out;
+    }
+    keys_from_seed(k, seed);
+out:
+    sodium_memzero(seed, sizeof seed);
+    buf_wipe(&text);
+    return ok;
+}
+
+/* ---- fleet ---- */
+
+bool home_has_fleet(const struct home *h)
+{
+    return file_exists(h->roster);
+}
+
+/* Find the line of `fleet` among the keys; damaged files fail. */
+static bool find_fleet_key(struct slice text, const uint8_t fleet[FLEET_ID_BYTES],
+                           uint8_t key[KEY_BYTES], bool *found)
+{
+    const size_t head = sizeof FLEET_HEAD - 1;
+
+    *found = false;
+    if (text.n < head || memcmp(text.p, FLEET_HEAD, head) != 0 ||
+        (text.n - head) % FLEET_LINE_BYTES != 0)
+        return false;
+    for (size_t at = head; at < text.n; at += FLEET_LINE_BYTES) {
+        const uint8_t *line = text.p + at;
+        uint8_t id[FLEET_ID_BYTES];
+        uint8_t value[KEY_BYTES];
+
+        if (!take_hex(id, sizeof id, line) || line[2 * FLEET_ID_BYTES] != ' ' ||
+            line[FLEET_LINE_BYTES - 1] != '\n' ||
+            !take_hex(value, sizeof value, line + 2 * FLEET_ID_BYTES + 1))
+            return false;
+        if (memcmp(id, fleet, sizeof id) == 0) {
+            memcpy(key, value, KEY_BYTES);
+            *found = true;
+        }
+        sodium_memzero(value, sizeof value);
+    }
+    return true;
+}
+
+static bool load_fleet_key(const struct home *h, const struct roster *r, uint8_t key[KEY_BYTES],
+                           struct err *e)
+{
+    struct buf text = {0};
+    bool found = false;
+    bool ok = false;
+
+    if (!read_secret(h->fleet_key, &text, e))
+        goto out;
+    ok = find_fleet_key(buf_slice(&text), r->fleet, key, &found) && found;
+    if (!ok)
+        err_set(e, ERR_INPUT,
+                "%s is damaged or lacks the key of fleet \"%s\": put it back from a copy of this "
+                "home; without one, make a new home and join the fleet again",
+                h->fleet_key, r->fleet_name);
+out:
+    buf_wipe(&text);
+    return ok;
+}
+
+static bool load_roster(const struct home *h, struct roster *r, struct err *e)
+{
+    struct buf log;
+    bool ok;
+
+    buf_open(&log, ROSTER_BYTES_MAX);
+    ok = file_read(h->roster, ROSTER_BYTES_MAX, &log, e) &&
+         (roster_load(r, buf_slice(&log), e) ||
+          err_wrap(e, "%s is damaged (put it back from a copy of this home)", h->roster));
+    buf_close(&log);
+    return ok;
+}
+
+bool home_fleet_load(const struct home *h, struct roster *r, uint8_t key[KEY_BYTES], struct err *e)
+{
+    if (!load_roster(h, r, e))
+        return false;
+    if (!load_fleet_key(h, r, key, e)) {
+        roster_close(r);
+        return false;
+    }
+    return true;
+}
+
+bool home_roster_save(const struct home *h, const struct roster *r, struct err *e)
+{
+    return file_write_atomic(h->roster, buf_slice(&r->log), SECRET_MODE, e);
+}
+
+/* The key of the fleet that is there now, in front of the new one: until the roster is renamed, it
+ * counts. */
+static bool keep_old_key(const struct home *h, struct buf *text, struct err *e)
+{
+    struct roster old = {0};
+    uint8_t key[KEY_BYTES];
+
+    if (!home_has_fleet(h))
+        return true;
+    if (!home_fleet_load(h, &old, key, e))
+        return false;
+    add_hex(text, SLICE(old.fleet));
+    buf_add_byte(text, ' ');
+    add_hex(text, SLICE(key));
+    buf_add_byte(text, '\n');
+    sodium_memzero(key, sizeof key);
+    roster_close(&old);
+    return true;
+}
+
+bool home_fleet_save(const struct home *h, const struct roster *r, const uint8_t key[KEY_BYTES],
+                     struct err *e)
+{
+    struct buf text;
+    bool ok = false;
+
+    buf_open(&text, SECRET_BYTES_MAX);
+    buf_add(&text, FLEET_HEAD, sizeof FLEET_HEAD - 1);
+    if (!keep_old_key(h, &text, e))
+        goto out;
+    add_hex(&text, SLICE(r->fleet));
+    buf_add_byte(&text, ' ');
+    add_hex(&text, (struct slice){key, KEY_BYTES});
+    buf_add_byte(&text, '\n');
+    ok = write_secret(h->fleet_key, &text, e) && home_roster_save(h, r, e);
+out:
+    buf_wipe(&text);
+    return ok;
+}
+
+/* ---- the token that init left ---- */
+
+bool home_join_token_write(const struct home *h, const char *text, struct err *e)
+{
+    return file_write_atomic(h->join_token, slice_text(text), SECRET_MODE, e);
+}
+
+bool home_join_token_read(const struct home *h, char *text, struct err *e)
+{
+    struct buf file = {0};
+    bool ok = false;
+
+    text[0] = '\0';
+    if (!file_exists(h->join_token))
+        return true;
+    if (!read_secret(h->join_token, &file, e))
+        goto out;
+    if (file.n >= INVITE_TEXT_BYTES_MAX) {
+        err_set(e, ERR_INPUT, "%s is damaged: remove it and use `agent-cli join TOKEN`",
+                h->join_token);
+        goto out;
+    }
+    if (file.n > 0)
+        memcpy(text, file.p, file.n);
+    text[file.n] = '\0';
+    ok = true;
+out:
+    buf_wipe(&file);
+    return ok;
+}
+
+bool home_join_token_remove(const struct home *h, struct err *e)
+{
+    return file_remove(h->join_token, e);
+}
+
+/* ---- who runs here ---- */
+
+bool home_pid_write(const struct home *h, struct err *e)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%" PRId64 "\n", (int64_t)uv_os_getpid());
+
+    return file_write_atomic(h->pid, (struct slice){(uint8_t *)text, (size_t)n}, SECRET_MODE, e);
+}
+
+void home_pid_remove(const struct home *h)
+{
+    struct err ignored = {0};
+
+    /* Left over, it only names a process that is gone. */
+    if (!file_remove(h->pid, &ignored))
+        err_clear(&ignored);
+}
+
+int64_t home_pid_read(const struct home *h)
+{
+    struct buf text;
+    struct err ignored = {0};
+    char *end = NULL;
+    long long pid = 0;
+
+    buf_open(&text, 32);
+    if (file_read(h->pid, 31, &text, &ignored)) {
+        buf_add_byte(&text, '\0');
+        pid = strtoll((const char *)text.p, &end, 10);
+    }
+    buf_close(&text);
+    return pid > 0 ? pid : 0;
+}
+
+bool home_taken(const struct home *h, struct err *e)
+{
+    int64_t pid = home_pid_read(h);
+    char who[48] = "";
+
+    if (pid != 0)
+        snprintf(who, sizeof who, " (process %" PRId64 ")", pid);
+    return err_set(e, ERR_REFUSED,
+                   "an agent already runs on the home %s%s: stop it with `agent-cli --home %s "
+                   "stop`, or give this one a home of its own",
+                   h->path, who, h->path);
+}

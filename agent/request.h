@@ -1,0 +1,68 @@
+/* A request on the control socket, from one line of JSON; and the lines that answer it. Pure.
+ *
+ *     -> {"id": 1, "command": "status", "args": {}}
+ *     <- {"id": 1, "ok": true, "result": {...}}
+ *     <- {"id": 1, "ok": false, "error": {"code": "refused", "text": "..."}} */
+#ifndef NAVETTE_REQUEST_H
+#define NAVETTE_REQUEST_H
+
+#include <navette/bounds.h>
+#include <navette/bytes.h>
+#include <navette/invite.h>
+
+#include "file.h"
+
+struct json_object;
+
+#define REQUEST_WAIT_MS_MAX     86400000
+#define REQUEST_WAIT_MS_DEFAULT 30000
+#define REQUEST_TTL_MS_MIN      1000
+#define REQUEST_TTL_MS_MAX      86400000
+#define REQUEST_TTL_MS_DEFAULT  900000
+#define ANSWER_BYTES_MAX        (16u << 20) /* a client reads no longer line */
+
+enum request_kind {
+    REQUEST_STATUS,      /* -> the snapshot */
+    REQUEST_PEERS,       /* -> peers: [] */
+    REQUEST_TABLES,      /* -> tables: [{name, tracked, refused, rows}] */
+    REQUEST_TRACK,       /* tables: [text] or all: true -> as tables */
+    REQUEST_UNTRACK,     /* tables: [text] -> as tables */
+    REQUEST_UNINSTALL,   /* -> {} */
+    REQUEST_INVITE,      /* ttl_ms -> token, ends_in_ms */
+    REQUEST_JOIN,        /* token, copy -> {} when this PC is a member and its rows are matched */
+    REQUEST_SYNC,        /* -> {} at once */
+    REQUEST_WAIT,        /* timeout_ms -> settled */
+    REQUEST_STOP,        /* -> {} and the agent ends */
+    REQUEST_DROP_EXPORT, /* directory, peer -> path, changesets */
+    REQUEST_DROP_IMPORT, /* path -> added */
+};
+
+/* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.
+ */
+struct request {
+    int64_t id;
+    enum request_kind kind;
+    char **tables; /* owned */
+    uint32_t table_count;
+    bool all;
+    bool copy;
+    char token[INVITE_TEXT_BYTES_MAX];
+    int64_t ttl_ms;
+    int64_t timeout_ms;
+    char path[PATH_BYTES_MAX]; /* drop-import: file; drop-export: directory, "" for the configured
+                                  one */
+    char peer[NAME_BYTES_MAX + 1]; /* "" for anybody */
+};
+
+/* Parse and check one line without its newline. On failure `r` holds nothing but the id, if it
+ * could be read. */
+MUST_USE bool request_parse(struct request *r, struct slice line, struct err *e);
+void request_close(struct request *r);
+/* The word of a kind ("drop-export"). */
+const char *request_kind_name(enum request_kind kind);
+
+/* Answers as lines with their newline, appended. `result` is consumed; NULL gives {}. */
+void answer_ok(struct buf *out, int64_t id, struct json_object *result);
+void answer_error(struct buf *out, int64_t id, const struct err *e);
+
+#endif
