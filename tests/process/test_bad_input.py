@@ -1,0 +1,201 @@
+"""Wrong files, full disks, taken ports, broken homes: a clear message, nothing lost, the agent never down."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from pc import NOT_REACHABLE, database, wait_for
+from test_shop import sell, wait_sale
+
+
+def complaint(done):
+    """The message of a command or program that failed as it should."""
+    assert done.returncode not in (0, NOT_REACHABLE), done.stdout
+    assert done.returncode > 0, "it was killed by signal %d" % -done.returncode
+    assert done.stderr.strip() and "Sanitizer" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def run_agent(pc, timeout=30):
+    """navette-agent on that home, expected to end by itself."""
+    return subprocess.run(pc.prefix + [str(pc.programs / "navette-agent"), "--home", str(pc.home)], env=pc.environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=timeout)
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "not SQLite", "empty", "cut short"])
+def test_init_refuses_what_is_no_database(shop, kind):
+    pc = shop.pc("A", shop.network.lan(), goods=True)
+    file = pc.directory / "other.db"
+    if kind == "directory":
+        file.mkdir()
+    elif kind == "not SQLite":
+        file.write_text("Rice 25 kg;18500\n" * 100)
+    elif kind == "empty":
+        file.write_bytes(b"")
+    elif kind == "cut short":
+        with sqlite3.connect(str(pc.db)) as c:
+            c.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        c.close()
+        file.write_bytes(pc.db.read_bytes()[:5000])
+    done = pc.cli("init", "--db", file, "--name", "A", ok=None)
+    if kind == "empty" and done.returncode == 0:
+        return  # an empty file is a valid, empty database
+    if kind == "cut short" and done.returncode == 0:
+        done = pc.cli("track", "--all", ok=None)
+    assert str(file) in complaint(done)
+
+
+def test_a_database_that_goes_missing_is_reported_and_taken_up_again(shop):
+    _, a, b = shop.pair()
+    b.stop()
+    away = b.directory / "away"
+    away.mkdir()
+    for path in list(b.directory.glob("shop.db*")):
+        shutil.move(str(path), str(away))
+    done = run_agent(b)
+    text = complaint(done)
+    assert "shop.db" in text
+    for path in list(away.iterdir()):
+        shutil.move(str(path), str(b.directory))
+    sell(a, "A-1", [("RIZ25", 1)])
+    b.start()
+    wait_sale(b, "A-1", [("RIZ25", 1)])
+    shop.wait_equal(a, b)
+
+
+def test_a_second_agent_on_the_same_home_is_refused(shop):
+    a = shop.founder("A", shop.network.lan())
+    text = complaint(run_agent(a))
+    assert "already" in text
+    assert a.cli("status", ok=(0, 1)).stdout
+
+
+def test_a_taken_port_is_named_with_what_to_do(shop):
+    lan = shop.network.lan()
+    pc = shop.pc("A", lan, goods=True)
+    pc.listen = "%s:7400" % shop.network.address(pc.space, lan)
+    pc.init()
+    holder = subprocess.Popen(shop.network.inside(pc.space) + [sys.executable, "-c", """
+import socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("0.0.0.0", 7400)); s.listen()
+print("held", flush=True); sys.stdin.read()"""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        assert "7400" in complaint(run_agent(pc))
+    finally:
+        holder.stdin.close()
+        holder.wait(10)
+    pc.start()
+
+
+def test_a_second_init_on_a_home_is_refused_and_changes_nothing(shop):
+    a = shop.founder("A", shop.network.lan())
+    site = a.status()["site"]
+    complaint(a.init(ok=None))
+    a.restart()
+    assert a.status()["site"] == site
+
+
+@pytest.mark.parametrize("damage", ["cut identity", "empty identity", "open identity", "noise in roster",
+                                    "noise in ledger", "cut ledger", "unknown setting", "bad value"])
+def test_a_damaged_home_is_named_and_nothing_is_made_worse(shop, damage):
+    a = shop.founder("A", shop.network.lan())
+    sell(a, "A-1", [("RIZ25", 1)])
+    a.cli("wait")
+    a.stop()
+    names = {"identity": "identity", "roster": "roster", "ledger": "ledger.db"}
+    name = names.get(damage.split()[-1], "agent.conf")
+    path = a.home / name
+    good = path.read_bytes()
+    mode = os.stat(path).st_mode
+    bad = {"cut identity": good[:10], "empty identity": b"", "noise in roster": bytes(range(256)) * 4,
+           "noise in ledger": os.urandom(len(good)), "cut ledger": good[:len(good) // 2],
+           "unknown setting": good + b"\ncolour = blue\n", "bad value": good + b"\nquiet_ms = soon\n"}
+    if damage == "open identity":
+        os.chmod(path, 0o644)
+    else:
+        path.write_bytes(bad[damage])
+    text = complaint(run_agent(a))
+    assert name in text, "%r does not name %s" % (text, name)
+    # The till sells on, and with the file put right everything is as before.
+    sell(a, "A-2", [("RIZ25", 1)])
+    path.write_bytes(good)
+    os.chmod(path, mode)
+    for extra in a.home.glob("ledger.db-*"):
+        extra.unlink()
+    a.start()
+    a.cli("wait")
+    assert a.value("SELECT count(*) FROM shop_invoice") == 2
+
+
+@pytest.fixture
+def small_disk(directory):
+    """Mount small disks that can be made larger; gone afterwards."""
+    mounted = []
+
+    def mount(path, size):
+        path.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%s,mode=0700" % size, "tmpfs", str(path)], check=True)
+        mounted.append(path)
+        return lambda larger: subprocess.run(["mount", "-o", "remount,size=" + larger, str(path)], check=True)
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def fill(pc, amount):
+    """Rows of 50 kB each."""
+    with database(pc.db) as connection:
+        for n in range(amount):
+            connection.execute("INSERT INTO shop_client(name, phone) VALUES (?, ?)", ("client %d" % n, "0" * 50000))
+
+
+@pytest.mark.parametrize("full", ["home", "database"])
+def test_a_full_disk_stops_nothing_but_itself(small_disk, shop, full):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    place = shop.directory / "B"
+    grow = small_disk(place / "home" if full == "home" else place, "3m" if full == "home" else "4m")
+    b = shop.pc("B", lan)
+    if full == "database":
+        b.home = shop.directory / "B-home"
+        b.environment["NAVETTE_HOME"] = str(b.home)
+        b.log = shop.directory / "B.log"
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    shop.enrol(b, a)
+    fill(a, 120)
+
+    def troubled():
+        done = b.cli("status", "--json", ok=None)
+        return done.returncode in (1, 2) and "full" in done.stdout.lower()
+    wait_for(troubled, lambda: "B says that the disk is full\n" + b.cli("status", ok=None).stdout)
+    assert b.agent.poll() is None
+    a.cli("status", ok=(0, 1))
+    grow("60m")
+    shop.wait_equal(a, b, seconds=120)
+    wait_for(lambda: b.cli("status", ok=None).returncode == 0, "B is healthy again")
+
+
+def test_nonsense_on_the_control_socket_is_answered_and_survived(shop):
+    a = shop.founder("A", shop.network.lan())
+    path = str(a.home / "agent.sock")
+    for line in (b"\n", b"{}\n", b"[" * 5000 + b"\n", b'{"id": 1, "command": "rm"}\n', b"\x00\xff\n",
+                 b'{"id": 1, "command": "status", "args": 7}\n', b"x" * 200000):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(path)
+            try:
+                s.sendall(line)
+                answer = s.recv(65536)
+            except (BrokenPipeError, ConnectionResetError):
+                answer = b'"ok": false'
+        assert b"false" in answer.replace(b" ", b""), (line[:40], answer)
+    assert a.cli("status").returncode == 0

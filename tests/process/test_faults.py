@@ -1,0 +1,115 @@
+"""Cables, power and dead processes, under load."""
+
+import random
+import time
+
+from pc import wait_for
+from till import Till, check_books
+
+
+def load(pcs, seed, pause=0.01):
+    tills = [Till(pc, seed, pause=pause) for pc in pcs]
+    for till in tills:
+        till.start()
+    return tills
+
+
+def finish(shop, tills, at_least):
+    """Stop the tills; every PC must end up with every sale exactly once."""
+    sold = {}
+    for till in tills:
+        till.finish()
+        sold.update(till.sold)
+    assert len(sold) >= at_least, "only %d sales: no load" % len(sold)
+    shop.wait_equal(*shop.pcs, seconds=120)
+    for pc in shop.pcs:
+        check_books(pc, sold)
+
+
+def wait_sales(tills, more):
+    """Until every till has sold `more` since now: what a test waits for, instead of seconds."""
+    goals = [len(till.sold) + more for till in tills]
+    wait_for(lambda: all(len(till.sold) + len(till.errors) >= goal for till, goal in zip(tills, goals)),
+             "%d more sales" % more, every=0.005)
+
+
+def test_a_split_under_load_heals(shop, seed):
+    lan, a, b = shop.pair()
+    tills = load((a, b), seed)
+    wait_sales(tills, 20)
+    shop.network.pull(b.space, lan)
+    wait_sales(tills, 40)
+    shop.network.plug(b.space, lan)
+    wait_sales(tills, 20)
+    finish(shop, tills, 160)
+
+
+def test_a_pc_that_fell_silent_is_noticed_within_ten_seconds_and_taken_back(shop):
+    lan, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    shop.network.deafen(b.space, lan)
+    start = time.monotonic()
+    wait_for(lambda: [p["state"] for p in a.status()["peers"]] != ["connected"], "A misses B", 15)
+    assert time.monotonic() - start < 11
+    assert a.cli("status", ok=None).returncode == 1
+    shop.network.hear(b.space, lan)
+    shop.wait_peer(a, b)
+    shop.wait_peer(b, a)
+
+
+def test_two_halves_of_a_fleet_that_both_sold_agree_after_the_switch_comes_back(shop, seed):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    others = [shop.member(name, a, lan) for name in ("B", "C")]
+    tills = load(shop.pcs, seed, pause=0.02)
+    wait_sales(tills, 5)
+    for pc in others:
+        shop.network.deafen(pc.space, lan)
+    wait_sales(tills, 20)
+    for pc in others:
+        shop.network.hear(pc.space, lan)
+    wait_sales(tills, 5)
+    finish(shop, tills, 90)
+
+
+def test_agents_killed_at_random_moments_under_load_lose_and_double_nothing(shop, seed):
+    _, a, b = shop.pair()
+    chance = random.Random(seed)
+    tills = load((a, b), seed, pause=0.004)
+    for _ in range(12):
+        wait_sales(tills, chance.randint(1, 12))
+        victim = chance.choice((a, b))
+        time.sleep(chance.random() * 0.03)  # a moment of its own, not an event's
+        victim.kill()
+        if chance.random() < 0.5:
+            wait_sales(tills, chance.randint(1, 8))
+        victim.start(wait=chance.random() < 0.5)
+    for pc in (a, b):
+        pc.wait_until_up()
+    finish(shop, tills, 40)
+
+
+def test_cables_and_kills_together_with_three_pcs(shop, seed):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b, c = shop.member("B", a, lan), shop.member("C", a, lan)
+    chance = random.Random(seed)
+    tills = load((a, b, c), seed, pause=0.02)
+    pulled = set()
+    for _ in range(15):
+        wait_sales(tills, chance.randint(1, 5))
+        pc = chance.choice((a, b, c))
+        if chance.random() < 0.4:
+            pc.kill()
+            pc.start(wait=False)
+        elif pc in pulled:
+            shop.network.plug(pc.space, lan)
+            pulled.remove(pc)
+        else:
+            shop.network.pull(pc.space, lan)
+            pulled.add(pc)
+    for pc in pulled:
+        shop.network.plug(pc.space, lan)
+    for pc in (a, b, c):
+        pc.wait_until_up()
+    finish(shop, tills, 45)

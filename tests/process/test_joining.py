@@ -1,0 +1,264 @@
+"""Who comes in, and what a stranger gets: nothing."""
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+
+from pc import wait_for
+
+
+def alone(shop, name, lan):
+    """A PC with its agent running, in no fleet but its own."""
+    pc = shop.pc(name, lan)
+    pc.init()
+    pc.cli("track", "--all")
+    pc.start()
+    return pc
+
+
+def refused(pc, token, *words):
+    """`join TOKEN` fails, and says something about `words`; the PC goes on as it was."""
+    done = pc.cli("join", token, ok=None)
+    assert done.returncode != 0, "the token was accepted: %s" % done.stdout
+    text = done.stderr.lower()
+    assert any(word in text for word in words), "%r says nothing of %s" % (done.stderr, "/".join(words))
+    assert "Sanitizer" not in done.stderr
+    assert pc.status()["name"] == pc.name
+
+
+def slip(token):
+    """The token with one character typed wrong."""
+    place = token.index("-") + 1
+    return token[:place] + ("Z" if token[place] != "Z" else "Y") + token[place + 1:]
+
+
+def test_a_mistyped_token_is_refused_as_such(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), alone(shop, "B", lan)
+    token = a.invite()
+    refused(b, slip(token), "typ", "mistake", "slip", "check")
+    refused(b, "nonsense", "token")
+    b.cli("join", token.lower().replace("-", " "))  # case and dashes do not matter
+    shop.wait_equal(a, b)
+
+
+def test_a_token_works_once(shop):
+    lan = shop.network.lan()
+    a, b, c = shop.founder("A", lan), alone(shop, "B", lan), alone(shop, "C", lan)
+    token = a.invite()
+    b.cli("join", token)
+    shop.wait_equal(a, b)
+    refused(c, token, "used", "expired", "invitation", "no answer", "nobody")
+    assert c.value("SELECT count(*) FROM shop_article") == 0
+
+
+def test_an_expired_token_is_refused(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), alone(shop, "B", lan)
+    token = a.ask("invite", "--ttl", "1s")["token"]
+
+    def expired():
+        done = b.cli("join", token, ok=None, timeout=90)
+        return done.returncode != 0
+    # It may still be good at first glance of a fast machine; then B would be in, and this fails.
+    subprocess.run(["sleep", "1.2"], check=True)
+    assert expired()
+    refused(b, token, "expired", "used", "invitation", "no answer", "nobody")
+    assert b.value("SELECT count(*) FROM shop_article") == 0
+
+
+def test_a_token_of_a_fleet_that_is_not_here_is_refused(shop):
+    here, elsewhere = shop.network.lan(), shop.network.lan()
+    a, b = shop.founder("A", elsewhere), alone(shop, "B", here)
+    refused(b, a.invite(), "no answer", "nobody", "reach", "found", "invit")
+
+
+def test_another_fleets_pc_on_the_same_lan_gets_nothing(shop):
+    lan = shop.network.lan()
+    a, x = shop.founder("A", lan), shop.founder("X", lan, goods=False)
+    b = shop.member("B", a, lan)
+    a.sql("UPDATE shop_article SET price = 4")
+    shop.wait_equal(a, b)
+    assert x.value("SELECT count(*) FROM shop_article") == 0
+    assert x.status()["peers"] == []
+    assert [p["name"] for p in a.status()["peers"]] == ["B"]
+    assert x.status()["fleet"] != a.status()["fleet"] or x.status()["site"] != a.status()["site"]
+
+
+PROBE = """
+import socket, sys
+host, port, send = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+with socket.create_connection((host, port), timeout=5) as s:
+    if send:
+        s.sendall(send)
+        if sys.argv[4] == "half":
+            s.shutdown(socket.SHUT_WR)
+    s.settimeout(20)
+    got = b""
+    try:
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            got += piece
+    except ConnectionError:
+        pass
+print(len(got))
+"""
+
+
+def bytes_answered(shop, pc, lan, send, half=False):
+    """Connect to the agent from a stranger's PC, send, and count what comes back until the agent closes."""
+    stranger = shop.stranger
+    done = subprocess.run(shop.network.inside(stranger) + [
+        sys.executable, "-c", PROBE, shop.network.address(pc.space, lan), "7400", send.hex(), "half" if half else "whole"],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_a_stranger_gets_no_byte_over_tcp(shop, seed):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    shop.stranger = shop.network.host("stranger", lan)
+    chance = random.Random(seed)
+    assert bytes_answered(shop, a, lan, b"") == 0
+    assert bytes_answered(shop, a, lan, b"", half=True) == 0
+    assert bytes_answered(shop, a, lan, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 0
+    for size in (1, 2, 32, 48, 50, 96, 98, 1000, 70000):
+        assert bytes_answered(shop, a, lan, chance.randbytes(size), half=chance.random() < 0.5) == 0
+    # The first bytes of a real handshake have the length in front: one of every plausible kind.
+    for head in (b"\x00\x20", b"\x00\x30", b"\x00\x40", b"\x00\x60", b"\xff\xff", b"\x00\x00"):
+        assert bytes_answered(shop, a, lan, head + chance.randbytes(int.from_bytes(head, "big"))) == 0
+    a.sql("UPDATE shop_article SET price = 5")
+    shop.wait_equal(a, b)
+
+
+def test_silent_connections_do_not_keep_members_out(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    b.stop()
+    stranger = shop.network.host("stranger", lan)
+    hold = subprocess.Popen(shop.network.inside(stranger) + [sys.executable, "-c", """
+import socket, sys
+held = []
+for _ in range(200):
+    s = socket.create_connection((sys.argv[1], 7400), timeout=5)
+    held.append(s)
+print("held", flush=True)
+sys.stdin.read()
+""", shop.network.address(a.space, lan)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert hold.stdout.readline() == "held\n"
+        b.start()
+        a.sql("UPDATE shop_article SET price = 6")
+        shop.wait_equal(a, b)
+    finally:
+        hold.stdin.close()
+        hold.wait(10)
+
+
+FLOOD = """
+import random, socket, sys
+chance = random.Random(sys.argv[3])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.bind(("", 7401))
+s.setblocking(False)
+for size in [0, 1, 63, 64, 65, 1400, 9000, 65000] * 50:
+    for target in sys.argv[1:3]:
+        try:
+            s.sendto(chance.randbytes(size), (target, 7401))
+        except OSError:
+            pass
+s.setblocking(True)
+s.settimeout(2)
+answers = 0
+try:
+    while True:
+        data, sender = s.recvfrom(65536)
+        if len(data) != 64:  # beacons are broadcast to everybody anyway; an answer would be something else
+            answers += 1
+except TimeoutError:
+    pass
+print(answers)
+"""
+
+
+def test_malformed_and_oversized_datagrams_change_nothing(shop, seed):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    stranger = shop.network.host("stranger", lan)
+    done = subprocess.run(shop.network.inside(stranger) + [
+        sys.executable, "-c", FLOOD, shop.network.address(a.space, lan), lan.prefix + ".255", str(seed)],
+        capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+    a.sql("UPDATE shop_article SET price = 7")
+    shop.wait_equal(a, b)
+
+
+def test_init_with_a_token_joins_as_soon_as_the_agent_runs(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.pc("B", lan)
+    b.init("--join", a.invite())
+    b.cli("track", "--all")
+    b.start()
+    shop.wait_equal(a, b)
+    assert b.status()["fleet"] == a.status()["fleet"]
+
+
+def test_a_joiner_with_a_copy_of_the_database_doubles_nothing(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.pc("B", lan, tables=False)
+    with sqlite3.connect(str(b.db)) as copy:
+        source = sqlite3.connect("file:%s?mode=ro" % a.db, uri=True)
+        source.backup(copy)
+        source.close()
+    copy.close()
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    shop.enrol(b, a)
+    assert a.value("SELECT count(*) FROM shop_article") == 6
+    b.sql("UPDATE shop_article SET price = 8 WHERE reference = 'CAFE'")
+    wait_for(lambda: a.value("SELECT price FROM shop_article WHERE reference = 'CAFE'") == 8, "the price on A")
+    shop.wait_equal(a, b)
+
+
+def test_a_joiner_with_rows_of_its_own_keeps_them_all(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.pc("B", lan)
+    b.sql("INSERT INTO shop_article(reference, name, price, stock) VALUES ('OWN1', 'Own', 1, 1), ('OWN2', 'Own', 2, 2)")
+    b.sql("INSERT INTO shop_client(name) VALUES ('Only at B')")
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    shop.enrol(b, a)
+    for pc in (a, b):
+        assert pc.value("SELECT count(*) FROM shop_article") == 8
+        assert pc.value("SELECT count(*) FROM shop_client") == 4
+        assert pc.value("SELECT count(*) FROM shop_article WHERE reference LIKE 'OWN%'") == 2
+    # The rows that B's application knew keep their numbers there.
+    assert b.sql("SELECT id FROM shop_article WHERE reference LIKE 'OWN%' ORDER BY id") == [(1,), (2,)]
+
+
+def test_secrets_in_the_home_are_closed_to_others(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    for name in ("identity", "fleet_key", "fleet.key"):
+        path = a.home / name
+        if path.exists():
+            assert os.stat(path).st_mode & 0o077 == 0, "%s is open to others" % path
+    assert os.stat(a.home).st_mode & 0o077 == 0
+    assert os.stat(a.home / "identity").st_mode & 0o077 == 0
+    control = a.home / "agent.sock"
+    if control.exists():
+        assert os.stat(control).st_mode & 0o077 == 0
