@@ -7,13 +7,15 @@
 #include <navette/bounds.h>
 #include <navette/changeset.h>
 
+#define MESSAGE_PROTOCOL         1
 #define MESSAGE_WORD_BYTES_MAX   32  /* the code of a BYE */
 #define MESSAGE_TEXT_BYTES_MAX   256 /* its text */
 #define MESSAGE_NUMBER_MAX       ((UINT64_C(1) << 63) - 1)
 #define MESSAGE_KIND_SKIPPED_MIN 128
 
 /* HELLO, first message each way: [1, protocol: uint, wall_ms: uint, actor: bin 24,
- *     roster digest: bin 32, have: vector, applied: vector] */
+ *     roster digest: bin 32, have: vector, applied: vector]
+ * Kind and protocol stand there in every version; of another protocol nothing else is read. */
 #define MESSAGE_HELLO(X)                                                                           \
     X(number, protocol)                                                                            \
     X(number, wall_ms)                                                                             \

@@ -18,11 +18,11 @@
 #ifndef NAVETTE_SYNC_H
 #define NAVETTE_SYNC_H
 
-#include <navette/bounds.h>
-#include <navette/changeset.h>
+#include <navette/message.h>
+#include <navette/sync_chain.h>
 #include <navette/sync_claims.h>
 
-#define SYNC_PROTOCOL     1
+#define SYNC_PROTOCOL     MESSAGE_PROTOCOL
 #define SYNC_HELLO_MS     5000
 #define SYNC_PING_MS      3000
 #define SYNC_DEAD_MS      9000
@@ -30,15 +30,19 @@
 #define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
 #define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
 #define SYNC_FETCH_BYTES  (4u << 20)  /* most asked of the store at a time; one always comes */
-#define SYNC_STAGING_MAX  64          /* stage actions not yet answered */
+#define SYNC_WAIT_MS      500         /* how soon a claim that another link let go is noticed */
+#define SYNC_LATE_MS      1000        /* a loop held up for so long does not blame its peer */
+#define SYNC_RETRY_MS     250         /* first wait after the store refused; doubles */
+#define SYNC_RETRY_MS_MAX 30000
+#define SYNC_STAGING_MAX  64    /* stage actions not yet answered */
+#define SYNC_HAVE_EVERY   32    /* acknowledge at least so often while stages are unanswered */
+#define SYNC_BIG_BYTES    65536 /* unfinished messages above it keep claims alive */
 /* What one step can append to `send`. A link whose unsent queue exceeds SYNC_QUEUE_BYTES_MAX has a
  * peer that does not read: the shell closes it. */
 #define SYNC_SEND_BYTES_MAX  (MESSAGE_BYTES_MAX + ROSTER_BYTES_MAX + SYNC_FETCH_BYTES + (1u << 20))
 #define SYNC_QUEUE_BYTES_MAX (SYNC_WINDOW_BYTES + SYNC_SEND_BYTES_MAX)
 
-struct sync_chain;  /* what this link knows of one actor */
-struct sync_flight; /* a change-set sent and not acknowledged */
-struct sync_stage;  /* a change-set being made durable */
+struct sync_stage; /* a change-set being made durable */
 
 /* Read it freely, write it through the calls below. It must not move between open and close. */
 struct sync {
@@ -54,24 +58,21 @@ struct sync {
     struct vector peer_applied;
     int64_t skew_ms; /* peer's clock minus ours, half the round trip taken off */
     uint32_t rtt_ms;
-    uint64_t heard_ms;     /* when bytes of the peer's last came */
-    uint64_t window_bytes; /* sent and not yet acknowledged */
-    uint32_t staging;      /* stage actions not yet answered */
-    bool fetching;         /* a fetch action not yet answered */
+    uint64_t heard_ms;         /* when bytes of the peer's last came */
+    struct sync_window window; /* `bytes`: sent and not yet acknowledged */
+    uint32_t staging;          /* stage actions not yet answered */
+    bool fetching;             /* a fetch action not yet answered */
 
     /* The rest is internal. */
-    struct sync_chain *chains; /* sorted by actor */
-    uint32_t chain_count, chain_room;
-    struct sync_flight *flight;
-    uint32_t flight_count, flight_room;
-    struct sync_stage *stages;
+    struct sync_chains chains;
+    struct sync_stage *stages; /* unanswered, oldest first */
     uint32_t staged_since_have;
-    struct actor fetch_actor;
+    struct actor fetch_actor; /* the last fetch; the round goes on behind it */
     uint64_t fetch_after;
-    bool fetched_own;      /* the last fetch was of our own chain */
-    struct actor fetch_at; /* where the round of fetches goes on */
+    bool fetched_own;
+    uint8_t roster[HASH_BYTES]; /* our digest at the last event */
     uint8_t peer_roster[HASH_BYTES];
-    uint8_t told_roster[HASH_BYTES];
+    uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
 };
 

@@ -1,0 +1,201 @@
+#include <navette/message.h>
+
+#include <string.h>
+
+#define FRAME_HEAD_BYTES 4
+
+/* One put, get and drop per field type; the tables of message.h pick them. */
+
+static void put_number(struct writer *w, const uint64_t *v)
+{
+    write_uint(w, *v);
+}
+
+static void put_actor(struct writer *w, const struct actor *v)
+{
+    write_bin(w, SLICE(v->bytes));
+}
+
+static void put_hash(struct writer *w, const uint8_t (*v)[HASH_BYTES])
+{
+    write_bin(w, SLICE(*v));
+}
+
+static void put_vector(struct writer *w, const struct vector *v)
+{
+    vector_write(w, v);
+}
+
+static void put_roster(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
+static void put_changeset(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
+static void put_word(struct writer *w, const struct slice *v)
+{
+    write_text(w, *v);
+}
+
+static void put_text(struct writer *w, const struct slice *v)
+{
+    write_text(w, *v);
+}
+
+static void get_number(struct reader *r, uint64_t *v, const char *what)
+{
+    *v = read_uint(r, MESSAGE_NUMBER_MAX, what);
+}
+
+static void get_actor(struct reader *r, struct actor *v, const char *what)
+{
+    read_bin_exact(r, v->bytes, sizeof v->bytes, what);
+}
+
+static void get_hash(struct reader *r, uint8_t (*v)[HASH_BYTES], const char *what)
+{
+    read_bin_exact(r, *v, sizeof *v, what);
+}
+
+static void get_vector(struct reader *r, struct vector *v, const char *what)
+{
+    (void)what;
+    vector_read(r, v);
+}
+
+static void get_roster(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, ROSTER_BYTES_MAX, what);
+}
+
+static void get_changeset(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, CHANGESET_BYTES_MAX, what);
+}
+
+static void get_word(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_text(r, MESSAGE_WORD_BYTES_MAX, what);
+}
+
+static void get_text(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_text(r, MESSAGE_TEXT_BYTES_MAX, what);
+}
+
+#define DROP_number(field)
+#define DROP_actor(field)
+#define DROP_hash(field)
+#define DROP_vector(field) vector_close(&m->field);
+#define DROP_roster(field)
+#define DROP_changeset(field)
+#define DROP_word(field)
+#define DROP_text(field)
+
+#define WRITE(type, field) put_##type(w, &m->field);
+#define READ(type, field)  get_##type(r, &m->field, #field);
+#define DROP(type, field)  DROP_##type(field)
+#define ONE(type, field)   +1
+
+/* hello_write, hello_read, hello_drop, and so on for each message. */
+#define FUNCTIONS(number, NAME, name, table)                                                       \
+    static void name##_write(struct writer *w, const struct message_##name *m)                     \
+    {                                                                                              \
+        write_array(w, 1 table(ONE));                                                              \
+        write_uint(w, number);                                                                     \
+        table(WRITE)                                                                               \
+    }                                                                                              \
+    static void name##_read(struct reader *r, struct message_##name *m, uint32_t count)            \
+    {                                                                                              \
+        if (count != 1 table(ONE))                                                                 \
+            read_fail(r, ERR_INPUT, #NAME " of %u fields, not %u", count, 1u table(ONE));          \
+        table(READ)                                                                                \
+    }                                                                                              \
+    static void name##_drop(struct message_##name *m)                                              \
+    {                                                                                              \
+        (void)m;                                                                                   \
+        table(DROP)                                                                                \
+    }
+MESSAGES(FUNCTIONS)
+
+void message_write(struct buf *out, const struct message *m)
+{
+    struct writer w = {.out = out};
+    size_t start = out->n;
+
+    buf_extend(out, FRAME_HEAD_BYTES);
+    switch (m->kind) {
+#define CASE(number, NAME, name, table)                                                            \
+    case number:                                                                                   \
+        name##_write(&w, &m->name);                                                                \
+        break;
+        MESSAGES(CASE)
+#undef CASE
+    }
+    if (out->overflow)
+        out->n = start;
+    else
+        be32_write(out->p + start, (uint32_t)(out->n - start - FRAME_HEAD_BYTES));
+}
+
+bool message_read(struct message *m, struct slice bytes, struct err *e)
+{
+    struct reader r = reader_of(bytes, e);
+    struct reader ahead;
+    uint32_t count = read_array(&r, UINT32_MAX, "message");
+
+    memset(m, 0, sizeof *m);
+    m->kind = read_uint(&r, MESSAGE_NUMBER_MAX, "kind of message");
+    if (r.failed)
+        return false;
+    if (m->kind >= MESSAGE_KIND_SKIPPED_MIN)
+        return true;
+    if (m->kind == MESSAGE_KIND_HELLO) {
+        ahead = r;
+        m->hello.protocol = read_uint(&ahead, MESSAGE_NUMBER_MAX, "protocol");
+        if (ahead.failed || m->hello.protocol != MESSAGE_PROTOCOL)
+            return !ahead.failed;
+    }
+    switch (m->kind) {
+#define CASE(number, NAME, name, table)                                                            \
+    case number:                                                                                   \
+        name##_read(&r, &m->name, count);                                                          \
+        break;
+        MESSAGES(CASE)
+#undef CASE
+    default:
+        return err_set(e, ERR_INPUT, "message of unknown kind %u", (unsigned)m->kind);
+    }
+    return read_end(&r);
+}
+
+void message_close(struct message *m)
+{
+    switch (m->kind) {
+#define CASE(number, NAME, name, table)                                                            \
+    case number:                                                                                   \
+        name##_drop(&m->name);                                                                     \
+        break;
+        MESSAGES(CASE)
+#undef CASE
+    }
+    memset(m, 0, sizeof *m);
+}
+
+bool message_next(struct slice *left, struct slice *message)
+{
+    uint32_t n;
+
+    if (left->n < FRAME_HEAD_BYTES)
+        return false;
+    n = be32_read(left->p);
+    if (n > left->n - FRAME_HEAD_BYTES)
+        return false;
+    *message = (struct slice){left->p + FRAME_HEAD_BYTES, n};
+    *left = (struct slice){message->p + n, left->n - FRAME_HEAD_BYTES - n};
+    return true;
+}
