@@ -1,15 +1,15 @@
-/* Identity of a site and what is derived from it. One 32-byte device seed gives a signing key (Ed25519)
- * and an exchange key (X25519); protocol/README.md has the derivations. */
+/* Identity of a site and what is derived from it. One 32-byte device seed gives a signing key
+ * (Ed25519) and an exchange key (X25519); protocol/README.md has the derivations. */
 #ifndef NAVETTE_KEYS_H
 #define NAVETTE_KEYS_H
 
 #include <navette/change.h>
 
-#define KEY_BYTES 32
+#define KEY_BYTES         32
 #define SIGN_PUBLIC_BYTES 32
-#define SIGNATURE_BYTES 64
-#define HASH_BYTES 32
-#define FLEET_ID_BYTES 16
+#define SIGNATURE_BYTES   64
+#define HASH_BYTES        32
+#define FLEET_ID_BYTES    16
 
 struct keys {
     uint8_t seed[32];
@@ -31,8 +31,8 @@ void keys_wipe(struct keys *k);
 
 struct site_id keys_site_id(const uint8_t sign_public[32]);
 
-/* Sign `context` and then `bytes`. A context is a fixed ASCII word with its terminating NUL, one per
- * purpose: a signature made for one purpose verifies for no other. */
+/* Sign `context` and then `bytes`. A context is a fixed ASCII word with its terminating NUL, one
+ * per purpose: a signature made for one purpose verifies for no other. */
 void keys_sign(const struct keys *k, const char *context, struct slice bytes,
                uint8_t signature[SIGNATURE_BYTES]);
 /* ERR_CRYPTO when it does not verify. */
@@ -41,12 +41,15 @@ MUST_USE bool keys_verify(const uint8_t sign_public[32], const char *context, st
 
 /* BLAKE2b-256. */
 void hash_bytes(uint8_t out[HASH_BYTES], struct slice bytes);
-/* BLAKE2b-256 keyed with `key`, over a context word and bytes: derives purpose keys from a secret. */
-void hash_derive(uint8_t out[HASH_BYTES], const uint8_t key[32], const char *context, struct slice bytes);
+/* BLAKE2b-256 keyed with `key`, over a context word and bytes: derives purpose keys from a secret.
+ */
+void hash_derive(uint8_t out[HASH_BYTES], const uint8_t key[32], const char *context,
+                 struct slice bytes);
 /* System randomness. */
 void random_fill(void *out, size_t n);
 
-/* Names people see: at most NAME_BYTES_MAX bytes of valid UTF-8 without control characters, not empty. */
+/* Names people see: at most NAME_BYTES_MAX bytes of valid UTF-8 without control characters, not
+ * empty. */
 MUST_USE bool name_check(struct slice name, struct err *e);
 
 #endif

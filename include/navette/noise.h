@@ -21,8 +21,6 @@ struct noise {
     int step; /* messages done: 0 to 3 */
     uint8_t chaining[32], hash[32];
     struct noise_cipher cipher;
-    bool keyed;
-    uint8_t psk[32];
     uint8_t static_public[32], static_secret[32];
     uint8_t ephemeral_public[32], ephemeral_secret[32];
     uint8_t remote_static[32], remote_ephemeral[32];
@@ -33,7 +31,7 @@ void noise_open(struct noise *n, bool initiator, struct slice prologue, const ui
                 const uint8_t static_secret[32], const uint8_t ephemeral_secret[32]);
 /* Our turn: append the next handshake message to `out`. */
 MUST_USE bool noise_write(struct noise *n, struct slice payload, struct buf *out, struct err *e);
-/* Their turn: read it, append its payload. ERR_CRYPTO leaves nothing usable: close. */
+/* Their turn: read it, append its payload. After a failure nothing is usable: wipe. */
 MUST_USE bool noise_read(struct noise *n, struct slice message, struct buf *payload, struct err *e);
 bool noise_done(const struct noise *n);
 /* After the third message: one cipher each way. */
@@ -41,9 +39,13 @@ void noise_split(const struct noise *n, struct noise_cipher *send, struct noise_
 void noise_wipe(struct noise *n);
 
 /* Transport: append ciphertext + tag. ERR_LIMIT when the nonces are used up. */
-MUST_USE bool noise_seal(struct noise_cipher *c, struct slice plain, struct buf *out, struct err *e);
-MUST_USE bool noise_unseal(struct noise_cipher *c, struct slice sealed, struct buf *plain, struct err *e);
-/* Noise REKEY: k = ENCRYPT(k, 2^64 - 1, "", zeros), first 32 bytes. */
+MUST_USE bool noise_seal(struct noise_cipher *c, struct slice plain, struct buf *out,
+                         struct err *e);
+MUST_USE bool noise_unseal(struct noise_cipher *c, struct slice sealed, struct buf *plain,
+                           struct err *e);
+/* Encrypt the n bytes at `at` in place; the tag follows them: n + NOISE_TAG_BYTES are written. */
+MUST_USE bool noise_seal_at(struct noise_cipher *c, uint8_t *at, size_t n, struct err *e);
+/* Noise REKEY: k = ENCRYPT(k, 2^64 - 1, "", zeros), first 32 bytes. The nonce goes on. */
 void noise_rekey(struct noise_cipher *c);
 
 #endif

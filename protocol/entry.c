@@ -1,0 +1,128 @@
+#include "entry.h"
+
+#include <string.h>
+
+#define ROSTER_FORMAT 1
+
+static void read_parents(struct reader *r, struct entry *n)
+{
+    uint8_t hash[HASH_BYTES], previous[HASH_BYTES];
+
+    n->parent_count = read_array(r, ROSTER_PARENTS_MAX, "parents of a roster entry");
+    n->parents = r->left.p;
+    for (uint32_t i = 0; i < n->parent_count && !r->failed; i++) {
+        read_bin_exact(r, hash, sizeof hash, "parent of a roster entry");
+        if (i > 0 && !r->failed && memcmp(previous, hash, sizeof hash) >= 0)
+            read_fail(r, ERR_INPUT, "the parents of a roster entry are not in rising order");
+        memcpy(previous, hash, sizeof hash);
+    }
+}
+
+static struct slice read_name(struct reader *r, const char *what)
+{
+    struct slice name = read_text(r, NAME_BYTES_MAX, what);
+
+    if (!r->failed && !name_check(name, r->e))
+        r->failed = true;
+    return name;
+}
+
+static void read_create(struct reader *r, struct entry *n)
+{
+    uint8_t random[ROSTER_RANDOM_BYTES];
+
+    n->fleet_name = read_name(r, "fleet name");
+    n->name = read_name(r, "site name");
+    read_bin_exact(r, n->exchange_public, sizeof n->exchange_public, "exchange key");
+    read_bin_exact(r, random, sizeof random, "random bytes of a fleet");
+    memcpy(n->sign_public, n->author, sizeof n->sign_public);
+    if (n->parent_count != 0)
+        read_fail(r, ERR_INPUT, "the entry that creates a fleet has parents");
+}
+
+static void read_invite(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
+    n->ends_ms = read_uint(r, UINT64_MAX, "end of an invitation");
+}
+
+static void read_enrol(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->sign_public, sizeof n->sign_public, "signing key");
+    read_bin_exact(r, n->exchange_public, sizeof n->exchange_public, "exchange key");
+    n->name = read_name(r, "site name");
+    read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
+}
+
+static void read_fields(struct reader *r, struct entry *n, uint32_t count)
+{
+    static const struct {
+        uint32_t count;
+        void (*read)(struct reader *r, struct entry *n);
+    } kinds[] = {
+        [ENTRY_CREATE] = {8, read_create},
+        [ENTRY_INVITE] = {6, read_invite},
+        [ENTRY_ENROL] = {8, read_enrol},
+    };
+
+    if (count != kinds[n->kind].count) {
+        read_fail(r, ERR_INPUT, "a roster entry of kind %u has %u fields instead of %u",
+                  (unsigned)n->kind, count, kinds[n->kind].count);
+        return;
+    }
+    if (n->kind != ENTRY_CREATE && n->parent_count == 0)
+        read_fail(r, ERR_INPUT, "a roster entry has no parents");
+    kinds[n->kind].read(r, n);
+}
+
+static bool entry_parse(struct entry *n, struct err *e)
+{
+    struct reader r = reader_of(n->bytes, e);
+    uint32_t count = read_array(&r, 64, "roster entry");
+    uint64_t format = read_uint(&r, UINT64_MAX, "format of a roster entry");
+
+    n->kind = read_uint(&r, UINT64_MAX, "kind of a roster entry");
+    if (!r.failed && (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_ENROL))
+        read_fail(&r, ERR_REFUSED,
+                  "a roster entry was written by a newer version of Navette: update this PC");
+    read_bin_exact(&r, n->author, sizeof n->author, "author of a roster entry");
+    read_parents(&r, n);
+    if (!r.failed)
+        read_fields(&r, n, count);
+    hash_bytes(n->hash, n->bytes);
+    return read_end(&r);
+}
+
+bool entry_read(struct reader *r, struct entry *n)
+{
+    read_array_exact(r, 2, "roster item");
+    n->bytes = read_bin(r, ROSTER_ENTRY_BYTES_MAX, "roster entry");
+    read_bin_exact(r, n->signature, sizeof n->signature, "signature of a roster entry");
+    return !r->failed && entry_parse(n, r->e);
+}
+
+const uint8_t *entry_parent(const struct entry *n, uint32_t i)
+{
+    return n->parents + (size_t)i * PARENT_BYTES + 2;
+}
+
+void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
+                 const struct keys *k)
+{
+    write_array(w, 4 + fields);
+    write_uint(w, ROSTER_FORMAT);
+    write_uint(w, kind);
+    write_bin(w, SLICE(k->sign_public));
+    write_array(w, r->head_count);
+    for (uint32_t i = 0; i < r->head_count; i++)
+        write_bin(w, (struct slice){r->heads[i], HASH_BYTES});
+}
+
+void item_write(struct buf *log, struct slice entry, const uint8_t signature[SIGNATURE_BYTES])
+{
+    struct writer w = {log};
+
+    write_array(&w, 2);
+    write_bin(&w, entry);
+    write_bin(&w, (struct slice){signature, SIGNATURE_BYTES});
+}
