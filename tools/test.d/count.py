@@ -1,0 +1,74 @@
+"""count.py KIND LOG...: how many tests passed, failed and were skipped, then the end of what failed.
+
+A program that failed without counting a failure (it crashed, or found nothing to run) counts as one."""
+
+import collections
+import re
+import sys
+import xml.etree.ElementTree as xml
+
+LINES_SHOWN = 40
+
+
+def count_ctest(path):
+    counts, output, verdict = collections.Counter(), collections.defaultdict(list), {}
+    found = collections.defaultdict(collections.Counter)
+    for line in open(path, errors="replace"):
+        said = re.match(r"(\d+): (.*)", line)
+        if said:
+            output[said[1]].append(said[2])
+            tally = re.match(r"\[  (PASSED|FAILED|SKIPPED) *\] (\d+) test\(s\)", said[2])
+            if tally:
+                found[said[1]][tally[1]] += int(tally[2])
+        done = re.match(r" *\d+/\d+ Test +#(\d+): (\S+) \.+(.*?) +[\d.]+ sec", line)
+        if done:
+            verdict[done[1]] = (done[2], "Passed" in done[3], done[3].strip(" *"))
+    failures = []
+    for number, (name, passed, how) in verdict.items():
+        if passed and not found[number]:
+            counts["PASSED"] += 1
+        if not passed:
+            if not found[number]["FAILED"]:
+                counts["FAILED"] += 1
+            failures += ["%s: %s" % (name, how)] + output[number][-LINES_SHOWN:]
+        counts += found[number]
+    if not verdict:
+        counts["FAILED"] += 1
+        failures = ["no test ran"] + open(path, errors="replace").read().splitlines()[-LINES_SHOWN:]
+    return counts, failures
+
+
+def count_pytest(path, log):
+    try:
+        suite = xml.parse(path).getroot().find("testsuite")
+    except (OSError, xml.ParseError):
+        return collections.Counter(FAILED=1), open(log, errors="replace").read().splitlines()[-LINES_SHOWN:]
+    number = {name: int(suite.get(name)) for name in ("tests", "errors", "failures", "skipped")}
+    bad = number["errors"] + number["failures"]
+    counts = collections.Counter(PASSED=number["tests"] - bad - number["skipped"], FAILED=bad,
+                                 SKIPPED=number["skipped"])
+    if not counts["PASSED"] and not bad and not number["skipped"]:
+        return collections.Counter(FAILED=1), ["no test ran"]
+    text = open(log, errors="replace").read().splitlines()
+    summary = next((at for at, line in enumerate(text) if "short test summary" in line), len(text))
+    shown = [line[:300] for line in text[summary + 1:] if line.startswith(("FAILED", "ERROR", "SKIPPED"))]
+    return counts, shown
+
+
+def count_fuzz(path):
+    text = open(path, errors="replace").read().splitlines()
+    counts = collections.Counter(PASSED=sum(line.endswith(" ok") for line in text),
+                                 FAILED=sum(line.endswith(" FAILED") for line in text))
+    if not counts:
+        return collections.Counter(FAILED=1), text[-LINES_SHOWN:]
+    return counts, text[-LINES_SHOWN:] if counts["FAILED"] else []
+
+
+def main(kind, *logs):
+    counts, shown = {"ctest": count_ctest, "pytest": count_pytest, "fuzz": count_fuzz}[kind](*logs)
+    print(counts["PASSED"], counts["FAILED"], counts["SKIPPED"])
+    for line in shown:
+        print("    " + line)
+
+
+main(*sys.argv[1:])
