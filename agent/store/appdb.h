@@ -14,6 +14,8 @@ struct app_column {
     char *name;
     enum affinity affinity;  /* by the declared type, SQLite's rules (datatype3.html section 3.1); STRICT ANY is BLOB */
     bool not_null;
+    bool in_key;
+    char *collation;         /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside keys and for a rowid alias */
     int ref_table;           /* index of the tracked parent whose whole primary key this column finally names, or -1.
                                 Foreign keys are followed column by column: see agent/README.md, References. */
 };
@@ -38,6 +40,9 @@ struct app_table {
     bool surrogate;          /* key is one rowid alias (INTEGER PRIMARY KEY) that is not itself a reference */
     bool autoincrement;
     bool without_rowid;
+    bool rowid_alias;        /* the key is the rowid, reference or not */
+    bool strict;
+    bool ordinary;           /* neither a view nor a virtual table */
     struct app_child *children; /* references to this table, among tracked tables */
     uint32_t child_count;
     uint64_t fingerprint;    /* of names, affinities, keys and references */
@@ -55,7 +60,7 @@ struct app_schema {
     uint64_t fingerprint;     /* of all tracked tables */
 };
 
-enum { APPDB_STATEMENTS = 24 };
+enum { APPDB_MARKS = 8, APPDB_STATEMENTS = 16 };
 
 struct appdb {
     struct sqlite3 *db;
@@ -66,18 +71,18 @@ struct appdb {
     int64_t data_version;
     bool installed;           /* our tables are there */
     uint32_t mark_width;      /* key columns that _navette_dirty has room for */
-    uint32_t *by_number;      /* private to appdb and capture, as is what follows: index into schema.tables + 1 */
-    uint32_t by_number_n;
-    struct sqlite3_stmt *statements[APPDB_STATEMENTS];
+    struct sqlite3_stmt *statements[APPDB_STATEMENTS]; /* private: of appdb.c, from APPDB_MARKS on of marks.c */
 };
 
 /* Open an existing SQLite file (never creates one). Checks that it exists, is readable, writable and SQLite; the error says which is
- * not and what to do. No lock is held afterwards. The connection never waits for a lock, has foreign keys and triggers off, trusted_schema
- * off, and no other process' settings are changed. Works for WAL and rollback journals. Loads the schema. */
+ * not and what to do. No lock is held afterwards. The connection never waits for a lock, has foreign keys and triggers off, and changes no
+ * other process' settings. synchronous is NORMAL in WAL mode, FULL else. wal_autocheckpoint is SQLite's default: now and then a commit of
+ * ours checkpoints 4 MB. Loads the schema. */
 MUST_USE bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e);
 void appdb_close(struct appdb *a);
 
-/* Read the schema again if PRAGMA schema_version moved (or `force`); `changed` tells. */
+/* Read the schema again if PRAGMA schema_version moved (or `force`); `changed` (may be NULL) tells whether it was read: then every pointer
+ * into the old one is stale. Inside a transaction or outside. */
 MUST_USE bool appdb_load_schema(struct appdb *a, bool force, bool *changed, struct err *e);
 struct app_table *appdb_table(struct appdb *a, const char *name); /* case-insensitive as SQLite's; NULL if absent */
 struct app_table *appdb_table_numbered(struct appdb *a, int64_t number);
@@ -96,6 +101,20 @@ MUST_USE bool appdb_changed(struct appdb *a, bool *changed, struct err *e);
 
 /* SQLite's last error as ours: BUSY/LOCKED -> ERR_BUSY, FULL -> ERR_FULL, else ERR_STORE; the text starts with `doing`. Returns false. */
 bool sqlite_err(struct sqlite3 *db, const char *doing, struct err *e);
+
+/* Prepare `sql` for long use. */
+MUST_USE bool sqlite_prepare(struct sqlite3 *db, struct sqlite3_stmt **s, const char *sql, struct err *e);
+/* The statement in a private place of `a`, prepared at the first use. */
+MUST_USE bool appdb_statement(struct appdb *a, uint32_t place, const char *sql, struct sqlite3_stmt **s,
+                              struct err *e);
+/* Step to the end a statement that returns no rows; resets it. */
+MUST_USE bool appdb_run(struct appdb *a, struct sqlite3_stmt *s, const char *doing, struct err *e);
+/* PRAGMA schema_version now, or in the snapshot of the open transaction. */
+MUST_USE bool appdb_schema_version(struct appdb *a, int64_t *version, struct err *e);
+/* Finalize what is prepared from APPDB_MARKS on: our tables came, went or changed. */
+void appdb_forget_marks(struct appdb *a);
+struct app_table *app_schema_table(struct app_schema *s, const char *name);
+void app_schema_close(struct app_schema *s);
 
 /* Values in and out of statements. Text and blobs of value_of_column are borrowed from the statement until its next step. */
 struct value value_of_column(struct sqlite3_stmt *s, int column);

@@ -28,20 +28,25 @@ struct mark {
     int64_t id;
     int64_t table;  /* number */
     int op;
+    uint32_t key_count;
+    bool moved;              /* an update gave the row another key: `old` is the one before */
     double julian_day;       /* 0 if what stands there is no time */
     const struct value *key; /* as many as the table has key columns; good until marks_close */
     const struct value *old; /* likewise; all VALUE_NULL unless the key moved. A key column that is NULL now was not when its table was tracked. */
 };
 
+#define MARKS_BYTES_MAX (256u << 20) /* texts and blobs in the keys of one marks_read; what does not fit is left for the next */
+
 struct marks {
     struct mark *marks;
     uint32_t n, room;
+    int64_t last;            /* id of the last one looked at, of a tracked table or not: where to go on */
     struct value *values;    /* what the marks point into */
     size_t values_n, values_room;
     struct buf bytes;
 };
 
-/* Inside a read or write transaction: marks with id > after, at most `max`, rising. Tables not tracked (any more) are left out. */
+/* Replaces what `out` held. Inside a read or write transaction: marks with id > after, at most `max`, rising. Tables not tracked (any more) are left out. */
 MUST_USE bool marks_read(struct appdb *a, int64_t after, uint32_t max, struct marks *out, struct err *e);
 void marks_close(struct marks *m);
 /* Highest mark id in the file (0 if none), and its time; one with id `id`: its time, or `found` false. */
@@ -50,11 +55,14 @@ MUST_USE bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *
 /* Inside a write transaction: delete marks with id < keep (the last drained stays). */
 MUST_USE bool marks_purge(struct appdb *a, int64_t keep, struct err *e);
 
+#define APP_TOKEN_BYTES 16
+#define APP_PAYLOAD_BYTES_MAX (256 << 20)
+
 struct app_state {
     bool found;
-    uint8_t token[16];
+    uint8_t token[APP_TOKEN_BYTES];
     int64_t batch;
-    uint8_t previous[16];
+    uint8_t previous[APP_TOKEN_BYTES]; /* zeros before the first apply */
     struct buf payload;
 };
 

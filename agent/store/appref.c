@@ -1,0 +1,226 @@
+/* Declared foreign keys, followed column by column to the rows that they finally name. */
+#include "appref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+/* A declared foreign key, one column of it: `column` of `table` takes its values from
+ * `parent_column` of `parent`. */
+struct edge {
+    uint32_t table, column;
+    uint32_t parent, parent_column;
+};
+
+enum { FOLLOW_STEPS_MAX = 32, EDGES_MAX = 100000 };
+
+struct finder {
+    struct app_schema *schema;
+    struct edge *edges;
+    uint32_t edges_n, edges_room;
+    uint32_t table; /* whose foreign keys are being read */
+};
+
+static int column_named(const struct app_table *t, struct sqlite3_stmt *s, int i)
+{
+    const char *name = (const char *)sqlite3_column_text(s, i);
+
+    return name == NULL ? -1 : app_column_index(t, slice_text(name));
+}
+
+/* Without parent columns a foreign key means the parent's primary key. */
+static void add_edge(struct finder *f, struct sqlite3_stmt *s)
+{
+    const char *parent_name = (const char *)sqlite3_column_text(s, 1);
+    struct app_table *t = &f->schema->tables[f->table];
+    struct app_table *parent = app_schema_table(f->schema, parent_name);
+    int column = column_named(t, s, 0);
+    int seq = sqlite3_column_int(s, 3);
+    int parent_column = -1;
+
+    if (parent == NULL || !parent->ordinary || column < 0 || f->edges_n == EDGES_MAX)
+        return;
+    if (sqlite3_column_type(s, 2) != SQLITE_NULL)
+        parent_column = column_named(parent, s, 2);
+    else if (seq >= 0 && (uint32_t)seq < parent->key_count)
+        parent_column = (int)parent->keys[seq];
+    if (parent_column < 0)
+        return;
+    if (f->edges_n == f->edges_room) {
+        f->edges_room = f->edges_room == 0 ? 64 : f->edges_room * 2;
+        f->edges = mem_grow(f->edges, f->edges_room * sizeof *f->edges);
+    }
+    f->edges[f->edges_n++] = (struct edge){.table = f->table,
+                                           .column = (uint32_t)column,
+                                           .parent = (uint32_t)(parent - f->schema->tables),
+                                           .parent_column = (uint32_t)parent_column};
+}
+
+static bool is_whole_key(const struct app_table *t, uint32_t column)
+{
+    return t->key_count == 1 && t->keys[0] == column;
+}
+
+/* Edges lie in the order of their tables: tables are read in that order. */
+static uint32_t first_edge(const struct finder *f, uint32_t table)
+{
+    uint32_t low = 0, high = f->edges_n;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (f->edges[middle].table < table)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The edge to go on by: one that ends at a tracked table's whole key if there is one, then the
+ * smallest in table order, so that every site goes the same way. */
+static const struct edge *next_edge(const struct finder *f, uint32_t table, uint32_t column,
+                                    bool *ends)
+{
+    const struct edge *best = NULL;
+
+    *ends = false;
+    for (uint32_t i = first_edge(f, table); i < f->edges_n && f->edges[i].table == table; i++) {
+        const struct edge *x = &f->edges[i];
+        const struct app_table *parent = &f->schema->tables[x->parent];
+        bool whole = parent->number != 0 && is_whole_key(parent, x->parent_column);
+
+        if (x->column != column || (x->parent == table && x->parent_column == column))
+            continue;
+        if (best != NULL && *ends && !whole)
+            continue;
+        if (best == NULL || (whole && !*ends) || x->parent < best->parent)
+            best = x;
+        *ends = whole;
+    }
+    return best;
+}
+
+/* agent/README.md, References. */
+static int follow(const struct finder *f, uint32_t table, uint32_t column)
+{
+    for (int step = 0; step < FOLLOW_STEPS_MAX; step++) {
+        bool ends;
+        const struct edge *x = next_edge(f, table, column, &ends);
+
+        if (x == NULL)
+            return -1;
+        if (ends)
+            return (int)x->parent;
+        table = x->parent;
+        column = x->parent_column;
+    }
+    return -1;
+}
+
+/* Is `to` reached from `from` by the references in keys? */
+static bool key_reaches(const struct app_schema *s, uint32_t from, uint32_t to)
+{
+    bool *seen = mem_alloc(s->n * sizeof *seen);
+    uint32_t *todo = mem_alloc(s->n * sizeof *todo);
+    uint32_t n = 0;
+
+    todo[n++] = from;
+    seen[from] = true;
+    while (n > 0 && !seen[to]) {
+        const struct app_table *t = &s->tables[todo[--n]];
+
+        for (uint32_t i = 0; i < t->key_count; i++) {
+            int parent = t->columns[t->keys[i]].ref_table;
+
+            if (parent >= 0 && !seen[parent]) {
+                seen[parent] = true;
+                todo[n++] = (uint32_t)parent;
+            }
+        }
+    }
+    n = seen[to] ? 1 : 0;
+    free(seen);
+    free(todo);
+    return n == 1;
+}
+
+/* A row's key may be another row's, but not in a circle: the reference that would close one is
+ * plain data. Keys first, in table order; the other columns then follow what is left. */
+static void resolve(struct finder *f)
+{
+    struct app_schema *s = f->schema;
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct app_table *t = &s->tables[i];
+
+        for (uint32_t k = 0; k < t->key_count && t->number != 0; k++) {
+            int parent = follow(f, i, t->keys[k]);
+
+            if (parent >= 0 && !key_reaches(s, (uint32_t)parent, i))
+                t->columns[t->keys[k]].ref_table = parent;
+        }
+        t->surrogate = t->number != 0 && t->rowid_alias && t->columns[t->keys[0]].ref_table < 0;
+    }
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct app_table *t = &s->tables[i];
+
+        for (uint32_t c = 0; c < t->column_count && t->number != 0; c++)
+            if (!t->columns[c].in_key)
+                t->columns[c].ref_table = follow(f, i, c);
+    }
+}
+
+static void list_children(struct app_schema *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        for (uint32_t c = 0; c < s->tables[i].column_count; c++) {
+            int ref = s->tables[i].columns[c].ref_table;
+            struct app_table *parent;
+
+            if (ref < 0)
+                continue;
+            parent = &s->tables[ref];
+            parent->children =
+                mem_grow(parent->children, (parent->child_count + 1) * sizeof *parent->children);
+            parent->children[parent->child_count++] = (struct app_child){.table = i, .column = c};
+        }
+    }
+}
+
+static bool read_edges(struct finder *f, struct sqlite3_stmt *s, struct err *e)
+{
+    for (uint32_t i = 0; i < f->schema->n; i++) {
+        int rc;
+
+        if (!f->schema->tables[i].ordinary)
+            continue;
+        f->table = i;
+        if (sqlite3_bind_text(s, 1, f->schema->tables[i].name, -1, SQLITE_STATIC) != SQLITE_OK)
+            return sqlite_err(sqlite3_db_handle(s), "read the foreign keys", e);
+        while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+            add_edge(f, s);
+        if (rc != SQLITE_DONE)
+            return sqlite_err(sqlite3_db_handle(s), "read the foreign keys", e);
+        sqlite3_reset(s);
+    }
+    return true;
+}
+
+bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struct err *e)
+{
+    static const char sql[] = "SELECT \"from\", \"table\", \"to\", seq"
+                              " FROM pragma_foreign_key_list(:name, 'main')";
+    struct finder f = {.schema = schema};
+    struct sqlite3_stmt *s = NULL;
+    bool ok = sqlite_prepare(db, &s, sql, e) && read_edges(&f, s, e);
+
+    if (ok) {
+        resolve(&f);
+        list_children(schema);
+    }
+    sqlite3_finalize(s);
+    free(f.edges);
+    return ok;
+}

@@ -1,0 +1,11 @@
+/* References: which columns of tracked tables name rows of tracked tables. */
+#ifndef NAVETTE_APPREF_H
+#define NAVETTE_APPREF_H
+
+#include "appdb.h"
+
+/* Fill ref_table of every column, `surrogate` and `children` of every table; names, keys and numbers must be there. Depends on nothing but
+ * the declared foreign keys and on which tables are tracked, so that sites with the same schema agree. */
+MUST_USE bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struct err *e);
+
+#endif
