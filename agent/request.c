@@ -233,7 +233,9 @@ static struct json_object *parse_json(struct slice line, struct err *e)
     }
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(t, (const char *)line.p, (int)line.n);
-    if (json_tokener_get_error(t) != json_tokener_success) {
+    if (json_tokener_get_error(t) == json_tokener_continue) {
+        err_set(e, ERR_INPUT, "a request is not JSON: it is cut off");
+    } else if (json_tokener_get_error(t) != json_tokener_success) {
         err_set(e, ERR_INPUT, "a request is not JSON: %s",
                 json_tokener_error_desc(json_tokener_get_error(t)));
     } else if (json_tokener_get_parse_end(t) != line.n) {

@@ -1,0 +1,134 @@
+#include "command.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include <json-c/json.h>
+
+#include "agent.h"
+#include "request.h"
+#include "tables.h"
+
+static bool run_status(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    (void)r;
+    (void)e;
+    json_object_put(*result);
+    *result = agent_status(a);
+    return true;
+}
+
+static bool run_peers(struct agent *a, const struct request *r, struct json_object **result,
+                      struct err *e)
+{
+    (void)r;
+    (void)e;
+    json_object_object_add(*result, "peers", agent_peers(a));
+    return true;
+}
+
+static bool run_invite(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+
+    if (!agent_invite(a, (uint64_t)r->ttl_ms, token, e))
+        return false;
+    json_object_object_add(*result, "token", json_object_new_string(token));
+    json_object_object_add(*result, "ttl_ms", json_object_new_int64(r->ttl_ms));
+    return true;
+}
+
+static bool run_export(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    char path[PATH_BYTES_MAX] = "";
+    uint32_t changesets = 0;
+
+    if (!agent_drop_export(a, r->path[0] != '\0' ? r->path : NULL,
+                           r->peer[0] != '\0' ? r->peer : NULL, path, &changesets, e))
+        return false;
+    json_object_object_add(*result, "path", json_object_new_string(path));
+    json_object_object_add(*result, "changesets", json_object_new_int64(changesets));
+    return true;
+}
+
+static bool run_import(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    uint32_t added = 0;
+
+    if (!agent_drop_import(a, r->path, &added, e))
+        return false;
+    json_object_object_add(*result, "added", json_object_new_int64(added));
+    return true;
+}
+
+static bool run_tables(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    if (a->store == NULL)
+        return err_set(e, a->store_trouble.code, "%s", a->store_trouble.text);
+    json_object_put(*result);
+    *result = NULL;
+    if (!tables_run(a->store, r, agent_wall_ms(a), result, e))
+        return false;
+    if (r->kind != REQUEST_TABLES)
+        agent_poke(a);
+    return true;
+}
+
+static bool run_sync(struct agent *a, const struct request *r, struct json_object **result,
+                     struct err *e)
+{
+    (void)r;
+    (void)result;
+    (void)e;
+    agent_sync_now(a);
+    return true;
+}
+
+/* Control stops the agent once this is answered. */
+static bool run_stop(struct agent *a, const struct request *r, struct json_object **result,
+                     struct err *e)
+{
+    (void)a;
+    (void)r;
+    (void)result;
+    (void)e;
+    return true;
+}
+
+static bool run_wait(struct agent *a, const struct request *r, struct json_object **result,
+                     struct err *e)
+{
+    if (!agent_is_settled(a))
+        return err_set(e, ERR_BUSY,
+                       "after %" PRId64
+                       " ms not everything has arrived everywhere: `agent-cli status` "
+                       "shows what is under way",
+                       r->timeout_ms);
+    json_object_object_add(*result, "settled", json_object_new_boolean(true));
+    return true;
+}
+
+typedef bool runner(struct agent *a, const struct request *r, struct json_object **result,
+                    struct err *e);
+
+static runner *const runners[] = {
+    [REQUEST_STATUS] = run_status,      [REQUEST_PEERS] = run_peers,
+    [REQUEST_TABLES] = run_tables,      [REQUEST_TRACK] = run_tables,
+    [REQUEST_UNTRACK] = run_tables,     [REQUEST_UNINSTALL] = run_tables,
+    [REQUEST_INVITE] = run_invite,      [REQUEST_SYNC] = run_sync,
+    [REQUEST_WAIT] = run_wait,          [REQUEST_STOP] = run_stop,
+    [REQUEST_DROP_EXPORT] = run_export, [REQUEST_DROP_IMPORT] = run_import,
+};
+
+bool command_run(struct agent *a, const struct request *r, struct json_object **result,
+                 struct err *e)
+{
+    assert(runners[r->kind] != NULL);
+    *result = json_object_new_object();
+    return runners[r->kind](a, r, result, e);
+}
