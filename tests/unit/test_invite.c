@@ -1,0 +1,234 @@
+#include <navette/invite.h>
+
+#include "golden.h"
+
+static struct invite example(uint32_t addresses)
+{
+    struct invite v = {.address_count = addresses};
+
+    golden_take("token.txt", "secret", v.secret, sizeof v.secret);
+    for (uint32_t i = 0; i < addresses; i++)
+        v.addresses[i] =
+            (struct invite_address){{192, 168, 1, (uint8_t)(10 + i)}, (uint16_t)(7400 + i)};
+    return v;
+}
+
+static void tokens_are_those_of_the_worked_example(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n <= INVITE_ADDRESSES_MAX; n++) {
+        struct invite v = example(n), got;
+        char text[INVITE_TEXT_BYTES_MAX], key[16];
+        struct err e = {0};
+
+        invite_format(text, &v);
+        snprintf(key, sizeof key, "text_%u", n);
+        golden_check("token.txt", key, slice_text(text));
+        assert_true(invite_parse(&got, text, &e));
+        assert_memory_equal(&got, &v, sizeof v);
+    }
+}
+
+static void id_and_psk_are_those_of_the_worked_example(void **state)
+{
+    struct invite v = example(2);
+    uint8_t id[INVITE_ID_BYTES], psk[32];
+
+    (void)state;
+    invite_id(id, &v);
+    invite_psk(psk, &v);
+    golden_check("token.txt", "id", SLICE(id));
+    golden_check("token.txt", "psk", SLICE(psk));
+}
+
+static void a_token_may_be_typed_in_any_case_and_spacing(void **state)
+{
+    struct invite v = example(1), got;
+    char text[INVITE_TEXT_BYTES_MAX], typed[4 * INVITE_TEXT_BYTES_MAX];
+    struct err e = {0};
+    size_t n = 0;
+
+    (void)state;
+    invite_format(text, &v);
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        char c = text[i];
+
+        if (c == '-')
+            continue;
+        c = c == '0' ? 'o' : c == '1' ? (i % 2 == 0 ? 'l' : 'I') : c;
+        typed[n++] = c >= 'A' && c <= 'Z' && c != 'I' ? (char)(c + 32) : c;
+        if (i % 3 == 0)
+            typed[n++] = " \t\r\n-"[i % 5];
+    }
+    typed[n] = '\0';
+    assert_true(invite_parse(&got, typed, &e));
+    assert_memory_equal(&got, &v, sizeof v);
+}
+
+static void check_refused(const char *text, const char *says)
+{
+    struct invite got;
+    struct err e = {0};
+
+    assert_false(invite_parse(&got, text, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    if (strstr(e.text, says) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", e.text, says);
+    assert_int_equal(got.address_count, 0);
+    assert_true(sodium_is_zero(got.secret, sizeof got.secret));
+}
+
+static void every_slip_of_one_character_is_noticed(void **state)
+{
+    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    struct invite v = example(2);
+    char text[INVITE_TEXT_BYTES_MAX];
+
+    (void)state;
+    invite_format(text, &v);
+    for (size_t i = 0; text[i] != '\0'; i++)
+        for (const char *c = alphabet; *c != '\0'; c++) {
+            char right = text[i];
+
+            if (right == '-' || right == *c)
+                continue;
+            text[i] = *c;
+            check_refused(text, "typing mistake; copy it again");
+            text[i] = right;
+        }
+}
+
+static void two_characters_in_the_wrong_order_are_noticed(void **state)
+{
+    struct invite v = example(2);
+    char text[INVITE_TEXT_BYTES_MAX];
+
+    (void)state;
+    invite_format(text, &v);
+    for (size_t i = 0; text[i + 1] != '\0'; i++) {
+        char a = text[i], b = text[i + 1];
+
+        if (a == '-' || b == '-' || a == b)
+            continue;
+        text[i] = b;
+        text[i + 1] = a;
+        check_refused(text, "typing mistake");
+        text[i] = a;
+        text[i + 1] = b;
+    }
+}
+
+static void a_part_of_a_token_is_refused_in_plain_words(void **state)
+{
+    struct invite v = example(4);
+    char text[INVITE_TEXT_BYTES_MAX], twice[2 * INVITE_TEXT_BYTES_MAX];
+
+    (void)state;
+    invite_format(text, &v);
+    snprintf(twice, sizeof twice, "%s%s", text, text);
+    check_refused(twice, "too long");
+    for (size_t n = strlen(text); n-- > 0;) {
+        text[n] = '\0';
+        check_refused(text, "copy it again");
+    }
+    check_refused("", "0 letters and digits");
+}
+
+static void characters_that_no_token_has_are_named(void **state)
+{
+    (void)state;
+    check_refused("068U", "'U'");
+    check_refused("068*", "'*'");
+    check_refused("068\xC3\xA9", "byte c3");
+    check_refused("068\x01", "byte 01");
+}
+
+static void check_bytes(const uint8_t *bytes, size_t n, enum err_code code)
+{
+    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint8_t sealed[64], hash[HASH_BYTES];
+    char text[128];
+    struct invite got;
+    struct err e = {0};
+    size_t digits = 0;
+
+    memcpy(sealed, bytes, n);
+    hash_bytes(hash, (struct slice){bytes, n});
+    memcpy(sealed + n, hash, 4);
+    for (size_t bit = 0; bit < 8 * (n + 4); bit += 5) {
+        unsigned digit = 0;
+
+        for (size_t i = bit; i < bit + 5; i++)
+            digit = digit << 1 | (i < 8 * (n + 4) ? sealed[i / 8] >> (7 - i % 8) & 1u : 0);
+        text[digits++] = alphabet[digit];
+    }
+    text[digits] = '\0';
+    assert_false(invite_parse(&got, text, &e));
+    assert_int_equal(e.code, code);
+}
+
+static void a_newer_version_and_a_wrong_count_are_refused(void **state)
+{
+    uint8_t bytes[18] = {2};
+
+    (void)state;
+    check_bytes(bytes, sizeof bytes, ERR_REFUSED);
+    bytes[0] = 1;
+    bytes[17] = 1;
+    check_bytes(bytes, sizeof bytes, ERR_INPUT);
+    bytes[17] = 255;
+    check_bytes(bytes, sizeof bytes, ERR_INPUT);
+}
+
+/* 22 bytes are 36 characters with 4 bits to spare: those must be zero, or one token had many
+ * spellings. */
+static void spare_bits_must_be_zero(void **state)
+{
+    struct invite v = example(0);
+    char text[INVITE_TEXT_BYTES_MAX];
+    char *last;
+
+    (void)state;
+    invite_format(text, &v);
+    last = text + strlen(text) - 1;
+    assert_true(*last == '0' || *last == 'G');
+    *last = *last == '0' ? '1' : 'H';
+    check_refused(text, "typing mistake");
+}
+
+static void two_invitations_differ(void **state)
+{
+    struct invite a, b;
+
+    (void)state;
+    invite_generate(&a);
+    invite_generate(&b);
+    assert_memory_not_equal(a.secret, b.secret, sizeof a.secret);
+    assert_int_equal(a.address_count, 0);
+}
+
+static int start(void **state)
+{
+    struct err e = {0};
+
+    (void)state;
+    return keys_library_start(&e) ? 0 : 1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_those_of_the_worked_example),
+        cmocka_unit_test(id_and_psk_are_those_of_the_worked_example),
+        cmocka_unit_test(a_token_may_be_typed_in_any_case_and_spacing),
+        cmocka_unit_test(every_slip_of_one_character_is_noticed),
+        cmocka_unit_test(two_characters_in_the_wrong_order_are_noticed),
+        cmocka_unit_test(a_part_of_a_token_is_refused_in_plain_words),
+        cmocka_unit_test(characters_that_no_token_has_are_named),
+        cmocka_unit_test(a_newer_version_and_a_wrong_count_are_refused),
+        cmocka_unit_test(spare_bits_must_be_zero),
+        cmocka_unit_test(two_invitations_differ),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
