@@ -10,7 +10,7 @@
 #define COLUMNS_MAX 2000             /* columns in a table (SQLite's own default limit) */
 #define KEY_COLUMNS_MAX 16           /* columns in a primary key */
 #define CUT_ROWS_MAX 100000          /* rows in one change-set */
-#define HEADER_BYTES_MAX 65536       /* encoded change-set header */
+#define HEADER_BYTES_MAX 131072       /* encoded change-set header: ACTORS_MAX needs fit */
 #define BODY_BYTES_MAX (64u << 20)   /* encoded change-set body */
 #define BODY_BYTES_SOFT (48u << 20)  /* a drain closes its change-set here, at a row's end */
 #define VALUE_BYTES_MAX (16u << 20)  /* one text or blob; longer ones are refused by name */

@@ -1,11 +1,12 @@
-/* A change: who wrote which value into which cell of which row when, and which of two writes wins. */
+/* A change: who wrote which value into which cell of which row when, and which of two writes wins.
+ */
 #ifndef NAVETTE_CHANGE_H
 #define NAVETTE_CHANGE_H
 
 #include <navette/bytes.h>
 
 #define SITE_ID_BYTES 16
-#define ACTOR_BYTES 24
+#define ACTOR_BYTES   24
 
 /* BLAKE2b-128 of the site's Ed25519 public key, see keys.h. */
 struct site_id {
@@ -21,8 +22,8 @@ struct site_id actor_site(const struct actor *a);
 bool actor_equal(const struct actor *a, const struct actor *b);
 int actor_compare(const struct actor *a, const struct actor *b); /* memcmp order */
 
-/* A row reference inside one change-set: an index into its list of actors, and the counter that this
- * actor minted. Counters start at 1 and stay below GID_COUNTER_MAX. */
+/* A row reference inside one change-set: an index into its list of actors, and the counter that
+ * this actor minted. Counters start at 1 and stay below GID_COUNTER_MAX. */
 struct gid {
     uint32_t actor;
     uint64_t counter;
@@ -31,7 +32,8 @@ struct gid {
 
 enum value_type { VALUE_NULL, VALUE_INT, VALUE_REAL, VALUE_TEXT, VALUE_BLOB, VALUE_REF };
 
-/* An SQLite value with its storage class, or a reference to a row. Text need not be UTF-8 and may hold NULs. */
+/* An SQLite value with its storage class, or a reference to a row. Text need not be UTF-8 and may
+ * hold NULs. */
 struct value {
     enum value_type type;
     union {

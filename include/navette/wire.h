@@ -1,7 +1,8 @@
-/* Bounded msgpack: a writer over msgpack-c and a reader of our own that allocates nothing and trusts nothing.
- * Both remember their first failure and then do nothing: no branches, one check at the end.
- * The reader accepts only the shortest encoding of every integer, length and header, so that what is
- * read and written again has the same bytes (https://github.com/msgpack/msgpack/blob/master/spec.md). */
+/* Bounded msgpack: a writer over msgpack-c and a reader of our own that allocates nothing and
+ * trusts nothing. Both remember their first failure and then do nothing: no branches, one check at
+ * the end. The reader accepts only the shortest encoding of every integer, length and header, so
+ * that what is read and written again has the same bytes
+ * (https://github.com/msgpack/msgpack/blob/master/spec.md). */
 #ifndef NAVETTE_WIRE_H
 #define NAVETTE_WIRE_H
 
@@ -17,11 +18,12 @@ void write_nil(struct writer *w);
 void write_bool(struct writer *w, bool v);
 void write_uint(struct writer *w, uint64_t v);
 void write_int(struct writer *w, int64_t v);
-void write_real(struct writer *w, double v); /* always float 64, bit-exact */
+void write_real(struct writer *w, double v);          /* always float 64, bit-exact */
 void write_text(struct writer *w, struct slice text); /* str; any bytes */
 void write_bin(struct writer *w, struct slice bytes);
 void write_array(struct writer *w, uint32_t count);
-/* nil, int, float 64, str, bin, or ext WIRE_EXT_REF (payload: actor index u32 BE, counter u64 BE). */
+/* nil, int, float 64, str, bin, or ext WIRE_EXT_REF (payload: actor index u32 BE, counter u64 BE).
+ */
 void write_value(struct writer *w, const struct value *v);
 
 struct reader {

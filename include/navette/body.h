@@ -1,0 +1,104 @@
+/* Body of a change-set: the rows, by table. protocol/README.md has the layout; here is how to
+ * write one and how to read one.
+ *
+ *     body  = [actors: [bin 24...], tables: [table...]]
+ *     table = [name, columns: [name...], keys: uint, surrogate: bool, rows: [row...]]
+ *     row   = [op, actor index, counter, stamp minus the previous row's, cells...]
+ */
+#ifndef NAVETTE_BODY_H
+#define NAVETTE_BODY_H
+
+#include <navette/bounds.h>
+#include <navette/wire.h>
+
+/* ---- writing: body_open, then per table body_table and its rows, then body_finish ---- */
+
+struct body_writer {
+    struct buf out; /* tables without the counts of their rows */
+    struct actor *actors;
+    uint32_t actor_count, actor_room;
+    struct body_part *tables; /* where in `out` */
+    uint32_t table_count, table_room;
+    uint32_t rows;
+    uint32_t recent[64]; /* indices of actors found lately */
+    uint64_t last_stamp;
+};
+
+void body_open(struct body_writer *b);
+/* Index of an actor in this body's list; added when new. */
+uint32_t body_actor(struct body_writer *b, const struct actor *a);
+/* Begin a table; each name once in a body. The first `keys` columns are its primary key.
+ * `surrogate`: the key is one INTEGER that each site assigns for itself, and its value in an
+ * INSERT is only the author's local one (a hint). */
+void body_table(struct body_writer *b, struct slice name, const struct slice *columns,
+                uint32_t count, uint32_t keys, bool surrogate);
+/* A row of the current table. `stamp` is the row's HLC, 0 for the zero clock. INSERT: `values` has
+ * one per column and `columns` is NULL. UPDATE: `n` >= 1 pairs, column indices rising. DELETE:
+ * n = 0. Values are copied; a NaN becomes NULL, as in SQLite. */
+void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
+              const uint32_t *columns, const struct value *values, uint32_t n);
+/* Bytes so far: a drain closes its change-set at BODY_BYTES_SOFT. */
+size_t body_size(const struct body_writer *b);
+/* Finish the body into `body`, which is cleared first and gets the maximum it needs. ERR_LIMIT when
+ * it exceeds BODY_BYTES_MAX. */
+MUST_USE bool body_finish(struct body_writer *b, struct buf *body, struct err *e);
+void body_close(struct body_writer *b);
+
+/* ---- reading ----
+ *     body_read(&b, bytes, header.stamp, &e);
+ *     while (body_next_table(&b))
+ *         while (body_next_row(&b))
+ *             ... b.table, b.row ...
+ *     ok = body_read_end(&b);
+ *     body_read_close(&b);
+ * Everything is checked on the way: what body_next_row gives is well-formed. */
+
+struct body_table {
+    struct slice name;   /* like all names here 1 to IDENTIFIER_BYTES_MAX bytes of UTF-8, no NUL */
+    uint32_t columns;    /* count */
+    struct slice *names; /* of the columns; owned by the reader, good until the next table */
+    uint32_t keys;
+    bool surrogate;
+    uint32_t rows;
+};
+
+struct body_row {
+    enum change_op op;
+    struct gid gid;
+    uint64_t stamp;
+    uint32_t n;              /* cells */
+    const uint32_t *columns; /* owned by the reader, good until the next row; INSERT: 0, 1, 2... */
+    struct value *values;    /* likewise; their bytes borrow the body */
+};
+
+struct body_reader {
+    struct reader r;
+    uint64_t max_stamp;
+    uint64_t last_stamp;
+    struct actor *actors; /* owned; what gid.actor counts in */
+    uint32_t actor_count;
+    uint32_t tables_left;
+    uint32_t rows_left;  /* in the current table */
+    uint32_t rows_total; /* in all tables so far */
+    struct body_table table;
+    struct body_row row;
+    uint32_t room; /* of the arrays below and of table.names, in columns */
+    uint32_t *every;
+    uint32_t *some;
+    struct slice *table_names; /* of all tables so far */
+    uint32_t table_count;
+};
+
+/* Rows later than `header_stamp` are refused. `body` and `e` are borrowed. */
+void body_read(struct body_reader *b, struct slice body, uint64_t header_stamp, struct err *e);
+/* False at the end or after a failure. Rows of the present table that were not read are skipped. */
+bool body_next_table(struct body_reader *b);
+bool body_next_row(struct body_reader *b);
+/* True when all of it was well-formed and read. False with the reason otherwise. */
+MUST_USE bool body_read_end(struct body_reader *b);
+void body_read_close(struct body_reader *b);
+
+/* Read all of it: well-formed, no row later than `header_stamp`, and exactly `rows` rows. */
+MUST_USE bool body_check(struct slice body, uint64_t header_stamp, uint32_t rows, struct err *e);
+
+#endif

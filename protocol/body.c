@@ -1,0 +1,383 @@
+#include <navette/body.h>
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW_FIXED 4 /* op, actor, counter, stamp: what every row begins with */
+
+/* ---- writer ---- */
+
+/* One table in `out`: its head from `head`, its rows from `rows_at` up to the next table. The
+ * count between them has as many bytes as it needs, so it is put there when all is known. */
+struct body_part {
+    size_t head;
+    size_t rows_at;
+    uint32_t rows;
+};
+
+void body_open(struct body_writer *b)
+{
+    *b = (struct body_writer){0};
+    buf_open(&b->out, BODY_BYTES_MAX);
+}
+
+static uint32_t find_actor(const struct body_writer *b, const struct actor *a)
+{
+    uint32_t i = 0;
+
+    while (i < b->actor_count && !actor_equal(&b->actors[i], a))
+        i++;
+    return i;
+}
+
+uint32_t body_actor(struct body_writer *b, const struct actor *a)
+{
+    uint32_t *recent = &b->recent[a->bytes[ACTOR_BYTES - 1] % COUNT_OF(b->recent)];
+
+    if (*recent < b->actor_count && actor_equal(&b->actors[*recent], a))
+        return *recent;
+    *recent = find_actor(b, a);
+    if (*recent < b->actor_count)
+        return *recent;
+    if (b->actor_count == b->actor_room) {
+        b->actor_room = b->actor_room == 0 ? 8 : b->actor_room * 2;
+        b->actors = mem_grow(b->actors, b->actor_room * sizeof *b->actors);
+    }
+    b->actors[b->actor_count++] = *a;
+    return *recent;
+}
+
+void body_table(struct body_writer *b, struct slice name, const struct slice *columns,
+                uint32_t count, uint32_t keys, bool surrogate)
+{
+    struct writer w = {&b->out};
+    struct body_part *part;
+
+    if (b->table_count == b->table_room) {
+        b->table_room = b->table_room == 0 ? 8 : b->table_room * 2;
+        b->tables = mem_grow(b->tables, b->table_room * sizeof *b->tables);
+    }
+    part = &b->tables[b->table_count++];
+    part->head = b->out.n;
+    write_array(&w, 5);
+    write_text(&w, name);
+    write_array(&w, count);
+    for (uint32_t i = 0; i < count; i++)
+        write_text(&w, columns[i]);
+    write_uint(&w, keys);
+    write_bool(&w, surrogate);
+    part->rows_at = b->out.n;
+    part->rows = 0;
+}
+
+void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
+              const uint32_t *columns, const struct value *values, uint32_t n)
+{
+    struct writer w = {&b->out};
+
+    assert(b->table_count > 0);
+    assert(stamp <= INT64_MAX);
+    write_array(&w, ROW_FIXED + (op == CHANGE_UPDATE ? 2 * n : n));
+    write_uint(&w, op);
+    write_uint(&w, gid.actor);
+    write_uint(&w, gid.counter);
+    write_int(&w, (int64_t)stamp - (int64_t)b->last_stamp);
+    for (uint32_t i = 0; i < n; i++) {
+        if (op == CHANGE_UPDATE)
+            write_uint(&w, columns[i]);
+        write_value(&w, &values[i]);
+    }
+    b->last_stamp = stamp;
+    b->tables[b->table_count - 1].rows++;
+    b->rows++;
+}
+
+/* An upper bound of what body_finish puts around the tables. */
+static size_t frame_size(const struct body_writer *b)
+{
+    return 16 + (size_t)b->actor_count * (2 + ACTOR_BYTES) + (size_t)b->table_count * 5;
+}
+
+size_t body_size(const struct body_writer *b)
+{
+    return b->out.n + frame_size(b);
+}
+
+static void write_part(const struct body_writer *b, uint32_t i, struct buf *body)
+{
+    const struct body_part *part = &b->tables[i];
+    size_t end = i + 1 < b->table_count ? part[1].head : b->out.n;
+    struct writer w = {body};
+
+    buf_add(body, b->out.p + part->head, part->rows_at - part->head);
+    write_array(&w, part->rows);
+    buf_add(body, b->out.p + part->rows_at, end - part->rows_at);
+}
+
+bool body_finish(struct body_writer *b, struct buf *body, struct err *e)
+{
+    struct writer w = {body};
+
+    body->max = BODY_BYTES_MAX;
+    buf_clear(body);
+    if (b->actor_count > ACTORS_MAX || b->table_count > TABLES_MAX || b->rows > CUT_ROWS_MAX)
+        return err_set(e, ERR_LIMIT,
+                       "a change-set of %" PRIu32 " actors, %" PRIu32 " tables and %" PRIu32
+                       " rows, allowed up to %d, %d and %d",
+                       b->actor_count, b->table_count, b->rows, ACTORS_MAX, TABLES_MAX,
+                       CUT_ROWS_MAX);
+    if (!b->out.overflow)
+        buf_extend(body, body_size(b) < BODY_BYTES_MAX ? body_size(b) : BODY_BYTES_MAX);
+    buf_clear(body);
+    write_array(&w, 2);
+    write_array(&w, b->actor_count);
+    for (uint32_t i = 0; i < b->actor_count; i++)
+        write_bin(&w, SLICE(b->actors[i].bytes));
+    write_array(&w, b->table_count);
+    for (uint32_t i = 0; i < b->table_count; i++)
+        write_part(b, i, body);
+    if (b->out.overflow || body->overflow)
+        return err_set(e, ERR_LIMIT, "a change-set's body exceeds %u bytes", BODY_BYTES_MAX);
+    return true;
+}
+
+void body_close(struct body_writer *b)
+{
+    buf_close(&b->out);
+    free(b->actors);
+    free(b->tables);
+    *b = (struct body_writer){0};
+}
+
+/* ---- reader ---- */
+
+static int compare_slices(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Fail when two of the names are equal. Sorted, since a hostile body may bring very many. */
+static void check_unique(struct reader *r, const struct slice *names, uint32_t n, const char *what)
+{
+    struct slice *sorted = mem_alloc(n * sizeof *sorted);
+
+    if (n > 0)
+        memcpy(sorted, names, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_slices);
+    for (uint32_t i = 1; i < n && !r->failed; i++) {
+        if (slice_equal(sorted[i - 1], sorted[i]))
+            read_fail(r, ERR_INPUT, "%s appears twice", what);
+    }
+    free(sorted);
+}
+
+static void read_actors(struct body_reader *b)
+{
+    struct slice *all;
+
+    b->actor_count = read_array(&b->r, ACTORS_MAX, "the list of actors");
+    if (b->actor_count == 0)
+        return;
+    b->actors = mem_alloc(b->actor_count * sizeof *b->actors);
+    all = mem_alloc(b->actor_count * sizeof *all);
+    for (uint32_t i = 0; i < b->actor_count; i++) {
+        read_bin_exact(&b->r, b->actors[i].bytes, ACTOR_BYTES, "an actor");
+        all[i] = SLICE(b->actors[i].bytes);
+    }
+    check_unique(&b->r, all, b->actor_count, "an actor");
+    free(all);
+}
+
+void body_read(struct body_reader *b, struct slice body, uint64_t header_stamp, struct err *e)
+{
+    *b = (struct body_reader){.max_stamp = header_stamp};
+    if (b->max_stamp > INT64_MAX)
+        b->max_stamp = INT64_MAX;
+    b->r = reader_of(body, e);
+    read_array_exact(&b->r, 2, "a body");
+    read_actors(b);
+    b->tables_left = read_array(&b->r, TABLES_MAX, "the list of tables");
+    if (b->tables_left > 0)
+        b->table_names = mem_alloc(b->tables_left * sizeof *b->table_names);
+}
+
+static struct slice read_name(struct reader *r, const char *what)
+{
+    struct slice name = read_text(r, IDENTIFIER_BYTES_MAX, what);
+
+    if (!r->failed && (name.n == 0 || memchr(name.p, 0, name.n) != NULL || !slice_is_utf8(name)))
+        read_fail(r, ERR_INPUT, "%s is empty or no UTF-8 text", what);
+    return name;
+}
+
+static void reserve_columns(struct body_reader *b, uint32_t n)
+{
+    if (n <= b->room)
+        return;
+    b->table.names = mem_grow(b->table.names, n * sizeof *b->table.names);
+    b->row.values = mem_grow(b->row.values, n * sizeof *b->row.values);
+    b->every = mem_grow(b->every, n * sizeof *b->every);
+    b->some = mem_grow(b->some, n * sizeof *b->some);
+    for (uint32_t i = b->room; i < n; i++)
+        b->every[i] = i;
+    b->room = n;
+}
+
+static void read_columns(struct body_reader *b)
+{
+    struct body_table *t = &b->table;
+
+    t->columns = read_array(&b->r, COLUMNS_MAX, "a table's columns");
+    reserve_columns(b, t->columns);
+    for (uint32_t i = 0; i < t->columns; i++)
+        t->names[i] = read_name(&b->r, "a column's name");
+    if (!b->r.failed)
+        check_unique(&b->r, t->names, t->columns, "a column");
+    t->keys = (uint32_t)read_uint(&b->r, KEY_COLUMNS_MAX, "a table's number of key columns");
+    t->surrogate = read_bool(&b->r);
+    if (b->r.failed)
+        return;
+    if (t->keys == 0 || t->keys > t->columns || (t->surrogate && t->keys != 1))
+        read_fail(&b->r, ERR_INPUT, "a table of %" PRIu32 " columns has a key of %" PRIu32,
+                  t->columns, t->keys);
+}
+
+bool body_next_table(struct body_reader *b)
+{
+    struct body_table *t = &b->table;
+
+    while (b->rows_left > 0 && body_next_row(b))
+        ;
+    if (b->r.failed || b->tables_left == 0)
+        return false;
+    b->tables_left--;
+    read_array_exact(&b->r, 5, "a table");
+    t->name = read_name(&b->r, "a table's name");
+    read_columns(b);
+    t->rows = read_array(&b->r, CUT_ROWS_MAX - b->rows_total, "a table's rows");
+    b->table_names[b->table_count++] = t->name;
+    b->rows_left = t->rows;
+    b->rows_total += t->rows;
+    if (b->tables_left == 0 && !b->r.failed)
+        check_unique(&b->r, b->table_names, b->table_count, "a table");
+    return !b->r.failed;
+}
+
+static struct gid read_gid(struct body_reader *b)
+{
+    struct gid gid;
+
+    gid.actor = (uint32_t)read_uint(&b->r, UINT32_MAX, "a row's actor");
+    gid.counter = read_uint(&b->r, GID_COUNTER_MAX - 1, "a row's counter");
+    if (!b->r.failed && (gid.actor >= b->actor_count || gid.counter == 0))
+        read_fail(&b->r, ERR_INPUT,
+                  "a row of actor %" PRIu32 " of %" PRIu32 " with counter %" PRIu64, gid.actor,
+                  b->actor_count, gid.counter);
+    return gid;
+}
+
+/* The sum wraps around: each stamp has one difference, and each difference one stamp. */
+static uint64_t read_stamp(struct body_reader *b)
+{
+    uint64_t stamp = b->last_stamp + (uint64_t)read_int(&b->r);
+
+    if (!b->r.failed && stamp > b->max_stamp)
+        read_fail(&b->r, ERR_INPUT,
+                  "a row's stamp %" PRIu64 " is later than its change-set's, %" PRIu64, stamp,
+                  b->max_stamp);
+    b->last_stamp = stamp;
+    return stamp;
+}
+
+/* How many cells a row of `n` elements has; fails when its op does not allow them. */
+static uint32_t cell_count(struct body_reader *b, enum change_op op, uint32_t n)
+{
+    uint32_t cells = op == CHANGE_UPDATE ? (n - ROW_FIXED) / 2 : n - ROW_FIXED;
+    bool fits = op == CHANGE_INSERT   ? cells == b->table.columns
+                : op == CHANGE_UPDATE ? n % 2 == 0 && cells > 0 && cells <= b->table.columns
+                                      : op == CHANGE_DELETE && cells == 0;
+
+    if (fits)
+        return cells;
+    read_fail(&b->r, ERR_INPUT,
+              "a row with op %d has %" PRIu32 " elements in a table of %" PRIu32 " columns",
+              (int)op, n, b->table.columns);
+    return 0;
+}
+
+static void read_cells(struct body_reader *b)
+{
+    struct body_row *row = &b->row;
+    uint32_t from = 0;
+
+    row->columns = row->op == CHANGE_UPDATE ? b->some : b->every;
+    for (uint32_t i = 0; i < row->n && !b->r.failed; i++) {
+        if (row->op == CHANGE_UPDATE) {
+            b->some[i] = (uint32_t)read_uint(&b->r, b->table.columns - 1, "a cell's column");
+            if (!b->r.failed && b->some[i] < from)
+                read_fail(&b->r, ERR_INPUT, "a row's columns are not in rising order");
+            from = b->some[i] + 1;
+        }
+        row->values[i] = read_value(&b->r);
+        if (row->values[i].type == VALUE_REF && row->values[i].ref.actor >= b->actor_count)
+            read_fail(&b->r, ERR_INPUT, "a reference to actor %" PRIu32 " of %" PRIu32,
+                      row->values[i].ref.actor, b->actor_count);
+    }
+}
+
+bool body_next_row(struct body_reader *b)
+{
+    struct body_row *row = &b->row;
+    uint32_t n;
+
+    if (b->r.failed || b->rows_left == 0)
+        return false;
+    b->rows_left--;
+    n = read_array(&b->r, ROW_FIXED + 2 * COLUMNS_MAX, "a row");
+    if (!b->r.failed && n < ROW_FIXED)
+        read_fail(&b->r, ERR_INPUT, "a row has %" PRIu32 " elements, at least %d", n, ROW_FIXED);
+    row->op = (enum change_op)read_uint(&b->r, CHANGE_DELETE, "a row's op");
+    row->gid = read_gid(b);
+    row->stamp = read_stamp(b);
+    row->n = b->r.failed ? 0 : cell_count(b, row->op, n);
+    read_cells(b);
+    return !b->r.failed;
+}
+
+bool body_read_end(struct body_reader *b)
+{
+    if (!b->r.failed && (b->tables_left > 0 || b->rows_left > 0))
+        read_fail(&b->r, ERR_INPUT, "the body was not read to its end");
+    return read_end(&b->r);
+}
+
+void body_read_close(struct body_reader *b)
+{
+    free(b->actors);
+    free(b->table.names);
+    free(b->row.values);
+    free(b->every);
+    free(b->some);
+    free(b->table_names);
+    *b = (struct body_reader){0};
+}
+
+bool body_check(struct slice body, uint64_t header_stamp, uint32_t rows, struct err *e)
+{
+    struct body_reader b;
+    bool ok;
+
+    body_read(&b, body, header_stamp, e);
+    while (body_next_table(&b)) {
+        while (body_next_row(&b))
+            ;
+    }
+    ok = body_read_end(&b);
+    if (ok && b.rows_total != rows)
+        ok = err_set(e, ERR_INPUT, "a body of %" PRIu32 " rows, its header says %" PRIu32,
+                     b.rows_total, rows);
+    body_read_close(&b);
+    return ok;
+}
