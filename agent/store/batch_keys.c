@@ -1,17 +1,20 @@
-/* Keys for newcomers, and the parents they need: decided under the application file's lock, so that nobody takes a key meanwhile. */
+/* Keys for newcomers, and the parents they need: decided under the application file's lock, so that
+ * nobody takes a key meanwhile. */
 #include "batch.h"
 
 #include <sqlite3.h>
 
-#define KEY_GAP_MAX (INT64_C(1) << 31) /* an author's key further above our highest is absurd here */
+#define KEY_GAP_MAX                                                                                \
+    (INT64_C(1) << 31) /* an author's key further above our highest is absurd here */
 
 /* ---- parents ---- */
 
-/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an event. */
+/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
+ * event. */
 static bool is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
 {
     struct binding *table = bind_by_table(b->s, row->table);
-    struct row_key id = { .kind = KEY_INT, .i = row->gid };
+    struct row_key id = {.kind = KEY_INT, .i = row->gid};
     sqlite3_stmt *select;
     int code;
 
@@ -129,7 +132,8 @@ static bool raise_max(struct batch *b, char *sql, int64_t *max, struct err *e)
     }
     sqlite3_finalize(q);
     sqlite3_free(sql);
-    return code == SQLITE_ROW || code == SQLITE_DONE || sqlite_err(b->s->app.db, "look for a free key", e);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, "look for a free key", e);
 }
 
 static bool table_ready(struct batch *b, struct binding *t, struct batch_table **out, struct err *e)
@@ -145,8 +149,10 @@ static bool table_ready(struct batch *b, struct binding *t, struct batch_table *
                    &bt->used_max, e))
         return false;
     if (t->app->autoincrement &&
-        !raise_max(b, sqlite3_mprintf("SELECT seq FROM main.sqlite_sequence WHERE name = %Q", t->app->name),
-                   &bt->used_max, e))
+        !raise_max(
+            b,
+            sqlite3_mprintf("SELECT seq FROM main.sqlite_sequence WHERE name = %Q", t->app->name),
+            &bt->used_max, e))
         return false;
     bt->ready = true;
     return true;
@@ -174,7 +180,8 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
     code = sqlite3_step(w->b->app->select);
     sqlite3_reset(w->b->app->select);
     *taken = code == SQLITE_ROW;
-    return code == SQLITE_ROW || code == SQLITE_DONE || sqlite_err(b->s->app.db, w->b->app->name, e);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, w->b->app->name, e);
 }
 
 static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
@@ -188,17 +195,18 @@ static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
         return false;
     hint = record_get(&b->rec, w->b->position[w->b->app->keys[0]]);
     if (wish.kind != KEY_INT && hint != NULL && hint->v.type == VALUE_INT && hint->v.i > 0)
-        wish = (struct row_key){ .kind = KEY_INT, .i = hint->v.i };
+        wish = (struct row_key){.kind = KEY_INT, .i = hint->v.i};
     if (wish.kind == KEY_INT && wish.i > bt->used_max)
         taken = wish.i - bt->used_max > KEY_GAP_MAX;
     else if (wish.kind == KEY_INT && !is_taken(b, w, &wish, &taken, e))
         return false;
     if (taken) {
         if (bt->used_max == INT64_MAX) {
-            work_fail(b, w, "table %s has no free key left: its highest is 9223372036854775807", w->b->app->name);
+            work_fail(b, w, "table %s has no free key left: its highest is 9223372036854775807",
+                      w->b->app->name);
             return true;
         }
-        wish = (struct row_key){ .kind = KEY_INT, .i = bt->used_max + 1 };
+        wish = (struct row_key){.kind = KEY_INT, .i = bt->used_max + 1};
     }
     if (wish.i > bt->used_max)
         bt->used_max = wish.i;
@@ -207,8 +215,10 @@ static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
     return true;
 }
 
-/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet. */
-static bool natural_key(struct batch *b, struct work *w, struct row_key *key, const char **why, struct err *e)
+/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet.
+ */
+static bool natural_key(struct batch *b, struct work *w, struct row_key *key, const char **why,
+                        struct err *e)
 {
     struct value values[KEY_COLUMNS_MAX];
     const struct app_table *t = w->b->app;
@@ -228,14 +238,14 @@ static bool natural_key(struct batch *b, struct work *w, struct row_key *key, co
             return false;
     }
     if (t->key_count == 1 && values[0].type == VALUE_INT) {
-        *key = (struct row_key){ .kind = KEY_INT, .i = values[0].i };
+        *key = (struct row_key){.kind = KEY_INT, .i = values[0].i};
         return true;
     }
     buf_clear(&b->key_room);
     for (uint32_t i = 0; i < t->key_count; i++)
         packed_value_write(&b->key_room, &values[i]);
-    *key = (struct row_key){ .kind = KEY_PACKED,
-                             .bytes = arena_copy(&b->arena, buf_slice(&b->key_room)) };
+    *key = (struct row_key){.kind = KEY_PACKED,
+                            .bytes = arena_copy(&b->arena, buf_slice(&b->key_room))};
     return true;
 }
 
@@ -252,7 +262,7 @@ static bool give_natural_keys(struct batch *b, struct err *e)
 
     for (uint32_t i = 0; i < b->n; i++)
         if (is_newcomer(&b->works[i]) && !b->works[i].b->app->surrogate)
-            b->works[i].key = (struct row_key){ 0 };
+            b->works[i].key = (struct row_key){0};
     while (progress) {
         progress = false;
         for (uint32_t i = 0; i < b->n; i++) {
@@ -268,11 +278,13 @@ static bool give_natural_keys(struct batch *b, struct err *e)
     }
     for (uint32_t i = 0; i < b->n; i++)
         if (is_newcomer(&b->works[i]) && b->works[i].key.kind == KEY_NONE)
-            work_fail(b, &b->works[i], "waits for what its key names (%s)", why == NULL ? "?" : why);
+            work_fail(b, &b->works[i], "waits for what its key names (%s)",
+                      why == NULL ? "?" : why);
     return true;
 }
 
-/* An update may move a natural key: of a column of its own, or because what it refers to is another row now. */
+/* An update may move a natural key: of a column of its own, or because what it refers to is another
+ * row now. */
 static bool move_natural_keys(struct batch *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++) {

@@ -8,7 +8,8 @@
 
 #include <sqlite3.h>
 
-/* A statement that wrote: 1 done, 0 the file refused (the work has failed), -1 an error of another kind. */
+/* A statement that wrote: 1 done, 0 the file refused (the work has failed), -1 an error of another
+ * kind. */
 static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct err *e)
 {
     int code = sqlite3_step(q);
@@ -53,7 +54,8 @@ static int file_value(struct batch *b, struct work *w, uint32_t column, const st
     return 0;
 }
 
-/* Might SQLite store this value as another one (datatype3.html, section 3)? Says yes rather too often. */
+/* Might SQLite store this value as another one (datatype3.html, section 3)? Says yes rather too
+ * often. */
 static bool may_change(enum affinity affinity, const struct value *v)
 {
     if (affinity == AFFINITY_TEXT)
@@ -63,7 +65,8 @@ static bool may_change(enum affinity affinity, const struct value *v)
     if (v->type == VALUE_INT)
         return affinity == AFFINITY_REAL;
     if (v->type == VALUE_REAL)
-        return affinity != AFFINITY_REAL && v->r >= -9.3e18 && v->r <= 9.3e18 && v->r == (double)(int64_t)v->r;
+        return affinity != AFFINITY_REAL && v->r >= -9.3e18 && v->r <= 9.3e18 &&
+               v->r == (double)(int64_t)v->r;
     for (size_t i = 0; i < v->bytes.n; i++) {
         uint8_t ch = v->bytes.p[i];
 
@@ -79,7 +82,7 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->select;
     const struct row_key *key = w->new_key.kind != KEY_NONE ? &w->new_key : &w->key;
-    struct record after = { 0 };
+    struct record after = {0};
     bool differs = false;
     int code;
 
@@ -89,9 +92,10 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
     code = sqlite3_step(q);
     if (code != SQLITE_ROW) {
         sqlite3_reset(q);
-        return code == SQLITE_DONE ? err_set(e, ERR_STORE, "table %s: a row just written is not there",
-                                             w->b->app->name)
-                                   : sqlite_err(b->s->app.db, w->b->app->name, e);
+        return code == SQLITE_DONE
+                   ? err_set(e, ERR_STORE, "table %s: a row just written is not there",
+                             w->b->app->name)
+                   : sqlite_err(b->s->app.db, w->b->app->name, e);
     }
     for (uint32_t i = 0; i < w->b->app->column_count; i++) {
         const struct cell *c = record_get(&b->rec, w->b->position[i]);
@@ -101,7 +105,7 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
         if (c != NULL && c->v.type == VALUE_REF)
             v = c->v;
         to = record_cell(&after, w->b->position[i]);
-        *to = (struct cell){ .v = v, .set = true };
+        *to = (struct cell){.v = v, .set = true};
         if (c != NULL)
             to->clock = c->clock;
         else
@@ -133,7 +137,8 @@ static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name
 }
 
 /* For a row that has no cell for some columns: they get their defaults. */
-static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, const bool *has, struct err *e)
+static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, const bool *has,
+                                     struct err *e)
 {
     sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
     uint32_t n = 0;
@@ -153,8 +158,8 @@ static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, c
 }
 
 /* Bind the cells of b->rec. Returns as file_value. */
-static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has, bool *whole, bool *odd,
-                    struct err *e)
+static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has, bool *whole,
+                    bool *odd, struct err *e)
 {
     const struct app_table *t = w->b->app;
 
@@ -232,8 +237,8 @@ static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, 
     sqlite3_str_appendf(sql, "UPDATE main.\"%w\" SET ", t->app->name);
     for (uint32_t i = 0; i < t->app->column_count; i++)
         if (mask[i])
-            sqlite3_str_appendf(sql, "%s\"%w\" = ?%d", n++ == 0 ? "" : ", ", t->app->columns[i].name,
-                                (int)(i + 1 + t->app->key_count));
+            sqlite3_str_appendf(sql, "%s\"%w\" = ?%d", n++ == 0 ? "" : ", ",
+                                t->app->columns[i].name, (int)(i + 1 + t->app->key_count));
     sqlite3_str_appendall(sql, " WHERE ");
     for (uint32_t i = 0; i < t->app->key_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\" COLLATE BINARY = ?%d", i == 0 ? "" : " AND ",
@@ -246,8 +251,8 @@ static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, 
 }
 
 /* Which columns of the file differ from what `to` says, the file holding what `from` says. */
-static bool find_differences(const struct binding *t, const struct record *from, const struct record *to,
-                             uint8_t *mask)
+static bool find_differences(const struct binding *t, const struct record *from,
+                             const struct record *to, uint8_t *mask)
 {
     bool any = false;
 
@@ -262,8 +267,8 @@ static bool find_differences(const struct binding *t, const struct record *from,
     return any;
 }
 
-static int run_update(struct batch *b, struct work *w, const struct row_key *key, const struct record *to,
-                      const uint8_t *mask, bool *odd, struct err *e)
+static int run_update(struct batch *b, struct work *w, const struct row_key *key,
+                      const struct record *to, const uint8_t *mask, bool *odd, struct err *e)
 {
     sqlite3_stmt *q = update_statement(b, w->b, mask, e);
     int done = 1;
@@ -352,7 +357,7 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     if (!w->wrote)
         return true;
     w->wrote = false;
-    w->shadow_after = (struct slice){ NULL, 0 };
+    w->shadow_after = (struct slice){NULL, 0};
     if (!w->present)
         return delete_key(b, w, key, e);
     mask = mem_alloc(w->b->app->column_count);
@@ -362,13 +367,15 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
         done = run_update(b, w, key, &b->shadow, mask, &odd, e);
     free(mask);
     if (done == 0)
-        return err_set(e, ERR_STORE, "table %s: an update cannot be taken back: %s", w->b->app->name, w->reason);
+        return err_set(e, ERR_STORE, "table %s: an update cannot be taken back: %s",
+                       w->b->app->name, w->reason);
     return done > 0;
 }
 
 /* ---- children ---- */
 
-static sqlite3_stmt *child_statement(struct batch *b, const struct binding *t, uint32_t child, struct err *e)
+static sqlite3_stmt *child_statement(struct batch *b, const struct binding *t, uint32_t child,
+                                     struct err *e)
 {
     struct batch_table *bt = &b->tables[t->app_index];
     const struct app_child *c = &t->app->children[child];

@@ -69,7 +69,8 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
         if (!ledger_table_save(&s->ledger, lt, e))
             return false;
     }
-    *b = (struct binding){ .app = t, .app_index = (uint32_t)(t - s->app.schema.tables), .table = lt->id };
+    *b = (struct binding){
+        .app = t, .app_index = (uint32_t)(t - s->app.schema.tables), .table = lt->id};
     order_columns(b);
     b->position = mem_alloc(t->column_count * sizeof *b->position);
     for (uint32_t i = 0; i < t->column_count; i++)
@@ -141,25 +142,27 @@ struct row_key key_of_row(const struct app_table *t, const struct value *values,
     const struct value *first = &values[t->keys[0]];
 
     if (t->key_count == 1 && first->type == VALUE_INT)
-        return (struct row_key){ .kind = KEY_INT, .i = first->i };
+        return (struct row_key){.kind = KEY_INT, .i = first->i};
     buf_clear(room);
     for (uint32_t i = 0; i < t->key_count; i++)
         packed_value_write(room, &values[t->keys[i]]);
-    return (struct row_key){ .kind = KEY_PACKED, .bytes = buf_slice(room) };
+    return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(room)};
 }
 
-bool key_values(const struct app_table *t, const struct row_key *key, struct value *values, struct err *e)
+bool key_values(const struct app_table *t, const struct row_key *key, struct value *values,
+                struct err *e)
 {
     struct slice left = key->bytes;
 
     if (key->kind == KEY_INT && t->key_count == 1) {
-        values[0] = (struct value){ .type = VALUE_INT, .i = key->i };
+        values[0] = (struct value){.type = VALUE_INT, .i = key->i};
         return true;
     }
     for (uint32_t i = 0; i < t->key_count; i++)
         if (key->kind != KEY_PACKED || !packed_value_read(&left, &values[i]))
-            return err_set(e, ERR_STORE, "table %s: a key in the ledger does not fit its %u key columns",
-                           t->name, t->key_count);
+            return err_set(e, ERR_STORE,
+                           "table %s: a key in the ledger does not fit its %u key columns", t->name,
+                           t->key_count);
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* Drain: dirty marks -> rows touched -> change-sets. The file is only read, and let go before anything is thought about. */
+/* Drain: dirty marks -> rows touched -> change-sets. The file is only read, and let go before
+ * anything is thought about. */
 #include "inside.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 
 #include <sqlite3.h>
 
-/* The row that holds a key while the marks are replayed. The map's values are 1 + index into `slots`. */
+/* The row that holds a key while the marks are replayed. The map's values are 1 + index into
+ * `slots`. */
 struct slot {
     uint32_t origin; /* row at the key before the first mark: 1 + index, 0: none */
     uint32_t holder; /* now */
@@ -30,7 +32,7 @@ struct touched *touch_add(struct touch_list *l)
         l->room = l->room == 0 ? 64 : l->room * 2;
         l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
     }
-    l->rows[l->n] = (struct touched){ 0 };
+    l->rows[l->n] = (struct touched){0};
     return &l->rows[l->n++];
 }
 
@@ -38,7 +40,7 @@ void touch_close(struct touch_list *l)
 {
     free(l->rows);
     arena_close(&l->arena);
-    *l = (struct touch_list){ 0 };
+    *l = (struct touch_list){0};
 }
 
 static uint64_t mark_wall_ms(double julian_day, uint64_t now_ms)
@@ -50,7 +52,8 @@ static uint64_t mark_wall_ms(double julian_day, uint64_t now_ms)
     return (uint64_t)ms;
 }
 
-static struct slot *slot_at(struct replay *r, struct binding *b, const struct row_key *key, bool *made)
+static struct slot *slot_at(struct replay *r, struct binding *b, const struct row_key *key,
+                            bool *made)
 {
     uint32_t at = keymap_get(&r->map, b->app_index, key);
 
@@ -61,7 +64,7 @@ static struct slot *slot_at(struct replay *r, struct binding *b, const struct ro
         r->room = r->room == 0 ? 64 : r->room * 2;
         r->slots = mem_grow(r->slots, r->room * sizeof *r->slots);
     }
-    r->slots[r->n] = (struct slot){ .b = b, .key = arena_key(&r->list->arena, key) };
+    r->slots[r->n] = (struct slot){.b = b, .key = arena_key(&r->list->arena, key)};
     r->n++;
     keymap_put(&r->map, b->app_index, &r->slots[r->n - 1].key, r->n);
     return &r->slots[r->n - 1];
@@ -89,7 +92,7 @@ static bool slot_get(struct replay *r, struct binding *b, const struct value *ke
     if (found) {
         struct touched *t = touch_add(r->list);
 
-        *t = (struct touched){ .b = b, .key = slot->key, .gid = row.gid };
+        *t = (struct touched){.b = b, .key = slot->key, .gid = row.gid};
         slot->origin = slot->holder = r->list->n;
     }
     return true;
@@ -144,8 +147,8 @@ static bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms,
     return true;
 }
 
-static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *statement, uint64_t wall_ms,
-                      struct err *e)
+static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *statement,
+                      uint64_t wall_ms, struct err *e)
 {
     struct value values[KEY_COLUMNS_MAX];
     uint32_t at;
@@ -172,7 +175,8 @@ static sqlite3_stmt *select_children(struct store *s, const struct app_table *t,
     sqlite3_str_appendall(sql, "SELECT ");
     for (uint32_t i = 0; i < t->key_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
-    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", t->name, t->columns[column].name);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", t->name,
+                        t->columns[column].name);
     text = sqlite3_str_finish(sql);
     if (sqlite3_prepare_v2(s->app.db, text, -1, &statement, NULL) != SQLITE_OK)
         sqlite_err(s->app.db, t->name, e);
@@ -180,7 +184,8 @@ static sqlite3_stmt *select_children(struct store *s, const struct app_table *t,
     return statement;
 }
 
-/* A key that now belongs to another row changes what its children refer to, although they were not written. */
+/* A key that now belongs to another row changes what its children refer to, although they were not
+ * written. */
 static bool touch_children(struct replay *r, uint32_t slot, struct err *e)
 {
     struct binding *parent = r->slots[slot].b;
@@ -212,7 +217,7 @@ static bool touch_children(struct replay *r, uint32_t slot, struct err *e)
 static bool replay_marks(struct store *s, const struct marks *marks, struct touch_list *list,
                          uint64_t now_ms, struct err *e)
 {
-    struct replay r = { .s = s, .list = list };
+    struct replay r = {.s = s, .list = list};
     bool ok = true;
 
     buf_open(&r.key_room, VALUE_BYTES_MAX * 2);
@@ -261,10 +266,10 @@ bool touch_read(struct store *s, struct touch_list *l, struct err *e)
 }
 
 /* What one read of the file gives: marks above the cursor, replayed, and their rows. */
-static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, double *time, bool *more,
-                    uint64_t now_ms, struct err *e)
+static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, double *time,
+                    bool *more, uint64_t now_ms, struct err *e)
 {
-    struct marks marks = { 0 };
+    struct marks marks = {0};
     bool ok;
 
     if (!appdb_read(&s->app, e))
@@ -284,7 +289,7 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
 
 bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
-    struct touch_list list = { 0 };
+    struct touch_list list = {0};
     int64_t cursor = 0;
     double time = 0;
     bool ok;

@@ -36,10 +36,10 @@ struct slice arena_copy(struct arena *a, struct slice bytes)
     uint8_t *p;
 
     if (bytes.n == 0)
-        return (struct slice){ NULL, 0 };
+        return (struct slice){NULL, 0};
     p = arena_alloc(a, bytes.n);
     memcpy(p, bytes.p, bytes.n);
-    return (struct slice){ p, bytes.n };
+    return (struct slice){p, bytes.n};
 }
 
 struct value arena_value(struct arena *a, const struct value *v)
@@ -116,7 +116,7 @@ uint32_t keymap_get(const struct keymap *m, uint32_t table, const struct row_key
 
 static void grow(struct keymap *m)
 {
-    struct keymap larger = { .room = m->room == 0 ? 64 : m->room * 2, .n = m->n };
+    struct keymap larger = {.room = m->room == 0 ? 64 : m->room * 2, .n = m->n};
 
     larger.slots = mem_alloc(larger.room * sizeof *larger.slots);
     for (uint32_t i = 0; i < m->room; i++)
@@ -135,11 +135,11 @@ void keymap_put(struct keymap *m, uint32_t table, const struct row_key *key, uin
     slot = find(m, table, key);
     if (slot->value == 0)
         m->n++;
-    *slot = (struct keymap_slot){ table, value, *key };
+    *slot = (struct keymap_slot){table, value, *key};
 }
 
 void keymap_close(struct keymap *m)
 {
     free(m->slots);
-    *m = (struct keymap){ 0 };
+    *m = (struct keymap){0};
 }

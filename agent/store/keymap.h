@@ -1,10 +1,12 @@
-/* A hash map from (table, key) to a number, and an arena for what lives as long as one drain or one batch. */
+/* A hash map from (table, key) to a number, and an arena for what lives as long as one drain or one
+ * batch. */
 #ifndef NAVETTE_KEYMAP_H
 #define NAVETTE_KEYMAP_H
 
 #include <navette/change.h>
 
-/* A local key as the ledger stores it: an integer, or a packed natural key; `none` is no key at all. */
+/* A local key as the ledger stores it: an integer, or a packed natural key; `none` is no key at
+ * all. */
 struct row_key {
     enum { KEY_NONE, KEY_INT, KEY_PACKED } kind;
     int64_t i;

@@ -17,8 +17,10 @@ bool ledger_err(struct ledger *l, const char *doing, struct err *e)
     int code = sqlite3_extended_errcode(l->db);
 
     if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-        return err_set(e, ERR_STORE, "%s: %s is damaged (%s): stop the agent, move the file away and restore "
-                       "it from a backup, or join the fleet again", doing, l->path, sqlite3_errmsg(l->db));
+        return err_set(e, ERR_STORE,
+                       "%s: %s is damaged (%s): stop the agent, move the file away and restore "
+                       "it from a backup, or join the fleet again",
+                       doing, l->path, sqlite3_errmsg(l->db));
     sqlite_err(l->db, doing, e);
     return err_wrap(e, "%s", l->path);
 }
@@ -40,10 +42,11 @@ static bool meta_int(struct ledger *l, const char *name, int64_t *out, struct er
 
 static bool meta_int_set(struct ledger *l, const char *name, int64_t i, struct err *e)
 {
-    return ledger_meta_set(l, name, &(struct value){ .type = VALUE_INT, .i = i }, e);
+    return ledger_meta_set(l, name, &(struct value){.type = VALUE_INT, .i = i}, e);
 }
 
-static bool meta_blob(struct ledger *l, const char *name, uint8_t *out, size_t n, bool *found, struct err *e)
+static bool meta_blob(struct ledger *l, const char *name, uint8_t *out, size_t n, bool *found,
+                      struct err *e)
 {
     struct buf room;
     struct value v;
@@ -58,9 +61,10 @@ static bool meta_blob(struct ledger *l, const char *name, uint8_t *out, size_t n
     return true;
 }
 
-static bool meta_blob_set(struct ledger *l, const char *name, const void *p, size_t n, struct err *e)
+static bool meta_blob_set(struct ledger *l, const char *name, const void *p, size_t n,
+                          struct err *e)
 {
-    return ledger_meta_set(l, name, &(struct value){ .type = VALUE_BLOB, .bytes = { p, n } }, e);
+    return ledger_meta_set(l, name, &(struct value){.type = VALUE_BLOB, .bytes = {p, n}}, e);
 }
 
 static bool save_facts(struct ledger *l, struct err *e)
@@ -70,7 +74,7 @@ static bool save_facts(struct ledger *l, struct err *e)
     return meta_int_set(l, "clock", (int64_t)hlc_save(&l->clock), e) &&
            meta_int_set(l, "gid_next", (int64_t)l->gid_next, e) &&
            meta_int_set(l, "cursor", l->cursor, e) &&
-           ledger_meta_set(l, "cursor_time", &(struct value){ .type = VALUE_REAL, .r = t }, e) &&
+           ledger_meta_set(l, "cursor_time", &(struct value){.type = VALUE_REAL, .r = t}, e) &&
            meta_int_set(l, "batch", l->batch, e) && meta_blob_set(l, "token", l->token, 16, e) &&
            meta_int_set(l, "matched", l->matched, e);
 }
@@ -86,10 +90,10 @@ static bool load_actors(struct ledger *l, struct err *e)
     l->actor_count = 0;
     l->have.n = l->applied.n = 0;
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        struct ledger_actor a = { .staged = (uint64_t)sqlite3_column_int64(s, 2),
-                                  .merged = (uint64_t)sqlite3_column_int64(s, 4),
-                                  .applied = (uint64_t)sqlite3_column_int64(s, 5),
-                                  .said = (uint64_t)sqlite3_column_int64(s, 6) };
+        struct ledger_actor a = {.staged = (uint64_t)sqlite3_column_int64(s, 2),
+                                 .merged = (uint64_t)sqlite3_column_int64(s, 4),
+                                 .applied = (uint64_t)sqlite3_column_int64(s, 5),
+                                 .said = (uint64_t)sqlite3_column_int64(s, 6)};
 
         if (sqlite3_column_int64(s, 0) != (int64_t)l->actor_count + 1 ||
             sqlite3_column_bytes(s, 1) != ACTOR_BYTES || l->actor_count >= ACTORS_MAX) {
@@ -132,7 +136,7 @@ static void table_append(struct ledger *l, struct slice name, int scan, int64_t 
 
     l->tables = mem_grow(l->tables, (l->table_count + 1) * sizeof *l->tables);
     t = &l->tables[l->table_count++];
-    *t = (struct ledger_table){ .id = l->table_count, .scan = scan, .key_max = key_max };
+    *t = (struct ledger_table){.id = l->table_count, .scan = scan, .key_max = key_max};
     t->name = mem_alloc(name.n + 1);
     memcpy(t->name, name.p, name.n);
 }
@@ -156,7 +160,8 @@ static bool load_tables(struct ledger *l, struct err *e)
     if (s == NULL)
         return false;
     while ((code = sqlite3_step(s)) == SQLITE_ROW)
-        table_append(l, value_of_column(s, 0).bytes, sqlite3_column_int(s, 1), sqlite3_column_int64(s, 2));
+        table_append(l, value_of_column(s, 0).bytes, sqlite3_column_int(s, 1),
+                     sqlite3_column_int64(s, 2));
     sqlite3_finalize(s);
     if (code != SQLITE_DONE)
         return ledger_err(l, "read the tables", e);
@@ -206,17 +211,18 @@ static bool prepare_all(struct ledger *l, struct err *e)
 {
     l->statements = mem_alloc(STATEMENT_COUNT * sizeof(sqlite3_stmt *));
     for (int i = 0; i < STATEMENT_COUNT; i++)
-        if (sqlite3_prepare_v3(l->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &l->statements[i],
-                               NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(l->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &l->statements[i], NULL) != SQLITE_OK)
             return ledger_err(l, "prepare the ledger", e);
     return true;
 }
 
 /* Wipe what belongs to another fleet, and begin as nobody knows us. */
-static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site_id *site, bool alone,
-                       struct err *e)
+static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site_id *site,
+                       bool alone, struct err *e)
 {
-    if (!run(l, "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
+    if (!run(l,
+             "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
              "DELETE FROM point; DELETE FROM conflict; DELETE FROM changeset; DELETE FROM actor;"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
@@ -240,7 +246,8 @@ static bool check_format(struct ledger *l, bool *fresh, struct err *e)
     if (!ledger_number(l, "SELECT value FROM meta WHERE name = 'format'", &format, e))
         return false;
     if (format != LEDGER_FORMAT)
-        return err_set(e, ERR_STORE, "%s has format %lld, this program knows %d: update Navette on this PC",
+        return err_set(e, ERR_STORE,
+                       "%s has format %lld, this program knows %d: update Navette on this PC",
                        l->path, (long long)format, LEDGER_FORMAT);
     return true;
 }
@@ -260,33 +267,39 @@ static bool set_up(struct ledger *l, const uint8_t *fleet, const struct site_id 
         return false;
     if (!meta_blob(l, "fleet", known, sizeof known, &found, e))
         return false;
-    if ((!found || memcmp(known, fleet, sizeof known) != 0) && !start_anew(l, fleet, site, alone, e))
+    if ((!found || memcmp(known, fleet, sizeof known) != 0) &&
+        !start_anew(l, fleet, site, alone, e))
         return false;
     return ledger_number(l, "SELECT count(*) FROM row WHERE present = 1", &l->live, e) &&
            ledger_commit(l, e);
 }
 
 bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
-                 const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site, bool alone, struct err *e)
+                 const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site, bool alone,
+                 struct err *e)
 {
     size_t n = strlen(home) + sizeof "/ledger.db";
 
-    *l = (struct ledger){ .path = mem_alloc(n) };
+    *l = (struct ledger){.path = mem_alloc(n)};
     snprintf(l->path, n, "%s/ledger.db", home);
-    if (sqlite3_open_v2(l->path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+    if (sqlite3_open_v2(l->path, &l->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         vfs) != SQLITE_OK)
         return ledger_err(l, "open the ledger", e);
     sqlite3_busy_timeout(l->db, 0);
     if (exclusive && !run(l, "PRAGMA locking_mode = EXCLUSIVE", "lock the ledger", e))
         return false;
-    if (!run(l, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    if (!run(l,
+             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
              "PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
              "open the ledger", e) ||
         !set_up(l, fleet, site, alone, e)) {
         if (e->code == ERR_BUSY) {
             err_clear(e);
-            return err_set(e, ERR_REFUSED, "%s is in use: another agent or command works on this home; stop "
-                           "it first (agent-cli stop)", l->path);
+            return err_set(e, ERR_REFUSED,
+                           "%s is in use: another agent or command works on this home; stop "
+                           "it first (agent-cli stop)",
+                           l->path);
         }
         return false;
     }
@@ -305,7 +318,7 @@ void ledger_close(struct ledger *l)
     free(l->path);
     vector_close(&l->have);
     vector_close(&l->applied);
-    *l = (struct ledger){ 0 };
+    *l = (struct ledger){0};
 }
 
 bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
@@ -345,7 +358,8 @@ bool ledger_sync(struct ledger *l, struct err *e)
     if (!l->unsynced)
         return true;
     /* A commit that changes nothing writes and syncs nothing. */
-    if (ledger_begin(l, false, e) && meta_int_set(l, "synced", ++l->syncs, e) && ledger_commit(l, e))
+    if (ledger_begin(l, false, e) && meta_int_set(l, "synced", ++l->syncs, e) &&
+        ledger_commit(l, e))
         return true;
     ledger_rollback(l);
     return false;
@@ -353,7 +367,7 @@ bool ledger_sync(struct ledger *l, struct err *e)
 
 void ledger_rollback(struct ledger *l)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
     if (!l->open)
         return;
@@ -361,7 +375,8 @@ void ledger_rollback(struct ledger *l)
     sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
     l->open = false;
     l->live = l->live_before;
-    /* If even reading fails the next use of the ledger says so; memory may then be ahead of the file, so no write may follow. */
+    /* If even reading fails the next use of the ledger says so; memory may then be ahead of the
+     * file, so no write may follow. */
     if (!load_facts(l, &e))
         l->gid_next = 0;
 }

@@ -20,8 +20,8 @@ static sqlite3_stmt *statement(struct ledger *l, int which)
 
 static bool bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
 {
-    return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p, bytes.n,
-                               SQLITE_STATIC) == SQLITE_OK;
+    return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p,
+                               bytes.n, SQLITE_STATIC) == SQLITE_OK;
 }
 
 static bool bind_key(sqlite3_stmt *s, int parameter, const struct row_key *key)
@@ -43,7 +43,8 @@ static bool finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct 
 }
 
 /* Run one that returns a row or none. */
-static bool look_up(struct ledger *l, sqlite3_stmt *s, bool *found, const char *doing, struct err *e)
+static bool look_up(struct ledger *l, sqlite3_stmt *s, bool *found, const char *doing,
+                    struct err *e)
 {
     int code = sqlite3_step(s);
 
@@ -75,12 +76,13 @@ bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
 
 /* ---- meta ---- */
 
-bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room, struct err *e)
+bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
+                     struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_META_GET);
     bool found;
 
-    *v = (struct value){ .type = VALUE_NULL };
+    *v = (struct value){.type = VALUE_NULL};
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
     if (!look_up(l, s, &found, "read a setting", e))
         return false;
@@ -101,7 +103,8 @@ bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v, 
     sqlite3_stmt *s = statement(l, STATEMENT_META_SET);
 
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    return (value_bind(s, 2, v) || ledger_err(l, "write a setting", e)) && finish(l, s, "write a setting", e);
+    return (value_bind(s, 2, v) || ledger_err(l, "write a setting", e)) &&
+           finish(l, s, "write a setting", e);
 }
 
 /* ---- actors and gids ---- */
@@ -116,18 +119,18 @@ bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct 
             return true;
         }
     if (l->actor_count >= ACTORS_MAX)
-        return err_set(e, ERR_LIMIT, "%u actors are known already, no more than %u can be", l->actor_count,
-                       ACTORS_MAX);
+        return err_set(e, ERR_LIMIT, "%u actors are known already, no more than %u can be",
+                       l->actor_count, ACTORS_MAX);
     s = statement(l, STATEMENT_ACTOR_ADD);
     sqlite3_bind_int64(s, 1, (int64_t)l->actor_count + 1);
-    bind_bytes(s, 2, (struct slice){ a->bytes, ACTOR_BYTES });
+    bind_bytes(s, 2, (struct slice){a->bytes, ACTOR_BYTES});
     if (!finish(l, s, "add an actor", e))
         return false;
     if (l->actor_count == l->actor_room) {
         l->actor_room = l->actor_room == 0 ? 8 : l->actor_room * 2;
         l->actors = mem_grow(l->actors, l->actor_room * sizeof *l->actors);
     }
-    l->actors[l->actor_count++] = (struct ledger_actor){ .actor = *a };
+    l->actors[l->actor_count++] = (struct ledger_actor){.actor = *a};
     *id = l->actor_count;
     return true;
 }
@@ -138,7 +141,7 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
     const struct ledger_actor *a = &l->actors[id - 1];
 
     sqlite3_bind_int64(s, 1, (int64_t)a->staged);
-    bind_bytes(s, 2, (struct slice){ a->hash, HASH_BYTES });
+    bind_bytes(s, 2, (struct slice){a->hash, HASH_BYTES});
     sqlite3_bind_int64(s, 3, (int64_t)a->merged);
     sqlite3_bind_int64(s, 4, (int64_t)a->applied);
     sqlite3_bind_int64(s, 5, (int64_t)a->said);
@@ -159,12 +162,12 @@ int64_t gid_pack(struct gid g)
 
 struct gid gid_unpack(int64_t gid)
 {
-    return (struct gid){ (uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1) };
+    return (struct gid){(uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1)};
 }
 
 int64_t ledger_mint(struct ledger *l)
 {
-    return gid_pack((struct gid){ l->self, l->gid_next++ });
+    return gid_pack((struct gid){l->self, l->gid_next++});
 }
 
 bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e)
@@ -189,7 +192,8 @@ bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
     return finish(l, s, "unite two rows", e);
 }
 
-bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid, struct err *e)
+bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid,
+                        struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_GET);
     bool found;
@@ -203,7 +207,8 @@ bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
     return true;
 }
 
-bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity, int64_t gid, struct err *e)
+bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity, int64_t gid,
+                        struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_PUT);
 
@@ -213,7 +218,8 @@ bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,
     return finish(l, s, "note a key", e);
 }
 
-int ledger_clock_compare(const struct ledger *l, const struct local_clock *a, const struct local_clock *b)
+int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
+                         const struct local_clock *b)
 {
     int order;
 
@@ -238,9 +244,9 @@ static int value_order(const struct ledger *l, const struct value *a, const stru
     if (a->type != b->type)
         return a->type < b->type ? -1 : 1;
     if (a->type == VALUE_REF) {
-        order = a->ref.actor == b->ref.actor
-                    ? 0
-                    : actor_compare(&l->actors[a->ref.actor - 1].actor, &l->actors[b->ref.actor - 1].actor);
+        order = a->ref.actor == b->ref.actor ? 0
+                                             : actor_compare(&l->actors[a->ref.actor - 1].actor,
+                                                             &l->actors[b->ref.actor - 1].actor);
         if (order != 0 || a->ref.counter == b->ref.counter)
             return order;
         return a->ref.counter < b->ref.counter ? -1 : 1;
@@ -311,7 +317,7 @@ bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, 
     memcpy(copy, name.p, name.n);
     l->tables = mem_grow(l->tables, (l->table_count + 1) * sizeof *l->tables);
     *t = &l->tables[l->table_count++];
-    **t = (struct ledger_table){ .id = l->table_count, .name = copy };
+    **t = (struct ledger_table){.id = l->table_count, .name = copy};
     return true;
 }
 
@@ -327,7 +333,8 @@ bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name, 
             return true;
         }
     if (t->column_count >= 2 * COLUMNS_MAX)
-        return err_set(e, ERR_LIMIT, "table %s has had more than %d columns", t->name, 2 * COLUMNS_MAX);
+        return err_set(e, ERR_LIMIT, "table %s has had more than %d columns", t->name,
+                       2 * COLUMNS_MAX);
     s = statement(l, STATEMENT_COLUMN_ADD);
     sqlite3_bind_int64(s, 1, t->id);
     sqlite3_bind_int64(s, 2, t->column_count);
@@ -356,17 +363,18 @@ bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct er
 
 void ledger_row_of(sqlite3_stmt *s, struct ledger_row *r)
 {
-    struct value key = value_of_column(s, 2), rec = value_of_column(s, 4), shadow = value_of_column(s, 5);
+    struct value key = value_of_column(s, 2), rec = value_of_column(s, 4),
+                 shadow = value_of_column(s, 5);
 
-    *r = (struct ledger_row){ .gid = sqlite3_column_int64(s, 0),
-                              .table = (uint32_t)sqlite3_column_int64(s, 1),
-                              .present = sqlite3_column_int(s, 3) != 0,
-                              .minted = rec.type == VALUE_NULL,
-                              .differs = shadow.type != VALUE_NULL };
+    *r = (struct ledger_row){.gid = sqlite3_column_int64(s, 0),
+                             .table = (uint32_t)sqlite3_column_int64(s, 1),
+                             .present = sqlite3_column_int(s, 3) != 0,
+                             .minted = rec.type == VALUE_NULL,
+                             .differs = shadow.type != VALUE_NULL};
     if (key.type == VALUE_INT)
-        r->key = (struct row_key){ .kind = KEY_INT, .i = key.i };
+        r->key = (struct row_key){.kind = KEY_INT, .i = key.i};
     else if (key.type == VALUE_BLOB)
-        r->key = (struct row_key){ .kind = KEY_PACKED, .bytes = key.bytes };
+        r->key = (struct row_key){.kind = KEY_PACKED, .bytes = key.bytes};
     if (!r->minted)
         r->rec = rec.bytes;
     if (r->differs)
@@ -401,7 +409,8 @@ bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *k
     return true;
 }
 
-bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present, struct err *e)
+bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present,
+                    struct err *e)
 {
     sqlite3_stmt *s = statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
     int at = known ? 0 : 1; /* UPDATE names the gid last */
@@ -442,7 +451,8 @@ bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
     return true;
 }
 
-bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present, struct err *e)
+bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
+                        struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_ROW_UNPLACE);
 
@@ -479,8 +489,8 @@ bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 
 /* ---- the log ---- */
 
-bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state, struct slice bytes,
-                          struct err *e)
+bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                          struct slice bytes, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_PUT);
 
@@ -491,7 +501,8 @@ bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int
     return finish(l, s, "write a change-set", e);
 }
 
-bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state, struct err *e)
+bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                            struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_STATE);
 
@@ -521,13 +532,13 @@ bool ledger_point(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_POINT_ADD);
     struct buf applied;
-    struct writer w = { &applied };
+    struct writer w = {&applied};
     bool ok;
 
     buf_open(&applied, HEADER_BYTES_MAX * 2);
     vector_write(&w, &l->applied);
     sqlite3_bind_int64(s, 1, l->batch);
-    bind_bytes(s, 2, (struct slice){ l->token, sizeof l->token });
+    bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
     sqlite3_bind_int64(s, 3, l->cursor);
     sqlite3_bind_double(s, 4, l->cursor_time);
     sqlite3_bind_int64(s, 5, (int64_t)l->actors[l->self - 1].staged);
@@ -543,7 +554,7 @@ bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t pos
                      const struct cell *lost, const char *why, uint64_t now_ms, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_ADD);
-    struct record r = { 0 };
+    struct record r = {0};
     struct buf bytes;
     bool ok;
 

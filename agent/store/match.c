@@ -1,12 +1,13 @@
-/* Match: once, before a table's rows are published, decide which of them are rows that the fleet has already.
+/* Match: once, before a table's rows are published, decide which of them are rows that the fleet
+ * has already.
  *
- *     candidates   rows of the fleet not in the file, under the key that their author (or this PC, once) had for them
- *     pair         a row of the file with the candidate under its key, if their content is equal; always under a natural key, or
- *                  when the person said that the file is a copy
- *     unpair       pairs whose references lead to rows that are not paired with each other, until nothing changes: what is left is
- *                  the greatest set of pairs that agree with each other
- *     decide       paired rows take the fleet's gid (what differs is published under the zero clock); the others get gids of
- *                  their own; candidates left over are due */
+ *     candidates   rows of the fleet not in the file, under the key that their author (or this PC,
+ * once) had for them pair         a row of the file with the candidate under its key, if their
+ * content is equal; always under a natural key, or when the person said that the file is a copy
+ *     unpair       pairs whose references lead to rows that are not paired with each other, until
+ * nothing changes: what is left is the greatest set of pairs that agree with each other decide
+ * paired rows take the fleet's gid (what differs is published under the zero clock); the others get
+ * gids of their own; candidates left over are due */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,33 +29,35 @@ struct matcher {
     struct arena arena;
     struct candidate *candidates;
     uint32_t n, room;
-    struct keymap by_key;      /* 1 + index of the candidate under a key */
+    struct keymap by_key; /* 1 + index of the candidate under a key */
     struct keymap by_gid;
-    struct touch_list rows;    /* of the file; gid: the candidate paired with, 0: none */
-    struct keymap row_by_key;  /* 1 + index into rows */
+    struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
+    struct keymap row_by_key; /* 1 + index into rows */
     struct record rec;
     struct value *values;
     struct buf key_room, value_room;
-    int64_t cursor;            /* last mark that the snapshot contains */
+    int64_t cursor; /* last mark that the snapshot contains */
     double cursor_time;
-    bool by_content;           /* some pair depends on equal content */
+    bool by_content; /* some pair depends on equal content */
 };
 
 /* ---- keys in the author's terms ---- */
 
 static const struct candidate *candidate_of(const struct matcher *m, int64_t gid)
 {
-    struct row_key id = { .kind = KEY_INT, .i = gid };
+    struct row_key id = {.kind = KEY_INT, .i = gid};
     uint32_t at = keymap_get(&m->by_gid, 0, &id);
 
     return at == 0 ? NULL : &m->candidates[at - 1];
 }
 
-/* What a value of the fleet would be in its author's file: a reference becomes the key that the row had there. `known` false: cannot be told.
- * References to natural rows are followed until a value is reached; a chain has no more links than KEY_COLUMNS_MAX. */
-static bool author_value(struct matcher *m, const struct value *in, struct value *out, bool *known, struct err *e)
+/* What a value of the fleet would be in its author's file: a reference becomes the key that the row
+ * had there. `known` false: cannot be told. References to natural rows are followed until a value
+ * is reached; a chain has no more links than KEY_COLUMNS_MAX. */
+static bool author_value(struct matcher *m, const struct value *in, struct value *out, bool *known,
+                         struct err *e)
 {
-    struct record r = { 0 };
+    struct record r = {0};
     bool ok = true;
 
     *out = *in;
@@ -72,13 +75,15 @@ static bool author_value(struct matcher *m, const struct value *in, struct value
         c = candidate_of(m, gid);
         if (c == NULL) { /* already in this file: its key here */
             ok = ledger_row_get(&m->s->ledger, gid, &row, &found, e);
-            *known = ok && found && row.present && row.key.kind == KEY_INT && depth < KEY_COLUMNS_MAX;
+            *known =
+                ok && found && row.present && row.key.kind == KEY_INT && depth < KEY_COLUMNS_MAX;
             if (*known)
-                *out = (struct value){ .type = VALUE_INT, .i = row.key.i };
+                *out = (struct value){.type = VALUE_INT, .i = row.key.i};
             continue;
         }
         ok = record_decode(&r, c->rec, e);
-        cell = ok && c->b->app->key_count == 1 ? record_get(&r, c->b->position[c->b->app->keys[0]]) : NULL;
+        cell = ok && c->b->app->key_count == 1 ? record_get(&r, c->b->position[c->b->app->keys[0]])
+                                               : NULL;
         *known = cell != NULL && depth < KEY_COLUMNS_MAX;
         if (*known)
             *out = arena_value(&m->arena, &cell->v);
@@ -87,8 +92,9 @@ static bool author_value(struct matcher *m, const struct value *in, struct value
     return ok;
 }
 
-static bool candidate_key(struct matcher *m, const struct candidate *c, const struct ledger_row *row,
-                          struct row_key *key, bool *known, struct err *e)
+static bool candidate_key(struct matcher *m, const struct candidate *c,
+                          const struct ledger_row *row, struct row_key *key, bool *known,
+                          struct err *e)
 {
     struct value values[KEY_COLUMNS_MAX];
     const struct app_table *t = c->b->app;
@@ -111,13 +117,14 @@ static bool candidate_key(struct matcher *m, const struct candidate *c, const st
     if (!*known)
         return true;
     if (t->key_count == 1 && values[0].type == VALUE_INT) {
-        *key = (struct row_key){ .kind = KEY_INT, .i = values[0].i };
+        *key = (struct row_key){.kind = KEY_INT, .i = values[0].i};
         return true;
     }
     buf_clear(&m->key_room);
     for (uint32_t i = 0; i < t->key_count; i++)
         packed_value_write(&m->key_room, &values[i]);
-    *key = (struct row_key){ .kind = KEY_PACKED, .bytes = arena_copy(&m->arena, buf_slice(&m->key_room)) };
+    *key = (struct row_key){.kind = KEY_PACKED,
+                            .bytes = arena_copy(&m->arena, buf_slice(&m->key_room))};
     return true;
 }
 
@@ -130,7 +137,7 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
     int code = q == NULL ? -1 : 1;
 
     while (code == 1 && (code = scan_ledger_step(m->s, q, &row, e)) == 1) {
-        struct row_key id = { .kind = KEY_INT, .i = row.gid };
+        struct row_key id = {.kind = KEY_INT, .i = row.gid};
 
         if (!record_decode(&m->rec, row.rec, e)) {
             code = -1;
@@ -140,9 +147,10 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
             m->room = m->room == 0 ? 64 : m->room * 2;
             m->candidates = mem_grow(m->candidates, m->room * sizeof *m->candidates);
         }
-        m->candidates[m->n++] = (struct candidate){ .gid = row.gid, .b = b,
-                                                    .rec = arena_copy(&m->arena, row.rec),
-                                                    .alive = ledger_alive(&m->s->ledger, &m->rec) };
+        m->candidates[m->n++] = (struct candidate){.gid = row.gid,
+                                                   .b = b,
+                                                   .rec = arena_copy(&m->arena, row.rec),
+                                                   .alive = ledger_alive(&m->s->ledger, &m->rec)};
         keymap_put(&m->by_gid, 0, &id, m->n);
     }
     sqlite3_finalize(q);
@@ -170,8 +178,8 @@ static bool key_candidates(struct matcher *m, struct err *e)
 
 /* ---- pairs ---- */
 
-static bool same_content(struct matcher *m, const struct candidate *c, const struct value *values, bool *same,
-                         struct err *e)
+static bool same_content(struct matcher *m, const struct candidate *c, const struct value *values,
+                         bool *same, struct err *e)
 {
     *same = true;
     if (!record_decode(&m->rec, c->rec, e))
@@ -235,10 +243,10 @@ static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
 }
 
 /* Is the row that this reference of the file names the one that the candidate's reference names? */
-static bool same_reference(struct matcher *m, int ref_table, const struct value *file, const struct value *fleet,
-                           bool *same, struct err *e)
+static bool same_reference(struct matcher *m, int ref_table, const struct value *file,
+                           const struct value *fleet, bool *same, struct err *e)
 {
-    struct row_key key = { .kind = KEY_INT, .i = file->i };
+    struct row_key key = {.kind = KEY_INT, .i = file->i};
     struct binding *parent = bind_by_app(m->s, &m->s->app.schema.tables[ref_table]);
     int64_t there, here = 0;
     uint32_t at;
@@ -251,7 +259,7 @@ static bool same_reference(struct matcher *m, int ref_table, const struct value 
     if (file->type != VALUE_INT) {
         buf_clear(&m->key_room);
         packed_value_write(&m->key_room, file);
-        key = (struct row_key){ .kind = KEY_PACKED, .bytes = buf_slice(&m->key_room) };
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&m->key_room)};
     }
     at = keymap_get(&m->row_by_key, (uint32_t)ref_table, &key);
     if (at != 0)
@@ -288,7 +296,7 @@ static bool unpair(struct matcher *m, struct err *e)
         again = false;
         for (uint32_t i = 0; i < m->rows.n; i++) {
             struct touched *t = &m->rows.rows[i];
-            struct row_key id = { .kind = KEY_INT, .i = t->gid };
+            struct row_key id = {.kind = KEY_INT, .i = t->gid};
             bool same;
 
             if (t->gid == 0)
@@ -317,14 +325,15 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
     }
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
-    return scan_place(m->s, t->gid, &t->key, (struct slice){ NULL, 0 }, e);
+    return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
 }
 
-/* Paired rows are published under the zero clock: only what differs. The others wait for scan_publish. */
+/* Paired rows are published under the zero clock: only what differs. The others wait for
+ * scan_publish. */
 static bool publish_pairs(struct matcher *m, struct err *e)
 {
     struct touch_list *l = &m->rows;
-    struct store_progress p = { 0 };
+    struct store_progress p = {0};
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < l->n; i++)
@@ -406,7 +415,7 @@ static void matcher_close(struct matcher *m)
 
 bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
 {
-    struct matcher m = { .s = s, .copy = copy, .now_ms = now_ms };
+    struct matcher m = {.s = s, .copy = copy, .now_ms = now_ms};
     bool ok = true;
 
     *did = joining;

@@ -1,5 +1,6 @@
-/* Merge: change-sets -> logical state. A pure function of what the ledger holds: no file, no clock, no configuration. Cells are won by
- * the later clock; a delete is a register of the row beside them; rows under equal natural keys are one row. */
+/* Merge: change-sets -> logical state. A pure function of what the ledger holds: no file, no clock,
+ * no configuration. Cells are won by the later clock; a delete is a register of the row beside
+ * them; rows under equal natural keys are one row. */
 #include "inside.h"
 
 #include <stdio.h>
@@ -11,12 +12,12 @@
 struct merger {
     struct store *s;
     struct body_reader body;
-    uint32_t actor;          /* the author */
+    uint32_t actor; /* the author */
     uint64_t number;
-    uint32_t *actors;        /* the ledger's number of each of the body's actors */
+    uint32_t *actors; /* the ledger's number of each of the body's actors */
     struct ledger_table *table;
     uint32_t table_id;
-    uint32_t *positions;     /* of each of the body table's columns */
+    uint32_t *positions; /* of each of the body table's columns */
     struct record rec, shadow;
     struct buf rec_bytes, shadow_bytes, identity;
 };
@@ -27,7 +28,7 @@ void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
         l->room = l->room == 0 ? 64 : l->room * 2;
         l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
     }
-    l->rows[l->n++] = (struct due_row){ gid, waiting, needed };
+    l->rows[l->n++] = (struct due_row){gid, waiting, needed};
 }
 
 static bool local_actors(struct merger *m, struct err *e)
@@ -52,8 +53,10 @@ static bool begin_table(struct merger *m, struct err *e)
     return true;
 }
 
-/* A value with the ledger's numbers of actors; a reference names the row that stands for what it named. */
-static bool local_value(const struct merger *m, const struct value *v, struct value *local, struct err *e)
+/* A value with the ledger's numbers of actors; a reference names the row that stands for what it
+ * named. */
+static bool local_value(const struct merger *m, const struct value *v, struct value *local,
+                        struct err *e)
 {
     int64_t gid;
 
@@ -67,7 +70,8 @@ static bool local_value(const struct merger *m, const struct value *v, struct va
     return true;
 }
 
-/* An insert under a natural key that another row has already: from here on that one stands for both. */
+/* An insert under a natural key that another row has already: from here on that one stands for
+ * both. */
 static bool unite(struct merger *m, int64_t *gid, struct err *e)
 {
     const struct body_row *row = &m->body.row;
@@ -98,7 +102,7 @@ static bool merge_cells(struct merger *m, const struct local_clock *clock, struc
     const struct body_row *row = &m->body.row;
 
     for (uint32_t i = 0; i < row->n; i++) {
-        struct cell theirs = { .clock = *clock, .set = true };
+        struct cell theirs = {.clock = *clock, .set = true};
         struct cell *have = record_cell(&m->rec, m->positions[row->columns[i]]);
 
         if (!local_value(m, &row->values[i], &theirs.v, e))
@@ -124,10 +128,10 @@ static void keep_shadow(struct merger *m, struct ledger_row *row)
 static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
-    struct local_clock clock = { .stamp = in->stamp, .actor = m->actor, .number = m->number };
-    struct ledger_row row = { 0 };
-    struct buf key = { 0 };
-    int64_t gid = gid_pack((struct gid){ m->actors[in->gid.actor], in->gid.counter });
+    struct local_clock clock = {.stamp = in->stamp, .actor = m->actor, .number = m->number};
+    struct ledger_row row = {0};
+    struct buf key = {0};
+    int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
     bool known, ok = true;
 
     if (!unite(m, &gid, e) || !ledger_stands(&m->s->ledger, gid, &gid, e) ||
@@ -135,14 +139,15 @@ static bool merge_row(struct merger *m, struct err *e)
         return false;
     record_clear(&m->rec);
     if (!known)
-        row = (struct ledger_row){ .gid = gid, .table = m->table_id };
+        row = (struct ledger_row){.gid = gid, .table = m->table_id};
     else if (row.table != m->table_id)
         return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s",
                        m->s->ledger.tables[row.table - 1].name, m->table->name);
     if (known && !row.minted && !record_decode(&m->rec, row.rec, e))
         return false;
     keep_shadow(m, &row);
-    if (row.key.kind == KEY_PACKED) { /* it borrows from the statement that is about to be used again */
+    if (row.key.kind ==
+        KEY_PACKED) { /* it borrows from the statement that is about to be used again */
         buf_open(&key, row.key.bytes.n);
         buf_add(&key, row.key.bytes.p, row.key.bytes.n);
         row.key.bytes = buf_slice(&key);
@@ -180,18 +185,20 @@ static void note_merged(struct store *s, uint32_t actor, uint64_t number)
         s->merged_room = s->merged_room == 0 ? 16 : s->merged_room * 2;
         s->merged = mem_grow(s->merged, s->merged_room * sizeof *s->merged);
     }
-    s->merged[s->merged_count++] = (struct merged_changeset){ actor, number };
+    s->merged[s->merged_count++] = (struct merged_changeset){actor, number};
 }
 
-static bool open_changeset(struct slice bytes, struct changeset *c, struct changeset_header *h, struct err *e)
+static bool open_changeset(struct slice bytes, struct changeset *c, struct changeset_header *h,
+                           struct err *e)
 {
     return changeset_split(c, bytes, e) && changeset_header_read(h, c->header, e);
 }
 
-bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes, struct err *e)
+bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                     struct err *e)
 {
-    struct merger m = { .s = s, .actor = actor, .number = number };
-    struct changeset_header h = { 0 };
+    struct merger m = {.s = s, .actor = actor, .number = number};
+    struct changeset_header h = {0};
     struct changeset c;
     struct hlc seen = s->ledger.clock;
     bool ok;
@@ -210,7 +217,8 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
         }
         ok = ok && body_read_end(&m.body);
     }
-    if (ok && h.stamp > hlc_save(&seen)) /* how far ahead it may be was decided when it was found ready */
+    if (ok &&
+        h.stamp > hlc_save(&seen)) /* how far ahead it may be was decided when it was found ready */
         hlc_load(&s->ledger.clock, h.stamp);
     if (ok) {
         s->ledger.actors[actor - 1].merged = number;
@@ -227,8 +235,8 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
 
 static bool collect_due(struct store *s, struct slice bytes, struct err *e)
 {
-    struct changeset_header h = { 0 };
-    struct merger m = { .s = s };
+    struct changeset_header h = {0};
+    struct merger m = {.s = s};
     struct changeset c;
     bool ok = open_changeset(bytes, &c, &h, e);
 
@@ -237,8 +245,8 @@ static bool collect_due(struct store *s, struct slice bytes, struct err *e)
         ok = local_actors(&m, e);
         while (ok && body_next_table(&m.body))
             while (ok && body_next_row(&m.body)) {
-                int64_t gid = gid_pack(
-                    (struct gid){ m.actors[m.body.row.gid.actor], m.body.row.gid.counter });
+                int64_t gid =
+                    gid_pack((struct gid){m.actors[m.body.row.gid.actor], m.body.row.gid.counter});
 
                 ok = ledger_stands(&s->ledger, gid, &gid, e);
                 due_add(&s->due, gid, false, false);
@@ -274,10 +282,12 @@ bool merge_reload(struct store *s, struct err *e)
 
 /* ---- what is ready ---- */
 
-/* A change-set waits for what its author had applied, and for a stamp that is not absurdly far ahead. */
-static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool *ready, struct err *e)
+/* A change-set waits for what its author had applied, and for a stamp that is not absurdly far
+ * ahead. */
+static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool *ready,
+                     struct err *e)
 {
-    struct changeset_header h = { 0 };
+    struct changeset_header h = {0};
     struct changeset c;
     bool ok = open_changeset(bytes, &c, &h, e);
 
@@ -308,7 +318,8 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
     if (!ledger_changeset_get(&s->ledger, actor, number, &bytes, &found, e))
         return false;
     if (!found)
-        return err_set(e, ERR_STORE, "the ledger has lost change-set %llu", (unsigned long long)number);
+        return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
+                       (unsigned long long)number);
     if (!is_ready(s, bytes, now_ms, did, e) || !*did)
         return e->code == ERR_NONE;
     buf_open(&copy, CHANGESET_BYTES_MAX);
@@ -318,7 +329,8 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
     return ok;
 }
 
-/* Every actor's next ones, round and round, until nothing is ready or the batch is full. `actor` is the one that failed. */
+/* Every actor's next ones, round and round, until nothing is ready or the batch is full. `actor` is
+ * the one that failed. */
 static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, struct err *e)
 {
     bool progress = true;
@@ -366,7 +378,7 @@ bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
         err_clear(e);
     }
     {
-        struct err again = { 0 };
+        struct err again = {0};
 
         if (!merge_reload(s, &again))
             return err_set(e, again.code, "%s", again.text);

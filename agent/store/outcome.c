@@ -6,7 +6,7 @@ static bool read_bytes(struct slice *in, struct slice *out, uint64_t n)
 {
     if (n > in->n)
         return false;
-    *out = (struct slice){ in->p, (size_t)n };
+    *out = (struct slice){in->p, (size_t)n};
     in->p += n;
     in->n -= (size_t)n;
     return true;
@@ -38,7 +38,7 @@ static bool read_key(struct slice *in, struct row_key *key)
     struct slice kind;
     uint64_t u;
 
-    *key = (struct row_key){ 0 };
+    *key = (struct row_key){0};
     if (!read_bytes(in, &kind, 1) || *kind.p > KEY_PACKED)
         return false;
     key->kind = (int)*kind.p;
@@ -57,11 +57,12 @@ bool outcome_read(struct slice *in, struct outcome *o)
     struct slice kind;
     uint64_t u;
 
-    *o = (struct outcome){ 0 };
-    if (!varint_read(in, &u) || !read_bytes(in, &kind, 1) || *kind.p < OUTCOME_IN || *kind.p > OUTCOME_NEW)
+    *o = (struct outcome){0};
+    if (!varint_read(in, &u) || !read_bytes(in, &kind, 1) || *kind.p < OUTCOME_IN ||
+        *kind.p > OUTCOME_NEW)
         return false;
     o->gid = (int64_t)u;
-    o->kind = (enum outcome_kind)*kind.p;
+    o->kind = (enum outcome_kind) * kind.p;
     if (o->kind == OUTCOME_IN || o->kind == OUTCOME_NEW) {
         if (!read_key(in, &o->key) || !varint_read(in, &u))
             return false;

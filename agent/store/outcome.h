@@ -1,12 +1,11 @@
-/* What the projection of a batch came to: written into the file's _navette_state in the same transaction, so that the ledger
- * can always follow. All integers varints unless said.
+/* What the projection of a batch came to: written into the file's _navette_state in the same
+ * transaction, so that the ledger can always follow. All integers varints unless said.
  *
  *     payload   = version 1: u8, change-sets: n, n * (actor, number), rows: n, n * row
  *     row       = gid, outcome: u8, then
- *                 IN (updated), NEW (inserted): key (packed: 0 as before | 1 integer zigzag | 2 length, bytes),
- *                                           shadow: length + 1, bytes (0: none, the file holds what rec says)
- *                 GONE, SAME: nothing
- *                 PARKED, KEPT: reason: length, bytes */
+ *                 IN (updated), NEW (inserted): key (packed: 0 as before | 1 integer zigzag | 2
+ * length, bytes), shadow: length + 1, bytes (0: none, the file holds what rec says) GONE, SAME:
+ * nothing PARKED, KEPT: reason: length, bytes */
 #ifndef NAVETTE_OUTCOME_H
 #define NAVETTE_OUTCOME_H
 
@@ -24,8 +23,8 @@ enum outcome_kind {
 struct outcome {
     int64_t gid;
     enum outcome_kind kind;
-    struct row_key key;    /* KEY_NONE: as it was */
-    struct slice shadow;   /* p NULL: none */
+    struct row_key key;  /* KEY_NONE: as it was */
+    struct slice shadow; /* p NULL: none */
     struct slice reason;
 };
 

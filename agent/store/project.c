@@ -1,10 +1,12 @@
-/* Project: bring the rows that are due in the application's file to their logical state, exactly once.
+/* Project: bring the rows that are due in the application's file to their logical state, exactly
+ * once.
  *
  *     gather    which rows, from the ledger                      (no lock)
  *     lock      without waiting; no undrained mark, same schema  (else ERR_BUSY)
  *     write     parents, keys, deletes, inserts and updates; what the file refuses is parked
  *     commit    rows, new token and the outcome of every row, together
- *     follow    the ledger notes the outcomes; if that is cut off it is done again from _navette_state */
+ *     follow    the ledger notes the outcomes; if that is cut off it is done again from
+ * _navette_state */
 #include "batch.h"
 
 #include <stdarg.h>
@@ -20,7 +22,7 @@
 
 static struct row_key gid_key(int64_t gid)
 {
-    return (struct row_key){ .kind = KEY_INT, .i = gid };
+    return (struct row_key){.kind = KEY_INT, .i = gid};
 }
 
 struct work *batch_find(struct batch *b, int64_t gid)
@@ -52,7 +54,8 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
         b->works = mem_grow(b->works, b->room * sizeof *b->works);
     }
     w = &b->works[b->n++];
-    *w = (struct work){ .gid = gid, .b = bind_by_table(b->s, row.table), .waiting = waiting, .needed = needed };
+    *w = (struct work){
+        .gid = gid, .b = bind_by_table(b->s, row.table), .waiting = waiting, .needed = needed};
     w->alive = ledger_alive(&b->s->ledger, &b->rec);
     w->present = row.present;
     w->key = arena_key(&b->arena, &row.key);
@@ -74,7 +77,7 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    copy = arena_copy(&b->arena, (struct slice){ (const uint8_t *)text, strlen(text) + 1 });
+    copy = arena_copy(&b->arena, (struct slice){(const uint8_t *)text, strlen(text) + 1});
     w->reason = (const char *)copy.p;
     w->state = WORK_FAILED;
     b->failures++;
@@ -82,7 +85,7 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...)
 
 static void batch_open(struct batch *b, struct store *s, uint64_t now_ms)
 {
-    *b = (struct batch){ .s = s, .now_ms = now_ms };
+    *b = (struct batch){.s = s, .now_ms = now_ms};
     b->tables = mem_alloc((s->app.schema.n + 1) * sizeof *b->tables);
     buf_open(&b->room_a, SIZE_MAX / 2);
     buf_open(&b->room_b, SIZE_MAX / 2);
@@ -119,8 +122,10 @@ static bool gather_waiting(struct batch *b, bool *left, struct err *e)
 {
     struct store *s = b->s;
     sqlite3_stmt *q = ledger_prepare(
-        &s->ledger, s->retry_parked ? "SELECT gid FROM due ORDER BY why IS NOT NULL, gid LIMIT ?1"
-                                    : "SELECT gid FROM due WHERE why IS NULL ORDER BY gid LIMIT ?1", e);
+        &s->ledger,
+        s->retry_parked ? "SELECT gid FROM due ORDER BY why IS NOT NULL, gid LIMIT ?1"
+                        : "SELECT gid FROM due WHERE why IS NULL ORDER BY gid LIMIT ?1",
+        e);
     int64_t max = b->n >= CUT_ROWS_MAX ? 0 : CUT_ROWS_MAX - b->n;
     int64_t n = 0;
     int code = SQLITE_ERROR;
@@ -196,8 +201,10 @@ static bool run_sql(struct batch *b, const char *sql, struct err *e)
            sqlite_err(b->s->app.db, sql, e);
 }
 
-/* Try to take all of `swap` out of the file and to put them in again with their new values. `bad`: the first that does not fit. */
-static bool try_swap(struct batch *b, const uint32_t *swap, uint32_t n, uint32_t *bad, struct err *e)
+/* Try to take all of `swap` out of the file and to put them in again with their new values. `bad`:
+ * the first that does not fit. */
+static bool try_swap(struct batch *b, const uint32_t *swap, uint32_t n, uint32_t *bad,
+                     struct err *e)
 {
     *bad = n;
     if (!run_sql(b, "SAVEPOINT navette_swap", e))
@@ -228,11 +235,13 @@ static bool try_swap(struct batch *b, const uint32_t *swap, uint32_t n, uint32_t
         if (w->reason == NULL)
             w->reason = "another row holds its value";
     }
-    return run_sql(b, *bad == n ? "RELEASE navette_swap" : "ROLLBACK TO navette_swap; RELEASE navette_swap", e);
+    return run_sql(
+        b, *bad == n ? "RELEASE navette_swap" : "ROLLBACK TO navette_swap; RELEASE navette_swap",
+        e);
 }
 
-/* Rows whose new values are still held by other rows of the batch (a swap): out with all of them, then in. One that does not fit even so
- * is left out, and the rest tried again. */
+/* Rows whose new values are still held by other rows of the batch (a swap): out with all of them,
+ * then in. One that does not fit even so is left out, and the rest tried again. */
 static bool write_swaps(struct batch *b, struct err *e)
 {
     uint32_t *swap = mem_alloc((b->failures + 1) * sizeof *swap);
@@ -259,7 +268,8 @@ static bool write_swaps(struct batch *b, struct err *e)
     return ok;
 }
 
-/* A UNIQUE value may be free only after another row of the batch has let go of it: again while that helps. */
+/* A UNIQUE value may be free only after another row of the batch has let go of it: again while that
+ * helps. */
 static bool write_all(struct batch *b, struct err *e)
 {
     uint32_t failures;
@@ -359,7 +369,8 @@ static bool restore_parents(struct batch *b, struct err *e)
             if (w->state == WORK_FAILED) {
                 struct store *s = b->s;
 
-                s->undeletable = mem_grow(s->undeletable, (s->undeletable_count + 1) * sizeof *s->undeletable);
+                s->undeletable =
+                    mem_grow(s->undeletable, (s->undeletable_count + 1) * sizeof *s->undeletable);
                 s->undeletable[s->undeletable_count++] = w->gid;
                 return err_set(e, ERR_BUSY, "a deleted row of table %s is still referred to: %s",
                                w->b->app->name, w->reason);
@@ -381,7 +392,7 @@ static bool write_rows(struct batch *b, struct err *e)
 
 static void put_outcome(struct buf *out, const struct work *w)
 {
-    struct outcome o = { .gid = w->gid, .kind = OUTCOME_SAME };
+    struct outcome o = {.gid = w->gid, .kind = OUTCOME_SAME};
 
     if (w->state == WORK_FAILED) {
         o.kind = OUTCOME_PARKED;
@@ -426,13 +437,15 @@ static void write_payload(struct batch *b, struct buf *out)
 
 /* ---- follow ---- */
 
-static bool follow_row(struct store *s, const struct outcome *o, bool due_any, uint64_t now_ms, struct err *e)
+static bool follow_row(struct store *s, const struct outcome *o, bool due_any, uint64_t now_ms,
+                       struct err *e)
 {
     char reason[256];
     bool in = o->kind == OUTCOME_IN || o->kind == OUTCOME_NEW;
 
     if (in || o->kind == OUTCOME_GONE) {
-        if (!ledger_row_settle(&s->ledger, o->gid, &o->key, in, o->kind != OUTCOME_NEW, o->shadow, e))
+        if (!ledger_row_settle(&s->ledger, o->gid, &o->key, in, o->kind != OUTCOME_NEW, o->shadow,
+                               e))
             return false;
     }
     if (o->kind == OUTCOME_NEW && o->key.kind == KEY_INT) {
@@ -452,7 +465,8 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
     return !due_any || ledger_due_remove(&s->ledger, o->gid, e);
 }
 
-/* The merge was committed lazily: a power cut may have taken it back while the file's batch stayed. It is done again from the log. */
+/* The merge was committed lazily: a power cut may have taken it back while the file's batch stayed.
+ * It is done again from the log. */
 static bool merge_again(struct store *s, uint32_t actor, uint64_t number, struct err *e)
 {
     struct slice bytes;
@@ -464,7 +478,8 @@ static bool merge_again(struct store *s, uint32_t actor, uint64_t number, struct
     if (!ledger_changeset_get(&s->ledger, actor, number, &bytes, &found, e))
         return false;
     if (!found)
-        return err_set(e, ERR_STORE, "the file holds change-set %llu, which the ledger's log has not",
+        return err_set(e, ERR_STORE,
+                       "the file holds change-set %llu, which the ledger's log has not",
                        (unsigned long long)number);
     buf_open(&copy, CHANGESET_BYTES_MAX);
     buf_add(&copy, bytes.p, bytes.n);
@@ -482,7 +497,8 @@ static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, st
     if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM due)", &due_any, e))
         return false;
     if (in.n == 0 || *in.p != 1)
-        return err_set(e, ERR_STORE, "the file's record of what was applied last has an unknown version");
+        return err_set(e, ERR_STORE,
+                       "the file's record of what was applied last has an unknown version");
     in.p++;
     in.n--;
     if (!varint_read(&in, &changesets))
@@ -574,7 +590,8 @@ static bool wrote_any(const struct batch *b)
     return false;
 }
 
-/* The file's half: all of it in one transaction, or nothing. `state` is what it left there; a batch that changed no row leaves the file alone. */
+/* The file's half: all of it in one transaction, or nothing. `state` is what it left there; a batch
+ * that changed no row leaves the file alone. */
 static bool write_file(struct batch *b, struct app_state *state, struct err *e)
 {
     struct store *s = b->s;
@@ -600,7 +617,7 @@ static bool write_file(struct batch *b, struct app_state *state, struct err *e)
 
 bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
-    struct app_state state = { 0 };
+    struct app_state state = {0};
     struct batch b;
     bool ok, left = false;
 
@@ -616,7 +633,8 @@ bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct 
         if (ok) {
             p->changesets += changesets;
             p->rows += b.n;
-            s->retry_parked = wrote_any(&b); /* a row that got in may be what a parked one waits for */
+            s->retry_parked =
+                wrote_any(&b); /* a row that got in may be what a parked one waits for */
         }
     }
     if (ok)

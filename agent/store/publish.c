@@ -1,4 +1,5 @@
-/* Publish: rows as the application left them -> what differs from what the file held before -> ledger and signed change-sets. */
+/* Publish: rows as the application left them -> what differs from what the file held before ->
+ * ledger and signed change-sets. */
 #include "inside.h"
 
 #include <stdio.h>
@@ -8,15 +9,15 @@
 struct publisher {
     struct store *s;
     struct touch_list *list;
-    struct keymap here;        /* keys of the rows touched, as they are now: 1 + index into the list */
+    struct keymap here; /* keys of the rows touched, as they are now: 1 + index into the list */
     struct body_writer body;
     bool body_open;
-    uint64_t number;           /* of the change-set being written */
+    uint64_t number; /* of the change-set being written */
     uint64_t stamp_max;
-    struct binding *table;     /* whose record is open in the body */
-    uint32_t *actor_index;     /* body's index + 1 by ledger actor */
+    struct binding *table; /* whose record is open in the body */
+    uint32_t *actor_index; /* body's index + 1 by ledger actor */
     struct record rec, shadow, next;
-    struct value *values;      /* of one row, references translated */
+    struct value *values; /* of one row, references translated */
     struct value *wire;
     uint32_t *columns;
     struct buf rec_bytes, shadow_bytes, key_room;
@@ -26,17 +27,18 @@ struct publisher {
 
 /* ---- references ---- */
 
-bool refer(struct store *s, const struct binding *parent, const struct value *v, int64_t *gid, struct err *e)
+bool refer(struct store *s, const struct binding *parent, const struct value *v, int64_t *gid,
+           struct err *e)
 {
     struct ledger_row row;
-    struct row_key key = { .kind = KEY_INT, .i = v->i };
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
     struct buf room;
     bool found, ok;
 
     buf_open(&room, VALUE_BYTES_MAX + 32);
     if (v->type != VALUE_INT) {
         packed_value_write(&room, v);
-        key = (struct row_key){ .kind = KEY_PACKED, .bytes = buf_slice(&room) };
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&room)};
     }
     ok = ledger_row_by_key(&s->ledger, parent->table, &key, false, &row, &found, e);
     *gid = ok && found ? row.gid : 0;
@@ -44,11 +46,13 @@ bool refer(struct store *s, const struct binding *parent, const struct value *v,
     return ok;
 }
 
-/* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One that names nothing stays as it is. */
-static bool translate(struct publisher *p, const struct app_column *column, struct value *v, struct err *e)
+/* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One
+ * that names nothing stays as it is. */
+static bool translate(struct publisher *p, const struct app_column *column, struct value *v,
+                      struct err *e)
 {
     struct binding *parent;
-    struct row_key key = { .kind = KEY_INT, .i = v->i };
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
     uint32_t at;
     int64_t gid;
 
@@ -60,14 +64,14 @@ static bool translate(struct publisher *p, const struct app_column *column, stru
     if (v->type != VALUE_INT) {
         buf_clear(&p->key_room);
         packed_value_write(&p->key_room, v);
-        key = (struct row_key){ .kind = KEY_PACKED, .bytes = buf_slice(&p->key_room) };
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
     }
     at = keymap_get(&p->here, parent->app_index, &key);
     gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
     if (at == 0 && !refer(p->s, parent, v, &gid, e))
         return false;
     if (gid != 0)
-        *v = (struct value){ .type = VALUE_REF, .ref = gid_unpack(gid) };
+        *v = (struct value){.type = VALUE_REF, .ref = gid_unpack(gid)};
     return true;
 }
 
@@ -100,14 +104,15 @@ static bool key_waits(struct publisher *p, const struct touched *t)
 
         if (parent < 0 || v->type != VALUE_INT)
             continue;
-        at = keymap_get(&p->here, (uint32_t)parent, &(struct row_key){ .kind = KEY_INT, .i = v->i });
+        at = keymap_get(&p->here, (uint32_t)parent, &(struct row_key){.kind = KEY_INT, .i = v->i});
         if (at != 0 && p->list->rows[at - 1].gid == 0)
             return true;
     }
     return false;
 }
 
-/* The gid of a new row under a natural key: of the row that has or had this key anywhere, else a minted one. */
+/* The gid of a new row under a natural key: of the row that has or had this key anywhere, else a
+ * minted one. */
 static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
 {
     struct value key[KEY_COLUMNS_MAX];
@@ -150,7 +155,8 @@ static bool name_rows(struct publisher *p, struct err *e)
         else
             waiting = true;
     }
-    /* Natural keys may refer to natural keys: again until nothing changes, then whatever is left (a cycle) as it is. */
+    /* Natural keys may refer to natural keys: again until nothing changes, then whatever is left (a
+     * cycle) as it is. */
     while (waiting) {
         bool forced = !progress;
 
@@ -178,11 +184,11 @@ static bool seal(struct publisher *p, struct err *e)
 {
     struct ledger *l = &p->s->ledger;
     struct ledger_actor *self = &l->actors[l->self - 1];
-    struct changeset_header h = { .actor = self->actor,
-                                  .number = p->number,
-                                  .schema = p->s->app.schema.fingerprint,
-                                  .roster = p->s->roster->entries };
-    struct buf body = { 0 }, bytes;
+    struct changeset_header h = {.actor = self->actor,
+                                 .number = p->number,
+                                 .schema = p->s->app.schema.fingerprint,
+                                 .roster = p->s->roster->entries};
+    struct buf body = {0}, bytes;
     uint32_t rows = p->body.rows;
     bool ok;
 
@@ -230,8 +236,7 @@ static void open_body(struct publisher *p)
 static uint32_t wire_actor(struct publisher *p, uint32_t actor)
 {
     if (p->actor_index[actor - 1] == 0)
-        p->actor_index[actor - 1] =
-            body_actor(&p->body, &p->s->ledger.actors[actor - 1].actor) + 1;
+        p->actor_index[actor - 1] = body_actor(&p->body, &p->s->ledger.actors[actor - 1].actor) + 1;
     return p->actor_index[actor - 1] - 1;
 }
 
@@ -250,8 +255,8 @@ static void open_table(struct publisher *p, struct binding *b)
     p->table = b;
 }
 
-static void emit(struct publisher *p, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
-                 uint32_t n)
+static void emit(struct publisher *p, struct binding *b, enum change_op op, int64_t gid,
+                 uint64_t stamp, uint32_t n)
 {
     struct gid g = gid_unpack(gid);
 
@@ -278,7 +283,8 @@ static uint64_t first_stamp(const struct touched *t)
     return t->wall_ms == 0 ? 0 : hlc_stamp(t->wall_ms, 0);
 }
 
-/* The whole row as the file holds it now, and the clocks the application saw, becomes the shadow; none if that is what rec says. */
+/* The whole row as the file holds it now, and the clocks the application saw, becomes the shadow;
+ * none if that is what rec says. */
 static void set_shadow(struct publisher *p, struct touched *t, struct ledger_row *row)
 {
     struct binding *b = t->b;
@@ -299,7 +305,8 @@ static void set_shadow(struct publisher *p, struct touched *t, struct ledger_row
     row->shadow = buf_slice(&p->shadow_bytes);
 }
 
-static bool write_row(struct publisher *p, struct ledger_row *row, bool known, bool was_present, struct err *e)
+static bool write_row(struct publisher *p, struct ledger_row *row, bool known, bool was_present,
+                      struct err *e)
 {
     buf_clear(&p->rec_bytes);
     record_encode(&p->rec, &p->rec_bytes);
@@ -313,7 +320,8 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
-/* Which columns differ from what the file held; their cells go to p->wire and p->columns (indices into the body's order). */
+/* Which columns differ from what the file held; their cells go to p->wire and p->columns (indices
+ * into the body's order). */
 static uint32_t differences(struct publisher *p, const struct touched *t, const struct record *base,
                             uint64_t *stamp)
 {
@@ -341,20 +349,24 @@ static uint32_t differences(struct publisher *p, const struct touched *t, const 
     return n;
 }
 
-/* Put the changed cells into rec (where they are the later ones) and into next, what the file holds. */
-static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, uint64_t stamp, struct err *e)
+/* Put the changed cells into rec (where they are the later ones) and into next, what the file
+ * holds. */
+static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, uint64_t stamp,
+                      struct err *e)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t position = t->b->position[t->b->order[p->columns[i]]];
-        struct cell mine = { .v = p->wire[i],
-                             .clock = { .stamp = stamp, .actor = p->s->ledger.self, .number = p->number },
-                             .set = true };
+        struct cell mine = {
+            .v = p->wire[i],
+            .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->number},
+            .set = true};
         struct cell *have = record_cell(&p->rec, position);
 
         if (!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0)
             *have = mine;
-        else if (stamp == 0 && !ledger_conflict(&p->s->ledger, t->gid, t->b->table, position, &mine,
-                                                "differed when this PC's rows were matched", p->now_ms, e))
+        else if (stamp == 0 &&
+                 !ledger_conflict(&p->s->ledger, t->gid, t->b->table, position, &mine,
+                                  "differed when this PC's rows were matched", p->now_ms, e))
             return false;
         *record_cell(&p->next, position) = mine;
     }
@@ -373,7 +385,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         if (base->cells[i].set)
             stamp = later(stamp, &base->cells[i].clock);
     open_body(p);
-    dead = (struct local_clock){ .stamp = stamp, .actor = p->s->ledger.self, .number = p->number };
+    dead = (struct local_clock){.stamp = stamp, .actor = p->s->ledger.self, .number = p->number};
     if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)
         p->rec.dead = dead;
     emit(p, t->b, CHANGE_DELETE, t->gid, stamp, 0);
@@ -385,7 +397,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
 static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *row, bool *known,
                      struct err *e)
 {
-    *row = (struct ledger_row){ .gid = t->gid, .table = t->b->table };
+    *row = (struct ledger_row){.gid = t->gid, .table = t->b->table};
     if (!ledger_row_get(&p->s->ledger, t->gid, row, known, e))
         return false;
     record_clear(&p->rec);
@@ -488,7 +500,8 @@ static void publisher_close(struct publisher *p)
     buf_close(&p->key_room);
 }
 
-/* Rows in the order of their tables' first appearance, so that each table stands once in a change-set. */
+/* Rows in the order of their tables' first appearance, so that each table stands once in a
+ * change-set. */
 static bool publish_rows(struct publisher *p, struct err *e)
 {
     bool *done = mem_alloc(p->s->app.schema.n + 1);
@@ -514,10 +527,10 @@ static bool publish_rows(struct publisher *p, struct err *e)
     return ok;
 }
 
-bool publish(struct store *s, struct touch_list *list, uint64_t now_ms, struct store_progress *progress,
-             struct err *e)
+bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
+             struct store_progress *progress, struct err *e)
 {
-    struct publisher p = { .s = s, .list = list, .now_ms = now_ms, .progress = progress };
+    struct publisher p = {.s = s, .list = list, .now_ms = now_ms, .progress = progress};
     bool ok;
 
     publisher_open(&p);

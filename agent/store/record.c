@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 1
-#define TYPE_UNSET 7
-#define CLOCK_FOLLOWS 31
+#define RECORD_VERSION    1
+#define TYPE_UNSET        7
+#define CLOCK_FOLLOWS     31
 #define RECORD_CLOCKS_MAX 2100
 
 void varint_write(struct buf *out, uint64_t v)
@@ -91,11 +91,11 @@ static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
     if (type == VALUE_INT) {
         v->i = (int64_t)(u >> 1 ^ ((u & 1) != 0 ? UINT64_MAX : 0));
     } else if (type == VALUE_REF) {
-        v->ref = (struct gid){ (uint32_t)(u >> 40), u & (GID_COUNTER_MAX - 1) };
+        v->ref = (struct gid){(uint32_t)(u >> 40), u & (GID_COUNTER_MAX - 1)};
     } else {
         if (u > in->n)
             return false;
-        v->bytes = (struct slice){ in->p, (size_t)u };
+        v->bytes = (struct slice){in->p, (size_t)u};
         in->p += u;
         in->n -= (size_t)u;
     }
@@ -129,7 +129,7 @@ struct cell *record_cell(struct record *r, uint32_t position)
         r->room = room;
     }
     while (r->n <= position)
-        r->cells[r->n++] = (struct cell){ 0 };
+        r->cells[r->n++] = (struct cell){0};
     return &r->cells[position];
 }
 
@@ -141,14 +141,14 @@ const struct cell *record_get(const struct record *r, uint32_t position)
 void record_clear(struct record *r)
 {
     r->n = 0;
-    r->dead = (struct local_clock){ 0 };
+    r->dead = (struct local_clock){0};
 }
 
 void record_close(struct record *r)
 {
     free(r->cells);
     free(r->bytes);
-    *r = (struct record){ 0 };
+    *r = (struct record){0};
 }
 
 static bool same_clock(const struct local_clock *a, const struct local_clock *b)
@@ -204,7 +204,8 @@ void record_encode(const struct record *r, struct buf *out)
             continue;
         }
         index = clock_index(list, &count, &c->clock);
-        buf_add_byte(out, (uint8_t)(c->v.type | (index < CLOCK_FOLLOWS ? index : CLOCK_FOLLOWS) << 3));
+        buf_add_byte(out,
+                     (uint8_t)(c->v.type | (index < CLOCK_FOLLOWS ? index : CLOCK_FOLLOWS) << 3));
         if (index >= CLOCK_FOLLOWS)
             varint_write(out, index);
         value_payload_write(out, &c->v);
@@ -290,8 +291,10 @@ bool record_decode(struct record *r, struct slice bytes, struct err *e)
     }
     if (bytes.n > 0)
         memcpy(r->bytes, bytes.p, bytes.n);
-    if (!decode(r, (struct slice){ r->bytes, bytes.n }))
-        return err_set(e, ERR_STORE, "the ledger holds a record of %zu bytes that cannot be read: "
-                       "the disk may be failing; restore the agent's home from its backup", bytes.n);
+    if (!decode(r, (struct slice){r->bytes, bytes.n}))
+        return err_set(e, ERR_STORE,
+                       "the ledger holds a record of %zu bytes that cannot be read: "
+                       "the disk may be failing; restore the agent's home from its backup",
+                       bytes.n);
     return true;
 }

@@ -1,10 +1,11 @@
-/* A row's cells with their clocks, as the ledger stores them. Local to one ledger: actors are its small numbers.
+/* A row's cells with their clocks, as the ledger stores them. Local to one ledger: actors are its
+ * small numbers.
  *
- *     record = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else clock index + 1),
- *              clocks * (stamp: u64 BE, actor: varint, number: varint),
- *              cells * (type and clock: u8 = type | clock index << 3, 31: index follows as varint; then the value)
- *     value  = nothing | zigzag varint | f64 BE | varint length, bytes | varint gid
- * Cell i belongs to the column at position i; one that was never written has type 7. */
+ *     record = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
+ * clock index + 1), clocks * (stamp: u64 BE, actor: varint, number: varint), cells * (type and
+ * clock: u8 = type | clock index << 3, 31: index follows as varint; then the value) value  =
+ * nothing | zigzag varint | f64 BE | varint length, bytes | varint gid Cell i belongs to the column
+ * at position i; one that was never written has type 7. */
 #ifndef NAVETTE_RECORD_H
 #define NAVETTE_RECORD_H
 
@@ -30,13 +31,15 @@ struct record {
     size_t bytes_room;
 };
 
-/* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger is damaged. */
+/* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger
+ * is damaged. */
 MUST_USE bool record_decode(struct record *r, struct slice bytes, struct err *e);
 void record_encode(const struct record *r, struct buf *out);
 /* Forget all cells. */
 void record_clear(struct record *r);
 void record_close(struct record *r);
-/* The cell at a position, made (unset) if it is beyond the end. Pointers to other cells become invalid. */
+/* The cell at a position, made (unset) if it is beyond the end. Pointers to other cells become
+ * invalid. */
 struct cell *record_cell(struct record *r, uint32_t position);
 /* NULL when it is not set. */
 const struct cell *record_get(const struct record *r, uint32_t position);

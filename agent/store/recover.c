@@ -1,9 +1,11 @@
-/* Recover: at start, compare where the two files stand (DESIGN.md section 8) and bring them together.
+/* Recover: at start, compare where the two files stand (DESIGN.md section 8) and bring them
+ * together.
  *
  *     in step   the file's token is the ledger's, and the last mark drained is in it
- *     ahead     the file holds one batch more, whose `previous` is our token: the ledger follows from its payload
- *     behind    the file's token is an older one of ours, or marks that were drained are gone: power loss, or a copy put back
- *     foreign   none of these: another file, or the ledger itself went back */
+ *     ahead     the file holds one batch more, whose `previous` is our token: the ledger follows
+ * from its payload behind    the file's token is an older one of ours, or marks that were drained
+ * are gone: power loss, or a copy put back foreign   none of these: another file, or the ledger
+ * itself went back */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,9 @@
 #include "scan.h"
 
 struct fork {
-    int64_t number;          /* our own change-sets up to this one were in the file */
-    struct vector applied;   /* and of others, these */
-    int64_t mark;            /* marks above it were made after the fork */
+    int64_t number;        /* our own change-sets up to this one were in the file */
+    struct vector applied; /* and of others, these */
+    int64_t mark;          /* marks above it were made after the fork */
 };
 
 struct recovery {
@@ -23,8 +25,8 @@ struct recovery {
     uint64_t now_ms;
     struct fork fork;
     struct marks marks;
-    struct keymap edited;    /* 1 + op of the first mark of a key after the fork */
-    struct keymap seen;      /* keys in the file: 1 */
+    struct keymap edited; /* 1 + op of the first mark of a key after the fork */
+    struct keymap seen;   /* keys in the file: 1 */
     struct touch_list list;
     struct arena arena;
     struct record rec, shadow;
@@ -47,11 +49,14 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
     return read_end(&in);
 }
 
-/* The latest point with the file's token whose mark the file still has; else the earliest with that token. */
+/* The latest point with the file's token whose mark the file still has; else the earliest with that
+ * token. */
 static bool find_fork(struct recovery *r, const struct app_state *state, bool *known, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&r->s->ledger, "SELECT mark, mark_time, number, applied FROM point"
-                                     " WHERE token = ?1 ORDER BY id DESC", e);
+    sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
+                                     "SELECT mark, mark_time, number, applied FROM point"
+                                     " WHERE token = ?1 ORDER BY id DESC",
+                                     e);
     bool there = false, ok = q != NULL;
     int code = SQLITE_DONE;
 
@@ -69,7 +74,8 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
     sqlite3_finalize(q);
     if (!ok)
         return false;
-    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(&r->s->ledger, "find the fork", e);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           ledger_err(&r->s->ledger, "find the fork", e);
 }
 
 /* Did the application's file already hold what this clock wrote, when it was copied? */
@@ -113,16 +119,17 @@ static bool read_edits(struct recovery *r, struct err *e)
 
 /* ---- one row of the file ---- */
 
-/* What the file holds becomes the shadow. Where the application wrote after the fork and nobody else did, the shadow says instead what
- * rec says: publishing then finds the difference, and the application's value goes on. */
-static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid, const struct value *values, bool edited,
-                        bool *publish_it, struct err *e)
+/* What the file holds becomes the shadow. Where the application wrote after the fork and nobody
+ * else did, the shadow says instead what rec says: publishing then finds the difference, and the
+ * application's value goes on. */
+static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
+                        const struct value *values, bool edited, bool *publish_it, struct err *e)
 {
     record_clear(&r->shadow);
     *publish_it = false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *have = record_get(&r->rec, b->position[i]);
-        struct cell file = { .v = values[i], .set = true };
+        struct cell file = {.v = values[i], .set = true};
         int ref = b->app->columns[i].ref_table;
         int64_t to = 0;
 
@@ -132,7 +139,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid, cons
             if (parent != NULL && !refer(r->s, parent, &file.v, &to, e))
                 return false;
             if (to != 0)
-                file.v = (struct value){ .type = VALUE_REF, .ref = gid_unpack(to) };
+                file.v = (struct value){.type = VALUE_REF, .ref = gid_unpack(to)};
         }
         if (b->app->surrogate && b->is_key[i] && have != NULL)
             file = *have;
@@ -142,7 +149,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid, cons
             file = *have;
             *publish_it = true;
         } else if (edited && have != NULL) {
-            file.clock = (struct local_clock){ .number = 1, .actor = r->s->ledger.self };
+            file.clock = (struct local_clock){.number = 1, .actor = r->s->ledger.self};
             if (!ledger_conflict(&r->s->ledger, gid, b->table, b->position[i], &file,
                                  "written into a file that had been put back", r->now_ms, e))
                 return false;
@@ -163,12 +170,13 @@ static bool shadow_differs(const struct recovery *r)
     return false;
 }
 
-static bool place_known(struct recovery *r, struct binding *b, const struct ledger_row *row, const struct row_key *key,
-                        const struct value *values, bool edited, struct err *e)
+static bool place_known(struct recovery *r, struct binding *b, const struct ledger_row *row,
+                        const struct row_key *key, const struct value *values, bool edited,
+                        struct err *e)
 {
     struct store *s = r->s;
     int64_t gid = row->gid;
-    struct slice shadow = { NULL, 0 };
+    struct slice shadow = {NULL, 0};
     bool publish_it;
 
     if (!make_shadow(r, b, gid, values, edited, &publish_it, e))
@@ -192,7 +200,8 @@ static bool place_known(struct recovery *r, struct binding *b, const struct ledg
     return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
 }
 
-static bool recover_row(struct recovery *r, struct binding *b, const struct value *values, struct err *e)
+static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
+                        struct err *e)
 {
     struct row_key key = key_of_row(b->app, values, &r->key_room);
     uint32_t op;
@@ -207,10 +216,11 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
     if (!found)
         return scan_mint(r->s, b, &key, e);
     if (row.minted)
-        return scan_place(r->s, row.gid, &key, (struct slice){ NULL, 0 }, e);
+        return scan_place(r->s, row.gid, &key, (struct slice){NULL, 0}, e);
     if (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e))
         return false;
-    if (op == 1 + MARK_INSERT && !same && b->app->surrogate) { /* born after the fork: another row */
+    if (op == 1 + MARK_INSERT && !same &&
+        b->app->surrogate) { /* born after the fork: another row */
         if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e) ||
             !scan_displace(r->s, &row, true, r->now_ms, e))
             return false;
@@ -237,7 +247,8 @@ static bool recover_file_rows(struct recovery *r, struct binding *b, struct err 
     return code >= 0;
 }
 
-/* Rows that the ledger believed to be in the file: deleted by the application after the fork, or lost with it. */
+/* Rows that the ledger believed to be in the file: deleted by the application after the fork, or
+ * lost with it. */
 static bool recover_missing(struct recovery *r, struct binding *b, struct err *e)
 {
     sqlite3_stmt *q = scan_ledger(r->s, b->table, true, e);
@@ -263,7 +274,7 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
         if (op != 0 && op != 1 + MARK_INSERT) {
             struct touched *t = touch_add(&r->list);
 
-            *t = (struct touched){ .b = b, .gid = missing[i].gid, .wall_ms = r->now_ms };
+            *t = (struct touched){.b = b, .gid = missing[i].gid, .wall_ms = r->now_ms};
         } else {
             ok = scan_displace(r->s, &missing[i], false, r->now_ms, e);
         }
@@ -275,7 +286,7 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
 static bool recover_tables(struct recovery *r, struct err *e)
 {
     struct store *s = r->s;
-    struct store_progress p = { 0 };
+    struct store_progress p = {0};
 
     if (!read_edits(r, e))
         return false;
@@ -286,9 +297,10 @@ static bool recover_tables(struct recovery *r, struct err *e)
     return publish(s, &r->list, r->now_ms, &p, e);
 }
 
-static bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known, struct err *e)
+static bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
+                   struct err *e)
 {
-    struct recovery r = { .s = s, .now_ms = now_ms };
+    struct recovery r = {.s = s, .now_ms = now_ms};
     bool ok;
 
     buf_open(&r.key_room, VALUE_BYTES_MAX * 2);
@@ -306,7 +318,8 @@ static bool behind(struct store *s, const struct app_state *state, uint64_t now_
         if (!ok)
             ledger_rollback(&s->ledger);
         else
-            snprintf(s->trouble, sizeof s->trouble, "the database had gone back to an older state (power cut or a "
+            snprintf(s->trouble, sizeof s->trouble,
+                     "the database had gone back to an older state (power cut or a "
                      "restored copy); what was missing is put back");
     }
     appdb_end(&s->app);
@@ -326,14 +339,16 @@ static bool behind(struct store *s, const struct app_state *state, uint64_t now_
 
 /* ---- foreign ---- */
 
-/* The ledger knows nothing of what is in this file: its rows are matched anew, and we go on as another actor. */
+/* The ledger knows nothing of what is in this file: its rows are matched anew, and we go on as
+ * another actor. */
 static bool detach(struct store *s, const struct app_state *state, bool reincarnate, struct err *e)
 {
     sqlite3_stmt *q;
     bool ok = ledger_begin(&s->ledger, false, e);
 
     if (ok) {
-        q = ledger_prepare(&s->ledger, "UPDATE row SET present = 0, shadow = NULL WHERE present = 1", e);
+        q = ledger_prepare(&s->ledger,
+                           "UPDATE row SET present = 0, shadow = NULL WHERE present = 1", e);
         ok = q != NULL && sqlite3_step(q) == SQLITE_DONE;
         sqlite3_finalize(q);
     }
@@ -406,15 +421,17 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     }
     if (!behind(s, state, now_ms, &known, e) || known)
         return e->code == ERR_NONE;
-    snprintf(s->trouble, sizeof s->trouble, "the database is not the one this agent knows, or the agent's own files "
+    snprintf(s->trouble, sizeof s->trouble,
+             "the database is not the one this agent knows, or the agent's own files "
              "went back: rows are compared with another PC's before anything is sent");
     return detach(s, state, true, e);
 }
 
 bool recover(struct store *s, uint64_t now_ms, struct err *e)
 {
-    struct app_state state = { 0 };
-    bool ok = (!s->app.installed || app_state_read(&s->app, &state, e)) && decide(s, &state, now_ms, e);
+    struct app_state state = {0};
+    bool ok =
+        (!s->app.installed || app_state_read(&s->app, &state, e)) && decide(s, &state, now_ms, e);
 
     s->follow_due = false;
     app_state_close(&state);

@@ -24,7 +24,8 @@ sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
     return q;
 }
 
-int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct value *values, struct err *e)
+int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct value *values,
+              struct err *e)
 {
     int code = sqlite3_step(q);
 
@@ -37,7 +38,8 @@ int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct 
     return 1;
 }
 
-struct touched *scan_touch(struct touch_list *l, struct binding *b, const struct value *values, struct buf *room)
+struct touched *scan_touch(struct touch_list *l, struct binding *b, const struct value *values,
+                           struct buf *room)
 {
     struct row_key key = key_of_row(b->app, values, room);
     struct touched *t = touch_add(l);
@@ -52,11 +54,13 @@ struct touched *scan_touch(struct touch_list *l, struct binding *b, const struct
 
 sqlite3_stmt *scan_ledger(struct store *s, uint32_t table, bool present, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(
-        &s->ledger, present ? "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                              " WHERE tbl = ?1 AND key IS NOT NULL AND present = 1"
-                            : "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                              " WHERE tbl = ?1 AND present = 0 AND rec IS NOT NULL", e);
+    sqlite3_stmt *q =
+        ledger_prepare(&s->ledger,
+                       present ? "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                 " WHERE tbl = ?1 AND key IS NOT NULL AND present = 1"
+                               : "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                 " WHERE tbl = ?1 AND present = 0 AND rec IS NOT NULL",
+                       e);
 
     if (q != NULL)
         sqlite3_bind_int64(q, 1, table);
@@ -76,8 +80,8 @@ int scan_ledger_step(struct store *s, sqlite3_stmt *q, struct ledger_row *row, s
 }
 
 /* The value of a cell in the file's terms. `known` false: what it refers to is not in the file. */
-static bool local_of(struct store *s, const struct value *v, struct value *local, bool *known, struct buf *room,
-                     struct err *e)
+static bool local_of(struct store *s, const struct value *v, struct value *local, bool *known,
+                     struct buf *room, struct err *e)
 {
     struct ledger_row row;
     struct binding *b;
@@ -102,8 +106,8 @@ static bool local_of(struct store *s, const struct value *v, struct value *local
     return key_values(b->app, &row.key, local, e);
 }
 
-bool scan_same(struct store *s, const struct binding *b, const struct record *r, const struct value *values,
-               bool *same, struct err *e)
+bool scan_same(struct store *s, const struct binding *b, const struct record *r,
+               const struct value *values, bool *same, struct err *e)
 {
     struct buf room;
     bool ok = true;
@@ -127,7 +131,8 @@ bool scan_same(struct store *s, const struct binding *b, const struct record *r,
     return ok;
 }
 
-bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct slice shadow, struct err *e)
+bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct slice shadow,
+                struct err *e)
 {
     struct ledger_row row;
     bool found;
@@ -137,9 +142,10 @@ bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct 
     return ledger_row_settle(&s->ledger, gid, key, true, found && row.present, shadow, e);
 }
 
-bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_key, uint64_t now_ms, struct err *e)
+bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_key, uint64_t now_ms,
+                   struct err *e)
 {
-    struct record r = { 0 };
+    struct record r = {0};
     bool alive = false, ok = true;
 
     if (!row->minted) {
@@ -165,8 +171,11 @@ bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_ke
 
 bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key, struct err *e)
 {
-    struct ledger_row row = { .gid = ledger_mint(&s->ledger), .table = b->table, .key = *key, .present = true,
-                              .minted = true };
+    struct ledger_row row = {.gid = ledger_mint(&s->ledger),
+                             .table = b->table,
+                             .key = *key,
+                             .present = true,
+                             .minted = true};
     struct ledger_table *t = &s->ledger.tables[b->table - 1];
 
     if (b->app->surrogate && key->kind == KEY_INT && key->i > t->key_max)
@@ -178,8 +187,10 @@ bool scan_mint(struct store *s, const struct binding *b, const struct row_key *k
 
 static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&s->ledger, "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE rec IS NULL ORDER BY gid LIMIT ?1", e);
+    sqlite3_stmt *q = ledger_prepare(&s->ledger,
+                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                     " WHERE rec IS NULL ORDER BY gid LIMIT ?1",
+                                     e);
     struct ledger_row row;
     int code;
 
@@ -193,15 +204,16 @@ static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
         if (b == NULL)
             continue;
         t = touch_add(list);
-        *t = (struct touched){ .b = b, .key = arena_key(&list->arena, &row.key), .gid = row.gid };
+        *t = (struct touched){.b = b, .key = arena_key(&list->arena, &row.key), .gid = row.gid};
     }
     sqlite3_finalize(q);
     return code == 0;
 }
 
-bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p, struct err *e)
+bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                  struct err *e)
 {
-    struct touch_list list = { 0 };
+    struct touch_list list = {0};
     bool ok = minted_rows(s, &list, e);
 
     *did = list.n > 0;
@@ -221,8 +233,9 @@ bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_prog
 /* ---- reconcile: a table whose triggers were lost, or that was not tracked for a while ---- */
 
 /* A row of the file beside what the ledger believes the file to hold. */
-static bool compare_row(struct store *s, struct binding *b, const struct value *values, struct touch_list *list,
-                        struct record *r, struct buf *room, uint64_t now_ms, struct err *e)
+static bool compare_row(struct store *s, struct binding *b, const struct value *values,
+                        struct touch_list *list, struct record *r, struct buf *room,
+                        uint64_t now_ms, struct err *e)
 {
     struct row_key key = key_of_row(b->app, values, room);
     struct ledger_row row;
@@ -246,12 +259,12 @@ static bool compare_row(struct store *s, struct binding *b, const struct value *
     return true;
 }
 
-static bool find_changed(struct store *s, struct binding *b, struct touch_list *list, uint64_t now_ms,
-                         struct err *e)
+static bool find_changed(struct store *s, struct binding *b, struct touch_list *list,
+                         uint64_t now_ms, struct err *e)
 {
     struct value *values = mem_alloc(b->app->column_count * sizeof *values);
     sqlite3_stmt *q = scan_open(s, b, e);
-    struct record r = { 0 };
+    struct record r = {0};
     struct buf room;
     int code = q == NULL ? -1 : 1;
 
@@ -267,7 +280,8 @@ static bool find_changed(struct store *s, struct binding *b, struct touch_list *
 }
 
 /* Rows that the ledger believes to be there and that are not. touch_read finds them gone. */
-static bool find_gone(struct store *s, struct binding *b, struct touch_list *list, uint64_t now_ms, struct err *e)
+static bool find_gone(struct store *s, struct binding *b, struct touch_list *list, uint64_t now_ms,
+                      struct err *e)
 {
     sqlite3_stmt *q = scan_ledger(s, b->table, true, e);
     struct ledger_row row;
@@ -287,7 +301,7 @@ static bool find_gone(struct store *s, struct binding *b, struct touch_list *lis
         if (there == SQLITE_DONE) {
             struct touched *t = touch_add(list);
 
-            *t = (struct touched){ .b = b, .gid = row.gid, .wall_ms = now_ms };
+            *t = (struct touched){.b = b, .gid = row.gid, .wall_ms = now_ms};
         } else if (there != SQLITE_ROW) {
             sqlite_err(s->app.db, b->app->name, e);
             code = -1;
@@ -300,7 +314,7 @@ static bool find_gone(struct store *s, struct binding *b, struct touch_list *lis
 static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struct store_progress *p,
                       struct err *e)
 {
-    struct touch_list list = { 0 };
+    struct touch_list list = {0};
     bool ok;
 
     if (!appdb_read(&s->app, e))
@@ -321,7 +335,8 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     return ok;
 }
 
-bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p, struct err *e)
+bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                    struct err *e)
 {
     *did = false;
     for (uint32_t i = 0; i < s->binding_count; i++) {

@@ -9,8 +9,8 @@
 #include "inside.h"
 
 /* Does it come from our fleet, from a member, and after the one we have? */
-static bool check_place(struct store *s, const struct changeset_header *h, const struct roster_site **site,
-                        struct ledger_actor **known, struct err *e)
+static bool check_place(struct store *s, const struct changeset_header *h,
+                        const struct roster_site **site, struct ledger_actor **known, struct err *e)
 {
     struct site_id id = actor_site(&h->actor);
 
@@ -42,8 +42,8 @@ static bool check_chain(const struct changeset_header *h, const struct ledger_ac
     return true;
 }
 
-static bool write_staged(struct store *s, const struct changeset_header *h, const struct changeset *c,
-                         struct slice bytes, struct err *e)
+static bool write_staged(struct store *s, const struct changeset_header *h,
+                         const struct changeset *c, struct slice bytes, struct err *e)
 {
     struct ledger_actor *a;
     uint32_t id;
@@ -66,7 +66,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h, cons
 
 bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
 {
-    struct changeset_header h = { 0 };
+    struct changeset_header h = {0};
     const struct roster_site *site;
     struct ledger_actor *known = NULL;
     struct changeset c;
@@ -88,8 +88,8 @@ bool store_stage(struct store *s, struct slice bytes, enum stage_result *result,
 
 /* ---- reading the log ---- */
 
-bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes, struct buf *out,
-                 struct err *e)
+bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes,
+                 struct buf *out, struct err *e)
 {
     uint32_t id = 0;
     bool found = true;
@@ -108,7 +108,8 @@ bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, siz
             buf_add(out, one.p, one.n);
     }
     ledger_rest(&s->ledger);
-    return !out->overflow || err_set(e, ERR_LIMIT, "a change-set exceeds what may be fetched at a time");
+    return !out->overflow ||
+           err_set(e, ERR_LIMIT, "a change-set exceeds what may be fetched at a time");
 }
 
 bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e)
@@ -123,7 +124,7 @@ bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e
     read_bin(&r, BODY_BYTES_MAX, "body");
     if (r.failed)
         return false;
-    *changeset = (struct slice){ left->p, left->n - r.left.n };
+    *changeset = (struct slice){left->p, left->n - r.left.n};
     *left = r.left;
     return true;
 }

@@ -58,7 +58,8 @@ static bool count_rows(struct store *s, const char *name, int64_t *rows, struct 
 {
     char *sql = sqlite3_mprintf("SELECT count(*) FROM main.\"%w\"", name);
     sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+    bool ok = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW;
 
     if (ok)
         *rows = sqlite3_column_int64(q, 0);
@@ -71,7 +72,7 @@ bool store_tables(struct store *s, struct store_tables *out, struct err *e)
 {
     bool changed;
 
-    *out = (struct store_tables){ 0 };
+    *out = (struct store_tables){0};
     if (!appdb_load_schema(&s->app, false, &changed, e))
         return false;
     if (changed && !bind_schema(s, true, e))
@@ -99,10 +100,11 @@ void store_tables_close(struct store_tables *t)
         free(t->tables[i].refused);
     }
     free(t->tables);
-    *t = (struct store_tables){ 0 };
+    *t = (struct store_tables){0};
 }
 
-/* Note in the ledger, before the triggers are there, that the table is to be compared: a crash in between then costs nothing. */
+/* Note in the ledger, before the triggers are there, that the table is to be compared: a crash in
+ * between then costs nothing. */
 static bool intend_scan(struct store *s, const char *name, struct err *e)
 {
     struct ledger_table *t;
@@ -111,14 +113,16 @@ static bool intend_scan(struct store *s, const char *name, struct err *e)
 
     if (!ledger_table(&s->ledger, slice_text(name), &t, e))
         return false;
-    q = ledger_prepare(&s->ledger, "SELECT EXISTS(SELECT 1 FROM row WHERE tbl = ?1 AND present = 1)", e);
+    q = ledger_prepare(&s->ledger,
+                       "SELECT EXISTS(SELECT 1 FROM row WHERE tbl = ?1 AND present = 1)", e);
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, t->id);
     code = sqlite3_step(q);
     t->scan = code == SQLITE_ROW && sqlite3_column_int(q, 0) != 0 ? SCAN_RECONCILE : SCAN_MATCH;
     sqlite3_finalize(q);
-    return code == SQLITE_ROW ? ledger_table_save(&s->ledger, t, e) : ledger_err(&s->ledger, "track", e);
+    return code == SQLITE_ROW ? ledger_table_save(&s->ledger, t, e)
+                              : ledger_err(&s->ledger, "track", e);
 }
 
 bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e)
@@ -134,7 +138,8 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
         const struct app_table *t = appdb_table(&s->app, names[i]);
 
         if (t == NULL)
-            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see agent-cli tables", s->app.path, names[i]);
+            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see agent-cli tables", s->app.path,
+                         names[i]);
         else if (t->refused != NULL)
             ok = err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
         else if (t->number == 0)
@@ -151,7 +156,8 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
         for (uint32_t i = 0; ok && i < count; i++)
             all[i] = mem_text(all[i]);
         if (ok) {
-            ok = capture_install(&s->app, all, count, e) && bind_schema(s, true, e) && recover(s, 0, e);
+            ok = capture_install(&s->app, all, count, e) && bind_schema(s, true, e) &&
+                 recover(s, 0, e);
             for (uint32_t i = 0; i < count; i++)
                 free((void *)(uintptr_t)all[i]);
         }
@@ -160,17 +166,19 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
     return ok;
 }
 
-bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms, struct err *e)
+bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms,
+                   struct err *e)
 {
-    struct store_progress p = { .more = true };
+    struct store_progress p = {.more = true};
 
     if (n == 0)
         return err_set(e, ERR_USAGE, "say which tables to untrack");
     for (uint32_t i = 0; i < n; i++)
         if (appdb_table(&s->app, names[i]) == NULL || appdb_table(&s->app, names[i])->number == 0)
-            return err_set(e, ERR_REFUSED, "table %s is not tracked; see agent-cli tables", names[i]);
+            return err_set(e, ERR_REFUSED, "table %s is not tracked; see agent-cli tables",
+                           names[i]);
     while (p.more && store_state(s) == STORE_READY) {
-        p = (struct store_progress){ 0 };
+        p = (struct store_progress){0};
         if (!store_drain(s, now_ms, &p, e))
             return false;
     }
@@ -193,7 +201,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
 {
     bool did = false;
 
-    *p = (struct store_progress){ 0 };
+    *p = (struct store_progress){0};
     if (!ready(s, now_ms, e))
         return false;
     if (!s->app.installed || !s->ledger.matched)
@@ -210,7 +218,8 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
 
 /* ---- apply ---- */
 
-/* A joiner whose rows are not matched yet only keeps the logical state; the match decides what is due. */
+/* A joiner whose rows are not matched yet only keeps the logical state; the match decides what is
+ * due. */
 static bool settle_unprojected(struct store *s, struct err *e)
 {
     bool ok;
@@ -239,7 +248,7 @@ static bool is_behind_marks(struct store *s, const struct err *e)
 {
     int64_t last;
     double time;
-    struct err other = { 0 };
+    struct err other = {0};
 
     return e->code == ERR_BUSY && s->ledger.matched && marks_last(&s->app, &last, &time, &other) &&
            last > s->ledger.cursor;
@@ -247,9 +256,9 @@ static bool is_behind_marks(struct store *s, const struct err *e)
 
 bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
-    struct store_progress drained = { 0 };
+    struct store_progress drained = {0};
 
-    *p = (struct store_progress){ 0 };
+    *p = (struct store_progress){0};
     if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, e))
         return false;
     if (!s->ledger.matched) {
@@ -275,7 +284,8 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
         if (!project(s, now_ms, p, e))
             return false;
     }
-    p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (p->rows > 0 && s->retry_parked);
+    p->more =
+        s->due_open || (p->changesets > 0 && merge_pending(s)) || (p->rows > 0 && s->retry_parked);
     return true;
 }
 
@@ -310,7 +320,7 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
     int64_t last;
     double time;
 
-    *out = (struct store_status){ .rows = s->ledger.live };
+    *out = (struct store_status){.rows = s->ledger.live};
     snprintf(out->journal_mode, sizeof out->journal_mode, "%s", s->app.journal_mode);
     snprintf(out->trouble, sizeof out->trouble, "%s", s->trouble);
     out->tracked_tables = s->binding_count;
@@ -327,7 +337,8 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         int64_t minted;
 
         if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL", &minted, e) ||
-            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL", &out->parked, e) ||
+            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL",
+                           &out->parked, e) ||
             !ledger_number(&s->ledger, "SELECT count(*) FROM conflict", &out->conflicts, e))
             return false;
         out->unscanned += minted;
@@ -357,9 +368,10 @@ bool store_meta_set(struct store *s, const char *name, struct slice value, struc
     bool ok;
 
     snprintf(full, sizeof full, "agent.%s", name);
-    ok = ledger_begin(&s->ledger, false, e) &&
-         ledger_meta_set(&s->ledger, full, &(struct value){ .type = VALUE_BLOB, .bytes = value }, e) &&
-         ledger_commit(&s->ledger, e);
+    ok =
+        ledger_begin(&s->ledger, false, e) &&
+        ledger_meta_set(&s->ledger, full, &(struct value){.type = VALUE_BLOB, .bytes = value}, e) &&
+        ledger_commit(&s->ledger, e);
     if (!ok)
         ledger_rollback(&s->ledger);
     return ok;
