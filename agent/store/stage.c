@@ -67,7 +67,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
 bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
 {
     struct changeset_header h = {0};
-    const struct roster_site *site;
+    const struct roster_site *site = NULL;
     struct ledger_actor *known = NULL;
     struct changeset c;
     bool ok;
