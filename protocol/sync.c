@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <navette/hlc.h>
-#include <navette/sync_plan.h>
+#include "sync_plan.h"
 
 struct sync_stage {
     struct actor actor;
@@ -332,6 +332,7 @@ static void send_changeset(struct sync_turn *t, struct sync_chain *c, uint64_t n
     send(t, &(struct message){.kind = MESSAGE_KIND_CHANGESET, .changeset = {.bytes = one}});
     sync_window_add(&t->s->window, &c->actor, number, one.n);
     c->sent = number;
+    c->blocked_bytes = 0;
     c->told = greater(c->told, number);
 }
 
@@ -359,8 +360,12 @@ static bool on_fetched(struct sync_turn *t)
         number++;
         if (number <= base)
             continue;
-        if (number > base + 1 || (s->window.n > 0 && s->window.bytes + one.n > SYNC_WINDOW_BYTES))
+        if (number > base + 1)
             break;
+        if (s->window.n > 0 && s->window.bytes + one.n > SYNC_WINDOW_BYTES) {
+            c->blocked_bytes = s->window.bytes;
+            break;
+        }
         send_changeset(t, c, number, one);
     }
     return true;

@@ -6,7 +6,7 @@
  * is sent up to all we have, new ones included, and not told meanwhile.
  *
  * So a peer that was told of a number it did not get knows that nobody is sending it. */
-#include <navette/sync_plan.h>
+#include "sync_plan.h"
 
 #include <assert.h>
 #include <string.h>
@@ -229,6 +229,8 @@ static void plan_want(struct sync_turn *t, const struct vector_entry *theirs)
 static bool is_wanting(const struct sync *s, const struct sync_chain *c, uint64_t *after)
 {
     *after = greater(c->sent, vector_get(&s->peer_have, &c->actor));
+    if (c->blocked_bytes > 0 && s->window.n > 0 && s->window.bytes >= c->blocked_bytes)
+        return false;
     return c->sending && !c->forked && *after < vector_get(s->have, &c->actor);
 }
 

@@ -1,6 +1,6 @@
 /* The second half of a step of sync: what follows from all that is known. Internal to sync. */
-#ifndef NAVETTE_SYNC_PLAN_H
-#define NAVETTE_SYNC_PLAN_H
+#ifndef SYNC_PLAN_H
+#define SYNC_PLAN_H
 
 #include <navette/sync.h>
 

@@ -1,0 +1,105 @@
+/* How much is under way, and what goes first. */
+#include "sync_net.h"
+
+static void assert_trace(const struct net *n, const char *expected)
+{
+    if (strcmp(n->trace, expected) != 0)
+        fail_msg("the conversation was\n%sand not\n%s", n->trace, expected);
+}
+
+static void assert_same(const struct net *n)
+{
+    if (!net_same(n))
+        fail_msg("the sites differ after\n%s", n->trace);
+}
+
+static void the_window_bounds_what_is_under_way(void **state)
+{
+    struct net n;
+    const struct sync *s;
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    s = &net_end_of(&n, 0, 1)->sync;
+    for (uint32_t k = 0; k < 6; k++)
+        net_make(&n, 0, 5u << 20);
+    assert_int_equal(s->window.n, 3);
+    net_settle(&n);
+    assert_int_equal(s->window.n, 0);
+    assert_int_equal(s->window.bytes, 0);
+    assert_int_equal(n.sites[1].copies, 6);
+    assert_same(&n);
+    net_close(&n);
+}
+
+/* A long history is on its way when somebody sells something. */
+static void a_sale_overtakes_a_long_history(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 3);
+    for (uint32_t k = 0; k < 7; k++)
+        net_make(&n, 2, 3u << 20);
+    net_link(&n, 0, 2);
+    net_settle(&n);
+    net_cut(&n, 0, 2);
+    net_link(&n, 0, 1);
+    net_deliver(&n, 1, 0);
+    while (net_deliver(&n, 0, 1))
+        ;
+    net_mute(&n);
+    net_make(&n, 0, 0);
+    while (net_deliver(&n, 1, 0))
+        ;
+    assert_trace(&n, "A>B CHANGESET C1\n"
+                     "A>B CHANGESET C2\n"
+                     "A>B CHANGESET C3\n"
+                     "A>B CHANGESET C4\n"
+                     "A>B CHANGESET C5\n"
+                     "A>B CHANGESET A1\n");
+    net_settle(&n);
+    assert_true(vector_covers(&n.sites[1].have, &n.sites[0].have));
+    net_close(&n);
+}
+
+static void a_queue_that_does_not_drain_stops_fetching(void **state)
+{
+    struct net n;
+    struct net_end *end;
+    struct sync_actions todo = {0};
+    struct err e = {0};
+    uint8_t digest[HASH_BYTES] = {3};
+    struct sync_event ev = {
+        .kind = SYNC_LOCAL, .roster_digest = digest, .queued_bytes = SYNC_WINDOW_BYTES};
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    end = net_end_of(&n, 0, 1);
+    net_seal(&n, 0, 0, &n.made[n.made_count++]);
+    assert_true(vector_set(&n.sites[0].have, &n.sites[0].actor, 1, n.made[0].hash));
+    ev.now_ms = n.now_ms;
+    assert_true(sync_step(&end->sync, &ev, &todo, &e));
+    assert_false(todo.fetch);
+    assert_int_equal(todo.deadline_ms, n.now_ms + SYNC_WAIT_MS);
+    ev.queued_bytes = 0;
+    assert_true(sync_step(&end->sync, &ev, &todo, &e));
+    assert_true(todo.fetch);
+    buf_close(&todo.send);
+    net_close(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_window_bounds_what_is_under_way),
+        cmocka_unit_test(a_sale_overtakes_a_long_history),
+        cmocka_unit_test(a_queue_that_does_not_drain_stops_fetching),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
