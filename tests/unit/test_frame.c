@@ -191,6 +191,7 @@ static void a_message_that_never_ends_is_refused_at_its_limit(void **state)
         fed++;
     assert_int_equal(e.code, ERR_LIMIT);
     assert_int_equal(fed, 0);
+    assert_non_null(strstr(e.text, "a message of more than"));
     free(plain);
     pair_close(&p);
 }
