@@ -127,7 +127,7 @@ bool home_locate(struct home *h, const char *given, struct err *e)
 
 bool home_exists(const struct home *h)
 {
-    return file_exists(h->identity) || file_exists(h->conf);
+    return file_exists(h->conf);
 }
 
 /* A directory that somebody made for us: empty, so nothing in it was meant to be seen by others. */

@@ -28,7 +28,7 @@ struct home {
 /* Fill in the paths: of `given`, else of the environment's NAVETTE_HOME, else of the system's
  * default place. Touches no disk. */
 MUST_USE bool home_locate(struct home *h, const char *given, struct err *e);
-/* Has `agent-cli init` been here? */
+/* Has `agent-cli init` been here? Its last step writes agent.conf. */
 bool home_exists(const struct home *h);
 /* Make the directories, 0700. */
 MUST_USE bool home_create(const struct home *h, struct err *e);

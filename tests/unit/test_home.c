@@ -134,15 +134,24 @@ static void a_home_that_is_not_there_says_how_to_make_one(void **state)
     assert_says(f, "agent-cli --home /nonexistent/home init");
 }
 
+/* What a cut-off init leaves is no home yet: it can be run again. */
+static void a_home_exists_once_its_settings_do(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(home_identity_create(&f->home, &f->keys, &f->e));
+    assert_false(home_exists(&f->home));
+    put(f, f->home.conf, "", 0);
+    assert_true(home_exists(&f->home));
+}
+
 static void an_identity_is_made_once_and_read_back(void **state)
 {
     struct fixture *f = *state;
     struct keys again;
     struct file_info info;
 
-    assert_false(home_exists(&f->home));
     assert_true(home_identity_create(&f->home, &f->keys, &f->e));
-    assert_true(home_exists(&f->home));
     assert_true(file_stat(f->home.identity, &info, &f->e));
     assert_int_equal(info.mode, 0600);
     assert_true(home_identity_load(&f->home, &again, &f->e));
@@ -441,6 +450,7 @@ int main(void)
         IN_HOME(an_empty_directory_made_by_hand_is_taken_and_closed_to_others),
         IN_HOME(a_directory_with_something_in_it_is_not_touched),
         IN_HOME(a_home_that_is_not_there_says_how_to_make_one),
+        IN_HOME(a_home_exists_once_its_settings_do),
         IN_HOME(an_identity_is_made_once_and_read_back),
         IN_HOME(an_identity_that_others_can_read_is_refused_with_the_remedy),
         IN_HOME(a_damaged_identity_is_an_error_and_stays_as_it_is),

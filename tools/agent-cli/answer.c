@@ -1,0 +1,106 @@
+#include "answer.h"
+
+#include <json-c/json.h>
+
+#include "client.h"
+#include "direct.h"
+#include "text.h"
+#include "usage.h"
+
+#define SCHEMA 1
+
+static int code_of(const struct err *e)
+{
+    switch (e->code) {
+    case ERR_NONE:
+        return CODE_OK;
+    case ERR_USAGE:
+        return CODE_USAGE;
+    case ERR_BUSY:
+        return CODE_DEGRADED;
+    default:
+        return CODE_FAILING;
+    }
+}
+
+void answer_json(struct json_object *result)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "schema", json_object_new_int(SCHEMA));
+    if (json_object_is_type(result, json_type_object)) {
+        json_object_object_foreach(result, name, value)
+            json_object_object_add(o, name, json_object_get(value));
+    }
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(o);
+}
+
+static void print_error(const struct cli *c, const struct err *e)
+{
+    const char *name = c->command != NULL ? usage_name(c->command) : "agent-cli";
+
+    if (c->json) {
+        struct json_object *o = json_object_new_object();
+        struct json_object *error = json_object_new_object();
+
+        json_object_object_add(error, "code", json_object_new_string(err_code_name(e->code)));
+        json_object_object_add(error, "text", json_object_new_string(e->text));
+        json_object_object_add(o, "error", error);
+        answer_json(o);
+        json_object_put(o);
+    }
+    fprintf(stderr, "%s: ", name);
+    text_wrap(stderr, e->text, 0, 0);
+}
+
+int answer_failed(const struct cli *c, const struct err *e)
+{
+    print_error(c, e);
+    return code_of(e);
+}
+
+bool ask(const struct cli *c, const char *command, struct json_object *args, uint64_t limit_ms,
+         struct json_object **result, int *code)
+{
+    struct err e = {0};
+    bool reached;
+
+    if (!home_exists(&c->home)) {
+        json_object_put(args);
+        if (home_check(&c->home, &e))
+            err_set(&e, ERR_REFUSED,
+                    "%s is not set up: make it a home with `agent-cli --home %s init --db FILE`, "
+                    "then start navette-agent",
+                    c->home.path, c->home.path);
+        print_error(c, &e);
+        *code = CODE_UNREACHABLE;
+        return false;
+    }
+    if (client_ask(&c->home, command, args, limit_ms, &reached, result, &e)) {
+        *code = CODE_OK;
+        return true;
+    }
+    print_error(c, &e);
+    *code = reached ? code_of(&e) : CODE_UNREACHABLE;
+    return false;
+}
+
+bool ask_or_do(const struct cli *c, const char *command, struct json_object *args,
+               struct json_object **result, int *code)
+{
+    struct err e = {0};
+    bool reached = false;
+    bool ok;
+
+    ok = home_exists(&c->home) &&
+         client_ask(&c->home, command, json_object_get(args), ASK_MS, &reached, result, &e);
+    if (!ok && !reached) {
+        err_clear(&e);
+        ok = direct_run(&c->home, command, json_object_get(args), result, &e);
+    }
+    json_object_put(args);
+    *code = ok ? CODE_OK : answer_failed(c, &e);
+    return ok;
+}

@@ -1,0 +1,26 @@
+/* Asking and answering, the same for every command: over the socket or, without an agent, directly;
+ * as text or as JSON. */
+#ifndef NAVETTE_ANSWER_H
+#define NAVETTE_ANSWER_H
+
+#include "cli.h"
+
+struct json_object;
+
+#define ASK_MS 600000 /* an agent that is busy with a large database still answers */
+
+/* Ask the agent. On failure the error is printed and `code` is the exit code. `args` is consumed.
+ */
+MUST_USE bool ask(const struct cli *c, const char *command, struct json_object *args,
+                  uint64_t limit_ms, struct json_object **result, int *code);
+/* The same for requests about tables, which work without an agent. */
+MUST_USE bool ask_or_do(const struct cli *c, const char *command, struct json_object *args,
+                        struct json_object **result, int *code);
+
+/* Print the error: as text to stderr; with --json also {"schema": 1, "error": {...}} to stdout.
+ * Returns the exit code. */
+int answer_failed(const struct cli *c, const struct err *e);
+/* Print `result` with "schema" in front. */
+void answer_json(struct json_object *result);
+
+#endif

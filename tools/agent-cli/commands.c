@@ -1,0 +1,392 @@
+/* The commands that speak of an agent or a database which are there already; init.c has the one
+ * that makes a home. */
+#include <inttypes.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <uv.h>
+
+#include <navette/invite.h>
+
+#include "answer.h"
+#include "control.h"
+#include "request.h"
+#include "text.h"
+#include "usage.h"
+
+#define STOP_MS      60000
+#define STOP_STEP_MS 20
+
+static const char *text_of(struct json_object *o, const char *name)
+{
+    const char *text = json_object_get_string(json_object_object_get(o, name));
+
+    return text != NULL ? text : "";
+}
+
+/* Most answers: JSON, or the line that a person wants. */
+static void print_result(const struct cli *c, struct json_object *result, const char *line)
+{
+    if (c->json)
+        answer_json(result);
+    else
+        puts(line);
+}
+
+/* ---- tables ---- */
+
+static struct json_object *words_of(const struct cli *c)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (uint32_t i = 0; i < c->word_count; i++)
+        json_object_array_add(list, json_object_new_string(c->words[i]));
+    return list;
+}
+
+static void print_change(const struct cli *c, struct json_object *result)
+{
+    struct json_object *tables = json_object_object_get(result, "tables");
+    size_t n = json_object_is_type(tables, json_type_array) ? json_object_array_length(tables) : 0;
+    size_t tracked = 0;
+    size_t refused = 0;
+
+    if (c->json) {
+        answer_json(result);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *t = json_object_array_get_idx(tables, i);
+
+        tracked += json_object_get_boolean(json_object_object_get(t, "tracked"));
+        refused += json_object_object_get(t, "refused") != NULL;
+    }
+    printf("%zu of %zu tables are shared.", tracked, n);
+    if (refused > 0)
+        printf(" %zu cannot be; `agent-cli tables` says why.", refused);
+    puts("");
+}
+
+int run_tables(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask_or_do(c, "tables", NULL, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_tables(stdout, json_object_object_get(result, "tables"));
+    json_object_put(result);
+    return code;
+}
+
+int run_track(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int code;
+
+    if (c->all)
+        json_object_object_add(args, "all", json_object_new_boolean(true));
+    else
+        json_object_object_add(args, "tables", words_of(c));
+    if (!ask_or_do(c, "track", args, &result, &code))
+        return code;
+    print_change(c, result);
+    json_object_put(result);
+    return code;
+}
+
+int run_untrack(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int code;
+
+    json_object_object_add(args, "tables", words_of(c));
+    if (!ask_or_do(c, "untrack", args, &result, &code))
+        return code;
+    print_change(c, result);
+    json_object_put(result);
+    return code;
+}
+
+/* ---- fleet ---- */
+
+int run_invite(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int64_t ttl_ms = REQUEST_TTL_MS_DEFAULT;
+    struct err e = {0};
+    char words[INVITE_TEXT_BYTES_MAX + 8];
+    int code;
+
+    if (c->ttl != NULL && !duration_parse(c->ttl, &ttl_ms, &e)) {
+        json_object_put(args);
+        return answer_failed(c, &e);
+    }
+    json_object_object_add(args, "ttl_ms", json_object_new_int64(ttl_ms));
+    if (!ask(c, "invite", args, ASK_MS, &result, &code))
+        return code;
+    if (c->json) {
+        answer_json(result);
+    } else {
+        printf("One PC can join with this token, once, within the next %" PRId64 " %s:\n\n",
+               ttl_ms < 120000 ? ttl_ms / 1000 : ttl_ms / 60000,
+               ttl_ms < 120000 ? "seconds" : "minutes");
+        snprintf(words, sizeof words, "join %s", text_of(result, "token"));
+        text_command(stdout, &(struct cli){0}, "agent-cli", words);
+        puts(
+            "\nType that on the other PC, where `agent-cli init` was done and navette-agent runs.");
+    }
+    json_object_put(result);
+    return code;
+}
+
+/* A token is often read out in groups: take several words as one. */
+static bool join_words(const struct cli *c, char *token, struct err *e)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < c->word_count; i++) {
+        size_t length = strlen(c->words[i]);
+
+        if (n + length >= INVITE_TEXT_BYTES_MAX)
+            return err_set(e, ERR_INPUT, "the token is too long: copy it as `invite` printed it");
+        memcpy(token + n, c->words[i], length);
+        n += length;
+    }
+    token[n] = '\0';
+    return true;
+}
+
+static void print_joined(const struct cli *c)
+{
+    struct json_object *status;
+    int code;
+
+    if (!ask(c, "status", NULL, ASK_MS, &status, &code)) {
+        puts("This PC has joined.");
+        return;
+    }
+    printf("%s has joined the fleet %s.\n", text_of(status, "name"), text_of(status, "fleet"));
+    json_object_put(status);
+}
+
+int run_join(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct invite invite;
+    struct err e = {0};
+    int code;
+
+    if (!join_words(c, token, &e) || !invite_parse(&invite, token, &e)) {
+        json_object_put(args);
+        return answer_failed(c, &e);
+    }
+    json_object_object_add(args, "token", json_object_new_string(token));
+    json_object_object_add(args, "copy", json_object_new_boolean(c->copy));
+    if (!ask(c, "join", args, 0, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        print_joined(c);
+    json_object_put(result);
+    return code;
+}
+
+/* ---- how it stands ---- */
+
+static int code_of_state(const char *state)
+{
+    if (strcmp(state, "failing") == 0)
+        return CODE_FAILING;
+    return strcmp(state, "degraded") == 0 ? CODE_DEGRADED : CODE_OK;
+}
+
+int run_status(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "status", NULL, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_status(stdout, result);
+    code = code_of_state(text_of(result, "state"));
+    json_object_put(result);
+    return code;
+}
+
+int run_peers(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "peers", NULL, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_peers(stdout, json_object_object_get(result, "peers"));
+    json_object_put(result);
+    return code;
+}
+
+int run_sync(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "sync", NULL, ASK_MS, &result, &code))
+        return code;
+    print_result(c, result, "Every PC has been asked to exchange; `agent-cli wait` waits for it.");
+    json_object_put(result);
+    return code;
+}
+
+int run_wait(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int64_t ms = REQUEST_WAIT_MS_DEFAULT;
+    struct err e = {0};
+    int code;
+
+    if (c->timeout != NULL && !duration_parse(c->timeout, &ms, &e)) {
+        json_object_put(args);
+        return answer_failed(c, &e);
+    }
+    json_object_object_add(args, "timeout_ms", json_object_new_int64(ms));
+    if (!ask(c, "wait", args, (uint64_t)ms + ASK_MS, &result, &code))
+        return code;
+    print_result(c, result, "Every connected PC has everything from here.");
+    json_object_put(result);
+    return code;
+}
+
+/* ---- stop ---- */
+
+static bool is_gone(const struct home *h)
+{
+    int64_t pid = home_pid_read(h);
+
+    return !control_is_alive(h) && (pid == 0 || uv_kill((int)pid, 0) == UV_ESRCH);
+}
+
+/* The answer comes before the end: whoever starts another agent next must find the home free. */
+int run_stop(struct cli *c)
+{
+    struct json_object *result;
+    struct err e = {0};
+    int code;
+
+    if (!ask(c, "stop", NULL, ASK_MS, &result, &code))
+        return code;
+    for (uint32_t ms = 0; !is_gone(&c->home) && e.code == ERR_NONE; ms += STOP_STEP_MS) {
+        if (ms >= STOP_MS)
+            err_set(&e, ERR_BUSY, "the agent is still at work after %d s: see %s", STOP_MS / 1000,
+                    c->home.log);
+        uv_sleep(STOP_STEP_MS);
+    }
+    if (e.code == ERR_NONE)
+        print_result(c, result,
+                     "The agent has stopped. What is written meanwhile is shared when "
+                     "it runs again.");
+    json_object_put(result);
+    return e.code == ERR_NONE ? code : answer_failed(c, &e);
+}
+
+/* ---- drop files ---- */
+
+int run_export(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    char directory[PATH_BYTES_MAX];
+    struct err e = {0};
+    int code;
+
+    if (c->to != NULL) {
+        if (!path_absolute(directory, c->to, &e)) {
+            json_object_put(args);
+            return answer_failed(c, &e);
+        }
+        json_object_object_add(args, "directory", json_object_new_string(directory));
+    }
+    if (c->for_peer != NULL)
+        json_object_object_add(args, "peer", json_object_new_string(c->for_peer));
+    if (!ask(c, "drop-export", args, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else if (text_of(result, "path")[0] == '\0')
+        puts("There is nothing to write: everything has been acknowledged.");
+    else
+        printf("%s has %" PRId64 " change-sets.\n", text_of(result, "path"),
+               json_object_get_int64(json_object_object_get(result, "changesets")));
+    json_object_put(result);
+    return code;
+}
+
+/* One file; its entry of the JSON answer. */
+static struct json_object *import_one(const struct cli *c, const char *word, int *code)
+{
+    struct json_object *entry = json_object_new_object();
+    struct json_object *args = json_object_new_object();
+    struct json_object *result = NULL;
+    char path[PATH_BYTES_MAX];
+    struct err e = {0};
+    int64_t added;
+
+    json_object_object_add(entry, "path", json_object_new_string(word));
+    if (!path_absolute(path, word, &e)) {
+        json_object_put(args);
+        *code = answer_failed(c, &e);
+        return entry;
+    }
+    json_object_object_add(args, "path", json_object_new_string(path));
+    if (!ask(c, "drop-import", args, ASK_MS, &result, code)) {
+        json_object_object_add(entry, "ok", json_object_new_boolean(false));
+        return entry;
+    }
+    added = json_object_get_int64(json_object_object_get(result, "added"));
+    json_object_object_add(entry, "ok", json_object_new_boolean(true));
+    json_object_object_add(entry, "added", json_object_new_int64(added));
+    json_object_put(result);
+    if (!c->json && added == 0)
+        printf("%s: everything in it was known here\n", word);
+    else if (!c->json)
+        printf("%s: %" PRId64 " change-sets taken in\n", word, added);
+    return entry;
+}
+
+int run_import(struct cli *c)
+{
+    struct cli quiet = *c;
+    struct json_object *answer = json_object_new_object();
+    struct json_object *files = json_object_new_array();
+    int worst = CODE_OK;
+
+    /* One answer for all files: their errors go to stderr as text. */
+    quiet.json = false;
+    json_object_object_add(answer, "files", files);
+    for (uint32_t i = 0; i < c->word_count && worst != CODE_UNREACHABLE; i++) {
+        int code = CODE_OK;
+
+        json_object_array_add(files, import_one(c->json ? &quiet : c, c->words[i], &code));
+        worst = code > worst ? code : worst;
+    }
+    if (c->json)
+        answer_json(answer);
+    json_object_put(answer);
+    return worst;
+}

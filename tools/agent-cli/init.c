@@ -1,0 +1,287 @@
+/* Making a home, and taking everything of ours out of a database again. */
+#include <string.h>
+
+#include <json-c/json.h>
+#include <sodium.h>
+#include <uv.h>
+
+#include <navette/invite.h>
+
+#include "answer.h"
+#include "capture.h"
+#include "config.h"
+#include "text.h"
+
+#define BUSY_MS  10000
+#define RETRY_MS 20
+
+/* ---- the database ---- */
+
+static bool real_path(char *out, const char *path, struct err *e)
+{
+    uv_fs_t request;
+    int status = uv_fs_realpath(NULL, &request, path, NULL);
+    const char *real = request.ptr;
+
+    if (status == 0 && strlen(real) < PATH_BYTES_MAX)
+        memcpy(out, real, strlen(real) + 1);
+    else if (status == 0)
+        err_set(e, ERR_LIMIT, "the path of %s has more than %d bytes", path, PATH_BYTES_MAX - 1);
+    else
+        err_set(e, ERR_REFUSED,
+                "%s: %s; name the application's SQLite file, which must exist already", path,
+                uv_strerror(status));
+    uv_fs_req_cleanup(&request);
+    return e->code == ERR_NONE;
+}
+
+/* While the application holds its file, try again for some seconds. */
+static bool open_database(struct appdb *a, const char *path, struct err *e)
+{
+    bool ok = appdb_open(a, path, NULL, e);
+
+    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
+        err_clear(e);
+        uv_sleep(RETRY_MS);
+        ok = appdb_open(a, path, NULL, e);
+    }
+    return ok;
+}
+
+/* An SQLite file that we can use and, unless it joins as a copy of another PC's, that no home has
+ * used. */
+static bool check_database(const struct cli *c, const char *path, char *journal_mode, struct err *e)
+{
+    struct appdb a = {0};
+    bool ok = open_database(&a, path, e);
+
+    if (ok)
+        memcpy(journal_mode, a.journal_mode, sizeof a.journal_mode);
+    if (ok && a.installed && c->join == NULL)
+        ok = err_set(e, ERR_REFUSED,
+                     "%s is or was kept by another Navette home. If it is a copy of another PC's "
+                     "database, join that PC's fleet: init --db FILE --copy --join TOKEN. If that "
+                     "home is this PC's and still there, use it (--home). If it is lost, clear the "
+                     "file first: agent-cli uninstall --db FILE",
+                     path);
+    appdb_close(&a);
+    return ok;
+}
+
+/* ---- settings ---- */
+
+static bool set(struct config *config, const char *option, const char *name, const char *value,
+                struct err *e)
+{
+    if (value == NULL || config_set(config, name, value, e))
+        return true;
+    err_wrap(e, "%s", option);
+    e->code = ERR_USAGE;
+    return false;
+}
+
+/* This PC's name, without its domain. */
+static void default_name(char *out, size_t room)
+{
+    char name[256] = "";
+    size_t n = sizeof name;
+    struct err ignored = {0};
+
+    if (uv_os_gethostname(name, &n) != 0)
+        name[0] = '\0';
+    name[strcspn(name, ".")] = '\0';
+    if (strlen(name) >= room || !name_check(slice_text(name), &ignored))
+        snprintf(out, room, "PC");
+    else
+        memcpy(out, name, strlen(name) + 1);
+}
+
+static bool make_config(const struct cli *c, struct config *config, struct err *e)
+{
+    char name[NAME_BYTES_MAX + 1];
+    char path[PATH_BYTES_MAX];
+
+    config_defaults(config);
+    default_name(name, sizeof name);
+    return set(config, "--name", "name", c->name != NULL ? c->name : name, e) &&
+           set(config, "--drop", "drop_folder", c->drop, e) &&
+           set(config, "--listen", "listen", c->listen, e) &&
+           set(config, "--discovery-port", "discovery_port", c->discovery_port, e) &&
+           set(config, "--peers", "peers", c->peers, e) &&
+           set(config, "--copy", "copy", c->copy ? "on" : NULL, e) && real_path(path, c->db, e) &&
+           config_set(config, "database", path, e);
+}
+
+/* ---- the home ---- */
+
+static bool check_home(const struct cli *c, struct err *e)
+{
+    if (home_exists(&c->home))
+        return err_set(e, ERR_REFUSED,
+                       "the home %s is set up already: see `agent-cli status`, change settings in "
+                       "%s, or name another home with --home",
+                       c->home.path, c->home.conf);
+    return true;
+}
+
+static bool make_fleet(const struct cli *c, const struct config *config, const struct keys *k,
+                       struct err *e)
+{
+    struct roster r = {0};
+    uint8_t key[KEY_BYTES];
+    bool ok;
+
+    random_fill(key, sizeof key);
+    ok = roster_create(&r, c->fleet != NULL ? c->fleet : config->name, config->name, k, e) &&
+         home_fleet_save(&c->home, &r, key, e);
+    sodium_memzero(key, sizeof key);
+    roster_close(&r);
+    return ok;
+}
+
+/* The settings come last: with them the home exists. What an init that was cut off left is taken up
+ * again. */
+static bool make_home(const struct cli *c, const struct config *config, struct err *e)
+{
+    struct keys k;
+    bool ok;
+
+    if (!home_create(&c->home, e))
+        return false;
+    ok = file_exists(c->home.identity) ? home_identity_load(&c->home, &k, e)
+                                       : home_identity_create(&c->home, &k, e);
+    if (ok && c->join != NULL)
+        ok = home_join_token_write(&c->home, c->join, e);
+    else if (ok && !home_has_fleet(&c->home))
+        ok = make_fleet(c, config, &k, e);
+    keys_wipe(&k);
+    return ok && config_save(config, c->home.conf, e);
+}
+
+static void print_made(const struct cli *c, const struct config *config, const char *journal_mode)
+{
+    if (c->json) {
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "home", json_object_new_string(c->home.path));
+        json_object_object_add(o, "name", json_object_new_string(config->name));
+        json_object_object_add(o, "database", json_object_new_string(config->database));
+        json_object_object_add(o, "journal_mode", json_object_new_string(journal_mode));
+        json_object_object_add(o, "joins", json_object_new_boolean(c->join != NULL));
+        answer_json(o);
+        json_object_put(o);
+        return;
+    }
+    printf("%s is set up.\n\n  home      %s\n  database  %s\n  settings  %s\n\nNext:\n",
+           config->name, c->home.path, config->database, c->home.conf);
+    text_command(stdout, c, "agent-cli", "track --all");
+    text_command(stdout, c, "navette-agent", "");
+    if (c->join == NULL) {
+        text_command(stdout, c, "agent-cli", "invite");
+        puts("\nwhich share its tables, start the agent, and let another PC join.");
+    } else {
+        puts("\nwhich share its tables and start the agent; it then joins with the token.");
+    }
+}
+
+int run_init(struct cli *c)
+{
+    struct config config;
+    char journal_mode[sizeof((struct appdb *)0)->journal_mode] = "";
+    struct invite invite;
+    struct err e = {0};
+
+    if (c->fleet != NULL && !name_check(slice_text(c->fleet), &e)) {
+        err_wrap(&e, "--fleet");
+        e.code = ERR_USAGE;
+    }
+    if (e.code == ERR_NONE && check_home(c, &e) && make_config(c, &config, &e) &&
+        (c->join == NULL || invite_parse(&invite, c->join, &e)) &&
+        check_database(c, config.database, journal_mode, &e) && make_home(c, &config, &e)) {
+        print_made(c, &config, journal_mode);
+        return CODE_OK;
+    }
+    return answer_failed(c, &e);
+}
+
+/* ---- uninstall ---- */
+
+/* Anything but a yes is a no; so is no answer at all. */
+static bool confirmed(const struct cli *c, const char *database, struct err *e)
+{
+    char line[64] = "";
+
+    if (c->yes)
+        return true;
+    fprintf(stderr,
+            "This stops sharing %s\nand removes everything of Navette from it. Its rows stay.\n"
+            "Go on? [y/N] ",
+            database);
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        fputc('\n', stderr);
+        return err_set(e, ERR_REFUSED,
+                       "nobody answers here: repeat it with --yes; nothing was changed");
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strcmp(line, "y") == 0 || strcmp(line, "Y") == 0 || strcmp(line, "yes") == 0 ||
+        strcmp(line, "Yes") == 0 || strcmp(line, "YES") == 0)
+        return true;
+    return err_set(e, ERR_REFUSED, "nothing was changed");
+}
+
+/* A database whose home is lost. */
+static bool clear_database(const char *path, struct err *e)
+{
+    struct appdb a = {0};
+    bool ok = open_database(&a, path, e);
+
+    if (ok && !a.installed)
+        ok = err_set(e, ERR_REFUSED, "%s has nothing of Navette in it", path);
+    ok = ok && capture_uninstall(&a, e);
+    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
+        err_clear(e);
+        uv_sleep(RETRY_MS);
+        ok = capture_uninstall(&a, e);
+    }
+    appdb_close(&a);
+    return ok;
+}
+
+static int uninstall_file(struct cli *c)
+{
+    char path[PATH_BYTES_MAX];
+    struct err e = {0};
+
+    if (!real_path(path, c->db, &e) || !confirmed(c, path, &e) || !clear_database(path, &e))
+        return answer_failed(c, &e);
+    if (c->json)
+        answer_json(NULL);
+    else
+        printf("%s has nothing of Navette in it any more.\n", path);
+    return CODE_OK;
+}
+
+int run_uninstall(struct cli *c)
+{
+    struct config config;
+    struct json_object *result;
+    struct err e = {0};
+    int code;
+
+    if (c->db != NULL)
+        return uninstall_file(c);
+    if (!home_check(&c->home, &e) || !config_load(&config, c->home.conf, &e) ||
+        !confirmed(c, config.database, &e))
+        return answer_failed(c, &e);
+    if (!ask_or_do(c, "uninstall", NULL, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        printf("%s has nothing of Navette in it any more.\n"
+               "The home %s remains, with the keys of this PC: remove it if you will not share "
+               "again.\n",
+               config.database, c->home.path);
+    json_object_put(result);
+    return code;
+}

@@ -1,0 +1,44 @@
+/* agent-cli: what a person types to set up, watch and steer the agent of one home. */
+#include <string.h>
+
+#include <navette/keys.h>
+
+#include "answer.h"
+#include "text.h"
+#include "usage.h"
+
+/* Wrong usage: say what, and where to look. */
+static int refuse(const struct cli *c, const struct err *e)
+{
+    int code = answer_failed(c, e);
+
+    if (c->command == NULL)
+        fputs("`agent-cli help` lists the commands.\n", stderr);
+    else
+        fprintf(stderr, "`agent-cli help %s` says how.\n", usage_name(c->command));
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct cli c;
+    struct err e = {0};
+
+    if (argc < 2) {
+        usage_print(stderr, NULL);
+        return CODE_USAGE;
+    }
+    if (!usage_parse(&c, argc, argv, &e))
+        return refuse(&c, &e);
+    if (c.version) {
+        puts("agent-cli " NAVETTE_VERSION);
+        return CODE_OK;
+    }
+    if (c.help) {
+        usage_print(stdout, c.command);
+        return CODE_OK;
+    }
+    if (!keys_library_start(&e) || !home_locate(&c.home, c.home_given, &e))
+        return answer_failed(&c, &e);
+    return usage_run(&c);
+}

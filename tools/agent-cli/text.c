@@ -1,0 +1,370 @@
+#include "text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <uv.h>
+
+#include <navette/bytes.h>
+
+#include "cli.h"
+
+#define LABEL_COLUMNS   11
+#define NAME_COLUMNS    24
+#define STATE_COLUMNS   12
+#define ADDRESS_COLUMNS 21
+#define COUNT_COLUMNS   8
+#define TABLE_COLUMNS   40
+
+/* ---- reading the answer: what is missing is empty ---- */
+
+static struct json_object *field(struct json_object *o, const char *name)
+{
+    return json_object_is_type(o, json_type_object) ? json_object_object_get(o, name) : NULL;
+}
+
+static const char *text(struct json_object *o, const char *name)
+{
+    const char *s = json_object_get_string(field(o, name));
+
+    return s != NULL ? s : "";
+}
+
+static int64_t number(struct json_object *o, const char *name)
+{
+    return json_object_get_int64(field(o, name));
+}
+
+static size_t count(struct json_object *list)
+{
+    return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+}
+
+static bool is(struct json_object *o, const char *name, const char *value)
+{
+    return strcmp(text(o, name), value) == 0;
+}
+
+/* ---- columns ---- */
+
+/* `s` without what steers a terminal, cut or filled to `columns`, counted in characters; negative:
+ * to the right. */
+static void cell(FILE *out, const char *s, int columns)
+{
+    int room = columns < 0 ? -columns : columns;
+    struct slice left = slice_text(s);
+    int used = 0;
+
+    for (struct slice rest = left; columns < 0 && rest.n > 0; used++) {
+        uint32_t point;
+        size_t n = slice_code_point(rest, &point);
+
+        n = n > 0 ? n : 1;
+        rest = (struct slice){rest.p + n, rest.n - n};
+    }
+    for (; columns < 0 && used < room; used++)
+        fputc(' ', out);
+    for (used = 0; left.n > 0 && used < room; used++) {
+        uint32_t point;
+        size_t n = slice_code_point(left, &point);
+
+        if (n == 0 || point < 0x20 || (point >= 0x7F && point < 0xA0))
+            fputc('?', out);
+        else
+            fwrite(left.p, 1, n, out);
+        n = n > 0 ? n : 1;
+        left = (struct slice){left.p + n, left.n - n};
+    }
+    for (; columns > 0 && used < room; used++)
+        fputc(' ', out);
+}
+
+static void count_cell(FILE *out, int64_t n)
+{
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%" PRId64, n);
+    cell(out, digits, -COUNT_COLUMNS);
+}
+
+static int width(const char *s, size_t bytes)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        n += ((unsigned char)s[i] & 0xC0) != 0x80;
+    return n;
+}
+
+void text_wrap(FILE *out, const char *s, int at, int indent)
+{
+    while (*s != '\0') {
+        size_t n = strcspn(s, " \n");
+        int columns = width(s, n);
+
+        if (at > indent && at + columns > TEXT_COLUMNS) {
+            fprintf(out, "\n%*s", indent, "");
+            at = indent;
+        }
+        /* A word longer than a line, such as a path, is broken rather than left to the terminal. */
+        while (at + columns > TEXT_COLUMNS && TEXT_COLUMNS - at > 1) {
+            size_t part = 0;
+
+            while (width(s, part + 1) <= TEXT_COLUMNS - at)
+                part++;
+            fprintf(out, "%.*s\n%*s", (int)part, s, indent, "");
+            s += part;
+            n -= part;
+            at = indent;
+            columns = width(s, n);
+        }
+        fwrite(s, 1, n, out);
+        s += n;
+        at += columns;
+        if (*s != '\0') {
+            s++;
+            if (at + 1 + width(s, strcspn(s, " \n")) <= TEXT_COLUMNS) {
+                fputc(' ', out);
+                at++;
+            }
+        }
+    }
+    fputc('\n', out);
+}
+
+static void label(FILE *out, const char *name, const char *value)
+{
+    cell(out, name, LABEL_COLUMNS);
+    text_wrap(out, value, LABEL_COLUMNS, LABEL_COLUMNS);
+}
+
+/* ---- times ---- */
+
+/* Milliseconds since 1970, or a text that is shown as it is. */
+static void format_when(char *out, size_t room, struct json_object *when)
+{
+    uv_timeval64_t now = {0};
+    int64_t seconds;
+
+    if (json_object_is_type(when, json_type_string)) {
+        snprintf(out, room, "%s", json_object_get_string(when));
+        return;
+    }
+    if (json_object_get_int64(when) <= 0) {
+        snprintf(out, room, "never");
+        return;
+    }
+    uv_gettimeofday(&now);
+    seconds = now.tv_sec - json_object_get_int64(when) / 1000;
+    if (seconds < 5)
+        snprintf(out, room, "now");
+    else if (seconds < 120)
+        snprintf(out, room, "%" PRId64 " s ago", seconds);
+    else if (seconds < 7200)
+        snprintf(out, room, "%" PRId64 " min ago", seconds / 60);
+    else if (seconds < 172800)
+        snprintf(out, room, "%" PRId64 " hours ago", seconds / 3600);
+    else
+        snprintf(out, room, "%" PRId64 " days ago", seconds / 86400);
+}
+
+/* ---- peers ---- */
+
+void text_peers(FILE *out, struct json_object *peers)
+{
+    if (count(peers) == 0) {
+        fputs("No other PC is in the fleet yet.\n", out);
+        return;
+    }
+    cell(out, "PC", NAME_COLUMNS);
+    cell(out, " state", STATE_COLUMNS);
+    cell(out, " address", ADDRESS_COLUMNS + 2);
+    cell(out, "lacks", -COUNT_COLUMNS);
+    cell(out, "offers", -COUNT_COLUMNS);
+    fputs("  last seen\n", out);
+    for (size_t i = 0; i < count(peers); i++) {
+        struct json_object *p = json_object_array_get_idx(peers, i);
+        char when[40];
+
+        format_when(when, sizeof when, field(p, "last_seen"));
+        cell(out, text(p, "name"), NAME_COLUMNS);
+        fputc(' ', out);
+        cell(out, text(p, "state"), STATE_COLUMNS - 1);
+        fputc(' ', out);
+        cell(out, text(p, "address"), ADDRESS_COLUMNS + 1);
+        count_cell(out, number(p, "behind"));
+        count_cell(out, number(p, "ahead"));
+        fputs("  ", out);
+        cell(out, when, (int)width(when, strlen(when)));
+        fputc('\n', out);
+    }
+}
+
+/* ---- status ---- */
+
+struct standing {
+    size_t peers;
+    size_t connected;
+    bool busy;        /* something is on its way */
+    const char *only; /* name of the one connected */
+};
+
+static struct standing standing_of(struct json_object *status)
+{
+    struct json_object *peers = field(status, "peers");
+    struct json_object *pending = field(status, "pending");
+    struct standing s = {
+        .peers = count(peers),
+        .busy = number(pending, "marks") > 0 || number(pending, "changesets") > 0,
+        .only = "",
+    };
+
+    for (size_t i = 0; i < s.peers; i++) {
+        struct json_object *p = json_object_array_get_idx(peers, i);
+
+        if (!is(p, "state", "connected"))
+            continue;
+        s.connected++;
+        s.only = text(p, "name");
+        s.busy = s.busy || number(p, "behind") > 0 || number(p, "ahead") > 0;
+    }
+    return s;
+}
+
+/* How it stands, in one sentence. */
+static void print_sentence(FILE *out, struct json_object *status)
+{
+    struct standing s = standing_of(status);
+    const char *name = text(status, "name");
+    const char *attention =
+        count(field(status, "warnings")) > 0 ? " Something needs attention." : "";
+    char line[400];
+
+    if (is(status, "state", "failing"))
+        snprintf(line, sizeof line, "%s cannot do its work now; what to do is below.", name);
+    else if (s.peers == 0)
+        snprintf(line, sizeof line, "%s works; no other PC is in its fleet yet.%s", name,
+                 attention);
+    else if (s.connected == 0)
+        snprintf(line, sizeof line, "%s works, but reaches no other PC; its changes wait for one.",
+                 name);
+    else if (s.busy)
+        snprintf(line, sizeof line, "%s is exchanging changes with %zu of %zu PCs.%s", name,
+                 s.connected, s.peers, attention);
+    else if (s.peers == 1)
+        snprintf(line, sizeof line, "%s is in step with %s.%s", name, s.only, attention);
+    else if (s.connected == s.peers)
+        snprintf(line, sizeof line, "%s is in step with all %zu other PCs.%s", name, s.peers,
+                 attention);
+    else
+        snprintf(line, sizeof line,
+                 "%s is in step with %zu of %zu PCs; the others get their share when they are "
+                 "back.%s",
+                 name, s.connected, s.peers, attention);
+    text_wrap(out, line, 0, 0);
+}
+
+static void print_facts(FILE *out, struct json_object *status)
+{
+    struct json_object *database = field(status, "database");
+    struct json_object *pending = field(status, "pending");
+    char line[2048];
+
+    label(out, "database", text(database, "path"));
+    snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " rows (journal mode %s)",
+             number(database, "tracked_tables"), number(database, "rows"),
+             text(database, "journal_mode"));
+    label(out, "tables", line);
+    snprintf(line, sizeof line, "%s (this PC: %s)", text(status, "fleet"), text(status, "site"));
+    label(out, "fleet", line);
+    if (number(pending, "marks") == 0 && number(pending, "changesets") == 0)
+        snprintf(line, sizeof line, "nothing");
+    else
+        snprintf(line, sizeof line,
+                 "%" PRId64 " writes to be sent, %" PRId64 " change-sets to be applied here",
+                 number(pending, "marks"), number(pending, "changesets"));
+    label(out, "waiting", line);
+    snprintf(line, sizeof line, "%" PRId64 "; rows the database cannot hold yet: %" PRId64,
+             number(status, "conflicts"), number(status, "parked"));
+    label(out, "conflicts", line);
+    label(out, "version", text(status, "version"));
+}
+
+static void print_warning(FILE *out, struct json_object *w)
+{
+    char when[40];
+    char line[1024];
+
+    format_when(when, sizeof when, field(w, "since"));
+    snprintf(line, sizeof line, "%s%s%s: %s", text(w, "code"), when[0] != '\0' ? ", since " : "",
+             when, text(w, "text"));
+    fputs("! ", out);
+    text_wrap(out, line, 2, 2);
+    if (text(w, "remedy")[0] == '\0')
+        return;
+    fputs("  What to do: ", out);
+    text_wrap(out, text(w, "remedy"), 14, 14);
+}
+
+void text_status(FILE *out, struct json_object *status)
+{
+    struct json_object *warnings = field(status, "warnings");
+
+    print_sentence(out, status);
+    fputc('\n', out);
+    print_facts(out, status);
+    if (count(field(status, "peers")) > 0) {
+        fputc('\n', out);
+        text_peers(out, field(status, "peers"));
+    }
+    for (size_t i = 0; i < count(warnings); i++) {
+        fputc('\n', out);
+        print_warning(out, json_object_array_get_idx(warnings, i));
+    }
+}
+
+/* ---- tables ---- */
+
+static bool is_tracked(struct json_object *t)
+{
+    return json_object_get_boolean(field(t, "tracked"));
+}
+
+void text_tables(FILE *out, struct json_object *tables)
+{
+    if (count(tables) == 0) {
+        fputs("The database has no tables yet.\n", out);
+        return;
+    }
+    cell(out, "table", TABLE_COLUMNS);
+    cell(out, "rows", -COUNT_COLUMNS - 2);
+    fputs("  shared\n", out);
+    for (size_t i = 0; i < count(tables); i++) {
+        struct json_object *t = json_object_array_get_idx(tables, i);
+        const char *refused = text(t, "refused");
+
+        cell(out, text(t, "name"), TABLE_COLUMNS);
+        fputs("  ", out);
+        if (refused[0] == '\0') {
+            count_cell(out, number(t, "rows"));
+            fputs(is_tracked(t) ? "  yes\n" : "  no\n", out);
+            continue;
+        }
+        cell(out, "-", -COUNT_COLUMNS);
+        fputs("  cannot: ", out);
+        text_wrap(out, refused, TABLE_COLUMNS + COUNT_COLUMNS + 12,
+                  TABLE_COLUMNS + COUNT_COLUMNS + 12);
+    }
+}
+
+void text_command(FILE *out, const struct cli *c, const char *program, const char *words)
+{
+    const char *home = c->home_given;
+    const char *quote = home != NULL && strpbrk(home, " '$()&;") != NULL ? "\"" : "";
+
+    fprintf(out, "    %s", program);
+    if (home != NULL)
+        fprintf(out, " --home %s%s%s", quote, home, quote);
+    fprintf(out, "%s%s\n", words[0] != '\0' ? " " : "", words);
+}

@@ -1,0 +1,22 @@
+/* What a person reads: aligned, calm, within 100 columns, made from the same answers that --json
+ * prints. */
+#ifndef NAVETTE_TEXT_H
+#define NAVETTE_TEXT_H
+
+#include <stdio.h>
+
+struct cli;
+struct json_object;
+
+#define TEXT_COLUMNS 100
+
+void text_status(FILE *out, struct json_object *status);
+void text_peers(FILE *out, struct json_object *peers);
+void text_tables(FILE *out, struct json_object *tables);
+/* "agent-cli [--home DIR] WORDS" as it must be typed here, on a line of its own. */
+void text_command(FILE *out, const struct cli *c, const char *program, const char *words);
+/* Words of `text` in lines of at most TEXT_COLUMNS; the first goes on at column `at`, the others at
+ * `indent`. */
+void text_wrap(FILE *out, const char *text, int at, int indent);
+
+#endif

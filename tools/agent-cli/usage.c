@@ -1,0 +1,463 @@
+#include "usage.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define NAME_COLUMN 22
+
+struct command {
+    const char *name;
+    const char *arguments; /* besides the options; "" for none */
+    const char *help;
+    const char *more; /* for its own page; "" for none */
+    uint32_t words_min, words_max;
+    int (*run)(struct cli *c);
+};
+
+enum {
+    INIT,
+    TRACK,
+    UNTRACK,
+    TABLES,
+    INVITE,
+    JOIN,
+    STATUS,
+    PEERS,
+    SYNC,
+    WAIT,
+    EXPORT,
+    IMPORT,
+    STOP,
+    UNINSTALL,
+    HELP,
+    COMMANDS
+};
+
+static const struct command commands[COMMANDS] = {
+    [INIT] = {"init", "", "set this PC up: its home, identity and settings",
+              "Makes a fleet of one, which other PCs join with `invite` and `join`; with --join, "
+              "this PC joins another's as soon as its agent runs. The database itself is not "
+              "touched before `track`.",
+              0, 0, run_init},
+    [TRACK] = {"track", "TABLE...", "share tables with the other PCs",
+               "The rows that are there are published, too. A table without a primary key cannot "
+               "be shared; `tables` says which and why.",
+               0, WORDS_MAX, run_track},
+    [UNTRACK] = {"untrack", "TABLE...", "stop sharing tables; their rows stay", "", 1, WORDS_MAX,
+                 run_untrack},
+    [TABLES] = {"tables", "", "which tables there are, and which are shared", "", 0, 0, run_tables},
+    [INVITE] = {"invite", "", "print a token with which one other PC can join",
+                "Whoever has the token while it is valid can join once: hand it over as you would "
+                "a key.",
+                0, 0, run_invite},
+    [JOIN] = {"join", "TOKEN", "join the fleet of the PC that made the token",
+              "Ends when this PC is a member and its rows have been compared with the fleet's.", 1,
+              64, run_join},
+    [STATUS] = {"status", "", "how this PC stands: exit code 0 well, 1 with trouble, 2 failing", "",
+                0, 0, run_status},
+    [PEERS] = {"peers", "", "the other PCs of the fleet", "", 0, 0, run_peers},
+    [SYNC] = {"sync", "", "exchange with every PC that can be reached, now", "", 0, 0, run_sync},
+    [WAIT] = {"wait", "", "wait until every connected PC has everything from here",
+              "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
+              "of it, 1 at the timeout.",
+              0, 0, run_wait},
+    [EXPORT] = {"drop export", "", "write what others lack to a file, for a stick or a share", "",
+                0, 0, run_export},
+    [IMPORT] = {"drop import", "FILE...", "take in files that another PC wrote",
+                "A file may be taken in twice: the second time changes nothing.", 1, WORDS_MAX,
+                run_import},
+    [STOP] = {"stop", "", "stop the agent of this home", "", 0, 0, run_stop},
+    [UNINSTALL] =
+        {"uninstall", "", "remove every trace of Navette from the database",
+         "Asks first. The database keeps all its rows, and its schema is as it was before "
+         "`track`. With --db FILE it clears a database whose home is lost.",
+         0, 0, run_uninstall},
+    [HELP] = {"help", "[COMMAND]", "this page, or that of one command", "", 0, 2, run_help},
+};
+
+#define ON(command) (UINT32_C(1) << (command))
+#define EVERYWHERE  UINT32_MAX
+
+struct option {
+    const char *name;
+    const char *value; /* what stands for its value in the help; NULL for a flag */
+    uint32_t commands; /* that take it */
+    uint32_t required; /* of these, those that cannot do without */
+    size_t at;
+    const char *help;
+};
+
+#define AT(field) offsetof(struct cli, field)
+
+static const struct option options[] = {
+    {"--db", "FILE", ON(INIT) | ON(UNINSTALL), ON(INIT), AT(db), "the application's SQLite file"},
+    {"--name", "NAME", ON(INIT), 0, AT(name), "what other PCs call this one (this PC's name)"},
+    {"--fleet", "NAME", ON(INIT), 0, AT(fleet), "what the fleet is called (as this PC)"},
+    {"--drop", "DIR", ON(INIT), 0, AT(drop), "folder for exchange by files (none)"},
+    {"--listen", "ADDRESS:PORT", ON(INIT), 0, AT(listen),
+     "where peers reach us (any address, 7400)"},
+    {"--join", "TOKEN", ON(INIT), 0, AT(join), "join with this token when the agent starts"},
+    {"--discovery-port", "PORT", ON(INIT), 0, AT(discovery_port), "UDP port of broadcasts (7401)"},
+    {"--peers", "LIST", ON(INIT), 0, AT(peers), "ADDRESS:PORT,... that broadcasts do not reach"},
+    {"--copy", NULL, ON(INIT) | ON(JOIN), 0, AT(copy),
+     "this database is a copy of the fleet's: rows with equal keys are the same rows"},
+    {"--all", NULL, ON(TRACK), 0, AT(all), "all tables that can be shared"},
+    {"--ttl", "TIME", ON(INVITE), 0, AT(ttl), "how long the token is valid (15m)"},
+    {"--timeout", "TIME", ON(WAIT), 0, AT(timeout), "how long to wait (30s)"},
+    {"--to", "DIR", ON(EXPORT), 0, AT(to), "where to write it (sortant in the drop folder)"},
+    {"--for", "PEER", ON(EXPORT), 0, AT(for_peer), "only what this PC lacks (everything)"},
+    {"--yes", NULL, ON(UNINSTALL), 0, AT(yes), "do not ask"},
+    {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
+    {"--home", "DIR", EVERYWHERE, 0, AT(home_given),
+     "the home of the agent (NAVETTE_HOME, else the system's place)"},
+    {"--json", NULL, EVERYWHERE, 0, AT(json), "answer in JSON, for programs"},
+    {"--help", NULL, EVERYWHERE, 0, AT(help), "about this command"},
+    {"--version", NULL, EVERYWHERE, 0, AT(version), "which version this is"},
+};
+
+/* ---- parsing ---- */
+
+static uint32_t bit_of(const struct command *command)
+{
+    return command == NULL ? 0 : ON(command - commands);
+}
+
+const struct command *usage_find(const char *word, const char *next)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const char *space = strchr(commands[i].name, ' ');
+        size_t n = space == NULL ? strlen(word) + 1 : (size_t)(space - commands[i].name);
+
+        if (space == NULL && strcmp(commands[i].name, word) == 0)
+            return &commands[i];
+        if (space != NULL && strlen(word) == n && strncmp(commands[i].name, word, n) == 0 &&
+            next != NULL && strcmp(space + 1, next) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+const char *usage_name(const struct command *command)
+{
+    return command->name;
+}
+
+/* The option that `word` names; its value, if it stands behind a "=", in `value`. */
+static const struct option *find_option(const char *word, const char **value)
+{
+    const char *equals = strchr(word, '=');
+    size_t n = equals == NULL ? strlen(word) : (size_t)(equals - word);
+
+    *value = equals == NULL ? NULL : equals + 1;
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+static bool take_option(struct cli *c, const struct option *o, const char *value, struct err *e)
+{
+    void *field = (char *)c + o->at;
+
+    if (o->value == NULL) {
+        *(bool *)field = true;
+        return value == NULL || err_set(e, ERR_USAGE, "%s takes no value", o->name);
+    }
+    if (value == NULL || value[0] == '\0')
+        return err_set(e, ERR_USAGE, "%s needs a value: %s", o->name, o->value);
+    memcpy(field, &value, sizeof value);
+    return true;
+}
+
+/* First go: options, and everything else into words. `used` notes which options were there. */
+static bool take_words(struct cli *c, int argc, char **argv, uint32_t *used, struct err *e)
+{
+    bool only_words = false;
+
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        const char *value;
+        const struct option *o;
+
+        if (!only_words && strcmp(word, "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (only_words || word[0] != '-' || word[1] == '\0') {
+            if (c->word_count == WORDS_MAX)
+                return err_set(e, ERR_LIMIT, "more than %d words", WORDS_MAX);
+            c->words[c->word_count++] = word;
+            continue;
+        }
+        o = find_option(strcmp(word, "-h") == 0 ? "--help" : word, &value);
+        if (o == NULL)
+            return err_set(e, ERR_USAGE, "unknown option %.60s", word);
+        if (o->value != NULL && value == NULL && i + 1 < argc)
+            value = argv[++i];
+        if (!take_option(c, o, value, e))
+            return false;
+        *used |= UINT32_C(1) << (o - options);
+    }
+    return true;
+}
+
+static bool take_command(struct cli *c, struct err *e)
+{
+    uint32_t words;
+
+    if (c->word_count == 0)
+        return err_set(e, ERR_USAGE, "which command?");
+    c->command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
+    if (c->command == NULL)
+        return err_set(e, ERR_USAGE, "unknown command \"%.60s\"", c->words[0]);
+    words = strchr(c->command->name, ' ') != NULL ? 2 : 1;
+    c->word_count -= words;
+    memmove(c->words, c->words + words, c->word_count * sizeof *c->words);
+    return true;
+}
+
+static bool check_options(const struct cli *c, uint32_t used, struct err *e)
+{
+    uint32_t command = bit_of(c->command);
+
+    _Static_assert(COUNT_OF(options) <= 32, "one bit each");
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+        bool given = (used & UINT32_C(1) << i) != 0;
+
+        if (given && (o->commands & command) == 0)
+            return err_set(e, ERR_USAGE, "%s takes no %s", c->command->name, o->name);
+        if (!given && (o->required & command) != 0)
+            return err_set(e, ERR_USAGE, "%s needs %s %s", c->command->name, o->name, o->value);
+    }
+    return true;
+}
+
+static bool check_words(const struct cli *c, struct err *e)
+{
+    const struct command *command = c->command;
+
+    if (c->word_count < command->words_min)
+        return err_set(e, ERR_USAGE, "%s needs %s", command->name, command->arguments);
+    if (c->word_count > command->words_max)
+        return err_set(e, ERR_USAGE, "%s: \"%.60s\" is one word too many", command->name,
+                       c->words[command->words_max]);
+    if (command == &commands[TRACK] && c->all == (c->word_count > 0))
+        return err_set(e, ERR_USAGE, "track needs either --all or the names of tables");
+    return true;
+}
+
+bool usage_parse(struct cli *c, int argc, char **argv, struct err *e)
+{
+    uint32_t used = 0;
+
+    if (!take_words(c, argc, argv, &used, e))
+        return false;
+    if ((c->help || c->version) && c->word_count == 0)
+        return true;
+    if (!take_command(c, e))
+        return false;
+    return c->help || c->version || (check_options(c, used, e) && check_words(c, e));
+}
+
+int usage_run(struct cli *c)
+{
+    return c->command->run(c);
+}
+
+bool duration_parse(const char *text, int64_t *ms, struct err *e)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end = NULL;
+    long long n = strtoll(text, &end, 10);
+
+    for (size_t i = 0; i < COUNT_OF(units) && end != text && n >= 0 && n <= 1000000000; i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            *ms = n * units[i].ms;
+            return true;
+        }
+    }
+    return err_set(e, ERR_USAGE, "\"%.40s\" is no time: write it like 30s, 15m or 1h", text);
+}
+
+/* ---- help ---- */
+
+/* `command` with its options and arguments, as a person types it. */
+static void format_synopsis(char *out, size_t room, const struct command *command)
+{
+    size_t n = (size_t)snprintf(out, room, "%s", command->name);
+
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+        bool required = (o->required & bit_of(command)) != 0;
+
+        if (o->commands == EVERYWHERE || (o->commands & bit_of(command)) == 0 || n >= room)
+            continue;
+        if (command == &commands[TRACK])
+            n += (size_t)snprintf(out + n, room - n, " %s |", o->name);
+        else
+            n += (size_t)snprintf(out + n, room - n, " %s%s%s%s%s", required ? "" : "[", o->name,
+                                  o->value != NULL ? " " : "", o->value != NULL ? o->value : "",
+                                  required ? "" : "]");
+    }
+    if (command->arguments[0] != '\0' && n < room)
+        snprintf(out + n, room - n, " %s", command->arguments);
+}
+
+static void print_options(FILE *out, const struct command *command)
+{
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+        char name[64];
+        bool here =
+            command == NULL ? o->commands == EVERYWHERE : (o->commands & bit_of(command)) != 0;
+
+        if (!here)
+            continue;
+        snprintf(name, sizeof name, "%s%s%s", o->name, o->value != NULL ? " " : "",
+                 o->value != NULL ? o->value : "");
+        fprintf(out, "  %-*s ", NAME_COLUMN, name);
+        text_wrap(out, o->help, NAME_COLUMN + 3, NAME_COLUMN + 3);
+    }
+}
+
+static void print_command(FILE *out, const struct command *command)
+{
+    char synopsis[512];
+
+    format_synopsis(synopsis, sizeof synopsis, command);
+    fputs("usage: agent-cli ", out);
+    text_wrap(out, synopsis, 17, 17);
+    fprintf(out, "\n%s\n", command->help);
+    if (command->more[0] != '\0') {
+        fputc('\n', out);
+        text_wrap(out, command->more, 0, 0);
+    }
+    fputs("\n", out);
+    print_options(out, command);
+}
+
+void usage_print(FILE *out, const struct command *command)
+{
+    if (command != NULL) {
+        print_command(out, command);
+        return;
+    }
+    fputs("usage: agent-cli [--home DIR] [--json] COMMAND ...\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%s%s%s%s", commands[i].name,
+                 i == TRACK  ? " --all |"
+                 : i == INIT ? " --db FILE"
+                             : "",
+                 commands[i].arguments[0] != '\0' ? " " : "", commands[i].arguments);
+        fprintf(out, "  %-*s %s\n", NAME_COLUMN, name, commands[i].help);
+    }
+    fputs("\n", out);
+    print_options(out, NULL);
+    fputs("\nExit codes: 0 well, 1 with trouble, 2 failing, 3 no agent runs, 64 wrong usage.\n"
+          "`agent-cli help COMMAND` says more.\n",
+          out);
+}
+
+/* ---- manual page ---- */
+
+/* Text for man(7): hyphens as typed, no line that begins with a control character. */
+static void print_man_text(FILE *out, const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        fputs("\\&", out);
+    for (; *text != '\0'; text++) {
+        if (*text == '-' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('\n', out);
+}
+
+static void print_man_options(FILE *out, uint32_t of, bool everywhere)
+{
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+
+        if (everywhere != (o->commands == EVERYWHERE) || (o->commands & of) == 0)
+            continue;
+        fputs(everywhere ? ".TP\n.B " : ".RS\n.TP\n.B ", out);
+        print_man_text(out, o->name);
+        if (o->value != NULL)
+            fprintf(out, ".I %s\n", o->value);
+        fputs(".br\n", out);
+        print_man_text(out, o->help);
+        if (!everywhere)
+            fputs(".RE\n", out);
+    }
+}
+
+void usage_print_man(FILE *out)
+{
+    fputs(
+        ".\\\" Made by `agent-cli help --man`.\n"
+        ".TH AGENT\\-CLI 1 \"\" Navette Navette\n"
+        ".SH NAME\nagent\\-cli \\- set up, watch and steer a Navette agent\n"
+        ".SH SYNOPSIS\n.B agent\\-cli\n[\\-\\-home DIR] [\\-\\-json] COMMAND ...\n"
+        ".SH DESCRIPTION\n"
+        "Navette keeps the SQLite databases of several PCs the same, over the LAN, without a "
+        "server.\nOn every PC runs one\n.BR navette\\-agent (1)\nper database; agent\\-cli speaks "
+        "to it over a local socket in its home.\n.BR init ,\n.BR track ,\n.BR untrack ,\n"
+        ".B tables\nand\n.B uninstall\nalso work while no agent runs.\n"
+        ".SH COMMANDS\n",
+        out);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char synopsis[512];
+
+        format_synopsis(synopsis, sizeof synopsis, &commands[i]);
+        fputs(".TP\n.B ", out);
+        print_man_text(out, synopsis);
+        print_man_text(out, commands[i].help);
+        if (commands[i].more[0] != '\0') {
+            fputs(".br\n", out);
+            print_man_text(out, commands[i].more);
+        }
+        print_man_options(out, ON(i), false);
+    }
+    fputs(".SH OPTIONS\n", out);
+    print_man_options(out, EVERYWHERE, true);
+    fputs(
+        ".SH EXIT STATUS\n"
+        "0 well; 1 with trouble (or a wait that timed out); 2 failing or refused; 3 no agent runs "
+        "on this home; 64 wrong usage.\n"
+        ".SH ENVIRONMENT\n.TP\n.B NAVETTE_HOME\nThe home, where \\-\\-home does not name one.\n"
+        ".SH FILES\n"
+        "In the home: agent.conf (settings), identity and fleet.key (secrets, for this user "
+        "alone), roster,\nledger.db, agent.sock, logs/agent.log.\n"
+        ".SH SEE ALSO\n.BR navette\\-agent (1)\n",
+        out);
+}
+
+int run_help(struct cli *c)
+{
+    const struct command *command = NULL;
+
+    if (c->man) {
+        usage_print_man(stdout);
+        return CODE_OK;
+    }
+    if (c->word_count > 0) {
+        command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
+        if (command == NULL) {
+            fprintf(stderr, "agent-cli: unknown command \"%.60s\"\n", c->words[0]);
+            return CODE_USAGE;
+        }
+    }
+    usage_print(stdout, command);
+    return CODE_OK;
+}
