@@ -484,3 +484,13 @@ void config_help(FILE *out)
                 o->preset[0] != '\0' ? " (" : "", o->preset, o->preset[0] != '\0' ? ")" : "");
     }
 }
+
+bool config_option(size_t i, const char **name, const char **preset, const char **help)
+{
+    if (i >= COUNT_OF(options))
+        return false;
+    *name = options[i].name;
+    *preset = options[i].preset;
+    *help = options[i].help;
+    return true;
+}

@@ -55,6 +55,8 @@ MUST_USE bool config_save(const struct config *c, const char *path, struct err *
 void config_write(const struct config *c, struct buf *out);
 /* One line per option, for --help. */
 void config_help(FILE *out);
+/* Name, default and explanation of the option `i`, from 0; false when there are no more. */
+bool config_option(size_t i, const char **name, const char **preset, const char **help);
 
 /* "192.168.1.20:7400" or, with default_port not 0, "192.168.1.20". */
 MUST_USE bool address_parse(struct address *a, const char *text, uint16_t default_port,

@@ -448,7 +448,7 @@ static bool open_socket(struct control *c, struct err *e)
 
     if (!open_directory(h, e))
         return false;
-    if (control_is_alive(h))
+    if (home_is_served(h))
         return home_taken(h, e);
     if (!file_remove(h->socket, e))
         return false;
@@ -507,41 +507,4 @@ void control_stop(struct control *c)
         close_client(c->clients);
     uv_close((uv_handle_t *)&c->server, on_handle_closed);
     uv_close((uv_handle_t *)&c->timer, on_handle_closed);
-}
-
-/* ---- is somebody there? ---- */
-
-static void on_alive(uv_connect_t *connect, int status)
-{
-    bool *alive = connect->data;
-
-    *alive = status == 0;
-    uv_stop(connect->handle->loop);
-}
-
-static void on_late(uv_timer_t *timer)
-{
-    uv_stop(timer->loop);
-}
-
-bool control_is_alive(const struct home *h)
-{
-    uv_loop_t loop;
-    uv_pipe_t pipe;
-    uv_timer_t timer;
-    uv_connect_t connect;
-    bool alive = false;
-
-    if (uv_loop_init(&loop) != 0)
-        return false;
-    uv_timer_init(&loop, &timer);
-    uv_pipe_init(&loop, &pipe, 0);
-    connect.data = &alive;
-    uv_timer_start(&timer, on_late, ALIVE_MS, 0);
-    uv_pipe_connect(&connect, &pipe, h->socket, on_alive);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_close((uv_handle_t *)&pipe, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop) == 0 && alive;
 }

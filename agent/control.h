@@ -16,7 +16,6 @@
 
 struct agent;
 struct control;
-struct home;
 
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_PENDING_MAX 16 /* unfinished requests of one client */
@@ -31,8 +30,5 @@ MUST_USE bool control_start(struct control **c, struct agent *a, struct err *e);
 void control_stop(struct control *c);
 /* Call when something changed that a waiting request may want (acknowledged, applied); cheap. */
 void control_poke(struct control *c);
-
-/* Does an agent answer on the socket of this home? Takes a short moment. */
-bool control_is_alive(const struct home *h);
 
 #endif

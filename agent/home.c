@@ -17,6 +17,7 @@
 #define FLEET_HEAD       "navette-fleet-keys 1\n"
 #define SECRET_BYTES_MAX 1024
 #define FLEET_LINE_BYTES (2 * FLEET_ID_BYTES + 1 + 2 * KEY_BYTES + 1)
+#define ALIVE_MS         1000
 #define DIRECTORY_MODE   0700
 #define SECRET_MODE      0600
 
@@ -462,6 +463,41 @@ int64_t home_pid_read(const struct home *h)
     }
     buf_close(&text);
     return pid > 0 ? pid : 0;
+}
+
+static void on_alive(uv_connect_t *connect, int status)
+{
+    bool *alive = connect->data;
+
+    *alive = status == 0;
+    uv_stop(connect->handle->loop);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+bool home_is_served(const struct home *h)
+{
+    uv_loop_t loop;
+    uv_pipe_t pipe;
+    uv_timer_t timer;
+    uv_connect_t connect;
+    bool alive = false;
+
+    if (uv_loop_init(&loop) != 0)
+        return false;
+    uv_timer_init(&loop, &timer);
+    uv_pipe_init(&loop, &pipe, 0);
+    connect.data = &alive;
+    uv_timer_start(&timer, on_late, ALIVE_MS, 0);
+    uv_pipe_connect(&connect, &pipe, h->socket, on_alive);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_close((uv_handle_t *)&pipe, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop) == 0 && alive;
 }
 
 bool home_taken(const struct home *h, struct err *e)

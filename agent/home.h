@@ -63,6 +63,8 @@ MUST_USE bool home_join_token_remove(const struct home *h, struct err *e);
 MUST_USE bool home_pid_write(const struct home *h, struct err *e);
 void home_pid_remove(const struct home *h);
 int64_t home_pid_read(const struct home *h);
+/* Does an agent answer on the socket of this home? Takes a short moment. */
+bool home_is_served(const struct home *h);
 /* Fill `e` with ERR_REFUSED, "an agent already runs on this home..." and what to do. Returns false.
  */
 bool home_taken(const struct home *h, struct err *e);

@@ -541,14 +541,14 @@ static void an_agent_is_alive_while_its_socket_is_served_and_not_after(void **st
     struct control *second = NULL;
     struct err e = {0};
 
-    assert_true(control_is_alive(&f->agent.home));
+    assert_true(home_is_served(&f->agent.home));
     assert_false(control_start(&second, &f->agent, &e));
     assert_int_equal(e.code, ERR_REFUSED);
     assert_has(e.text, f->agent.home.path);
     assert_has(e.text, "already");
     agent_stop(&f->agent);
     uv_run(&f->loop, UV_RUN_NOWAIT);
-    assert_false(control_is_alive(&f->agent.home));
+    assert_false(home_is_served(&f->agent.home));
 }
 
 static void the_socket_is_for_its_owner_alone(void **state)

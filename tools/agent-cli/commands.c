@@ -9,7 +9,6 @@
 #include <navette/invite.h>
 
 #include "answer.h"
-#include "control.h"
 #include "request.h"
 #include "text.h"
 #include "usage.h"
@@ -279,7 +278,7 @@ static bool is_gone(const struct home *h)
 {
     int64_t pid = home_pid_read(h);
 
-    return !control_is_alive(h) && (pid == 0 || uv_kill((int)pid, 0) == UV_ESRCH);
+    return !home_is_served(h) && (pid == 0 || uv_kill((int)pid, 0) == UV_ESRCH);
 }
 
 /* The answer comes before the end: whoever starts another agent next must find the home free. */

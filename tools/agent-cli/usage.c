@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manual.h"
 #include "text.h"
 
 #define NAME_COLUMN 22
@@ -371,19 +372,6 @@ void usage_print(FILE *out, const struct command *command)
 
 /* ---- manual page ---- */
 
-/* Text for man(7): hyphens as typed, no line that begins with a control character. */
-static void print_man_text(FILE *out, const char *text)
-{
-    if (*text == '.' || *text == '\'')
-        fputs("\\&", out);
-    for (; *text != '\0'; text++) {
-        if (*text == '-' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
-    }
-    fputc('\n', out);
-}
-
 static void print_man_options(FILE *out, uint32_t of, bool everywhere)
 {
     for (size_t i = 0; i < COUNT_OF(options); i++) {
@@ -392,11 +380,11 @@ static void print_man_options(FILE *out, uint32_t of, bool everywhere)
         if (everywhere != (o->commands == EVERYWHERE) || (o->commands & of) == 0)
             continue;
         fputs(everywhere ? ".TP\n.B " : ".RS\n.TP\n.B ", out);
-        print_man_text(out, o->name);
+        manual_text(out, o->name);
         if (o->value != NULL)
             fprintf(out, ".I %s\n", o->value);
         fputs(".br\n", out);
-        print_man_text(out, o->help);
+        manual_text(out, o->help);
         if (!everywhere)
             fputs(".RE\n", out);
     }
@@ -421,11 +409,11 @@ void usage_print_man(FILE *out)
 
         format_synopsis(synopsis, sizeof synopsis, &commands[i]);
         fputs(".TP\n.B ", out);
-        print_man_text(out, synopsis);
-        print_man_text(out, commands[i].help);
+        manual_text(out, synopsis);
+        manual_text(out, commands[i].help);
         if (commands[i].more[0] != '\0') {
             fputs(".br\n", out);
-            print_man_text(out, commands[i].more);
+            manual_text(out, commands[i].more);
         }
         print_man_options(out, ON(i), false);
     }
@@ -447,6 +435,10 @@ int run_help(struct cli *c)
 {
     const struct command *command = NULL;
 
+    if (c->man && c->word_count > 0 && strcmp(c->words[0], "navette-agent") == 0) {
+        manual_print_agent(stdout);
+        return CODE_OK;
+    }
     if (c->man) {
         usage_print_man(stdout);
         return CODE_OK;
