@@ -53,7 +53,8 @@ def store_figures(figures, directory, quick):
     found = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
     for name, title, aim in (
             ("capture bulk insert", "capture, bulk INSERT, tracked / untracked", 1.5),
-            ("capture bulk update", "capture, bulk UPDATE, tracked / untracked", 1.2),
+            ("capture bulk save", "capture, bulk UPDATE of whole rows, as ORMs do", 1.2),
+            ("capture bulk update", "capture, bulk UPDATE of three columns", 1.2),
             ("capture one row NORMAL", "capture, one-row transactions, synchronous NORMAL", 1.3),
             ("capture one row FULL", "capture, one-row transactions, synchronous FULL", 1.15)):
         row = found[name]
