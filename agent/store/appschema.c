@@ -16,7 +16,8 @@
 
 /* PRAGMA table_list tells virtual tables and their shadow tables from ordinary ones. The key's
  * index, if there is one, tells which collations compare the key; only a rowid alias has none
- * (INTEGER PRIMARY KEY DESC is not one, and has it). */
+ * (INTEGER PRIMARY KEY DESC is not one, and has it). A full-text index that takes its text from the
+ * table, or is written by a trigger on it, is found by its SQL without blanks and quotes. */
 #define STATEMENTS(X)                                                                              \
     X(TABLES, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'"         \
               " ORDER BY name COLLATE NOCASE")                                                     \
@@ -27,11 +28,18 @@
             " ORDER BY x.seqno")                                                                   \
     X(OWN, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN"                       \
            " ('_navette_dirty', '_navette_table', '_navette_state')")                              \
-    X(SEARCH, "SELECT v.name FROM sqlite_schema v WHERE v.type = 'table'"                          \
-              " AND v.sql LIKE 'create virtual table%using%fts%' AND (v.sql LIKE"                  \
-              " '%content%=%' || :name || '%' OR EXISTS (SELECT 1 FROM sqlite_schema t"            \
-              " WHERE t.type = 'trigger' AND t.tbl_name = :name COLLATE NOCASE"                    \
-              " AND instr(lower(t.sql), lower(v.name)) > 0))")
+    X(INDEXES, "SELECT 1 FROM sqlite_schema WHERE type = 'table'"                                  \
+               " AND sql LIKE 'create virtual table%using%fts%'")                                  \
+    X(SEARCH,                                                                                      \
+      "WITH bare(type, tbl, name, sql) AS (SELECT type, lower(tbl_name), lower(name),"             \
+      " lower(replace(replace(replace(sql, ' ', ''), '\"', ''), '''', '')) FROM sqlite_schema),"   \
+      " wanted(tbl, content) AS (SELECT lower(:name), 'content=' ||"                               \
+      " lower(replace(replace(replace(:name, ' ', ''), '\"', ''), '''', '')))"                     \
+      " SELECT v.name FROM wanted w, bare v WHERE v.sql LIKE 'createvirtualtable%using%fts%'"      \
+      " AND (instr(v.sql, w.content || ',') > 0 OR instr(v.sql, w.content || ')') > 0"             \
+      " OR EXISTS (SELECT 1 FROM bare t WHERE t.type = 'trigger' AND t.tbl = w.tbl"                \
+      " AND (instr(t.sql, 'into' || v.name) > 0 OR instr(t.sql, 'update' || v.name) > 0"           \
+      " OR instr(t.sql, 'deletefrom' || v.name) > 0)))")
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
@@ -44,6 +52,7 @@ struct loader {
     struct sqlite3_stmt *statements[STATEMENT_COUNT];
     bool installed;
     uint32_t mark_width;
+    uint32_t search_indexes;
 };
 
 static void table_close(struct app_table *t)
@@ -461,7 +470,7 @@ static void set_fingerprints(struct app_schema *s)
 static bool load_table(struct loader *l, struct app_table *t, struct err *e)
 {
     if (!each_row(l, COLUMNS, t->name, t, add_column, e) || !read_keys(l, t, e) ||
-        !each_row(l, SEARCH, t->name, t, refuse_searched, e))
+        (l->search_indexes > 0 && !each_row(l, SEARCH, t->name, t, refuse_searched, e)))
         return err_wrap(e, "table %s", t->name);
     for (uint32_t i = 0; i < t->key_count; i++)
         t->columns[t->keys[i]].in_key = true;
@@ -490,7 +499,7 @@ static bool load(struct loader *l, struct err *e)
     if (l->schema->n > TABLES_MAX)
         return err_set(e, ERR_LIMIT, "the database has %u tables, at most %d are possible",
                        l->schema->n, TABLES_MAX);
-    if (!read_registry(l, e))
+    if (!read_registry(l, e) || !each_row(l, INDEXES, NULL, &l->search_indexes, count_row, e))
         return false;
     for (uint32_t i = 0; i < l->schema->n; i++)
         if (l->schema->tables[i].ordinary && !load_table(l, &l->schema->tables[i], e))

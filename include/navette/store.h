@@ -1,10 +1,13 @@
-/* The store: one application database and the ledger that keeps its logical state. No clock, no socket, no thread:
- * the shell and the simulator drive it through these calls, each bounded, none waiting for a lock.
+/* The store: one application database and the ledger that keeps its logical state. No clock, no
+ * socket, no thread: the shell and the simulator drive it through these calls, each bounded, none
+ * waiting for a lock.
  *
  *     commit in the application's file -> store_drain -> change-sets in the log (durable)
- *     change-set from a peer -> store_stage (durable) -> store_apply: merge in the ledger, project into the file
+ *     change-set from a peer -> store_stage (durable) -> store_apply: merge in the ledger, project
+ * into the file
  *
- * ERR_BUSY from any of them: somebody else holds the application's file; nothing was changed, call again later. */
+ * ERR_BUSY from any of them: somebody else holds the application's file; nothing was changed, call
+ * again later. */
 #ifndef NAVETTE_STORE_H
 #define NAVETTE_STORE_H
 
@@ -14,22 +17,24 @@
 struct store;
 
 struct store_options {
-    const char *home;          /* directory that holds ledger.db */
-    const char *database;      /* the application's file */
-    const char *vfs;           /* SQLite VFS name, NULL for the default: the simulator's crash VFS */
-    const struct keys *keys;   /* lent for the life of the store */
+    const char *home;        /* directory that holds ledger.db */
+    const char *database;    /* the application's file */
+    const char *vfs;         /* SQLite VFS name, NULL for the default: the simulator's crash VFS */
+    const struct keys *keys; /* lent for the life of the store */
     const struct roster *roster; /* likewise; always the current one */
-    bool exclusive;            /* hold the home against a second agent (ERR_REFUSED if it is held) */
+    bool exclusive; /* hold the home against a second agent (ERR_REFUSED if it is held) */
 };
 
-/* Open or create the ledger, open the application's file, and recover: finish a batch cut off between the two files, notice a file
- * that went back (power loss, restored copy) or is another PC's. Errors say what is wrong with which file. */
-MUST_USE bool store_open(struct store **s, const struct store_options *o, uint64_t now_ms, struct err *e);
+/* Open or create the ledger, open the application's file, and recover: finish a batch cut off
+ * between the two files, notice a file that went back (power loss, restored copy) or is another
+ * PC's. Errors say what is wrong with which file. */
+MUST_USE bool store_open(struct store **s, const struct store_options *o, uint64_t now_ms,
+                         struct err *e);
 void store_close(struct store *s);
 
 enum store_state {
-    STORE_READY,     /* captures, drains, applies */
-    STORE_MATCHING,  /* captures only: its rows must first be matched against a member's */
+    STORE_READY,    /* captures, drains, applies */
+    STORE_MATCHING, /* captures only: its rows must first be matched against a member's */
 };
 enum store_state store_state(const struct store *s);
 
@@ -38,8 +43,8 @@ enum store_state store_state(const struct store *s);
 struct store_table {
     char *name;
     bool tracked;
-    char *refused;     /* why it cannot be tracked, NULL if it can */
-    int64_t rows;      /* in the file */
+    char *refused; /* why it cannot be tracked, NULL if it can */
+    int64_t rows;  /* in the file */
 };
 
 struct store_tables {
@@ -50,50 +55,62 @@ struct store_tables {
 MUST_USE bool store_tables(struct store *s, struct store_tables *out, struct err *e);
 void store_tables_close(struct store_tables *t);
 
-/* Track the named tables (all that can be when n is 0): triggers in, rows that are there scheduled for the next drains. One transaction in the
- * application's file; no write of the application can fail because of it. A table that cannot be tracked fails the call and
- * nothing is changed, except with n = 0, where such tables are skipped. */
+/* Track the named tables (all that can be when n is 0): triggers in, rows that are there scheduled
+ * for the next drains. One transaction in the application's file; no write of the application can
+ * fail because of it. A table that cannot be tracked fails the call and nothing is changed, except
+ * with n = 0, where such tables are skipped. */
 MUST_USE bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e);
 /* Stop capturing. Undrained marks of the table are drained first. */
-MUST_USE bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms, struct err *e);
+MUST_USE bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms,
+                            struct err *e);
 /* Remove everything of ours from the application's file: its schema is exactly as before track. */
 MUST_USE bool store_uninstall(struct store *s, struct err *e);
 
 /* ---- capture ---- */
 
-/* Has the application's file been committed to by somebody else since the last call? Cheap (PRAGMA data_version). */
+/* Has the application's file been committed to by somebody else since the last call? Cheap (PRAGMA
+ * data_version). */
 MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 
 struct store_progress {
     uint32_t changesets; /* made, or applied */
     uint32_t rows;
-    bool more;           /* there is more to do: call again after the loop had its turn */
+    bool more; /* there is more to do: call again after the loop had its turn */
 };
 
-/* Marks -> change-sets: at most one of CUT_ROWS_MAX rows. Also works off rows of newly tracked tables. */
-MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
+/* Marks -> change-sets: at most one of CUT_ROWS_MAX rows. Also works off rows of newly tracked
+ * tables. */
+MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p,
+                          struct err *e);
 
 /* ---- change-sets of others ---- */
 
 enum stage_result { STAGE_NEW, STAGE_KNOWN };
 
-/* Verify (roster, signature, chain, fleet) and write to the log, durably unless `defer_sync`: then store_stage_sync makes all deferred ones durable.
- * ERR_GAP: its predecessor is not here. ERR_STRANGER: its author is no member. */
-MUST_USE bool store_stage(struct store *s, struct slice changeset, enum stage_result *result, struct err *e);
-/* Merge what is staged and whose needs are met, and project it into the file: one bounded batch of whole change-sets.
- * Also retries rows that wait. ERR_BUSY: try again later (or drain first: store_drain is called inside when marks are in the way). */
-MUST_USE bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
+/* Verify (roster, signature, chain, fleet) and write to the log, durably unless `defer_sync`: then
+ * store_stage_sync makes all deferred ones durable. ERR_GAP: its predecessor is not here.
+ * ERR_STRANGER: its author is no member. */
+MUST_USE bool store_stage(struct store *s, struct slice changeset, enum stage_result *result,
+                          struct err *e);
+/* Merge what is staged and whose needs are met, and project it into the file: one bounded batch of
+ * whole change-sets. Also retries rows that wait. ERR_BUSY: try again later (or drain first:
+ * store_drain is called inside when marks are in the way). */
+MUST_USE bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p,
+                          struct err *e);
 
-/* In STORE_MATCHING, once the ledger holds all that a member has: match the file's rows against it, then READY.
- * `copy`: the person said that the file is a copy of the fleet's database: equal keys are the same row. */
+/* In STORE_MATCHING, once the ledger holds all that a member has: match the file's rows against it,
+ * then READY. `copy`: the person said that the file is a copy of the fleet's database: equal keys
+ * are the same row. */
 MUST_USE bool store_match(struct store *s, bool copy, uint64_t now_ms, struct err *e);
 
 /* ---- what we have ---- */
 
-const struct actor *store_actor(const struct store *s);         /* our present actor */
-const struct vector *store_have(const struct store *s);         /* staged without gap; lent, always current */
-const struct vector *store_applied(const struct store *s);      /* merged and projected or parked */
-/* Encoded change-sets of `actor` after `after`, concatenated, about `bytes` of them, at least one if there is one. */
+const struct actor *store_actor(const struct store *s); /* our present actor */
+const struct vector *
+store_have(const struct store *s); /* staged without gap; lent, always current */
+const struct vector *store_applied(const struct store *s); /* merged and projected or parked */
+/* Encoded change-sets of `actor` after `after`, concatenated, about `bytes` of them, at least one
+ * if there is one. */
 MUST_USE bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes,
                           struct buf *out, struct err *e);
 /* Read one encoded change-set from the front of concatenated ones; false at the end. */
@@ -102,13 +119,13 @@ bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e
 struct store_status {
     char journal_mode[16];
     uint32_t tracked_tables;
-    int64_t rows;            /* live rows tracked */
-    int64_t marks;           /* not yet drained */
-    int64_t staged;          /* change-sets not yet applied */
-    int64_t parked;          /* rows the file cannot hold yet */
+    int64_t rows;   /* live rows tracked */
+    int64_t marks;  /* not yet drained */
+    int64_t staged; /* change-sets not yet applied */
+    int64_t parked; /* rows the file cannot hold yet */
     int64_t conflicts;
-    int64_t unscanned;       /* rows of newly tracked tables not yet published */
-    char trouble[480];       /* what stands in the way, "" if nothing */
+    int64_t unscanned; /* rows of newly tracked tables not yet published */
+    char trouble[480]; /* what stands in the way, "" if nothing */
 };
 
 MUST_USE bool store_status(struct store *s, struct store_status *out, struct err *e);

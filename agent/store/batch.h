@@ -1,0 +1,75 @@
+/* One batch of rows on their way into the application's file. project.c runs it; batch_keys.c gives
+ * keys to newcomers, batch_write.c writes. */
+#ifndef NAVETTE_BATCH_H
+#define NAVETTE_BATCH_H
+
+#include "inside.h"
+#include "outcome.h"
+
+enum work_state { WORK_TODO, WORK_DONE, WORK_FAILED };
+
+struct work {
+    int64_t gid;
+    struct binding *b;
+    bool waiting;             /* from the table `due` */
+    bool needed;              /* a live row refers to it */
+    bool alive, present;      /* logically; in the file before the batch */
+    bool deleted;             /* its delete has been written */
+    bool kept;                /* dead, and left (or put back) because something refers to it */
+    bool wrote;               /* something of it has been written */
+    struct row_key key;       /* in the file; given to newcomers */
+    struct row_key new_key;   /* natural keys that an update moves */
+    struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
+    struct slice
+        shadow_after; /* read back: the file holds something else than rec; p NULL: not so */
+    enum work_state state;
+    const char *reason; /* why it failed */
+};
+
+/* What a table needs during one batch. */
+struct batch_table {
+    bool ready;
+    int64_t used_max;            /* highest integer key known, given out or in the file */
+    struct sqlite3_stmt *update; /* the last one made, for the columns in `mask` */
+    uint8_t *mask;
+    struct sqlite3_stmt **children; /* SELECT 1 FROM child WHERE column = ?1 LIMIT 1, by child */
+};
+
+struct batch {
+    struct store *s;
+    struct arena arena;
+    struct work *works;
+    uint32_t n, room;
+    struct keymap by_gid;       /* 1 + index into works */
+    struct keymap given;        /* keys given to newcomers in this batch */
+    struct keymap parents;      /* rows known to be in the file: 1 */
+    struct batch_table *tables; /* by app index */
+    struct record rec, shadow;
+    struct buf room_a, room_b, key_room;
+    uint32_t failures;
+    uint64_t now_ms;
+};
+
+struct work *batch_find(struct batch *b, int64_t gid);
+/* Load a row of the ledger into the batch; NULL with e empty: there is no such row. Pointers to
+ * works become invalid. */
+struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e);
+void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* batch_keys.c: bring in the parents that live rows need, then give every newcomer its key. */
+MUST_USE bool batch_parents(struct batch *b, struct err *e);
+MUST_USE bool batch_keys(struct batch *b, struct err *e);
+/* The local key value of the row that a reference names. False with e empty: it is not in the file;
+ * `name` says which table. */
+bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e);
+
+/* batch_write.c: deletes, inserts and updates, and what undoes them. A refusal of the file fails
+ * the work, not the call. */
+MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
+MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
+/* Back to what the file held before the batch. */
+MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
+/* Does any row in the file refer to this one? */
+MUST_USE bool batch_has_children(struct batch *b, const struct work *w, bool *has, struct err *e);
+
+#endif

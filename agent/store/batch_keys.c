@@ -1,0 +1,315 @@
+/* Keys for newcomers, and the parents they need: decided under the application file's lock, so that
+ * nobody takes a key meanwhile. */
+#include "batch.h"
+
+#include <sqlite3.h>
+
+#define KEY_GAP_MAX                                                                                \
+    (INT64_C(1) << 31) /* an author's key further above our highest is absurd here */
+
+/* ---- parents ---- */
+
+/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
+ * event. */
+static bool is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
+{
+    struct binding *table = bind_by_table(b->s, row->table);
+    struct row_key id = {.kind = KEY_INT, .i = row->gid};
+    sqlite3_stmt *select;
+    int code;
+
+    *in = table != NULL && keymap_get(&b->parents, 0, &id) != 0;
+    if (table == NULL || *in)
+        return true;
+    select = table->app->select;
+    sqlite3_reset(select);
+    if (!key_bind(select, 1, table->app, &row->key, e))
+        return false;
+    code = sqlite3_step(select);
+    sqlite3_reset(select);
+    *in = code == SQLITE_ROW;
+    if (*in) {
+        keymap_put(&b->parents, 0, &id, 1);
+        return true;
+    }
+    b->s->ledger.tables[row->table - 1].scan = SCAN_RECONCILE;
+    return code == SQLITE_DONE || sqlite_err(b->s->app.db, table->app->name, e);
+}
+
+static bool bring_parent(struct batch *b, int64_t gid, struct err *e)
+{
+    struct work *w = batch_find(b, gid);
+    struct ledger_row row;
+    bool found, in;
+
+    if (w != NULL) {
+        w->needed = true;
+        return true;
+    }
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+        return false;
+    if (!found)
+        return true;
+    if (row.present)
+        return is_in_file(b, &row, &in, e);
+    batch_add(b, gid, false, true, e);
+    return e->code == ERR_NONE;
+}
+
+static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
+{
+    struct binding *t = b->works[index].b;
+
+    if (t == NULL || !(b->works[index].alive || b->works[index].needed))
+        return true;
+    if (!record_decode(&b->rec, b->works[index].rec, e))
+        return false;
+    for (uint32_t i = 0; i < t->app->column_count; i++) {
+        const struct cell *c = record_get(&b->rec, t->position[i]);
+        int64_t gid;
+
+        if (t->app->columns[i].ref_table < 0 || c == NULL || c->v.type != VALUE_REF)
+            continue;
+        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) || !bring_parent(b, gid, e))
+            return false;
+    }
+    return true;
+}
+
+bool batch_parents(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++) /* b->n grows as parents are brought in */
+        if (!bring_parents_of(b, i, e))
+            return false;
+    /* A row that was looked at before another said that it needs it. */
+    for (uint32_t i = 0; i < b->n; i++)
+        if (b->works[i].needed && !b->works[i].alive && !bring_parents_of(b, i, e))
+            return false;
+    return true;
+}
+
+bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e)
+{
+    struct work *w = batch_find(b, gid);
+    struct ledger_row row;
+    struct row_key key;
+    struct binding *t;
+    bool found, in;
+
+    *table = "other";
+    if (w != NULL) {
+        t = w->b;
+        key = w->new_key.kind != KEY_NONE && w->state == WORK_DONE ? w->new_key : w->key;
+        if (t != NULL)
+            *table = t->app->name;
+        if (t == NULL || key.kind == KEY_NONE || w->state == WORK_FAILED ||
+            (!w->present && !w->alive && !w->needed))
+            return false;
+    } else {
+        if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found)
+            return false;
+        t = bind_by_table(b->s, row.table);
+        *table = b->s->ledger.tables[row.table - 1].name;
+        if (t == NULL || !row.present || !is_in_file(b, &row, &in, e) || !in)
+            return false;
+        key = row.key;
+    }
+    return t->app->key_count == 1 && key_values(t->app, &key, v, e);
+}
+
+/* ---- keys ---- */
+
+/* Raise *max to the number that a query gives. Frees the query's text. */
+static bool raise_max(struct batch *b, char *sql, int64_t *max, struct err *e)
+{
+    sqlite3_stmt *q = NULL;
+    int code = SQLITE_ERROR;
+
+    if (sqlite3_prepare_v2(b->s->app.db, sql, -1, &q, NULL) == SQLITE_OK) {
+        code = sqlite3_step(q);
+        if (code == SQLITE_ROW && sqlite3_column_int64(q, 0) > *max)
+            *max = sqlite3_column_int64(q, 0);
+    }
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, "look for a free key", e);
+}
+
+static bool table_ready(struct batch *b, struct binding *t, struct batch_table **out, struct err *e)
+{
+    struct batch_table *bt = &b->tables[t->app_index];
+    const char *key = t->app->columns[t->app->keys[0]].name;
+
+    *out = bt;
+    if (bt->ready)
+        return true;
+    bt->used_max = b->s->ledger.tables[t->table - 1].key_max;
+    if (!raise_max(b, sqlite3_mprintf("SELECT max(\"%w\") FROM main.\"%w\"", key, t->app->name),
+                   &bt->used_max, e))
+        return false;
+    if (t->app->autoincrement &&
+        !raise_max(
+            b,
+            sqlite3_mprintf("SELECT seq FROM main.sqlite_sequence WHERE name = %Q", t->app->name),
+            &bt->used_max, e))
+        return false;
+    bt->ready = true;
+    return true;
+}
+
+/* Was this key used here by anybody else? */
+static bool is_taken(struct batch *b, const struct work *w, const struct row_key *key, bool *taken,
+                     struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+    int code;
+
+    *taken = keymap_get(&b->given, w->b->app_index, key) != 0;
+    if (*taken)
+        return true;
+    if (!ledger_row_by_key(&b->s->ledger, w->b->table, key, true, &row, &found, e))
+        return false;
+    *taken = found && row.gid != w->gid;
+    if (*taken)
+        return true;
+    sqlite3_reset(w->b->app->select);
+    if (!key_bind(w->b->app->select, 1, w->b->app, key, e))
+        return false;
+    code = sqlite3_step(w->b->app->select);
+    sqlite3_reset(w->b->app->select);
+    *taken = code == SQLITE_ROW;
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, w->b->app->name, e);
+}
+
+static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
+{
+    struct row_key wish = w->key; /* a row that comes back had a key */
+    const struct cell *hint;
+    struct batch_table *bt;
+    bool taken = true;
+
+    if (!table_ready(b, w->b, &bt, e) || !record_decode(&b->rec, w->rec, e))
+        return false;
+    hint = record_get(&b->rec, w->b->position[w->b->app->keys[0]]);
+    if (wish.kind != KEY_INT && hint != NULL && hint->v.type == VALUE_INT && hint->v.i > 0)
+        wish = (struct row_key){.kind = KEY_INT, .i = hint->v.i};
+    if (wish.kind == KEY_INT && wish.i > bt->used_max)
+        taken = wish.i - bt->used_max > KEY_GAP_MAX;
+    else if (wish.kind == KEY_INT && !is_taken(b, w, &wish, &taken, e))
+        return false;
+    if (taken) {
+        if (bt->used_max == INT64_MAX) {
+            work_fail(b, w, "table %s has no free key left: its highest is 9223372036854775807",
+                      w->b->app->name);
+            return true;
+        }
+        wish = (struct row_key){.kind = KEY_INT, .i = bt->used_max + 1};
+    }
+    if (wish.i > bt->used_max)
+        bt->used_max = wish.i;
+    w->key = wish;
+    keymap_put(&b->given, w->b->app_index, &wish, 1);
+    return true;
+}
+
+/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet.
+ */
+static bool natural_key(struct batch *b, struct work *w, struct row_key *key, const char **why,
+                        struct err *e)
+{
+    struct value values[KEY_COLUMNS_MAX];
+    const struct app_table *t = w->b->app;
+
+    if (!record_decode(&b->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        const struct cell *c = record_get(&b->rec, w->b->position[t->keys[i]]);
+        int64_t gid;
+
+        *why = t->columns[t->keys[i]].name;
+        if (c == NULL || c->v.type == VALUE_NULL)
+            return false;
+        values[i] = c->v;
+        if (c->v.type == VALUE_REF && (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) ||
+                                       !batch_refer(b, gid, &values[i], why, e)))
+            return false;
+    }
+    if (t->key_count == 1 && values[0].type == VALUE_INT) {
+        *key = (struct row_key){.kind = KEY_INT, .i = values[0].i};
+        return true;
+    }
+    buf_clear(&b->key_room);
+    for (uint32_t i = 0; i < t->key_count; i++)
+        packed_value_write(&b->key_room, &values[i]);
+    *key = (struct row_key){.kind = KEY_PACKED,
+                            .bytes = arena_copy(&b->arena, buf_slice(&b->key_room))};
+    return true;
+}
+
+static bool is_newcomer(const struct work *w)
+{
+    return w->b != NULL && !w->present && (w->alive || w->needed) && w->state == WORK_TODO;
+}
+
+/* Natural keys may be made of other natural keys: round and round until nothing changes. */
+static bool give_natural_keys(struct batch *b, struct err *e)
+{
+    bool progress = true;
+    const char *why = NULL;
+
+    for (uint32_t i = 0; i < b->n; i++)
+        if (is_newcomer(&b->works[i]) && !b->works[i].b->app->surrogate)
+            b->works[i].key = (struct row_key){0};
+    while (progress) {
+        progress = false;
+        for (uint32_t i = 0; i < b->n; i++) {
+            struct work *w = &b->works[i];
+
+            if (!is_newcomer(w) || w->key.kind != KEY_NONE)
+                continue;
+            if (natural_key(b, w, &w->key, &why, e))
+                progress = true;
+            else if (e->code != ERR_NONE)
+                return false;
+        }
+    }
+    for (uint32_t i = 0; i < b->n; i++)
+        if (is_newcomer(&b->works[i]) && b->works[i].key.kind == KEY_NONE)
+            work_fail(b, &b->works[i], "waits for what its key names (%s)",
+                      why == NULL ? "?" : why);
+    return true;
+}
+
+/* An update may move a natural key: of a column of its own, or because what it refers to is another
+ * row now. */
+static bool move_natural_keys(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+        struct row_key key;
+        const char *why;
+
+        if (w->b == NULL || w->b->app->surrogate || !w->present || !w->alive || w->shadow.p == NULL)
+            continue;
+        if (!natural_key(b, w, &key, &why, e)) {
+            if (e->code != ERR_NONE)
+                return false;
+            work_fail(b, w, "waits for what its key names (%s)", why);
+        } else if (!row_key_equal(&key, &w->key)) {
+            w->new_key = key;
+        }
+    }
+    return true;
+}
+
+bool batch_keys(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++)
+        if (is_newcomer(&b->works[i]) && b->works[i].b->app->surrogate &&
+            !give_surrogate(b, &b->works[i], e))
+            return false;
+    return give_natural_keys(b, e) && move_natural_keys(b, e);
+}

@@ -1,0 +1,412 @@
+/* Writing a batch's rows into the application's file, and taking them back. */
+#include "batch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+/* A statement that wrote: 1 done, 0 the file refused (the work has failed), -1 an error of another
+ * kind. */
+static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct err *e)
+{
+    int code = sqlite3_step(q);
+
+    if (code == SQLITE_DONE) {
+        sqlite3_reset(q);
+        return 1;
+    }
+    if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH ||
+        (code & 0xff) == SQLITE_TOOBIG || (code & 0xff) == SQLITE_ERROR) {
+        work_fail(b, w, "the file refuses it: %s", sqlite3_errmsg(b->s->app.db));
+        sqlite3_reset(q);
+        return 0;
+    }
+    sqlite_err(b->s->app.db, w->b->app->name, e);
+    sqlite3_reset(q);
+    return -1;
+}
+
+/* A cell as the file writes it. 1 fine, 0 not possible now (the work has failed), -1 error. */
+static int file_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
+                      struct value *out, struct err *e)
+{
+    const struct app_column *c = &w->b->app->columns[column];
+    const char *table;
+    int64_t gid;
+
+    *out = *in;
+    if (in->type != VALUE_REF) {
+        if (c->ref_table < 0 || in->type == VALUE_NULL)
+            return 1;
+        work_fail(b, w, "column %s refers to a row that its author did not have", c->name);
+        return 0;
+    }
+    if (!ledger_stands(&b->s->ledger, gid_pack(in->ref), &gid, e))
+        return -1;
+    if (batch_refer(b, gid, out, &table, e))
+        return 1;
+    if (e->code != ERR_NONE)
+        return -1;
+    work_fail(b, w, "waits for the row of table %s that column %s refers to", table, c->name);
+    return 0;
+}
+
+/* Might SQLite store this value as another one (datatype3.html, section 3)? Says yes rather too
+ * often. */
+static bool may_change(enum affinity affinity, const struct value *v)
+{
+    if (affinity == AFFINITY_TEXT)
+        return v->type == VALUE_INT || v->type == VALUE_REAL;
+    if (affinity == AFFINITY_BLOB || v->type == VALUE_NULL || v->type == VALUE_BLOB)
+        return false;
+    if (v->type == VALUE_INT)
+        return affinity == AFFINITY_REAL;
+    if (v->type == VALUE_REAL)
+        return affinity != AFFINITY_REAL && v->r >= -9.3e18 && v->r <= 9.3e18 &&
+               v->r == (double)(int64_t)v->r;
+    for (size_t i = 0; i < v->bytes.n; i++) {
+        uint8_t ch = v->bytes.p[i];
+
+        if (!isdigit(ch) && strchr("+-.eE \t\n\v\f\r", ch) == NULL)
+            return false;
+    }
+    return v->bytes.n > 0;
+}
+
+/* ---- the shadow, where the file holds something else than what was written ---- */
+
+static bool read_back(struct batch *b, struct work *w, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->select;
+    const struct row_key *key = w->new_key.kind != KEY_NONE ? &w->new_key : &w->key;
+    struct record after = {0};
+    bool differs = false;
+    int code;
+
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, key, e))
+        return false;
+    code = sqlite3_step(q);
+    if (code != SQLITE_ROW) {
+        sqlite3_reset(q);
+        return code == SQLITE_DONE
+                   ? err_set(e, ERR_STORE, "table %s: a row just written is not there",
+                             w->b->app->name)
+                   : sqlite_err(b->s->app.db, w->b->app->name, e);
+    }
+    for (uint32_t i = 0; i < w->b->app->column_count; i++) {
+        const struct cell *c = record_get(&b->rec, w->b->position[i]);
+        struct value v = value_of_column(q, (int)i);
+        struct cell *to;
+
+        if (c != NULL && c->v.type == VALUE_REF)
+            v = c->v;
+        to = record_cell(&after, w->b->position[i]);
+        *to = (struct cell){.v = v, .set = true};
+        if (c != NULL)
+            to->clock = c->clock;
+        else
+            to->clock.number = 1, to->clock.actor = b->s->ledger.self;
+        if (!(w->b->app->surrogate && w->b->is_key[i]) && (c == NULL || !value_equal(&v, &c->v)))
+            differs = true;
+    }
+    if (differs) {
+        buf_clear(&b->room_b);
+        record_encode(&after, &b->room_b);
+        w->shadow_after = arena_copy(&b->arena, buf_slice(&b->room_b));
+    }
+    sqlite3_reset(q);
+    record_close(&after);
+    return true;
+}
+
+/* ---- insert ---- */
+
+static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name, struct err *e)
+{
+    char *text = sqlite3_str_finish(sql);
+    sqlite3_stmt *q = NULL;
+
+    if (text == NULL || sqlite3_prepare_v2(b->s->app.db, text, -1, &q, NULL) != SQLITE_OK)
+        sqlite_err(b->s->app.db, name, e);
+    sqlite3_free(text);
+    return q;
+}
+
+/* For a row that has no cell for some columns: they get their defaults. */
+static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, const bool *has,
+                                     struct err *e)
+{
+    sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
+    uint32_t n = 0;
+
+    sqlite3_str_appendf(sql, "INSERT INTO main.\"%w\"(", t->app->name);
+    for (uint32_t i = 0; i < t->app->column_count; i++)
+        if (has[i])
+            sqlite3_str_appendf(sql, "%s\"%w\"", n++ == 0 ? "" : ", ", t->app->columns[i].name);
+    sqlite3_str_appendall(sql, ") VALUES (");
+    for (uint32_t i = 0, first = 1; i < t->app->column_count; i++)
+        if (has[i]) {
+            sqlite3_str_appendf(sql, "%s?%d", first ? "" : ", ", (int)i + 1);
+            first = 0;
+        }
+    sqlite3_str_appendall(sql, ")");
+    return prepare(b, sql, t->app->name, e);
+}
+
+/* Bind the cells of b->rec. Returns as file_value. */
+static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has, bool *whole,
+                    bool *odd, struct err *e)
+{
+    const struct app_table *t = w->b->app;
+
+    *whole = true;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct cell *c = record_get(&b->rec, w->b->position[i]);
+        struct value v;
+        int done;
+
+        if (t->surrogate && w->b->is_key[i]) {
+            has[i] = true;
+            if (sqlite3_bind_int64(q, (int)i + 1, w->key.i) != SQLITE_OK)
+                return sqlite_err(b->s->app.db, t->name, e), -1;
+            continue;
+        }
+        has[i] = c != NULL;
+        if (c == NULL) {
+            *whole = false;
+            continue;
+        }
+        done = file_value(b, w, i, &c->v, &v, e);
+        if (done != 1)
+            return done;
+        *odd |= may_change(t->columns[i].affinity, &v);
+        if (!value_bind(q, (int)i + 1, &v))
+            return sqlite_err(b->s->app.db, t->name, e), -1;
+    }
+    return 1;
+}
+
+static bool insert(struct batch *b, struct work *w, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->insert, *partial = NULL;
+    bool *has = mem_alloc(w->b->app->column_count * sizeof *has);
+    bool whole = true, odd = false;
+    int done;
+
+    if (!record_decode(&b->rec, w->rec, e)) {
+        free(has);
+        return false;
+    }
+    sqlite3_reset(q);
+    done = bind_row(b, w, q, has, &whole, &odd, e);
+    if (done == 1 && !whole) {
+        partial = prepare_partial(b, w->b, has, e);
+        done = partial == NULL ? -1 : bind_row(b, w, partial, has, &whole, &odd, e);
+        q = partial;
+        odd = true;
+    }
+    if (done == 1)
+        done = step_write(b, w, q, e);
+    if (done == 1) {
+        w->wrote = true;
+        if (odd && !read_back(b, w, e))
+            done = -1;
+    }
+    sqlite3_finalize(partial);
+    free(has);
+    return done >= 0;
+}
+
+/* ---- update ---- */
+
+static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, const uint8_t *mask,
+                                      struct err *e)
+{
+    struct batch_table *bt = &b->tables[t->app_index];
+    sqlite3_str *sql;
+    int n = 0;
+
+    if (bt->update != NULL && memcmp(bt->mask, mask, t->app->column_count) == 0)
+        return bt->update;
+    sqlite3_finalize(bt->update);
+    sql = sqlite3_str_new(b->s->app.db);
+    sqlite3_str_appendf(sql, "UPDATE main.\"%w\" SET ", t->app->name);
+    for (uint32_t i = 0; i < t->app->column_count; i++)
+        if (mask[i])
+            sqlite3_str_appendf(sql, "%s\"%w\" = ?%d", n++ == 0 ? "" : ", ",
+                                t->app->columns[i].name, (int)(i + 1 + t->app->key_count));
+    sqlite3_str_appendall(sql, " WHERE ");
+    for (uint32_t i = 0; i < t->app->key_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\" COLLATE BINARY = ?%d", i == 0 ? "" : " AND ",
+                            t->app->columns[t->app->keys[i]].name, (int)i + 1);
+    if (bt->mask == NULL)
+        bt->mask = mem_alloc(t->app->column_count);
+    memcpy(bt->mask, mask, t->app->column_count);
+    bt->update = prepare(b, sql, t->app->name, e);
+    return bt->update;
+}
+
+/* Which columns of the file differ from what `to` says, the file holding what `from` says. */
+static bool find_differences(const struct binding *t, const struct record *from,
+                             const struct record *to, uint8_t *mask)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < t->app->column_count; i++) {
+        const struct cell *was = record_get(from, t->position[i]);
+        const struct cell *is = record_get(to, t->position[i]);
+
+        mask[i] = is != NULL && !(t->app->surrogate && t->is_key[i]) &&
+                  (was == NULL || !value_equal(&was->v, &is->v));
+        any |= mask[i] != 0;
+    }
+    return any;
+}
+
+static int run_update(struct batch *b, struct work *w, const struct row_key *key,
+                      const struct record *to, const uint8_t *mask, bool *odd, struct err *e)
+{
+    sqlite3_stmt *q = update_statement(b, w->b, mask, e);
+    int done = 1;
+
+    if (q == NULL)
+        return -1;
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, key, e))
+        return -1;
+    for (uint32_t i = 0; done == 1 && i < w->b->app->column_count; i++) {
+        struct value v;
+
+        if (!mask[i])
+            continue;
+        done = file_value(b, w, i, &record_get(to, w->b->position[i])->v, &v, e);
+        if (done == 1 && !value_bind(q, (int)(i + 1 + w->b->app->key_count), &v))
+            return sqlite_err(b->s->app.db, w->b->app->name, e), -1;
+        *odd |= done == 1 && may_change(w->b->app->columns[i].affinity, &v);
+    }
+    if (done == 1)
+        done = step_write(b, w, q, e);
+    if (done == 1 && sqlite3_changes(b->s->app.db) == 0) {
+        b->s->ledger.tables[w->b->table - 1].scan = SCAN_RECONCILE;
+        work_fail(b, w, "it vanished from the file without an event; the table is being compared");
+        return 0;
+    }
+    return done;
+}
+
+static bool update(struct batch *b, struct work *w, struct err *e)
+{
+    uint8_t *mask;
+    bool odd = false;
+    int done = 1;
+
+    if (w->shadow.p == NULL)
+        return true;
+    mask = mem_alloc(w->b->app->column_count);
+    if (!record_decode(&b->rec, w->rec, e) || !record_decode(&b->shadow, w->shadow, e)) {
+        free(mask);
+        return false;
+    }
+    if (find_differences(w->b, &b->shadow, &b->rec, mask)) {
+        done = run_update(b, w, &w->key, &b->rec, mask, &odd, e);
+        w->wrote |= done == 1;
+    }
+    free(mask);
+    return done >= 0 && (done == 0 || !odd || read_back(b, w, e));
+}
+
+bool batch_write(struct batch *b, struct work *w, struct err *e)
+{
+    if (w->b == NULL) {
+        work_fail(b, w, "its table is not tracked on this PC");
+        return true;
+    }
+    w->state = WORK_DONE;
+    return w->present ? update(b, w, e) : insert(b, w, e);
+}
+
+/* ---- delete ---- */
+
+static bool delete_key(struct batch *b, struct work *w, const struct row_key *key, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->remove;
+
+    sqlite3_reset(q);
+    return key_bind(q, 1, w->b->app, key, e) && step_write(b, w, q, e) >= 0;
+}
+
+bool batch_delete(struct batch *b, struct work *w, struct err *e)
+{
+    if (!delete_key(b, w, &w->key, e))
+        return false;
+    w->deleted = w->state != WORK_FAILED;
+    return true;
+}
+
+bool batch_undo(struct batch *b, struct work *w, struct err *e)
+{
+    const struct row_key *key = w->new_key.kind != KEY_NONE ? &w->new_key : &w->key;
+    uint8_t *mask;
+    bool odd = false;
+    int done = 1;
+
+    if (!w->wrote)
+        return true;
+    w->wrote = false;
+    w->shadow_after = (struct slice){NULL, 0};
+    if (!w->present)
+        return delete_key(b, w, key, e);
+    mask = mem_alloc(w->b->app->column_count);
+    if (!record_decode(&b->rec, w->rec, e) || !record_decode(&b->shadow, w->shadow, e))
+        done = -1;
+    else if (find_differences(w->b, &b->rec, &b->shadow, mask))
+        done = run_update(b, w, key, &b->shadow, mask, &odd, e);
+    free(mask);
+    if (done == 0)
+        return err_set(e, ERR_STORE, "table %s: an update cannot be taken back: %s",
+                       w->b->app->name, w->reason);
+    return done > 0;
+}
+
+/* ---- children ---- */
+
+static sqlite3_stmt *child_statement(struct batch *b, const struct binding *t, uint32_t child,
+                                     struct err *e)
+{
+    struct batch_table *bt = &b->tables[t->app_index];
+    const struct app_child *c = &t->app->children[child];
+    const struct app_table *table = &b->s->app.schema.tables[c->table];
+    sqlite3_str *sql;
+
+    if (bt->children == NULL)
+        bt->children = mem_alloc((t->app->child_count + 1) * sizeof *bt->children);
+    if (bt->children[child] != NULL)
+        return bt->children[child];
+    sql = sqlite3_str_new(b->s->app.db);
+    sqlite3_str_appendf(sql, "SELECT 1 FROM main.\"%w\" WHERE \"%w\" = ?1 LIMIT 1", table->name,
+                        table->columns[c->column].name);
+    bt->children[child] = prepare(b, sql, table->name, e);
+    return bt->children[child];
+}
+
+bool batch_has_children(struct batch *b, const struct work *w, bool *has, struct err *e)
+{
+    *has = false;
+    for (uint32_t i = 0; i < w->b->app->child_count && !*has; i++) {
+        sqlite3_stmt *q = child_statement(b, w->b, i, e);
+        int code;
+
+        if (q == NULL || !key_bind(q, 1, w->b->app, &w->key, e))
+            return false;
+        code = sqlite3_step(q);
+        sqlite3_reset(q);
+        *has = code == SQLITE_ROW;
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+            return sqlite_err(b->s->app.db, w->b->app->name, e);
+    }
+    return true;
+}

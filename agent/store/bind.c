@@ -1,0 +1,180 @@
+#include "inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void binding_free(struct binding *b)
+{
+    free(b->position);
+    free(b->column);
+    free(b->order);
+    free(b->is_key);
+}
+
+void bind_close(struct store *s)
+{
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        binding_free(&s->bindings[i]);
+    free(s->bindings);
+    s->bindings = NULL;
+    s->binding_count = 0;
+}
+
+struct binding *bind_by_app(struct store *s, const struct app_table *t)
+{
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (s->bindings[i].app == t)
+            return &s->bindings[i];
+    return NULL;
+}
+
+struct binding *bind_by_table(struct store *s, uint32_t table)
+{
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (s->bindings[i].table == table)
+            return &s->bindings[i];
+    return NULL;
+}
+
+int bind_column(const struct binding *b, uint32_t position)
+{
+    return position < b->positions ? b->column[position] : -1;
+}
+
+static void order_columns(struct binding *b)
+{
+    const struct app_table *t = b->app;
+    uint32_t n = 0;
+
+    b->order = mem_alloc(t->column_count * sizeof *b->order);
+    b->is_key = mem_alloc(t->column_count * sizeof *b->is_key);
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        b->order[n++] = t->keys[i];
+        b->is_key[t->keys[i]] = true;
+    }
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!b->is_key[i])
+            b->order[n++] = i;
+}
+
+static bool bind_table(struct store *s, struct app_table *t, struct binding *b, struct err *e)
+{
+    struct ledger_table *lt;
+    bool known = ledger_table_find(&s->ledger, t->name) != NULL;
+
+    if (!ledger_table(&s->ledger, slice_text(t->name), &lt, e))
+        return false;
+    if (!known || lt->column_count == 0) {
+        lt->scan = SCAN_MATCH;
+        if (!ledger_table_save(&s->ledger, lt, e))
+            return false;
+    }
+    *b = (struct binding){
+        .app = t, .app_index = (uint32_t)(t - s->app.schema.tables), .table = lt->id};
+    order_columns(b);
+    b->position = mem_alloc(t->column_count * sizeof *b->position);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!ledger_column(&s->ledger, lt, slice_text(t->columns[i].name), &b->position[i], e))
+            return false;
+    b->positions = lt->column_count;
+    b->column = mem_alloc(b->positions * sizeof *b->column);
+    for (uint32_t i = 0; i < b->positions; i++)
+        b->column[i] = -1;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        b->column[b->position[i]] = (int)i;
+    return true;
+}
+
+static bool bind_all(struct store *s, const uint32_t *repaired, uint32_t n_repaired, struct err *e)
+{
+    const struct app_schema *schema = &s->app.schema;
+
+    bind_close(s);
+    s->bindings = mem_alloc((schema->n + 1) * sizeof *s->bindings);
+    for (uint32_t i = 0; i < schema->n; i++) {
+        struct app_table *t = &schema->tables[i];
+
+        if (t->number == 0 || t->refused != NULL)
+            continue;
+        if (!bind_table(s, t, &s->bindings[s->binding_count], e)) {
+            binding_free(&s->bindings[s->binding_count]);
+            return false;
+        }
+        s->binding_count++;
+    }
+    for (uint32_t i = 0; i < n_repaired; i++) {
+        struct binding *b = bind_by_app(s, &schema->tables[repaired[i]]);
+        struct ledger_table *t = b == NULL ? NULL : &s->ledger.tables[b->table - 1];
+
+        if (t == NULL || t->scan != SCAN_NONE)
+            continue;
+        t->scan = SCAN_RECONCILE;
+        if (!ledger_table_save(&s->ledger, t, e))
+            return false;
+    }
+    return true;
+}
+
+bool bind_schema(struct store *s, bool force, struct err *e)
+{
+    uint32_t *repaired = NULL, n_repaired = 0;
+    bool changed, ok;
+
+    if (!appdb_load_schema(&s->app, force, &changed, e))
+        return false;
+    if (!changed && !force && s->bindings != NULL)
+        return true;
+    if (s->app.installed && !capture_verify(&s->app, &repaired, &n_repaired, e))
+        return false;
+    ok = ledger_begin(&s->ledger, false, e) && bind_all(s, repaired, n_repaired, e) &&
+         ledger_commit(&s->ledger, e);
+    if (!ok) {
+        ledger_rollback(&s->ledger);
+        bind_close(s); /* what was bound may name what was rolled back */
+    }
+    free(repaired);
+    s->retry_parked = true;
+    return ok;
+}
+
+struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room)
+{
+    const struct value *first = &values[t->keys[0]];
+
+    if (t->key_count == 1 && first->type == VALUE_INT)
+        return (struct row_key){.kind = KEY_INT, .i = first->i};
+    buf_clear(room);
+    for (uint32_t i = 0; i < t->key_count; i++)
+        packed_value_write(room, &values[t->keys[i]]);
+    return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(room)};
+}
+
+bool key_values(const struct app_table *t, const struct row_key *key, struct value *values,
+                struct err *e)
+{
+    struct slice left = key->bytes;
+
+    if (key->kind == KEY_INT && t->key_count == 1) {
+        values[0] = (struct value){.type = VALUE_INT, .i = key->i};
+        return true;
+    }
+    for (uint32_t i = 0; i < t->key_count; i++)
+        if (key->kind != KEY_PACKED || !packed_value_read(&left, &values[i]))
+            return err_set(e, ERR_STORE,
+                           "table %s: a key in the ledger does not fit its %u key columns", t->name,
+                           t->key_count);
+    return true;
+}
+
+bool key_bind(struct sqlite3_stmt *statement, int first, const struct app_table *t,
+              const struct row_key *key, struct err *e)
+{
+    struct value values[KEY_COLUMNS_MAX];
+
+    if (!key_values(t, key, values, e))
+        return false;
+    for (uint32_t i = 0; i < t->key_count; i++)
+        if (!value_bind(statement, first + (int)i, &values[i]))
+            return err_set(e, ERR_STORE, "table %s: cannot bind a key", t->name);
+    return true;
+}

@@ -1,0 +1,151 @@
+/* The inside of the store: what its modules share. The public face is <navette/store.h>. */
+#ifndef NAVETTE_INSIDE_H
+#define NAVETTE_INSIDE_H
+
+#include <navette/store.h>
+
+#include "appdb.h"
+#include "capture.h"
+#include "ledger.h"
+
+/* How a tracked table's columns correspond to the ledger's positions. */
+struct binding {
+    struct app_table *app;
+    uint32_t app_index;
+    uint32_t table;     /* the ledger's number */
+    uint32_t *position; /* by column of the file */
+    int *column;        /* by position; -1: the file has no such column */
+    uint32_t positions;
+    uint32_t *order; /* columns as a change-set names them: the key first */
+    bool *is_key;    /* by column */
+};
+
+/* A row to be projected. */
+struct due_row {
+    int64_t gid;
+    bool waiting; /* it stands in the ledger's table `due` */
+    bool needed;  /* only because another row refers to it: it is put into the file even if it is
+                     dead */
+};
+
+struct due_list {
+    struct due_row *rows;
+    uint32_t n, room;
+};
+
+/* Change-sets merged and not yet projected: the batch under way. */
+struct merged_changeset {
+    uint32_t actor;
+    uint64_t number;
+};
+
+struct store {
+    struct appdb app;
+    struct ledger ledger;
+    const struct keys *keys;
+    const struct roster *roster;
+    struct binding *bindings; /* one for each tracked table that the file has */
+    uint32_t binding_count;
+    struct merged_changeset *merged;
+    uint32_t merged_count, merged_room;
+    struct due_list due;  /* rows of the merged change-sets */
+    bool follow_due;      /* the file is one batch ahead: the ledger's half failed */
+    int64_t *undeletable; /* rows whose delete would leave something dangling and could not be taken
+                             back */
+    uint32_t undeletable_count;
+    bool retry_parked;          /* something changed that a parked row may have waited for */
+    bool due_open;              /* the table `due` may hold rows that are not parked */
+    bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
+    char trouble[480];
+};
+
+/* ---- binding ---- */
+/* Read the application's schema again where it changed, put lost triggers back, and bind it. Not
+ * inside a ledger transaction. */
+MUST_USE bool bind_schema(struct store *s, bool force, struct err *e);
+void bind_close(struct store *s);
+struct binding *bind_by_app(struct store *s, const struct app_table *t);
+struct binding *bind_by_table(struct store *s, uint32_t table); /* NULL: not tracked here */
+int bind_column(const struct binding *b, uint32_t position);    /* -1 if the file has none */
+
+/* The local key of a row of values (all columns of the file), borrowed from `room`. */
+struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room);
+/* The values of a key, as many as the table has key columns; they borrow from the key. */
+MUST_USE bool key_values(const struct app_table *t, const struct row_key *key, struct value *values,
+                         struct err *e);
+MUST_USE bool key_bind(struct sqlite3_stmt *s, int first, const struct app_table *t,
+                       const struct row_key *key, struct err *e);
+
+/* ---- rows touched by the application, on their way into a change-set ---- */
+struct touched {
+    struct binding *b;
+    struct row_key key; /* KEY_NONE: it is gone */
+    int64_t gid;        /* 0: a new row */
+    uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
+    struct value
+        *values; /* what the file holds, by column; NULL while not read or when it is gone */
+};
+
+struct touch_list {
+    struct touched *rows;
+    uint32_t n, room;
+    struct arena arena;
+};
+
+struct touched *touch_add(struct touch_list *l);
+void touch_close(struct touch_list *l);
+/* Inside a read of the file: copy the rows; those that are not there become gone. */
+MUST_USE bool touch_read(struct store *s, struct touch_list *l, struct err *e);
+/* Inside a ledger transaction: compare with what the file held before, write what differs to the
+ * ledger and into signed change-sets. */
+MUST_USE bool publish(struct store *s, struct touch_list *l, uint64_t now_ms,
+                      struct store_progress *p, struct err *e);
+
+/* Look up the row that a local key value refers to. `gid` 0: none. */
+MUST_USE bool refer(struct store *s, const struct binding *parent, const struct value *v,
+                    int64_t *gid, struct err *e);
+/* A natural key as bytes that mean the same on every site: references as actor and counter. Appends
+ * to `out`. */
+void identity_write(const struct ledger *l, const struct value *values, uint32_t n,
+                    struct buf *out);
+
+/* ---- merge ---- */
+/* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
+MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                              struct err *e);
+/* Rebuild s->merged and s->due after a start. */
+MUST_USE bool merge_reload(struct store *s, struct err *e);
+/* Merge what is ready, up to CUT_ROWS_MAX rows, in a ledger transaction of its own. */
+MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, struct err *e);
+/* Is anything staged that is not merged? */
+bool merge_pending(const struct store *s);
+void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);
+
+/* ---- drain ---- */
+MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
+
+/* ---- project ---- */
+/* One batch into the file and its outcome into the ledger. */
+MUST_USE bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
+/* The ledger's half of a batch that the file holds, from its payload; a ledger transaction of its
+ * own. */
+MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t now_ms,
+                     struct err *e);
+
+/* ---- scan, match, recover ---- */
+/* Compare one table whose triggers were lost, or that was untracked for a while, with what the
+ * ledger believes the file to hold; `did` false when there is none. */
+MUST_USE bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                             struct err *e);
+/* Publish rows that are only minted; `did` false when there is none. */
+MUST_USE bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                           struct err *e);
+/* Match the tables that are to be matched: rows of the file with rows of the fleet. `did` false
+ * when there is none. A joiner's whole file is matched at once (`joining`): what was marked before
+ * is part of it. */
+MUST_USE bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
+                    struct err *e);
+/* At start: compare the two files and bring them together. */
+MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
+
+#endif

@@ -1,0 +1,179 @@
+/* The ledger: our own SQLite file. This module reads and writes its tables and keeps the small
+ * facts in memory; what they mean is decided in drain, merge and apply. Every write happens between
+ * ledger_begin and ledger_commit. */
+#ifndef NAVETTE_LEDGER_H
+#define NAVETTE_LEDGER_H
+
+#include <navette/changeset.h>
+#include <navette/hlc.h>
+
+#include "keymap.h"
+#include "record.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+enum { SCAN_NONE = 0, SCAN_MATCH = 1, SCAN_RECONCILE = 2 };
+enum { CHANGESET_STAGED = 1, CHANGESET_MERGED = 2, CHANGESET_PROJECTED = 3 };
+
+struct ledger_actor {
+    struct actor actor;
+    uint64_t staged, merged, applied, said;
+    uint8_t hash[HASH_BYTES]; /* of the staged one */
+};
+
+struct ledger_table {
+    uint32_t id;
+    char *name;
+    char **columns; /* by position */
+    uint32_t column_count;
+    int scan;
+    int64_t key_max; /* highest integer key ever seen here */
+};
+
+struct ledger {
+    struct sqlite3 *db;
+    char *path;
+    struct sqlite3_stmt **statements;
+    bool open;     /* inside a transaction */
+    bool lazy;     /* its commits are not synced */
+    bool unsynced; /* a lazy commit that must be durable before the file's next batch is not */
+    int64_t syncs;
+    struct ledger_actor *actors; /* [id - 1] */
+    uint32_t actor_count, actor_room;
+    uint32_t self;               /* our present actor's number */
+    struct ledger_table *tables; /* [id - 1] */
+    uint32_t table_count;
+    struct vector have, applied;
+    struct hlc clock;
+    uint64_t gid_next; /* the counter to mint next */
+    int64_t cursor;    /* last mark drained */
+    double cursor_time;
+    int64_t batch;
+    uint8_t token[16];
+    bool matched;
+    int64_t live;        /* rows present */
+    int64_t live_before; /* when the transaction began */
+};
+
+/* Create or open `home`/ledger.db for `fleet`. A ledger of another fleet is emptied and starts
+ * again under a new incarnation (a PC joins another fleet; it must be matched). `alone`: no other
+ * member, so there is nothing to match against. */
+MUST_USE bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
+                          const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site,
+                          bool alone, struct err *e);
+void ledger_close(struct ledger *l);
+
+/* A transaction whose commit is durable when it returns; a `lazy` one becomes so with the next that
+ * is not. */
+MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
+/* Saves the small facts too. */
+MUST_USE bool ledger_commit(struct ledger *l, struct err *e);
+/* Make a lazy commit durable that no later one has: so that the application's file is never more
+ * than one batch ahead of the ledger. */
+MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
+/* End all reads: call it after reading outside a transaction. */
+void ledger_rest(struct ledger *l);
+/* Roll back and read the small facts again. Harmless when nothing is open. */
+void ledger_rollback(struct ledger *l);
+
+/* A new incarnation of ourselves: another actor, an empty chain. */
+MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e);
+
+/* ---- actors and gids ---- */
+/* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
+MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
+MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
+int64_t gid_pack(struct gid g);
+struct gid gid_unpack(int64_t gid);
+int64_t ledger_mint(struct ledger *l);
+/* The row that stands for `gid`: itself, or what its alias names. */
+MUST_USE bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e);
+MUST_USE bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e);
+MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
+                                 int64_t *gid, struct err *e);
+MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,
+                                 int64_t gid, struct err *e);
+
+/* Order of two clocks, and of two cells: later stamp, then (both zero: greater value), then actor,
+ * then number. */
+int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
+                         const struct local_clock *b);
+int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b);
+/* A record is alive when some cell is later than its delete. */
+bool ledger_alive(const struct ledger *l, const struct record *r);
+
+/* ---- tables ---- */
+/* By name, added when new. */
+MUST_USE bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t,
+                           struct err *e);
+struct ledger_table *ledger_table_find(struct ledger *l, const char *name); /* NULL if unknown */
+/* The position of a column, added when new. */
+MUST_USE bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name,
+                            uint32_t *position, struct err *e);
+MUST_USE bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct err *e);
+
+/* ---- rows ---- */
+struct ledger_row {
+    int64_t gid;
+    uint32_t table;
+    struct row_key key;
+    bool present;
+    bool minted;  /* rec is NULL */
+    bool differs; /* there is a shadow */
+    struct slice rec, shadow;
+};
+
+/* `found` false when there is none. Slices are good until the next call of the same function. */
+MUST_USE bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found,
+                             struct err *e);
+/* The row with this key: the present one, else (`any`) the latest that ever had it. */
+MUST_USE bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *key,
+                                bool any, struct ledger_row *r, bool *found, struct err *e);
+/* Insert or replace the whole row; `was_present` keeps the count of live rows right. */
+MUST_USE bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known,
+                             bool was_present, struct err *e);
+/* What the projection of a row came to: key, present, shadow (p NULL: as rec). */
+MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
+                                bool present, bool was_present, struct slice shadow, struct err *e);
+
+/* It is not in the file (any more): as ledger_row_settle, but the key is written as given, even
+ * when it is none. */
+MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
+                                 struct err *e);
+/* A row from a statement of one's own that selects gid, tbl, key, present, rec, shadow. */
+void ledger_row_of(struct sqlite3_stmt *s, struct ledger_row *r);
+
+/* ---- due ---- */
+MUST_USE bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why,
+                             struct err *e);
+MUST_USE bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e);
+
+/* ---- the log ---- */
+MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                                   struct slice bytes, struct err *e);
+MUST_USE bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                                     struct err *e);
+/* Its bytes, good until the next call; `found` false when it is not there. */
+MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
+                                   struct slice *bytes, bool *found, struct err *e);
+
+/* ---- settings, points, conflicts ---- */
+MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
+                              struct err *e);
+MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
+                              struct err *e);
+/* Remember where the two files stand now. Keeps the last POINTS_KEPT. */
+#define POINTS_KEPT 10000
+MUST_USE bool ledger_point(struct ledger *l, struct err *e);
+MUST_USE bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
+                              const struct cell *lost, const char *why, uint64_t now_ms,
+                              struct err *e);
+
+/* One number from a statement without parameters, for counts. */
+MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
+/* A statement of the caller's own, prepared for one use; the caller finalizes. NULL on failure. */
+struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);
+bool ledger_err(struct ledger *l, const char *doing, struct err *e);
+
+#endif

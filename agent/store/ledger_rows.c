@@ -1,0 +1,574 @@
+/* The ledger's tables one by one: actors, gids, tables, rows, the log. */
+#include "ledger.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <sqlite3.h>
+
+#include "appdb.h"
+#include "ledger_statements.h"
+
+static sqlite3_stmt *statement(struct ledger *l, int which)
+{
+    sqlite3_stmt *s = l->statements[which];
+
+    (void)statement_sql;
+    sqlite3_reset(s);
+    return s;
+}
+
+static bool bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
+{
+    return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p,
+                               bytes.n, SQLITE_STATIC) == SQLITE_OK;
+}
+
+static bool bind_key(sqlite3_stmt *s, int parameter, const struct row_key *key)
+{
+    if (key->kind == KEY_INT)
+        return sqlite3_bind_int64(s, parameter, key->i) == SQLITE_OK;
+    if (key->kind == KEY_PACKED)
+        return bind_bytes(s, parameter, key->bytes);
+    return sqlite3_bind_null(s, parameter) == SQLITE_OK;
+}
+
+/* Run a statement that returns no row. */
+static bool finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct err *e)
+{
+    int code = sqlite3_step(s);
+
+    sqlite3_reset(s);
+    return code == SQLITE_DONE || ledger_err(l, doing, e);
+}
+
+/* Run one that returns a row or none. */
+static bool look_up(struct ledger *l, sqlite3_stmt *s, bool *found, const char *doing,
+                    struct err *e)
+{
+    int code = sqlite3_step(s);
+
+    *found = code == SQLITE_ROW;
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, doing, e);
+}
+
+sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e)
+{
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) != SQLITE_OK)
+        ledger_err(l, "read the ledger", e);
+    return s;
+}
+
+bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
+{
+    sqlite3_stmt *s = ledger_prepare(l, sql, e);
+    int code;
+
+    if (s == NULL)
+        return false;
+    code = sqlite3_step(s);
+    *n = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the ledger", e);
+}
+
+/* ---- meta ---- */
+
+bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
+                     struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_META_GET);
+    bool found;
+
+    *v = (struct value){.type = VALUE_NULL};
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    if (!look_up(l, s, &found, "read a setting", e))
+        return false;
+    if (found) {
+        *v = value_of_column(s, 0);
+        if (v->type == VALUE_TEXT || v->type == VALUE_BLOB) {
+            buf_clear(room);
+            buf_add(room, v->bytes.p, v->bytes.n);
+            v->bytes = buf_slice(room);
+        }
+    }
+    sqlite3_reset(s);
+    return true;
+}
+
+bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_META_SET);
+
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    return (value_bind(s, 2, v) || ledger_err(l, "write a setting", e)) &&
+           finish(l, s, "write a setting", e);
+}
+
+/* ---- actors and gids ---- */
+
+bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e)
+{
+    sqlite3_stmt *s;
+
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        if (actor_equal(&l->actors[i].actor, a)) {
+            *id = i + 1;
+            return true;
+        }
+    if (l->actor_count >= ACTORS_MAX)
+        return err_set(e, ERR_LIMIT, "%u actors are known already, no more than %u can be",
+                       l->actor_count, ACTORS_MAX);
+    s = statement(l, STATEMENT_ACTOR_ADD);
+    sqlite3_bind_int64(s, 1, (int64_t)l->actor_count + 1);
+    bind_bytes(s, 2, (struct slice){a->bytes, ACTOR_BYTES});
+    if (!finish(l, s, "add an actor", e))
+        return false;
+    if (l->actor_count == l->actor_room) {
+        l->actor_room = l->actor_room == 0 ? 8 : l->actor_room * 2;
+        l->actors = mem_grow(l->actors, l->actor_room * sizeof *l->actors);
+    }
+    l->actors[l->actor_count++] = (struct ledger_actor){.actor = *a};
+    *id = l->actor_count;
+    return true;
+}
+
+bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ACTOR_SAVE);
+    const struct ledger_actor *a = &l->actors[id - 1];
+
+    sqlite3_bind_int64(s, 1, (int64_t)a->staged);
+    bind_bytes(s, 2, (struct slice){a->hash, HASH_BYTES});
+    sqlite3_bind_int64(s, 3, (int64_t)a->merged);
+    sqlite3_bind_int64(s, 4, (int64_t)a->applied);
+    sqlite3_bind_int64(s, 5, (int64_t)a->said);
+    sqlite3_bind_int64(s, 6, id);
+    if (!finish(l, s, "note an actor", e))
+        return false;
+    if (a->staged > 0)
+        vector_set(&l->have, &a->actor, a->staged, a->hash);
+    if (a->applied > 0)
+        vector_set(&l->applied, &a->actor, a->applied, NULL);
+    return true;
+}
+
+int64_t gid_pack(struct gid g)
+{
+    return (int64_t)((uint64_t)g.actor << 40 | g.counter);
+}
+
+struct gid gid_unpack(int64_t gid)
+{
+    return (struct gid){(uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1)};
+}
+
+int64_t ledger_mint(struct ledger *l)
+{
+    return gid_pack((struct gid){l->self, l->gid_next++});
+}
+
+bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ALIAS_GET);
+    bool found;
+
+    sqlite3_bind_int64(s, 1, gid);
+    if (!look_up(l, s, &found, "look up a row", e))
+        return false;
+    *stands = found ? sqlite3_column_int64(s, 0) : gid;
+    sqlite3_reset(s);
+    return true;
+}
+
+bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ALIAS_PUT);
+
+    sqlite3_bind_int64(s, 1, gid);
+    sqlite3_bind_int64(s, 2, stands);
+    return finish(l, s, "unite two rows", e);
+}
+
+bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid,
+                        struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_GET);
+    bool found;
+
+    sqlite3_bind_int64(s, 1, table);
+    bind_bytes(s, 2, identity);
+    if (!look_up(l, s, &found, "look up a key", e))
+        return false;
+    *gid = found ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    return true;
+}
+
+bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity, int64_t gid,
+                        struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_PUT);
+
+    sqlite3_bind_int64(s, 1, table);
+    bind_bytes(s, 2, identity);
+    sqlite3_bind_int64(s, 3, gid);
+    return finish(l, s, "note a key", e);
+}
+
+int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
+                         const struct local_clock *b)
+{
+    int order;
+
+    if (a->stamp != b->stamp)
+        return a->stamp < b->stamp ? -1 : 1;
+    if (a->actor != b->actor) {
+        if (a->actor == 0 || b->actor == 0)
+            return a->actor == 0 ? -1 : 1;
+        order = actor_compare(&l->actors[a->actor - 1].actor, &l->actors[b->actor - 1].actor);
+        if (order != 0)
+            return order;
+    }
+    return a->number == b->number ? 0 : a->number < b->number ? -1 : 1;
+}
+
+/* Order of two values that every site computes alike: local actor numbers must not matter. */
+static int value_order(const struct ledger *l, const struct value *a, const struct value *b)
+{
+    struct buf left, right;
+    int order;
+
+    if (a->type != b->type)
+        return a->type < b->type ? -1 : 1;
+    if (a->type == VALUE_REF) {
+        order = a->ref.actor == b->ref.actor ? 0
+                                             : actor_compare(&l->actors[a->ref.actor - 1].actor,
+                                                             &l->actors[b->ref.actor - 1].actor);
+        if (order != 0 || a->ref.counter == b->ref.counter)
+            return order;
+        return a->ref.counter < b->ref.counter ? -1 : 1;
+    }
+    buf_open(&left, VALUE_BYTES_MAX + 32);
+    buf_open(&right, VALUE_BYTES_MAX + 32);
+    packed_value_write(&left, a);
+    packed_value_write(&right, b);
+    order = slice_compare(buf_slice(&left), buf_slice(&right));
+    buf_close(&left);
+    buf_close(&right);
+    return order;
+}
+
+int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
+{
+    if (a->clock.stamp == 0 && b->clock.stamp == 0 && a->clock.actor != b->clock.actor) {
+        int order = value_order(l, &a->v, &b->v);
+
+        if (order != 0)
+            return order;
+    }
+    return ledger_clock_compare(l, &a->clock, &b->clock);
+}
+
+bool ledger_alive(const struct ledger *l, const struct record *r)
+{
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->cells[i].set &&
+            (r->dead.number == 0 || ledger_clock_compare(l, &r->cells[i].clock, &r->dead) > 0))
+            return true;
+    return false;
+}
+
+/* ---- tables ---- */
+
+struct ledger_table *ledger_table_find(struct ledger *l, const char *name)
+{
+    for (uint32_t i = 0; i < l->table_count; i++)
+        if (sqlite3_stricmp(l->tables[i].name, name) == 0)
+            return &l->tables[i];
+    return NULL;
+}
+
+static bool same_name(const char *known, struct slice name)
+{
+    return sqlite3_strnicmp(known, (const char *)name.p, (int)name.n) == 0 && known[name.n] == '\0';
+}
+
+bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, struct err *e)
+{
+    sqlite3_stmt *s;
+    char *copy;
+
+    for (uint32_t i = 0; i < l->table_count; i++)
+        if (same_name(l->tables[i].name, name)) {
+            *t = &l->tables[i];
+            return true;
+        }
+    if (l->table_count >= TABLES_MAX)
+        return err_set(e, ERR_LIMIT, "more than %d tables", TABLES_MAX);
+    s = statement(l, STATEMENT_TABLE_ADD);
+    sqlite3_bind_int64(s, 1, (int64_t)l->table_count + 1);
+    sqlite3_bind_text64(s, 2, (const char *)name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
+    if (!finish(l, s, "add a table", e))
+        return false;
+    copy = mem_alloc(name.n + 1);
+    memcpy(copy, name.p, name.n);
+    l->tables = mem_grow(l->tables, (l->table_count + 1) * sizeof *l->tables);
+    *t = &l->tables[l->table_count++];
+    **t = (struct ledger_table){.id = l->table_count, .name = copy};
+    return true;
+}
+
+bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name, uint32_t *position,
+                   struct err *e)
+{
+    sqlite3_stmt *s;
+    char *copy;
+
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (same_name(t->columns[i], name)) {
+            *position = i;
+            return true;
+        }
+    if (t->column_count >= 2 * COLUMNS_MAX)
+        return err_set(e, ERR_LIMIT, "table %s has had more than %d columns", t->name,
+                       2 * COLUMNS_MAX);
+    s = statement(l, STATEMENT_COLUMN_ADD);
+    sqlite3_bind_int64(s, 1, t->id);
+    sqlite3_bind_int64(s, 2, t->column_count);
+    sqlite3_bind_text64(s, 3, (const char *)name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
+    if (!finish(l, s, "add a column", e))
+        return false;
+    copy = mem_alloc(name.n + 1);
+    memcpy(copy, name.p, name.n);
+    t->columns = mem_grow(t->columns, (t->column_count + 1) * sizeof *t->columns);
+    t->columns[t->column_count] = copy;
+    *position = t->column_count++;
+    return true;
+}
+
+bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_TABLE_SAVE);
+
+    sqlite3_bind_int64(s, 1, t->scan);
+    sqlite3_bind_int64(s, 2, t->key_max);
+    sqlite3_bind_int64(s, 3, t->id);
+    return finish(l, s, "note a table", e);
+}
+
+/* ---- rows ---- */
+
+void ledger_row_of(sqlite3_stmt *s, struct ledger_row *r)
+{
+    struct value key = value_of_column(s, 2), rec = value_of_column(s, 4),
+                 shadow = value_of_column(s, 5);
+
+    *r = (struct ledger_row){.gid = sqlite3_column_int64(s, 0),
+                             .table = (uint32_t)sqlite3_column_int64(s, 1),
+                             .present = sqlite3_column_int(s, 3) != 0,
+                             .minted = rec.type == VALUE_NULL,
+                             .differs = shadow.type != VALUE_NULL};
+    if (key.type == VALUE_INT)
+        r->key = (struct row_key){.kind = KEY_INT, .i = key.i};
+    else if (key.type == VALUE_BLOB)
+        r->key = (struct row_key){.kind = KEY_PACKED, .bytes = key.bytes};
+    if (!r->minted)
+        r->rec = rec.bytes;
+    if (r->differs)
+        r->shadow = shadow.bytes;
+}
+
+bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_GET);
+
+    sqlite3_bind_int64(s, 1, gid);
+    if (!look_up(l, s, found, "read a row", e))
+        return false;
+    if (*found)
+        ledger_row_of(s, r);
+    return true;
+}
+
+bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *key, bool any,
+                       struct ledger_row *r, bool *found, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_BY_KEY);
+
+    sqlite3_bind_int64(s, 1, table);
+    bind_key(s, 2, key);
+    if (!look_up(l, s, found, "look up a key", e))
+        return false;
+    if (*found)
+        ledger_row_of(s, r);
+    if (*found && !any && !r->present)
+        *found = false;
+    return true;
+}
+
+bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present,
+                    struct err *e)
+{
+    sqlite3_stmt *s = statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
+    int at = known ? 0 : 1; /* UPDATE names the gid last */
+
+    sqlite3_bind_int64(s, known ? 6 : 1, r->gid);
+    sqlite3_bind_int64(s, at + 1, r->table);
+    bind_key(s, at + 2, &r->key);
+    sqlite3_bind_int(s, at + 3, r->present);
+    if (r->minted)
+        sqlite3_bind_null(s, at + 4);
+    else
+        bind_bytes(s, at + 4, r->rec);
+    if (r->differs)
+        bind_bytes(s, at + 5, r->shadow);
+    else
+        sqlite3_bind_null(s, at + 5);
+    if (!finish(l, s, "write a row", e))
+        return false;
+    l->live += (int)r->present - (int)was_present;
+    return true;
+}
+
+bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key, bool present,
+                       bool was_present, struct slice shadow, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_SETTLE);
+
+    bind_key(s, 1, key);
+    sqlite3_bind_int(s, 2, present);
+    if (shadow.p == NULL)
+        sqlite3_bind_null(s, 3);
+    else
+        bind_bytes(s, 3, shadow);
+    sqlite3_bind_int64(s, 4, gid);
+    if (!finish(l, s, "settle a row", e))
+        return false;
+    l->live += (int)present - (int)was_present;
+    return true;
+}
+
+bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
+                        struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_UNPLACE);
+
+    bind_key(s, 1, &r->key);
+    sqlite3_bind_int64(s, 2, r->gid);
+    if (!finish(l, s, "take a row out", e))
+        return false;
+    l->live -= was_present;
+    return true;
+}
+
+/* ---- due ---- */
+
+bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_DUE_PUT);
+
+    sqlite3_bind_int64(s, 1, gid);
+    sqlite3_bind_int64(s, 2, (int64_t)now_ms);
+    if (why == NULL)
+        sqlite3_bind_null(s, 3);
+    else
+        sqlite3_bind_text(s, 3, why, -1, SQLITE_STATIC);
+    return finish(l, s, "note a row that is due", e);
+}
+
+bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_DUE_REMOVE);
+
+    sqlite3_bind_int64(s, 1, gid);
+    return finish(l, s, "note a row that is done", e);
+}
+
+/* ---- the log ---- */
+
+bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                          struct slice bytes, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_PUT);
+
+    sqlite3_bind_int64(s, 1, actor);
+    sqlite3_bind_int64(s, 2, (int64_t)number);
+    sqlite3_bind_int(s, 3, state);
+    bind_bytes(s, 4, bytes);
+    return finish(l, s, "write a change-set", e);
+}
+
+bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state,
+                            struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_STATE);
+
+    sqlite3_bind_int(s, 1, state);
+    sqlite3_bind_int64(s, 2, actor);
+    sqlite3_bind_int64(s, 3, (int64_t)number);
+    return finish(l, s, "note a change-set", e);
+}
+
+bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, struct slice *bytes,
+                          bool *found, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_GET);
+
+    sqlite3_bind_int64(s, 1, actor);
+    sqlite3_bind_int64(s, 2, (int64_t)number);
+    if (!look_up(l, s, found, "read a change-set", e))
+        return false;
+    if (*found)
+        *bytes = value_of_column(s, 0).bytes;
+    return true;
+}
+
+/* ---- points and conflicts ---- */
+
+bool ledger_point(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_POINT_ADD);
+    struct buf applied;
+    struct writer w = {&applied};
+    bool ok;
+
+    buf_open(&applied, HEADER_BYTES_MAX * 2);
+    vector_write(&w, &l->applied);
+    sqlite3_bind_int64(s, 1, l->batch);
+    bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
+    sqlite3_bind_int64(s, 3, l->cursor);
+    sqlite3_bind_double(s, 4, l->cursor_time);
+    sqlite3_bind_int64(s, 5, (int64_t)l->actors[l->self - 1].staged);
+    bind_bytes(s, 6, buf_slice(&applied));
+    ok = finish(l, s, "note where the files stand", e);
+    buf_close(&applied);
+    s = statement(l, STATEMENT_POINT_TRIM);
+    sqlite3_bind_int64(s, 1, POINTS_KEPT);
+    return ok && finish(l, s, "forget old points", e);
+}
+
+bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
+                     const struct cell *lost, const char *why, uint64_t now_ms, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_ADD);
+    struct record r = {0};
+    struct buf bytes;
+    bool ok;
+
+    *record_cell(&r, 0) = *lost;
+    buf_open(&bytes, VALUE_BYTES_MAX + 64);
+    record_encode(&r, &bytes);
+    record_close(&r);
+    sqlite3_bind_int64(s, 1, (int64_t)now_ms);
+    sqlite3_bind_int64(s, 2, gid);
+    sqlite3_bind_int64(s, 3, table);
+    sqlite3_bind_int64(s, 4, position);
+    bind_bytes(s, 5, buf_slice(&bytes));
+    sqlite3_bind_text(s, 6, why, -1, SQLITE_STATIC);
+    ok = finish(l, s, "note a conflict", e);
+    buf_close(&bytes);
+    return ok;
+}

@@ -1,0 +1,56 @@
+/* The ledger's statements: one table, prepared in one loop. Included by ledger.c and ledger_rows.c
+ * only. */
+#ifndef NAVETTE_LEDGER_STATEMENTS_H
+#define NAVETTE_LEDGER_STATEMENTS_H
+
+#define STATEMENTS(X)                                                                              \
+    X(META_GET, "SELECT value FROM meta WHERE name = :name")                                       \
+    X(META_SET,                                                                                    \
+      "INSERT INTO meta(name, value) VALUES (:name, :value)"                                       \
+      " ON CONFLICT(name) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value") \
+    X(ACTOR_ADD, "INSERT INTO actor(id, actor) VALUES (:id, :actor)")                              \
+    X(ACTOR_SAVE, "UPDATE actor SET staged = :staged, hash = :hash, merged = :merged,"             \
+                  " applied = :applied, said = :said WHERE id = :id")                              \
+    X(TABLE_ADD, "INSERT INTO tbl(id, name) VALUES (:id, :name)")                                  \
+    X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max WHERE id = :id")                \
+    X(COLUMN_ADD, "INSERT INTO col(tbl, position, name) VALUES (:tbl, :position, :name)")          \
+    X(ROW_GET, "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE gid = :gid")             \
+    X(ROW_BY_KEY,                                                                                  \
+      "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE tbl = :tbl AND key = :key"        \
+      " ORDER BY present DESC, gid DESC LIMIT 1")                                                  \
+    X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow)"                              \
+               " VALUES (:gid, :tbl, :key, :present, :rec, :shadow)")                              \
+    X(ROW_PUT,                                                                                     \
+      "UPDATE row SET tbl = :tbl, key = :key, present = :present, rec = :rec, shadow = :shadow"    \
+      " WHERE gid = :gid")                                                                         \
+    X(ROW_SETTLE, "UPDATE row SET key = coalesce(:key, key), present = :present, shadow = :shadow" \
+                  " WHERE gid = :gid")                                                             \
+    X(ROW_UNPLACE, "UPDATE row SET key = :key, present = 0, shadow = NULL WHERE gid = :gid")       \
+    X(DUE_PUT, "INSERT INTO due(gid, since_ms, why) VALUES (:gid, :since, :why)"                   \
+               " ON CONFLICT(gid) DO UPDATE SET why = excluded.why WHERE why IS NOT excluded.why") \
+    X(DUE_REMOVE, "DELETE FROM due WHERE gid = :gid")                                              \
+    X(NATURAL_GET, "SELECT gid FROM natural_key WHERE tbl = :tbl AND identity = :identity")        \
+    X(NATURAL_PUT, "INSERT INTO natural_key(tbl, identity, gid) VALUES (:tbl, :identity, :gid)"    \
+                   " ON CONFLICT(tbl, identity) DO NOTHING")                                       \
+    X(ALIAS_GET, "SELECT stands FROM alias WHERE gid = :gid")                                      \
+    X(ALIAS_PUT,                                                                                   \
+      "INSERT INTO alias(gid, stands) VALUES (:gid, :stands) ON CONFLICT(gid) DO NOTHING")         \
+    X(CHANGESET_PUT, "INSERT INTO changeset(actor, number, state, bytes)"                          \
+                     " VALUES (:actor, :number, :state, :bytes)")                                  \
+    X(CHANGESET_STATE,                                                                             \
+      "UPDATE changeset SET state = :state WHERE actor = :actor AND number = :number")             \
+    X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
+    X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied)"               \
+                 " VALUES (:batch, :token, :mark, :time, :number, :applied)")                      \
+    X(POINT_TRIM, "DELETE FROM point WHERE id <= (SELECT max(id) FROM point) - :kept")             \
+    X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, lost, why)"                   \
+                    " VALUES (:at, :gid, :tbl, :position, :lost, :why)")
+
+#define AS_NAME(name, sql) STATEMENT_##name,
+#define AS_TEXT(name, sql) sql,
+
+enum { STATEMENTS(AS_NAME) STATEMENT_COUNT };
+
+static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
+
+#endif

@@ -1,0 +1,438 @@
+/* Match: once, before a table's rows are published, decide which of them are rows that the fleet
+ * has already.
+ *
+ *     candidates   rows of the fleet not in the file, under the key that their author (or this PC,
+ * once) had for them pair         a row of the file with the candidate under its key, if their
+ * content is equal; always under a natural key, or when the person said that the file is a copy
+ *     unpair       pairs whose references lead to rows that are not paired with each other, until
+ * nothing changes: what is left is the greatest set of pairs that agree with each other decide
+ * paired rows take the fleet's gid (what differs is published under the zero clock); the others get
+ * gids of their own; candidates left over are due */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "scan.h"
+
+struct candidate {
+    int64_t gid;
+    struct binding *b;
+    struct slice rec; /* in the matcher's arena */
+    bool alive, taken;
+};
+
+struct matcher {
+    struct store *s;
+    bool copy;
+    uint64_t now_ms;
+    struct arena arena;
+    struct candidate *candidates;
+    uint32_t n, room;
+    struct keymap by_key; /* 1 + index of the candidate under a key */
+    struct keymap by_gid;
+    struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
+    struct keymap row_by_key; /* 1 + index into rows */
+    struct record rec;
+    struct value *values;
+    struct buf key_room, value_room;
+    int64_t cursor; /* last mark that the snapshot contains */
+    double cursor_time;
+    bool by_content; /* some pair depends on equal content */
+};
+
+/* ---- keys in the author's terms ---- */
+
+static const struct candidate *candidate_of(const struct matcher *m, int64_t gid)
+{
+    struct row_key id = {.kind = KEY_INT, .i = gid};
+    uint32_t at = keymap_get(&m->by_gid, 0, &id);
+
+    return at == 0 ? NULL : &m->candidates[at - 1];
+}
+
+/* What a value of the fleet would be in its author's file: a reference becomes the key that the row
+ * had there. `known` false: cannot be told. References to natural rows are followed until a value
+ * is reached; a chain has no more links than KEY_COLUMNS_MAX. */
+static bool author_value(struct matcher *m, const struct value *in, struct value *out, bool *known,
+                         struct err *e)
+{
+    struct record r = {0};
+    bool ok = true;
+
+    *out = *in;
+    *known = true;
+    for (int depth = 0; ok && *known && out->type == VALUE_REF; depth++) {
+        const struct candidate *c;
+        const struct cell *cell;
+        struct ledger_row row;
+        bool found;
+        int64_t gid;
+
+        ok = ledger_stands(&m->s->ledger, gid_pack(out->ref), &gid, e);
+        if (!ok)
+            break;
+        c = candidate_of(m, gid);
+        if (c == NULL) { /* already in this file: its key here */
+            ok = ledger_row_get(&m->s->ledger, gid, &row, &found, e);
+            *known =
+                ok && found && row.present && row.key.kind == KEY_INT && depth < KEY_COLUMNS_MAX;
+            if (*known)
+                *out = (struct value){.type = VALUE_INT, .i = row.key.i};
+            continue;
+        }
+        ok = record_decode(&r, c->rec, e);
+        cell = ok && c->b->app->key_count == 1 ? record_get(&r, c->b->position[c->b->app->keys[0]])
+                                               : NULL;
+        *known = cell != NULL && depth < KEY_COLUMNS_MAX;
+        if (*known)
+            *out = arena_value(&m->arena, &cell->v);
+    }
+    record_close(&r);
+    return ok;
+}
+
+static bool candidate_key(struct matcher *m, const struct candidate *c,
+                          const struct ledger_row *row, struct row_key *key, bool *known,
+                          struct err *e)
+{
+    struct value values[KEY_COLUMNS_MAX];
+    const struct app_table *t = c->b->app;
+
+    *known = row->key.kind != KEY_NONE;
+    if (*known) { /* this PC had it once */
+        *key = arena_key(&m->arena, &row->key);
+        return true;
+    }
+    *known = true;
+    if (!record_decode(&m->rec, c->rec, e))
+        return false;
+    for (uint32_t i = 0; *known && i < t->key_count; i++) {
+        const struct cell *cell = record_get(&m->rec, c->b->position[t->keys[i]]);
+
+        *known = cell != NULL;
+        if (*known && !author_value(m, &cell->v, &values[i], known, e))
+            return false;
+    }
+    if (!*known)
+        return true;
+    if (t->key_count == 1 && values[0].type == VALUE_INT) {
+        *key = (struct row_key){.kind = KEY_INT, .i = values[0].i};
+        return true;
+    }
+    buf_clear(&m->key_room);
+    for (uint32_t i = 0; i < t->key_count; i++)
+        packed_value_write(&m->key_room, &values[i]);
+    *key = (struct row_key){.kind = KEY_PACKED,
+                            .bytes = arena_copy(&m->arena, buf_slice(&m->key_room))};
+    return true;
+}
+
+/* ---- candidates ---- */
+
+static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
+{
+    sqlite3_stmt *q = scan_ledger(m->s, b->table, false, e);
+    struct ledger_row row;
+    int code = q == NULL ? -1 : 1;
+
+    while (code == 1 && (code = scan_ledger_step(m->s, q, &row, e)) == 1) {
+        struct row_key id = {.kind = KEY_INT, .i = row.gid};
+
+        if (!record_decode(&m->rec, row.rec, e)) {
+            code = -1;
+            break;
+        }
+        if (m->n == m->room) {
+            m->room = m->room == 0 ? 64 : m->room * 2;
+            m->candidates = mem_grow(m->candidates, m->room * sizeof *m->candidates);
+        }
+        m->candidates[m->n++] = (struct candidate){.gid = row.gid,
+                                                   .b = b,
+                                                   .rec = arena_copy(&m->arena, row.rec),
+                                                   .alive = ledger_alive(&m->s->ledger, &m->rec)};
+        keymap_put(&m->by_gid, 0, &id, m->n);
+    }
+    sqlite3_finalize(q);
+    return code >= 0;
+}
+
+static bool key_candidates(struct matcher *m, struct err *e)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        struct candidate *c = &m->candidates[i];
+        struct ledger_row row;
+        struct row_key key;
+        bool found, known;
+
+        if (!c->alive)
+            continue;
+        if (!ledger_row_get(&m->s->ledger, c->gid, &row, &found, e) ||
+            !candidate_key(m, c, &row, &key, &known, e))
+            return false;
+        if (known && keymap_get(&m->by_key, c->b->app_index, &key) == 0)
+            keymap_put(&m->by_key, c->b->app_index, &key, i + 1);
+    }
+    return true;
+}
+
+/* ---- pairs ---- */
+
+static bool same_content(struct matcher *m, const struct candidate *c, const struct value *values,
+                         bool *same, struct err *e)
+{
+    *same = true;
+    if (!record_decode(&m->rec, c->rec, e))
+        return false;
+    for (uint32_t i = 0; *same && i < c->b->app->column_count; i++) {
+        const struct cell *cell = record_get(&m->rec, c->b->position[i]);
+        struct value v;
+
+        if (c->b->app->surrogate && c->b->is_key[i])
+            continue;
+        *same = cell != NULL;
+        if (*same && !author_value(m, &cell->v, &v, same, e))
+            return false;
+        *same = *same && value_equal(&v, &values[i]);
+    }
+    return true;
+}
+
+static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
+{
+    struct row_key key = key_of_row(b->app, m->values, &m->value_room);
+    struct ledger_row row;
+    struct touched *t;
+    uint32_t at;
+    bool found, same = true;
+
+    if (!ledger_row_by_key(&m->s->ledger, b->table, &key, false, &row, &found, e))
+        return false;
+    if (found)
+        return true; /* known already: a scan that was cut off, or a mark drained meanwhile */
+    t = scan_touch(&m->rows, b, m->values, &m->value_room);
+    keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
+    at = keymap_get(&m->by_key, b->app_index, &t->key);
+    if (at == 0 || m->candidates[at - 1].taken)
+        return true;
+    if (b->app->surrogate && !m->copy) {
+        if (!same_content(m, &m->candidates[at - 1], t->values, &same, e))
+            return false;
+        m->by_content |= same;
+    }
+    if (same) {
+        t->gid = m->candidates[at - 1].gid;
+        m->candidates[at - 1].taken = true;
+    }
+    return true;
+}
+
+static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
+{
+    sqlite3_stmt *q;
+    int code;
+
+    m->values = mem_grow(m->values, b->app->column_count * sizeof *m->values);
+    q = scan_open(m->s, b, e);
+    code = q == NULL ? -1 : 1;
+    while (code == 1 && (code = scan_step(m->s, q, b, m->values, e)) == 1)
+        if (!pair_row(m, b, e))
+            code = -1;
+    sqlite3_finalize(q);
+    return code >= 0;
+}
+
+/* Is the row that this reference of the file names the one that the candidate's reference names? */
+static bool same_reference(struct matcher *m, int ref_table, const struct value *file,
+                           const struct value *fleet, bool *same, struct err *e)
+{
+    struct row_key key = {.kind = KEY_INT, .i = file->i};
+    struct binding *parent = bind_by_app(m->s, &m->s->app.schema.tables[ref_table]);
+    int64_t there, here = 0;
+    uint32_t at;
+
+    *same = true;
+    if (fleet->type != VALUE_REF || parent == NULL)
+        return true;
+    if (!ledger_stands(&m->s->ledger, gid_pack(fleet->ref), &there, e))
+        return false;
+    if (file->type != VALUE_INT) {
+        buf_clear(&m->key_room);
+        packed_value_write(&m->key_room, file);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&m->key_room)};
+    }
+    at = keymap_get(&m->row_by_key, (uint32_t)ref_table, &key);
+    if (at != 0)
+        here = m->rows.rows[at - 1].gid;
+    else if (!refer(m->s, parent, file, &here, e))
+        return false;
+    *same = here == there;
+    return true;
+}
+
+static bool agrees(struct matcher *m, const struct touched *t, bool *same, struct err *e)
+{
+    const struct app_table *table = t->b->app;
+
+    *same = true;
+    if (!record_decode(&m->rec, candidate_of(m, t->gid)->rec, e))
+        return false;
+    for (uint32_t i = 0; *same && i < table->column_count; i++) {
+        const struct cell *c = record_get(&m->rec, t->b->position[i]);
+
+        if (table->columns[i].ref_table < 0 || c == NULL || (!table->surrogate && !t->b->is_key[i]))
+            continue;
+        if (!same_reference(m, table->columns[i].ref_table, &t->values[i], &c->v, same, e))
+            return false;
+    }
+    return true;
+}
+
+static bool unpair(struct matcher *m, struct err *e)
+{
+    bool again = !m->copy;
+
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < m->rows.n; i++) {
+            struct touched *t = &m->rows.rows[i];
+            struct row_key id = {.kind = KEY_INT, .i = t->gid};
+            bool same;
+
+            if (t->gid == 0)
+                continue;
+            if (!agrees(m, t, &same, e))
+                return false;
+            if (same)
+                continue;
+            m->candidates[keymap_get(&m->by_gid, 0, &id) - 1].taken = false;
+            t->gid = 0;
+            again = true;
+        }
+    }
+    return true;
+}
+
+/* ---- deciding ---- */
+
+static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
+{
+    struct ledger_table *table = &m->s->ledger.tables[t->b->table - 1];
+
+    if (t->gid == 0) {
+        t->values = NULL;
+        return scan_mint(m->s, t->b, &t->key, e);
+    }
+    if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
+        table->key_max = t->key.i;
+    return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
+}
+
+/* Paired rows are published under the zero clock: only what differs. The others wait for
+ * scan_publish. */
+static bool publish_pairs(struct matcher *m, struct err *e)
+{
+    struct touch_list *l = &m->rows;
+    struct store_progress p = {0};
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->rows[i].gid != 0)
+            l->rows[n++] = l->rows[i];
+    l->n = n;
+    return n == 0 || publish(m->s, l, m->now_ms, &p, e);
+}
+
+static bool decide(struct matcher *m, struct err *e)
+{
+    for (uint32_t i = 0; i < m->rows.n; i++)
+        if (!decide_row(m, &m->rows.rows[i], e))
+            return false;
+    if (!publish_pairs(m, e))
+        return false;
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->candidates[i].alive && !m->candidates[i].taken &&
+            !ledger_due_put(&m->s->ledger, m->candidates[i].gid, m->now_ms, NULL, e))
+            return false;
+    m->s->due_open = true;
+    return true;
+}
+
+static bool is_pending(struct store *s, const struct binding *b)
+{
+    return s->ledger.tables[b->table - 1].scan == SCAN_MATCH;
+}
+
+static bool gather(struct matcher *m, struct err *e)
+{
+    struct store *s = m->s;
+
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (is_pending(s, &s->bindings[i]) && !load_candidates(m, &s->bindings[i], e))
+            return false;
+    if (!key_candidates(m, e) || !marks_last(&s->app, &m->cursor, &m->cursor_time, e))
+        return false;
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (is_pending(s, &s->bindings[i]) && !pair_table(m, &s->bindings[i], e))
+            return false;
+    return unpair(m, e);
+}
+
+static bool commit(struct matcher *m, bool joining, struct err *e)
+{
+    struct store *s = m->s;
+
+    if (!ledger_begin(&s->ledger, false, e) || !decide(m, e))
+        return false;
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        struct ledger_table *t = &s->ledger.tables[s->bindings[i].table - 1];
+
+        t->scan = t->scan == SCAN_MATCH ? SCAN_NONE : t->scan;
+        if (!ledger_table_save(&s->ledger, t, e))
+            return false;
+    }
+    if (joining) {
+        s->ledger.matched = true;
+        s->ledger.cursor = m->cursor;
+        s->ledger.cursor_time = m->cursor_time;
+    }
+    return ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+}
+
+static void matcher_close(struct matcher *m)
+{
+    touch_close(&m->rows);
+    keymap_close(&m->by_key);
+    keymap_close(&m->by_gid);
+    keymap_close(&m->row_by_key);
+    record_close(&m->rec);
+    buf_close(&m->key_room);
+    buf_close(&m->value_room);
+    free(m->candidates);
+    free(m->values);
+    arena_close(&m->arena);
+}
+
+bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
+{
+    struct matcher m = {.s = s, .copy = copy, .now_ms = now_ms};
+    bool ok = true;
+
+    *did = joining;
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        *did |= is_pending(s, &s->bindings[i]);
+    if (!*did || !s->app.installed)
+        return true;
+    buf_open(&m.key_room, VALUE_BYTES_MAX * 2);
+    buf_open(&m.value_room, VALUE_BYTES_MAX * 2);
+    ok = appdb_read(&s->app, e) && gather(&m, e);
+    appdb_end(&s->app);
+    ledger_rest(&s->ledger);
+    if (!ok || !commit(&m, joining, e)) {
+        ledger_rollback(&s->ledger);
+        ok = false;
+    }
+    ledger_rest(&s->ledger);
+    matcher_close(&m);
+    return ok;
+}

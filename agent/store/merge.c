@@ -1,0 +1,387 @@
+/* Merge: change-sets -> logical state. A pure function of what the ledger holds: no file, no clock,
+ * no configuration. Cells are won by the later clock; a delete is a register of the row beside
+ * them; rows under equal natural keys are one row. */
+#include "inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+struct merger {
+    struct store *s;
+    struct body_reader body;
+    uint32_t actor; /* the author */
+    uint64_t number;
+    uint32_t *actors; /* the ledger's number of each of the body's actors */
+    struct ledger_table *table;
+    uint32_t table_id;
+    uint32_t *positions; /* of each of the body table's columns */
+    struct record rec, shadow;
+    struct buf rec_bytes, shadow_bytes, identity;
+};
+
+void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
+{
+    if (l->n == l->room) {
+        l->room = l->room == 0 ? 64 : l->room * 2;
+        l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
+    }
+    l->rows[l->n++] = (struct due_row){gid, waiting, needed};
+}
+
+static bool local_actors(struct merger *m, struct err *e)
+{
+    m->actors = mem_alloc((m->body.actor_count + 1) * sizeof *m->actors);
+    for (uint32_t i = 0; i < m->body.actor_count; i++)
+        if (!ledger_actor(&m->s->ledger, &m->body.actors[i], &m->actors[i], e))
+            return false;
+    return true;
+}
+
+static bool begin_table(struct merger *m, struct err *e)
+{
+    if (!ledger_table(&m->s->ledger, m->body.table.name, &m->table, e))
+        return false;
+    m->table_id = m->table->id;
+    free(m->positions);
+    m->positions = mem_alloc((m->body.table.columns + 1) * sizeof *m->positions);
+    for (uint32_t i = 0; i < m->body.table.columns; i++)
+        if (!ledger_column(&m->s->ledger, m->table, m->body.table.names[i], &m->positions[i], e))
+            return false;
+    return true;
+}
+
+/* A value with the ledger's numbers of actors; a reference names the row that stands for what it
+ * named. */
+static bool local_value(const struct merger *m, const struct value *v, struct value *local,
+                        struct err *e)
+{
+    int64_t gid;
+
+    *local = *v;
+    if (v->type != VALUE_REF)
+        return true;
+    local->ref.actor = m->actors[v->ref.actor];
+    if (!ledger_stands(&m->s->ledger, gid_pack(local->ref), &gid, e))
+        return false;
+    local->ref = gid_unpack(gid);
+    return true;
+}
+
+/* An insert under a natural key that another row has already: from here on that one stands for
+ * both. */
+static bool unite(struct merger *m, int64_t *gid, struct err *e)
+{
+    const struct body_row *row = &m->body.row;
+    struct value key[KEY_COLUMNS_MAX];
+    int64_t known;
+
+    if (m->body.table.surrogate || row->op != CHANGE_INSERT)
+        return true;
+    for (uint32_t i = 0; i < m->body.table.keys; i++)
+        if (!local_value(m, &row->values[i], &key[i], e))
+            return false;
+    buf_clear(&m->identity);
+    identity_write(&m->s->ledger, key, m->body.table.keys, &m->identity);
+    if (!ledger_natural_get(&m->s->ledger, m->table_id, buf_slice(&m->identity), &known, e))
+        return false;
+    if (known == 0)
+        return ledger_natural_put(&m->s->ledger, m->table_id, buf_slice(&m->identity), *gid, e);
+    if (known == *gid)
+        return true;
+    if (!ledger_alias(&m->s->ledger, *gid, known, e))
+        return false;
+    *gid = known;
+    return true;
+}
+
+static bool merge_cells(struct merger *m, const struct local_clock *clock, struct err *e)
+{
+    const struct body_row *row = &m->body.row;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        struct cell theirs = {.clock = *clock, .set = true};
+        struct cell *have = record_cell(&m->rec, m->positions[row->columns[i]]);
+
+        if (!local_value(m, &row->values[i], &theirs.v, e))
+            return false;
+        if (!have->set || ledger_cell_compare(&m->s->ledger, &theirs, have) > 0)
+            *have = theirs;
+    }
+    return true;
+}
+
+/* What the file holds stays on record while the logical state moves on. */
+static void keep_shadow(struct merger *m, struct ledger_row *row)
+{
+    if (!row->present || row->minted)
+        return;
+    buf_clear(&m->shadow_bytes);
+    buf_add(&m->shadow_bytes, row->differs ? row->shadow.p : row->rec.p,
+            row->differs ? row->shadow.n : row->rec.n);
+    row->shadow = buf_slice(&m->shadow_bytes);
+    row->differs = true;
+}
+
+static bool merge_row(struct merger *m, struct err *e)
+{
+    const struct body_row *in = &m->body.row;
+    struct local_clock clock = {.stamp = in->stamp, .actor = m->actor, .number = m->number};
+    struct ledger_row row = {0};
+    struct buf key = {0};
+    int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
+    bool known, ok = true;
+
+    if (!unite(m, &gid, e) || !ledger_stands(&m->s->ledger, gid, &gid, e) ||
+        !ledger_row_get(&m->s->ledger, gid, &row, &known, e))
+        return false;
+    record_clear(&m->rec);
+    if (!known)
+        row = (struct ledger_row){.gid = gid, .table = m->table_id};
+    else if (row.table != m->table_id)
+        return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s",
+                       m->s->ledger.tables[row.table - 1].name, m->table->name);
+    if (known && !row.minted && !record_decode(&m->rec, row.rec, e))
+        return false;
+    keep_shadow(m, &row);
+    if (row.key.kind ==
+        KEY_PACKED) { /* it borrows from the statement that is about to be used again */
+        buf_open(&key, row.key.bytes.n);
+        buf_add(&key, row.key.bytes.p, row.key.bytes.n);
+        row.key.bytes = buf_slice(&key);
+    }
+    if (in->op != CHANGE_DELETE)
+        ok = merge_cells(m, &clock, e);
+    else if (m->rec.dead.number == 0 ||
+             ledger_clock_compare(&m->s->ledger, &clock, &m->rec.dead) > 0)
+        m->rec.dead = clock;
+    buf_clear(&m->rec_bytes);
+    record_encode(&m->rec, &m->rec_bytes);
+    row.rec = buf_slice(&m->rec_bytes);
+    row.minted = false;
+    ok = ok && ledger_row_put(&m->s->ledger, &row, known, row.present, e);
+    buf_close(&key);
+    due_add(&m->s->due, gid, false, false);
+    return ok;
+}
+
+static void merger_close(struct merger *m)
+{
+    body_read_close(&m->body);
+    free(m->actors);
+    free(m->positions);
+    record_close(&m->rec);
+    record_close(&m->shadow);
+    buf_close(&m->rec_bytes);
+    buf_close(&m->shadow_bytes);
+    buf_close(&m->identity);
+}
+
+static void note_merged(struct store *s, uint32_t actor, uint64_t number)
+{
+    if (s->merged_count == s->merged_room) {
+        s->merged_room = s->merged_room == 0 ? 16 : s->merged_room * 2;
+        s->merged = mem_grow(s->merged, s->merged_room * sizeof *s->merged);
+    }
+    s->merged[s->merged_count++] = (struct merged_changeset){actor, number};
+}
+
+static bool open_changeset(struct slice bytes, struct changeset *c, struct changeset_header *h,
+                           struct err *e)
+{
+    return changeset_split(c, bytes, e) && changeset_header_read(h, c->header, e);
+}
+
+bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                     struct err *e)
+{
+    struct merger m = {.s = s, .actor = actor, .number = number};
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct hlc seen = s->ledger.clock;
+    bool ok;
+
+    buf_open(&m.rec_bytes, SIZE_MAX / 2);
+    buf_open(&m.shadow_bytes, SIZE_MAX / 2);
+    buf_open(&m.identity, SIZE_MAX / 2);
+    ok = open_changeset(bytes, &c, &h, e);
+    if (ok) {
+        body_read(&m.body, c.body, h.stamp, e);
+        ok = local_actors(&m, e);
+        while (ok && body_next_table(&m.body)) {
+            ok = begin_table(&m, e);
+            while (ok && body_next_row(&m.body))
+                ok = merge_row(&m, e);
+        }
+        ok = ok && body_read_end(&m.body);
+    }
+    if (ok &&
+        h.stamp > hlc_save(&seen)) /* how far ahead it may be was decided when it was found ready */
+        hlc_load(&s->ledger.clock, h.stamp);
+    if (ok) {
+        s->ledger.actors[actor - 1].merged = number;
+        note_merged(s, actor, number);
+        ok = ledger_changeset_state(&s->ledger, actor, number, CHANGESET_MERGED, e) &&
+             ledger_actor_save(&s->ledger, actor, e);
+    }
+    changeset_header_close(&h);
+    merger_close(&m);
+    return ok || err_wrap(e, "change-set %llu", (unsigned long long)number);
+}
+
+/* ---- after a start: which change-sets are merged but not projected, and their rows ---- */
+
+static bool collect_due(struct store *s, struct slice bytes, struct err *e)
+{
+    struct changeset_header h = {0};
+    struct merger m = {.s = s};
+    struct changeset c;
+    bool ok = open_changeset(bytes, &c, &h, e);
+
+    if (ok) {
+        body_read(&m.body, c.body, h.stamp, e);
+        ok = local_actors(&m, e);
+        while (ok && body_next_table(&m.body))
+            while (ok && body_next_row(&m.body)) {
+                int64_t gid =
+                    gid_pack((struct gid){m.actors[m.body.row.gid.actor], m.body.row.gid.counter});
+
+                ok = ledger_stands(&s->ledger, gid, &gid, e);
+                due_add(&s->due, gid, false, false);
+            }
+        ok = ok && body_read_end(&m.body);
+    }
+    changeset_header_close(&h);
+    merger_close(&m);
+    return ok;
+}
+
+bool merge_reload(struct store *s, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "SELECT actor, number, bytes FROM changeset WHERE state = 2 ORDER BY id", e);
+    int code = SQLITE_ROW;
+    bool ok = q != NULL;
+
+    s->merged_count = 0;
+    s->due.n = 0;
+    s->due_open = true;
+    s->retry_parked = true;
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        note_merged(s, (uint32_t)sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1));
+        ok = collect_due(s, value_of_column(q, 2).bytes, e);
+    }
+    if (ok && code != SQLITE_DONE)
+        ok = ledger_err(&s->ledger, "read the log", e);
+    sqlite3_finalize(q);
+    ledger_rest(&s->ledger);
+    return ok;
+}
+
+/* ---- what is ready ---- */
+
+/* A change-set waits for what its author had applied, and for a stamp that is not absurdly far
+ * ahead. */
+static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool *ready,
+                     struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    bool ok = open_changeset(bytes, &c, &h, e);
+
+    *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
+    for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
+        uint64_t merged = 0;
+
+        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
+            if (actor_equal(&s->ledger.actors[a].actor, &h.needs.entries[i].actor))
+                merged = s->ledger.actors[a].merged;
+        *ready = merged >= h.needs.entries[i].number;
+    }
+    changeset_header_close(&h);
+    return ok;
+}
+
+/* Merge the next change-set of one actor if it is there and ready. */
+static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *did, struct err *e)
+{
+    uint64_t number = s->ledger.actors[actor - 1].merged + 1;
+    struct slice bytes;
+    struct buf copy;
+    bool found, ok;
+
+    *did = false;
+    if (number > s->ledger.actors[actor - 1].staged)
+        return true;
+    if (!ledger_changeset_get(&s->ledger, actor, number, &bytes, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
+                       (unsigned long long)number);
+    if (!is_ready(s, bytes, now_ms, did, e) || !*did)
+        return e->code == ERR_NONE;
+    buf_open(&copy, CHANGESET_BYTES_MAX);
+    buf_add(&copy, bytes.p, bytes.n);
+    ok = merge_changeset(s, actor, number, buf_slice(&copy), e);
+    buf_close(&copy);
+    return ok;
+}
+
+/* Every actor's next ones, round and round, until nothing is ready or the batch is full. `actor` is
+ * the one that failed. */
+static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, struct err *e)
+{
+    bool progress = true;
+
+    while (progress && s->due.n < CUT_ROWS_MAX) {
+        progress = false;
+        for (uint32_t a = 1; a <= s->ledger.actor_count && s->due.n < CUT_ROWS_MAX; a++) {
+            bool did;
+
+            *actor = a;
+            if (s->stuck[a])
+                continue;
+            if (!merge_next(s, a, now_ms, &did, e))
+                return false;
+            progress |= did;
+        }
+    }
+    return true;
+}
+
+bool merge_pending(const struct store *s)
+{
+    for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
+        if (s->ledger.actors[a - 1].merged < s->ledger.actors[a - 1].staged && !s->stuck[a])
+            return true;
+    return false;
+}
+
+bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
+{
+    uint32_t actor = 0;
+    bool hostile;
+
+    if (s->due.n >= CUT_ROWS_MAX || !merge_pending(s))
+        return true;
+    if (ledger_begin(&s->ledger, true, e) && merge_rounds(s, now_ms, &actor, e) &&
+        ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    /* Signed and nonsense: nothing of it is applied, and it holds up only its own author. */
+    hostile = e->code == ERR_INPUT || e->code == ERR_LIMIT;
+    if (hostile) {
+        s->stuck[actor] = true;
+        snprintf(s->trouble, sizeof s->trouble, "a change-set is not applied: %.400s", e->text);
+        err_clear(e);
+    }
+    {
+        struct err again = {0};
+
+        if (!merge_reload(s, &again))
+            return err_set(e, again.code, "%s", again.text);
+    }
+    return hostile;
+}

@@ -1,0 +1,542 @@
+/* Publish: rows as the application left them -> what differs from what the file held before ->
+ * ledger and signed change-sets. */
+#include "inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct publisher {
+    struct store *s;
+    struct touch_list *list;
+    struct keymap here; /* keys of the rows touched, as they are now: 1 + index into the list */
+    struct body_writer body;
+    bool body_open;
+    uint64_t number; /* of the change-set being written */
+    uint64_t stamp_max;
+    struct binding *table; /* whose record is open in the body */
+    uint32_t *actor_index; /* body's index + 1 by ledger actor */
+    struct record rec, shadow, next;
+    struct value *values; /* of one row, references translated */
+    struct value *wire;
+    uint32_t *columns;
+    struct buf rec_bytes, shadow_bytes, key_room;
+    uint64_t now_ms;
+    struct store_progress *progress;
+};
+
+/* ---- references ---- */
+
+bool refer(struct store *s, const struct binding *parent, const struct value *v, int64_t *gid,
+           struct err *e)
+{
+    struct ledger_row row;
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct buf room;
+    bool found, ok;
+
+    buf_open(&room, VALUE_BYTES_MAX + 32);
+    if (v->type != VALUE_INT) {
+        packed_value_write(&room, v);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&room)};
+    }
+    ok = ledger_row_by_key(&s->ledger, parent->table, &key, false, &row, &found, e);
+    *gid = ok && found ? row.gid : 0;
+    buf_close(&room);
+    return ok;
+}
+
+/* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One
+ * that names nothing stays as it is. */
+static bool translate(struct publisher *p, const struct app_column *column, struct value *v,
+                      struct err *e)
+{
+    struct binding *parent;
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    uint32_t at;
+    int64_t gid;
+
+    if (column->ref_table < 0 || v->type == VALUE_NULL)
+        return true;
+    parent = bind_by_app(p->s, &p->s->app.schema.tables[column->ref_table]);
+    if (parent == NULL)
+        return true;
+    if (v->type != VALUE_INT) {
+        buf_clear(&p->key_room);
+        packed_value_write(&p->key_room, v);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
+    }
+    at = keymap_get(&p->here, parent->app_index, &key);
+    gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
+    if (at == 0 && !refer(p->s, parent, v, &gid, e))
+        return false;
+    if (gid != 0)
+        *v = (struct value){.type = VALUE_REF, .ref = gid_unpack(gid)};
+    return true;
+}
+
+/* ---- gids ---- */
+
+void identity_write(const struct ledger *l, const struct value *values, uint32_t n, struct buf *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t counter[8];
+
+        if (values[i].type != VALUE_REF) {
+            packed_value_write(out, &values[i]);
+            continue;
+        }
+        buf_add_byte(out, VALUE_REF);
+        be64_write(counter, values[i].ref.counter);
+        buf_add(out, l->actors[values[i].ref.actor - 1].actor.bytes, ACTOR_BYTES);
+        buf_add(out, counter, sizeof counter);
+    }
+}
+
+/* True when the key of a new natural row refers to a row that has no gid yet. */
+static bool key_waits(struct publisher *p, const struct touched *t)
+{
+    for (uint32_t i = 0; i < t->b->app->key_count; i++) {
+        uint32_t column = t->b->app->keys[i];
+        int parent = t->b->app->columns[column].ref_table;
+        const struct value *v = &t->values[column];
+        uint32_t at;
+
+        if (parent < 0 || v->type != VALUE_INT)
+            continue;
+        at = keymap_get(&p->here, (uint32_t)parent, &(struct row_key){.kind = KEY_INT, .i = v->i});
+        if (at != 0 && p->list->rows[at - 1].gid == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The gid of a new row under a natural key: of the row that has or had this key anywhere, else a
+ * minted one. */
+static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
+{
+    struct value key[KEY_COLUMNS_MAX];
+    struct buf identity;
+    bool ok = true;
+
+    buf_open(&identity, BODY_BYTES_MAX);
+    for (uint32_t i = 0; ok && i < t->b->app->key_count; i++) {
+        uint32_t column = t->b->app->keys[i];
+
+        key[i] = t->values[column];
+        ok = translate(p, &t->b->app->columns[column], &key[i], e);
+    }
+    if (ok) {
+        identity_write(&p->s->ledger, key, t->b->app->key_count, &identity);
+        ok = ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &t->gid, e);
+    }
+    if (ok && t->gid == 0) {
+        t->gid = ledger_mint(&p->s->ledger);
+        ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
+    }
+    buf_close(&identity);
+    return ok;
+}
+
+static bool name_rows(struct publisher *p, struct err *e)
+{
+    bool waiting = false, progress = true;
+
+    for (uint32_t i = 0; i < p->list->n; i++) {
+        struct touched *t = &p->list->rows[i];
+
+        if (t->key.kind == KEY_NONE)
+            continue;
+        keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
+        if (t->gid != 0)
+            continue;
+        if (t->b->app->surrogate)
+            t->gid = ledger_mint(&p->s->ledger);
+        else
+            waiting = true;
+    }
+    /* Natural keys may refer to natural keys: again until nothing changes, then whatever is left (a
+     * cycle) as it is. */
+    while (waiting) {
+        bool forced = !progress;
+
+        progress = waiting = false;
+        for (uint32_t i = 0; i < p->list->n; i++) {
+            struct touched *t = &p->list->rows[i];
+
+            if (t->gid != 0 || t->key.kind == KEY_NONE)
+                continue;
+            if (!forced && key_waits(p, t)) {
+                waiting = true;
+                continue;
+            }
+            if (!name_natural(p, t, e))
+                return false;
+            progress = true;
+        }
+    }
+    return true;
+}
+
+/* ---- change-sets ---- */
+
+static bool seal(struct publisher *p, struct err *e)
+{
+    struct ledger *l = &p->s->ledger;
+    struct ledger_actor *self = &l->actors[l->self - 1];
+    struct changeset_header h = {.actor = self->actor,
+                                 .number = p->number,
+                                 .schema = p->s->app.schema.fingerprint,
+                                 .roster = p->s->roster->entries};
+    struct buf body = {0}, bytes;
+    uint32_t rows = p->body.rows;
+    bool ok;
+
+    buf_open(&bytes, CHANGESET_BYTES_MAX);
+    memcpy(h.fleet, p->s->roster->fleet, sizeof h.fleet);
+    memcpy(h.previous, self->hash, sizeof h.previous);
+    if (p->stamp_max > hlc_save(&l->clock))
+        hlc_load(&l->clock, p->stamp_max);
+    h.stamp = hlc_tick(&l->clock, p->now_ms);
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        if (i + 1 != l->self && l->actors[i].applied > l->actors[i].said)
+            vector_set(&h.needs, &l->actors[i].actor, l->actors[i].applied, NULL);
+    ok = body_finish(&p->body, &body, e) &&
+         changeset_seal(&h, rows, buf_slice(&body), p->s->keys, &bytes, self->hash, e) &&
+         ledger_changeset_put(l, l->self, p->number, CHANGESET_PROJECTED, buf_slice(&bytes), e);
+    for (uint32_t i = 0; ok && i < l->actor_count; i++)
+        if (i + 1 != l->self && l->actors[i].applied > l->actors[i].said) {
+            l->actors[i].said = l->actors[i].applied;
+            ok = ledger_actor_save(l, i + 1, e);
+        }
+    self->staged = self->merged = self->applied = p->number;
+    ok = ok && ledger_actor_save(l, l->self, e);
+    p->progress->changesets++;
+    p->progress->rows += rows;
+    vector_close(&h.needs);
+    buf_close(&body);
+    buf_close(&bytes);
+    body_close(&p->body);
+    p->body_open = false;
+    p->number++;
+    p->stamp_max = 0;
+    return ok;
+}
+
+static void open_body(struct publisher *p)
+{
+    if (p->body_open)
+        return;
+    body_open(&p->body);
+    p->body_open = true;
+    p->table = NULL;
+    memset(p->actor_index, 0, ACTORS_MAX * sizeof *p->actor_index);
+}
+
+static uint32_t wire_actor(struct publisher *p, uint32_t actor)
+{
+    if (p->actor_index[actor - 1] == 0)
+        p->actor_index[actor - 1] = body_actor(&p->body, &p->s->ledger.actors[actor - 1].actor) + 1;
+    return p->actor_index[actor - 1] - 1;
+}
+
+static void open_table(struct publisher *p, struct binding *b)
+{
+    struct slice *names;
+
+    if (p->table == b)
+        return;
+    names = mem_alloc(b->app->column_count * sizeof *names);
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        names[i] = slice_text(b->app->columns[b->order[i]].name);
+    body_table(&p->body, slice_text(b->app->name), names, b->app->column_count, b->app->key_count,
+               b->app->surrogate);
+    free(names);
+    p->table = b;
+}
+
+static void emit(struct publisher *p, struct binding *b, enum change_op op, int64_t gid,
+                 uint64_t stamp, uint32_t n)
+{
+    struct gid g = gid_unpack(gid);
+
+    open_body(p);
+    open_table(p, b);
+    g.actor = wire_actor(p, g.actor);
+    for (uint32_t i = 0; i < n; i++)
+        if (p->wire[i].type == VALUE_REF)
+            p->wire[i].ref.actor = wire_actor(p, p->wire[i].ref.actor);
+    body_row(&p->body, op, g, stamp, op == CHANGE_UPDATE ? p->columns : NULL, p->wire, n);
+    if (stamp > p->stamp_max)
+        p->stamp_max = stamp;
+}
+
+/* ---- one row ---- */
+
+static uint64_t later(uint64_t stamp, const struct local_clock *c)
+{
+    return c->number != 0 && c->stamp >= stamp ? c->stamp + 1 : stamp;
+}
+
+static uint64_t first_stamp(const struct touched *t)
+{
+    return t->wall_ms == 0 ? 0 : hlc_stamp(t->wall_ms, 0);
+}
+
+/* The whole row as the file holds it now, and the clocks the application saw, becomes the shadow;
+ * none if that is what rec says. */
+static void set_shadow(struct publisher *p, struct touched *t, struct ledger_row *row)
+{
+    struct binding *b = t->b;
+
+    row->differs = false;
+    for (uint32_t i = 0; i < b->app->column_count && !row->differs; i++) {
+        const struct cell *have = record_get(&p->rec, b->position[i]);
+        const struct cell *file = record_get(&p->next, b->position[i]);
+
+        if (b->app->surrogate && b->is_key[i])
+            continue;
+        row->differs = file != NULL && (have == NULL || !value_equal(&have->v, &file->v));
+    }
+    if (!row->differs)
+        return;
+    buf_clear(&p->shadow_bytes);
+    record_encode(&p->next, &p->shadow_bytes);
+    row->shadow = buf_slice(&p->shadow_bytes);
+}
+
+static bool write_row(struct publisher *p, struct ledger_row *row, bool known, bool was_present,
+                      struct err *e)
+{
+    buf_clear(&p->rec_bytes);
+    record_encode(&p->rec, &p->rec_bytes);
+    row->rec = buf_slice(&p->rec_bytes);
+    row->minted = false;
+    if (!ledger_row_put(&p->s->ledger, row, known, was_present, e))
+        return false;
+    if (!row->differs && row->present == ledger_alive(&p->s->ledger, &p->rec))
+        return true;
+    p->s->due_open = true;
+    return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
+}
+
+/* Which columns differ from what the file held; their cells go to p->wire and p->columns (indices
+ * into the body's order). */
+static uint32_t differences(struct publisher *p, const struct touched *t, const struct record *base,
+                            uint64_t *stamp)
+{
+    struct binding *b = t->b;
+    uint32_t n = 0;
+
+    for (uint32_t o = 0; o < b->app->column_count; o++) {
+        uint32_t i = b->order[o];
+        const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
+        const struct value *v = &p->values[i];
+
+        if (was != NULL && ((b->app->surrogate && b->is_key[i]) || value_equal(&was->v, v)))
+            continue;
+        if ((v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX) {
+            snprintf(p->s->trouble, sizeof p->s->trouble,
+                     "table %s, column %s: a value of %zu bytes is not sent, the limit is %u",
+                     b->app->name, b->app->columns[i].name, v->bytes.n, VALUE_BYTES_MAX);
+            continue;
+        }
+        p->columns[n] = o;
+        p->wire[n++] = *v;
+        if (was != NULL && *stamp != 0)
+            *stamp = later(*stamp, &was->clock);
+    }
+    return n;
+}
+
+/* Put the changed cells into rec (where they are the later ones) and into next, what the file
+ * holds. */
+static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, uint64_t stamp,
+                      struct err *e)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t position = t->b->position[t->b->order[p->columns[i]]];
+        struct cell mine = {
+            .v = p->wire[i],
+            .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->number},
+            .set = true};
+        struct cell *have = record_cell(&p->rec, position);
+
+        if (!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0)
+            *have = mine;
+        else if (stamp == 0 &&
+                 !ledger_conflict(&p->s->ledger, t->gid, t->b->table, position, &mine,
+                                  "differed when this PC's rows were matched", p->now_ms, e))
+            return false;
+        *record_cell(&p->next, position) = mine;
+    }
+    return true;
+}
+
+static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_row *row,
+                         const struct record *base, struct err *e)
+{
+    uint64_t stamp = first_stamp(t);
+    struct local_clock dead;
+
+    if (stamp == 0)
+        stamp = hlc_stamp(p->now_ms, 0);
+    for (uint32_t i = 0; i < base->n; i++)
+        if (base->cells[i].set)
+            stamp = later(stamp, &base->cells[i].clock);
+    open_body(p);
+    dead = (struct local_clock){.stamp = stamp, .actor = p->s->ledger.self, .number = p->number};
+    if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)
+        p->rec.dead = dead;
+    emit(p, t->b, CHANGE_DELETE, t->gid, stamp, 0);
+    row->present = false;
+    row->differs = false;
+    return write_row(p, row, true, true, e);
+}
+
+static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *row, bool *known,
+                     struct err *e)
+{
+    *row = (struct ledger_row){.gid = t->gid, .table = t->b->table};
+    if (!ledger_row_get(&p->s->ledger, t->gid, row, known, e))
+        return false;
+    record_clear(&p->rec);
+    record_clear(&p->shadow);
+    record_clear(&p->next);
+    if (!*known || row->minted)
+        return true;
+    if (!record_decode(&p->rec, row->rec, e))
+        return false;
+    return !row->differs || record_decode(&p->shadow, row->shadow, e);
+}
+
+/* The key the row has in the file now; packed ones live in the list's arena. */
+static void set_key(struct publisher *p, const struct touched *t, struct ledger_row *row)
+{
+    struct ledger_table *table = &p->s->ledger.tables[t->b->table - 1];
+
+    row->key = t->key;
+    row->present = true;
+    if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
+        table->key_max = t->key.i;
+}
+
+static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
+{
+    struct ledger_row row;
+    const struct record *base;
+    uint64_t stamp = first_stamp(t);
+    bool known, was_present, whole;
+    uint32_t n;
+
+    if (!load_row(p, t, &row, &known, e))
+        return false;
+    was_present = known && row.present;
+    if (t->key.kind == KEY_NONE && !was_present)
+        return true; /* came and went unseen */
+    base = !was_present || row.minted ? NULL : row.differs ? &p->shadow : &p->rec;
+    if (t->key.kind == KEY_NONE) {
+        row.key = arena_key(&p->list->arena, &row.key);
+        if (base != NULL)
+            return publish_gone(p, t, &row, base, e);
+        row.present = false; /* only minted: nobody has heard of it */
+        row.differs = false;
+        return write_row(p, &row, true, true, e);
+    }
+    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
+        p->values[i] = t->values[i];
+        if (!translate(p, &t->b->app->columns[i], &p->values[i], e))
+            return false;
+    }
+    if (base != NULL)
+        for (uint32_t i = 0; i < base->n; i++)
+            if (base->cells[i].set)
+                *record_cell(&p->next, i) = base->cells[i];
+    if (stamp != 0 && !was_present && p->rec.dead.number != 0)
+        stamp = later(stamp, &p->rec.dead);
+    n = differences(p, t, base, &stamp);
+    whole = base == NULL && n == t->b->app->column_count;
+    open_body(p);
+    set_key(p, t, &row);
+    if (!merge_own(p, t, n, stamp, e))
+        return false;
+    set_shadow(p, t, &row);
+    if (n > 0)
+        emit(p, t->b, whole ? CHANGE_INSERT : CHANGE_UPDATE, t->gid, stamp, n);
+    return write_row(p, &row, known, was_present, e);
+}
+
+static void publisher_open(struct publisher *p)
+{
+    uint32_t columns = 1;
+
+    for (uint32_t i = 0; i < p->s->binding_count; i++)
+        if (p->s->bindings[i].app->column_count > columns)
+            columns = p->s->bindings[i].app->column_count;
+    p->actor_index = mem_alloc(ACTORS_MAX * sizeof *p->actor_index);
+    p->values = mem_alloc(columns * sizeof *p->values);
+    p->wire = mem_alloc(columns * sizeof *p->wire);
+    p->columns = mem_alloc(columns * sizeof *p->columns);
+    buf_open(&p->rec_bytes, SIZE_MAX / 2);
+    buf_open(&p->shadow_bytes, SIZE_MAX / 2);
+    buf_open(&p->key_room, SIZE_MAX / 2);
+    p->number = p->s->ledger.actors[p->s->ledger.self - 1].staged + 1;
+}
+
+static void publisher_close(struct publisher *p)
+{
+    if (p->body_open)
+        body_close(&p->body);
+    keymap_close(&p->here);
+    record_close(&p->rec);
+    record_close(&p->shadow);
+    record_close(&p->next);
+    free(p->actor_index);
+    free(p->values);
+    free(p->wire);
+    free(p->columns);
+    buf_close(&p->rec_bytes);
+    buf_close(&p->shadow_bytes);
+    buf_close(&p->key_room);
+}
+
+/* Rows in the order of their tables' first appearance, so that each table stands once in a
+ * change-set. */
+static bool publish_rows(struct publisher *p, struct err *e)
+{
+    bool *done = mem_alloc(p->s->app.schema.n + 1);
+    bool ok = true;
+
+    for (uint32_t first = 0; ok && first < p->list->n; first++) {
+        struct binding *b = p->list->rows[first].b;
+
+        if (done[b->app_index])
+            continue;
+        done[b->app_index] = true;
+        for (uint32_t i = first; ok && i < p->list->n; i++) {
+            if (p->list->rows[i].b != b || (p->list->rows[i].gid == 0))
+                continue;
+            ok = publish_row(p, &p->list->rows[i], e);
+            if (ok && p->body_open &&
+                (p->body.rows >= CUT_ROWS_MAX || body_size(&p->body) >= BODY_BYTES_SOFT))
+                ok = seal(p, e);
+        }
+        ok = ok && ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
+    }
+    free(done);
+    return ok;
+}
+
+bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
+             struct store_progress *progress, struct err *e)
+{
+    struct publisher p = {.s = s, .list = list, .now_ms = now_ms, .progress = progress};
+    bool ok;
+
+    publisher_open(&p);
+    ok = name_rows(&p, e) && publish_rows(&p, e);
+    if (ok && p.body_open && p.body.rows > 0)
+        ok = seal(&p, e);
+    publisher_close(&p);
+    return ok;
+}

@@ -1,0 +1,300 @@
+#include "record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_VERSION    1
+#define TYPE_UNSET        7
+#define CLOCK_FOLLOWS     31
+#define RECORD_CLOCKS_MAX 2100
+
+void varint_write(struct buf *out, uint64_t v)
+{
+    while (v >= 0x80) {
+        buf_add_byte(out, (uint8_t)(v | 0x80));
+        v >>= 7;
+    }
+    buf_add_byte(out, (uint8_t)v);
+}
+
+bool varint_read(struct slice *in, uint64_t *v)
+{
+    uint64_t sum = 0;
+
+    for (unsigned shift = 0; shift < 64 && in->n > 0; shift += 7) {
+        uint8_t byte = *in->p;
+
+        in->p++;
+        in->n--;
+        sum |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *v = sum;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void value_payload_write(struct buf *out, const struct value *v)
+{
+    uint8_t bits[8];
+    uint64_t u;
+
+    switch (v->type) {
+    case VALUE_NULL:
+        break;
+    case VALUE_INT:
+        varint_write(out, (uint64_t)v->i << 1 ^ (v->i < 0 ? UINT64_MAX : 0));
+        break;
+    case VALUE_REAL:
+        memcpy(&u, &v->r, sizeof u);
+        be64_write(bits, u);
+        buf_add(out, bits, sizeof bits);
+        break;
+    case VALUE_TEXT:
+    case VALUE_BLOB:
+        varint_write(out, v->bytes.n);
+        buf_add(out, v->bytes.p, v->bytes.n);
+        break;
+    case VALUE_REF:
+        varint_write(out, (uint64_t)v->ref.actor << 40 | v->ref.counter);
+        break;
+    }
+}
+
+static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
+{
+    uint64_t u;
+
+    v->type = (enum value_type)type;
+    switch (type) {
+    case VALUE_NULL:
+        return true;
+    case VALUE_REAL:
+        if (in->n < 8)
+            return false;
+        u = be64_read(in->p);
+        memcpy(&v->r, &u, sizeof u);
+        in->p += 8;
+        in->n -= 8;
+        return true;
+    case VALUE_INT:
+    case VALUE_TEXT:
+    case VALUE_BLOB:
+    case VALUE_REF:
+        break;
+    default:
+        return false;
+    }
+    if (!varint_read(in, &u))
+        return false;
+    if (type == VALUE_INT) {
+        v->i = (int64_t)(u >> 1 ^ ((u & 1) != 0 ? UINT64_MAX : 0));
+    } else if (type == VALUE_REF) {
+        v->ref = (struct gid){(uint32_t)(u >> 40), u & (GID_COUNTER_MAX - 1)};
+    } else {
+        if (u > in->n)
+            return false;
+        v->bytes = (struct slice){in->p, (size_t)u};
+        in->p += u;
+        in->n -= (size_t)u;
+    }
+    return true;
+}
+
+void packed_value_write(struct buf *out, const struct value *v)
+{
+    buf_add_byte(out, (uint8_t)v->type);
+    value_payload_write(out, v);
+}
+
+bool packed_value_read(struct slice *in, struct value *v)
+{
+    uint8_t type;
+
+    if (in->n == 0)
+        return false;
+    type = *in->p;
+    in->p++;
+    in->n--;
+    return value_payload_read(in, type, v);
+}
+
+struct cell *record_cell(struct record *r, uint32_t position)
+{
+    if (position >= r->room) {
+        uint32_t room = position < 15 ? 16 : (position + 1) * 2;
+
+        r->cells = mem_grow(r->cells, room * sizeof *r->cells);
+        r->room = room;
+    }
+    while (r->n <= position)
+        r->cells[r->n++] = (struct cell){0};
+    return &r->cells[position];
+}
+
+const struct cell *record_get(const struct record *r, uint32_t position)
+{
+    return position < r->n && r->cells[position].set ? &r->cells[position] : NULL;
+}
+
+void record_clear(struct record *r)
+{
+    r->n = 0;
+    r->dead = (struct local_clock){0};
+}
+
+void record_close(struct record *r)
+{
+    free(r->cells);
+    free(r->bytes);
+    *r = (struct record){0};
+}
+
+static bool same_clock(const struct local_clock *a, const struct local_clock *b)
+{
+    return a->stamp == b->stamp && a->actor == b->actor && a->number == b->number;
+}
+
+/* Index of `c` among the first *n of `list`, added when new. Rows have few distinct clocks. */
+static uint32_t clock_index(struct local_clock *list, uint32_t *n, const struct local_clock *c)
+{
+    uint32_t i = *n;
+
+    while (i > 0) {
+        i--;
+        if (same_clock(&list[i], c))
+            return i;
+    }
+    list[*n] = *c;
+    return (*n)++;
+}
+
+void record_encode(const struct record *r, struct buf *out)
+{
+    struct local_clock few[64];
+    struct local_clock *list = few;
+    uint32_t count = 0;
+    uint8_t stamp[8];
+    uint32_t dead = 0;
+
+    if (r->n + 1 > COUNT_OF(few))
+        list = mem_alloc((r->n + 1) * sizeof *list);
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->cells[i].set)
+            clock_index(list, &count, &r->cells[i].clock);
+    if (r->dead.number != 0)
+        dead = clock_index(list, &count, &r->dead) + 1;
+    buf_add_byte(out, RECORD_VERSION);
+    varint_write(out, r->n);
+    varint_write(out, count);
+    varint_write(out, dead);
+    for (uint32_t i = 0; i < count; i++) {
+        be64_write(stamp, list[i].stamp);
+        buf_add(out, stamp, sizeof stamp);
+        varint_write(out, list[i].actor);
+        varint_write(out, list[i].number);
+    }
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct cell *c = &r->cells[i];
+        uint32_t index;
+
+        if (!c->set) {
+            buf_add_byte(out, TYPE_UNSET);
+            continue;
+        }
+        index = clock_index(list, &count, &c->clock);
+        buf_add_byte(out,
+                     (uint8_t)(c->v.type | (index < CLOCK_FOLLOWS ? index : CLOCK_FOLLOWS) << 3));
+        if (index >= CLOCK_FOLLOWS)
+            varint_write(out, index);
+        value_payload_write(out, &c->v);
+    }
+    if (list != few)
+        free(list);
+}
+
+static bool read_clocks(struct slice *in, struct local_clock *list, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t actor;
+
+        if (in->n < 8)
+            return false;
+        list[i].stamp = be64_read(in->p);
+        in->p += 8;
+        in->n -= 8;
+        if (!varint_read(in, &actor) || !varint_read(in, &list[i].number))
+            return false;
+        list[i].actor = (uint32_t)actor;
+    }
+    return true;
+}
+
+static bool read_cells(struct record *r, struct slice *in, uint64_t cells,
+                       const struct local_clock *list, uint64_t count)
+{
+    for (uint32_t i = 0; i < cells; i++) {
+        struct cell *c = record_cell(r, i);
+        uint64_t index;
+        uint8_t head;
+
+        if (in->n == 0)
+            return false;
+        head = *in->p;
+        in->p++;
+        in->n--;
+        if ((head & 7) == TYPE_UNSET)
+            continue;
+        index = head >> 3;
+        if (index == CLOCK_FOLLOWS && !varint_read(in, &index))
+            return false;
+        if (index >= count || !value_payload_read(in, head & 7, &c->v))
+            return false;
+        c->clock = list[index];
+        c->set = true;
+    }
+    return in->n == 0;
+}
+
+static bool decode(struct record *r, struct slice in)
+{
+    struct local_clock few[64];
+    struct local_clock *list = few;
+    uint64_t cells, count, dead;
+    bool ok;
+
+    if (in.n == 0 || *in.p != RECORD_VERSION)
+        return false;
+    in.p++;
+    in.n--;
+    if (!varint_read(&in, &cells) || !varint_read(&in, &count) || !varint_read(&in, &dead))
+        return false;
+    if (cells > in.n || count > RECORD_CLOCKS_MAX || dead > count)
+        return false;
+    if (count > COUNT_OF(few))
+        list = mem_alloc(count * sizeof *list);
+    ok = read_clocks(&in, list, count) && read_cells(r, &in, cells, list, count);
+    if (ok && dead > 0)
+        r->dead = list[dead - 1];
+    if (list != few)
+        free(list);
+    return ok;
+}
+
+bool record_decode(struct record *r, struct slice bytes, struct err *e)
+{
+    record_clear(r);
+    if (bytes.n > r->bytes_room) {
+        r->bytes = mem_grow(r->bytes, bytes.n * 2);
+        r->bytes_room = bytes.n * 2;
+    }
+    if (bytes.n > 0)
+        memcpy(r->bytes, bytes.p, bytes.n);
+    if (!decode(r, (struct slice){r->bytes, bytes.n}))
+        return err_set(e, ERR_STORE,
+                       "the ledger holds a record of %zu bytes that cannot be read: "
+                       "the disk may be failing; restore the agent's home from its backup",
+                       bytes.n);
+    return true;
+}

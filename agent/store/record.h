@@ -1,0 +1,53 @@
+/* A row's cells with their clocks, as the ledger stores them. Local to one ledger: actors are its
+ * small numbers.
+ *
+ *     record = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
+ * clock index + 1), clocks * (stamp: u64 BE, actor: varint, number: varint), cells * (type and
+ * clock: u8 = type | clock index << 3, 31: index follows as varint; then the value) value  =
+ * nothing | zigzag varint | f64 BE | varint length, bytes | varint gid Cell i belongs to the column
+ * at position i; one that was never written has type 7. */
+#ifndef NAVETTE_RECORD_H
+#define NAVETTE_RECORD_H
+
+#include <navette/change.h>
+
+struct local_clock {
+    uint64_t stamp;
+    uint64_t number; /* 0: no clock at all */
+    uint32_t actor;
+};
+
+struct cell {
+    struct value v; /* a VALUE_REF's actor is the ledger's number */
+    struct local_clock clock;
+    bool set;
+};
+
+struct record {
+    struct cell *cells;
+    uint32_t n, room;
+    struct local_clock dead;
+    uint8_t *bytes; /* what text and blobs of a decoded record point into */
+    size_t bytes_room;
+};
+
+/* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger
+ * is damaged. */
+MUST_USE bool record_decode(struct record *r, struct slice bytes, struct err *e);
+void record_encode(const struct record *r, struct buf *out);
+/* Forget all cells. */
+void record_clear(struct record *r);
+void record_close(struct record *r);
+/* The cell at a position, made (unset) if it is beyond the end. Pointers to other cells become
+ * invalid. */
+struct cell *record_cell(struct record *r, uint32_t position);
+/* NULL when it is not set. */
+const struct cell *record_get(const struct record *r, uint32_t position);
+
+void varint_write(struct buf *out, uint64_t v);
+/* False when it runs over the end. */
+MUST_USE bool varint_read(struct slice *in, uint64_t *v);
+void packed_value_write(struct buf *out, const struct value *v);
+MUST_USE bool packed_value_read(struct slice *in, struct value *v);
+
+#endif

@@ -1,0 +1,351 @@
+#include "scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#define PUBLISH_ROWS_MAX 50000 /* minted rows published in one step */
+
+sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
+{
+    sqlite3_str *sql = sqlite3_str_new(s->app.db);
+    sqlite3_stmt *q = NULL;
+    char *text;
+
+    sqlite3_str_appendall(sql, "SELECT ");
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", b->app->columns[i].name);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\"", b->app->name);
+    text = sqlite3_str_finish(sql);
+    if (sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_free(text);
+    return q;
+}
+
+int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct value *values,
+              struct err *e)
+{
+    int code = sqlite3_step(q);
+
+    if (code == SQLITE_DONE)
+        return 0;
+    if (code != SQLITE_ROW)
+        return sqlite_err(s->app.db, b->app->name, e), -1;
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        values[i] = value_of_column(q, (int)i);
+    return 1;
+}
+
+struct touched *scan_touch(struct touch_list *l, struct binding *b, const struct value *values,
+                           struct buf *room)
+{
+    struct row_key key = key_of_row(b->app, values, room);
+    struct touched *t = touch_add(l);
+
+    t->b = b;
+    t->key = arena_key(&l->arena, &key);
+    t->values = arena_alloc(&l->arena, b->app->column_count * sizeof *t->values);
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        t->values[i] = arena_value(&l->arena, &values[i]);
+    return t;
+}
+
+sqlite3_stmt *scan_ledger(struct store *s, uint32_t table, bool present, struct err *e)
+{
+    sqlite3_stmt *q =
+        ledger_prepare(&s->ledger,
+                       present ? "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                 " WHERE tbl = ?1 AND key IS NOT NULL AND present = 1"
+                               : "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                 " WHERE tbl = ?1 AND present = 0 AND rec IS NOT NULL",
+                       e);
+
+    if (q != NULL)
+        sqlite3_bind_int64(q, 1, table);
+    return q;
+}
+
+int scan_ledger_step(struct store *s, sqlite3_stmt *q, struct ledger_row *row, struct err *e)
+{
+    int code = sqlite3_step(q);
+
+    if (code == SQLITE_DONE)
+        return 0;
+    if (code != SQLITE_ROW)
+        return ledger_err(&s->ledger, "read the rows", e), -1;
+    ledger_row_of(q, row);
+    return 1;
+}
+
+/* The value of a cell in the file's terms. `known` false: what it refers to is not in the file. */
+static bool local_of(struct store *s, const struct value *v, struct value *local, bool *known,
+                     struct buf *room, struct err *e)
+{
+    struct ledger_row row;
+    struct binding *b;
+    int64_t gid;
+
+    *local = *v;
+    *known = true;
+    if (v->type != VALUE_REF)
+        return true;
+    if (!ledger_stands(&s->ledger, gid_pack(v->ref), &gid, e) ||
+        !ledger_row_get(&s->ledger, gid, &row, known, e))
+        return false;
+    b = *known ? bind_by_table(s, row.table) : NULL;
+    *known = b != NULL && row.present && row.key.kind != KEY_NONE && b->app->key_count == 1;
+    if (!*known)
+        return true;
+    if (row.key.kind == KEY_PACKED) {
+        buf_clear(room);
+        buf_add(room, row.key.bytes.p, row.key.bytes.n);
+        row.key.bytes = buf_slice(room);
+    }
+    return key_values(b->app, &row.key, local, e);
+}
+
+bool scan_same(struct store *s, const struct binding *b, const struct record *r,
+               const struct value *values, bool *same, struct err *e)
+{
+    struct buf room;
+    bool ok = true;
+
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    *same = true;
+    for (uint32_t i = 0; ok && *same && i < b->app->column_count; i++) {
+        const struct cell *c = record_get(r, b->position[i]);
+        struct value local;
+        bool known;
+
+        if (b->app->surrogate && b->is_key[i])
+            continue;
+        *same = c != NULL;
+        if (c == NULL)
+            break;
+        ok = local_of(s, &c->v, &local, &known, &room, e);
+        *same = ok && known && value_equal(&local, &values[i]);
+    }
+    buf_close(&room);
+    return ok;
+}
+
+bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct slice shadow,
+                struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_get(&s->ledger, gid, &row, &found, e))
+        return false;
+    return ledger_row_settle(&s->ledger, gid, key, true, found && row.present, shadow, e);
+}
+
+bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_key, uint64_t now_ms,
+                   struct err *e)
+{
+    struct record r = {0};
+    bool alive = false, ok = true;
+
+    if (!row->minted) {
+        ok = record_decode(&r, row->rec, e);
+        alive = ok && ledger_alive(&s->ledger, &r);
+    }
+    if (ok) {
+        struct ledger_row away = *row;
+
+        away.present = false;
+        away.differs = false;
+        if (forget_key)
+            away.key.kind = KEY_NONE;
+        ok = ledger_row_unplace(&s->ledger, &away, row->present, e);
+    }
+    if (ok && alive) {
+        s->due_open = true;
+        ok = ledger_due_put(&s->ledger, row->gid, now_ms, NULL, e);
+    }
+    record_close(&r);
+    return ok;
+}
+
+bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key, struct err *e)
+{
+    struct ledger_row row = {.gid = ledger_mint(&s->ledger),
+                             .table = b->table,
+                             .key = *key,
+                             .present = true,
+                             .minted = true};
+    struct ledger_table *t = &s->ledger.tables[b->table - 1];
+
+    if (b->app->surrogate && key->kind == KEY_INT && key->i > t->key_max)
+        t->key_max = key->i;
+    return ledger_row_put(&s->ledger, &row, false, false, e);
+}
+
+/* ---- publishing what is only minted ---- */
+
+static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&s->ledger,
+                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                     " WHERE rec IS NULL ORDER BY gid LIMIT ?1",
+                                     e);
+    struct ledger_row row;
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, PUBLISH_ROWS_MAX);
+    while ((code = scan_ledger_step(s, q, &row, e)) == 1) {
+        struct binding *b = bind_by_table(s, row.table);
+        struct touched *t;
+
+        if (b == NULL)
+            continue;
+        t = touch_add(list);
+        *t = (struct touched){.b = b, .key = arena_key(&list->arena, &row.key), .gid = row.gid};
+    }
+    sqlite3_finalize(q);
+    return code == 0;
+}
+
+bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                  struct err *e)
+{
+    struct touch_list list = {0};
+    bool ok = minted_rows(s, &list, e);
+
+    *did = list.n > 0;
+    if (ok && *did) {
+        ok = appdb_read(&s->app, e) && touch_read(s, &list, e);
+        appdb_end(&s->app);
+        ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e) &&
+             ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+        if (!ok)
+            ledger_rollback(&s->ledger);
+    }
+    ledger_rest(&s->ledger);
+    touch_close(&list);
+    return ok;
+}
+
+/* ---- reconcile: a table whose triggers were lost, or that was not tracked for a while ---- */
+
+/* A row of the file beside what the ledger believes the file to hold. */
+static bool compare_row(struct store *s, struct binding *b, const struct value *values,
+                        struct touch_list *list, struct record *r, struct buf *room,
+                        uint64_t now_ms, struct err *e)
+{
+    struct row_key key = key_of_row(b->app, values, room);
+    struct ledger_row row;
+    struct touched *t;
+    bool found, same = false;
+    int64_t gid = 0;
+
+    if (!ledger_row_by_key(&s->ledger, b->table, &key, false, &row, &found, e))
+        return false;
+    if (found) {
+        gid = row.gid;
+        if (!row.minted && (!record_decode(r, row.differs ? row.shadow : row.rec, e) ||
+                            !scan_same(s, b, r, values, &same, e)))
+            return false;
+    }
+    if (same)
+        return true;
+    t = scan_touch(list, b, values, room);
+    t->gid = gid;
+    t->wall_ms = now_ms;
+    return true;
+}
+
+static bool find_changed(struct store *s, struct binding *b, struct touch_list *list,
+                         uint64_t now_ms, struct err *e)
+{
+    struct value *values = mem_alloc(b->app->column_count * sizeof *values);
+    sqlite3_stmt *q = scan_open(s, b, e);
+    struct record r = {0};
+    struct buf room;
+    int code = q == NULL ? -1 : 1;
+
+    buf_open(&room, VALUE_BYTES_MAX * 2);
+    while (code == 1 && list->n < CUT_ROWS_MAX && (code = scan_step(s, q, b, values, e)) == 1)
+        if (!compare_row(s, b, values, list, &r, &room, now_ms, e))
+            code = -1;
+    sqlite3_finalize(q);
+    record_close(&r);
+    buf_close(&room);
+    free(values);
+    return code >= 0;
+}
+
+/* Rows that the ledger believes to be there and that are not. touch_read finds them gone. */
+static bool find_gone(struct store *s, struct binding *b, struct touch_list *list, uint64_t now_ms,
+                      struct err *e)
+{
+    sqlite3_stmt *q = scan_ledger(s, b->table, true, e);
+    struct ledger_row row;
+    int code = q == NULL ? -1 : 1;
+
+    while (code == 1 && list->n < CUT_ROWS_MAX && (code = scan_ledger_step(s, q, &row, e)) == 1) {
+        sqlite3_stmt *select = b->app->select;
+        int there;
+
+        sqlite3_reset(select);
+        if (!key_bind(select, 1, b->app, &row.key, e)) {
+            code = -1;
+            break;
+        }
+        there = sqlite3_step(select);
+        sqlite3_reset(select);
+        if (there == SQLITE_DONE) {
+            struct touched *t = touch_add(list);
+
+            *t = (struct touched){.b = b, .gid = row.gid, .wall_ms = now_ms};
+        } else if (there != SQLITE_ROW) {
+            sqlite_err(s->app.db, b->app->name, e);
+            code = -1;
+        }
+    }
+    sqlite3_finalize(q);
+    return code >= 0;
+}
+
+static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struct store_progress *p,
+                      struct err *e)
+{
+    struct touch_list list = {0};
+    bool ok;
+
+    if (!appdb_read(&s->app, e))
+        return false;
+    ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e);
+    appdb_end(&s->app);
+    ledger_rest(&s->ledger);
+    ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e);
+    if (ok) {
+        if (list.n < CUT_ROWS_MAX)
+            s->ledger.tables[b->table - 1].scan = SCAN_NONE;
+        ok = ledger_table_save(&s->ledger, &s->ledger.tables[b->table - 1], e) &&
+             ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+    }
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    touch_close(&list);
+    return ok;
+}
+
+bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                    struct err *e)
+{
+    *did = false;
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        struct binding *b = &s->bindings[i];
+
+        if (s->ledger.tables[b->table - 1].scan != SCAN_RECONCILE)
+            continue;
+        *did = true;
+        return reconcile(s, b, now_ms, p, e);
+    }
+    return true;
+}

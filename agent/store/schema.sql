@@ -1,0 +1,101 @@
+-- ledger.db: the logical state of all tracked rows and the change-set log. One transaction per step; WAL, synchronous=FULL.
+-- A migration is a new entry in ledger.c, never an edit of this file once it has shipped.
+
+-- Small facts: format, fleet, incarnation, clock, gid counter, cursor, batch, token, and settings of the agent.
+CREATE TABLE meta(
+    name TEXT PRIMARY KEY,
+    value
+) WITHOUT ROWID;
+
+-- Every actor ever named, under a small local number. `staged`, `merged`, `applied`: change-set numbers without a gap;
+-- `said`: the number our own headers last named.
+CREATE TABLE actor(
+    id INTEGER PRIMARY KEY,
+    actor BLOB NOT NULL UNIQUE,
+    staged INTEGER NOT NULL DEFAULT 0,
+    hash BLOB,
+    merged INTEGER NOT NULL DEFAULT 0,
+    applied INTEGER NOT NULL DEFAULT 0,
+    said INTEGER NOT NULL DEFAULT 0
+);
+
+-- The log. state: 1 staged, 2 merged (its rows are due), 3 projected.
+CREATE TABLE changeset(
+    id INTEGER PRIMARY KEY,
+    actor INTEGER NOT NULL REFERENCES actor(id),
+    number INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE(actor, number)
+);
+CREATE INDEX changeset_open ON changeset(state) WHERE state < 3;
+
+-- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile.
+CREATE TABLE tbl(
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    scan INTEGER NOT NULL DEFAULT 0,
+    key_max INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE col(
+    tbl INTEGER NOT NULL REFERENCES tbl(id),
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL COLLATE NOCASE,
+    PRIMARY KEY(tbl, position),
+    UNIQUE(tbl, name)
+) WITHOUT ROWID;
+
+-- One row of the fleet. gid = actor.id << 40 | counter. key: an integer, or a packed natural key; kept when the row
+-- is gone, so that the key is not given to another. present: it is in the file. rec: logical cells with clocks, NULL while only minted.
+-- shadow: what the file holds and which clocks the application saw there, NULL where that is what rec says.
+CREATE TABLE row(
+    gid INTEGER PRIMARY KEY,
+    tbl INTEGER NOT NULL,
+    key,
+    present INTEGER NOT NULL,
+    rec BLOB,
+    shadow BLOB
+);
+CREATE INDEX row_key ON row(tbl, key) WHERE key IS NOT NULL;
+CREATE INDEX row_minted ON row(gid) WHERE rec IS NULL;
+
+-- Rows to be projected besides those of merged change-sets; why: the file refused it (parked).
+CREATE TABLE due(
+    gid INTEGER PRIMARY KEY,
+    since_ms INTEGER NOT NULL,
+    why TEXT
+);
+
+-- Natural keys with references as gids: which row stands for the key; and gids that another row stands for.
+CREATE TABLE natural_key(
+    tbl INTEGER NOT NULL,
+    identity BLOB NOT NULL,
+    gid INTEGER NOT NULL,
+    PRIMARY KEY(tbl, identity)
+) WITHOUT ROWID;
+CREATE TABLE alias(
+    gid INTEGER PRIMARY KEY,
+    stands INTEGER NOT NULL
+);
+
+-- Where the two files stood after each write of ours and each drain: to find the fork point of a file that went back.
+CREATE TABLE point(
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    token BLOB NOT NULL,
+    mark INTEGER NOT NULL,
+    mark_time REAL NOT NULL,
+    number INTEGER NOT NULL,
+    applied BLOB NOT NULL
+);
+
+-- Values that lost without their author having been able to know.
+CREATE TABLE conflict(
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    tbl INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    lost BLOB NOT NULL,
+    why TEXT NOT NULL
+);

@@ -1,0 +1,130 @@
+/* Stage: change-sets of others, verified and written to the log; and the log read for peers. */
+#include <navette/store.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "inside.h"
+
+/* Does it come from our fleet, from a member, and after the one we have? */
+static bool check_place(struct store *s, const struct changeset_header *h,
+                        const struct roster_site **site, struct ledger_actor **known, struct err *e)
+{
+    struct site_id id = actor_site(&h->actor);
+
+    *known = NULL;
+    if (memcmp(h->fleet, s->roster->fleet, FLEET_ID_BYTES) != 0)
+        return err_set(e, ERR_STRANGER, "the change-set belongs to another fleet");
+    *site = roster_find(s->roster, &id);
+    if (*site == NULL)
+        return err_set(e, ERR_STRANGER, "the author of the change-set is no member of the fleet %s",
+                       s->roster->fleet_name);
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
+        if (actor_equal(&s->ledger.actors[i].actor, &h->actor))
+            *known = &s->ledger.actors[i];
+    return true;
+}
+
+static bool check_chain(const struct changeset_header *h, const struct ledger_actor *known,
+                        const char *name, struct err *e)
+{
+    static const uint8_t none[HASH_BYTES];
+    uint64_t have = known == NULL ? 0 : known->staged;
+
+    if (h->number > have + 1)
+        return err_set(e, ERR_GAP, "change-set %llu of %s cannot be used before number %llu",
+                       (unsigned long long)h->number, name, (unsigned long long)(have + 1));
+    if (memcmp(h->previous, have == 0 ? none : known->hash, HASH_BYTES) != 0)
+        return err_set(e, ERR_CRYPTO, "change-set %llu of %s does not follow the one before it",
+                       (unsigned long long)h->number, name);
+    return true;
+}
+
+static bool write_staged(struct store *s, const struct changeset_header *h,
+                         const struct changeset *c, struct slice bytes, struct err *e)
+{
+    struct ledger_actor *a;
+    uint32_t id;
+    bool ok;
+
+    if (!ledger_begin(&s->ledger, false, e))
+        return false;
+    ok = ledger_actor(&s->ledger, &h->actor, &id, e);
+    if (ok) {
+        a = &s->ledger.actors[id - 1];
+        a->staged = h->number;
+        changeset_hash(c, a->hash);
+        ok = ledger_changeset_put(&s->ledger, id, h->number, CHANGESET_STAGED, bytes, e) &&
+             ledger_actor_save(&s->ledger, id, e) && ledger_commit(&s->ledger, e);
+    }
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok;
+}
+
+bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
+{
+    struct changeset_header h = {0};
+    const struct roster_site *site = NULL;
+    struct ledger_actor *known = NULL;
+    struct changeset c;
+    bool ok;
+
+    *result = STAGE_KNOWN;
+    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
+         check_place(s, &h, &site, &known, e);
+    if (ok && (known == NULL || h.number > known->staged)) {
+        *result = STAGE_NEW;
+        ok = check_chain(&h, known, site->name, e) &&
+             (changeset_verify(&c, &h, site->sign_public, e) ||
+              err_wrap(e, "change-set %llu of %s", (unsigned long long)h.number, site->name)) &&
+             write_staged(s, &h, &c, bytes, e);
+    }
+    changeset_header_close(&h);
+    return ok;
+}
+
+/* ---- reading the log ---- */
+
+bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes,
+                 struct buf *out, struct err *e)
+{
+    uint32_t id = 0;
+    bool found = true;
+
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
+        if (actor_equal(&s->ledger.actors[i].actor, actor))
+            id = i + 1;
+    while (id != 0 && found && (out->n == 0 || out->n < bytes)) {
+        struct slice one;
+
+        if (!ledger_changeset_get(&s->ledger, id, ++after, &one, &found, e))
+            return false;
+        if (found && out->n > 0 && out->n + one.n > bytes)
+            break;
+        if (found)
+            buf_add(out, one.p, one.n);
+    }
+    ledger_rest(&s->ledger);
+    return !out->overflow ||
+           err_set(e, ERR_LIMIT, "a change-set exceeds what may be fetched at a time");
+}
+
+bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e)
+{
+    struct reader r = reader_of(*left, e);
+
+    if (left->n == 0)
+        return false;
+    read_array_exact(&r, 3, "change-set");
+    read_bin(&r, HEADER_BYTES_MAX, "header");
+    read_bin(&r, SIGNATURE_BYTES, "signature");
+    read_bin(&r, BODY_BYTES_MAX, "body");
+    if (r.failed)
+        return false;
+    *changeset = (struct slice){left->p, left->n - r.left.n};
+    *left = r.left;
+    return true;
+}

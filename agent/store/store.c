@@ -1,0 +1,378 @@
+/* The public face of the store: <navette/store.h>. */
+#include <navette/store.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "inside.h"
+
+bool store_open(struct store **out, const struct store_options *o, uint64_t now_ms, struct err *e)
+{
+    struct store *s = mem_alloc(sizeof *s);
+
+    *out = s;
+    s->keys = o->keys;
+    s->roster = o->roster;
+    if (appdb_open(&s->app, o->database, o->vfs, e) &&
+        ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
+                    o->roster->site_count <= 1, e) &&
+        bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e))
+        return true;
+    store_close(s);
+    *out = NULL;
+    return false;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    bind_close(s);
+    ledger_close(&s->ledger);
+    appdb_close(&s->app);
+    free(s->merged);
+    free(s->due.rows);
+    free(s->undeletable);
+    free(s);
+}
+
+enum store_state store_state(const struct store *s)
+{
+    return s->ledger.matched ? STORE_READY : STORE_MATCHING;
+}
+
+/* Before anything else: the ledger's half of a batch that the file has already. */
+static bool ready(struct store *s, uint64_t now_ms, struct err *e)
+{
+    if (s->follow_due && !(recover(s, now_ms, e) && merge_reload(s, e)))
+        return false;
+    return bind_schema(s, s->bindings == NULL, e);
+}
+
+/* ---- tables ---- */
+
+static bool count_rows(struct store *s, const char *name, int64_t *rows, struct err *e)
+{
+    char *sql = sqlite3_mprintf("SELECT count(*) FROM main.\"%w\"", name);
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW;
+
+    if (ok)
+        *rows = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    return ok || sqlite_err(s->app.db, name, e);
+}
+
+bool store_tables(struct store *s, struct store_tables *out, struct err *e)
+{
+    bool changed;
+
+    *out = (struct store_tables){0};
+    if (!appdb_load_schema(&s->app, false, &changed, e))
+        return false;
+    if (changed && !bind_schema(s, true, e))
+        return false;
+    out->tables = mem_alloc((s->app.schema.n + 1) * sizeof *out->tables);
+    for (uint32_t i = 0; i < s->app.schema.n; i++) {
+        const struct app_table *t = &s->app.schema.tables[i];
+        struct store_table *to = &out->tables[out->n++];
+
+        to->name = mem_text(t->name);
+        to->tracked = t->number != 0 && t->refused == NULL;
+        to->refused = t->refused == NULL ? NULL : mem_text(t->refused);
+        if (t->refused == NULL && !count_rows(s, t->name, &to->rows, e)) {
+            store_tables_close(out);
+            return false;
+        }
+    }
+    return true;
+}
+
+void store_tables_close(struct store_tables *t)
+{
+    for (uint32_t i = 0; i < t->n; i++) {
+        free(t->tables[i].name);
+        free(t->tables[i].refused);
+    }
+    free(t->tables);
+    *t = (struct store_tables){0};
+}
+
+/* Note in the ledger, before the triggers are there, that the table is to be compared: a crash in
+ * between then costs nothing. */
+static bool intend_scan(struct store *s, const char *name, struct err *e)
+{
+    struct ledger_table *t;
+    sqlite3_stmt *q;
+    int code;
+
+    if (!ledger_table(&s->ledger, slice_text(name), &t, e))
+        return false;
+    q = ledger_prepare(&s->ledger,
+                       "SELECT EXISTS(SELECT 1 FROM row WHERE tbl = ?1 AND present = 1)", e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, t->id);
+    code = sqlite3_step(q);
+    t->scan = code == SQLITE_ROW && sqlite3_column_int(q, 0) != 0 ? SCAN_RECONCILE : SCAN_MATCH;
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW ? ledger_table_save(&s->ledger, t, e)
+                              : ledger_err(&s->ledger, "track", e);
+}
+
+bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e)
+{
+    const char **all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
+    uint32_t count = 0;
+    bool ok = ready(s, 0, e);
+
+    for (uint32_t i = 0; ok && n == 0 && i < s->app.schema.n; i++)
+        if (s->app.schema.tables[i].refused == NULL && s->app.schema.tables[i].number == 0)
+            all[count++] = s->app.schema.tables[i].name;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        const struct app_table *t = appdb_table(&s->app, names[i]);
+
+        if (t == NULL)
+            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see agent-cli tables", s->app.path,
+                         names[i]);
+        else if (t->refused != NULL)
+            ok = err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
+        else if (t->number == 0)
+            all[count++] = t->name;
+    }
+    if (ok && count > 0) {
+        ok = ledger_begin(&s->ledger, false, e);
+        for (uint32_t i = 0; ok && i < count; i++)
+            ok = intend_scan(s, all[i], e);
+        ok = ok && ledger_commit(&s->ledger, e);
+        if (!ok)
+            ledger_rollback(&s->ledger);
+        /* Names point into the schema that the install reads again. */
+        for (uint32_t i = 0; ok && i < count; i++)
+            all[i] = mem_text(all[i]);
+        if (ok) {
+            ok = capture_install(&s->app, all, count, e) && bind_schema(s, true, e) &&
+                 recover(s, 0, e);
+            for (uint32_t i = 0; i < count; i++)
+                free((void *)(uintptr_t)all[i]);
+        }
+    }
+    free(all);
+    return ok;
+}
+
+bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms,
+                   struct err *e)
+{
+    struct store_progress p = {.more = true};
+
+    if (n == 0)
+        return err_set(e, ERR_USAGE, "say which tables to untrack");
+    for (uint32_t i = 0; i < n; i++)
+        if (appdb_table(&s->app, names[i]) == NULL || appdb_table(&s->app, names[i])->number == 0)
+            return err_set(e, ERR_REFUSED, "table %s is not tracked; see agent-cli tables",
+                           names[i]);
+    while (p.more && store_state(s) == STORE_READY) {
+        p = (struct store_progress){0};
+        if (!store_drain(s, now_ms, &p, e))
+            return false;
+    }
+    return capture_remove(&s->app, names, n, e) && bind_schema(s, true, e);
+}
+
+bool store_uninstall(struct store *s, struct err *e)
+{
+    return capture_uninstall(&s->app, e) && bind_schema(s, true, e) && recover(s, 0, e);
+}
+
+/* ---- capture ---- */
+
+bool store_changed(struct store *s, bool *changed, struct err *e)
+{
+    return appdb_changed(&s->app, changed, e);
+}
+
+bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
+    bool did = false;
+
+    *p = (struct store_progress){0};
+    if (!ready(s, now_ms, e))
+        return false;
+    if (!s->app.installed || !s->ledger.matched)
+        return true;
+    if (!match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
+        return false;
+    if (p->more)
+        return true;
+    if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)))
+        return false;
+    p->more = did;
+    return true;
+}
+
+/* ---- apply ---- */
+
+/* A joiner whose rows are not matched yet only keeps the logical state; the match decides what is
+ * due. */
+static bool settle_unprojected(struct store *s, struct err *e)
+{
+    bool ok;
+
+    if (s->merged_count == 0)
+        return true;
+    ok = ledger_begin(&s->ledger, true, e);
+    for (uint32_t i = 0; ok && i < s->merged_count; i++) {
+        struct merged_changeset *m = &s->merged[i];
+
+        s->ledger.actors[m->actor - 1].applied = m->number;
+        ok = ledger_changeset_state(&s->ledger, m->actor, m->number, CHANGESET_PROJECTED, e) &&
+             ledger_actor_save(&s->ledger, m->actor, e);
+    }
+    ok = ok && ledger_commit(&s->ledger, e);
+    if (!ok) {
+        ledger_rollback(&s->ledger);
+        return false;
+    }
+    s->merged_count = 0;
+    s->due.n = 0;
+    return true;
+}
+
+static bool is_behind_marks(struct store *s, const struct err *e)
+{
+    int64_t last;
+    double time;
+    struct err other = {0};
+
+    return e->code == ERR_BUSY && s->ledger.matched && marks_last(&s->app, &last, &time, &other) &&
+           last > s->ledger.cursor;
+}
+
+bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
+    struct store_progress drained = {0};
+
+    *p = (struct store_progress){0};
+    if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, e))
+        return false;
+    if (!s->ledger.matched) {
+        p->changesets = s->merged_count;
+        if (!settle_unprojected(s, e))
+            return false;
+        p->more = p->changesets > 0 && merge_pending(s);
+        return true;
+    }
+    if (!s->app.installed && s->merged_count > 0 && !settle_unprojected(s, e))
+        return false;
+    if (!s->app.installed)
+        return true;
+    if (!project(s, now_ms, p, e)) {
+        /* What the application wrote meanwhile comes first; then once more. */
+        if (!is_behind_marks(s, e))
+            return false;
+        err_clear(e);
+        do {
+            if (!store_drain(s, now_ms, &drained, e))
+                return false;
+        } while (drained.more);
+        if (!project(s, now_ms, p, e))
+            return false;
+    }
+    p->more =
+        s->due_open || (p->changesets > 0 && merge_pending(s)) || (p->rows > 0 && s->retry_parked);
+    return true;
+}
+
+bool store_match(struct store *s, bool copy, uint64_t now_ms, struct err *e)
+{
+    bool did;
+
+    if (!ready(s, now_ms, e))
+        return false;
+    return s->ledger.matched || match(s, true, copy, now_ms, &did, e);
+}
+
+/* ---- what we have ---- */
+
+const struct actor *store_actor(const struct store *s)
+{
+    return &s->ledger.actors[s->ledger.self - 1].actor;
+}
+
+const struct vector *store_have(const struct store *s)
+{
+    return &s->ledger.have;
+}
+
+const struct vector *store_applied(const struct store *s)
+{
+    return &s->ledger.applied;
+}
+
+bool store_status(struct store *s, struct store_status *out, struct err *e)
+{
+    int64_t last;
+    double time;
+
+    *out = (struct store_status){.rows = s->ledger.live};
+    snprintf(out->journal_mode, sizeof out->journal_mode, "%s", s->app.journal_mode);
+    snprintf(out->trouble, sizeof out->trouble, "%s", s->trouble);
+    out->tracked_tables = s->binding_count;
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
+        out->staged += (int64_t)(s->ledger.actors[i].staged - s->ledger.actors[i].applied);
+    if (s->app.installed) {
+        if (!marks_last(&s->app, &last, &time, e))
+            return false;
+        out->marks = last > s->ledger.cursor ? last - s->ledger.cursor : 0;
+    }
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        out->unscanned += s->ledger.tables[s->bindings[i].table - 1].scan != SCAN_NONE;
+    {
+        int64_t minted;
+
+        if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL", &minted, e) ||
+            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL",
+                           &out->parked, e) ||
+            !ledger_number(&s->ledger, "SELECT count(*) FROM conflict", &out->conflicts, e))
+            return false;
+        out->unscanned += minted;
+    }
+    return true;
+}
+
+bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)
+{
+    struct buf room;
+    struct value v;
+    char full[96];
+    bool ok;
+
+    snprintf(full, sizeof full, "agent.%s", name);
+    buf_open(&room, 1u << 20);
+    ok = ledger_meta_get(&s->ledger, full, &v, &room, e);
+    if (ok && v.type == VALUE_BLOB)
+        buf_add(out, v.bytes.p, v.bytes.n);
+    buf_close(&room);
+    return ok;
+}
+
+bool store_meta_set(struct store *s, const char *name, struct slice value, struct err *e)
+{
+    char full[96];
+    bool ok;
+
+    snprintf(full, sizeof full, "agent.%s", name);
+    ok =
+        ledger_begin(&s->ledger, false, e) &&
+        ledger_meta_set(&s->ledger, full, &(struct value){.type = VALUE_BLOB, .bytes = value}, e) &&
+        ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok;
+}

@@ -1,0 +1,487 @@
+/* The store on real files: two and three sites, change-sets carried by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include <navette/store.h>
+
+#define SITES 3
+
+struct site {
+    char home[64], database[96];
+    struct keys keys;
+    struct roster roster;
+    struct store *store;
+    sqlite3 *app;
+    uint64_t now_ms;
+};
+
+static uint64_t wall_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void check(bool ok, const struct err *e)
+{
+    if (!ok)
+        fail_msg("%s: %s", err_code_name(e->code), e->text);
+}
+
+static void sql(struct site *s, const char *text)
+{
+    char *message = NULL;
+
+    if (sqlite3_exec(s->app, text, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", text, message);
+}
+
+/* The first column of the first row as text. */
+static char *ask(struct site *s, const char *text)
+{
+    sqlite3_stmt *q;
+    char *answer;
+
+    if (sqlite3_prepare_v2(s->app, text, -1, &q, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", text, sqlite3_errmsg(s->app));
+    answer = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0) != NULL
+                 ? mem_text((const char *)sqlite3_column_text(q, 0))
+                 : mem_text("(none)");
+    sqlite3_finalize(q);
+    return answer;
+}
+
+static void expect(struct site *s, const char *text, const char *answer)
+{
+    char *got = ask(s, text);
+
+    if (strcmp(got, answer) != 0)
+        fail_msg("%s: %s\n  is       %s\n  expected %s", s->home, text, got, answer);
+    free(got);
+}
+
+static void open_store(struct site *s)
+{
+    struct store_options o = {.home = s->home,
+                              .database = s->database,
+                              .keys = &s->keys,
+                              .roster = &s->roster,
+                              .exclusive = true};
+    struct err e = {0};
+
+    check(store_open(&s->store, &o, s->now_ms, &e), &e);
+}
+
+static void open_site(struct site *s, const char *schema)
+{
+    snprintf(s->home, sizeof s->home, "/tmp/navette-store-XXXXXX");
+    assert_non_null(mkdtemp(s->home));
+    snprintf(s->database, sizeof s->database, "%s/app.sqlite3", s->home);
+    assert_int_equal(sqlite3_open(s->database, &s->app), SQLITE_OK);
+    sql(s, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
+    sql(s, schema);
+    keys_generate(&s->keys);
+    s->now_ms = wall_ms(); /* marks carry the real time */
+}
+
+static void close_site(struct site *s)
+{
+    char command[128];
+
+    store_close(s->store);
+    sqlite3_close(s->app);
+    roster_close(&s->roster);
+    snprintf(command, sizeof command, "rm -r %s", s->home);
+    assert_int_equal(system(command), 0);
+}
+
+static void work(struct site *s)
+{
+    struct store_progress p = {.more = true};
+    struct err e = {0};
+
+    s->now_ms = wall_ms();
+    while (p.more)
+        check(store_drain(s->store, s->now_ms, &p, &e), &e);
+    p.more = true;
+    while (p.more)
+        check(store_apply(s->store, s->now_ms, &p, &e), &e);
+    p.more = true;
+    while (p.more)
+        check(store_drain(s->store, s->now_ms, &p, &e), &e);
+    expect(s, "PRAGMA integrity_check", "ok");
+    expect(s, "PRAGMA foreign_key_check", "(none)");
+}
+
+/* Everything that `from` has and `to` has not. */
+static void carry(struct site *from, struct site *to)
+{
+    const struct vector *have = store_have(from->store);
+    struct err e = {0};
+
+    for (uint32_t i = 0; i < have->n; i++) {
+        struct slice left, one;
+        struct buf bytes;
+
+        buf_open(&bytes, 512u << 20);
+        check(store_fetch(from->store, &have->entries[i].actor,
+                          vector_get(store_have(to->store), &have->entries[i].actor), 256u << 20,
+                          &bytes, &e),
+              &e);
+        left = buf_slice(&bytes);
+        while (store_fetch_next(&left, &one, &e)) {
+            enum stage_result result;
+
+            check(store_stage(to->store, one, &result, &e), &e);
+        }
+        check(e.code == ERR_NONE, &e);
+        buf_close(&bytes);
+    }
+}
+
+static void exchange(struct site *a, struct site *b)
+{
+    work(a);
+    work(b);
+    carry(a, b);
+    carry(b, a);
+    work(a);
+    work(b);
+    carry(a, b);
+    carry(b, a);
+    work(a);
+    work(b);
+}
+
+static const char shop[] =
+    "CREATE TABLE client(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL);"
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, price DECIMAL, stock "
+    "INTEGER);"
+    "CREATE TABLE invoice(id INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT,"
+    " client_id INTEGER REFERENCES client(id) DEFERRABLE INITIALLY DEFERRED);"
+    "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, invoice_id INTEGER NOT NULL "
+    "REFERENCES invoice(id),"
+    " article_id INTEGER NOT NULL REFERENCES article(id), quantity INTEGER);"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE stock_place(article_id INTEGER REFERENCES article(id), place TEXT, n INTEGER,"
+    " PRIMARY KEY(article_id, place));";
+
+/* Two members with the schema and no rows; both track everything. */
+static void open_pair(struct site *a, struct site *b, const char *schema_a, const char *schema_b)
+{
+    struct err e = {0};
+    uint8_t invite[8] = {0};
+    char name[NAME_BYTES_MAX + 1];
+    bool changed;
+
+    memset(a, 0, sizeof *a);
+    memset(b, 0, sizeof *b);
+    open_site(a, schema_a);
+    open_site(b, schema_b);
+    check(roster_create(&a->roster, "shop", "A", &a->keys, &e), &e);
+    open_store(a);
+    check(store_track(a->store, NULL, 0, &e), &e);
+    work(a);
+    check(roster_enrol(&a->roster, b->keys.sign_public, b->keys.exchange_public, "B", invite,
+                       &a->keys, name, &e),
+          &e);
+    check(roster_merge(&b->roster, buf_slice(&a->roster.log), &changed, &e), &e);
+    open_store(b);
+    check(store_track(b->store, NULL, 0, &e), &e);
+    assert_int_equal(store_state(b->store), STORE_MATCHING);
+    carry(a, b);
+    work(b);
+    check(store_match(b->store, false, b->now_ms, &e), &e);
+    assert_int_equal(store_state(b->store), STORE_READY);
+    exchange(a, b);
+}
+
+static void close_pair(struct site *a, struct site *b)
+{
+    close_site(a);
+    close_site(b);
+}
+
+static void an_invoice_travels_with_its_references(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a,
+        "INSERT INTO client VALUES (7, 'Ana'); INSERT INTO article VALUES (3, 'R3', 12.50, 100);"
+        "BEGIN; INSERT INTO invoice VALUES (101, 'F-101', 7); INSERT INTO line VALUES (1, 101, 3, "
+        "2); COMMIT");
+    exchange(&a, &b);
+    expect(&b,
+           "SELECT number || name || ref || quantity || typeof(price) FROM line JOIN invoice ON "
+           "invoice.id = invoice_id"
+           " JOIN client ON client.id = client_id JOIN article ON article.id = article_id",
+           "F-101AnaR32real");
+    close_pair(&a, &b);
+}
+
+static void two_invoices_with_one_number_offline_are_two_invoices(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES (1, 'R1', 1, 1), (2, "
+            "'R2', 2, 2)");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO invoice VALUES (101, 'A', 1); INSERT INTO line VALUES (1, 101, 1, 5)");
+    sql(&b, "INSERT INTO invoice VALUES (101, 'B', 1); INSERT INTO line VALUES (1, 101, 2, 6)");
+    exchange(&a, &b);
+    expect(&a,
+           "SELECT group_concat(number || ref || quantity, ' ') FROM (SELECT * FROM line JOIN "
+           "invoice ON invoice.id = invoice_id"
+           " JOIN article ON article.id = article_id ORDER BY number)",
+           "AR15 BR26");
+    expect(&b,
+           "SELECT group_concat(number || ref || quantity, ' ') FROM (SELECT * FROM line JOIN "
+           "invoice ON invoice.id = invoice_id"
+           " JOIN article ON article.id = article_id ORDER BY number)",
+           "AR15 BR26");
+    expect(&a, "SELECT number FROM invoice WHERE id = 101", "A");
+    expect(&b, "SELECT number FROM invoice WHERE id = 101", "B");
+    close_pair(&a, &b);
+}
+
+static void the_later_write_of_a_cell_wins_on_both(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 2, stock = 9 WHERE id = 1");
+    work(&a);
+    usleep(5000);
+    sql(&b, "UPDATE article SET price = 3 WHERE id = 1");
+    exchange(&a, &b);
+    expect(&a, "SELECT price || '/' || stock FROM article", "3/9");
+    expect(&b, "SELECT price || '/' || stock FROM article", "3/9");
+    close_pair(&a, &b);
+}
+
+static void deletes_travel_and_there_is_no_echo(void **state)
+{
+    struct site a, b;
+    uint64_t number;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a,
+        "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea'); INSERT INTO setting VALUES ('x', 1)");
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM client WHERE id = 1; DELETE FROM setting");
+    exchange(&a, &b);
+    expect(&a, "SELECT group_concat(name) FROM client", "Bea");
+    expect(&a, "SELECT count(*) FROM setting", "0");
+    number = vector_get(store_have(a.store), store_actor(a.store)) +
+             vector_get(store_have(b.store), store_actor(b.store));
+    exchange(&a, &b);
+    exchange(&a, &b);
+    assert_int_equal(number, vector_get(store_have(a.store), store_actor(a.store)) +
+                                 vector_get(store_have(b.store), store_actor(b.store)));
+    close_pair(&a, &b);
+}
+
+static void equal_natural_keys_are_one_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a,
+        "INSERT INTO setting VALUES ('vat', 19); INSERT INTO stock_place VALUES (1, 'shelf', 4)");
+    work(&a);
+    usleep(5000);
+    sql(&b,
+        "INSERT INTO setting VALUES ('vat', 20); INSERT INTO stock_place VALUES (1, 'shelf', 5)");
+    exchange(&a, &b);
+    expect(&a, "SELECT group_concat(value) FROM setting", "20");
+    expect(&b, "SELECT group_concat(value) FROM setting", "20");
+    expect(&a, "SELECT group_concat(n) FROM stock_place", "5");
+    sql(&a, "UPDATE setting SET value = 21");
+    exchange(&a, &b);
+    expect(&b, "SELECT group_concat(value) FROM setting", "21");
+    close_pair(&a, &b);
+}
+
+static void a_parent_deleted_while_a_child_is_born_stays(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM client");
+    sql(&b, "INSERT INTO invoice VALUES (5, 'F5', 1)");
+    exchange(&a, &b);
+    expect(&a, "SELECT number || name FROM invoice JOIN client ON client.id = client_id", "F5Ana");
+    expect(&b, "SELECT number || name FROM invoice JOIN client ON client.id = client_id", "F5Ana");
+    sql(&b, "DELETE FROM invoice");
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM client", "0");
+    expect(&b, "SELECT count(*) FROM client", "0");
+    close_pair(&a, &b);
+}
+
+static void a_copy_is_recognised_and_an_empty_schema_fills(void **state)
+{
+    static const char rows[] =
+        "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea'); INSERT INTO article VALUES (4, 'R4', "
+        "1.5, 3);"
+        "INSERT INTO invoice VALUES (9, 'F9', 2); INSERT INTO line VALUES (1, 9, 4, 1);"
+        "INSERT INTO setting VALUES ('a', 'b'); INSERT INTO stock_place VALUES (4, 'x', 1)";
+    struct site a, b;
+    char schema[4096];
+
+    (void)state;
+    snprintf(schema, sizeof schema, "%s%s", shop, rows);
+    open_pair(&a, &b, schema, schema);
+    expect(&a,
+           "SELECT (SELECT count(*) FROM client) || (SELECT count(*) FROM line) || (SELECT "
+           "count(*) FROM stock_place)",
+           "211");
+    expect(&b,
+           "SELECT (SELECT count(*) FROM client) || (SELECT count(*) FROM line) || (SELECT "
+           "count(*) FROM stock_place)",
+           "211");
+    close_pair(&a, &b);
+    open_pair(&a, &b, schema, shop);
+    expect(&b,
+           "SELECT number || name || ref FROM line JOIN invoice ON invoice.id = invoice_id"
+           " JOIN client ON client.id = client_id JOIN article ON article.id = article_id",
+           "F9BeaR4");
+    expect(&b, "SELECT id FROM invoice", "9");
+    close_pair(&a, &b);
+}
+
+static void an_independent_database_is_kept_apart(void **state)
+{
+    struct site a, b;
+    char one[4096], two[4096];
+
+    (void)state;
+    snprintf(one, sizeof one,
+             "%sINSERT INTO client VALUES (1, 'Ana'); INSERT INTO invoice VALUES (101, 'A', 1)",
+             shop);
+    snprintf(two, sizeof two,
+             "%sINSERT INTO client VALUES (1, 'Zoe'); INSERT INTO invoice VALUES (101, 'A', 1)",
+             shop);
+    open_pair(&a, &b, one, two);
+    expect(&a, "SELECT count(*) || '/' || count(DISTINCT client_id) FROM invoice", "2/2");
+    expect(&b, "SELECT count(*) || '/' || count(DISTINCT client_id) FROM invoice", "2/2");
+    expect(&b, "SELECT name FROM client WHERE id = 1", "Zoe");
+    close_pair(&a, &b);
+}
+
+static void a_file_that_went_back_gets_its_rows_again(void **state)
+{
+    struct site a, b;
+    char command[512];
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    sql(&a, "PRAGMA wal_checkpoint(TRUNCATE)");
+    snprintf(command, sizeof command, "cp %s %s.old", a.database, a.database);
+    assert_int_equal(system(command), 0);
+    sql(&a, "INSERT INTO client VALUES (2, 'Bea'); UPDATE client SET name = 'Anna' WHERE id = 1");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo')");
+    exchange(&a, &b);
+    store_close(a.store);
+    sqlite3_close(a.app);
+    snprintf(command, sizeof command, "cp %s.old %s; rm -f %s-wal %s-shm", a.database, a.database,
+             a.database, a.database);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sqlite3_open(a.database, &a.app), SQLITE_OK);
+    sql(&a, "INSERT INTO client VALUES (2, 'Dora')"); /* born in the old file */
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT group_concat(name) FROM (SELECT name FROM client ORDER BY name)",
+           "Anna,Bea,Cleo,Dora");
+    expect(&b, "SELECT group_concat(name) FROM (SELECT name FROM client ORDER BY name)",
+           "Anna,Bea,Cleo,Dora");
+    expect(&a, "SELECT name FROM client WHERE id = 2", "Dora");
+    close_pair(&a, &b);
+}
+
+static void a_bulk_of_rows_arrives(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO article SELECT i, 'R' || i, i * 1.5, i FROM n");
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) || '/' || sum(stock) FROM article", "20000/200010000");
+    close_pair(&a, &b);
+}
+
+static void values_that_swap_and_keys_that_move_arrive(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1), (2, 'R2', 2, 2); INSERT INTO setting "
+            "VALUES ('k', 1);"
+            "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO invoice VALUES (1, 'F', 1)");
+    exchange(&a, &b);
+    sql(&a, "BEGIN; UPDATE article SET ref = 'tmp' WHERE id = 1; UPDATE article SET ref = 'R1' "
+            "WHERE id = 2;"
+            "UPDATE article SET ref = 'R2' WHERE id = 1; COMMIT; UPDATE setting SET name = 'k2';"
+            "BEGIN; UPDATE client SET id = 50; UPDATE invoice SET client_id = 50; COMMIT");
+    exchange(&a, &b);
+    expect(&b, "SELECT group_concat(id || ref) FROM (SELECT * FROM article ORDER BY id)",
+           "1R2,2R1");
+    expect(&b, "SELECT group_concat(name) FROM setting", "k2");
+    expect(&b, "SELECT id || name FROM client", "1Ana");
+    expect(&a, "SELECT id || name FROM client", "50Ana");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_invoice_travels_with_its_references),
+        cmocka_unit_test(two_invoices_with_one_number_offline_are_two_invoices),
+        cmocka_unit_test(the_later_write_of_a_cell_wins_on_both),
+        cmocka_unit_test(deletes_travel_and_there_is_no_echo),
+        cmocka_unit_test(equal_natural_keys_are_one_row),
+        cmocka_unit_test(a_parent_deleted_while_a_child_is_born_stays),
+        cmocka_unit_test(a_copy_is_recognised_and_an_empty_schema_fills),
+        cmocka_unit_test(an_independent_database_is_kept_apart),
+        cmocka_unit_test(a_file_that_went_back_gets_its_rows_again),
+        cmocka_unit_test(a_bulk_of_rows_arrives),
+        cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
