@@ -19,6 +19,7 @@ struct drop;
 struct control;
 struct pump;
 struct join;
+struct invitations;
 
 struct agent {
     uv_loop_t *loop;
@@ -32,17 +33,20 @@ struct agent {
     uint8_t fleet_key[KEY_BYTES];
     struct store *store; /* NULL while the database or the ledger cannot be opened: store_trouble
                             says why, and it is tried again; check before every use */
-    struct err store_trouble;    /* why `store` is NULL; ERR_NONE when it is not */
-    struct discovery *discovery; /* beacons out and in */
-    struct links *links;         /* connections, dialling, sync */
-    struct watch *watch;         /* the database's files */
-    struct pump *pump;           /* drain and apply, when and how often; opens the store */
-    struct drop *drop;           /* the folder */
-    struct join *join;           /* invitations, ours and other people's */
-    struct control *control;     /* the local socket */
-    struct warnings warnings;    /* what a person should know */
-    uint64_t started_ms;         /* wall clock */
-    uint64_t wall_ms, wall_at;   /* see agent_wall_ms */
+    struct err store_trouble;        /* why `store` is NULL; ERR_NONE when it is not */
+    struct discovery *discovery;     /* beacons out and in */
+    struct links *links;             /* connections, dialling, sync */
+    struct watch *watch;             /* the database's files */
+    struct pump *pump;               /* drain and apply, when and how often; opens the store */
+    struct drop *drop;               /* the folder */
+    struct invitations *invitations; /* tokens made here, and guests */
+    struct join *join;               /* becoming a member */
+    struct control *control;         /* the local socket */
+    struct warnings warnings;        /* what a person should know */
+    uint64_t started_ms;             /* wall clock */
+    uint64_t wall_ms, wall_at;       /* see agent_wall_ms */
+    uint64_t alone_ms;               /* uv_now: since when no peer is connected */
+    uint32_t ticks;
     bool stopping;
 };
 

@@ -27,9 +27,12 @@
     X(CLOCK, "clock-skew", false, "set the clock of the PC that is named")                         \
     X(IDENTITY, "same-identity", false,                                                            \
       "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
+    X(FORK, "forked-history", false,                                                               \
+      "on the PC whose home was copied or restored: see agent-cli status there")                   \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: agent-cli invite")                   \
     X(PARKED, "rows-parked", false,                                                                \
       "agent-cli status shows how many; bring both PCs to one version")                            \
+    X(TROUBLE, "database-trouble", false, "the text says what; see agent-cli tables")              \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
     X(TABLES, "nothing-tracked", false, "agent-cli track --all")

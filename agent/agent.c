@@ -1,0 +1,177 @@
+#include "agent.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "control.h"
+#include "discovery.h"
+#include "drop.h"
+#include "invitation.h"
+#include "join.h"
+#include "links.h"
+#include "log.h"
+#include "pump.h"
+#include "watch.h"
+
+/* ---- time ---- */
+
+uint64_t agent_wall_ms(struct agent *a)
+{
+    uint64_t now = uv_now(a->loop) + 1; /* 0 means: never read */
+    uv_timeval64_t t;
+
+    if (a->wall_at != now && uv_gettimeofday(&t) == 0) {
+        a->wall_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000;
+        a->wall_at = now;
+    }
+    return a->wall_ms;
+}
+
+/* ---- the fleet ---- */
+
+uint32_t agent_others(const struct agent *a)
+{
+    bool self = roster_find(&a->roster, &a->keys.site) != NULL;
+
+    return a->roster.site_count - (self ? 1 : 0);
+}
+
+bool agent_roster_changed(struct agent *a, struct err *e)
+{
+    roster_digest(&a->roster, a->roster_digest);
+    links_local_changed(a->links);
+    return home_roster_save(&a->home, &a->roster, e);
+}
+
+bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
+{
+    uint32_t before = a->roster.site_count;
+    bool changed = false;
+
+    if (!a->in_fleet)
+        return err_set(e, ERR_REFUSED, "this PC is in no fleet");
+    if (!roster_merge(&a->roster, log, &changed, e))
+        return false;
+    if (!changed)
+        return true;
+    log_info("roster grew members=%u new=%u", a->roster.site_count, a->roster.site_count - before);
+    /* It was written by members and cannot be wrong; on a full disk it is fetched again after a
+     * restart. */
+    if (!agent_roster_changed(a, e)) {
+        log_warn("roster is not kept reason=%s", e->text);
+        err_clear(e);
+    }
+    return true;
+}
+
+static void roster_replace(struct agent *a, struct roster *r)
+{
+    roster_close(&a->roster);
+    a->roster = *r;
+    *r = (struct roster){0};
+    roster_digest(&a->roster, a->roster_digest);
+    a->in_fleet = true;
+}
+
+bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_key[KEY_BYTES],
+                       struct err *e)
+{
+    if (!home_fleet_save(&a->home, r, fleet_key, e))
+        return false;
+    /* The ledger sees the new fleet when it is opened, and begins anew. */
+    pump_close_store(a->pump, "this PC joins a fleet");
+    roster_replace(a, r);
+    memcpy(a->fleet_key, fleet_key, KEY_BYTES);
+    pump_reopen(a->pump, "this PC joined a fleet");
+    discovery_announce(a->discovery);
+    return true;
+}
+
+/* ---- what control requests call ---- */
+
+void agent_sync_now(struct agent *a)
+{
+    links_dial_all(a->links);
+    links_local_changed(a->links);
+    discovery_announce(a->discovery);
+    pump_poke(a->pump);
+}
+
+void agent_poke(struct agent *a)
+{
+    pump_poke(a->pump);
+}
+
+/* ---- start and end ---- */
+
+static bool load(struct agent *a, const char *home, struct err *e)
+{
+    if (!home_locate(&a->home, home, e) || !home_check(&a->home, e) ||
+        !config_load(&a->config, a->home.conf, e))
+        return false;
+    log_open(a->config.log_level, a->home.log, true);
+    if (!home_identity_load(&a->home, &a->keys, e))
+        return false;
+    if (!home_has_fleet(&a->home))
+        return true;
+    if (!home_fleet_load(&a->home, &a->roster, a->fleet_key, e))
+        return false;
+    roster_digest(&a->roster, a->roster_digest);
+    a->in_fleet = true;
+    return true;
+}
+
+bool agent_open(struct agent *a, uv_loop_t *loop, const char *home, struct err *e)
+{
+    *a = (struct agent){.loop = loop};
+    a->started_ms = agent_wall_ms(a);
+    err_set(&a->store_trouble, ERR_BUSY, "the database is not open yet: try again in a moment");
+    /* The socket comes first: it tells whether another agent runs here. */
+    if (!keys_library_start(e) || !load(a, home, e) || !control_start(&a->control, a, e))
+        return false;
+    if (!home_pid_write(&a->home, e))
+        return false;
+    log_info("start version=%s home=%s name=%s", NAVETTE_VERSION, a->home.path, a->config.name);
+    a->invitations = invitations_start(a);
+    a->links = links_start(a);
+    a->pump = pump_start(a);
+    a->watch = watch_start(a);
+    a->drop = drop_start(a);
+    a->join = join_start(a);
+    a->discovery = discovery_start(a);
+    return true;
+}
+
+void agent_run(struct agent *a)
+{
+    uv_run(a->loop, UV_RUN_DEFAULT);
+}
+
+void agent_stop(struct agent *a)
+{
+    if (a->stopping)
+        return;
+    a->stopping = true;
+    log_info("stop");
+    control_stop(a->control);
+    discovery_stop(a->discovery);
+    join_stop(a->join);
+    drop_stop(a->drop);
+    watch_stop(a->watch);
+    if (a->pump != NULL)
+        pump_close_store(a->pump, "the agent stops");
+    pump_stop(a->pump);
+    links_stop(a->links);
+}
+
+/* The loop has run out: every module has released itself. */
+void agent_close(struct agent *a)
+{
+    invitations_stop(a->invitations);
+    roster_close(&a->roster);
+    keys_wipe(&a->keys);
+    if (a->links != NULL)
+        home_pid_remove(&a->home);
+    *a = (struct agent){0};
+    log_close();
+}

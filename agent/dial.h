@@ -1,0 +1,62 @@
+/* Dial: where other sites can be reached, and when to try next. Pure: no socket, no clock. */
+#ifndef NAVETTE_DIAL_H
+#define NAVETTE_DIAL_H
+
+#include <navette/change.h>
+
+#include "config.h"
+
+#define PLACES_MAX     512
+#define BACKOFF_MS_MIN 200
+#define BACKOFF_MS_MAX 10000
+#define PLACE_GOOD_MS  5000 /* a link that lasted so long ends a back-off */
+#define PLACE_FORGET_MS                                                                            \
+    600000 /* one that fails and that no beacon named for so long is forgotten */
+
+/* Where a site listens, or is said to. */
+struct place {
+    struct address address; /* what tells places apart */
+    bool fixed;             /* from agent.conf or a welcome: never forgotten */
+    bool known;             /* whose it is */
+    bool ours;              /* our own address: not dialled */
+    bool busy;              /* being dialled, or linked */
+    struct site_id site;
+    uint64_t heard_ms;
+    uint64_t next_ms;
+    uint32_t delay_ms;
+};
+
+/* A zeroed struct is empty. All times are monotonic. */
+struct places {
+    struct place *list;
+    uint32_t n;
+};
+
+void places_close(struct places *p);
+void places_add_fixed(struct places *p, const struct address *address);
+/* A beacon named it: dial it in `wait_ms`, or when it is due if that is sooner; its back-off starts
+ * anew. */
+void places_heard(struct places *p, const struct site_id *site, const struct address *address,
+                  uint64_t now_ms, uint32_t wait_ms);
+/* The site said that it goes: its places are not dialled until they are heard of again. */
+void places_left(struct places *p, const struct site_id *site);
+/* NULL when there is none. */
+struct place *places_find(struct places *p, const struct address *address);
+
+/* Everything is due now. */
+void places_hurry(struct places *p, uint64_t now_ms);
+/* A place to dial now, or NULL and in `next_ms` (which it only lowers) when to ask again. One place
+ * of a site is tried at a time, and none of a site that `is_linked`. */
+typedef bool places_is_linked(const void *context, const struct site_id *site);
+struct place *places_pick(struct places *p, uint64_t now_ms, places_is_linked *is_linked,
+                          const void *context, uint64_t *next_ms);
+
+/* The link opened, and this is who it was. */
+void places_opened(struct places *p, const struct address *address, const struct site_id *site,
+                   bool ours);
+/* The attempt failed, or the link ended that had been open for `open_ms`. `random` spreads the
+ * attempts of many PCs; the back-off starts anew after a link that was open for PLACE_GOOD_MS. */
+void places_ended(struct places *p, const struct address *address, uint64_t open_ms,
+                  uint64_t now_ms, uint32_t random);
+
+#endif

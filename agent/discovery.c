@@ -1,0 +1,560 @@
+/* One socket for each IPv4 interface, bound to its address, sends to that interface's broadcast
+ * address and takes the answers; one on 0.0.0.0 hears the broadcasts of others. (A broadcast from
+ * an unbound socket leaves by the default route only.) Several agents on one machine all hear: the
+ * port is shared. */
+#include "discovery.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <navette/beacon.h>
+
+#include "agent.h"
+#include "invitation.h"
+#include "join.h"
+#include "link.h"
+#include "links.h"
+#include "log.h"
+
+#define INTERFACES_MAX 32
+#define HEARD_MAX      64    /* sites whose beacons were answered lately */
+#define ANSWER_MS      2000  /* one answer to a site in so long */
+#define BUCKET_MAX     200   /* datagrams at once, and a second */
+#define SLOW_MS        15000 /* beacons when nothing changes, with 10 s more or less at random */
+#define LOOK_MS        5000  /* interfaces are looked at so often */
+#define COPY_TOLD_MS   60000 /* a copy of our home that is not heard for so long is gone */
+#define LOG_BURST      10
+
+/* When the first beacons leave after a change; then it is slow. */
+static const uint32_t fast_ms[] = {0, 200, 800, 2000, 5000};
+
+struct interface {
+    struct discovery *discovery;
+    uv_udp_t udp;
+    uint32_t ip, mask; /* network byte order */
+    bool present;
+};
+
+struct discovery {
+    struct agent *agent;
+    uv_udp_t listener;
+    uv_timer_t timer;
+    bool listener_open, listening, stopping;
+    uint32_t handles;
+    uint32_t fast; /* index into fast_ms */
+    uint64_t beacon_ms, look_ms;
+    struct interface *interfaces[INTERFACES_MAX];
+    uint32_t interface_count;
+    double bucket;
+    uint64_t bucket_ms;
+    uint64_t copy_ms; /* when a copy of our home was heard, 0 for never */
+    struct {
+        struct site_id site;
+        uint64_t answered_ms;
+    } heard[HEARD_MAX];
+    uint32_t heard_next;
+    struct log_limit forged;
+    char input[BEACON_BYTES + 1];
+};
+
+static void release(uv_handle_t *handle)
+{
+    struct discovery *d = handle->data;
+
+    if (--d->handles == 0)
+        free(d);
+}
+
+static uint64_t now_of(const struct discovery *d)
+{
+    return uv_now(d->agent->loop);
+}
+
+/* ---- sending ---- */
+
+static void send_one(struct interface *i, uint32_t ip, uint16_t port, const uint8_t *datagram)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    char bytes[BEACON_BYTES];
+    uv_buf_t view = uv_buf_init(bytes, sizeof bytes);
+
+    memcpy(bytes, datagram, sizeof bytes);
+    to.sin_addr.s_addr = ip;
+    /* A lost beacon is followed by another one: an interface that is down or full is no trouble. */
+    (void)uv_udp_try_send(&i->udp, &view, 1, (const struct sockaddr *)&to);
+}
+
+static struct beacon beacon_of(struct discovery *d, enum beacon_kind kind)
+{
+    return (struct beacon){
+        .kind = kind,
+        .site = d->agent->keys.site,
+        .port = links_port(d->agent->links),
+        .wall_ms = agent_wall_ms(d->agent),
+    };
+}
+
+static void broadcast(struct discovery *d, enum beacon_kind kind, const uint8_t key[32])
+{
+    struct beacon b = beacon_of(d, kind);
+    uint8_t datagram[BEACON_BYTES];
+    uint32_t i;
+
+    for (i = 0; i < d->interface_count; i++) {
+        beacon_write(datagram, &b, key);
+        send_one(d->interfaces[i], d->interfaces[i]->ip | ~d->interfaces[i]->mask,
+                 (uint16_t)d->agent->config.discovery_port, datagram);
+    }
+}
+
+static void say_all(struct discovery *d, enum beacon_kind kind)
+{
+    uint8_t keys[INVITES_MAX][32], key[32];
+    uint32_t i, n;
+
+    if (d->agent->in_fleet && (links_port(d->agent->links) != 0 || kind == BEACON_LEAVING)) {
+        beacon_key(key, d->agent->fleet_key);
+        broadcast(d, kind, key);
+    }
+    if (kind == BEACON_LEAVING)
+        return;
+    n = invitations_beacon_keys(d->agent->invitations, keys, INVITES_MAX);
+    for (i = 0; i < n; i++)
+        broadcast(d, BEACON_INVITING, keys[i]);
+    if (join_beacon_key(d->agent->join, key))
+        broadcast(d, BEACON_JOINING, key);
+}
+
+/* ---- receiving ---- */
+
+static bool bucket_take(struct discovery *d)
+{
+    uint64_t now = now_of(d);
+
+    d->bucket += (double)(now - d->bucket_ms) * BUCKET_MAX / 1000;
+    d->bucket_ms = now;
+    if (d->bucket > BUCKET_MAX)
+        d->bucket = BUCKET_MAX;
+    if (d->bucket < 1)
+        return false;
+    d->bucket -= 1;
+    return true;
+}
+
+/* May this site be answered? Two who answer each other must not go on for ever. */
+static bool may_answer(struct discovery *d, const struct site_id *site)
+{
+    uint64_t now = now_of(d);
+    uint32_t i;
+
+    for (i = 0; i < HEARD_MAX; i++) {
+        if (memcmp(&d->heard[i].site, site, sizeof *site) != 0)
+            continue;
+        if (d->heard[i].answered_ms != 0 && now - d->heard[i].answered_ms < ANSWER_MS)
+            return false;
+        d->heard[i].answered_ms = now;
+        return true;
+    }
+    d->heard[d->heard_next].site = *site;
+    d->heard[d->heard_next].answered_ms = now;
+    d->heard_next = (d->heard_next + 1) % HEARD_MAX;
+    return true;
+}
+
+/* The interface to answer from: the one whose network the sender is in, else any. */
+static struct interface *interface_towards(struct discovery *d, const struct sockaddr_in *from)
+{
+    uint32_t i;
+
+    for (i = 0; i < d->interface_count; i++) {
+        struct interface *f = d->interfaces[i];
+
+        if (((from->sin_addr.s_addr ^ f->ip) & f->mask) == 0)
+            return f;
+    }
+    return d->interface_count > 0 ? d->interfaces[0] : NULL;
+}
+
+static void answer(struct discovery *d, const struct sockaddr_in *from, enum beacon_kind kind,
+                   const uint8_t key[32])
+{
+    struct beacon b = beacon_of(d, kind);
+    struct interface *i = interface_towards(d, from);
+    uint8_t datagram[BEACON_BYTES];
+
+    if (i == NULL || b.port == 0)
+        return;
+    beacon_write(datagram, &b, key);
+    send_one(i, from->sin_addr.s_addr, ntohs(from->sin_port), datagram);
+}
+
+static bool is_our_address(struct discovery *d, const struct sockaddr_in *from)
+{
+    uint32_t i;
+
+    for (i = 0; i < d->interface_count; i++)
+        if (d->interfaces[i]->ip == from->sin_addr.s_addr)
+            return true;
+    return false;
+}
+
+/* Our own beacons come back to us; one from elsewhere is a copy of our home. */
+static void heard_ourselves(struct discovery *d, const struct beacon *b,
+                            const struct sockaddr_in *from, const char *host)
+{
+    if (b->kind == BEACON_LEAVING || b->kind == BEACON_JOINING || is_our_address(d, from))
+        return;
+    d->copy_ms = now_of(d);
+    warning_set(&d->agent->warnings, WARNING_IDENTITY, agent_wall_ms(d->agent),
+                "the PC at %s has the identity of this one: its agent runs on a copy of our home",
+                host);
+}
+
+static void note_clock(struct discovery *d, const struct beacon *b)
+{
+    struct member *member;
+
+    if (roster_find(&d->agent->roster, &b->site) == NULL)
+        return;
+    member = members_get(links_members(d->agent->links), &b->site);
+    if (member != NULL && links_talk(d->agent->links, &b->site) == NULL)
+        member->skew_ms = (int64_t)(b->wall_ms - agent_wall_ms(d->agent));
+}
+
+static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
+                        const uint8_t key[32])
+{
+    struct address address;
+
+    address_of(&address, (const struct sockaddr *)from);
+    address.port = b->port;
+    if (memcmp(&b->site, &d->agent->keys.site, sizeof b->site) == 0) {
+        heard_ourselves(d, b, from, address.host);
+        return;
+    }
+    note_clock(d, b);
+    if (b->kind == BEACON_LEAVING) {
+        links_left(d->agent->links, &b->site);
+    } else if (b->kind == BEACON_HERE && b->port != 0) {
+        if (links_talk(d->agent->links, &b->site) == NULL && may_answer(d, &b->site))
+            answer(d, from, BEACON_HERE, key);
+        links_heard(d->agent->links, &b->site, &address);
+    }
+}
+
+static bool heard_guest(struct discovery *d, struct slice datagram, const struct sockaddr_in *from,
+                        struct err *e)
+{
+    uint8_t keys[INVITES_MAX][32];
+    uint32_t i, n = invitations_beacon_keys(d->agent->invitations, keys, INVITES_MAX);
+    struct beacon b;
+
+    for (i = 0; i < n; i++) {
+        err_clear(e);
+        if (!beacon_read(&b, datagram, keys[i], e))
+            continue;
+        if (b.kind == BEACON_JOINING && may_answer(d, &b.site))
+            answer(d, from, BEACON_INVITING, keys[i]);
+        return true;
+    }
+    return false;
+}
+
+static bool heard_host(struct discovery *d, struct slice datagram, const struct sockaddr_in *from,
+                       struct err *e)
+{
+    struct address address;
+    struct beacon b;
+    uint8_t key[32];
+
+    if (!join_beacon_key(d->agent->join, key) || !beacon_read(&b, datagram, key, e))
+        return false;
+    address_of(&address, (const struct sockaddr *)from);
+    address.port = b.port;
+    if (b.kind == BEACON_INVITING && b.port != 0)
+        join_heard(d->agent->join, &address);
+    return true;
+}
+
+static void heard(struct discovery *d, struct slice datagram, const struct sockaddr_in *from)
+{
+    struct beacon b;
+    struct err e = {0};
+    uint8_t key[32];
+
+    if (d->agent->in_fleet) {
+        beacon_key(key, d->agent->fleet_key);
+        if (beacon_read(&b, datagram, key, &e)) {
+            heard_fleet(d, &b, from, key);
+            return;
+        }
+    }
+    if (heard_guest(d, datagram, from, &e))
+        return;
+    err_clear(&e);
+    if (heard_host(d, datagram, from, &e))
+        return;
+    if (log_allowed(&d->forged, LOG_BURST, now_of(d)))
+        log_debug("datagram ignored bytes=%zu left_out=%u", datagram.n, d->forged.suppressed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct discovery *d = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init(d->input, sizeof d->input);
+}
+
+static void receive(struct discovery *d, ssize_t n, const uv_buf_t *bytes,
+                    const struct sockaddr *from)
+{
+    struct sockaddr_in in;
+
+    if (n <= 0 || from == NULL || from->sa_family != AF_INET || d->stopping || !bucket_take(d))
+        return;
+    memcpy(&in, from, sizeof in);
+    heard(d, (struct slice){(const uint8_t *)bytes->base, (size_t)n}, &in);
+}
+
+static void on_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes, const struct sockaddr *from,
+                       unsigned flags)
+{
+    (void)flags;
+    receive(udp->data, n, bytes, from);
+}
+
+/* ---- interfaces ---- */
+
+static void on_interface_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct interface *i = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init(i->discovery->input, sizeof i->discovery->input);
+}
+
+static void on_interface_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes,
+                                 const struct sockaddr *from, unsigned flags)
+{
+    struct interface *i = udp->data;
+
+    (void)flags;
+    receive(i->discovery, n, bytes, from);
+}
+
+static void on_interface_closed(uv_handle_t *handle)
+{
+    struct interface *i = handle->data;
+    struct discovery *d = i->discovery;
+
+    free(i);
+    if (--d->handles == 0)
+        free(d);
+}
+
+static void interface_close(struct discovery *d, uint32_t at)
+{
+    uv_close((uv_handle_t *)&d->interfaces[at]->udp, on_interface_closed);
+    d->interfaces[at] = d->interfaces[--d->interface_count];
+}
+
+static bool interface_open(struct discovery *d, uint32_t ip, uint32_t mask)
+{
+    struct interface *i = mem_alloc(sizeof *i);
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    struct address text;
+    int status;
+
+    at.sin_addr.s_addr = ip;
+    address_of(&text, (const struct sockaddr *)&at);
+    *i = (struct interface){.discovery = d, .ip = ip, .mask = mask, .present = true};
+    status = uv_udp_init(d->agent->loop, &i->udp);
+    assert(status == 0);
+    i->udp.data = i;
+    d->handles++;
+    d->interfaces[d->interface_count++] = i;
+    status = uv_udp_bind(&i->udp, (const struct sockaddr *)&at, 0);
+    if (status == 0)
+        status = uv_udp_set_broadcast(&i->udp, 1);
+    if (status == 0)
+        status = uv_udp_recv_start(&i->udp, on_interface_alloc, on_interface_receive);
+    if (status != 0) {
+        log_debug("interface left out addr=%s reason=%s", text.host, uv_strerror(status));
+        interface_close(d, d->interface_count - 1);
+        return false;
+    }
+    log_debug("interface up addr=%s", text.host);
+    return true;
+}
+
+/* With a listening address in agent.conf, only its own network hears of us. */
+static bool is_wanted(const struct discovery *d, const uv_interface_address_t *a)
+{
+    const char *host = d->agent->config.listen.host;
+    struct sockaddr_in chosen;
+
+    if (a->address.address4.sin_family != AF_INET)
+        return false;
+    if (host[0] == '\0' || strcmp(host, "0.0.0.0") == 0)
+        return true;
+    return uv_ip4_addr(host, 0, &chosen) == 0 &&
+           chosen.sin_addr.s_addr == a->address.address4.sin_addr.s_addr;
+}
+
+/* True when it is a new one. */
+static bool interface_seen(struct discovery *d, const uv_interface_address_t *a)
+{
+    uint32_t ip = a->address.address4.sin_addr.s_addr;
+    uint32_t mask = a->netmask.netmask4.sin_addr.s_addr;
+    uint32_t i;
+
+    if (!is_wanted(d, a) || mask == UINT32_MAX)
+        return false;
+    for (i = 0; i < d->interface_count; i++) {
+        struct interface *f = d->interfaces[i];
+
+        if (f->ip == ip && f->mask == mask) {
+            f->present = true;
+            return false;
+        }
+    }
+    return d->interface_count < INTERFACES_MAX && interface_open(d, ip, mask);
+}
+
+/* Cables are plugged and pulled. */
+static void look_at_interfaces(struct discovery *d)
+{
+    uv_interface_address_t *list;
+    bool fresh = false;
+    uint32_t i;
+    int n, k;
+
+    if (uv_interface_addresses(&list, &n) != 0)
+        return;
+    for (i = 0; i < d->interface_count; i++)
+        d->interfaces[i]->present = false;
+    for (k = 0; k < n; k++)
+        fresh = interface_seen(d, &list[k]) || fresh;
+    uv_free_interface_addresses(list, n);
+    for (i = d->interface_count; i > 0; i--)
+        if (!d->interfaces[i - 1]->present)
+            interface_close(d, i - 1);
+    if (fresh) {
+        d->fast = 0;
+        d->beacon_ms = now_of(d);
+    }
+}
+
+/* ---- time ---- */
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct discovery *d = handle->data;
+
+    d->listener_open = false;
+    release(handle);
+}
+
+static void try_listen(struct discovery *d)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int status;
+
+    at.sin_port = htons((uint16_t)d->agent->config.discovery_port);
+    status = uv_udp_init(d->agent->loop, &d->listener);
+    assert(status == 0);
+    d->listener.data = d;
+    d->listener_open = true;
+    d->handles++;
+    status = uv_udp_bind(&d->listener, (const struct sockaddr *)&at, UV_UDP_REUSEADDR);
+    if (status == 0)
+        status = uv_udp_recv_start(&d->listener, on_alloc, on_receive);
+    d->listening = status == 0;
+    if (d->listening) {
+        warning_clear(&d->agent->warnings, WARNING_DISCOVERY);
+        return;
+    }
+    uv_close((uv_handle_t *)&d->listener, on_listener_closed);
+    warning_set(&d->agent->warnings, WARNING_DISCOVERY, agent_wall_ms(d->agent),
+                "cannot hear other PCs on UDP port %u: %s",
+                (unsigned)d->agent->config.discovery_port, uv_strerror(status));
+}
+
+static uint32_t next_beacon_ms(struct discovery *d)
+{
+    uint32_t random;
+
+    if (d->fast + 1 < COUNT_OF(fast_ms)) {
+        d->fast++;
+        return fast_ms[d->fast] - fast_ms[d->fast - 1];
+    }
+    random_fill(&random, sizeof random);
+    return SLOW_MS - 5000 + random % 10000;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct discovery *d = timer->data;
+    uint64_t now = now_of(d), next;
+
+    if (d->stopping)
+        return;
+    if (now >= d->look_ms) {
+        look_at_interfaces(d);
+        if (!d->listener_open)
+            try_listen(d);
+        if (d->copy_ms != 0 && now - d->copy_ms > COPY_TOLD_MS)
+            warning_clear(&d->agent->warnings, WARNING_IDENTITY);
+        d->look_ms = now + LOOK_MS;
+    }
+    if (now >= d->beacon_ms) {
+        say_all(d, BEACON_HERE);
+        d->beacon_ms = now + next_beacon_ms(d);
+    }
+    next = d->beacon_ms < d->look_ms ? d->beacon_ms : d->look_ms;
+    uv_timer_start(&d->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+void discovery_announce(struct discovery *d)
+{
+    if (d == NULL || d->stopping)
+        return;
+    d->fast = 0;
+    d->beacon_ms = now_of(d);
+    uv_timer_start(&d->timer, on_timer, 0, 0);
+}
+
+struct discovery *discovery_start(struct agent *a)
+{
+    struct discovery *d;
+
+    if (!a->config.discovery)
+        return NULL;
+    d = mem_alloc(sizeof *d);
+    d->agent = a;
+    d->bucket = BUCKET_MAX;
+    d->bucket_ms = uv_now(a->loop);
+    uv_timer_init(a->loop, &d->timer);
+    d->timer.data = d;
+    d->handles = 1;
+    uv_timer_start(&d->timer, on_timer, 0, 0);
+    return d;
+}
+
+void discovery_stop(struct discovery *d)
+{
+    uint32_t i;
+
+    if (d == NULL || d->stopping)
+        return;
+    say_all(d, BEACON_LEAVING);
+    d->stopping = true;
+    for (i = d->interface_count; i > 0; i--)
+        interface_close(d, i - 1);
+    if (d->listener_open && !uv_is_closing((uv_handle_t *)&d->listener))
+        uv_close((uv_handle_t *)&d->listener, on_listener_closed);
+    uv_close((uv_handle_t *)&d->timer, release);
+}

@@ -1,0 +1,369 @@
+#include "join.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <navette/beacon.h>
+#include <navette/invite.h>
+#include <navette/join.h>
+
+#include "agent.h"
+#include "discovery.h"
+#include "link.h"
+#include "links.h"
+#include "log.h"
+
+#define LOOK_EVERY_MS     500
+#define ANNOUNCE_EVERY_MS 2000
+#define HEARD_MAX         4
+
+struct join {
+    struct agent *agent;
+    uv_timer_t timer;
+    bool stopping;
+    bool looking;
+    bool lasting; /* the token of `init --join`: no end but an answer */
+    struct invite token;
+    struct address addresses[INVITE_ADDRESSES_MAX + HEARD_MAX];
+    uint32_t address_count, next_address;
+    uint64_t started_ms, announced_ms;
+    struct link *link;
+    bool reached; /* a link to the member was open */
+    agent_on_joined *on_done;
+    void *context;
+};
+
+void join_send(struct link *l, const struct join_message *m)
+{
+    struct buf out = {0};
+
+    buf_open(&out, ROSTER_BYTES_MAX + 1024);
+    join_message_write(&out, m);
+    link_send(l, buf_slice(&out));
+    buf_wipe(&out);
+}
+
+static void finish(struct join *j, const struct err *e)
+{
+    agent_on_joined *on_done = j->on_done;
+    void *context = j->context;
+    struct err clean = {0};
+
+    j->looking = false;
+    j->on_done = NULL;
+    uv_timer_stop(&j->timer);
+    if (j->link != NULL)
+        link_close(j->link, NULL);
+    if (j->lasting && e->code != ERR_FULL && !home_join_token_remove(&j->agent->home, &clean))
+        log_warn("the token stays behind reason=%s", clean.text);
+    if (e->code != ERR_NONE)
+        warning_set(&j->agent->warnings, WARNING_JOIN, agent_wall_ms(j->agent), "%s", e->text);
+    else
+        warning_clear(&j->agent->warnings, WARNING_JOIN);
+    if (on_done != NULL)
+        on_done(context, e);
+}
+
+static bool check_welcome(struct join *j, const struct join_message *m, struct roster *r,
+                          const struct site_id *member, struct err *e)
+{
+    if (!roster_load(r, m->roster, e))
+        return err_wrap(e, "the fleet's roster");
+    if (roster_find(r, &j->agent->keys.site) == NULL)
+        return err_set(e, ERR_INPUT, "the roster we were given does not name this PC");
+    if (roster_find(r, member) == NULL)
+        return err_set(e, ERR_STRANGER,
+                       "the roster we were given does not name the PC that gave it");
+    return true;
+}
+
+static void welcomed(struct join *j, const struct join_message *m)
+{
+    struct site_id member = j->link->channel.peer;
+    struct address address = j->link->address;
+    struct roster r = {0};
+    struct err e = {0};
+
+    if (check_welcome(j, m, &r, &member, &e) && agent_fleet_adopt(j->agent, &r, m->fleet_key, &e)) {
+        log_info("joined fleet=%s as=%s", j->agent->roster.fleet_name,
+                 roster_find(&j->agent->roster, &j->agent->keys.site)->name);
+        links_heard(j->agent->links, &member, &address);
+    }
+    roster_close(&r);
+    finish(j, &e);
+}
+
+static bool on_message(struct link *l, struct slice message, struct err *e)
+{
+    struct join *j = l->user;
+    struct join_message m;
+    struct err sorry = {0};
+
+    if (!j->looking || !join_message_read(&m, message, e))
+        return err_set(e, ERR_INPUT, "not expected");
+    if (m.kind == JOIN_WELCOME) {
+        welcomed(j, &m);
+    } else if (m.kind == JOIN_SORRY) {
+        err_set(&sorry, ERR_REFUSED, "%s", m.sorry);
+        finish(j, &sorry);
+    } else {
+        return err_set(e, ERR_INPUT, "JOIN where an answer belongs");
+    }
+    return true;
+}
+
+static void on_open(struct link *l)
+{
+    struct join *j = l->user;
+    struct join_message m = {.kind = JOIN_JOIN};
+
+    j->reached = true;
+    snprintf(m.name, sizeof m.name, "%s", j->agent->config.name);
+    memcpy(m.sign_public, j->agent->keys.sign_public, sizeof m.sign_public);
+    memcpy(m.exchange_public, j->agent->keys.exchange_public, sizeof m.exchange_public);
+    join_send(l, &m);
+}
+
+static void on_heard(struct link *l, size_t unfinished)
+{
+    (void)l;
+    (void)unfinished;
+}
+
+static void on_drained(struct link *l)
+{
+    (void)l;
+}
+
+static void on_closed(struct link *l, const struct err *why)
+{
+    struct join *j = l->user;
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (j->link == l)
+        j->link = NULL;
+    if (j->looking)
+        log_debug("no welcome yet addr=%s reason=%s", address_text(text, &l->address), why->text);
+}
+
+static const struct link_events events = {
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_heard = on_heard,
+    .on_drained = on_drained,
+    .on_closed = on_closed,
+};
+
+static void dial_next(struct join *j)
+{
+    struct channel_secret secret = {.mode = CHANNEL_INVITE};
+    struct link_owner owner = {&events, j};
+    struct address *to;
+    struct err e = {0};
+
+    if (j->address_count == 0)
+        return;
+    to = &j->addresses[j->next_address++ % j->address_count];
+    invite_psk(secret.psk, &j->token);
+    invite_id(secret.context, &j->token);
+    if (!link_dial(&j->link, j->agent, to, &secret, owner, &e)) {
+        j->link = NULL;
+        log_debug("no welcome yet addr=%s reason=%s", to->host, e.text);
+    }
+}
+
+/* A stranger gets no byte, so nobody can tell us which of these it is. */
+static void give_up(struct join *j)
+{
+    struct err e = {0};
+
+    if (j->reached)
+        err_set(&e, ERR_NET,
+                "the PC that made the token answered, then the connection broke: try again");
+    else
+        err_set(
+            &e, ERR_NET,
+            "no answer within %u seconds: the token may be used, older than its time or mistyped, "
+            "or the PC that made it is off or cannot be reached (firewall: TCP %u, UDP %u)",
+            JOIN_MS / 1000, PORT_DEFAULT, DISCOVERY_PORT_DEFAULT);
+    finish(j, &e);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct join *j = timer->data;
+    uint64_t now = uv_now(j->agent->loop);
+
+    if (!j->looking)
+        return;
+    if (!j->lasting && now - j->started_ms >= JOIN_MS) {
+        give_up(j);
+        return;
+    }
+    if (j->link != NULL && now - j->link->started_ms > 2 * HANDSHAKE_MS_MAX)
+        link_close(j->link, NULL);
+    if (j->link == NULL)
+        dial_next(j);
+    if (now - j->announced_ms >= ANNOUNCE_EVERY_MS) {
+        j->announced_ms = now;
+        discovery_announce(j->agent->discovery);
+    }
+}
+
+bool join_beacon_key(const struct join *j, uint8_t key[32])
+{
+    uint8_t psk[32];
+
+    if (!j->looking)
+        return false;
+    invite_psk(psk, &j->token);
+    beacon_key(key, psk);
+    return true;
+}
+
+bool join_is_looking(const struct join *j)
+{
+    return j->looking;
+}
+
+void join_heard(struct join *j, const struct address *address)
+{
+    uint32_t i;
+
+    if (!j->looking)
+        return;
+    for (i = 0; i < j->address_count; i++)
+        if (address_equal(&j->addresses[i], address))
+            break;
+    if (i == COUNT_OF(j->addresses))
+        i--;
+    j->addresses[i] = *address;
+    if (i == j->address_count)
+        j->address_count++;
+    j->next_address = i;
+    if (j->link == NULL)
+        dial_next(j);
+}
+
+static void look(struct join *j, const struct invite *token)
+{
+    uint32_t i;
+
+    j->token = *token;
+    j->looking = true;
+    j->reached = false;
+    j->address_count = j->next_address = 0;
+    for (i = 0; i < token->address_count; i++) {
+        const struct invite_address *from = &token->addresses[i];
+        struct address *to = &j->addresses[j->address_count++];
+
+        snprintf(to->host, sizeof to->host, "%u.%u.%u.%u", from->ip[0], from->ip[1], from->ip[2],
+                 from->ip[3]);
+        to->port = from->port;
+    }
+    j->started_ms = uv_now(j->agent->loop);
+    j->announced_ms = j->started_ms;
+    discovery_announce(j->agent->discovery);
+    uv_timer_start(&j->timer, on_timer, 0, LOOK_EVERY_MS);
+}
+
+static bool may_join(struct agent *a, struct err *e)
+{
+    if (a->in_fleet && agent_others(a) > 0)
+        return err_set(
+            e, ERR_REFUSED,
+            "this PC is a member of the fleet \"%s\" already: to move it, make a new home "
+            "for it with agent-cli init",
+            a->roster.fleet_name);
+    if (a->join->looking && !a->join->lasting)
+        return err_set(e, ERR_REFUSED, "joining is under way already: wait for its end");
+    return true;
+}
+
+bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *on_done,
+                void *context, struct err *e)
+{
+    struct join *j = a->join;
+    struct invite v = {0};
+
+    if (!may_join(a, e) || !invite_parse(&v, token, e))
+        return false;
+    if (copy && !a->config.copy) {
+        a->config.copy = true;
+        if (!config_save(&a->config, a->home.conf, e))
+            return false;
+    }
+    if (j->link != NULL)
+        link_close(j->link, NULL);
+    j->lasting = false;
+    j->on_done = on_done;
+    j->context = context;
+    log_info("joining");
+    look(j, &v);
+    return true;
+}
+
+void agent_join_forget(struct agent *a, void *context)
+{
+    if (a->join != NULL && a->join->context == context)
+        a->join->on_done = NULL;
+}
+
+/* `agent-cli init --join TOKEN` left it for us. */
+static void take_token(struct join *j)
+{
+    char text[INVITE_TEXT_BYTES_MAX];
+    struct invite v = {0};
+    struct err e = {0};
+
+    if (!home_join_token_read(&j->agent->home, text, &e) || text[0] == '\0') {
+        if (e.code != ERR_NONE)
+            log_warn("no token reason=%s", e.text);
+        return;
+    }
+    j->lasting = true;
+    if ((j->agent->in_fleet && !may_join(j->agent, &e)) || !invite_parse(&v, text, &e)) {
+        finish(j, &e);
+        return;
+    }
+    log_info("joining with the token of init");
+    look(j, &v);
+}
+
+/* ---- start and end ---- */
+
+struct join *join_start(struct agent *a)
+{
+    struct join *j = mem_alloc(sizeof *j);
+
+    j->agent = a;
+    a->join = j;
+    uv_timer_init(a->loop, &j->timer);
+    j->timer.data = j;
+    take_token(j);
+    return j;
+}
+
+static void on_released(uv_handle_t *handle)
+{
+    struct join *j = handle->data;
+
+    free(j);
+}
+
+void join_stop(struct join *j)
+{
+    struct err e = {0};
+
+    if (j == NULL || j->stopping)
+        return;
+    j->stopping = true;
+    if (j->looking) {
+        j->lasting = false; /* the token is for the next run */
+        err_set(&e, ERR_NET, "the agent stopped before this PC had joined");
+        finish(j, &e);
+    }
+    uv_close((uv_handle_t *)&j->timer, on_released);
+}

@@ -1,0 +1,591 @@
+/* A connection is a struct conn from accept or dial until its link is closed; then it is dead, and
+ * swept before the loop waits again: it may have died in the middle of its own conversation's step.
+ */
+#include "links.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent.h"
+#include "dial.h"
+#include "invitation.h"
+#include "listener.h"
+#include "log.h"
+
+#define DIALS_MAX       8   /* at once */
+#define LARGER_WAITS_MS 300 /* the site with the smaller id dials first: fewer dials cross */
+#define NEVER           UINT64_MAX
+#define LOG_BURST       20
+
+struct conn {
+    struct links *links;
+    struct link *link;
+    bool dead;
+    bool talking;
+    struct talk talk;
+};
+
+struct links {
+    struct agent *agent;
+    struct listener *listener;
+    uv_timer_t timer;
+    uv_prepare_t soon; /* runs before the loop waits: SYNC_LOCAL, and sweeping the dead */
+    uint32_t handles;
+    bool paused;
+    bool local_changed;
+    bool stopping;
+    uint64_t wake_ms;
+    uint64_t next_id;
+    struct conn *conns[LINKS_MAX];
+    uint32_t n;
+    struct places places;
+    struct members members;
+    struct sync_claims claims;
+    struct replay_cache replays;
+    struct log_limit refused;
+};
+
+static void arm(struct links *l);
+
+/* ---- finding ---- */
+
+static uint64_t now_of(const struct links *l)
+{
+    return uv_now(l->agent->loop);
+}
+
+static uint32_t random_u32(void)
+{
+    uint32_t v;
+
+    random_fill(&v, sizeof v);
+    return v;
+}
+
+static bool is_open(const struct conn *c)
+{
+    return !c->dead && c->talking && c->link->state == LINK_OPEN;
+}
+
+static struct conn *conn_of(const struct links *l, const struct site_id *site)
+{
+    uint32_t i;
+
+    for (i = 0; i < l->n; i++)
+        if (is_open(l->conns[i]) &&
+            memcmp(&l->conns[i]->link->channel.peer, site, sizeof *site) == 0)
+            return l->conns[i];
+    return NULL;
+}
+
+static bool is_linked(const void *context, const struct site_id *site)
+{
+    return conn_of(context, site) != NULL;
+}
+
+static const char *name_of(const struct links *l, const struct site_id *site)
+{
+    const struct roster_site *member = roster_find(&l->agent->roster, site);
+
+    return member != NULL ? member->name : "(not in the roster)";
+}
+
+const struct talk *links_talk(const struct links *l, const struct site_id *site)
+{
+    struct conn *c = conn_of(l, site);
+
+    return c != NULL ? &c->talk : NULL;
+}
+
+const struct talk *links_next_talk(const struct links *l, uint32_t *at)
+{
+    while (*at < l->n) {
+        const struct conn *c = l->conns[(*at)++];
+
+        if (is_open(c))
+            return &c->talk;
+    }
+    return NULL;
+}
+
+struct members *links_members(struct links *l)
+{
+    return &l->members;
+}
+
+uint16_t links_port(const struct links *l)
+{
+    return l->listener != NULL ? listener_port(l->listener) : 0;
+}
+
+/* ---- the end of a connection ---- */
+
+static void end_talk(struct conn *c)
+{
+    struct links *l = c->links;
+    struct site_id peer = c->talk.sync.peer;
+
+    if (!c->talking)
+        return;
+    members_note(l->agent, &l->members, &c->talk.sync);
+    members_save(l->agent, &l->members, &peer);
+    talk_close(&c->talk);
+    c->talking = false;
+}
+
+static void sweep(struct links *l)
+{
+    uint32_t i, kept = 0;
+
+    for (i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+
+        if (!c->dead || (c->talking && c->talk.stepping)) {
+            l->conns[kept++] = c;
+            continue;
+        }
+        l->local_changed |= c->talking; /* what it was asked for, another may be asked for */
+        end_talk(c);
+        free(c);
+    }
+    l->n = kept;
+}
+
+static void on_soon(uv_prepare_t *handle)
+{
+    struct links *l = handle->data;
+    uint32_t i;
+
+    uv_prepare_stop(handle);
+    sweep(l);
+    while (l->local_changed) {
+        l->local_changed = false;
+        for (i = 0; i < l->n; i++)
+            if (is_open(l->conns[i]))
+                talk_local(&l->conns[i]->talk);
+        sweep(l);
+    }
+}
+
+static void soon(struct links *l)
+{
+    if (!l->stopping)
+        uv_prepare_start(&l->soon, on_soon);
+}
+
+void links_local_changed(struct links *l)
+{
+    l->local_changed = true;
+    soon(l);
+}
+
+static void on_closed(struct link *link, const struct err *why)
+{
+    struct conn *c = link->user;
+    struct links *l = c->links;
+    uint64_t open_ms = link->opened_ms != 0 ? now_of(l) - link->opened_ms : 0;
+    char text[ADDRESS_TEXT_BYTES];
+
+    c->dead = true;
+    address_text(text, &link->address);
+    if (link->opened_ms != 0 && c->talking)
+        log_info("link down peer=%s addr=%s reason=%s", name_of(l, &link->channel.peer), text,
+                 why->code != ERR_NONE ? why->text : "closed by us");
+    else if (!link->incoming)
+        log_debug("dial failed addr=%s reason=%s", text, why->text);
+    else if (log_allowed(&l->refused, LOG_BURST, now_of(l)))
+        log_info("connection refused addr=%s reason=%s left_out=%u", text, why->text,
+                 l->refused.suppressed);
+    if (!link->incoming) {
+        places_ended(&l->places, &link->address, open_ms, now_of(l), random_u32());
+        arm(l);
+    }
+    soon(l);
+}
+
+/* ---- a connection that opened ---- */
+
+bool links_fresh_wins(const struct link_claim *present, const struct link_claim *fresh,
+                      bool we_are_smaller)
+{
+    /* Nobody dials a peer he has a link with: unless two dials crossed, the old link is dead. */
+    if (present->incoming == fresh->incoming ||
+        fresh->opened_ms - present->opened_ms > HANDSHAKE_MS_MAX)
+        return true;
+    return !fresh->incoming == we_are_smaller;
+}
+
+/* One link for each pair. False: the fresh one goes. */
+static bool settle(struct links *l, struct conn *fresh)
+{
+    struct conn *present = conn_of(l, &fresh->link->channel.peer);
+    struct link_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
+    struct err e = {0};
+
+    if (present == NULL)
+        return true;
+    old = (struct link_claim){present->link->incoming, present->link->opened_ms};
+    err_set(&e, ERR_NET, "another link to the same PC took its place");
+    if (!links_fresh_wins(
+            &old, &new,
+            memcmp(&l->agent->keys.site, &fresh->link->channel.peer, sizeof(struct site_id)) < 0)) {
+        link_close(fresh->link, &e);
+        return false;
+    }
+    link_close(present->link, &e);
+    return true;
+}
+
+static bool is_ourselves(struct links *l, struct link *link)
+{
+    struct err e = {0};
+    bool ours = memcmp(&link->channel.peer, &l->agent->keys.site, sizeof(struct site_id)) == 0;
+
+    if (!link->incoming)
+        places_opened(&l->places, &link->address, &link->channel.peer, ours);
+    if (ours) {
+        err_set(&e, ERR_REFUSED, "that is this PC itself");
+        link_close(link, &e);
+    }
+    return ours;
+}
+
+static void on_open(struct link *link)
+{
+    struct conn *c = link->user;
+    struct links *l = c->links;
+    struct err e = {0};
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (link->channel.mode == CHANNEL_INVITE || is_ourselves(l, link))
+        return;
+    if (l->paused) {
+        err_set(&e, ERR_REFUSED, "the database is not open");
+        link_close(link, &e);
+        return;
+    }
+    if (!settle(l, c))
+        return;
+    log_info("link up peer=%s addr=%s dialled=%s", name_of(l, &link->channel.peer),
+             address_text(text, &link->address), link->incoming ? "no" : "yes");
+    c->talking = true;
+    talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
+    members_get(&l->members, &link->channel.peer);
+}
+
+static bool on_message(struct link *link, struct slice message, struct err *e)
+{
+    struct conn *c = link->user;
+
+    if (link->channel.mode == CHANNEL_INVITE)
+        return invitations_serve(c->links->agent->invitations, link, message, e);
+    if (!c->talking)
+        return err_set(e, ERR_INPUT, "a message before the conversation began");
+    return talk_message(&c->talk, message, e);
+}
+
+static void on_heard(struct link *link, size_t unfinished)
+{
+    struct conn *c = link->user;
+
+    if (c->talking)
+        talk_heard(&c->talk, unfinished);
+}
+
+static void on_drained(struct link *link)
+{
+    struct conn *c = link->user;
+
+    if (c->talking)
+        talk_drained(&c->talk);
+}
+
+static const struct link_events events = {
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_heard = on_heard,
+    .on_drained = on_drained,
+    .on_closed = on_closed,
+};
+
+/* ---- room ---- */
+
+static uint32_t count_shaking(const struct links *l, bool incoming)
+{
+    uint32_t i, count = 0;
+
+    for (i = 0; i < l->n; i++) {
+        const struct conn *c = l->conns[i];
+
+        if (!c->dead && c->link->state < LINK_OPEN && c->link->incoming == incoming)
+            count++;
+    }
+    return count;
+}
+
+/* Strangers who connect and say nothing must not keep members out: the oldest unfinished handshake
+ * goes. */
+static bool make_room(struct links *l)
+{
+    struct conn *oldest = NULL;
+    struct err e = {0};
+    uint32_t i;
+
+    sweep(l);
+    if (l->n < LINKS_MAX && count_shaking(l, true) < HANDSHAKES_MAX)
+        return true;
+    for (i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+
+        if (!c->dead && c->link->incoming && c->link->state < LINK_OPEN &&
+            (oldest == NULL || c->link->started_ms < oldest->link->started_ms))
+            oldest = c;
+    }
+    if (oldest == NULL)
+        return false;
+    err_set(&e, ERR_LIMIT, "too many connections that do not finish their handshake");
+    link_close(oldest->link, &e);
+    sweep(l);
+    return l->n < LINKS_MAX;
+}
+
+static struct conn *conn_add(struct links *l)
+{
+    struct conn *c = mem_alloc(sizeof *c);
+
+    assert(l->n < LINKS_MAX);
+    c->links = l;
+    l->conns[l->n++] = c;
+    return c;
+}
+
+static void conn_drop_last(struct links *l)
+{
+    free(l->conns[--l->n]);
+}
+
+/* ---- listening ---- */
+
+static void fleet_secret(const struct agent *a, struct channel_secret *secret)
+{
+    *secret = (struct channel_secret){.mode = CHANNEL_FLEET};
+    memcpy(secret->psk, a->fleet_key, sizeof secret->psk);
+    memcpy(secret->context, a->roster.fleet, sizeof secret->context);
+}
+
+static void on_connection(void *context, uv_stream_t *server)
+{
+    struct links *l = context;
+    struct channel_secret secrets[1 + INVITES_MAX];
+    struct link_door door = {.secrets = secrets, .replays = &l->replays};
+    struct err e = {0};
+    struct conn *c;
+
+    if (l->agent->in_fleet && !l->paused)
+        fleet_secret(l->agent, &secrets[door.count++]);
+    door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
+    if (door.count == 0 || !make_room(l)) {
+        listener_turn_away(l->listener, server);
+        return;
+    }
+    c = conn_add(l);
+    if (!link_accept(&c->link, l->agent, server, &door, (struct link_owner){&events, c}, &e)) {
+        log_warn("accept failed reason=%s", e.text);
+        conn_drop_last(l);
+    } else {
+        links_tick_by(l, now_of(l) + HANDSHAKE_MS_MAX);
+    }
+}
+
+static void release(uv_handle_t *handle)
+{
+    struct links *l = handle->data;
+
+    if (--l->handles > 0)
+        return;
+    places_close(&l->places);
+    members_close(&l->members);
+    sync_claims_close(&l->claims);
+    free(l);
+}
+
+/* ---- dialling ---- */
+
+static void dial(struct links *l, struct place *place)
+{
+    struct address address = place->address;
+    struct channel_secret secret;
+    struct err e = {0};
+    struct conn *c = conn_add(l);
+    struct link_owner owner = {&events, c};
+
+    fleet_secret(l->agent, &secret);
+    if (!link_dial(&c->link, l->agent, &address, &secret, owner, &e)) {
+        log_debug("dial failed addr=%s reason=%s", address.host, e.text);
+        conn_drop_last(l);
+        places_ended(&l->places, &address, 0, now_of(l), random_u32());
+    }
+}
+
+static void dial_due(struct links *l)
+{
+    struct place *place;
+
+    if (l->paused || !l->agent->in_fleet)
+        return;
+    while (l->n < LINKS_MAX && count_shaking(l, false) < DIALS_MAX) {
+        place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
+        if (place == NULL)
+            return;
+        dial(l, place);
+    }
+    if (l->wake_ms > now_of(l) + BACKOFF_MS_MIN)
+        l->wake_ms = now_of(l) + BACKOFF_MS_MIN;
+}
+
+void links_heard(struct links *l, const struct site_id *site, const struct address *address)
+{
+    bool smaller = memcmp(&l->agent->keys.site, site, sizeof *site) < 0;
+    struct conn *c = conn_of(l, site);
+
+    if (l->stopping || c != NULL)
+        return;
+    places_heard(&l->places, site, address, now_of(l), smaller ? 0 : LARGER_WAITS_MS);
+    arm(l);
+}
+
+void links_left(struct links *l, const struct site_id *site)
+{
+    places_left(&l->places, site);
+}
+
+void links_dial_all(struct links *l)
+{
+    if (l->stopping)
+        return;
+    places_hurry(&l->places, now_of(l));
+    arm(l);
+}
+
+void links_add_fixed(struct links *l, const struct address *address)
+{
+    places_add_fixed(&l->places, address);
+    arm(l);
+}
+
+/* ---- time ---- */
+
+static void tick_conn(struct links *l, struct conn *c)
+{
+    uint64_t now = now_of(l);
+    struct err e = {0};
+
+    if (c->dead)
+        return;
+    if (c->link->state != LINK_OPEN || !c->talking) {
+        /* A guest with an invitation has as long again for its question. */
+        uint64_t end = c->link->started_ms +
+                       (c->link->state == LINK_OPEN ? 2 * HANDSHAKE_MS_MAX : HANDSHAKE_MS_MAX);
+
+        if (now >= end) {
+            err_set(&e, ERR_NET, "no handshake within %u ms", HANDSHAKE_MS_MAX);
+            link_close(c->link, &e);
+        } else if (end < l->wake_ms) {
+            l->wake_ms = end;
+        }
+        return;
+    }
+    talk_tick(&c->talk);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct links *l = timer->data;
+    uint32_t i;
+
+    if (l->stopping)
+        return;
+    l->wake_ms = NEVER;
+    for (i = 0; i < l->n; i++)
+        tick_conn(l, l->conns[i]);
+    dial_due(l);
+    if (l->wake_ms != NEVER)
+        uv_timer_start(&l->timer, on_timer, l->wake_ms > now_of(l) ? l->wake_ms - now_of(l) : 1, 0);
+}
+
+void links_tick_by(struct links *l, uint64_t deadline_ms)
+{
+    uint64_t now = now_of(l);
+
+    if (l->stopping || deadline_ms >= l->wake_ms)
+        return;
+    l->wake_ms = deadline_ms;
+    uv_timer_start(&l->timer, on_timer, deadline_ms > now ? deadline_ms - now : 0, 0);
+}
+
+/* Something about dialling changed: look at all of it. */
+static void arm(struct links *l)
+{
+    links_tick_by(l, now_of(l));
+}
+
+/* ---- start and end ---- */
+
+struct links *links_start(struct agent *a)
+{
+    struct links *l = mem_alloc(sizeof *l);
+    uint32_t i;
+
+    l->agent = a;
+    l->paused = true;
+    l->wake_ms = NEVER;
+    uv_timer_init(a->loop, &l->timer);
+    uv_prepare_init(a->loop, &l->soon);
+    l->timer.data = l->soon.data = l;
+    l->handles = 2;
+    for (i = 0; i < a->config.peer_count; i++)
+        places_add_fixed(&l->places, &a->config.peers[i]);
+    l->listener = listener_start(a, on_connection, l);
+    arm(l);
+    return l;
+}
+
+static void close_all(struct links *l, const char *why)
+{
+    struct err e = {0};
+    uint32_t i;
+
+    err_set(&e, ERR_NET, "%s", why);
+    for (i = 0; i < l->n; i++)
+        if (!l->conns[i]->dead)
+            link_close(l->conns[i]->link, &e);
+    sweep(l);
+}
+
+void links_pause(struct links *l, const char *why)
+{
+    l->paused = true;
+    close_all(l, why);
+}
+
+void links_resume(struct links *l)
+{
+    if (!l->agent->in_fleet || l->agent->store == NULL)
+        return;
+    l->paused = false;
+    members_load(l->agent, &l->members);
+    links_dial_all(l);
+}
+
+void links_stop(struct links *l)
+{
+    if (l == NULL || l->stopping)
+        return;
+    close_all(l, "this PC stops its agent");
+    l->stopping = true;
+    uv_close((uv_handle_t *)&l->timer, release);
+    uv_close((uv_handle_t *)&l->soon, release);
+    listener_stop(l->listener);
+}

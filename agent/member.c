@@ -1,0 +1,181 @@
+#include "member.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <navette/sync.h>
+
+#include "agent.h"
+#include "log.h"
+
+#define META_NAME_BYTES  (8 + 2 * SITE_ID_BYTES)
+#define VECTOR_BYTES_MAX (HEADER_BYTES_MAX * 2)
+
+struct member *members_get(struct members *m, const struct site_id *site)
+{
+    uint32_t i;
+
+    for (i = 0; i < m->n; i++)
+        if (memcmp(&m->list[i].site, site, sizeof *site) == 0)
+            return &m->list[i];
+    if (m->n == SITES_MAX)
+        return NULL;
+    m->list = mem_grow(m->list, (m->n + 1) * sizeof *m->list);
+    m->list[m->n] = (struct member){.site = *site};
+    return &m->list[m->n++];
+}
+
+void members_note(struct agent *a, struct members *m, const struct sync *s)
+{
+    struct member *member = members_get(m, &s->peer);
+
+    if (member == NULL)
+        return;
+    member->seen_ms = agent_wall_ms(a);
+    if (s->state != SYNC_OPEN)
+        return;
+    member->skew_ms = s->skew_ms;
+    member->have_known = true;
+    vector_copy(&member->have, &s->peer_have);
+}
+
+static void meta_name(char out[META_NAME_BYTES], const char *prefix, const struct site_id *site)
+{
+    assert(strlen(prefix) == 5);
+    memcpy(out, prefix, 5);
+    hex_write(out + 5, SLICE(site->bytes));
+}
+
+static void save(struct agent *a, const char *prefix, const struct site_id *site,
+                 const struct vector *v)
+{
+    char name[META_NAME_BYTES];
+    struct buf bytes = {0};
+    struct writer w = {.out = &bytes};
+    struct err e = {0};
+
+    if (a->store == NULL)
+        return;
+    buf_open(&bytes, VECTOR_BYTES_MAX);
+    vector_write(&w, v);
+    meta_name(name, prefix, site);
+    if (!bytes.overflow && !store_meta_set(a->store, name, buf_slice(&bytes), &e))
+        log_warn("what a peer has is not kept reason=%s", e.text);
+    buf_close(&bytes);
+}
+
+/* False when nothing is kept, or nothing that can be read. */
+static bool load(struct agent *a, const char *prefix, const struct site_id *site, struct vector *v)
+{
+    char name[META_NAME_BYTES];
+    struct buf bytes = {0};
+    struct err e = {0};
+    struct reader r;
+    bool known = false;
+
+    buf_open(&bytes, VECTOR_BYTES_MAX);
+    meta_name(name, prefix, site);
+    if (store_meta_get(a->store, name, &bytes, &e) && bytes.n > 0) {
+        r = reader_of(buf_slice(&bytes), &e);
+        vector_read(&r, v);
+        known = read_end(&r);
+    }
+    if (e.code != ERR_NONE)
+        log_warn("what a peer has is not known any more reason=%s", e.text);
+    buf_close(&bytes);
+    return known;
+}
+
+void members_save(struct agent *a, struct members *m, const struct site_id *site)
+{
+    struct member *member = members_get(m, site);
+
+    if (member != NULL && member->have_known)
+        save(a, "have.", site, &member->have);
+}
+
+void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
+                       const struct vector *told)
+{
+    struct member *member = members_get(m, site);
+
+    if (member == NULL)
+        return;
+    vector_copy(&member->told, told);
+    save(a, "told.", site, told);
+}
+
+static void load_one(struct agent *a, struct member *member)
+{
+    member->have_known = load(a, "have.", &member->site, &member->have);
+    if (!load(a, "told.", &member->site, &member->told))
+        vector_close(&member->told);
+}
+
+/* At a start what is applied is old news: `quiet`. */
+static void note_applied(struct agent *a, struct members *m, bool quiet)
+{
+    const struct vector *applied = store_applied(a->store);
+    uint32_t i, k;
+
+    for (i = 0; i < m->n; i++) {
+        struct member *member = &m->list[i];
+        uint64_t sum = 0;
+
+        for (k = 0; k < applied->n; k++) {
+            struct site_id author = actor_site(&applied->entries[k].actor);
+
+            if (memcmp(&author, &member->site, sizeof author) == 0)
+                sum += applied->entries[k].number;
+        }
+        if (sum > member->applied && !quiet)
+            member->applied_ms = agent_wall_ms(a);
+        member->applied = sum;
+    }
+}
+
+void members_note_applied(struct agent *a, struct members *m)
+{
+    note_applied(a, m, false);
+}
+
+void members_load(struct agent *a, struct members *m)
+{
+    uint32_t i;
+
+    for (i = 0; i < a->roster.site_count; i++) {
+        struct member *member = members_get(m, &a->roster.sites[i].site);
+
+        if (member != NULL && !member->have_known)
+            load_one(a, member);
+    }
+    note_applied(a, m, true);
+}
+
+void members_close(struct members *m)
+{
+    uint32_t i;
+
+    for (i = 0; i < m->n; i++) {
+        vector_close(&m->list[i].have);
+        vector_close(&m->list[i].told);
+    }
+    free(m->list);
+    *m = (struct members){0};
+}
+
+uint64_t vector_lead(const struct vector *more, const struct vector *less)
+{
+    uint64_t lead = 0;
+    uint32_t i;
+
+    for (i = 0; i < more->n; i++) {
+        uint64_t theirs = vector_get(less, &more->entries[i].actor);
+
+        if (more->entries[i].number > theirs)
+            lead += more->entries[i].number - theirs;
+    }
+    return lead;
+}

@@ -1,0 +1,48 @@
+/* Members: what is known of the other sites of the fleet, also of those that are away. */
+#ifndef NAVETTE_MEMBER_H
+#define NAVETTE_MEMBER_H
+
+#include <navette/changeset.h>
+
+#include "config.h"
+
+struct agent;
+struct sync;
+
+struct member {
+    struct site_id site;
+    struct address address; /* where it was met last; host "" if never */
+    uint64_t seen_ms;       /* wall clock; 0: not since this agent started */
+    bool have_known;
+    struct vector have;  /* what it said it has, now or in an earlier run of ours */
+    struct vector told;  /* what a drop file said it has; nobody signed that */
+    uint64_t applied;    /* how much of its own writing is in our file: sum of change-set numbers */
+    uint64_t applied_ms; /* wall clock of the last growth; 0: not since this agent started */
+    int64_t skew_ms;     /* its clock minus ours when it was met last */
+};
+
+struct members {
+    struct member *list;
+    uint32_t n;
+};
+
+/* The one of `site`, added when it is new (at most SITES_MAX; NULL beyond). Good until the next
+ * call. */
+struct member *members_get(struct members *m, const struct site_id *site);
+/* What a conversation has shown so far. */
+void members_note(struct agent *a, struct members *m, const struct sync *s);
+/* A drop file of its said that it has `told`. */
+void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
+                       const struct vector *told);
+/* Keep what it has in the ledger, for the next run. */
+void members_save(struct agent *a, struct members *m, const struct site_id *site);
+/* Read what earlier runs kept, for every site of the roster. */
+void members_load(struct agent *a, struct members *m);
+/* Our applied-vector grew: whose changes were those? */
+void members_note_applied(struct agent *a, struct members *m);
+void members_close(struct members *m);
+
+/* How many change-sets of `more` are not in `less`. */
+uint64_t vector_lead(const struct vector *more, const struct vector *less);
+
+#endif

@@ -1,0 +1,528 @@
+/* The store is CLOSED (opened by timer, again and again) or OPEN. When it is open: drain what the
+ * application wrote, at once; apply what others wrote when the application has been quiet for a
+ * moment, or when it has waited long enough; match, once, a newcomer's rows as soon as all is here
+ * that a connected member has. */
+#include "pump.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent.h"
+#include "control.h"
+#include "links.h"
+#include "log.h"
+#include "watch.h"
+
+#define REOPEN_MS       2000
+#define FAILED_MS       2000  /* between attempts after an error that time may heal */
+#define FAILURES_REOPEN 3     /* then the store is opened anew */
+#define BUSY_TELL_MS    30000 /* a lock that somebody holds for so long is told to a person */
+#define PARKED_RETRY_MS 30000
+#define MATCH_STILL_MS  1000 /* nothing new came from a member for so long: it has no more */
+#define MATCH_EMPTY_MS                                                                             \
+    4000 /* the same, for each member before us, when nobody has anything yet                      \
+          */
+
+/* After a lock was found taken. */
+static const uint32_t busy_ms[] = {1, 2, 5, 10, 20, 50};
+
+/* One kind of work and when it may be tried. */
+struct job {
+    bool due;
+    uint32_t failures; /* in a row */
+    uint64_t at_ms;    /* not before */
+    uint64_t busy_since_ms;
+};
+
+struct pump {
+    struct agent *agent;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    uint32_t handles;
+    bool stopping;
+    bool failing;      /* something failed elsewhere and is not known to be over */
+    bool drained_last; /* the last turn was a drain's */
+    struct job open, drain, apply;
+    uint64_t wrote_ms;       /* when the application was last seen to commit */
+    uint64_t apply_since_ms; /* when the apply became due */
+    uint64_t staged_ms;      /* when something last came in */
+    uint64_t parked_ms;      /* when parked rows were last tried */
+    uint64_t have_sum;
+    struct pump_times times;
+};
+
+static void plan(struct pump *p);
+
+static uint64_t now_of(const struct pump *p)
+{
+    return uv_now(p->agent->loop);
+}
+
+/* ---- failures ---- */
+
+static void tell(struct pump *p, const char *doing, const struct err *e)
+{
+    struct warnings *w = &p->agent->warnings;
+    uint64_t wall = agent_wall_ms(p->agent);
+
+    if (e->code == ERR_FULL)
+        warning_set(w, WARNING_DISK_FULL, wall, "%s: %s", doing, e->text);
+    else
+        warning_set(w, WARNING_STORE, wall, "%s: %s", doing, e->text);
+}
+
+void pump_failed(struct pump *p, const char *doing, const struct err *e)
+{
+    if (e->code == ERR_BUSY)
+        return;
+    p->failing = true;
+    tell(p, doing, e);
+}
+
+static void job_failed(struct pump *p, struct job *job, const char *doing, const struct err *e)
+{
+    uint32_t step = job->failures < COUNT_OF(busy_ms) ? job->failures : COUNT_OF(busy_ms) - 1;
+
+    job->failures++;
+    if (e->code == ERR_BUSY) {
+        p->times.busy++;
+        job->at_ms = now_of(p) + busy_ms[step];
+        if (job->busy_since_ms == 0)
+            job->busy_since_ms = now_of(p);
+        if (now_of(p) - job->busy_since_ms > BUSY_TELL_MS)
+            warning_set(&p->agent->warnings, WARNING_BUSY, agent_wall_ms(p->agent), "%s: %s", doing,
+                        e->text);
+        return;
+    }
+    log_warn("%s failed code=%s reason=%s", doing, err_code_name(e->code), e->text);
+    job->busy_since_ms = 0;
+    job->at_ms = now_of(p) + FAILED_MS;
+    tell(p, doing, e);
+    if (e->code != ERR_FULL && job->failures % FAILURES_REOPEN == 0)
+        p->open.due = true;
+}
+
+/* Work that went through shows that what failed is over. */
+static void all_well(struct pump *p)
+{
+    if (p->drain.failures > 0 || p->apply.failures > 0)
+        return;
+    p->failing = false;
+    warning_clear(&p->agent->warnings, WARNING_DISK_FULL);
+    warning_clear(&p->agent->warnings, WARNING_STORE);
+    warning_clear(&p->agent->warnings, WARNING_BUSY);
+}
+
+static void job_succeeded(struct pump *p, struct job *job, bool worked)
+{
+    bool failed = job->failures > 0;
+
+    job->failures = 0;
+    job->busy_since_ms = 0;
+    job->at_ms = 0;
+    if (failed || worked)
+        all_well(p);
+}
+
+void pump_went_well(struct pump *p)
+{
+    if (p->failing)
+        all_well(p);
+}
+
+/* ---- opening ---- */
+
+void pump_close_store(struct pump *p, const char *why)
+{
+    struct agent *a = p->agent;
+
+    links_pause(a->links, why);
+    if (a->store == NULL)
+        return;
+    log_info("store closed reason=%s", why);
+    store_close(a->store);
+    a->store = NULL;
+    err_clear(&a->store_trouble);
+    err_set(&a->store_trouble, ERR_BUSY, "the database is not open (%s): try again in a moment",
+            why);
+}
+
+static void tell_trouble(struct agent *a)
+{
+    bool ours = strstr(a->store_trouble.text, a->home.ledger) != NULL;
+
+    if (a->store_trouble.code == ERR_FULL)
+        warning_set(&a->warnings, WARNING_DISK_FULL, agent_wall_ms(a), "%s", a->store_trouble.text);
+    else
+        warning_set(&a->warnings, ours ? WARNING_LEDGER : WARNING_DATABASE, agent_wall_ms(a), "%s",
+                    a->store_trouble.text);
+}
+
+static void open_store(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct store_options options = {
+        .home = a->home.path,
+        .database = a->config.database,
+        .keys = &a->keys,
+        .roster = &a->roster,
+        .exclusive = true,
+    };
+
+    pump_close_store(p, "it is opened again");
+    err_clear(&a->store_trouble);
+    if (!store_open(&a->store, &options, agent_wall_ms(a), &a->store_trouble)) {
+        a->store = NULL;
+        p->open.at_ms = now_of(p) + REOPEN_MS;
+        tell_trouble(a);
+        return;
+    }
+    log_info("store open database=%s matched=%s", a->config.database,
+             store_state(a->store) == STORE_READY ? "yes" : "no");
+    warning_clear(&a->warnings, WARNING_DATABASE);
+    warning_clear(&a->warnings, WARNING_LEDGER);
+    p->open = (struct job){0};
+    p->drain = p->apply = (struct job){.due = true};
+    p->apply_since_ms = p->staged_ms = now_of(p);
+    watch_opened(a->watch);
+    links_resume(a->links);
+}
+
+void pump_reopen(struct pump *p, const char *why)
+{
+    log_info("store opens again reason=%s", why);
+    p->open.due = true;
+    p->open.at_ms = 0;
+    plan(p);
+}
+
+/* ---- matching ---- */
+
+static uint64_t vector_sum(const struct vector *v)
+{
+    uint64_t sum = 0;
+    uint32_t i;
+
+    for (i = 0; i < v->n; i++)
+        sum += v->entries[i].number;
+    return sum;
+}
+
+static uint32_t rank_of(const struct agent *a)
+{
+    uint32_t i;
+
+    for (i = 0; i < a->roster.site_count; i++)
+        if (memcmp(&a->roster.sites[i].site, &a->keys.site, sizeof a->keys.site) == 0)
+            return i;
+    return a->roster.site_count;
+}
+
+/* Everything that connected members have is here, and no more of it came for a while. */
+static bool has_caught_up(struct pump *p)
+{
+    const struct vector *have = store_have(p->agent->store);
+    const struct talk *talk;
+    uint64_t still_ms = MATCH_STILL_MS;
+    bool met = false;
+    uint32_t at = 0;
+
+    if (vector_sum(have) != p->have_sum) {
+        p->have_sum = vector_sum(have);
+        p->staged_ms = now_of(p);
+    }
+    while ((talk = links_next_talk(p->agent->links, &at)) != NULL) {
+        if (!talk_is_open(talk) || talk->stranger_until_ms != 0)
+            continue;
+        if (!vector_covers(have, &talk->sync.peer_have))
+            return false;
+        met = true;
+    }
+    /* When nobody has anything, the founder publishes first. */
+    if (have->n == 0)
+        still_ms += rank_of(p->agent) * (uint64_t)MATCH_EMPTY_MS;
+    return met && now_of(p) - p->staged_ms >= still_ms;
+}
+
+static void match(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct actor before = *store_actor(a->store);
+    uint64_t start = uv_hrtime();
+    struct err e = {0};
+
+    if (!store_match(a->store, a->config.copy, agent_wall_ms(a), &e)) {
+        job_failed(p, &p->drain, "match", &e);
+        return;
+    }
+    if (store_state(a->store) != STORE_READY)
+        return;
+    log_info("matched milliseconds=%llu", (unsigned long long)((uv_hrtime() - start) / 1000000));
+    warning_clear(&a->warnings, WARNING_MATCHING);
+    p->drain.due = p->apply.due = true;
+    p->apply_since_ms = now_of(p);
+    if (actor_equal(&before, store_actor(a->store))) {
+        links_local_changed(a->links);
+    } else {
+        links_pause(a->links, "this PC has a new incarnation");
+        links_resume(a->links);
+    }
+}
+
+static void consider_match(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct store_status status;
+    struct err e = {0};
+
+    if (a->store == NULL || !a->in_fleet || store_state(a->store) == STORE_READY ||
+        p->drain.failures > 0 || p->apply.due || p->drain.due)
+        return;
+    if (!store_status(a->store, &status, &e) || status.tracked_tables == 0)
+        return;
+    if (agent_others(a) == 0 || has_caught_up(p))
+        match(p);
+    else
+        warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
+                    "this PC compares its rows with another member's before it publishes them; it "
+                    "waits for one");
+}
+
+/* ---- drain and apply ---- */
+
+static void changed_here(struct pump *p)
+{
+    links_local_changed(p->agent->links);
+    control_poke(p->agent->control);
+}
+
+static void drain(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct store_progress progress = {0};
+    uint64_t start = uv_hrtime(), us;
+    struct err e = {0};
+
+    if (!store_drain(a->store, agent_wall_ms(a), &progress, &e)) {
+        job_failed(p, &p->drain, "drain", &e);
+        return;
+    }
+    us = (uv_hrtime() - start) / 1000;
+    job_succeeded(p, &p->drain, progress.changesets > 0);
+    p->drain.due = progress.more;
+    if (progress.changesets == 0)
+        return;
+    log_debug("drained changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
+              (unsigned long long)us);
+    p->times.drains++;
+    p->times.drain_rows += progress.rows;
+    if (us > p->times.drain_us_max)
+        p->times.drain_us_max = us;
+    changed_here(p);
+}
+
+static void apply(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct store_progress progress = {0};
+    uint64_t start = uv_hrtime(), us;
+    struct err e = {0};
+
+    if (!store_apply(a->store, agent_wall_ms(a), &progress, &e)) {
+        job_failed(p, &p->apply, "apply", &e);
+        return;
+    }
+    us = (uv_hrtime() - start) / 1000;
+    job_succeeded(p, &p->apply, progress.changesets > 0);
+    p->apply.due = progress.more;
+    p->apply_since_ms = now_of(p);
+    changed_here(p);
+    if (progress.changesets == 0 && progress.rows == 0)
+        return;
+    members_note_applied(a, links_members(a->links));
+    log_debug("applied changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
+              (unsigned long long)us);
+    p->times.applies++;
+    p->times.apply_rows += progress.rows;
+    if (us > p->times.apply_us_max)
+        p->times.apply_us_max = us;
+}
+
+/* The application must not find us in its way: after a moment of quiet, or when that does not come.
+ */
+static uint64_t apply_at(const struct pump *p)
+{
+    const struct config *c = &p->agent->config;
+    uint64_t quiet = p->wrote_ms + (uint64_t)c->quiet_ms;
+    uint64_t enough = p->apply_since_ms + (uint64_t)c->quiet_wait_ms;
+    uint64_t gap = enough < quiet ? enough : quiet;
+
+    if (p->wrote_ms == 0 || gap < p->apply.at_ms)
+        return p->apply.at_ms;
+    return gap;
+}
+
+/* ---- time ---- */
+
+static bool is_due(const struct job *job, uint64_t at_ms, uint64_t now_ms)
+{
+    return job->due && at_ms <= now_ms;
+}
+
+/* What the application wrote goes first; of two that are long, each has its turn. */
+static struct job *next_job(struct pump *p, uint64_t *at)
+{
+    bool works = p->agent->store != NULL && p->agent->in_fleet;
+    uint64_t apply_ms = apply_at(p);
+    bool apply_now = is_due(&p->apply, apply_ms, now_of(p));
+
+    *at = UINT64_MAX;
+    if (p->open.due) {
+        *at = p->open.at_ms;
+        return &p->open;
+    }
+    if (works && p->drain.due && !(p->drained_last && apply_now)) {
+        *at = p->drain.at_ms;
+        return &p->drain;
+    }
+    if (works && p->apply.due) {
+        *at = apply_ms;
+        return &p->apply;
+    }
+    return NULL;
+}
+
+static void turn(struct pump *p)
+{
+    uint64_t at;
+    struct job *job = next_job(p, &at);
+
+    if (job == NULL || at > now_of(p))
+        return;
+    p->drained_last = job == &p->drain;
+    if (job == &p->open)
+        open_store(p);
+    else if (job == &p->drain)
+        drain(p);
+    else
+        apply(p);
+}
+
+/* One unit of work a loop turn. */
+static void on_idle(uv_idle_t *idle)
+{
+    struct pump *p = idle->data;
+
+    turn(p);
+    plan(p);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    plan(timer->data);
+}
+
+static void plan(struct pump *p)
+{
+    uint64_t at, now = now_of(p);
+
+    if (p->stopping)
+        return;
+    if (next_job(p, &at) == NULL || at > now)
+        uv_idle_stop(&p->idle);
+    else
+        uv_idle_start(&p->idle, on_idle);
+    if (at > now && at != UINT64_MAX)
+        uv_timer_start(&p->timer, on_timer, at - now, 0);
+    else
+        uv_timer_stop(&p->timer);
+}
+
+/* ---- what others tell ---- */
+
+void pump_changed(struct pump *p)
+{
+    p->wrote_ms = now_of(p);
+    p->drain.due = true;
+    /* The commit itself waits for us to read it: no turn of the loop in between. */
+    if (!p->stopping && p->agent->store != NULL && p->agent->in_fleet && p->drain.failures == 0 &&
+        !p->open.due)
+        drain(p);
+    plan(p);
+}
+
+void pump_staged(struct pump *p)
+{
+    p->staged_ms = now_of(p);
+    if (!p->apply.due)
+        p->apply_since_ms = now_of(p);
+    p->apply.due = true;
+    plan(p);
+}
+
+void pump_poke(struct pump *p)
+{
+    p->drain.due = true;
+    pump_staged(p);
+}
+
+void pump_tick(struct pump *p)
+{
+    struct agent *a = p->agent;
+    struct store_status status;
+    struct err e = {0};
+
+    if (a->store == NULL || p->stopping)
+        return;
+    consider_match(p);
+    if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
+        p->parked_ms = now_of(p);
+        if (store_status(a->store, &status, &e) && status.parked > 0)
+            p->apply.due = true;
+    }
+    plan(p);
+}
+
+bool pump_is_idle(const struct pump *p)
+{
+    return !p->open.due && !p->drain.due && !p->apply.due;
+}
+
+const struct pump_times *pump_times(const struct pump *p)
+{
+    return &p->times;
+}
+
+/* ---- start and end ---- */
+
+struct pump *pump_start(struct agent *a)
+{
+    struct pump *p = mem_alloc(sizeof *p);
+
+    p->agent = a;
+    uv_timer_init(a->loop, &p->timer);
+    uv_idle_init(a->loop, &p->idle);
+    p->timer.data = p->idle.data = p;
+    p->handles = 2;
+    p->open.due = true;
+    plan(p);
+    return p;
+}
+
+static void release(uv_handle_t *handle)
+{
+    struct pump *p = handle->data;
+
+    if (--p->handles == 0)
+        free(p);
+}
+
+void pump_stop(struct pump *p)
+{
+    if (p == NULL || p->stopping)
+        return;
+    p->stopping = true;
+    uv_close((uv_handle_t *)&p->timer, release);
+    uv_close((uv_handle_t *)&p->idle, release);
+}

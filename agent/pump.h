@@ -1,0 +1,43 @@
+/* Pump: when the store drains, applies, matches and is opened again. One call of the store a loop
+ * turn; a lock that somebody else holds is tried again by timer; nothing here waits. */
+#ifndef NAVETTE_PUMP_H
+#define NAVETTE_PUMP_H
+
+#include <navette/err.h>
+
+struct agent;
+struct pump;
+
+struct pump *pump_start(struct agent *a);
+void pump_stop(struct pump *p);
+
+/* Somebody committed to the application's file. */
+void pump_changed(struct pump *p);
+/* A change-set of somebody else's is in the log. */
+void pump_staged(struct pump *p);
+/* Look at everything now. */
+void pump_poke(struct pump *p);
+/* Once or twice a second: slow work, conditions that time changes. */
+void pump_tick(struct pump *p);
+/* A store call elsewhere failed while `doing`: note it for people. */
+void pump_failed(struct pump *p, const char *doing, const struct err *e);
+/* ...and one that went through shows that it is over. */
+void pump_went_well(struct pump *p);
+/* The file was replaced, or the fleet: close the store and open it again. Not from within a store
+ * call's result. */
+void pump_reopen(struct pump *p, const char *why);
+/* Close the store now, end all conversations first. */
+void pump_close_store(struct pump *p, const char *why);
+/* Nothing to do and nothing failed. */
+bool pump_is_idle(const struct pump *p);
+
+/* How long our own work took, for status. */
+struct pump_times {
+    uint64_t drains, applies;            /* calls that did something */
+    uint64_t drain_us_max, apply_us_max; /* the longest one */
+    uint64_t drain_rows, apply_rows;
+    uint64_t busy; /* times somebody else held the lock */
+};
+const struct pump_times *pump_times(const struct pump *p);
+
+#endif

@@ -1,0 +1,351 @@
+#include "status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <json-c/json.h>
+
+#include "agent.h"
+#include "join.h"
+#include "links.h"
+#include "pump.h"
+
+#define NO_PEER_MS   30000
+#define SKEW_TELL_MS 60000
+#define SLOW_TICKS   10 /* conditions that cost a question to the store are looked at so seldom */
+
+/* ---- small ---- */
+
+static void add_text(struct json_object *o, const char *name, const char *text)
+{
+    json_object_object_add(o, name, text != NULL ? json_object_new_string(text) : NULL);
+}
+
+static void add_int(struct json_object *o, const char *name, int64_t v)
+{
+    json_object_object_add(o, name, json_object_new_int64(v));
+}
+
+static void add_hex(struct json_object *o, const char *name, struct slice bytes)
+{
+    char text[2 * HASH_BYTES + 1];
+
+    hex_write(text, bytes);
+    add_text(o, name, text);
+}
+
+/* "2026-11-21T10:00:00Z"; 0 is null. */
+static void add_time(struct json_object *o, const char *name, uint64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+    char text[32];
+
+    if (wall_ms == 0 || gmtime_r(&seconds, &parts) == NULL ||
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        add_text(o, name, NULL);
+    else
+        add_text(o, name, text);
+}
+
+/* ---- peers ---- */
+
+static void add_progress(struct agent *a, struct json_object *o, const struct vector *theirs)
+{
+    static const struct vector nothing;
+    const struct vector *ours = a->store != NULL ? store_have(a->store) : &nothing;
+
+    add_int(o, "behind", (int64_t)vector_lead(ours, theirs));
+    add_int(o, "ahead", (int64_t)vector_lead(theirs, ours));
+}
+
+static struct json_object *peer_of(struct agent *a, const struct roster_site *site)
+{
+    struct json_object *o = json_object_new_object();
+    struct members *members = links_members(a->links);
+    const struct talk *talk = links_talk(a->links, &site->site);
+    struct member *member;
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (talk != NULL)
+        members_note(a, members, &talk->sync);
+    member = members_get(members, &site->site);
+    add_text(o, "name", site->name);
+    add_hex(o, "site", SLICE(site->site.bytes));
+    add_text(o, "state", talk == NULL ? "away" : talk_is_open(talk) ? "connected" : "connecting");
+    add_text(o, "address", talk != NULL ? address_text(text, &talk->link->address) : NULL);
+    json_object_object_add(
+        o, "rtt_ms",
+        talk != NULL && talk_is_open(talk) ? json_object_new_int64(talk->sync.rtt_ms) : NULL);
+    if (member != NULL) {
+        add_progress(a, o, &member->have);
+        add_time(o, "last_seen", member->seen_ms);
+        add_time(o, "last_applied", member->applied_ms);
+        add_int(o, "skew_ms", member->skew_ms);
+    }
+    json_object_object_add(o, "admin", json_object_new_boolean(site->admin));
+    return o;
+}
+
+struct json_object *agent_peers(struct agent *a)
+{
+    struct json_object *list = json_object_new_array();
+    uint32_t i;
+
+    for (i = 0; i < a->roster.site_count; i++) {
+        const struct roster_site *site = &a->roster.sites[i];
+
+        if (memcmp(&site->site, &a->keys.site, sizeof site->site) != 0)
+            json_object_array_add(list, peer_of(a, site));
+    }
+    return list;
+}
+
+/* ---- the snapshot ---- */
+
+static struct json_object *warnings_of(const struct agent *a, bool *failing, bool *any)
+{
+    struct json_object *list = json_object_new_array();
+    int id;
+
+    *failing = *any = false;
+    for (id = 0; id < WARNING_COUNT; id++) {
+        const struct warning *w = &a->warnings.list[id];
+        struct json_object *o;
+
+        if (w->since_ms == 0)
+            continue;
+        *any = true;
+        *failing |= warning_is_failing((enum warning_id)id);
+        o = json_object_new_object();
+        add_text(o, "code", warning_word((enum warning_id)id));
+        json_object_object_add(o, "failing",
+                               json_object_new_boolean(warning_is_failing((enum warning_id)id)));
+        add_time(o, "since", w->since_ms);
+        add_text(o, "text", w->text);
+        add_text(o, "remedy", warning_remedy((enum warning_id)id));
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static const char *store_word(const struct agent *a)
+{
+    if (a->store == NULL)
+        return "closed";
+    return store_state(a->store) == STORE_READY ? "ready" : "matching";
+}
+
+static void add_store(struct agent *a, struct json_object *o)
+{
+    struct json_object *database = json_object_new_object();
+    struct json_object *pending = json_object_new_object();
+    struct store_status s = {0};
+    struct err e = {0};
+
+    if (a->store != NULL && !store_status(a->store, &s, &e))
+        pump_failed(a->pump, "status", &e);
+    add_text(database, "path", a->config.database);
+    add_text(database, "state", store_word(a));
+    add_text(database, "journal_mode", s.journal_mode[0] != '\0' ? s.journal_mode : NULL);
+    add_int(database, "tracked_tables", s.tracked_tables);
+    add_int(database, "rows", s.rows);
+    add_text(database, "trouble", s.trouble[0] != '\0' ? s.trouble : NULL);
+    add_int(pending, "marks", s.marks);
+    add_int(pending, "changesets", s.staged);
+    add_int(pending, "unscanned", s.unscanned);
+    json_object_object_add(o, "database", database);
+    json_object_object_add(o, "pending", pending);
+    add_int(o, "conflicts", s.conflicts);
+    add_int(o, "parked", s.parked);
+}
+
+static struct json_object *work_of(const struct agent *a)
+{
+    const struct pump_times *t = pump_times(a->pump);
+    struct json_object *o = json_object_new_object();
+
+    add_int(o, "drains", (int64_t)t->drains);
+    add_int(o, "drain_rows", (int64_t)t->drain_rows);
+    add_int(o, "drain_us_max", (int64_t)t->drain_us_max);
+    add_int(o, "applies", (int64_t)t->applies);
+    add_int(o, "apply_rows", (int64_t)t->apply_rows);
+    add_int(o, "apply_us_max", (int64_t)t->apply_us_max);
+    add_int(o, "busy", (int64_t)t->busy);
+    return o;
+}
+
+static const char *own_name(const struct agent *a)
+{
+    const struct roster_site *self = roster_find(&a->roster, &a->keys.site);
+
+    return self != NULL ? self->name : a->config.name;
+}
+
+struct json_object *agent_status(struct agent *a)
+{
+    struct json_object *o = json_object_new_object();
+    struct json_object *warnings;
+    bool failing, any;
+
+    add_int(o, "schema", STATUS_SCHEMA);
+    add_text(o, "name", own_name(a));
+    add_hex(o, "site", SLICE(a->keys.site.bytes));
+    add_text(o, "fleet", a->in_fleet ? a->roster.fleet_name : NULL);
+    if (a->in_fleet)
+        add_hex(o, "fleet_id", SLICE(a->roster.fleet));
+    else
+        add_text(o, "fleet_id", NULL);
+    add_text(o, "version", NAVETTE_VERSION);
+    add_time(o, "started", a->started_ms);
+    add_time(o, "now", agent_wall_ms(a));
+    add_int(o, "port", links_port(a->links));
+    add_store(a, o);
+    json_object_object_add(o, "peers", agent_peers(a));
+    warnings = warnings_of(a, &failing, &any);
+    add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
+    json_object_object_add(o, "warnings", warnings);
+    json_object_object_add(o, "work", work_of(a));
+    return o;
+}
+
+/* ---- settled ---- */
+
+/* What we wrote is on some other member: it acknowledged it, now or in an earlier life. */
+static bool own_is_sent(struct agent *a)
+{
+    const struct vector *have = store_have(a->store);
+    const struct actor *self = store_actor(a->store);
+    uint64_t own = vector_get(have, self);
+    struct members *members = links_members(a->links);
+    uint32_t i;
+
+    if (own == 0 || agent_others(a) == 0)
+        return true;
+    for (i = 0; i < members->n; i++)
+        if (members->list[i].have_known && vector_get(&members->list[i].have, self) >= own)
+            return true;
+    return false;
+}
+
+static bool peers_have_all(struct agent *a)
+{
+    const struct talk *talk;
+    uint32_t at = 0;
+
+    while ((talk = links_next_talk(a->links, &at)) != NULL) {
+        if (!talk_is_open(talk) || !vector_covers(&talk->sync.peer_have, store_have(a->store)))
+            return false;
+        members_note(a, links_members(a->links), &talk->sync);
+    }
+    return true;
+}
+
+bool agent_is_settled(struct agent *a)
+{
+    struct store_status s;
+    struct err e = {0};
+
+    if (a->store == NULL || !a->in_fleet || !pump_is_idle(a->pump) ||
+        store_state(a->store) != STORE_READY)
+        return false;
+    if (!peers_have_all(a) || !own_is_sent(a) ||
+        !vector_covers(store_applied(a->store), store_have(a->store)))
+        return false;
+    if (!store_status(a->store, &s, &e)) {
+        pump_failed(a->pump, "status", &e);
+        return false;
+    }
+    return s.marks == 0 && s.unscanned == 0;
+}
+
+/* ---- conditions ---- */
+
+static void tick_fleet(struct agent *a)
+{
+    if (a->in_fleet)
+        warning_clear(&a->warnings, WARNING_NO_FLEET);
+    else
+        warning_set(&a->warnings, WARNING_NO_FLEET, agent_wall_ms(a), "%s",
+                    join_is_looking(a->join)
+                        ? "this PC is in no fleet yet: it looks for the PC that made its token"
+                        : "this PC is in no fleet yet");
+}
+
+static bool any_peer(struct agent *a)
+{
+    uint32_t at = 0;
+
+    return links_next_talk(a->links, &at) != NULL;
+}
+
+static void tick_peers(struct agent *a)
+{
+    uint64_t now = uv_now(a->loop);
+
+    if (agent_others(a) == 0 || any_peer(a) || a->alone_ms == 0)
+        a->alone_ms = now;
+    if (now - a->alone_ms >= NO_PEER_MS)
+        warning_set(&a->warnings, WARNING_NO_PEER, agent_wall_ms(a),
+                    "no other PC of the fleet is connected");
+    else
+        warning_clear(&a->warnings, WARNING_NO_PEER);
+}
+
+static void tick_clock(struct agent *a)
+{
+    struct members *members = links_members(a->links);
+    uint32_t i;
+
+    for (i = 0; i < members->n; i++) {
+        const struct member *m = &members->list[i];
+        const struct roster_site *site = roster_find(&a->roster, &m->site);
+        int64_t seconds = m->skew_ms / 1000;
+
+        if (site == NULL || (m->skew_ms <= SKEW_TELL_MS && m->skew_ms >= -SKEW_TELL_MS))
+            continue;
+        warning_set(&a->warnings, WARNING_CLOCK, agent_wall_ms(a), "the clock of %s is %s ours",
+                    site->name,
+                    seconds > 0 ? "more than a minute ahead of" : "more than a minute behind");
+        return;
+    }
+    warning_clear(&a->warnings, WARNING_CLOCK);
+}
+
+static void tick_store(struct agent *a)
+{
+    struct store_status s;
+    struct err e = {0};
+
+    if (a->store == NULL)
+        return;
+    if (!store_status(a->store, &s, &e)) {
+        pump_failed(a->pump, "status", &e);
+        return;
+    }
+    if (s.parked > 0)
+        warning_set(&a->warnings, WARNING_PARKED, agent_wall_ms(a),
+                    "%" PRId64 " rows of other PCs wait: this database cannot hold them yet",
+                    s.parked);
+    else
+        warning_clear(&a->warnings, WARNING_PARKED);
+    if (s.tracked_tables == 0)
+        warning_set(&a->warnings, WARNING_TABLES, agent_wall_ms(a), "no table is tracked yet");
+    else
+        warning_clear(&a->warnings, WARNING_TABLES);
+    if (s.trouble[0] != '\0')
+        warning_set(&a->warnings, WARNING_TROUBLE, agent_wall_ms(a), "%s", s.trouble);
+    else
+        warning_clear(&a->warnings, WARNING_TROUBLE);
+}
+
+void status_tick(struct agent *a)
+{
+    tick_fleet(a);
+    tick_peers(a);
+    tick_clock(a);
+    if (a->ticks++ % SLOW_TICKS == 0)
+        tick_store(a);
+}

@@ -1,0 +1,41 @@
+/* Talk: the sync conversation on one open link; carries out what sync_step asks for. */
+#ifndef NAVETTE_TALK_H
+#define NAVETTE_TALK_H
+
+#include <navette/sync.h>
+
+#include "link.h"
+
+struct talk {
+    struct agent *agent;
+    struct link *link;
+    struct sync sync;
+    struct sync_actions todo;   /* its buffer is used again and again */
+    bool stepping;              /* within sync_step's loop: nothing else may start one */
+    bool crowded;               /* the link's queue was full at the last step */
+    uint64_t staged;            /* change-sets taken in on this link */
+    uint64_t stranger_until_ms; /* uv_now: a peer not in our roster has so long to show one that has
+                                   it; 0: a member */
+    uint64_t deadline_ms;       /* uv_now: talk_tick no later */
+};
+
+/* The link is open and its peer known: begin. The store must be there as long as the talk is. */
+void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
+               struct sync_claims *claims);
+/* A message of the peer's. */
+MUST_USE bool talk_message(struct talk *t, struct slice message, struct err *e);
+/* What we have, what we have applied, or the roster changed. */
+void talk_local(struct talk *t);
+/* Bytes came that do not end a message yet; `unfinished` are waiting. */
+void talk_heard(struct talk *t, size_t unfinished);
+/* The link's queue is empty again. */
+void talk_drained(struct talk *t);
+/* The deadline may have passed. */
+void talk_tick(struct talk *t);
+/* The peer has said what it has. */
+bool talk_is_open(const struct talk *t);
+/* Say why we close the link, then close it. */
+void talk_leave(struct talk *t, const struct err *why);
+void talk_close(struct talk *t);
+
+#endif

@@ -1,0 +1,33 @@
+/* Joining: what is said over a channel that an invitation's secret opened (CHANNEL_INVITE).
+ *
+ *     JOIN     joiner  -> member   [16, name: str, sign public: bin 32, exchange public: bin 32]
+ *     WELCOME  member  -> joiner   [17, fleet key: bin 32, roster: bin]
+ *     SORRY    member  -> joiner   [18, text: str]      why not; the channel is then closed
+ *
+ * The keys in JOIN must be those the channel authenticated. */
+#ifndef NAVETTE_JOIN_H
+#define NAVETTE_JOIN_H
+
+#include <navette/bounds.h>
+#include <navette/keys.h>
+
+#define SORRY_BYTES_MAX 256
+
+enum join_kind { JOIN_JOIN = 16, JOIN_WELCOME = 17, JOIN_SORRY = 18 };
+
+struct join_message {
+    enum join_kind kind;
+    char name[NAME_BYTES_MAX + 1];   /* JOIN */
+    uint8_t sign_public[32];         /* JOIN */
+    uint8_t exchange_public[32];     /* JOIN */
+    uint8_t fleet_key[KEY_BYTES];    /* WELCOME */
+    struct slice roster;             /* WELCOME: borrowed */
+    char sorry[SORRY_BYTES_MAX + 1]; /* SORRY: printable ASCII */
+};
+
+/* Append the message to `out`. */
+void join_message_write(struct buf *out, const struct join_message *m);
+/* ERR_INPUT or ERR_LIMIT when it is none of the three. */
+MUST_USE bool join_message_read(struct join_message *m, struct slice bytes, struct err *e);
+
+#endif

@@ -1,0 +1,225 @@
+#include "dial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct site_id site(uint8_t number)
+{
+    struct site_id s = {{number}};
+
+    return s;
+}
+
+static struct address at(uint32_t host)
+{
+    struct address a = {.port = 7400};
+
+    snprintf(a.host, sizeof a.host, "10.0.%u.%u", host / 256 % 256, host % 256);
+    return a;
+}
+
+/* The context is the number of the one site we have a link with, 0 for none. */
+static bool is_linked(const void *context, const struct site_id *s)
+{
+    return s->bytes[0] == *(const uint8_t *)context;
+}
+
+static struct place *pick(struct places *p, uint64_t now, uint8_t linked, uint64_t *next)
+{
+    *next = UINT64_MAX;
+    return places_pick(p, now, is_linked, &linked, next);
+}
+
+static void a_site_that_was_heard_is_dialled_after_its_wait(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t next;
+
+    (void)state;
+    places_heard(&p, &s, &a, 1000, 300);
+    assert_null(pick(&p, 1000, 0, &next));
+    assert_int_equal(next, 1300);
+    assert_non_null(pick(&p, 1300, 0, &next));
+    assert_null(pick(&p, 1300, 0, &next)); /* it is being dialled */
+    places_close(&p);
+}
+
+static void a_linked_site_is_not_dialled(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t next;
+
+    (void)state;
+    places_heard(&p, &s, &a, 1000, 0);
+    assert_null(pick(&p, 5000, 1, &next));
+    assert_int_equal(next, UINT64_MAX);
+    assert_non_null(pick(&p, 5000, 0, &next));
+    places_close(&p);
+}
+
+static void one_place_of_a_site_is_tried_at_a_time_and_the_other_next(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address first = at(1), second = at(2);
+    struct place *place;
+    uint64_t next;
+
+    (void)state;
+    places_heard(&p, &s, &first, 1000, 0);
+    places_heard(&p, &s, &second, 1000, 1);
+    place = pick(&p, 1001, 0, &next);
+    assert_string_equal(place->address.host, first.host);
+    assert_null(pick(&p, 1001, 0, &next));
+    places_ended(&p, &first, 0, 1001, 0);
+    place = pick(&p, 1001, 0, &next);
+    assert_string_equal(place->address.host, second.host);
+    places_close(&p);
+}
+
+static void failures_wait_longer_each_time_and_never_longer_than_the_maximum(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t now = 1000, next, before = 0;
+    int i;
+
+    (void)state;
+    places_heard(&p, &s, &a, now, 0);
+    for (i = 0; i < 12; i++) {
+        assert_non_null(pick(&p, now, 0, &next));
+        places_ended(&p, &a, 0, now, (uint32_t)-1);
+        assert_null(pick(&p, now, 0, &next));
+        assert_true(next > now && next - now <= BACKOFF_MS_MAX);
+        assert_true(next - now >= before / 2);
+        before = next - now;
+        now = next;
+    }
+    assert_true(before > BACKOFF_MS_MAX / 2 - 1);
+    places_close(&p);
+}
+
+static void a_beacon_and_a_good_link_end_the_back_off(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t now = 1000, next;
+    int i;
+
+    (void)state;
+    places_heard(&p, &s, &a, now, 0);
+    for (i = 0; i < 8; i++) {
+        assert_non_null(pick(&p, now, 0, &next));
+        places_ended(&p, &a, 0, now, 0);
+        assert_null(pick(&p, now, 0, &next));
+        now = next;
+    }
+    places_heard(&p, &s, &a, now - 1, 0);
+    assert_non_null(pick(&p, now, 0, &next));
+    places_ended(&p, &a, PLACE_GOOD_MS, now, 0);
+    assert_null(pick(&p, now, 0, &next));
+    assert_true(next - now <= BACKOFF_MS_MIN);
+    places_close(&p);
+}
+
+/* Else a peer that closes each link at once would be dialled five times a second for ever. */
+static void links_that_open_and_end_at_once_do_not_end_the_back_off(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t now = 1000, next = 0;
+    int i;
+
+    (void)state;
+    places_heard(&p, &s, &a, now, 0);
+    for (i = 0; i < 8; i++) {
+        assert_non_null(pick(&p, now, 0, &next));
+        places_opened(&p, &a, &s, false);
+        places_ended(&p, &a, 10, now, 0);
+        assert_null(pick(&p, now, 0, &next));
+        now = next;
+    }
+    assert_true(now > 1000 + BACKOFF_MS_MAX);
+    places_close(&p);
+}
+
+static void our_own_address_is_not_dialled_again(void **state)
+{
+    struct places p = {0};
+    struct site_id self = site(9);
+    struct address a = at(1);
+    uint64_t next;
+
+    (void)state;
+    places_add_fixed(&p, &a);
+    assert_non_null(pick(&p, 1, 0, &next));
+    places_opened(&p, &a, &self, true);
+    places_ended(&p, &a, 1, 1, 0);
+    assert_null(pick(&p, 100000, 0, &next));
+    places_close(&p);
+}
+
+static void a_full_table_forgets_the_oldest_and_keeps_what_a_person_named(void **state)
+{
+    struct places p = {0};
+    struct address fixed = at(0), oldest = at(1), newest = at(PLACES_MAX);
+    uint32_t i;
+
+    (void)state;
+    places_add_fixed(&p, &fixed);
+    for (i = 1; i <= PLACES_MAX; i++) {
+        struct site_id s = site((uint8_t)i);
+        struct address a = at(i);
+
+        places_heard(&p, &s, &a, 1000 + i, 0);
+    }
+    assert_int_equal(p.n, PLACES_MAX);
+    assert_non_null(places_find(&p, &fixed));
+    assert_non_null(places_find(&p, &newest));
+    assert_null(places_find(&p, &oldest));
+    places_close(&p);
+}
+
+static void a_site_that_left_is_not_dialled_until_it_is_heard_again(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address a = at(1);
+    uint64_t next;
+
+    (void)state;
+    places_heard(&p, &s, &a, 1000, 0);
+    places_left(&p, &s);
+    assert_null(pick(&p, 5000, 0, &next));
+    places_heard(&p, &s, &a, 5000, 0);
+    assert_non_null(pick(&p, 5000, 0, &next));
+    places_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_site_that_was_heard_is_dialled_after_its_wait),
+        cmocka_unit_test(a_linked_site_is_not_dialled),
+        cmocka_unit_test(one_place_of_a_site_is_tried_at_a_time_and_the_other_next),
+        cmocka_unit_test(failures_wait_longer_each_time_and_never_longer_than_the_maximum),
+        cmocka_unit_test(a_beacon_and_a_good_link_end_the_back_off),
+        cmocka_unit_test(links_that_open_and_end_at_once_do_not_end_the_back_off),
+        cmocka_unit_test(our_own_address_is_not_dialled_again),
+        cmocka_unit_test(a_full_table_forgets_the_oldest_and_keeps_what_a_person_named),
+        cmocka_unit_test(a_site_that_left_is_not_dialled_until_it_is_heard_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
