@@ -442,8 +442,8 @@ static inline void net_settle(struct net *n)
     }
 }
 
-/* Let time pass, waking who asked to be woken, delivering what that brings. */
-static inline void net_pass(struct net *n, uint64_t ms)
+/* Let time pass, waking who asked to be woken; nothing is delivered. */
+static inline void net_elapse(struct net *n, uint64_t ms)
 {
     uint64_t end_ms = n->now_ms + ms;
 
@@ -460,6 +460,22 @@ static inline void net_pass(struct net *n, uint64_t ms)
                 net_step(n, k / NET_SITES_MAX, k % NET_SITES_MAX,
                          (struct sync_event){.kind = SYNC_TIMEOUT});
         }
+    }
+}
+
+/* Let time pass in steps from wait to wait, delivering what that brings. */
+static inline void net_pass(struct net *n, uint64_t ms)
+{
+    uint64_t end_ms = n->now_ms + ms;
+
+    while (n->now_ms < end_ms) {
+        uint64_t next_ms = end_ms;
+
+        for (uint32_t k = 0; k < NET_ENDS_MAX; k++) {
+            if (n->ends[k].up && n->ends[k].deadline_ms < next_ms)
+                next_ms = n->ends[k].deadline_ms;
+        }
+        net_elapse(n, next_ms - n->now_ms);
         net_settle(n);
     }
 }

@@ -34,6 +34,26 @@ static void the_window_bounds_what_is_under_way(void **state)
     net_close(&n);
 }
 
+/* What the peer could not keep still fills the window; asking again empties it. */
+static void what_was_refused_does_not_block_the_window(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    n.sites[1].refuses = ERR_FULL;
+    for (uint32_t k = 0; k < 6; k++)
+        net_make(&n, 0, 5u << 20);
+    net_settle(&n);
+    assert_int_equal(net_end_of(&n, 0, 1)->sync.window.n, 3);
+    n.sites[1].refuses = ERR_NONE;
+    net_pass(&n, SYNC_RETRY_MS);
+    assert_same(&n);
+    net_close(&n);
+}
+
 /* A long history is on its way when somebody sells something. */
 static void a_sale_overtakes_a_long_history(void **state)
 {
@@ -97,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_bounds_what_is_under_way),
+        cmocka_unit_test(what_was_refused_does_not_block_the_window),
         cmocka_unit_test(a_sale_overtakes_a_long_history),
         cmocka_unit_test(a_queue_that_does_not_drain_stops_fetching),
     };
