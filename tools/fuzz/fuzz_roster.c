@@ -1,0 +1,53 @@
+/* Any log, and any entry that a member signed, is merged or refused, and a refusal changes nothing.
+ */
+#include <stdlib.h>
+
+#include "../../protocol/entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static void check(struct roster *r, struct slice log)
+{
+    uint32_t entries = r->entries;
+    struct err e = {0};
+    bool changed = false, ok = roster_merge(r, log, &changed, &e);
+
+    if (ok != (e.code == ERR_NONE) || changed != (r->entries > entries) || (changed && !ok))
+        abort();
+}
+
+static void check_signed(struct roster *r, struct slice entry, const struct keys *k)
+{
+    uint8_t signature[SIGNATURE_BYTES];
+    struct buf item;
+
+    buf_open(&item, entry.n + 256);
+    keys_sign(k, ROSTER_CONTEXT, entry, signature);
+    item_write(&item, entry, signature);
+    check(r, buf_slice(&item));
+    buf_close(&item);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    enum entry_kind kind = n > 0 && bytes[0] % 2 == 0 ? ENTRY_INVITE : ENTRY_ENROL;
+    struct roster r = {0};
+    struct keys k;
+    struct err e = {0};
+    struct buf entry;
+    struct writer w = {&entry};
+
+    keys_from_seed(&k, (const uint8_t[32]){1});
+    check(&r, (struct slice){bytes, n});
+    roster_close(&r);
+    if (!roster_create(&r, "Boutique", "CAISSE01", &k, &e))
+        abort();
+    check_signed(&r, (struct slice){bytes, n}, &k);
+    buf_open(&entry, n + 256); /* a right beginning, and the input for its fields */
+    entry_begin(&w, &r, kind, kind == ENTRY_INVITE ? 2 : 4, &k);
+    buf_add(&entry, bytes, n);
+    check_signed(&r, buf_slice(&entry), &k);
+    buf_close(&entry);
+    roster_close(&r);
+    return 0;
+}
