@@ -21,6 +21,8 @@ static const struct {
 
 static const char *const events[] = {
     [MARK_INSERT] = "insert", [MARK_UPDATE] = "update", [MARK_DELETE] = "delete"};
+static const char *const verbs[] = {
+    [MARK_INSERT] = "INSERT", [MARK_UPDATE] = "UPDATE", [MARK_DELETE] = "DELETE"};
 
 /* Run the SQL that `sql` holds and free it. */
 static bool run(struct appdb *a, sqlite3_str *sql, const char *doing, struct err *e)
@@ -90,7 +92,7 @@ static char *trigger_sql(struct appdb *a, const struct app_table *t, int64_t num
     sqlite3_str_appendf(sql,
                         "CREATE TRIGGER \"_navette_%lld_%s\" AFTER %s ON \"%w\" BEGIN"
                         " INSERT INTO _navette_dirty(tbl, op, t",
-                        (long long)number, events[op], events[op], t->name);
+                        (long long)number, events[op], verbs[op], t->name);
     for (uint32_t i = 0; i < t->key_count; i++)
         sqlite3_str_appendf(sql, ", k%u", i + 1);
     for (uint32_t i = 0; i < t->key_count && op == MARK_UPDATE; i++)

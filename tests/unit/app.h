@@ -137,4 +137,48 @@ static inline struct app_table *app_table(struct app *app, const char *name)
     return t;
 }
 
+static inline void app_use(struct app *app, const char *sql, const char *table)
+{
+    app_sql(app->db, sql);
+    app_attach(app);
+    app_track(app, table);
+}
+
+/* Marks above `after`, one a line: table number, op, key, and the old key behind '<'. */
+static inline const char *app_marks(struct app *app, int64_t after)
+{
+    static char text[1 << 14];
+    struct marks m = {0};
+    size_t n = 0;
+
+    must(app, appdb_load_schema(&app->a, false, NULL, &app->e));
+    must(app, appdb_read(&app->a, &app->e));
+    must(app, marks_read(&app->a, after, 1000, &m, &app->e));
+    appdb_end(&app->a);
+    text[0] = '\0';
+    for (uint32_t i = 0; i < m.n; i++) {
+        const struct mark *k = &m.marks[i];
+
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%d:%d", i > 0 ? "\n" : "",
+                              (int)k->table, k->op);
+        for (uint32_t j = 0; j < k->key_count * (k->moved ? 2 : 1); j++) {
+            const struct value *v = j < k->key_count ? &k->key[j] : &k->old[j - k->key_count];
+            const char *before = j == k->key_count ? " < " : " ";
+
+            if (v->type == VALUE_INT)
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%d", before, (int)v->i);
+            else if (v->type == VALUE_REAL)
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%.1f", before, v->r);
+            else if (v->type == VALUE_NULL)
+                n += (size_t)snprintf(text + n, sizeof text - n, "%sNULL", before);
+            else
+                n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%.*s", before,
+                                      v->type == VALUE_BLOB ? "x" : "", (int)v->bytes.n,
+                                      (const char *)v->bytes.p);
+        }
+    }
+    marks_close(&m);
+    return text;
+}
+
 #endif
