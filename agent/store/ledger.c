@@ -79,6 +79,31 @@ static bool save_facts(struct ledger *l, struct err *e)
            meta_int_set(l, "matched", l->matched, e);
 }
 
+/* The highest counter of every actor among rows and aliases. */
+static bool load_counters(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *s = ledger_prepare(
+        l,
+        "SELECT max((SELECT coalesce(max(gid), 0) FROM row WHERE gid BETWEEN ?1 AND ?2),"
+        " (SELECT coalesce(max(gid), 0) FROM alias WHERE gid BETWEEN ?1 AND ?2)),"
+        " EXISTS(SELECT 1 FROM alias)",
+        e);
+    int code = SQLITE_ROW;
+
+    if (s == NULL)
+        return false;
+    for (uint32_t i = 0; i < l->actor_count && code == SQLITE_ROW; i++) {
+        sqlite3_bind_int64(s, 1, gid_pack((struct gid){i + 1, 0}));
+        sqlite3_bind_int64(s, 2, gid_pack((struct gid){i + 1, GID_COUNTER_MAX - 1}));
+        code = sqlite3_step(s);
+        l->actors[i].counter_max = gid_unpack(sqlite3_column_int64(s, 0)).counter;
+        l->aliases = sqlite3_column_int(s, 1) != 0;
+        sqlite3_reset(s);
+    }
+    sqlite3_finalize(s);
+    return code == SQLITE_ROW || ledger_err(l, "read the counters", e);
+}
+
 static bool load_actors(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_prepare(
@@ -114,7 +139,7 @@ static bool load_actors(struct ledger *l, struct err *e)
             vector_set(&l->applied, &a.actor, a.applied, NULL);
     }
     sqlite3_finalize(s);
-    return code == SQLITE_DONE || ledger_err(l, "read the actors", e);
+    return code == SQLITE_DONE ? load_counters(l, e) : ledger_err(l, "read the actors", e);
 }
 
 static void tables_free(struct ledger *l)
@@ -291,7 +316,8 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
         return false;
     if (!run(l,
              "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-             "PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
+             "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = "
+             "MEMORY; PRAGMA cell_size_check = ON",
              "open the ledger", e) ||
         !set_up(l, fleet, site, alone, e)) {
         if (e->code == ERR_BUSY) {

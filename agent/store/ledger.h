@@ -20,6 +20,7 @@ struct ledger_actor {
     struct actor actor;
     uint64_t staged, merged, applied, said;
     uint8_t hash[HASH_BYTES]; /* of the staged one */
+    uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
 };
 
 struct ledger_table {
@@ -53,6 +54,7 @@ struct ledger {
     uint8_t token[16];
     bool matched;
     int64_t live;        /* rows present */
+    bool aliases;        /* some gid has an alias */
     int64_t live_before; /* when the transaction began */
 };
 
@@ -87,6 +89,8 @@ MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
 int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
 int64_t ledger_mint(struct ledger *l);
+/* Is this gid met for the first time? Then there is neither a row nor an alias to look for. */
+bool ledger_is_news(const struct ledger *l, int64_t gid);
 /* The row that stands for `gid`: itself, or what its alias names. */
 MUST_USE bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e);
 MUST_USE bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e);

@@ -165,6 +165,21 @@ struct gid gid_unpack(int64_t gid)
     return (struct gid){(uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1)};
 }
 
+bool ledger_is_news(const struct ledger *l, int64_t gid)
+{
+    struct gid g = gid_unpack(gid);
+
+    return g.counter > l->actors[g.actor - 1].counter_max;
+}
+
+static void meet(struct ledger *l, int64_t gid)
+{
+    struct gid g = gid_unpack(gid);
+
+    if (g.counter > l->actors[g.actor - 1].counter_max)
+        l->actors[g.actor - 1].counter_max = g.counter;
+}
+
 int64_t ledger_mint(struct ledger *l)
 {
     return gid_pack((struct gid){l->self, l->gid_next++});
@@ -172,9 +187,13 @@ int64_t ledger_mint(struct ledger *l)
 
 bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ALIAS_GET);
+    sqlite3_stmt *s;
     bool found;
 
+    *stands = gid;
+    if (!l->aliases)
+        return true;
+    s = statement(l, STATEMENT_ALIAS_GET);
     sqlite3_bind_int64(s, 1, gid);
     if (!look_up(l, s, &found, "look up a row", e))
         return false;
@@ -187,6 +206,8 @@ bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_ALIAS_PUT);
 
+    meet(l, gid);
+    l->aliases = true;
     sqlite3_bind_int64(s, 1, gid);
     sqlite3_bind_int64(s, 2, stands);
     return finish(l, s, "unite two rows", e);
@@ -383,8 +404,12 @@ void ledger_row_of(sqlite3_stmt *s, struct ledger_row *r)
 
 bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_GET);
+    sqlite3_stmt *s;
 
+    *found = false;
+    if (ledger_is_news(l, gid))
+        return true;
+    s = statement(l, STATEMENT_ROW_GET);
     sqlite3_bind_int64(s, 1, gid);
     if (!look_up(l, s, found, "read a row", e))
         return false;
@@ -415,6 +440,7 @@ bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bo
     sqlite3_stmt *s = statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
     int at = known ? 0 : 1; /* UPDATE names the gid last */
 
+    meet(l, r->gid);
     sqlite3_bind_int64(s, known ? 6 : 1, r->gid);
     sqlite3_bind_int64(s, at + 1, r->table);
     bind_key(s, at + 2, &r->key);

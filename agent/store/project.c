@@ -430,6 +430,14 @@ static void write_payload(struct batch *b, struct buf *out)
         varint_write(out, b->s->merged[i].actor);
         varint_write(out, b->s->merged[i].number);
     }
+    varint_write(out, b->s->binding_count);
+    for (uint32_t i = 0; i < b->s->binding_count; i++) {
+        const struct binding *t = &b->s->bindings[i];
+        const struct batch_table *bt = &b->tables[t->app_index];
+
+        varint_write(out, t->table);
+        varint_write(out, bt->ready && bt->used_max > 0 ? (uint64_t)bt->used_max : 0);
+    }
     varint_write(out, rows);
     for (uint32_t i = 0; i < b->n; i++)
         put_outcome(out, &b->works[i]);
@@ -447,15 +455,6 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
         if (!ledger_row_settle(&s->ledger, o->gid, &o->key, in, o->kind != OUTCOME_NEW, o->shadow,
                                e))
             return false;
-    }
-    if (o->kind == OUTCOME_NEW && o->key.kind == KEY_INT) {
-        struct ledger_row row;
-        bool found;
-
-        if (!ledger_row_get(&s->ledger, o->gid, &row, &found, e))
-            return false;
-        if (found && o->key.i > s->ledger.tables[row.table - 1].key_max)
-            s->ledger.tables[row.table - 1].key_max = o->key.i;
     }
     if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_KEPT) {
         snprintf(reason, sizeof reason, "%.*s", (int)(o->reason.n < 255 ? o->reason.n : 255),
@@ -488,6 +487,30 @@ static bool merge_again(struct store *s, uint32_t actor, uint64_t number, struct
     return ok;
 }
 
+static const char damaged[] = "the file's record of what was applied last is damaged";
+
+static bool follow_tables(struct store *s, struct slice *in, struct err *e)
+{
+    uint64_t tables, table, key_max;
+
+    if (!varint_read(in, &tables))
+        return false;
+    for (; tables > 0; tables--) {
+        struct ledger_table *t;
+
+        if (!varint_read(in, &table) || !varint_read(in, &key_max) || table == 0 ||
+            table > s->ledger.table_count)
+            return false;
+        t = &s->ledger.tables[table - 1];
+        if ((int64_t)key_max <= t->key_max)
+            continue;
+        t->key_max = (int64_t)key_max;
+        if (!ledger_table_save(&s->ledger, t, e))
+            return false;
+    }
+    return true;
+}
+
 static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, struct err *e)
 {
     uint64_t changesets, rows, actor, number;
@@ -502,11 +525,11 @@ static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, st
     in.p++;
     in.n--;
     if (!varint_read(&in, &changesets))
-        goto damaged;
+        return err_set(e, ERR_STORE, "%s", damaged);
     for (; changesets > 0; changesets--) {
         if (!varint_read(&in, &actor) || !varint_read(&in, &number) || actor == 0 ||
             actor > s->ledger.actor_count)
-            goto damaged;
+            return err_set(e, ERR_STORE, "%s", damaged);
         if (!merge_again(s, (uint32_t)actor, number, e))
             return false;
         s->ledger.actors[actor - 1].applied = number;
@@ -514,21 +537,18 @@ static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, st
             !ledger_actor_save(&s->ledger, (uint32_t)actor, e))
             return false;
     }
+    if (!follow_tables(s, &in, e))
+        return e->code == ERR_NONE ? err_set(e, ERR_STORE, "%s", damaged) : false;
     if (!varint_read(&in, &rows))
-        goto damaged;
+        return err_set(e, ERR_STORE, "%s", damaged);
     for (; rows > 0; rows--) {
         if (!outcome_read(&in, &o))
-            goto damaged;
+            return err_set(e, ERR_STORE, "%s", damaged);
         if (!follow_row(s, &o, due_any != 0, now_ms, e))
             return false;
         due_any |= o.kind == OUTCOME_PARKED || o.kind == OUTCOME_KEPT;
     }
-    for (uint32_t i = 0; i < s->ledger.table_count; i++)
-        if (!ledger_table_save(&s->ledger, &s->ledger.tables[i], e))
-            return false;
     return true;
-damaged:
-    return err_set(e, ERR_STORE, "the file's record of what was applied last is damaged");
 }
 
 bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, struct err *e)

@@ -9,14 +9,21 @@
 
 #include "inside.h"
 
+#define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
+
 bool store_open(struct store **out, const struct store_options *o, uint64_t now_ms, struct err *e)
 {
     struct store *s = mem_alloc(sizeof *s);
 
+    /* One thread uses SQLite. Where somebody started the library already this changes nothing. */
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     *out = s;
     s->keys = o->keys;
     s->roster = o->roster;
     if (appdb_open(&s->app, o->database, o->vfs, e) &&
+        (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
+         sqlite_err(s->app.db, "set the cache", e)) &&
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
         bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e))
@@ -24,6 +31,15 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     store_close(s);
     *out = NULL;
     return false;
+}
+
+/* A large cut fills the page caches; an idle agent stays small. */
+static void release_memory(struct store *s, const struct store_progress *p)
+{
+    if (p->rows < LARGE_ROWS)
+        return;
+    sqlite3_db_release_memory(s->app.db);
+    sqlite3_db_release_memory(s->ledger.db);
 }
 
 void store_close(struct store *s)
@@ -208,6 +224,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
         return true;
     if (!match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
         return false;
+    release_memory(s, p);
     if (p->more)
         return true;
     if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)))
