@@ -60,7 +60,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 {
     struct binding *t = b->works[index].b;
 
-    if (t == NULL || !(b->works[index].alive || b->works[index].needed))
+    if (t == NULL || !t->refers || !(b->works[index].alive || b->works[index].needed))
         return true;
     if (!record_decode(&b->rec, b->works[index].rec, e))
         return false;

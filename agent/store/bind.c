@@ -52,9 +52,11 @@ static void order_columns(struct binding *b)
         b->order[n++] = t->keys[i];
         b->is_key[t->keys[i]] = true;
     }
-    for (uint32_t i = 0; i < t->column_count; i++)
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        b->refers |= t->columns[i].ref_table >= 0;
         if (!b->is_key[i])
             b->order[n++] = i;
+    }
 }
 
 static bool bind_table(struct store *s, struct app_table *t, struct binding *b, struct err *e)

@@ -18,14 +18,17 @@ struct binding {
     uint32_t positions;
     uint32_t *order; /* columns as a change-set names them: the key first */
     bool *is_key;    /* by column */
+    bool refers;     /* some column is a reference */
 };
 
 /* A row to be projected. */
 struct due_row {
     int64_t gid;
-    bool waiting; /* it stands in the ledger's table `due` */
-    bool needed;  /* only because another row refers to it: it is put into the file even if it is
-                     dead */
+    bool waiting;   /* it stands in the ledger's table `due` */
+    bool needed;    /* only because another row refers to it: it is put into the file even if it is
+                       dead */
+    uint32_t table; /* of a row met for the first time: what a look-up in the ledger would give */
+    struct slice rec; /* likewise; p NULL: look it up */
 };
 
 struct due_list {
@@ -48,8 +51,10 @@ struct store {
     uint32_t binding_count;
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
-    struct due_list due;  /* rows of the merged change-sets */
-    bool follow_due;      /* the file is one batch ahead: the ledger's half failed */
+    struct due_list due;    /* rows of the merged change-sets */
+    struct arena due_arena; /* what they point into */
+    bool due_stale;         /* such a row was written again: look all of them up */
+    bool follow_due;        /* the file is one batch ahead: the ledger's half failed */
     int64_t *undeletable; /* rows whose delete would leave something dangling and could not be taken
                              back */
     uint32_t undeletable_count;
@@ -120,6 +125,8 @@ MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, struct err *e);
 /* Is anything staged that is not merged? */
 bool merge_pending(const struct store *s);
 void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);
+/* The batch is done, or begins anew. */
+void due_clear(struct store *s);
 
 /* ---- drain ---- */
 MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);

@@ -28,7 +28,15 @@ void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
         l->room = l->room == 0 ? 64 : l->room * 2;
         l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
     }
-    l->rows[l->n++] = (struct due_row){gid, waiting, needed};
+    l->rows[l->n++] = (struct due_row){.gid = gid, .waiting = waiting, .needed = needed};
+}
+
+void due_clear(struct store *s)
+{
+    s->merged_count = 0;
+    s->due.n = 0;
+    s->due_stale = false;
+    arena_close(&s->due_arena);
 }
 
 static bool local_actors(struct merger *m, struct err *e)
@@ -164,6 +172,14 @@ static bool merge_row(struct merger *m, struct err *e)
     ok = ok && ledger_row_put(&m->s->ledger, &row, known, row.present, e);
     buf_close(&key);
     due_add(&m->s->due, gid, false, false);
+    if (!known && in->op == CHANGE_INSERT) {
+        struct due_row *due = &m->s->due.rows[m->s->due.n - 1];
+
+        due->table = m->table_id;
+        due->rec = arena_copy(&m->s->due_arena, row.rec);
+    } else if (known && !row.present) {
+        m->s->due_stale = true;
+    }
     return ok;
 }
 
@@ -265,8 +281,7 @@ bool merge_reload(struct store *s, struct err *e)
     int code = SQLITE_ROW;
     bool ok = q != NULL;
 
-    s->merged_count = 0;
-    s->due.n = 0;
+    due_clear(s);
     s->due_open = true;
     s->retry_parked = true;
     while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {

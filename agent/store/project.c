@@ -33,6 +33,15 @@ struct work *batch_find(struct batch *b, int64_t gid)
     return at == 0 ? NULL : &b->works[at - 1];
 }
 
+static struct work *next_work(struct batch *b)
+{
+    if (b->n == b->room) {
+        b->room = b->room == 0 ? 64 : b->room * 2;
+        b->works = mem_grow(b->works, b->room * sizeof *b->works);
+    }
+    return &b->works[b->n++];
+}
+
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e)
 {
     struct work *w = batch_find(b, gid);
@@ -49,11 +58,7 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
         return NULL;
     if (!record_decode(&b->rec, row.rec, e))
         return NULL;
-    if (b->n == b->room) {
-        b->room = b->room == 0 ? 64 : b->room * 2;
-        b->works = mem_grow(b->works, b->room * sizeof *b->works);
-    }
-    w = &b->works[b->n++];
+    w = next_work(b);
     *w = (struct work){
         .gid = gid, .b = bind_by_table(b->s, row.table), .waiting = waiting, .needed = needed};
     w->alive = ledger_alive(&b->s->ledger, &b->rec);
@@ -144,14 +149,30 @@ static bool gather_waiting(struct batch *b, bool *left, struct err *e)
     return code == SQLITE_DONE || ledger_err(&s->ledger, "read what is due", e);
 }
 
+/* A row that the batch itself brought: nothing else is known of it. */
+static void add_news(struct batch *b, const struct due_row *due)
+{
+    struct row_key id = gid_key(due->gid);
+    struct work *w = next_work(b);
+
+    *w = (struct work){.gid = due->gid, .b = bind_by_table(b->s, due->table), .alive = true};
+    w->rec = due->rec;
+    keymap_put(&b->by_gid, 0, &id, b->n);
+}
+
 static bool gather(struct batch *b, bool *left, struct err *e)
 {
     struct store *s = b->s;
 
     *left = false;
-    for (uint32_t i = 0; i < s->due.n; i++)
-        if (batch_add(b, s->due.rows[i].gid, false, false, e) == NULL && e->code != ERR_NONE)
+    for (uint32_t i = 0; i < s->due.n; i++) {
+        const struct due_row *due = &s->due.rows[i];
+
+        if (due->rec.p != NULL && !s->due_stale)
+            add_news(b, due);
+        else if (batch_add(b, due->gid, false, false, e) == NULL && e->code != ERR_NONE)
             return false;
+    }
     return (!s->due_open && !s->retry_parked) || gather_waiting(b, left, e);
 }
 
@@ -568,8 +589,7 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     }
     s->ledger.unsynced = true;
     s->follow_due = false;
-    s->merged_count = 0;
-    s->due.n = 0;
+    due_clear(s);
     return true;
 }
 

@@ -533,6 +533,7 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
     struct publisher p = {.s = s, .list = list, .now_ms = now_ms, .progress = progress};
     bool ok;
 
+    s->due_stale = true;
     publisher_open(&p);
     ok = name_rows(&p, e) && publish_rows(&p, e);
     if (ok && p.body_open && p.body.rows > 0)

@@ -49,6 +49,7 @@ void store_close(struct store *s)
     bind_close(s);
     ledger_close(&s->ledger);
     appdb_close(&s->app);
+    due_clear(s);
     free(s->merged);
     free(s->due.rows);
     free(s->undeletable);
@@ -256,8 +257,7 @@ static bool settle_unprojected(struct store *s, struct err *e)
         ledger_rollback(&s->ledger);
         return false;
     }
-    s->merged_count = 0;
-    s->due.n = 0;
+    due_clear(s);
     return true;
 }
 
@@ -301,6 +301,7 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
         if (!project(s, now_ms, p, e))
             return false;
     }
+    release_memory(s, p);
     p->more =
         s->due_open || (p->changesets > 0 && merge_pending(s)) || (p->rows > 0 && s->retry_parked);
     return true;
