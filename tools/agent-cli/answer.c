@@ -4,8 +4,6 @@
 
 #include "client.h"
 #include "direct.h"
-#include "text.h"
-#include "usage.h"
 
 #define SCHEMA 1
 
@@ -39,8 +37,6 @@ void answer_json(struct json_object *result)
 
 static void print_error(const struct cli *c, const struct err *e)
 {
-    const char *name = c->command != NULL ? usage_name(c->command) : "agent-cli";
-
     if (c->json) {
         struct json_object *o = json_object_new_object();
         struct json_object *error = json_object_new_object();
@@ -51,8 +47,7 @@ static void print_error(const struct cli *c, const struct err *e)
         answer_json(o);
         json_object_put(o);
     }
-    fprintf(stderr, "%s: ", name);
-    text_wrap(stderr, e->text, 0, 0);
+    fprintf(stderr, "agent-cli: %s\n", e->text);
 }
 
 int answer_failed(const struct cli *c, const struct err *e)

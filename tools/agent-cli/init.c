@@ -70,12 +70,10 @@ static bool check_database(const struct cli *c, const char *path, char *journal_
 
 /* ---- settings ---- */
 
-static bool set(struct config *config, const char *option, const char *name, const char *value,
-                struct err *e)
+static bool set(struct config *config, const char *name, const char *value, struct err *e)
 {
     if (value == NULL || config_set(config, name, value, e))
         return true;
-    err_wrap(e, "%s", option);
     e->code = ERR_USAGE;
     return false;
 }
@@ -103,13 +101,11 @@ static bool make_config(const struct cli *c, struct config *config, struct err *
 
     config_defaults(config);
     default_name(name, sizeof name);
-    return set(config, "--name", "name", c->name != NULL ? c->name : name, e) &&
-           set(config, "--drop", "drop_folder", c->drop, e) &&
-           set(config, "--listen", "listen", c->listen, e) &&
-           set(config, "--discovery-port", "discovery_port", c->discovery_port, e) &&
-           set(config, "--peers", "peers", c->peers, e) &&
-           set(config, "--copy", "copy", c->copy ? "on" : NULL, e) && real_path(path, c->db, e) &&
-           config_set(config, "database", path, e);
+    return set(config, "name", c->name != NULL ? c->name : name, e) &&
+           set(config, "drop_folder", c->drop, e) && set(config, "listen", c->listen, e) &&
+           set(config, "discovery_port", c->discovery_port, e) &&
+           set(config, "peers", c->peers, e) && set(config, "copy", c->copy ? "on" : NULL, e) &&
+           real_path(path, c->db, e) && config_set(config, "database", path, e);
 }
 
 /* ---- the home ---- */

@@ -99,13 +99,18 @@ static int width(const char *s, size_t bytes)
 
 void text_wrap(FILE *out, const char *s, int at, int indent)
 {
+    bool space = false; /* one is due, unless the line ends here */
+
     while (*s != '\0') {
         size_t n = strcspn(s, " \n");
         int columns = width(s, n);
 
-        if (at > indent && at + columns > TEXT_COLUMNS) {
+        if (at > indent && at + space + columns > TEXT_COLUMNS) {
             fprintf(out, "\n%*s", indent, "");
             at = indent;
+        } else if (space) {
+            fputc(' ', out);
+            at++;
         }
         /* A word longer than a line, such as a path, is broken rather than left to the terminal. */
         while (at + columns > TEXT_COLUMNS && TEXT_COLUMNS - at > 1) {
@@ -124,10 +129,7 @@ void text_wrap(FILE *out, const char *s, int at, int indent)
         at += columns;
         if (*s != '\0') {
             s++;
-            if (at + 1 + width(s, strcspn(s, " \n")) <= TEXT_COLUMNS) {
-                fputc(' ', out);
-                at++;
-            }
+            space = true;
         }
     }
     fputc('\n', out);

@@ -214,6 +214,8 @@ static bool take_command(struct cli *c, struct err *e)
     if (c->word_count == 0)
         return err_set(e, ERR_USAGE, "which command?");
     c->command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
+    if (c->command == NULL && strcmp(c->words[0], "drop") == 0)
+        return err_set(e, ERR_USAGE, "drop needs export or import");
     if (c->command == NULL)
         return err_set(e, ERR_USAGE, "unknown command \"%.60s\"", c->words[0]);
     words = strchr(c->command->name, ' ') != NULL ? 2 : 1;
