@@ -360,8 +360,11 @@ bool config_parse(struct config *c, struct slice text, const char *label, struct
         number++;
         if (line.n == 0 || line.p[0] == '#')
             continue;
-        if (!parse_line(c, line, &seen, e))
+        if (!parse_line(c, line, &seen, e)) {
+            /* A wrong word in a file, not on a command line. */
+            e->code = e->code == ERR_USAGE ? ERR_INPUT : e->code;
             return err_wrap(e, "%s:%" PRIu32, label, number);
+        }
     }
     return true;
 }

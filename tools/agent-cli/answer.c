@@ -1,9 +1,12 @@
 #include "answer.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 
 #include "client.h"
 #include "direct.h"
+#include "text.h"
 
 #define SCHEMA 1
 
@@ -47,7 +50,9 @@ static void print_error(const struct cli *c, const struct err *e)
         answer_json(o);
         json_object_put(o);
     }
-    fprintf(stderr, "agent-cli: %s\n", e->text);
+    fputs("agent-cli: ", stderr);
+    text_put(stderr, e->text, strlen(e->text));
+    fputc('\n', stderr);
 }
 
 int answer_failed(const struct cli *c, const struct err *e)

@@ -337,7 +337,7 @@ int run_export(struct cli *c)
 }
 
 /* One file; its entry of the JSON answer. */
-static struct json_object *import_one(const struct cli *c, const char *word, int *code)
+static struct json_object *import_one(const struct cli *c, const char *word, bool quiet, int *code)
 {
     struct json_object *entry = json_object_new_object();
     struct json_object *args = json_object_new_object();
@@ -361,27 +361,27 @@ static struct json_object *import_one(const struct cli *c, const char *word, int
     json_object_object_add(entry, "ok", json_object_new_boolean(true));
     json_object_object_add(entry, "added", json_object_new_int64(added));
     json_object_put(result);
-    if (!c->json && added == 0)
+    if (!quiet && added == 0)
         printf("%s: everything in it was known here\n", word);
-    else if (!c->json)
+    else if (!quiet)
         printf("%s: %" PRId64 " change-sets taken in\n", word, added);
     return entry;
 }
 
 int run_import(struct cli *c)
 {
-    struct cli quiet = *c;
+    struct cli as_text = *c;
     struct json_object *answer = json_object_new_object();
     struct json_object *files = json_object_new_array();
     int worst = CODE_OK;
 
     /* One answer for all files: their errors go to stderr as text. */
-    quiet.json = false;
+    as_text.json = false;
     json_object_object_add(answer, "files", files);
     for (uint32_t i = 0; i < c->word_count && worst != CODE_UNREACHABLE; i++) {
         int code = CODE_OK;
 
-        json_object_array_add(files, import_one(c->json ? &quiet : c, c->words[i], &code));
+        json_object_array_add(files, import_one(&as_text, c->words[i], c->json, &code));
         worst = code > worst ? code : worst;
     }
     if (c->json)

@@ -187,7 +187,10 @@ int run_init(struct cli *c)
     struct invite invite;
     struct err e = {0};
 
-    if (c->fleet != NULL && !name_check(slice_text(c->fleet), &e)) {
+    if (c->fleet != NULL && c->join != NULL)
+        err_set(&e, ERR_USAGE,
+                "init takes either --fleet or --join: who joins takes the fleet's name");
+    else if (c->fleet != NULL && !name_check(slice_text(c->fleet), &e)) {
         err_wrap(&e, "--fleet");
         e.code = ERR_USAGE;
     }

@@ -15,7 +15,7 @@
 #define STATE_COLUMNS   12
 #define ADDRESS_COLUMNS 21
 #define COUNT_COLUMNS   8
-#define TABLE_COLUMNS   40
+#define TABLE_COLUMNS   32
 
 /* ---- reading the answer: what is missing is empty ---- */
 
@@ -48,34 +48,57 @@ static bool is(struct json_object *o, const char *name, const char *value)
 
 /* ---- columns ---- */
 
-/* `s` without what steers a terminal, cut or filled to `columns`, counted in characters; negative:
+static int width(const char *s, size_t bytes)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        n += ((unsigned char)s[i] & 0xC0) != 0x80;
+    return n;
+}
+
+/* Control characters, and the marks that break lines or turn the direction of text. */
+static bool is_steering(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7F && point <= 0x9F) ||
+           (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+}
+
+/* The character in front of `left`, or "?" for one that a terminal should not get; drops it there.
+ */
+static void put_character(FILE *out, struct slice *left)
+{
+    uint32_t point = 0;
+    size_t n = slice_code_point(*left, &point);
+
+    if (n == 0 || is_steering(point))
+        fputc('?', out);
+    else
+        fwrite(left->p, 1, n, out);
+    n = n > 0 ? n : 1;
+    *left = (struct slice){left->p + n, left->n - n};
+}
+
+void text_put(FILE *out, const char *s, size_t n)
+{
+    struct slice left = {(const uint8_t *)s, n};
+
+    while (left.n > 0)
+        put_character(out, &left);
+}
+
+/* `s` cut or filled to `columns`, counted in characters; negative:
  * to the right. */
 static void cell(FILE *out, const char *s, int columns)
 {
     int room = columns < 0 ? -columns : columns;
     struct slice left = slice_text(s);
-    int used = 0;
+    int used = columns < 0 ? width(s, left.n) : 0;
 
-    for (struct slice rest = left; columns < 0 && rest.n > 0; used++) {
-        uint32_t point;
-        size_t n = slice_code_point(rest, &point);
-
-        n = n > 0 ? n : 1;
-        rest = (struct slice){rest.p + n, rest.n - n};
-    }
     for (; columns < 0 && used < room; used++)
         fputc(' ', out);
-    for (used = 0; left.n > 0 && used < room; used++) {
-        uint32_t point;
-        size_t n = slice_code_point(left, &point);
-
-        if (n == 0 || point < 0x20 || (point >= 0x7F && point < 0xA0))
-            fputc('?', out);
-        else
-            fwrite(left.p, 1, n, out);
-        n = n > 0 ? n : 1;
-        left = (struct slice){left.p + n, left.n - n};
-    }
+    for (used = 0; left.n > 0 && used < room; used++)
+        put_character(out, &left);
     for (; columns > 0 && used < room; used++)
         fputc(' ', out);
 }
@@ -86,15 +109,6 @@ static void count_cell(FILE *out, int64_t n)
 
     snprintf(digits, sizeof digits, "%" PRId64, n);
     cell(out, digits, -COUNT_COLUMNS);
-}
-
-static int width(const char *s, size_t bytes)
-{
-    int n = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        n += ((unsigned char)s[i] & 0xC0) != 0x80;
-    return n;
 }
 
 void text_wrap(FILE *out, const char *s, int at, int indent)
@@ -118,13 +132,14 @@ void text_wrap(FILE *out, const char *s, int at, int indent)
 
             while (width(s, part + 1) <= TEXT_COLUMNS - at)
                 part++;
-            fprintf(out, "%.*s\n%*s", (int)part, s, indent, "");
+            text_put(out, s, part);
+            fprintf(out, "\n%*s", indent, "");
             s += part;
             n -= part;
             at = indent;
             columns = width(s, n);
         }
-        fwrite(s, 1, n, out);
+        text_put(out, s, n);
         s += n;
         at += columns;
         if (*s != '\0') {

@@ -3,6 +3,7 @@
 #ifndef NAVETTE_TEXT_H
 #define NAVETTE_TEXT_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 struct cli;
@@ -15,6 +16,8 @@ void text_peers(FILE *out, struct json_object *peers);
 void text_tables(FILE *out, struct json_object *tables);
 /* "agent-cli [--home DIR] WORDS" as it must be typed here, on a line of its own. */
 void text_command(FILE *out, const struct cli *c, const char *program, const char *words);
+/* `n` bytes, with "?" for what steers a terminal or is not UTF-8. */
+void text_put(FILE *out, const char *s, size_t n);
 /* Words of `text` in lines of at most TEXT_COLUMNS; the first goes on at column `at`, the others at
  * `indent`. */
 void text_wrap(FILE *out, const char *text, int at, int indent);
