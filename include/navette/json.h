@@ -1,36 +1,49 @@
-/* Drop file: change-sets as readable JSON that encodes back to exactly the signed bytes, or is refused.
+/* Drop file: change-sets as readable JSON that encodes back to exactly the signed bytes, or is
+ * refused. protocol/README.md has the layout; in short, keys always in this order:
  *
- *     {"navette": "change-sets", "format": 1, "fleet": "<hex>", "fleet_name": ..., "from": "CAISSE01", "made": "2026-11-21T10:00:00Z",
- *      "roster": "<base64 of the sender's roster log>",
- *      "have": {"<actor hex>": number...}, what the sender has, so that the way back carries only what is missing
- *      "changesets": [{"header": {...}, "signature": "<hex>", "body": {"actors": [...], "tables": [...]}}...]}
- *
- * Values: integers as numbers, reals as {"real": "<%.17g or inf>"}, text that is UTF-8 as strings, other text as
- * {"text": "<base64>"}, blobs as {"blob": "<base64>"}, references as {"ref": [actor, counter]}. */
+ *     {"navette": "change-sets", "format": 1, "fleet": "<hex>", "fleet_name": "...",
+ *      "from": "CAISSE01", "made": "2026-11-21T10:00:00.000Z", "roster": "<base64>",
+ *      "have": [["<actor hex>", number, "<hash hex>"]...],
+ *      "changesets": [{"header": {...}, "signature": "<hex>",
+ *                      "body": {"actors": ["<hex>"...], "tables": [{..., "rows": [...]}...]}}...]}
+ */
 #ifndef NAVETTE_JSON_H
 #define NAVETTE_JSON_H
 
 #include <navette/changeset.h>
+#include <navette/date.h>
 
+#define DROP_FORMAT 1
+
+/* What stands in front of the change-sets. It is not signed: a hint about how to answer. */
 struct drop_head {
     uint8_t fleet[FLEET_ID_BYTES];
     char fleet_name[NAME_BYTES_MAX + 1];
     char from[NAME_BYTES_MAX + 1];
-    uint64_t made_ms;
-    struct slice roster; /* write: borrowed. read: owned by the drop_reader */
-    struct vector have;
+    uint64_t made_ms;    /* up to DATE_MS_MAX */
+    struct slice roster; /* the sender's roster log. Write: borrowed. Read: owned by the reader */
+    struct vector
+        have; /* what the sender has. Read: the caller's, to be closed with vector_close */
 };
 
-/* Writing: begin, each change-set as its encoded bytes, end. `out` grows to DROP_BYTES_MAX. */
+/* Writing: begin, each change-set as its encoded bytes, end. `out` is cleared by begin and gets
+ * DROP_BYTES_MAX as its maximum; a file that would exceed it is ERR_LIMIT. When
+ * drop_write_changeset fails `out` is as it was before: the file can be ended without that
+ * change-set. */
 MUST_USE bool drop_write_begin(struct buf *out, const struct drop_head *head, struct err *e);
-MUST_USE bool drop_write_changeset(struct buf *out, bool first, struct slice changeset, struct err *e);
+MUST_USE bool drop_write_changeset(struct buf *out, bool first, struct slice changeset,
+                                   struct err *e);
 MUST_USE bool drop_write_end(struct buf *out, struct err *e);
 
-/* Reading parses the whole file; drop_next gives one encoded change-set after the other in file order, with exactly
- * the bytes that were signed (the caller verifies signatures when staging). Errors say which change-set and which field. */
+/* Reading. drop_open checks that the file is whole and reads its head; the reader borrows `file`
+ * until it is closed. When it fails there is nothing to close. drop_next gives one encoded
+ * change-set after the other in file order: the bytes that were signed, if the signature verifies
+ * (its caller's work). Errors say which change-set, which part and which line. */
 struct drop_reader;
-MUST_USE bool drop_open(struct drop_reader **d, struct slice file, struct drop_head *head, struct err *e);
-/* False at the end or on failure (then e->code is set). `out` is cleared first. */
+MUST_USE bool drop_open(struct drop_reader **d, struct slice file, struct drop_head *head,
+                        struct err *e);
+/* False at the end or on failure (then e->code is set). `out` is cleared first and gets the maximum
+ * it needs. */
 bool drop_next(struct drop_reader *d, struct buf *out, struct err *e);
 void drop_close(struct drop_reader *d);
 

@@ -1,0 +1,160 @@
+/* The sample change-set of protocol/README.md and tests/golden/: every op and every type of value.
+ */
+#ifndef TEST_SAMPLE_H
+#define TEST_SAMPLE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <navette/changeset.h>
+
+#define SAMPLE_STAMP (UINT64_C(1795000000000) << 16 | 3)
+#define SAMPLE_ROWS  5
+
+/* A device seed of bytes 00 01 02 ... 1f. */
+static inline void sample_keys(struct keys *k)
+{
+    uint8_t seed[32];
+
+    for (uint8_t i = 0; i < sizeof seed; i++)
+        seed[i] = i;
+    keys_from_seed(k, seed);
+}
+
+/* The site of sample_keys for n = 1, else a site of bytes n; the incarnation is bytes n. */
+static inline struct actor sample_actor(uint8_t n)
+{
+    struct actor a;
+    struct keys k;
+
+    memset(a.bytes, n, sizeof a.bytes);
+    sample_keys(&k);
+    if (n == 1)
+        memcpy(a.bytes, k.site.bytes, SITE_ID_BYTES);
+    return a;
+}
+
+static inline struct value sample_text(const char *text)
+{
+    return (struct value){.type = VALUE_TEXT, .bytes = slice_text(text)};
+}
+
+/* A table whose key each site numbers for itself, one with a natural key of two columns. */
+static inline void sample_body(struct buf *body)
+{
+    static const uint8_t blob[] = {0x00, 0xff, 0x10};
+    static const uint8_t bad[] = {'c', 'a', 'f', 0xe9}; /* Latin-1 */
+    const struct slice article[] = {slice_text("id"), slice_text("name"), slice_text("price"),
+                                    slice_text("photo"), slice_text("family")};
+    const struct slice stock[] = {slice_text("shop"), slice_text("article"), slice_text("n")};
+    struct actor us = sample_actor(1), them = sample_actor(2);
+    struct body_writer b;
+    struct err e = {0};
+    uint32_t u, t;
+
+    body_open(&b);
+    u = body_actor(&b, &us);
+    t = body_actor(&b, &them);
+    body_table(&b, slice_text("article"), article, 5, 1, true);
+    body_row(&b, CHANGE_INSERT, (struct gid){u, 1}, SAMPLE_STAMP - 2, NULL,
+             (struct value[]){{.type = VALUE_INT, .i = 101},
+                              sample_text("Th\xc3\xa9 \"vert\"\n\xf0\x9f\x8d\xb5"),
+                              {.type = VALUE_REAL, .r = 12.1},
+                              {.type = VALUE_BLOB, .bytes = SLICE(blob)},
+                              {.type = VALUE_REF, .ref = {t, 70000}}},
+             5);
+    body_row(&b, CHANGE_INSERT, (struct gid){u, 2}, SAMPLE_STAMP - 1, NULL,
+             (struct value[]){{.type = VALUE_INT, .i = INT64_MIN},
+                              {.type = VALUE_TEXT, .bytes = SLICE(bad)},
+                              {.type = VALUE_REAL, .r = -0.0},
+                              {.type = VALUE_BLOB},
+                              {.type = VALUE_NULL}},
+             5);
+    body_row(&b, CHANGE_UPDATE, (struct gid){t, GID_COUNTER_MAX - 1}, SAMPLE_STAMP,
+             (uint32_t[]){1, 2},
+             (struct value[]){{.type = VALUE_TEXT, .bytes = {(const uint8_t *)"a\0b", 3}},
+                              {.type = VALUE_INT, .i = -33}},
+             2);
+    body_row(&b, CHANGE_DELETE, (struct gid){t, 9}, SAMPLE_STAMP, NULL, NULL, 0);
+    body_table(&b, slice_text("stock"), stock, 3, 2, false);
+    body_row(&b, CHANGE_INSERT, (struct gid){u, 3}, 0, NULL,
+             (struct value[]){sample_text("Liège"),
+                              {.type = VALUE_REF, .ref = {u, 1}},
+                              {.type = VALUE_INT, .i = 65536}},
+             3);
+    assert_int_equal(b.rows, SAMPLE_ROWS);
+    assert_true(body_finish(&b, body, &e));
+    body_close(&b);
+}
+
+/* Its header, without what changeset_seal fills in. */
+static inline struct changeset_header sample_header(void)
+{
+    struct changeset_header h = {
+        .number = 2, .stamp = SAMPLE_STAMP, .schema = UINT64_C(0xfedcba9876543210), .roster = 3};
+    struct actor second = sample_actor(2), third = sample_actor(3);
+    uint8_t hash[HASH_BYTES];
+
+    memset(h.fleet, 0xf1, sizeof h.fleet);
+    h.actor = sample_actor(1);
+    memset(h.previous, 0xab, sizeof h.previous);
+    memset(hash, 0x22, sizeof hash);
+    assert_true(vector_set(&h.needs, &second, 12, hash));
+    memset(hash, 0x33, sizeof hash);
+    assert_true(vector_set(&h.needs, &third, 1, hash));
+    return h;
+}
+
+static inline void sample_changeset(struct buf *out)
+{
+    struct changeset_header h = sample_header();
+    struct buf body = {0};
+    uint8_t hash[HASH_BYTES];
+    struct err e = {0};
+    struct keys k;
+
+    sample_keys(&k);
+    sample_body(&body);
+    assert_true(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &k, out, hash, &e));
+    changeset_header_close(&h);
+    buf_close(&body);
+}
+
+/* Split, decode and verify: all that an agent does with a member's bytes before it keeps them. */
+static inline bool sample_verify(struct slice bytes, struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct keys k;
+    bool ok;
+
+    sample_keys(&k);
+    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
+         changeset_verify(&c, &h, k.sign_public, e);
+    changeset_header_close(&h);
+    return ok;
+}
+
+/* A file of tests/golden/. */
+static inline void sample_golden(struct buf *out, const char *name)
+{
+    char path[1024];
+    uint8_t bytes[4096];
+    FILE *f;
+    size_t n;
+
+    snprintf(path, sizeof path, "%s/%s", GOLDEN_DIR, name);
+    f = fopen(path, "rb");
+    if (f == NULL)
+        fail_msg("%s cannot be opened", path);
+    buf_open(out, 1 << 20);
+    while ((n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        buf_add(out, bytes, n);
+    assert_int_equal(fclose(f), 0);
+}
+
+#endif
