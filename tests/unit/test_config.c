@@ -187,6 +187,27 @@ static void what_is_written_is_read_back(void **state)
     buf_close(&text);
 }
 
+/* Files that are out there must be read, and a new one must look like them. */
+static void a_settings_file_looks_as_it_always_did(void **state)
+{
+    struct config c;
+    struct buf golden;
+    struct buf text;
+    struct err e = {0};
+
+    (void)state;
+    buf_open(&golden, CONFIG_BYTES_MAX);
+    buf_open(&text, CONFIG_BYTES_MAX);
+    assert_true(file_read(GOLDEN_DIR "/agent.conf", CONFIG_BYTES_MAX, &golden, &e));
+    assert_true(config_load(&c, GOLDEN_DIR "/agent.conf", &e));
+    assert_string_equal(c.database, "/srv/shop.db");
+    assert_string_equal(c.name, "CAISSE01");
+    config_write(&c, &text);
+    assert_true(slice_equal(buf_slice(&golden), buf_slice(&text)));
+    buf_close(&golden);
+    buf_close(&text);
+}
+
 /* The most a person can set must fit into the file that is written. */
 static void the_largest_settings_fit_into_a_file(void **state)
 {
@@ -220,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_nul_byte_and_a_huge_file_are_refused),
         cmocka_unit_test(a_long_value_is_refused_and_not_cut),
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_settings_file_looks_as_it_always_did),
         cmocka_unit_test(the_largest_settings_fit_into_a_file),
     };
 

@@ -508,6 +508,33 @@ static void hostile_requests_are_answered_and_closed(void **state)
     }
 }
 
+/* What older versions of agent-cli say must be understood. */
+static void every_golden_request_is_understood(void **state)
+{
+    struct buf file;
+    struct slice left;
+    struct err e = {0};
+    int64_t id = 0;
+
+    (void)state;
+    buf_open(&file, CONTROL_LINE_BYTES_MAX);
+    assert_true(file_read(GOLDEN_DIR "/control-requests.txt", CONTROL_LINE_BYTES_MAX, &file, &e));
+    for (left = buf_slice(&file); left.n > 0; id++) {
+        const uint8_t *end = memchr(left.p, '\n', left.n);
+        struct request r;
+
+        assert_non_null(end);
+        if (!request_parse(&r, (struct slice){left.p, (size_t)(end - left.p)}, &e))
+            fail_msg("request %d: %s", (int)id + 1, e.text);
+        assert_int_equal(r.id, id + 1);
+        request_close(&r);
+        left.n -= (size_t)(end - left.p) + 1;
+        left.p = end + 1;
+    }
+    assert_int_equal(id, 15);
+    buf_close(&file);
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     static char line[60000];
@@ -580,6 +607,7 @@ int main(void)
         WITH_AGENT(stop_is_answered_before_the_agent_stops),
         WITH_AGENT(unanswered_requests_hear_that_the_agent_stops),
         cmocka_unit_test(hostile_requests_are_answered_and_closed),
+        cmocka_unit_test(every_golden_request_is_understood),
         WITH_AGENT(deep_nesting_is_refused),
         WITH_AGENT(a_line_without_end_is_refused),
         WITH_AGENT(too_many_requests_at_once_are_refused),

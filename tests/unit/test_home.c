@@ -365,82 +365,6 @@ static void the_home_is_the_given_one_else_the_environments_else_the_systems(voi
     assert_non_null(strstr(h.path, "navette"));
 }
 
-/* ---- files, which the home is made of ---- */
-
-static void a_file_is_replaced_whole_and_nothing_is_left_beside_it(void **state)
-{
-    struct fixture *f = *state;
-    struct file_names names;
-    struct buf text;
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/x", f->directory);
-    put(f, path, "one", 3);
-    put(f, path, "two!", 4);
-    buf_open(&text, 10);
-    assert_true(file_read(path, 10, &text, &f->e));
-    assert_true(slice_equal(buf_slice(&text), slice_text("two!")));
-    buf_close(&text);
-    assert_true(file_list(f->directory, 10, &names, &f->e));
-    assert_int_equal(names.n, 2); /* x and the home's parent */
-    file_names_close(&names);
-}
-
-static void a_leftover_of_a_crash_does_not_stand_in_the_way(void **state)
-{
-    struct fixture *f = *state;
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/x.new", f->directory);
-    put(f, path, "half", 4);
-    path[strlen(path) - 4] = '\0';
-    put(f, path, "one", 3);
-    assert_true(file_exists(path));
-}
-
-static void reading_is_bounded_and_only_of_regular_files(void **state)
-{
-    struct fixture *f = *state;
-    struct buf text;
-    char path[128];
-
-    buf_open(&text, 100);
-    snprintf(path, sizeof path, "%s/x", f->directory);
-    put(f, path, "12345", 5);
-    assert_false(file_read(path, 4, &text, &f->e));
-    assert_int_equal(f->e.code, ERR_LIMIT);
-    assert_says(f, "has 5 bytes, allowed 4");
-    assert_false(file_read(f->directory, 100, &text, &f->e));
-    assert_says(f, "not a regular file");
-    snprintf(path, sizeof path, "%s/none", f->directory);
-    assert_false(file_read(path, 4, &text, &f->e));
-    assert_int_equal(f->e.code, ERR_INPUT);
-    assert_says(f, path);
-    buf_close(&text);
-}
-
-static void paths_are_cut_and_joined(void **state)
-{
-    struct fixture *f = *state;
-    char out[PATH_BYTES_MAX];
-    char long_name[PATH_BYTES_MAX];
-
-    path_directory(out, "/srv/shop.db");
-    assert_string_equal(out, "/srv");
-    path_directory(out, "/shop.db");
-    assert_string_equal(out, "/");
-    path_directory(out, "shop.db");
-    assert_string_equal(out, ".");
-    assert_string_equal(path_name("/srv/shop.db"), "shop.db");
-    assert_string_equal(path_name("shop.db"), "shop.db");
-    assert_true(path_join(out, "/", "x", &f->e));
-    assert_string_equal(out, "/x");
-    memset(long_name, 'x', sizeof long_name - 1);
-    long_name[sizeof long_name - 1] = '\0';
-    assert_false(path_join(out, "/srv", long_name, &f->e));
-    assert_int_equal(f->e.code, ERR_LIMIT);
-}
-
 #define IN_HOME(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -462,10 +386,6 @@ int main(void)
         IN_HOME(a_taken_home_names_itself_and_the_process),
         IN_HOME(a_long_home_gets_a_short_socket_and_always_the_same),
         IN_HOME(the_home_is_the_given_one_else_the_environments_else_the_systems),
-        IN_HOME(a_file_is_replaced_whole_and_nothing_is_left_beside_it),
-        IN_HOME(a_leftover_of_a_crash_does_not_stand_in_the_way),
-        IN_HOME(reading_is_bounded_and_only_of_regular_files),
-        IN_HOME(paths_are_cut_and_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
