@@ -12,52 +12,60 @@ enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_INTEGER
 
 struct app_column {
     char *name;
-    enum affinity affinity;  /* by the declared type, SQLite's rules (datatype3.html section 3.1); STRICT ANY is BLOB */
+    enum affinity affinity; /* by the declared type, SQLite's rules (datatype3.html section 3.1);
+                               STRICT ANY is BLOB */
     bool not_null;
     bool in_key;
-    char *collation;         /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside keys and for a rowid alias */
-    int ref_table;           /* index of the tracked parent whose whole primary key this column finally names, or -1.
-                                Foreign keys are followed column by column: see agent/README.md, References. */
+    char *collation; /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside
+                        keys and for a rowid alias */
+    int ref_table; /* index of the tracked parent whose whole primary key this column finally names,
+                      or -1. Foreign keys are followed column by column: see agent/README.md,
+                      References. */
 };
 
 /* A column of a tracked child whose cells are references to this table's rows. */
 struct app_child {
-    uint32_t table;  /* index into app_schema.tables */
+    uint32_t table; /* index into app_schema.tables */
     uint32_t column;
 };
 
 struct app_table {
-    char *name;              /* as the schema spells it */
-    int64_t number;          /* in _navette_table; 0: not tracked, or tracked once and refused since a migration of the application.
-                                A rename of the table keeps it; after untracking it may be given to another table. */
-    int64_t repairs;         /* how often capture_verify put triggers back: changes went unseen before each. Remember the count of the
-                                last reconciliation and reconcile when it differs: no crash can lose that. */
-    char *refused;           /* why it cannot be tracked; NULL: it can */
+    char *name;      /* as the schema spells it */
+    int64_t number;  /* in _navette_table; 0: not tracked, or tracked once and refused since a
+                        migration of the application.  A rename of the table keeps it; after
+                        untracking it may be given to another table. */
+    int64_t repairs; /* how often capture_verify put triggers back: changes went unseen before each.
+                        Remember the count of the last reconciliation and reconcile when it differs:
+                        no crash can lose that. */
+    char *refused;   /* why it cannot be tracked; NULL: it can */
     struct app_column *columns; /* stored, visible, not generated; in table order */
     uint32_t column_count;
     uint32_t keys[KEY_COLUMNS_MAX]; /* indices of the primary key's columns, in key order */
     uint32_t key_count;
-    bool surrogate;          /* key is one rowid alias (INTEGER PRIMARY KEY) that is not itself a reference */
+    bool surrogate; /* key is one rowid alias (INTEGER PRIMARY KEY), not itself a reference */
     bool autoincrement;
     bool without_rowid;
-    bool rowid_alias;        /* the key is the rowid, reference or not */
+    bool rowid_alias; /* the key is the rowid, reference or not */
     bool strict;
-    bool ordinary;           /* neither a view nor a virtual table */
+    bool ordinary;              /* neither a view nor a virtual table */
     struct app_child *children; /* references to this table, among tracked tables */
     uint32_t child_count;
-    uint64_t fingerprint;    /* of names, affinities, keys and references */
-    /* statements, prepared by appdb_load_schema for tracked tables, reset after use; parameters ?1.. */
-    struct sqlite3_stmt *select; /* all columns by key:      SELECT c1, c2.. FROM t WHERE k1 = ?1 AND k2 = ?2.. (natural keys compare with
-                                    COLLATE BINARY as well) */
+    uint64_t fingerprint; /* of names, affinities, keys and references */
+    /* statements, prepared by appdb_load_schema for tracked tables, reset after use; parameters
+     * ?1.. */
+    /* all columns by key: SELECT c1, c2.. FROM t WHERE k1 = ?1 AND k2 = ?2.. (natural keys compare
+     * with COLLATE BINARY as well) */
+    struct sqlite3_stmt *select;
     struct sqlite3_stmt *insert; /* INSERT INTO t(c1, c2..) VALUES (?1, ?2..), no OR clause */
     struct sqlite3_stmt *remove; /* DELETE FROM t WHERE k1 = ?1.. */
 };
 
 struct app_schema {
-    struct app_table *tables; /* ordinary tables of main, without sqlite_%, _navette_% and shadow tables; virtual tables and views appear as refused */
+    struct app_table *tables; /* ordinary tables of main, without sqlite_%, _navette_% and shadow
+                                 tables; virtual tables and views appear as refused */
     uint32_t n;
-    int64_t version;          /* PRAGMA schema_version when it was read */
-    uint64_t fingerprint;     /* of all tracked tables */
+    int64_t version;      /* PRAGMA schema_version when it was read */
+    uint64_t fingerprint; /* of all tracked tables */
 };
 
 enum { APPDB_MARKS = 8, APPDB_STATEMENTS = 16 };
@@ -65,33 +73,38 @@ enum { APPDB_MARKS = 8, APPDB_STATEMENTS = 16 };
 struct appdb {
     struct sqlite3 *db;
     char *path;
-    char journal_mode[16];    /* lower case: "wal", "delete"... never changed by us */
+    char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */
     bool wal;
     struct app_schema schema;
     int64_t data_version;
-    bool installed;           /* our tables are there */
-    uint32_t mark_width;      /* key columns that _navette_dirty has room for */
-    struct sqlite3_stmt *statements[APPDB_STATEMENTS]; /* private: of appdb.c, from APPDB_MARKS on of marks.c */
+    bool installed;      /* our tables are there */
+    uint32_t mark_width; /* key columns that _navette_dirty has room for */
+    /* private: of appdb.c, from APPDB_MARKS on of marks.c */
+    struct sqlite3_stmt *statements[APPDB_STATEMENTS];
 };
 
-/* Open an existing SQLite file (never creates one). Checks that it exists, is readable, writable and SQLite; the error says which is
- * not and what to do. No lock is held afterwards. The connection never waits for a lock, has foreign keys and triggers off, and changes no
- * other process' settings. synchronous is NORMAL in WAL mode, FULL else. wal_autocheckpoint is SQLite's default: now and then a commit of
- * ours checkpoints 4 MB. Loads the schema. */
+/* Open an existing SQLite file (never creates one). Checks that it exists, is readable, writable
+ * and SQLite; the error says which is not and what to do. No lock is held afterwards. The
+ * connection never waits for a lock, has foreign keys and triggers off, and changes no other
+ * process' settings. synchronous is NORMAL in WAL mode, FULL else. wal_autocheckpoint is SQLite's
+ * default: now and then a commit of ours checkpoints 4 MB. Loads the schema. */
 MUST_USE bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e);
 void appdb_close(struct appdb *a);
 
-/* Read the schema again if PRAGMA schema_version moved (or `force`); `changed` (may be NULL) tells whether it was read: then every pointer
- * into the old one is stale. Inside a transaction or outside. */
+/* Read the schema again if PRAGMA schema_version moved (or `force`); `changed` (may be NULL) tells
+ * whether it was read: then every pointer into the old one is stale. Inside a transaction or
+ * outside. */
 MUST_USE bool appdb_load_schema(struct appdb *a, bool force, bool *changed, struct err *e);
-struct app_table *appdb_table(struct appdb *a, const char *name); /* case-insensitive as SQLite's; NULL if absent */
+/* Without case, as SQLite's; NULL if absent. */
+struct app_table *appdb_table(struct appdb *a, const char *name);
 struct app_table *appdb_table_numbered(struct appdb *a, int64_t number);
-int app_column_index(const struct app_table *t, struct slice name); /* -1 if absent; case-insensitive */
+/* Likewise; -1 if absent. */
+int app_column_index(const struct app_table *t, struct slice name);
 
 /* A read transaction: one snapshot until appdb_end. ERR_BUSY if the file is locked right now. */
 MUST_USE bool appdb_read(struct appdb *a, struct err *e);
-/* The write lock, without waiting, the quietest way the journal mode offers (rollback: BEGIN EXCLUSIVE; WAL: BEGIN IMMEDIATE). ERR_BUSY
- * if somebody else is there. */
+/* The write lock, without waiting, the quietest way the journal mode offers (rollback: BEGIN
+ * EXCLUSIVE; WAL: BEGIN IMMEDIATE). ERR_BUSY if somebody else is there. */
 MUST_USE bool appdb_lock(struct appdb *a, struct err *e);
 MUST_USE bool appdb_commit(struct appdb *a, struct err *e);
 void appdb_end(struct appdb *a); /* end a read, or roll back; harmless when nothing is open */
@@ -99,14 +112,16 @@ void appdb_end(struct appdb *a); /* end a read, or roll back; harmless when noth
 /* Did somebody else commit since the last call? */
 MUST_USE bool appdb_changed(struct appdb *a, bool *changed, struct err *e);
 
-/* SQLite's last error as ours: BUSY/LOCKED -> ERR_BUSY, FULL -> ERR_FULL, else ERR_STORE; the text starts with `doing`. Returns false. */
+/* SQLite's last error as ours: BUSY/LOCKED -> ERR_BUSY, FULL -> ERR_FULL, else ERR_STORE; the text
+ * starts with `doing`. Returns false. */
 bool sqlite_err(struct sqlite3 *db, const char *doing, struct err *e);
 
 /* Prepare `sql` for long use. */
-MUST_USE bool sqlite_prepare(struct sqlite3 *db, struct sqlite3_stmt **s, const char *sql, struct err *e);
+MUST_USE bool sqlite_prepare(struct sqlite3 *db, struct sqlite3_stmt **s, const char *sql,
+                             struct err *e);
 /* The statement in a private place of `a`, prepared at the first use. */
-MUST_USE bool appdb_statement(struct appdb *a, uint32_t place, const char *sql, struct sqlite3_stmt **s,
-                              struct err *e);
+MUST_USE bool appdb_statement(struct appdb *a, uint32_t place, const char *sql,
+                              struct sqlite3_stmt **s, struct err *e);
 /* Step to the end a statement that returns no rows; resets it. */
 MUST_USE bool appdb_run(struct appdb *a, struct sqlite3_stmt *s, const char *doing, struct err *e);
 /* PRAGMA schema_version now, or in the snapshot of the open transaction. */
@@ -116,8 +131,10 @@ void appdb_forget_marks(struct appdb *a);
 struct app_table *app_schema_table(struct app_schema *s, const char *name);
 void app_schema_close(struct app_schema *s);
 
-/* Values in and out of statements. Text and blobs of value_of_column are borrowed from the statement until its next step. */
+/* Values in and out of statements. Text and blobs of value_of_column are borrowed from the
+ * statement until its next step. */
 struct value value_of_column(struct sqlite3_stmt *s, int column);
-MUST_USE bool value_bind(struct sqlite3_stmt *s, int parameter, const struct value *v); /* not VALUE_REF; borrows */
+/* Not VALUE_REF; borrows. */
+MUST_USE bool value_bind(struct sqlite3_stmt *s, int parameter, const struct value *v);
 
 #endif

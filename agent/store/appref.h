@@ -4,8 +4,9 @@
 
 #include "appdb.h"
 
-/* Fill ref_table of every column, `surrogate` and `children` of every table; names, keys and numbers must be there. Depends on nothing but
- * the declared foreign keys and on which tables are tracked, so that sites with the same schema agree. */
+/* Fill ref_table of every column, `surrogate` and `children` of every table; names, keys and
+ * numbers must be there. Depends on nothing but the declared foreign keys and on which tables are
+ * tracked, so that sites with the same schema agree. */
 MUST_USE bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struct err *e);
 
 #endif

@@ -2,7 +2,8 @@
  *
  *     _navette_dirty(id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1, k2, o2...)
  *     _navette_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER)
- *     _navette_state(id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER, previous BLOB, payload BLOB)
+ *     _navette_state(id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,
+ *                    previous BLOB, payload BLOB)
  *
  * t is julianday('now') of the statement. o1.. are NULL unless an update moved the key. */
 #ifndef NAVETTE_CAPTURE_H
@@ -12,50 +13,60 @@
 
 enum { MARK_INSERT = 1, MARK_UPDATE = 2, MARK_DELETE = 3 };
 
-/* Our tables (a random first token in _navette_state), then triggers on the named tables, in one transaction. Tables already tracked are left as they
- * are. ERR_REFUSED names the table that cannot be tracked and why; nothing is changed then. ERR_BUSY as usual. Reloads the schema. */
+/* Our tables (a random first token in _navette_state), then triggers on the named tables, in one
+ * transaction. Tables already tracked are left as they are. ERR_REFUSED names the table that cannot
+ * be tracked and why; nothing is changed then. ERR_BUSY as usual. Reloads the schema. */
 MUST_USE bool capture_install(struct appdb *a, const char *const *names, uint32_t n, struct err *e);
 /* Drop the triggers of the named tables, and their marks. */
 MUST_USE bool capture_remove(struct appdb *a, const char *const *names, uint32_t n, struct err *e);
-/* Everything of ours: triggers, then tables, one transaction. The schema is as it was before the first install. */
+/* Everything of ours: triggers, then tables, one transaction. The schema is as it was before the
+ * first install. */
 MUST_USE bool capture_uninstall(struct appdb *a, struct err *e);
-/* Are all triggers of all tracked tables there, word for word? Puts back what is missing or altered; `repaired` (may be NULL) gets
- * the indices of the tables concerned (their rows must be reconciled), `n_repaired` how many; the caller frees. A tracked table that
- * vanished is left in _navette_table and reported in no list. */
-MUST_USE bool capture_verify(struct appdb *a, uint32_t **repaired, uint32_t *n_repaired, struct err *e);
+/* Are all triggers of all tracked tables there, word for word? Puts back what is missing or
+ * altered; `repaired` (may be NULL) gets the indices of the tables concerned (their rows must be
+ * reconciled), `n_repaired` how many; the caller frees. A tracked table that vanished is left in
+ * _navette_table and reported in no list. */
+MUST_USE bool capture_verify(struct appdb *a, uint32_t **repaired, uint32_t *n_repaired,
+                             struct err *e);
 
 struct mark {
     int64_t id;
-    int64_t table;  /* number */
+    int64_t table; /* number */
     int op;
     uint32_t key_count;
     bool moved;              /* an update gave the row another key: `old` is the one before */
     double julian_day;       /* 0 if what stands there is no time */
     const struct value *key; /* as many as the table has key columns; good until marks_close */
-    const struct value *old; /* likewise; all VALUE_NULL unless the key moved. A key column that is NULL now was not when its table was tracked. */
+    const struct value *old; /* likewise; all VALUE_NULL unless the key moved. A key column that is
+                                NULL now was not when its table was tracked. */
 };
 
-#define MARKS_BYTES_MAX (256u << 20) /* texts and blobs in the keys of one marks_read; what does not fit is left for the next */
+/* Texts and blobs in the keys of one marks_read; what does not fit is left for the next. */
+#define MARKS_BYTES_MAX (256u << 20)
 
 struct marks {
     struct mark *marks;
     uint32_t n, room;
-    int64_t last;            /* id of the last one looked at, of a tracked table or not: where to go on */
-    struct value *values;    /* what the marks point into */
+    int64_t last; /* id of the last one looked at, of a tracked table or not: where to go on */
+    struct value *values; /* what the marks point into */
     size_t values_n, values_room;
     struct buf bytes;
 };
 
-/* Replaces what `out` held. Inside a read or write transaction: marks with id > after, at most `max`, rising. Tables not tracked (any more) are left out. */
-MUST_USE bool marks_read(struct appdb *a, int64_t after, uint32_t max, struct marks *out, struct err *e);
+/* Replaces what `out` held. Inside a read or write transaction: marks with id > after, at most
+ * `max`, rising. Tables not tracked (any more) are left out. */
+MUST_USE bool marks_read(struct appdb *a, int64_t after, uint32_t max, struct marks *out,
+                         struct err *e);
 void marks_close(struct marks *m);
-/* Highest mark id in the file (0 if none), and its time; one with id `id`: its time, or `found` false. */
+/* Highest mark id in the file (0 if none), and its time; one with id `id`: its time, or `found`
+ * false. */
 MUST_USE bool marks_last(struct appdb *a, int64_t *id, double *julian_day, struct err *e);
-MUST_USE bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *found, struct err *e);
+MUST_USE bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *found,
+                         struct err *e);
 /* Inside a write transaction: delete marks with id < keep (the last drained stays). */
 MUST_USE bool marks_purge(struct appdb *a, int64_t keep, struct err *e);
 
-#define APP_TOKEN_BYTES 16
+#define APP_TOKEN_BYTES       16
 #define APP_PAYLOAD_BYTES_MAX (256 << 20)
 
 struct app_state {
@@ -67,7 +78,8 @@ struct app_state {
 };
 
 MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e);
-MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e); /* inside a write transaction */
+/* Inside a write transaction. */
+MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);
 void app_state_close(struct app_state *s);
 
 #endif

@@ -9,7 +9,9 @@ struct slice {
     size_t n;
 };
 
-/* A zeroed buffer is empty with maximum 0; buf_open gives it one. Memory comes at the first write. */
+/* A zeroed buffer is empty with maximum 0; buf_open gives it one. Memory comes at the first
+
+ * write. */
 struct buf {
     uint8_t *p;
     size_t n;
@@ -18,7 +20,7 @@ struct buf {
     bool overflow; /* a write did not fit; everything after it was dropped */
 };
 
-#define SLICE(array) ((struct slice){ (const uint8_t *)(array), sizeof(array) })
+#define SLICE(array) ((struct slice){(const uint8_t *)(array), sizeof(array)})
 
 struct slice slice_text(const char *text);
 bool slice_equal(struct slice a, struct slice b);
@@ -33,7 +35,8 @@ void buf_open(struct buf *b, size_t max);
 /* Append; on overflow sets `overflow` and writes nothing more until buf_clear. */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_byte(struct buf *b, uint8_t byte);
-/* Make room for n more bytes and return where they go (NULL on overflow); `n` of the buffer grows. */
+/* Make room for n more bytes and return where they go (NULL on overflow); `n` of the buffer
+ * grows. */
 uint8_t *buf_extend(struct buf *b, size_t n);
 struct slice buf_slice(const struct buf *b);
 /* Drop the first n bytes. */
@@ -45,8 +48,9 @@ void buf_close(struct buf *b);
 /* Overwrite the bytes with zeros, then release: for keys. */
 void buf_wipe(struct buf *b);
 
-/* malloc and realloc that end the process when memory is out: every size is bounded, the data is safe. */
-void *mem_alloc(size_t n);  /* zeroed */
+/* malloc and realloc that end the process when memory is out: every size is bounded, the data is
+ * safe. */
+void *mem_alloc(size_t n); /* zeroed */
 void *mem_grow(void *p, size_t n);
 char *mem_text(const char *text);
 
