@@ -58,10 +58,10 @@ static void finish(struct join *j, const struct err *e)
         link_close(j->link, NULL);
     if (j->lasting && e->code != ERR_FULL && !home_join_token_remove(&j->agent->home, &clean))
         log_warn("the token stays behind reason=%s", clean.text);
-    if (e->code != ERR_NONE)
-        warning_set(&j->agent->warnings, WARNING_JOIN, agent_wall_ms(j->agent), "%s", e->text);
-    else
+    if (e->code == ERR_NONE)
         warning_clear(&j->agent->warnings, WARNING_JOIN);
+    else if (j->lasting) /* nobody waits for the answer */
+        warning_set(&j->agent->warnings, WARNING_JOIN, agent_wall_ms(j->agent), "%s", e->text);
     if (on_done != NULL)
         on_done(context, e);
 }

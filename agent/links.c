@@ -193,8 +193,8 @@ static void on_closed(struct link *link, const struct err *why)
     if (link->opened_ms != 0 && c->talking)
         log_info("link down peer=%s addr=%s reason=%s", name_of(l, &link->channel.peer), text,
                  why->code != ERR_NONE ? why->text : "closed by us");
-    else if (!link->incoming)
-        log_debug("dial failed addr=%s reason=%s", text, why->text);
+    else if (!link->incoming || link->opened_ms != 0)
+        log_debug("no link addr=%s reason=%s", text, why->text);
     else if (log_allowed(&l->refused, LOG_BURST, now_of(l)))
         log_info("connection refused addr=%s reason=%s left_out=%u", text, why->text,
                  l->refused.suppressed);

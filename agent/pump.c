@@ -275,6 +275,7 @@ static void consider_match(struct pump *p)
     struct agent *a = p->agent;
     struct store_status status;
     struct err e = {0};
+    uint32_t at = 0;
 
     if (a->store == NULL || !a->in_fleet || store_state(a->store) == STORE_READY ||
         p->drain.failures > 0 || p->apply.due || p->drain.due)
@@ -283,7 +284,7 @@ static void consider_match(struct pump *p)
         return;
     if (agent_others(a) == 0 || has_caught_up(p))
         match(p);
-    else
+    else if (links_next_talk(a->links, &at) == NULL)
         warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
                     "this PC compares its rows with another member's before it publishes them; it "
                     "waits for one");

@@ -13,6 +13,7 @@
 #include "pump.h"
 
 #define NO_PEER_MS   30000
+#define UNSENT_MS    1000
 #define SKEW_TELL_MS 60000
 #define SLOW_TICKS   10 /* conditions that cost a question to the store are looked at so seldom */
 
@@ -103,6 +104,68 @@ struct json_object *agent_peers(struct agent *a)
     return list;
 }
 
+/* ---- conditions that a look at things shows ---- */
+
+/* What we wrote is on some other member: it acknowledged it, now or in an earlier life. */
+static bool own_is_sent(struct agent *a)
+{
+    const struct vector *have = store_have(a->store);
+    const struct actor *self = store_actor(a->store);
+    uint64_t own = vector_get(have, self);
+    struct members *members = links_members(a->links);
+    uint32_t i;
+
+    if (own == 0 || agent_others(a) == 0)
+        return true;
+    for (i = 0; i < members->n; i++)
+        if (members->list[i].have_known && vector_get(&members->list[i].have, self) >= own)
+            return true;
+    return false;
+}
+
+static bool any_peer(struct agent *a)
+{
+    uint32_t at = 0;
+
+    return links_next_talk(a->links, &at) != NULL;
+}
+
+/* Being alone is usual at night; being alone with what nobody else has is not. */
+static void note_peers(struct agent *a)
+{
+    uint64_t now = uv_now(a->loop);
+    bool unsent = a->store != NULL && a->in_fleet && !own_is_sent(a);
+
+    if (agent_others(a) == 0 || any_peer(a) || a->alone_ms == 0)
+        a->alone_ms = now;
+    if (now - a->alone_ms >= (unsent ? UNSENT_MS : NO_PEER_MS))
+        warning_set(&a->warnings, WARNING_NO_PEER, agent_wall_ms(a),
+                    unsent ? "no other PC of the fleet is connected: what was written here waits"
+                           : "no other PC of the fleet is connected");
+    else
+        warning_clear(&a->warnings, WARNING_NO_PEER);
+}
+
+static void note_store(struct agent *a, const struct store_status *s)
+{
+    uint64_t wall = agent_wall_ms(a);
+
+    if (s->parked > 0)
+        warning_set(&a->warnings, WARNING_PARKED, wall,
+                    "%" PRId64 " rows of other PCs wait: this database cannot hold them yet",
+                    s->parked);
+    else
+        warning_clear(&a->warnings, WARNING_PARKED);
+    if (s->tracked_tables == 0)
+        warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
+    else
+        warning_clear(&a->warnings, WARNING_TABLES);
+    if (s->trouble[0] != '\0')
+        warning_set(&a->warnings, WARNING_TROUBLE, wall, "%s", s->trouble);
+    else
+        warning_clear(&a->warnings, WARNING_TROUBLE);
+}
+
 /* ---- the snapshot ---- */
 
 static struct json_object *warnings_of(const struct agent *a, bool *failing, bool *any)
@@ -147,6 +210,8 @@ static void add_store(struct agent *a, struct json_object *o)
 
     if (a->store != NULL && !store_status(a->store, &s, &e))
         pump_failed(a->pump, "status", &e);
+    else if (a->store != NULL)
+        note_store(a, &s);
     add_text(database, "path", a->config.database);
     add_text(database, "state", store_word(a));
     add_text(database, "journal_mode", s.journal_mode[0] != '\0' ? s.journal_mode : NULL);
@@ -204,6 +269,7 @@ struct json_object *agent_status(struct agent *a)
     add_int(o, "port", links_port(a->links));
     add_store(a, o);
     json_object_object_add(o, "peers", agent_peers(a));
+    note_peers(a);
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
@@ -212,23 +278,6 @@ struct json_object *agent_status(struct agent *a)
 }
 
 /* ---- settled ---- */
-
-/* What we wrote is on some other member: it acknowledged it, now or in an earlier life. */
-static bool own_is_sent(struct agent *a)
-{
-    const struct vector *have = store_have(a->store);
-    const struct actor *self = store_actor(a->store);
-    uint64_t own = vector_get(have, self);
-    struct members *members = links_members(a->links);
-    uint32_t i;
-
-    if (own == 0 || agent_others(a) == 0)
-        return true;
-    for (i = 0; i < members->n; i++)
-        if (members->list[i].have_known && vector_get(&members->list[i].have, self) >= own)
-            return true;
-    return false;
-}
 
 static bool peers_have_all(struct agent *a)
 {
@@ -261,7 +310,7 @@ bool agent_is_settled(struct agent *a)
     return s.marks == 0 && s.unscanned == 0;
 }
 
-/* ---- conditions ---- */
+/* ---- the slow tick ---- */
 
 static void tick_fleet(struct agent *a)
 {
@@ -272,26 +321,6 @@ static void tick_fleet(struct agent *a)
                     join_is_looking(a->join)
                         ? "this PC is in no fleet yet: it looks for the PC that made its token"
                         : "this PC is in no fleet yet");
-}
-
-static bool any_peer(struct agent *a)
-{
-    uint32_t at = 0;
-
-    return links_next_talk(a->links, &at) != NULL;
-}
-
-static void tick_peers(struct agent *a)
-{
-    uint64_t now = uv_now(a->loop);
-
-    if (agent_others(a) == 0 || any_peer(a) || a->alone_ms == 0)
-        a->alone_ms = now;
-    if (now - a->alone_ms >= NO_PEER_MS)
-        warning_set(&a->warnings, WARNING_NO_PEER, agent_wall_ms(a),
-                    "no other PC of the fleet is connected");
-    else
-        warning_clear(&a->warnings, WARNING_NO_PEER);
 }
 
 static void tick_clock(struct agent *a)
@@ -314,38 +343,18 @@ static void tick_clock(struct agent *a)
     warning_clear(&a->warnings, WARNING_CLOCK);
 }
 
-static void tick_store(struct agent *a)
+void status_tick(struct agent *a)
 {
     struct store_status s;
     struct err e = {0};
 
-    if (a->store == NULL)
-        return;
-    if (!store_status(a->store, &s, &e)) {
-        pump_failed(a->pump, "status", &e);
-        return;
-    }
-    if (s.parked > 0)
-        warning_set(&a->warnings, WARNING_PARKED, agent_wall_ms(a),
-                    "%" PRId64 " rows of other PCs wait: this database cannot hold them yet",
-                    s.parked);
-    else
-        warning_clear(&a->warnings, WARNING_PARKED);
-    if (s.tracked_tables == 0)
-        warning_set(&a->warnings, WARNING_TABLES, agent_wall_ms(a), "no table is tracked yet");
-    else
-        warning_clear(&a->warnings, WARNING_TABLES);
-    if (s.trouble[0] != '\0')
-        warning_set(&a->warnings, WARNING_TROUBLE, agent_wall_ms(a), "%s", s.trouble);
-    else
-        warning_clear(&a->warnings, WARNING_TROUBLE);
-}
-
-void status_tick(struct agent *a)
-{
     tick_fleet(a);
-    tick_peers(a);
+    note_peers(a);
     tick_clock(a);
-    if (a->ticks++ % SLOW_TICKS == 0)
-        tick_store(a);
+    if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
+        return;
+    if (store_status(a->store, &s, &e))
+        note_store(a, &s);
+    else
+        pump_failed(a->pump, "status", &e);
 }
