@@ -1,0 +1,444 @@
+#include "habit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#define TRIES   8
+#define OMITTED UINT32_MAX /* a column that an INSERT leaves out */
+
+static const struct shape_table *table_of(const struct app *a, uint32_t table)
+{
+    return &a->shape->tables[table];
+}
+
+/* ---- drawing ---- */
+
+/* A value for a column, unlike every other value ever written, but for flags and NULLs. */
+static uint32_t draw_value(struct app *a, const struct shape_column *c)
+{
+    unsigned long long serial = ++*a->serial;
+    uint32_t dice = rng_below(&a->rng, 100);
+
+    if (!c->not_null && dice < 8)
+        return WORD_NULL;
+    switch (c->values) {
+    case SHAPE_INT:
+        return words_format(a->words,
+                            dice < 15   ? "-%llu"
+                            : dice < 20 ? "'text %llu'"
+                            : dice < 25 ? "%llu1234567890"
+                                        : "%llu",
+                            serial);
+    case SHAPE_REAL:
+        return words_format(a->words,
+                            dice < 15   ? "%llu"
+                            : dice < 20 ? "%llue30"
+                                        : "%llu.25",
+                            serial);
+    case SHAPE_TEXT:
+        return words_format(a->words,
+                            dice < 15   ? "CAST(x'c3a9%08llx00ff' AS TEXT)"
+                            : dice < 20 ? "%llu"
+                                        : "'text %llu'",
+                            serial);
+    case SHAPE_BLOB:
+        return words_format(a->words, "x'%016llx'", serial);
+    case SHAPE_DECIMAL:
+        return words_format(a->words, dice < 40 ? "'%llu.00'" : "'%llu.50'", serial);
+    default:
+        return words_format(a->words, "%u", rng_below(&a->rng, 3));
+    }
+}
+
+/* A random row of `table`, or of any table when it is negative; NULL if there is none. */
+static const struct view_row *draw_row(struct app *a, int table)
+{
+    uint32_t first = rng_below(&a->rng, a->now.n);
+
+    for (uint32_t i = 0; i < a->now.n; i++) {
+        const struct view_row *r = &a->now.rows[(first + i) % a->now.n];
+
+        if (table < 0 || r->table == (uint32_t)table)
+            return r;
+    }
+    return NULL;
+}
+
+static bool key_used(const struct app *a, uint32_t table, const uint32_t *key)
+{
+    const struct shape_table *t = table_of(a, table);
+
+    for (uint32_t i = 0; i < a->now.n; i++) {
+        const struct view_row *r = &a->now.rows[i];
+
+        if (r->table == table && r->raw[0] == key[0] && (t->keys == 1 || r->raw[1] == key[1]))
+            return true;
+    }
+    return false;
+}
+
+/* The literal of a row that a reference can name. False when there is none. */
+static bool draw_parent(struct app *a, const struct shape_column *c, uint32_t *literal)
+{
+    const struct view_row *parent = draw_row(a, c->parent);
+
+    if (parent != NULL)
+        *literal = parent->raw[0];
+    return parent != NULL;
+}
+
+/* A key that no row has now, maybe one that a row had before: applications hand out numbers again.
+ */
+static bool draw_key(struct app *a, uint32_t table, uint32_t *key)
+{
+    const struct shape_table *t = table_of(a, table);
+
+    for (int i = 0; i < TRIES; i++) {
+        if (shape_surrogate(t))
+            key[0] = words_format(a->words, "%u", 1 + rng_below(&a->rng, 24));
+        else if (t->kind == SHAPE_CODE)
+            key[0] = words_format(a->words, "'K%u'", rng_below(&a->rng, 12));
+        else if (t->kind == SHAPE_PAIR) {
+            key[0] = words_format(a->words, "'%c'", 'A' + (int)rng_below(&a->rng, 3));
+            key[1] = words_format(a->words, "%u", rng_below(&a->rng, 4));
+        } else {
+            for (uint32_t k = 0; k < t->keys; k++)
+                if (!draw_parent(a, &t->columns[k], &key[k]))
+                    return false;
+        }
+        if (!key_used(a, table, key))
+            return true;
+    }
+    return false;
+}
+
+/* One literal per column for a new row. False when a parent it needs does not exist. */
+static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
+{
+    const struct shape_table *t = table_of(a, table);
+
+    if (!draw_key(a, table, literals))
+        return false;
+    if (shape_surrogate(t) && rng_chance(&a->rng, 75))
+        literals[0] = OMITTED;
+    for (uint32_t i = t->keys; i < t->columns_n; i++) {
+        const struct shape_column *c = &t->columns[i];
+
+        literals[i] = WORD_NULL;
+        if (c->role == SHAPE_MARK)
+            literals[i] = words_format(a->words, "'m%llu'", (unsigned long long)++*a->serial);
+        else if (c->role == SHAPE_DATA)
+            literals[i] = draw_value(a, c);
+        else if (c->not_null || rng_chance(&a->rng, 70))
+            if (!draw_parent(a, c, &literals[i]) && c->not_null)
+                return false;
+    }
+    return true;
+}
+
+/* Index of a random column that holds data, -1 if there is none. */
+static int draw_data_column(struct app *a, uint32_t table)
+{
+    const struct shape_table *t = table_of(a, table);
+    uint32_t first = rng_below(&a->rng, t->columns_n);
+
+    for (uint32_t i = 0; i < t->columns_n; i++) {
+        uint32_t at = (first + i) % t->columns_n;
+
+        if (t->columns[at].role == SHAPE_DATA)
+            return (int)at;
+    }
+    return -1;
+}
+
+/* ---- doing ---- */
+
+static bool insert(struct app *a, uint32_t table, const char *verb, const uint32_t *literals,
+                   const char *tail, struct err *e)
+{
+    const struct shape_table *t = table_of(a, table);
+    sqlite3_str *names = sqlite3_str_new(NULL);
+    sqlite3_str *values = sqlite3_str_new(NULL);
+    char *names_text, *values_text;
+    bool ok;
+
+    for (uint32_t i = 0; i < t->columns_n; i++) {
+        const char *comma = sqlite3_str_length(names) == 0 ? "" : ", ";
+
+        if (literals[i] == OMITTED)
+            continue;
+        sqlite3_str_appendf(names, "%s\"%w\"", comma, t->columns[i].name);
+        sqlite3_str_appendf(values, "%s%s", comma, words_text(a->words, literals[i]));
+    }
+    names_text = sqlite3_str_finish(names);
+    values_text = sqlite3_str_finish(values);
+    ok = app_run(a, e, "%s INTO \"%w\"(%s) VALUES (%s)%s", verb, t->name, names_text, values_text,
+                 tail);
+    sqlite3_free(names_text);
+    sqlite3_free(values_text);
+    return ok;
+}
+
+static bool insert_fresh(struct app *a, struct err *e)
+{
+    uint32_t literals[SHAPE_COLUMNS_MAX];
+
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t table = rng_below(&a->rng, a->shape->n);
+
+        if (draw_fresh(a, table, literals))
+            return insert(a, table, "INSERT", literals, "", e);
+    }
+    return true;
+}
+
+static bool update_cell(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    int column = draw_data_column(a, row->table);
+
+    if (column < 0)
+        return true;
+    return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name, t->columns[column].name,
+                   words_text(a->words, draw_value(a, &t->columns[column])),
+                   words_text(a->words, row->where));
+}
+
+/* As an ORM saves an object: every column is written, one or two of them have changed. */
+static bool save_row(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    int changed[2] = {draw_data_column(a, row->table), draw_data_column(a, row->table)};
+    sqlite3_str *out = sqlite3_str_new(NULL);
+    char *text;
+    bool ok;
+
+    for (uint32_t i = t->keys; i < t->columns_n; i++) {
+        bool fresh = (int)i == changed[0] || (int)i == changed[1];
+        uint32_t value = fresh ? draw_value(a, &t->columns[i]) : row->raw[i];
+
+        sqlite3_str_appendf(out, "%s\"%w\" = %s", i == t->keys ? "" : ", ", t->columns[i].name,
+                            words_text(a->words, value));
+    }
+    text = sqlite3_str_finish(out);
+    ok = text == NULL || app_run(a, e, "UPDATE \"%w\" SET %s WHERE %s", t->name, text,
+                                 words_text(a->words, row->where));
+    sqlite3_free(text);
+    return ok;
+}
+
+/* The row now belongs to another parent, or to none. */
+static bool move_to_parent(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    uint32_t literal = WORD_NULL;
+
+    for (uint32_t i = t->keys; i < t->columns_n; i++) {
+        const struct shape_column *c = &t->columns[i];
+
+        if (c->role != SHAPE_REF)
+            continue;
+        if (c->not_null || rng_chance(&a->rng, 70))
+            if (!draw_parent(a, c, &literal))
+                continue;
+        return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name, c->name,
+                       words_text(a->words, literal), words_text(a->words, row->where));
+    }
+    return true;
+}
+
+static bool delete_row(struct app *a, const struct view_row *row, struct err *e)
+{
+    return app_run(a, e, "DELETE FROM \"%w\" WHERE %s", table_of(a, row->table)->name,
+                   words_text(a->words, row->where));
+}
+
+/* A row and all that depends on it, the way an ORM does it: collected first, then deleted one by
+ * one. */
+static bool delete_tree(struct app *a, const struct view_row *root, struct err *e)
+{
+    const struct view_row **doomed = mem_alloc((a->now.n + 1) * sizeof(struct view_row *));
+    bool *seen = mem_alloc(a->now.n * sizeof *seen);
+    uint32_t n = 0;
+    bool ok = app_run(a, e, "PRAGMA defer_foreign_keys = ON");
+
+    doomed[n++] = root;
+    seen[root - a->now.rows] = true;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct view_row *child = NULL;
+
+        while ((child = view_child(&a->now, a->shape, doomed[i]->table, doomed[i]->name, child))) {
+            if (!seen[child - a->now.rows])
+                doomed[n++] = child;
+            seen[child - a->now.rows] = true;
+        }
+    }
+    while (ok && n > 0)
+        ok = delete_row(a, doomed[--n], e);
+    free(seen);
+    free(doomed);
+    return ok;
+}
+
+/* The whole row again, one cell of it new. */
+static bool put_row(struct app *a, const struct view_row *row, const char *verb, bool upsert,
+                    struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    uint32_t literals[SHAPE_COLUMNS_MAX];
+    int column = draw_data_column(a, row->table);
+    char *tail;
+    bool ok;
+
+    if (column < 0)
+        return true;
+    for (uint32_t i = 0; i < t->columns_n; i++)
+        literals[i] = row->raw[i];
+    literals[column] = draw_value(a, &t->columns[column]);
+    tail = sqlite3_mprintf(" ON CONFLICT(\"%w\"%s%w%s) DO UPDATE SET \"%w\" = excluded.\"%w\"",
+                           t->columns[0].name, t->keys == 2 ? ", \"" : "",
+                           t->keys == 2 ? t->columns[1].name : "", t->keys == 2 ? "\"" : "",
+                           t->columns[column].name, t->columns[column].name);
+    ok = insert(a, row->table, verb, literals, upsert ? tail : "", e);
+    sqlite3_free(tail);
+    return ok;
+}
+
+static bool upsert_row(struct app *a, const struct view_row *row, struct err *e)
+{
+    return put_row(a, row, "INSERT", true, e);
+}
+
+static bool replace_row(struct app *a, const struct view_row *row, struct err *e)
+{
+    return put_row(a, row, "INSERT OR REPLACE", false, e);
+}
+
+/* Change a key of one column, and all references to it. Recursion is as deep as tables hang on
+ * tables. */
+static bool change_key(struct app *a, uint32_t table, const char *from, const char *to,
+                       struct err *e)
+{
+    const struct shape_table *t = table_of(a, table);
+
+    if (!app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE \"%w\" = %s", t->name,
+                 t->columns[0].name, to, t->columns[0].name, from))
+        return false;
+    for (uint32_t i = 0; i < a->shape->n; i++) {
+        const struct shape_table *child = table_of(a, i);
+
+        for (uint32_t c = 0; c < child->columns_n; c++) {
+            const char *name = child->columns[c].name;
+
+            if (child->columns[c].role != SHAPE_REF || child->columns[c].parent != (int)table)
+                continue;
+            if (c == 0 && child->keys == 1 ? !change_key(a, i, from, to, e)
+                                           : !app_run(a, e,
+                                                      "UPDATE \"%w\" SET \"%w\" = %s "
+                                                      "WHERE \"%w\" = %s",
+                                                      child->name, name, to, name, from))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void note_move(struct app *a, const struct view_row *row, const uint32_t *key)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    struct app_move *m = &a->moves[a->moves_n];
+
+    if (shape_surrogate(t))
+        return;
+    a->moves_n++;
+    *m = (struct app_move){.table = row->table, .from = row->name};
+    m->to = t->keys == 1 ? words_format(a->words, "%s/%s", t->name, words_text(a->words, key[0]))
+                         : words_format(a->words, "%s/%s+%s", t->name, words_text(a->words, key[0]),
+                                        words_text(a->words, key[1]));
+}
+
+static bool move_key(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    uint32_t key[2] = {0};
+
+    if (t->kind == SHAPE_JOIN || t->kind == SHAPE_ONE || a->moves_n == APP_MOVES_MAX ||
+        !draw_key(a, row->table, key))
+        return true;
+    note_move(a, row, key);
+    if (t->kind == SHAPE_PAIR)
+        return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s, \"%w\" = %s WHERE %s", t->name,
+                       t->columns[0].name, words_text(a->words, key[0]), t->columns[1].name,
+                       words_text(a->words, key[1]), words_text(a->words, row->where));
+    return app_run(a, e, "PRAGMA defer_foreign_keys = ON") &&
+           change_key(a, row->table, words_text(a->words, row->raw[0]),
+                      words_text(a->words, key[0]), e);
+}
+
+/* Does a row's own identity hang on this one? */
+static bool names_others(const struct app *a, const struct view_row *row)
+{
+    const struct view_row *child = NULL;
+
+    while ((child = view_child(&a->now, a->shape, row->table, row->name, child))) {
+        const struct shape_table *t = table_of(a, child->table);
+
+        for (uint32_t i = 0; i < t->keys; i++)
+            if (t->columns[i].role == SHAPE_REF && child->cells[i] == row->name)
+                return true;
+    }
+    return false;
+}
+
+/* Deleted, and its number given to a new row at once. */
+static bool bear_again(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    uint32_t literals[SHAPE_COLUMNS_MAX];
+    uint32_t id = row->raw[0];
+
+    if (!shape_surrogate(t) || names_others(a, row) || !draw_fresh(a, row->table, literals))
+        return true;
+    for (uint32_t i = t->keys; i < t->columns_n; i++)
+        if (t->columns[i].role == SHAPE_REF && literals[i] == id)
+            literals[i] = t->columns[i].not_null ? literals[i] : WORD_NULL;
+    literals[0] = id;
+    return app_run(a, e, "PRAGMA defer_foreign_keys = ON") && delete_row(a, row, e) &&
+           insert(a, row->table, "INSERT", literals, "", e);
+}
+
+/* ---- the draw ---- */
+
+struct habit {
+    uint32_t weight;
+    bool refusable; /* its own foreign keys may forbid it */
+    bool (*follow)(struct app *a, const struct view_row *row, struct err *e);
+};
+
+bool habit_follow(struct app *a, struct err *e)
+{
+    static const struct habit habits[] = {
+        {22, false, update_cell}, {10, false, save_row},  {8, false, move_to_parent},
+        {6, true, delete_row},    {5, true, delete_tree}, {6, false, upsert_row},
+        {5, true, replace_row},   {5, false, move_key},   {4, true, bear_again},
+    };
+    uint32_t dice = rng_below(&a->rng, 100);
+    const struct view_row *row;
+    bool ok;
+
+    if (!view_read(&a->now, a->shape, a->words, a->db, e))
+        return false;
+    row = draw_row(a, -1);
+    for (uint32_t i = 0; row != NULL && i < COUNT_OF(habits); i++) {
+        if (dice < habits[i].weight) {
+            ok = habits[i].follow(a, row, e);
+            if (!ok && e->code == ERR_REFUSED && !habits[i].refusable)
+                e->code = ERR_STORE;
+            return ok;
+        }
+        dice -= habits[i].weight;
+    }
+    return insert_fresh(a, e);
+}

@@ -1,0 +1,179 @@
+/* The oracle's verdict at the end, see oracle.h. */
+#include "oracle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool stands_over(const struct oracle_event *event, uint32_t other)
+{
+    for (uint32_t i = 0; i < event->over_n; i++)
+        if (event->over[i] == other)
+            return true;
+    return false;
+}
+
+/* Is there an event of `column` (COLUMN_DEATH: a delete) that surely happened and stands over
+ * `other`? */
+static bool beaten(const struct oracle *o, const struct oracle_row *row, int column, uint32_t other)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == column && !event->doubtful && stands_over(event, other))
+            return true;
+    }
+    return false;
+}
+
+static bool over_all_deaths(const struct oracle *o, const struct oracle_row *row,
+                            const struct oracle_event *event)
+{
+    for (uint32_t i = 0; i < row->n; i++)
+        if (o->events[row->events[i]].column == COLUMN_DEATH && !stands_over(event, row->events[i]))
+            return false;
+    return true;
+}
+
+/* A write that surely happened and that no delete can have beaten. */
+static bool must_live(const struct oracle *o, const struct oracle_row *row)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != COLUMN_DEATH && !event->doubtful && over_all_deaths(o, row, event))
+            return true;
+    }
+    return false;
+}
+
+/* Every write has been seen by the author of a delete. */
+static bool must_be_dead(const struct oracle *o, const struct oracle_row *row)
+{
+    for (uint32_t i = 0; i < row->n; i++)
+        if (o->events[row->events[i]].column != COLUMN_DEATH &&
+            !beaten(o, row, COLUMN_DEATH, row->events[i]))
+            return false;
+    return true;
+}
+
+static bool many_sites(const struct oracle_row *row)
+{
+    return (row->sites & (row->sites - 1)) != 0;
+}
+
+/* Where several sites wrote rows whose natural key moved, only equality is demanded: which name
+ * they end up under depends on what they had seen of each other. */
+static bool names_are_mixed(const struct oracle *o, uint32_t table)
+{
+    for (uint32_t i = 0; i < o->row_n; i++)
+        if (o->rows[i].table == table && o->rows[i].moved && many_sites(&o->rows[i]))
+            return true;
+    return false;
+}
+
+static const struct oracle_row *row_named(const struct oracle *o, uint32_t name)
+{
+    for (uint32_t i = 0; i < o->row_n; i++)
+        if (o->rows[i].name == name)
+            return &o->rows[i];
+    return NULL;
+}
+
+static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
+                       struct err *e)
+{
+    const char *name = words_text(o->words, row->name);
+    bool there = view_find(v, row->table, row->name) != NULL;
+
+    if (!there && must_live(o, row))
+        return err_set(e, ERR_INPUT, "%s is lost", name);
+    /* A parent that a living row names stays: a reference must never dangle. */
+    if (there && must_be_dead(o, row) &&
+        view_child(v, o->shape, row->table, row->name, NULL) == NULL)
+        return err_set(e, ERR_INPUT, "%s was deleted and is still there", name);
+    return true;
+}
+
+static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
+                       uint32_t value, struct err *e)
+{
+    const struct oracle_row *named = row_named(o, value);
+
+    if (named != NULL && named->moved)
+        return true;
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == column && event->value == value &&
+            !beaten(o, row, column, row->events[i]))
+            return true;
+    }
+    return err_set(e, ERR_INPUT, "%s.%s is %s, which nobody wrote last",
+                   words_text(o->words, row->name),
+                   o->shape->tables[row->table].columns[column].name, words_text(o->words, value));
+}
+
+static bool judge_cells(const struct oracle *o, const struct view_row *r, struct err *e)
+{
+    const struct shape_table *t = &o->shape->tables[r->table];
+    const struct oracle_row *row = row_named(o, r->name);
+
+    if (row == NULL && names_are_mixed(o, r->table))
+        return true;
+    if (row == NULL)
+        return err_set(e, ERR_INPUT, "%s was written by nobody", words_text(o->words, r->name));
+    if (row->moved && names_are_mixed(o, r->table))
+        return true;
+    for (uint32_t c = t->keys; c < t->columns_n; c++)
+        if (!judge_cell(o, row, (int)c, r->cells[c], e)) {
+            oracle_tell(o, r->name);
+            return false;
+        }
+    return true;
+}
+
+bool oracle_judge(const struct oracle *o, const struct view *final, struct err *e)
+{
+    for (uint32_t i = 0; i < o->row_n; i++) {
+        const struct oracle_row *row = &o->rows[i];
+
+        if (row->moved && names_are_mixed(o, row->table))
+            continue;
+        if (!judge_life(o, row, final, e)) {
+            oracle_tell(o, row->name);
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < final->n; i++)
+        if (!judge_cells(o, &final->rows[i], e))
+            return false;
+    return true;
+}
+
+static void tell_event(const struct oracle *o, uint32_t number)
+{
+    const struct oracle_event *event = &o->events[number];
+    const struct shape_table *t = &o->shape->tables[o->rows[event->row].table];
+    const char *what = event->column == COLUMN_BIRTH   ? "born"
+                       : event->column == COLUMN_DEATH ? "deleted"
+                                                       : t->columns[event->column].name;
+
+    fprintf(stderr, "  event %u: site %u, tick %lld: %s", number, event->site,
+            (long long)event->tick, what);
+    if (event->column >= 0)
+        fprintf(stderr, " = %s", words_text(o->words, event->value));
+    fprintf(stderr, "%s%s, over", event->drained ? "" : " (not drained)",
+            event->doubtful ? " (doubtful)" : "");
+    for (uint32_t i = 0; i < event->over_n; i++)
+        fprintf(stderr, " %u", event->over[i]);
+    fprintf(stderr, "\n");
+}
+
+void oracle_tell(const struct oracle *o, uint32_t name)
+{
+    const struct oracle_row *row = row_named(o, name);
+
+    fprintf(stderr, "history of %s:\n", words_text(o->words, name));
+    for (uint32_t i = 0; row != NULL && i < row->n; i++)
+        tell_event(o, row->events[i]);
+}

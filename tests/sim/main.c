@@ -1,0 +1,110 @@
+/* navette-sim [--seeds N] [--seed S] [--nodes K] [--verbose]
+ *
+ * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
+ * --seed S replays one week exactly. */
+#include <getopt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <navette/keys.h>
+
+#include "rng.h"
+#include "scenario.h"
+#include "week.h"
+
+#define SEEDS 1000
+
+struct run {
+    uint64_t first, last;
+    uint32_t nodes; /* 0: three, sometimes more */
+    bool verbose;
+    bool weeks_only;
+};
+
+static void random_weeks_end_with_the_same_and_right_data_everywhere(void **state)
+{
+    const struct run *run = *state;
+
+    for (uint64_t seed = run->first; seed <= run->last; seed++) {
+        struct week_options o = {
+            .seed = seed,
+            .nodes = run->nodes != 0 ? run->nodes
+                     : seed % 8 == 0 ? 5
+                     : seed % 5 == 0 ? 2
+                                     : 3,
+            .verbose = run->verbose,
+        };
+
+        if (!week_run(&o))
+            fail_msg("NAVETTE_SEED=%llu replays it", (unsigned long long)seed);
+    }
+}
+
+static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    char *end = NULL;
+
+    *out = strtoull(text, &end, 10);
+    return *text != '\0' && *end == '\0' && *out >= min && *out <= max;
+}
+
+static bool read_options(struct run *run, int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'k'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *seed = getenv("NAVETTE_SEED");
+    uint64_t number, seeds = 0;
+    int option;
+    bool ok = true;
+
+    while (ok && (option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        if (option == 's')
+            seed = optarg;
+        else if (option == 'v')
+            run->verbose = true;
+        else if (option == 'n')
+            ok = read_number(optarg, 1, UINT32_MAX, &seeds);
+        else if (option == 'k' && (ok = read_number(optarg, 2, 8, &number)))
+            run->nodes = (uint32_t)number;
+        else
+            ok = false;
+    }
+    if (seed != NULL)
+        ok = ok && read_number(seed, 0, UINT32_MAX, &run->first);
+    run->last = run->first + (seeds != 0 ? seeds - 1 : seed != NULL ? 0 : SEEDS - 1);
+    run->weeks_only = seed != NULL || seeds != 0;
+    return ok && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {.first = 1};
+    const struct CMUnitTest weeks[] = {
+        cmocka_unit_test_prestate(random_weeks_end_with_the_same_and_right_data_everywhere, &run),
+    };
+    struct err e = {0};
+    int failed = 0;
+
+    if (!read_options(&run, argc, argv)) {
+        fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] [--verbose]\n");
+        return 64;
+    }
+    rng_rule_system();
+    if (!keys_library_start(&e)) {
+        fprintf(stderr, "%s\n", e.text);
+        return 1;
+    }
+    if (!run.weeks_only)
+        failed += scenario_disk_run() + scenario_fleet_run();
+    failed += cmocka_run_group_tests_name("weeks", weeks, NULL, NULL);
+    return failed == 0 ? 0 : 1;
+}

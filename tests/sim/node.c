@@ -1,0 +1,426 @@
+/* One simulated PC: an agent (the real store) and an application on one disk, each of which can
+ * die. */
+#include "sim.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#define TURNS_MAX 200 /* of one drain or apply: more is a loop that makes no progress */
+#define NEVER     UINT64_MAX
+
+static void on_sql(void *context, const char *sql)
+{
+    const struct node *n = context;
+
+    sim_trace(n->sim, n, "  %s;", sql);
+}
+
+void node_open(struct sim *s, uint32_t index, struct rng rng)
+{
+    struct node *n = &s->nodes[index];
+    struct rng parts = rng_fork(&rng);
+    uint8_t seed[32] = {0};
+    char name[32];
+    struct err e = {0};
+
+    *n = (struct node){
+        .sim = s, .index = index, .agent_ms = NEVER, .app_ms = NEVER, .stirred = true};
+    snprintf(n->folder, sizeof n->folder, "%.200s/pc%u", s->root, index);
+    snprintf(n->database, sizeof n->database, "%.200s/pc%u/app.db", s->root, index);
+    be64_write(seed, rng_next(&rng));
+    seed[31] = (uint8_t)index;
+    keys_from_seed(&n->keys, seed);
+    n->skew_ms = (int64_t)rng_below(&rng, 2 * SIM_SKEW_MS) - SIM_SKEW_MS;
+    n->wall_ms = SIM_EPOCH_MS + s->now_ms + (uint64_t)n->skew_ms;
+    snprintf(name, sizeof name, "pc%u", index);
+    n->disk = disk_new(name, &n->wall_ms, rng_fork(&rng));
+    n->app = (struct app){.shape = &s->shape,
+                          .words = &s->words,
+                          .rng = rng_fork(&rng),
+                          .serial = &s->serial,
+                          .on_sql = on_sql,
+                          .context = n};
+    if (mkdir(n->folder, 0700) != 0)
+        sim_fail(s, "%s: %s", n->folder, strerror(errno));
+    else if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP), &parts, &e))
+        sim_fail_err(s, n, "make the application's file", &e);
+}
+
+static void close_talks(struct node *n)
+{
+    for (uint32_t peer = 0; peer < n->sim->options.nodes; peer++)
+        talk_close(n, peer);
+    sync_claims_close(&n->claims);
+    n->claims = (struct sync_claims){0};
+}
+
+void node_close(struct node *n)
+{
+    if (n->sim == NULL)
+        return;
+    close_talks(n);
+    store_close(n->store);
+    n->store = NULL;
+    app_free(&n->app);
+    disk_free(n->disk);
+    keys_wipe(&n->keys);
+    *n = (struct node){0};
+}
+
+/* ---- the agent comes and goes ---- */
+
+/* Track the application's tables, and match them where somebody else was there first. */
+static bool agent_prepare(struct node *n, struct err *e)
+{
+    struct sim *s = n->sim;
+    const char *names[SHAPE_TABLES_MAX];
+
+    for (uint32_t i = 0; i < s->shape.n; i++)
+        names[i] = s->shape.tables[i].name;
+    return store_track(n->store, names, s->shape.n, e) &&
+           (store_state(n->store) == STORE_READY || n->copy ||
+            store_match(n->store, false, n->wall_ms, e));
+}
+
+void node_agent_start(struct node *n)
+{
+    struct sim *s = n->sim;
+    struct store_options o = {
+        .home = n->folder,
+        .database = n->database,
+        .vfs = disk_vfs(n->disk, PROCESS_AGENT),
+        .keys = &n->keys,
+        .roster = &s->roster,
+    };
+    struct err e = {0};
+
+    if (!sim_ok(s) || n->store != NULL)
+        return;
+    n->agent_ms = NEVER;
+    n->pump_ms = s->now_ms;
+    sim_trace(s, n, "agent starts");
+    if (store_open(&n->store, &o, n->wall_ms, &e) && agent_prepare(n, &e)) {
+        net_start(&s->net, n->index, s->now_ms);
+        node_reap(n);
+        return;
+    }
+    if (!node_reap(n))
+        sim_fail_err(s, n, "start", &e);
+}
+
+void node_agent_stop(struct node *n)
+{
+    if (!sim_ok(n->sim) || n->store == NULL)
+        return;
+    sim_trace(n->sim, n, "agent stops");
+    close_talks(n);
+    net_stop(&n->sim->net, n->index, false, n->sim->now_ms);
+    store_close(n->store);
+    n->store = NULL;
+    node_reap(n);
+}
+
+void node_app_start(struct node *n)
+{
+    struct err e = {0};
+
+    if (!sim_ok(n->sim) || n->app.db != NULL)
+        return;
+    n->app_ms = NEVER;
+    sim_trace(n->sim, n, "application starts");
+    if (!app_open(&n->app, n->database, disk_vfs(n->disk, PROCESS_APP), &e) && !node_reap(n))
+        sim_fail_err(n->sim, n, "start", &e);
+}
+
+void node_app_stop(struct node *n)
+{
+    app_close(&n->app);
+    node_reap(n);
+}
+
+/* ---- death ---- */
+
+static void copy_file(struct sim *s, const char *from, const char *to)
+{
+    char room[65536];
+    FILE *in = fopen(from, "rb"), *out = NULL;
+    size_t bytes;
+
+    unlink(to);
+    if (in != NULL)
+        out = fopen(to, "wb");
+    while (out != NULL && (bytes = fread(room, 1, sizeof room, in)) > 0)
+        if (fwrite(room, 1, bytes, out) != bytes)
+            sim_fail(s, "copy %s: %s", from, strerror(errno));
+    if (in != NULL)
+        fclose(in);
+    if (out != NULL)
+        fclose(out);
+}
+
+/* The file with whatever journal it has; SQLite finds a journal by its name. */
+void sim_copy_database(struct sim *s, const char *from, const char *to)
+{
+    static const char *const tails[] = {"", "-wal", "-journal"};
+    char a[SIM_PATH_BYTES + 16], b[SIM_PATH_BYTES + 16];
+
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        snprintf(a, sizeof a, "%s%s", from, tails[i]);
+        snprintf(b, sizeof b, "%s%s", to, tails[i]);
+        copy_file(s, a, b);
+    }
+}
+
+void node_peek(struct node *n, struct view *v)
+{
+    struct sim *s = n->sim;
+    char path[SIM_PATH_BYTES];
+    sqlite3 *db = NULL;
+    struct err e = {0};
+
+    snprintf(path, sizeof path, "%.200s/peek.db", s->root);
+    sim_copy_database(s, n->database, path);
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+        !view_read(v, &s->shape, &s->words, db, &e))
+        sim_fail_err(s, n, "look at the file", &e);
+    sqlite3_close(db);
+    unlink(path);
+}
+
+/* A commit was under way when the process died: did it happen? */
+static void settle_commit(struct node *n, const struct view *now)
+{
+    if (n->tick != 0 && now->tick == n->tick)
+        oracle_commit(&n->sim->oracle, n->index, &n->app);
+    n->tick = 0;
+}
+
+static void bury_agent(struct node *n, bool silent)
+{
+    close_talks(n);
+    net_stop(&n->sim->net, n->index, silent, n->sim->now_ms);
+    store_close(n->store);
+    n->store = NULL;
+    n->stirred = true;
+}
+
+static void bury_both(struct node *n, enum survival survival)
+{
+    struct sim *s = n->sim;
+
+    bury_agent(n, true);
+    app_close(&n->app);
+    disk_lose_power(n->disk, n->folder, survival);
+    disk_revive(n->disk, PROCESS_AGENT);
+    disk_revive(n->disk, PROCESS_APP);
+    node_peek(n, &s->scratch);
+    settle_commit(n, &s->scratch);
+    oracle_rewound(&s->oracle, n->index, &s->scratch);
+    sim_trace(s, n, "its file is back at tick %lld", (long long)s->scratch.tick);
+}
+
+/* When a process comes back: mostly at once, sometimes after a night. */
+static uint64_t rest_ms(struct sim *s)
+{
+    return s->now_ms + rng_below(&s->rng, rng_chance(&s->rng, 70) ? 500 : 30000);
+}
+
+bool node_reap(struct node *n)
+{
+    struct sim *s = n->sim;
+    bool agent = disk_dead(n->disk, PROCESS_AGENT), app = disk_dead(n->disk, PROCESS_APP);
+
+    if (!agent && !app)
+        return false;
+    s->deaths++;
+    sim_trace(s, n, "%s dies", agent && app ? "the PC" : agent ? "the agent" : "the application");
+    if (agent)
+        n->agent_ms = rest_ms(s);
+    if (app)
+        n->app_ms = rest_ms(s);
+    if (agent && app) {
+        bury_both(n, (enum survival)rng_below(&s->rng, SURVIVES_COUNT));
+    } else if (agent) {
+        bury_agent(n, false);
+        disk_revive(n->disk, PROCESS_AGENT);
+    } else {
+        app_close(&n->app);
+        disk_revive(n->disk, PROCESS_APP);
+        node_peek(n, &s->scratch);
+        settle_commit(n, &s->scratch);
+    }
+    return true;
+}
+
+void node_lose_power(struct node *n, enum survival survival, uint64_t ms)
+{
+    if (!sim_ok(n->sim))
+        return;
+    sim_trace(n->sim, n, "the plug is pulled");
+    n->sim->deaths++;
+    bury_both(n, survival);
+    n->agent_ms = n->app_ms = n->sim->now_ms + ms;
+}
+
+/* ---- what agent and application do ---- */
+
+/* Errors of the store: none is expected but that the application holds its file. True when the
+ * caller shall leave off. */
+static bool store_failed(struct node *n, const char *doing, bool ok, struct err *e)
+{
+    if (node_reap(n))
+        return true;
+    if (ok)
+        return false;
+    if (e->code != ERR_BUSY || !n->app.open)
+        sim_fail_err(n->sim, n, doing, e);
+    return true;
+}
+
+void node_drain(struct node *n)
+{
+    struct sim *s = n->sim;
+    bool owed = n->stirred || oracle_owes(&s->oracle, n->index);
+    struct store_progress p = {.more = true};
+    struct err e = {0};
+    uint32_t made = 0;
+
+    if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
+        return;
+    for (int turns = 0; p.more; turns++) {
+        p = (struct store_progress){0};
+        if (store_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e))
+            return;
+        made += p.changesets;
+        if (turns == TURNS_MAX) {
+            sim_fail(s, "PC %u drains without end", n->index);
+            return;
+        }
+    }
+    if (made > 0)
+        sim_trace(s, n, "drain: %u change-sets", made);
+    if (made > 0 && !owed)
+        sim_fail(s, "PC %u publishes although its application wrote nothing", n->index);
+    n->news |= made > 0;
+    n->stirred = false;
+    oracle_drained(&s->oracle, n->index);
+    talk_news(n);
+}
+
+void sim_check_node(struct sim *s, uint32_t node)
+{
+    struct node *n = &s->nodes[node];
+    struct err e = {0};
+    char *dangling;
+
+    if (!sim_ok(s) || n->app.db == NULL || n->app.open)
+        return;
+    if (!view_read(&n->app.now, &s->shape, &s->words, n->app.db, &e) ||
+        !oracle_observe(&s->oracle, node, &n->app.now, &e)) {
+        sim_fail_err(s, n, "look at the file", &e);
+        return;
+    }
+    dangling = sim_text(s, node, "SELECT \"table\" || ' ' || rowid FROM pragma_foreign_key_check");
+    if (dangling[0] != '\0')
+        sim_fail(s, "PC %u: foreign_key_check: %s", node, dangling);
+    free(dangling);
+}
+
+void node_apply(struct node *n)
+{
+    struct sim *s = n->sim;
+    struct store_progress p = {.more = true};
+    struct err e = {0};
+    uint32_t changesets = 0;
+
+    if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
+        return;
+    for (int turns = 0; p.more; turns++) {
+        p = (struct store_progress){0};
+        if (store_failed(n, "apply", store_apply(n->store, n->wall_ms, &p, &e), &e))
+            return;
+        changesets += p.changesets;
+        if (turns == TURNS_MAX) {
+            sim_fail(s, "PC %u applies without end", n->index);
+            return;
+        }
+    }
+    if (changesets > 0) {
+        sim_trace(s, n, "apply: %u change-sets", changesets);
+        s->applied += changesets;
+        n->news = true;
+    }
+    sim_check_node(s, n->index);
+    talk_news(n);
+}
+
+void node_pump(struct node *n)
+{
+    n->pump_ms =
+        n->sim->now_ms + 5 + rng_below(&n->sim->rng, rng_chance(&n->sim->rng, 80) ? 60 : 1500);
+    node_drain(n);
+    node_apply(n);
+}
+
+/* What the application does between BEGIN and COMMIT, with the agent going about its work
+ * meanwhile. False: it gave up. */
+static bool operate(struct node *n, struct err *e)
+{
+    uint32_t operations = 1 + rng_below(&n->app.rng, 4);
+
+    for (uint32_t i = 0; i < operations; i++) {
+        if (!habit_follow(&n->app, e))
+            return false;
+        if (rng_chance(&n->app.rng, 8))
+            node_pump(n);
+        if (n->app.db == NULL)
+            return false;
+    }
+    return true;
+}
+
+void node_transaction(struct node *n)
+{
+    struct sim *s = n->sim;
+    struct err e = {0};
+    bool ok;
+
+    if (!sim_ok(s) || n->app.db == NULL)
+        return;
+    ok = app_begin(&n->app, &e) && oracle_observe(&s->oracle, n->index, &n->app.before, &e) &&
+         operate(n, &e);
+    if (ok) {
+        n->tick = ++s->tick;
+        ok = app_commit(&n->app, n->tick, &e);
+    }
+    if (node_reap(n) || n->app.db == NULL)
+        return;
+    if (ok)
+        oracle_commit(&s->oracle, n->index, &n->app);
+    else if (e.code == ERR_REFUSED)
+        app_rollback(&n->app);
+    else
+        sim_fail_err(s, n, "transaction", &e);
+    n->tick = 0;
+}
+
+bool node_settled(struct node *n)
+{
+    struct store_status status;
+    struct err e = {0};
+
+    if (n->store == NULL || n->app.db == NULL || store_state(n->store) != STORE_READY)
+        return false;
+    if (!store_status(n->store, &status, &e)) {
+        sim_fail_err(n->sim, n, "status", &e);
+        return false;
+    }
+    return status.marks == 0 && status.staged == 0 && status.unscanned == 0;
+}

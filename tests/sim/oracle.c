@@ -1,0 +1,286 @@
+#include "oracle.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites)
+{
+    assert(sites <= ORACLE_SITES_MAX);
+    *o = (struct oracle){.shape = shape, .words = words, .sites = sites};
+}
+
+void oracle_close(struct oracle *o)
+{
+    for (uint32_t i = 0; i < o->event_n; i++)
+        free(o->events[i].over);
+    for (uint32_t i = 0; i < o->row_n; i++)
+        free(o->rows[i].events);
+    for (uint32_t i = 0; i < ORACLE_SITES_MAX; i++)
+        view_close(&o->last[i]);
+    free(o->events);
+    free(o->rows);
+    *o = (struct oracle){0};
+}
+
+static uint32_t bit(uint32_t site)
+{
+    return UINT32_C(1) << site;
+}
+
+static int find_row(const struct oracle *o, uint32_t name)
+{
+    for (uint32_t i = 0; i < o->row_n; i++)
+        if (o->rows[i].name == name)
+            return (int)i;
+    return -1;
+}
+
+static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
+{
+    int found = find_row(o, name);
+
+    if (found >= 0)
+        return (uint32_t)found;
+    if (o->row_n == o->row_room) {
+        o->row_room = o->row_room * 2 + 64;
+        o->rows = mem_grow(o->rows, o->row_room * sizeof *o->rows);
+    }
+    o->rows[o->row_n] = (struct oracle_row){.table = table, .name = name};
+    return o->row_n++;
+}
+
+/* The key of a row that each site numbers for itself is no cell: nobody compares it. */
+static bool is_cell(const struct shape_table *t, uint32_t column)
+{
+    return column >= t->keys;
+}
+
+/* ---- what a site sees ---- */
+
+static bool is_over(const struct oracle_event *event, uint32_t other)
+{
+    for (uint32_t i = 0; i < event->over_n; i++)
+        if (event->over[i] == other)
+            return true;
+    return false;
+}
+
+/* Did the site see a write that stands over event number `other`? */
+static bool superseded_for(const struct oracle *o, const struct oracle_row *row, uint32_t site,
+                           uint32_t other)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if ((event->seen_by & bit(site)) != 0 && is_over(event, other))
+            return true;
+    }
+    return false;
+}
+
+static void see(struct oracle *o, uint32_t number, uint32_t site)
+{
+    struct oracle_event *event = &o->events[number];
+
+    event->seen_by |= bit(site);
+    for (uint32_t i = 0; i < event->over_n; i++)
+        o->events[event->over[i]].seen_by |= bit(site);
+}
+
+/* The file shows `value` in a cell (or a row's absence): if only one event can be the reason, the
+ * site has seen it. */
+static void infer(struct oracle *o, const struct oracle_row *row, uint32_t site, int column,
+                  uint32_t value)
+{
+    uint32_t candidates = 0, found = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != column || (column >= 0 && event->value != value) ||
+            superseded_for(o, row, site, row->events[i]))
+            continue;
+        if ((event->seen_by & bit(site)) != 0)
+            return;
+        found = row->events[i];
+        candidates++;
+    }
+    if (candidates == 1)
+        see(o, found, site);
+}
+
+static void observe_row(struct oracle *o, uint32_t site, const struct view_row *r)
+{
+    const struct shape_table *t = &o->shape->tables[r->table];
+    int found = find_row(o, r->name);
+
+    if (found < 0)
+        return;
+    infer(o, &o->rows[found], site, COLUMN_BIRTH, 0);
+    for (uint32_t c = 0; c < t->columns_n; c++)
+        if (is_cell(t, c))
+            infer(o, &o->rows[found], site, (int)c, r->cells[c]);
+}
+
+/* Rows that the agent took away: their deletes have been seen. */
+static void observe_absent(struct oracle *o, uint32_t site, const struct view *now)
+{
+    const struct view *last = &o->last[site];
+
+    for (uint32_t i = 0; i < last->n; i++) {
+        int found = find_row(o, last->rows[i].name);
+
+        if (found >= 0 && view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
+            infer(o, &o->rows[found], site, COLUMN_DEATH, 0);
+    }
+}
+
+static bool keys_stand(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
+{
+    const struct view *last = &o->last[site];
+
+    for (uint32_t i = 0; i < last->n; i++) {
+        const struct view_row *was = &last->rows[i];
+        const struct view_row *is = view_find(now, was->table, was->name);
+
+        if (is != NULL && is->raw[0] != was->raw[0])
+            return err_set(e, ERR_INPUT, "the key of %s changed from %s to %s",
+                           words_text(o->words, was->name), words_text(o->words, was->raw[0]),
+                           words_text(o->words, is->raw[0]));
+    }
+    return true;
+}
+
+bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
+{
+    if (now->doubled != WORD_NULL)
+        return err_set(e, ERR_INPUT, "%s is there twice", words_text(o->words, now->doubled));
+    if (now->dangling > 0)
+        return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
+    if (!keys_stand(o, site, now, e))
+        return false;
+    observe_absent(o, site, now);
+    for (uint32_t i = 0; i < now->n; i++)
+        observe_row(o, site, &now->rows[i]);
+    view_copy(&o->last[site], now);
+    return true;
+}
+
+/* ---- what applications do ---- */
+
+static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value, uint32_t site,
+                      int64_t tick)
+{
+    struct oracle_row *r = &o->rows[row];
+    struct oracle_event event = {.row = row,
+                                 .column = column,
+                                 .value = value,
+                                 .site = site,
+                                 .tick = tick,
+                                 .seen_by = bit(site)};
+
+    if (o->event_n == o->event_room) {
+        o->event_room = o->event_room * 2 + 256;
+        o->events = mem_grow(o->events, o->event_room * sizeof *o->events);
+    }
+    if (r->n == r->room) {
+        r->room = r->room * 2 + 8;
+        r->events = mem_grow(r->events, r->room * sizeof *r->events);
+    }
+    event.over = mem_alloc(r->n * sizeof *event.over);
+    for (uint32_t i = 0; i < r->n; i++)
+        if ((o->events[r->events[i]].seen_by & bit(site)) != 0)
+            event.over[event.over_n++] = r->events[i];
+    r->sites |= bit(site);
+    r->events[r->n++] = o->event_n;
+    o->events[o->event_n++] = event;
+}
+
+/* Writes drained together with their row's delete are gone if it returns. */
+static void doubt_undrained(struct oracle *o, const struct oracle_row *row, uint32_t site)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->site == site && !event->drained && event->column >= 0)
+            event->doubtful = true;
+    }
+}
+
+static void commit_deletes(struct oracle *o, uint32_t site, const struct app *app)
+{
+    for (uint32_t i = 0; i < app->before.n; i++) {
+        const struct view_row *was = &app->before.rows[i];
+        uint32_t row;
+
+        if (view_find(&app->now, was->table, was->name) != NULL)
+            continue;
+        row = row_of(o, was->table, was->name);
+        doubt_undrained(o, &o->rows[row], site);
+        event_add(o, row, COLUMN_DEATH, 0, site, app->now.tick);
+    }
+}
+
+static void commit_writes(struct oracle *o, uint32_t site, const struct app *app)
+{
+    for (uint32_t i = 0; i < app->now.n; i++) {
+        const struct view_row *is = &app->now.rows[i];
+        const struct view_row *was = view_find(&app->before, is->table, is->name);
+        const struct shape_table *t = &o->shape->tables[is->table];
+        uint32_t row = row_of(o, is->table, is->name);
+
+        if (was == NULL)
+            event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
+        for (uint32_t c = 0; c < t->columns_n; c++)
+            if (is_cell(t, c) && (was == NULL || was->cells[c] != is->cells[c]))
+                event_add(o, row, (int)c, is->cells[c], site, app->now.tick);
+    }
+}
+
+void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
+{
+    commit_deletes(o, site, app);
+    commit_writes(o, site, app);
+    for (uint32_t i = 0; i < app->moves_n; i++) {
+        const struct app_move *m = &app->moves[i];
+
+        o->rows[row_of(o, m->table, m->from)].moved = true;
+        o->rows[row_of(o, m->table, m->to)].moved = true;
+    }
+    view_copy(&o->last[site], &app->now);
+}
+
+void oracle_drained(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && !o->events[i].doubtful)
+            o->events[i].drained = true;
+}
+
+bool oracle_owes(const struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        const struct oracle_event *event = &o->events[i];
+
+        if (event->site == site && !event->drained && !event->doubtful)
+            return true;
+    }
+    return false;
+}
+
+void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        o->events[i].seen_by &= ~bit(site);
+        if (o->events[i].site == site && o->events[i].tick > now->tick && !o->events[i].drained)
+            o->events[i].doubtful = true;
+    }
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && o->events[i].tick <= now->tick)
+            see(o, i, site);
+    for (uint32_t i = 0; i < now->n; i++)
+        observe_row(o, site, &now->rows[i]);
+    view_copy(&o->last[site], now);
+}

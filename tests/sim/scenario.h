@@ -1,0 +1,8 @@
+/* Scenarios: stories of a shop, told one by one. Each call runs a group of cmocka tests and returns how many failed. */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+int scenario_disk_run(void);  /* the fake disk forgets what a real one would, and no more */
+int scenario_fleet_run(void); /* splits, edits against deletes, numbers given twice, who is away */
+
+#endif

@@ -1,0 +1,233 @@
+#include "shape.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include <navette/err.h>
+
+bool shape_surrogate(const struct shape_table *t)
+{
+    return t->kind == SHAPE_ROWID || t->kind == SHAPE_AUTO;
+}
+
+/* A key of one column can be named by a reference of one column. */
+static bool can_be_parent(const struct shape_table *t)
+{
+    return t->keys == 1;
+}
+
+static const char *key_type(const struct shape_table *t)
+{
+    return t->kind == SHAPE_CODE ? "TEXT" : "INTEGER";
+}
+
+static struct shape_column *column_add(struct shape_table *t, enum shape_role role,
+                                       const char *name, const char *type)
+{
+    struct shape_column *c = &t->columns[t->columns_n++];
+
+    assert(t->columns_n <= SHAPE_COLUMNS_MAX);
+    *c = (struct shape_column){.role = role, .type = type, .parent = -1, .on_delete = ""};
+    snprintf(c->name, sizeof c->name, "%s", name);
+    return c;
+}
+
+static struct shape_column *reference_add(struct shape *s, struct shape_table *t, const char *name,
+                                          uint32_t parent)
+{
+    struct shape_column *c = column_add(t, SHAPE_REF, name, key_type(&s->tables[parent]));
+
+    c->parent = (int)parent;
+    return c;
+}
+
+/* A random earlier table that a reference can name; -1 if there is none. `roots`: not one whose
+ * key an application changes while we watch rows by it. */
+static int draw_parent(const struct shape *s, struct rng *r, bool roots)
+{
+    uint32_t first = rng_below(r, s->n);
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint32_t at = (first + i) % s->n;
+
+        if (can_be_parent(&s->tables[at]) && !(roots && s->tables[at].kind == SHAPE_CODE))
+            return (int)at;
+    }
+    return -1;
+}
+
+static void draw_key(struct shape *s, struct shape_table *t, struct rng *r)
+{
+    switch (t->kind) {
+    case SHAPE_ROWID:
+    case SHAPE_AUTO:
+        column_add(t, SHAPE_KEY, "id", "INTEGER");
+        column_add(t, SHAPE_MARK, "mark", "TEXT")->not_null = true;
+        t->keys = 1;
+        return;
+    case SHAPE_CODE:
+        column_add(t, SHAPE_KEY, "code", rng_chance(r, 50) ? "TEXT" : "varchar(20)");
+        t->keys = 1;
+        break;
+    case SHAPE_PAIR:
+        column_add(t, SHAPE_KEY, "Série", "TEXT");
+        column_add(t, SHAPE_KEY, "no", "INTEGER");
+        t->keys = 2;
+        break;
+    case SHAPE_JOIN:
+        reference_add(s, t, "left_id", (uint32_t)draw_parent(s, r, true));
+        reference_add(s, t, "right_id", (uint32_t)draw_parent(s, r, true));
+        t->keys = 2;
+        break;
+    default:
+        reference_add(s, t, "self_id", (uint32_t)draw_parent(s, r, true));
+        t->keys = 1;
+        break;
+    }
+    for (uint32_t i = 0; i < t->keys; i++)
+        t->columns[i].not_null = true;
+    t->without_rowid = t->kind != SHAPE_ONE && rng_chance(r, 40);
+}
+
+static void draw_data(struct shape_table *t, struct rng *r)
+{
+    static const char *const types[SHAPE_VALUES][2] = {
+        [SHAPE_INT] = {"INTEGER", "bigint"},   [SHAPE_REAL] = {"REAL", "double"},
+        [SHAPE_TEXT] = {"TEXT", "varchar(9)"}, [SHAPE_BLOB] = {"BLOB", ""},
+        [SHAPE_DECIMAL] = {"decimal", "NUM"},  [SHAPE_FLAG] = {"bool", "INTEGER"},
+    };
+    static const char *const names[] = {"name", "price", "Stück", "order", "a b"};
+    uint32_t n = rng_below(r, COUNT_OF(names)) + (t->kind == SHAPE_JOIN ? 0 : 1);
+
+    for (uint32_t i = 0; i < n && i < COUNT_OF(names); i++) {
+        enum shape_values values = (enum shape_values)rng_below(r, SHAPE_VALUES);
+        struct shape_column *c =
+            column_add(t, SHAPE_DATA, names[i], types[values][rng_below(r, 2)]);
+
+        c->values = values;
+        c->not_null = rng_chance(r, 30);
+    }
+}
+
+static void draw_references(struct shape *s, struct shape_table *t, struct rng *r)
+{
+    static const char *const actions[] = {"", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE CASCADE",
+                                          "ON DELETE SET NULL", "ON DELETE RESTRICT"};
+    uint32_t n = rng_below(r, 3);
+
+    for (uint32_t i = 0; i < n; i++) {
+        int parent = draw_parent(s, r, false);
+        char name[16];
+        struct shape_column *c;
+
+        if (parent < 0)
+            return;
+        snprintf(name, sizeof name, "ref%u", i);
+        c = reference_add(s, t, name, (uint32_t)parent);
+        c->on_delete = actions[rng_below(r, COUNT_OF(actions))];
+        c->not_null = strcmp(c->on_delete, "ON DELETE SET NULL") != 0 && rng_chance(r, 40);
+    }
+}
+
+/* A row may name one of its own table: a tree. */
+static void draw_tree(struct shape *s, struct shape_table *t, struct rng *r)
+{
+    struct shape_column *c;
+
+    if (!can_be_parent(t) || !rng_chance(r, 25))
+        return;
+    c = column_add(t, SHAPE_REF, "parent", key_type(t));
+    c->parent = (int)(t - s->tables);
+    c->on_delete = rng_chance(r, 50) ? "" : "ON DELETE SET NULL";
+}
+
+void shape_draw(struct shape *s, struct rng *r)
+{
+    static const char *const names[SHAPE_TABLES_MAX] = {"client", "order",     "Ligne de vente",
+                                                        "stock",  "a\"quote'", "été"};
+    uint32_t n = 2 + rng_below(r, SHAPE_TABLES_MAX - 1);
+
+    *s = (struct shape){0};
+    for (uint32_t i = 0; i < n; i++) {
+        struct shape_table *t = &s->tables[i];
+
+        snprintf(t->name, sizeof t->name, "%s", names[i]);
+        t->kind = (enum shape_kind)rng_below(r, i == 0 ? SHAPE_CODE : SHAPE_KINDS);
+        draw_key(s, t, r);
+        draw_data(t, r);
+        draw_references(s, t, r);
+        draw_tree(s, t, r);
+        s->n++;
+    }
+}
+
+static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
+{
+    struct shape_table *t = &s->tables[s->n++];
+
+    *t = (struct shape_table){.kind = kind, .keys = 1};
+    snprintf(t->name, sizeof t->name, "%s", name);
+    if (kind == SHAPE_CODE) {
+        column_add(t, SHAPE_KEY, "code", "TEXT")->not_null = true;
+    } else {
+        column_add(t, SHAPE_KEY, "id", "INTEGER");
+        column_add(t, SHAPE_MARK, "mark", "TEXT")->not_null = true;
+    }
+    return t;
+}
+
+void shape_till(struct shape *s)
+{
+    struct shape_table *t;
+
+    *s = (struct shape){0};
+    t = till_table(s, "customer", SHAPE_ROWID);
+    column_add(t, SHAPE_DATA, "name", "TEXT")->values = SHAPE_TEXT;
+    t = till_table(s, "article", SHAPE_CODE);
+    column_add(t, SHAPE_DATA, "price", "decimal(10,2)")->values = SHAPE_DECIMAL;
+    t = till_table(s, "invoice", SHAPE_AUTO);
+    reference_add(s, t, "customer_id", 0);
+    column_add(t, SHAPE_DATA, "total", "decimal(10,2)")->values = SHAPE_DECIMAL;
+    t = till_table(s, "line", SHAPE_AUTO);
+    reference_add(s, t, "invoice_id", 2)->not_null = true;
+    reference_add(s, t, "article", 1);
+    column_add(t, SHAPE_DATA, "quantity", "INTEGER")->values = SHAPE_INT;
+}
+
+static void column_sql(sqlite3_str *out, const struct shape *s, const struct shape_table *t,
+                       const struct shape_column *c)
+{
+    sqlite3_str_appendf(out, "\"%w\" %s", c->name, c->type);
+    if (shape_surrogate(t) && c->role == SHAPE_KEY)
+        sqlite3_str_appendf(out, " PRIMARY KEY%s", t->kind == SHAPE_AUTO ? " AUTOINCREMENT" : "");
+    else if (t->keys == 1 && c == t->columns)
+        sqlite3_str_appendf(out, " PRIMARY KEY");
+    if (c->not_null)
+        sqlite3_str_appendf(out, " NOT NULL");
+    if (c->role == SHAPE_REF) {
+        const struct shape_table *parent = &s->tables[c->parent];
+
+        sqlite3_str_appendf(out, " REFERENCES \"%w\"(\"%w\") %s", parent->name,
+                            parent->columns[0].name, c->on_delete);
+    }
+}
+
+char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r)
+{
+    sqlite3_str *out = sqlite3_str_new(NULL);
+    uint32_t turn = r == NULL ? 0 : rng_below(r, t->columns_n);
+
+    sqlite3_str_appendf(out, "CREATE TABLE \"%w\"(", t->name);
+    for (uint32_t i = 0; i < t->columns_n; i++) {
+        sqlite3_str_appendf(out, i == 0 ? "" : ", ");
+        column_sql(out, s, t, &t->columns[(i + turn) % t->columns_n]);
+    }
+    if (t->keys == 2)
+        sqlite3_str_appendf(out, ", PRIMARY KEY(\"%w\", \"%w\")", t->columns[0].name,
+                            t->columns[1].name);
+    sqlite3_str_appendf(out, ")%s", t->without_rowid ? " WITHOUT ROWID" : "");
+    return sqlite3_str_finish(out);
+}

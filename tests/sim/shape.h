@@ -1,0 +1,72 @@
+/* The shape of an application's database: tables of every kind that we promise to carry, put together by chance. */
+#ifndef SIM_SHAPE_H
+#define SIM_SHAPE_H
+
+#include <navette/err.h>
+
+#include "rng.h"
+
+#define SHAPE_TABLES_MAX  6
+#define SHAPE_COLUMNS_MAX 10
+
+enum shape_kind {
+    SHAPE_ROWID, /* id INTEGER PRIMARY KEY */
+    SHAPE_AUTO,  /* id INTEGER PRIMARY KEY AUTOINCREMENT */
+    SHAPE_CODE,  /* a natural text key */
+    SHAPE_PAIR,  /* a natural key of two columns */
+    SHAPE_JOIN,  /* a key of two references */
+    SHAPE_ONE,   /* a key that is a reference: one-to-one */
+    SHAPE_KINDS
+};
+
+enum shape_role {
+    SHAPE_KEY,  /* part of the primary key, and no reference */
+    SHAPE_MARK, /* names its row for good: unique, never changed; only where the key is each site's own */
+    SHAPE_DATA,
+    SHAPE_REF /* a foreign key of one column, maybe part of the primary key */
+};
+
+enum shape_values {
+    SHAPE_INT,
+    SHAPE_REAL,
+    SHAPE_TEXT,
+    SHAPE_BLOB,
+    SHAPE_DECIMAL,
+    SHAPE_FLAG, /* few values, so that writes repeat */
+    SHAPE_VALUES
+};
+
+struct shape_column {
+    char name[16];
+    const char *type;      /* as declared */
+    enum shape_role role;
+    enum shape_values values;
+    int parent;            /* SHAPE_REF: index of the table it names */
+    const char *on_delete; /* SHAPE_REF: "" or a clause */
+    bool not_null;
+};
+
+struct shape_table {
+    char name[24];
+    enum shape_kind kind;
+    bool without_rowid;
+    struct shape_column columns[SHAPE_COLUMNS_MAX]; /* the key's first */
+    uint32_t columns_n;
+    uint32_t keys;
+};
+
+/* Tables in an order in which parents come first; a table may also refer to itself. */
+struct shape {
+    struct shape_table tables[SHAPE_TABLES_MAX];
+    uint32_t n;
+};
+
+void shape_draw(struct shape *s, struct rng *r);
+/* A till: customers, articles, invoices, their lines. For scenarios that are told, not drawn. */
+void shape_till(struct shape *s);
+/* The key is an INTEGER that each site numbers for itself. */
+bool shape_surrogate(const struct shape_table *t);
+/* CREATE TABLE, columns in an order of its own when `r` is given. Free with sqlite3_free. */
+char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r);
+
+#endif

@@ -1,0 +1,174 @@
+/* A PC's conversations: what links do in the agent, with a fake network below. */
+#include "sim.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLLOWS_MAX 4 /* answers under way to one event */
+
+/* An answer of the store, to be given to the conversation next. */
+struct follow {
+    enum sync_event_kind kind;
+    struct buf bytes;
+    bool ok;
+    struct err e;
+};
+
+struct follows {
+    struct follow list[FOLLOWS_MAX];
+    uint32_t n;
+};
+
+static struct follow *follow_add(struct follows *f, enum sync_event_kind kind)
+{
+    struct follow *one = &f->list[f->n++];
+
+    assert(f->n <= FOLLOWS_MAX);
+    *one = (struct follow){.kind = kind};
+    return one;
+}
+
+static void send_messages(struct node *n, uint32_t peer, const struct buf *out)
+{
+    struct slice left = buf_slice(out);
+
+    while (left.n >= 4) {
+        uint32_t bytes = be32_read(left.p);
+
+        assert(bytes <= left.n - 4);
+        net_send(&n->sim->net, n->index, peer, (struct slice){left.p + 4, bytes}, n->sim->now_ms);
+        left.p += 4 + bytes;
+        left.n -= 4 + bytes;
+    }
+}
+
+static void stage(struct node *n, struct slice changeset, struct follows *follows)
+{
+    struct follow *f = follow_add(follows, SYNC_STAGED);
+    enum stage_result result = STAGE_KNOWN;
+
+    f->ok = store_stage(n->store, changeset, &result, &f->e);
+    if (f->ok && result == STAGE_NEW)
+        n->news = true;
+    sim_trace(n->sim, n, "stage: %s %s", f->ok ? "ok" : "no", f->e.text);
+    if (!f->ok && !disk_dead(n->disk, PROCESS_AGENT))
+        sim_fail_err(n->sim, n, "stage", &f->e);
+}
+
+static void fetch(struct node *n, const struct sync_actions *todo, struct follows *follows)
+{
+    struct follow *f = follow_add(follows, SYNC_FETCHED);
+
+    buf_open(&f->bytes, CHANGESET_BYTES_MAX + SYNC_FETCH_BYTES);
+    if (!store_fetch(n->store, &todo->fetch_actor, todo->fetch_after, todo->fetch_bytes, &f->bytes,
+                     &f->e) &&
+        !disk_dead(n->disk, PROCESS_AGENT))
+        sim_fail_err(n->sim, n, "fetch", &f->e);
+}
+
+/* One event in, its actions done. False: the link is over. */
+static bool step(struct node *n, uint32_t peer, const struct follow *event, struct follows *follows)
+{
+    struct sim *s = n->sim;
+    struct talk *t = &n->talks[peer];
+    struct sync_event ev = {
+        .now_ms = s->now_ms,
+        .wall_ms = n->wall_ms,
+        .kind = event->kind,
+        .bytes = buf_slice(&event->bytes),
+        .ok = event->ok,
+        .e = &event->e,
+        .roster = buf_slice(&s->roster.log),
+        .roster_digest = s->roster_digest,
+    };
+    struct sync_actions todo = {0};
+    struct err e = {0};
+    bool ok = sync_step(&t->sync, &ev, &todo, &e);
+
+    send_messages(n, peer, &todo.send);
+    t->deadline_ms = todo.deadline_ms;
+    if (!ok)
+        sim_trace(s, n, "link with %u ends: %s", peer, e.text);
+    if (todo.fork)
+        sim_fail(s, "PC %u sees two histories of one actor on PC %u", n->index, peer);
+    if (ok && todo.stage.n > 0)
+        stage(n, todo.stage, follows);
+    if (ok && todo.fetch)
+        fetch(n, &todo, follows);
+    buf_close(&todo.send);
+    return ok;
+}
+
+static void hang_up(struct node *n, uint32_t peer)
+{
+    talk_close(n, peer);
+    net_hang_up(&n->sim->net, n->index, peer, n->sim->now_ms);
+}
+
+/* An event and everything that follows from it at once. Takes over its bytes. */
+static void converse(struct node *n, uint32_t peer, struct follow first)
+{
+    struct follows follows = {.list = {first}, .n = 1};
+    bool open = n->talks[peer].open;
+
+    while (follows.n > 0) {
+        struct follow event = follows.list[0];
+
+        memmove(follows.list, follows.list + 1, --follows.n * sizeof event);
+        if (open && sim_ok(n->sim) && !disk_dead(n->disk, PROCESS_AGENT))
+            open = step(n, peer, &event, &follows);
+        buf_close(&event.bytes);
+    }
+    if (!node_reap(n) && !open && n->talks[peer].open)
+        hang_up(n, peer);
+}
+
+void talk_open(struct node *n, uint32_t peer)
+{
+    struct talk *t = &n->talks[peer];
+
+    assert(!t->open);
+    sim_trace(n->sim, n, "link with %u opens", peer);
+    *t = (struct talk){.open = true};
+    sync_open(&t->sync, ++n->links, store_actor(n->store), &n->sim->nodes[peer].keys.site,
+              &n->claims, store_have(n->store), store_applied(n->store));
+    converse(n, peer, (struct follow){.kind = SYNC_OPENED});
+}
+
+void talk_close(struct node *n, uint32_t peer)
+{
+    struct talk *t = &n->talks[peer];
+
+    if (!t->open)
+        return;
+    sync_close(&t->sync);
+    t->open = false;
+    n->news = true;
+}
+
+void talk_message(struct node *n, uint32_t peer, struct slice bytes)
+{
+    struct follow event = {.kind = SYNC_MESSAGE};
+
+    buf_open(&event.bytes, MESSAGE_BYTES_MAX);
+    buf_add(&event.bytes, bytes.p, bytes.n);
+    converse(n, peer, event);
+    talk_news(n);
+}
+
+void talk_timeout(struct node *n, uint32_t peer)
+{
+    converse(n, peer, (struct follow){.kind = SYNC_TIMEOUT});
+    talk_news(n);
+}
+
+void talk_news(struct node *n)
+{
+    while (n->news && n->store != NULL) {
+        n->news = false;
+        for (uint32_t peer = 0; peer < n->sim->options.nodes; peer++)
+            if (n->talks[peer].open && n->store != NULL)
+                converse(n, peer, (struct follow){.kind = SYNC_LOCAL});
+    }
+}

@@ -1,0 +1,278 @@
+#include "view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+void view_close(struct view *v)
+{
+    free(v->rows);
+    *v = (struct view){0};
+}
+
+void view_copy(struct view *to, const struct view *from)
+{
+    struct view_row *rows = to->rows;
+    uint32_t room = to->room;
+
+    if (room < from->n) {
+        room = from->n;
+        rows = mem_grow(rows, room * sizeof *rows);
+    }
+    if (from->n > 0)
+        memcpy(rows, from->rows, from->n * sizeof *rows);
+    *to = *from;
+    to->rows = rows;
+    to->room = room;
+}
+
+static struct view_row *row_add(struct view *v)
+{
+    if (v->n == v->room) {
+        v->room = v->room * 2 + 32;
+        v->rows = mem_grow(v->rows, v->room * sizeof *v->rows);
+    }
+    v->rows[v->n] = (struct view_row){0};
+    return &v->rows[v->n++];
+}
+
+static uint32_t hex_literal(struct words *w, const char *form, struct slice bytes)
+{
+    char *hex = mem_alloc(2 * bytes.n + 1);
+    uint32_t word;
+
+    hex_write(hex, bytes);
+    word = words_format(w, form, hex);
+    free(hex);
+    return word;
+}
+
+/* Text that a person can read as it is. */
+static bool is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < ' ' || text.p[i] > '~' || text.p[i] == '\'')
+            return false;
+    return true;
+}
+
+/* A literal that means exactly this value, storage class included. */
+static uint32_t literal_of(struct words *w, sqlite3_stmt *q, int column)
+{
+    struct slice bytes;
+    char real[64];
+
+    switch (sqlite3_column_type(q, column)) {
+    case SQLITE_NULL:
+        return WORD_NULL;
+    case SQLITE_INTEGER:
+        return words_format(w, "%lld", sqlite3_column_int64(q, column));
+    case SQLITE_FLOAT:
+        snprintf(real, sizeof real, "%.17g", sqlite3_column_double(q, column));
+        return words_format(w, strpbrk(real, ".en") == NULL ? "%s.0" : "%s", real);
+    case SQLITE_TEXT:
+        bytes.p = sqlite3_column_text(q, column);
+        bytes.n = (size_t)sqlite3_column_bytes(q, column);
+        if (is_plain(bytes))
+            return words_format(w, "'%.*s'", (int)bytes.n, (const char *)bytes.p);
+        return hex_literal(w, "CAST(x'%s' AS TEXT)", bytes);
+    default:
+        bytes.p = sqlite3_column_blob(q, column);
+        bytes.n = (size_t)sqlite3_column_bytes(q, column);
+        return hex_literal(w, "x'%s'", bytes);
+    }
+}
+
+static bool failed(sqlite3 *db, const char *doing, struct err *e)
+{
+    return err_set(e, ERR_STORE, "%s: %s", doing, sqlite3_errmsg(db));
+}
+
+/* The name of the row of `table` whose key is `key`; rows of that table have been named already. */
+static uint32_t name_of_key(const struct view *v, const struct shape_table *t, uint32_t table,
+                            uint32_t key)
+{
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->rows[i].table == table && v->rows[i].raw[0] == key && t->keys == 1)
+            return v->rows[i].name;
+    return WORD_NULL;
+}
+
+static uint32_t reference_cell(struct view *v, const struct shape *s, struct words *w,
+                               const struct shape_column *c, uint32_t raw)
+{
+    uint32_t parent = (uint32_t)c->parent;
+    uint32_t name;
+
+    if (raw == WORD_NULL)
+        return WORD_NULL;
+    name = name_of_key(v, &s->tables[parent], parent, raw);
+    if (name != WORD_NULL)
+        return name;
+    v->dangling++;
+    return words_format(w, "%s/nowhere %s", s->tables[parent].name, words_text(w, raw));
+}
+
+static void resolve(struct view *v, const struct shape *s, struct words *w, struct view_row *row,
+                    bool key)
+{
+    const struct shape_table *t = &s->tables[row->table];
+
+    for (uint32_t i = key ? 0 : t->keys; i < (key ? t->keys : t->columns_n); i++) {
+        const struct shape_column *c = &t->columns[i];
+
+        row->cells[i] =
+            c->role == SHAPE_REF ? reference_cell(v, s, w, c, row->raw[i]) : row->raw[i];
+    }
+}
+
+static void name_row(const struct shape_table *t, struct words *w, struct view_row *row)
+{
+    const char *first = words_text(w, row->cells[0]);
+
+    if (shape_surrogate(t))
+        row->name = words_format(w, "%s/%s", t->name, words_text(w, row->raw[1]));
+    else if (t->keys == 1)
+        row->name = words_format(w, "%s/%s", t->name, first);
+    else
+        row->name = words_format(w, "%s/%s+%s", t->name, first, words_text(w, row->cells[1]));
+}
+
+static void find_row(const struct shape_table *t, struct words *w, struct view_row *row)
+{
+    const char *first = words_text(w, row->raw[0]);
+
+    if (t->keys == 1)
+        row->where = words_format(w, "\"%s\" = %s", t->columns[0].name, first);
+    else
+        row->where = words_format(w, "\"%s\" = %s AND \"%s\" = %s", t->columns[0].name, first,
+                                  t->columns[1].name, words_text(w, row->raw[1]));
+}
+
+static bool table_read(struct view *v, const struct shape *s, uint32_t table, struct words *w,
+                       sqlite3 *db, struct err *e)
+{
+    const struct shape_table *t = &s->tables[table];
+    sqlite3_str *sql = sqlite3_str_new(NULL);
+    sqlite3_stmt *q = NULL;
+    uint32_t first = v->n;
+    char *text;
+    int result;
+
+    for (uint32_t i = 0; i < t->columns_n; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ", t->columns[i].name);
+    sqlite3_str_appendf(sql, " FROM \"%w\"", t->name);
+    text = sqlite3_str_finish(sql);
+    result = sqlite3_prepare_v2(db, text, -1, &q, NULL);
+    while (result == SQLITE_OK && (result = sqlite3_step(q)) == SQLITE_ROW) {
+        struct view_row *row = row_add(v);
+
+        row->table = table;
+        for (uint32_t i = 0; i < t->columns_n; i++)
+            row->raw[i] = literal_of(w, q, (int)i);
+        resolve(v, s, w, row, true);
+        name_row(t, w, row);
+        find_row(t, w, row);
+        result = SQLITE_OK;
+    }
+    sqlite3_free(text);
+    if (result != SQLITE_DONE)
+        failed(db, t->name, e);
+    sqlite3_finalize(q);
+    for (uint32_t i = first; i < v->n; i++)
+        resolve(v, s, w, &v->rows[i], false);
+    return result == SQLITE_DONE;
+}
+
+static int row_order(const void *a, const void *b)
+{
+    const struct view_row *x = a, *y = b;
+
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->name == y->name ? 0 : x->name < y->name ? -1 : 1;
+}
+
+static bool tick_read(struct view *v, sqlite3 *db, struct err *e)
+{
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(db, "SELECT n FROM tick", -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW;
+
+    v->tick = ok ? sqlite3_column_int64(q, 0) : 0;
+    if (!ok)
+        failed(db, "tick", e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+bool view_read(struct view *v, const struct shape *s, struct words *w, sqlite3 *db, struct err *e)
+{
+    v->n = 0;
+    v->dangling = 0;
+    v->doubled = WORD_NULL;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (!table_read(v, s, i, w, db, e))
+            return false;
+    if (v->n > 0)
+        qsort(v->rows, v->n, sizeof *v->rows, row_order);
+    for (uint32_t i = 1; i < v->n; i++)
+        if (row_order(&v->rows[i - 1], &v->rows[i]) == 0)
+            v->doubled = v->rows[i].name;
+    return tick_read(v, db, e);
+}
+
+const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t name)
+{
+    struct view_row key = {.table = table, .name = name};
+
+    return v->n == 0 ? NULL : bsearch(&key, v->rows, v->n, sizeof key, row_order);
+}
+
+const struct view_row *view_child(const struct view *v, const struct shape *s, uint32_t table,
+                                  uint32_t name, const struct view_row *after)
+{
+    for (const struct view_row *r = after == NULL ? v->rows : after + 1; r < v->rows + v->n; r++) {
+        const struct shape_table *t = &s->tables[r->table];
+
+        for (uint32_t i = 0; i < t->columns_n; i++)
+            if (t->columns[i].role == SHAPE_REF && t->columns[i].parent == (int)table &&
+                r->cells[i] == name)
+                return r;
+    }
+    return NULL;
+}
+
+static char *describe(const char *format, const char *a, const char *b, const char *c,
+                      const char *d)
+{
+    char *text = sqlite3_mprintf(format, a, b, c, d);
+    char *out = mem_text(text);
+
+    sqlite3_free(text);
+    return out;
+}
+
+char *view_differ(const struct view *a, const struct view *b, const struct shape *s,
+                  const struct words *w)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct view_row *x = &a->rows[i];
+        const struct view_row *y = view_find(b, x->table, x->name);
+        const struct shape_table *t = &s->tables[x->table];
+
+        if (y == NULL)
+            return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
+        for (uint32_t c = 0; c < t->columns_n; c++)
+            if (x->cells[c] != y->cells[c] && !(shape_surrogate(t) && c == 0))
+                return describe("%s.%s is %s and %s", words_text(w, x->name), t->columns[c].name,
+                                words_text(w, x->cells[c]), words_text(w, y->cells[c]));
+    }
+    for (uint32_t i = 0; i < b->n; i++)
+        if (view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
+            return describe("%s is only in the second%s%s%s", words_text(w, b->rows[i].name), "",
+                            "", "");
+    return NULL;
+}

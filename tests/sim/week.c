@@ -1,0 +1,156 @@
+#include "week.h"
+
+#include "sim.h"
+
+#define EVENTS   60
+#define QUIET_MS 180000
+
+struct week {
+    struct sim sim;
+    struct rng rng;
+};
+
+static uint32_t draw_node(struct week *w)
+{
+    return rng_below(&w->rng, w->sim.options.nodes);
+}
+
+/* Another one than `node`. */
+static uint32_t draw_other(struct week *w, uint32_t node)
+{
+    return (node + 1 + rng_below(&w->rng, w->sim.options.nodes - 1)) % w->sim.options.nodes;
+}
+
+static void sell(struct week *w)
+{
+    node_transaction(&w->sim.nodes[draw_node(w)]);
+}
+
+/* A PC that is busy for a while. */
+static void sell_much(struct week *w)
+{
+    struct node *n = &w->sim.nodes[draw_node(w)];
+
+    for (uint32_t i = rng_below(&w->rng, 6); i > 0; i--)
+        node_transaction(n);
+}
+
+static void cut(struct week *w)
+{
+    uint32_t a = draw_node(w);
+
+    if (rng_chance(&w->rng, 30))
+        sim_cut_all(&w->sim, a);
+    else
+        sim_cut(&w->sim, a, draw_other(w, a));
+}
+
+static void heal(struct week *w)
+{
+    uint32_t a = draw_node(w);
+
+    if (rng_chance(&w->rng, 40))
+        sim_heal_all(&w->sim);
+    else
+        sim_heal(&w->sim, a, draw_other(w, a));
+}
+
+/* A process will die at some step of its next work. */
+static void doom(struct week *w)
+{
+    struct node *n = &w->sim.nodes[draw_node(w)];
+    enum process p = rng_chance(&w->rng, 65) ? PROCESS_AGENT : PROCESS_APP;
+    enum death how = rng_chance(&w->rng, 50) ? DEATH_KILL : DEATH_POWER;
+
+    sim_trace(&w->sim, n, "is doomed");
+    disk_arm(n->disk, p, 1 + rng_below(&w->rng, rng_chance(&w->rng, 50) ? 12 : 80), how);
+}
+
+static void pull_plug(struct week *w)
+{
+    enum survival survival = (enum survival)rng_below(&w->rng, SURVIVES_COUNT);
+
+    node_lose_power(&w->sim.nodes[draw_node(w)], survival, rng_below(&w->rng, 8000));
+}
+
+static void restart_agent(struct week *w)
+{
+    struct node *n = &w->sim.nodes[draw_node(w)];
+
+    node_agent_stop(n);
+    n->agent_ms = w->sim.now_ms + rng_below(&w->rng, 4000);
+}
+
+static void set_clock(struct week *w)
+{
+    struct node *n = &w->sim.nodes[draw_node(w)];
+
+    n->skew_ms = (int64_t)rng_below(&w->rng, 2 * SIM_SKEW_MS) - SIM_SKEW_MS;
+    sim_trace(&w->sim, n, "clock is now off by %lld ms", (long long)n->skew_ms);
+}
+
+static void carry(struct week *w)
+{
+    uint32_t to = draw_node(w);
+
+    sim_carry_any(&w->sim, draw_other(w, to), to, &w->rng);
+}
+
+static void wait_long(struct week *w)
+{
+    sim_advance(&w->sim, rng_below(&w->rng, 15000));
+}
+
+static void live(struct week *w)
+{
+    static const struct {
+        uint32_t weight;
+        void (*happen)(struct week *w);
+    } events[] = {
+        {48, sell},     {8, sell_much},     {6, cut},       {8, heal},  {8, doom},
+        {3, pull_plug}, {3, restart_agent}, {4, set_clock}, {6, carry}, {6, wait_long},
+    };
+    uint32_t dice = rng_below(&w->rng, 100);
+
+    for (uint32_t i = 0; i < COUNT_OF(events); i++) {
+        if (dice < events[i].weight) {
+            events[i].happen(w);
+            break;
+        }
+        dice -= events[i].weight;
+    }
+    sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
+}
+
+/* Everything runs again, and nothing is going to die any more. */
+static void mend(struct week *w)
+{
+    struct sim *s = &w->sim;
+
+    for (uint32_t i = 0; i < s->options.nodes; i++) {
+        disk_arm(s->nodes[i].disk, PROCESS_AGENT, 0, DEATH_KILL);
+        disk_arm(s->nodes[i].disk, PROCESS_APP, 0, DEATH_KILL);
+        node_agent_start(&s->nodes[i]);
+        node_app_start(&s->nodes[i]);
+    }
+    sim_heal_all(s);
+    s->net.loss_percent = 0;
+}
+
+bool week_run(const struct week_options *o)
+{
+    struct week w = {.rng = {o->seed}};
+    static const uint32_t losses[] = {0, 0, 1, 5};
+
+    sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,
+                                          .seed = o->seed,
+                                          .loss_percent = losses[o->seed % COUNT_OF(losses)],
+                                          .drawn = true,
+                                          .verbose = o->verbose});
+    for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)
+        live(&w);
+    mend(&w);
+    sim_run_until_quiet(&w.sim, QUIET_MS);
+    sim_check_same(&w.sim);
+    return sim_close(&w.sim);
+}
