@@ -1,5 +1,6 @@
-/* The application: it owns its file, knows nothing of us, and has an application's habits. Its operations are drawn by chance
- * and written as plain SQL with literals, so that a trace can be pasted into a shell. */
+/* The application: it owns its file, knows nothing of us, and has an application's habits. Its
+ * operations are drawn by chance and written as plain SQL with literals, so that a trace can be
+ * pasted into a shell. */
 #ifndef SIM_APP_H
 #define SIM_APP_H
 
@@ -24,8 +25,9 @@ struct app {
     app_on_sql *on_sql; /* for the trace */
     void *context;
     struct view before; /* when the transaction began */
-    struct view now;    /* as the transaction sees it; when none is open, as it was after the last one */
-    bool open;          /* a transaction is */
+    struct view
+        now;   /* as the transaction sees it; when none is open, as it was after the last one */
+    bool open; /* a transaction is */
     struct app_move moves[APP_MOVES_MAX]; /* of this transaction */
     uint32_t moves_n;
 };

@@ -1,11 +1,13 @@
-/* The disk of one simulated PC: two SQLite VFSs (one for each process on it) over the system's own, which
+/* The disk of one simulated PC: two SQLite VFSs (one for each process on it) over the system's own,
+ * which
  *
- *     count the steps that change the disk (create, write, truncate, sync, delete) and let a process die at any of them,
- *     remember what was not synced yet, and take it back when the power fails,
- *     tell the PC's fake time, and never sleep.
+ *     count the steps that change the disk (create, write, truncate, sync, delete) and let a
+ * process die at any of them, remember what was not synced yet, and take it back when the power
+ * fails, tell the PC's fake time, and never sleep.
  *
- * A dead process can still read, as a process that is being torn down needs no disk: its connections must be closed,
- * then it is revived. Nothing it tries to write in between reaches the disk. */
+ * A dead process can still read, as a process that is being torn down needs no disk: its
+ * connections must be closed, then it is revived. Nothing it tries to write in between reaches the
+ * disk. */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
@@ -20,7 +22,8 @@ enum death {
 
 struct disk;
 
-/* `name` is unique among open disks; `wall_ms` (Unix time) is read whenever SQLite asks for the time. */
+/* `name` is unique among open disks; `wall_ms` (Unix time) is read whenever SQLite asks for the
+ * time. */
 struct disk *disk_new(const char *name, const uint64_t *wall_ms, struct rng rng);
 void disk_free(struct disk *d);
 /* What to open connections of `p` with. */
@@ -35,8 +38,9 @@ uint32_t disk_steps(const struct disk *d, enum process p);
 /* How much of what was not synced survives a power cut. */
 enum survival { SURVIVES_NOTHING, SURVIVES_PREFIX, SURVIVES_ANY, SURVIVES_COUNT };
 
-/* The power is off now, whether or not a process died: with all connections of both processes closed, take back what was not
- * synced, as far as `survival` says, and vanish the shared memory of `folder`. */
+/* The power is off now, whether or not a process died: with all connections of both processes
+ * closed, take back what was not synced, as far as `survival` says, and vanish the shared memory of
+ * `folder`. */
 void disk_lose_power(struct disk *d, const char *folder, enum survival survival);
 /* With all its connections closed: let `p` write again. */
 void disk_revive(struct disk *d, enum process p);

@@ -4,8 +4,8 @@
 
 #include "app.h"
 
-/* One operation in the open transaction, on what app.now shows. False with ERR_REFUSED when the application's own schema forbids it,
- * which an application can expect of some of them. */
+/* One operation in the open transaction, on what app.now shows. False with ERR_REFUSED when the
+ * application's own schema forbids it, which an application can expect of some of them. */
 MUST_USE bool habit_follow(struct app *a, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
-/* The network: one connection at most between two PCs. Messages arrive in order and late. A connection can break (what
- * is under way is lost and both ends learn it), a cable can be pulled (nobody learns anything, what is under way waits) and
- * plugged in again. As TCP, it loses no message in the middle and doubles none. */
+/* The network: one connection at most between two PCs. Messages arrive in order and late. A
+ * connection can break (what is under way is lost and both ends learn it), a cable can be pulled
+ * (nobody learns anything, what is under way waits) and plugged in again. As TCP, it loses no
+ * message in the middle and doubles none. */
 #ifndef SIM_NET_H
 #define SIM_NET_H
 
@@ -39,8 +40,8 @@ struct net_end {
 struct net_pair {
     struct net_end ends[2]; /* of the lower and the higher node */
     bool cut;
-    uint64_t dial_ms;       /* when they try to connect next */
-    uint32_t delay_ms;      /* of this connection */
+    uint64_t dial_ms;  /* when they try to connect next */
+    uint32_t delay_ms; /* of this connection */
 };
 
 struct net {
@@ -56,7 +57,8 @@ void net_close(struct net *n);
 
 /* `node` listens and dials from now on. */
 void net_start(struct net *n, uint32_t node, uint64_t now_ms);
-/* Its process ended. `silent`: with the PC, so that peers learn nothing until they ask or it is back. */
+/* Its process ended. `silent`: with the PC, so that peers learn nothing until they ask or it is
+ * back. */
 void net_stop(struct net *n, uint32_t node, bool silent, uint64_t now_ms);
 void net_cut(struct net *n, uint32_t a, uint32_t b);
 void net_heal(struct net *n, uint32_t a, uint32_t b, uint64_t now_ms);

@@ -338,7 +338,7 @@ void node_apply(struct node *n)
     struct sim *s = n->sim;
     struct store_progress p = {.more = true};
     struct err e = {0};
-    uint32_t changesets = 0;
+    uint32_t changesets = 0, rows = 0;
 
     if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
         return;
@@ -347,6 +347,7 @@ void node_apply(struct node *n)
         if (store_failed(n, "apply", store_apply(n->store, n->wall_ms, &p, &e), &e))
             return;
         changesets += p.changesets;
+        rows += p.rows;
         if (turns == TURNS_MAX) {
             sim_fail(s, "PC %u applies without end", n->index);
             return;
@@ -402,6 +403,7 @@ void node_transaction(struct node *n)
     }
     if (node_reap(n) || n->app.db == NULL)
         return;
+    node_poke(n);
     if (ok)
         oracle_commit(&s->oracle, n->index, &n->app);
     else if (e.code == ERR_REFUSED)

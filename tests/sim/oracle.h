@@ -1,9 +1,11 @@
-/* The oracle: knows what the applications committed and what they had seen when they did, and says what must be in every file
- * at the end. It shares nothing with the store but the promise: it looks only at the applications' files.
+/* The oracle: knows what the applications committed and what they had seen when they did, and says
+ * what must be in every file at the end. It shares nothing with the store but the promise: it looks
+ * only at the applications' files.
  *
- * Each committed transaction is taken apart into events (a row was born, a cell written, a row deleted) by comparing the file before and
- * after. An event stands over all events of its row that its site had seen: those may not win against it. A site has seen what its
- * file shows. Where the same value was written twice, that cannot be told, and less is demanded. */
+ * Each committed transaction is taken apart into events (a row was born, a cell written, a row
+ * deleted) by comparing the file before and after. An event stands over all events of its row that
+ * its site had seen: those may not win against it. A site has seen what its file shows. Where the
+ * same value was written twice, that cannot be told, and less is demanded. */
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
@@ -15,22 +17,22 @@ enum { COLUMN_BIRTH = -1, COLUMN_DEATH = -2 };
 
 struct oracle_event {
     uint32_t row;
-    int column;        /* or COLUMN_BIRTH, COLUMN_DEATH */
-    uint32_t value;    /* word, as in view_row.cells */
+    int column;     /* or COLUMN_BIRTH, COLUMN_DEATH */
+    uint32_t value; /* word, as in view_row.cells */
     uint32_t site;
-    int64_t tick;      /* the application's number of the commit */
-    uint32_t seen_by;  /* one bit per site */
-    bool drained;      /* it is in a change-set for sure: it must never be lost */
-    bool doubtful;     /* nobody can say from outside whether it was drained: it may stay or be gone */
-    uint32_t *over;    /* events of the same row that its site had seen */
+    int64_t tick;     /* the application's number of the commit */
+    uint32_t seen_by; /* one bit per site */
+    bool drained;     /* it is in a change-set for sure: it must never be lost */
+    bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
+    uint32_t *over; /* events of the same row that its site had seen */
     uint32_t over_n;
 };
 
 struct oracle_row {
     uint32_t table;
     uint32_t name;
-    uint32_t sites;  /* bit per site that ever wrote it */
-    bool moved;      /* its name changed, or was once another row's */
+    uint32_t sites; /* bit per site that ever wrote it */
+    bool moved;     /* its name changed, or was once another row's */
     uint32_t *events;
     uint32_t n, room;
 };
@@ -49,9 +51,10 @@ struct oracle {
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites);
 void oracle_close(struct oracle *o);
 
-/* A file as it is now, after the agent worked on it. Fails when a row is there twice, a reference names nothing, or
- * a row's key changed under the application. */
-MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, struct err *e);
+/* A file as it is now, after the agent worked on it. Fails when a row is there twice, a reference
+ * names nothing, or a row's key changed under the application. */
+MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now,
+                             struct err *e);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app);
 /* All that the site's application has committed is in change-sets. */

@@ -1,5 +1,6 @@
-/* What a power cut would leave: for each file the writes since its last sync, for the directory the files that came and
- * went since its last sync. Files are read and put right through the system only while nobody has them open. */
+/* What a power cut would leave: for each file the writes since its last sync, for the directory the
+ * files that came and went since its last sync. Files are read and put right through the system
+ * only while nobody has them open. */
 #ifndef SIM_PLATTER_H
 #define SIM_PLATTER_H
 
@@ -9,11 +10,11 @@
 
 /* One write or truncation that is not durable yet. */
 struct platter_op {
-    bool truncate;       /* to `offset` bytes */
+    bool truncate; /* to `offset` bytes */
     int64_t offset;
     int64_t size_before;
-    struct buf old;      /* what was there (shorter when the file ended before) */
-    struct buf fresh;    /* what was written */
+    struct buf old;   /* what was there (shorter when the file ended before) */
+    struct buf fresh; /* what was written */
 };
 
 struct platter_file {

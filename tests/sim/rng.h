@@ -15,10 +15,12 @@ uint64_t rng_next(struct rng *r);
 uint32_t rng_below(struct rng *r, uint32_t n);
 /* True `percent` times out of a hundred. */
 bool rng_chance(struct rng *r, uint32_t percent);
-/* An independent stream for one part of a simulation, so that more draws in one part do not shift all others. */
+/* An independent stream for one part of a simulation, so that more draws in one part do not shift
+ * all others. */
 struct rng rng_fork(struct rng *r);
 
-/* Make libsodium's and SQLite's randomness ours (call first of all), and start it again from a seed. */
+/* Make libsodium's and SQLite's randomness ours (call first of all), and start it again from a
+ * seed. */
 void rng_rule_system(void);
 void rng_seed_system(uint64_t seed);
 

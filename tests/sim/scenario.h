@@ -1,4 +1,5 @@
-/* Scenarios: stories of a shop, told one by one. Each call runs a group of cmocka tests and returns how many failed. */
+/* Scenarios: stories of a shop, told one by one. Each call runs a group of cmocka tests and returns
+ * how many failed. */
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 

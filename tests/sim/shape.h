@@ -1,4 +1,5 @@
-/* The shape of an application's database: tables of every kind that we promise to carry, put together by chance. */
+/* The shape of an application's database: tables of every kind that we promise to carry, put
+ * together by chance. */
 #ifndef SIM_SHAPE_H
 #define SIM_SHAPE_H
 
@@ -21,7 +22,8 @@ enum shape_kind {
 
 enum shape_role {
     SHAPE_KEY,  /* part of the primary key, and no reference */
-    SHAPE_MARK, /* names its row for good: unique, never changed; only where the key is each site's own */
+    SHAPE_MARK, /* names its row for good: unique, never changed; only where the key is each site's
+                   own */
     SHAPE_DATA,
     SHAPE_REF /* a foreign key of one column, maybe part of the primary key */
 };
@@ -38,7 +40,7 @@ enum shape_values {
 
 struct shape_column {
     char name[16];
-    const char *type;      /* as declared */
+    const char *type; /* as declared */
     enum shape_role role;
     enum shape_values values;
     int parent;            /* SHAPE_REF: index of the table it names */

@@ -10,8 +10,12 @@
 
 #include <sqlite3.h>
 
-#define LOOK_MS     100  /* how often we ask whether all is quiet */
-#define AFTER_MS    5000 /* how long it must stay quiet */
+#define LOOK_MS  100  /* how often we ask whether all is quiet */
+#define AFTER_MS 5000 /* how long it must stay quiet */
+/* SQLite 3.40 sees NULLs that are not there in WITHOUT ROWID tables whose key is not in front. */
+#define SOUND                                                                                      \
+    "SELECT group_concat(integrity_check) FROM pragma_integrity_check "                            \
+    "WHERE integrity_check NOT LIKE 'NULL value in %'"
 #define FETCH_BYTES (1u << 20)
 
 bool sim_ok(const struct sim *s)
@@ -124,7 +128,10 @@ bool sim_close(struct sim *s)
     roster_close(&s->roster);
     view_close(&s->scratch);
     words_close(&s->words);
-    nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (ok || !s->options.verbose)
+        nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    else
+        fprintf(stderr, "files are left in %s\n", s->root);
     if (!ok)
         fprintf(stderr, "seed %llu: %s\n", (unsigned long long)s->options.seed, s->e.text);
     return ok;
@@ -330,11 +337,11 @@ void sim_check_same(struct sim *s)
 
     for (uint32_t i = 0; i < s->options.nodes && sim_ok(s); i++) {
         struct node *n = &s->nodes[i];
-        char *sound = sim_text(s, i, "PRAGMA integrity_check");
+        char *sound = sim_text(s, i, SOUND);
         char *differ;
 
         sim_check_node(s, i);
-        if (sim_ok(s) && strcmp(sound, "ok") != 0)
+        if (sim_ok(s) && strcmp(sound, "ok") != 0 && sound[0] != '\0')
             sim_fail(s, "PC %u: integrity_check: %s", i, sound);
         free(sound);
         differ = view_differ(&s->nodes[0].app.now, &n->app.now, &s->shape, &s->words);
@@ -372,6 +379,7 @@ void sim_sql(struct sim *s, uint32_t node, const char *format, ...)
             oracle_commit(&s->oracle, node, &n->app);
         else if (!node_reap(n))
             sim_fail_err(s, n, "SQL", &e);
+        node_poke(n);
         n->tick = 0;
     }
     sqlite3_free(sql);
@@ -415,6 +423,7 @@ static void carry_actor(struct node *from, struct node *to, const struct actor *
         if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP)
             sim_fail_err(to->sim, to, "stage", &e);
         to->news |= result == STAGE_NEW;
+        node_poke(to);
         err_clear(&e);
         node_reap(to);
     }

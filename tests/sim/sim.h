@@ -1,5 +1,5 @@
-/* The simulator: a fleet of PCs with the real store and the real conversation, under a fake clock, on fake disks and a fake network.
- * One thread, nothing waits, and a seed replays to the last byte.
+/* The simulator: a fleet of PCs with the real store and the real conversation, under a fake clock,
+ * on fake disks and a fake network. One thread, nothing waits, and a seed replays to the last byte.
  *
  *     struct sim s;
  *     sim_open(&s, (struct sim_options){.nodes = 3, .seed = 7});
@@ -10,7 +10,8 @@
  *     sim_check_same(&s);
  *     assert_true(sim_close(&s));
  *
- * The first failure stands, and everything after it does nothing: no checks in between are needed. */
+ * The first failure stands, and everything after it does nothing: no checks in between are needed.
+ */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -23,8 +24,10 @@
 #include "net.h"
 #include "oracle.h"
 
-#define SIM_EPOCH_MS   UINT64_C(1750000000000)
-#define SIM_SKEW_MS    240000 /* clocks are at most this wrong: two PCs stay within HLC_SKEW_MS_MAX */
+#define SIM_EPOCH_MS UINT64_C(1750000000000)
+#define SIM_SKEW_MS                                                                                \
+    240000 /* clocks are at most this wrong: two PCs stay within HLC_SKEW_MS_MAX                   \
+            */
 #define SIM_PATH_BYTES 256
 
 struct sim;
@@ -39,30 +42,30 @@ struct talk {
 struct node {
     struct sim *sim;
     uint32_t index;
-    char folder[SIM_PATH_BYTES];   /* the agent's home and the application's file */
+    char folder[SIM_PATH_BYTES]; /* the agent's home and the application's file */
     char database[SIM_PATH_BYTES];
     struct keys keys;
     uint64_t wall_ms;
     int64_t skew_ms;
     struct disk *disk;
-    struct store *store;           /* NULL: the agent is not running */
-    bool copy;                     /* when it has to match: its file is a copy of the fleet's */
+    struct store *store; /* NULL: the agent is not running */
+    bool copy;           /* when it has to match: its file is a copy of the fleet's */
     struct app app;
     struct sync_claims claims;
     struct talk talks[NET_NODES_MAX];
-    uint64_t links;                /* ever made, for sync's numbers */
-    uint64_t pump_ms;              /* when the agent looks at its files next */
-    uint64_t agent_ms, app_ms;     /* when they start again; UINT64_MAX: not by themselves */
-    int64_t tick;                  /* of the commit under way, 0 if none */
-    bool news;                     /* its vectors changed: its links must hear of it */
-    bool stirred;                  /* something else than the application's commits may make it publish */
+    uint64_t links;            /* ever made, for sync's numbers */
+    uint64_t pump_ms;          /* when the agent looks at its files next */
+    uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
+    int64_t tick;              /* of the commit under way, 0 if none */
+    bool news;                 /* its vectors changed: its links must hear of it */
+    bool stirred; /* something else than the application's commits may make it publish */
 };
 
 struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     uint32_t loss_percent;
-    bool drawn;    /* a schema by chance instead of the till's */
+    bool drawn; /* a schema by chance instead of the till's */
     bool verbose;
 };
 
@@ -89,16 +92,19 @@ struct sim {
 
 /* All PCs run, connected, with empty tables, all tracked. */
 void sim_open(struct sim *s, struct sim_options o);
-/* True when nothing failed; else the failure has been printed. Removes all files. */
+/* True when nothing failed; else the failure has been printed. Removes all files, but for a failure
+ * that a person watches. */
 MUST_USE bool sim_close(struct sim *s);
 bool sim_ok(const struct sim *s);
 void sim_fail(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void sim_fail_err(struct sim *s, const struct node *n, const char *doing, const struct err *e);
-void sim_trace(const struct sim *s, const struct node *n, const char *format, ...) PRINTF_LIKE(3, 4);
+void sim_trace(const struct sim *s, const struct node *n, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* Let time pass: messages arrive, agents look at their files, what is down starts again. */
 void sim_advance(struct sim *s, uint64_t ms);
-/* Until every PC has and has applied what every other has, which must be within `ms`; then see that nobody has anything more to say. */
+/* Until every PC has and has applied what every other has, which must be within `ms`; then see that
+ * nobody has anything more to say. */
 void sim_run_until_quiet(struct sim *s, uint64_t ms);
 /* All files equal, sound, and what the oracle says. */
 void sim_check_same(struct sim *s);
@@ -119,7 +125,8 @@ char *sim_text(struct sim *s, uint32_t node, const char *sql);
 void sim_copy_database(struct sim *s, const char *from, const char *to);
 /* Like drop files: whatever `from` has and `to` lacks, without a link. */
 void sim_carry(struct sim *s, uint32_t from, uint32_t to);
-/* Some change-set of one of `from`'s once more, whether or not `to` has it or what comes before it. */
+/* Some change-set of one of `from`'s once more, whether or not `to` has it or what comes before it.
+ */
 void sim_carry_any(struct sim *s, uint32_t from, uint32_t to, struct rng *r);
 
 /* ---- node.c: a PC ---- */
@@ -130,19 +137,23 @@ void node_agent_start(struct node *n);
 void node_agent_stop(struct node *n);
 void node_app_start(struct node *n);
 void node_app_stop(struct node *n);
-/* A process of it died, or both: clear away, take back what a power cut takes, set when they start again. False: nobody died. */
+/* A process of it died, or both: clear away, take back what a power cut takes, set when they start
+ * again. False: nobody died. */
 bool node_reap(struct node *n);
 /* The plug is pulled. Both processes start again after `ms`. */
 void node_lose_power(struct node *n, enum survival survival, uint64_t ms);
 /* What the file holds, read from a copy of it, so that nothing of it is touched. */
 void node_peek(struct node *n, struct view *v);
+/* Something happened that the agent notices: it looks at its files soon. */
+void node_poke(struct node *n);
 /* The agent looks at its files: drains and applies. */
 void node_pump(struct node *n);
 void node_drain(struct node *n);
 void node_apply(struct node *n);
 /* A transaction of chance. */
 void node_transaction(struct node *n);
-/* All that stands between it and quiet is told by the vectors: nothing captured, staged or parked waits. */
+/* All that stands between it and quiet is told by the vectors: nothing captured, staged or parked
+ * waits. */
 bool node_settled(struct node *n);
 
 /* ---- talk.c: its conversations ---- */

@@ -49,8 +49,10 @@ static void stage(struct node *n, struct slice changeset, struct follows *follow
     enum stage_result result = STAGE_KNOWN;
 
     f->ok = store_stage(n->store, changeset, &result, &f->e);
-    if (f->ok && result == STAGE_NEW)
+    if (f->ok && result == STAGE_NEW) {
         n->news = true;
+        node_poke(n);
+    }
     sim_trace(n->sim, n, "stage: %s %s", f->ok ? "ok" : "no", f->e.text);
     if (!f->ok && !disk_dead(n->disk, PROCESS_AGENT))
         sim_fail_err(n->sim, n, "stage", &f->e);

@@ -1,5 +1,6 @@
-/* A view: what an application's file holds, told so that two files can be compared although their keys differ.
- * A row is named by its mark where its key is each site's own, else by its key; a reference by the row it names. */
+/* A view: what an application's file holds, told so that two files can be compared although their
+ * keys differ. A row is named by its mark where its key is each site's own, else by its key; a
+ * reference by the row it names. */
 #ifndef SIM_VIEW_H
 #define SIM_VIEW_H
 
@@ -20,9 +21,9 @@ struct view_row {
 struct view {
     struct view_row *rows;
     uint32_t n, room;
-    int64_t tick;        /* the application's own count of its commits, in a table nobody tracks */
-    uint32_t dangling;   /* references to rows that are not there */
-    uint32_t doubled;    /* word: a name that two rows have, WORD_NULL if none */
+    int64_t tick;      /* the application's own count of its commits, in a table nobody tracks */
+    uint32_t dangling; /* references to rows that are not there */
+    uint32_t doubled;  /* word: a name that two rows have, WORD_NULL if none */
 };
 
 /* `v` is empty or was read before. */
@@ -33,7 +34,8 @@ void view_close(struct view *v);
 
 /* NULL when it is not there. */
 const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t name);
-/* The next row after `after` (NULL: the first) that refers to the row named `name` of table `table`. */
+/* The next row after `after` (NULL: the first) that refers to the row named `name` of table
+ * `table`. */
 const struct view_row *view_child(const struct view *v, const struct shape *s, uint32_t table,
                                   uint32_t name, const struct view_row *after);
 /* The first row that differs, as text; NULL when all is the same. Free with free. */

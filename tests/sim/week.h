@@ -11,7 +11,8 @@ struct week_options {
     bool verbose;
 };
 
-/* True when everybody had the same, and the right thing, at the end; else why not has been printed. */
+/* True when everybody had the same, and the right thing, at the end; else why not has been printed.
+ */
 bool week_run(const struct week_options *o);
 
 #endif

@@ -1,4 +1,5 @@
-/* Words: every SQL literal and row name that the simulator meets, each once, so that comparing them is comparing numbers. */
+/* Words: every SQL literal and row name that the simulator meets, each once, so that comparing them
+ * is comparing numbers. */
 #ifndef SIM_WORDS_H
 #define SIM_WORDS_H
 
