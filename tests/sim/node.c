@@ -358,14 +358,24 @@ void node_apply(struct node *n)
         s->applied += changesets;
         n->news = true;
     }
-    sim_check_node(s, n->index);
+    if (rows > 0 || rng_chance(&s->rng, 3))
+        sim_check_node(s, n->index);
     talk_news(n);
+}
+
+/* Mostly the agent looks soon, sometimes it has better things to do. */
+void node_poke(struct node *n)
+{
+    struct rng *r = &n->sim->rng;
+    uint64_t soon_ms = n->sim->now_ms + 1 + rng_below(r, rng_chance(r, 80) ? 30 : 2000);
+
+    if (soon_ms < n->pump_ms)
+        n->pump_ms = soon_ms;
 }
 
 void node_pump(struct node *n)
 {
-    n->pump_ms =
-        n->sim->now_ms + 5 + rng_below(&n->sim->rng, rng_chance(&n->sim->rng, 80) ? 60 : 1500);
+    n->pump_ms = n->sim->now_ms + 500 + rng_below(&n->sim->rng, 2000);
     node_drain(n);
     node_apply(n);
 }
