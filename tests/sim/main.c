@@ -1,4 +1,4 @@
-/* navette-sim [--seeds N] [--seed S] [--nodes K] [--verbose]
+/* navette-sim [--seeds N] [--seed S] [--nodes K] [--test PATTERN] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
  * --seed S replays one week exactly. */
@@ -21,7 +21,6 @@
 struct run {
     uint64_t first, last;
     uint32_t nodes; /* 0: three, sometimes more */
-    bool verbose;
     bool weeks_only;
 };
 
@@ -36,7 +35,6 @@ static void random_weeks_end_with_the_same_and_right_data_everywhere(void **stat
                      : seed % 8 == 0 ? 5
                      : seed % 5 == 0 ? 2
                                      : 3,
-            .verbose = run->verbose,
         };
 
         if (!week_run(&o))
@@ -55,11 +53,9 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 static bool read_options(struct run *run, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"seeds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},
-        {"nodes", required_argument, NULL, 'k'},
-        {"verbose", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'}, {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'k'}, {"test", required_argument, NULL, 't'},
+        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     const char *seed = getenv("NAVETTE_SEED");
     uint64_t number, seeds = 0;
@@ -70,7 +66,9 @@ static bool read_options(struct run *run, int argc, char **argv)
         if (option == 's')
             seed = optarg;
         else if (option == 'v')
-            run->verbose = true;
+            setenv("NAVETTE_SIM_TRACE", "1", 1);
+        else if (option == 't')
+            cmocka_set_test_filter(optarg);
         else if (option == 'n')
             ok = read_number(optarg, 1, UINT32_MAX, &seeds);
         else if (option == 'k' && (ok = read_number(optarg, 2, 8, &number)))
@@ -95,7 +93,8 @@ int main(int argc, char **argv)
     int failed = 0;
 
     if (!read_options(&run, argc, argv)) {
-        fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] [--verbose]\n");
+        fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
+                        "[--test PATTERN] [--verbose]\n");
         return 64;
     }
     rng_rule_system();
@@ -103,7 +102,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    if (!run.weeks_only)
+    if (!run.weeks)
         failed += scenario_disk_run() + scenario_fleet_run();
     failed += cmocka_run_group_tests_name("weeks", weeks, NULL, NULL);
     return failed == 0 ? 0 : 1;

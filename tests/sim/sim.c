@@ -43,7 +43,7 @@ void sim_trace(const struct sim *s, const struct node *n, const char *format, ..
 {
     va_list arguments;
 
-    if (!s->options.verbose)
+    if (!s->verbose)
         return;
     fprintf(stderr, "%9.3f ", (double)s->now_ms / 1000);
     if (n != NULL)
@@ -98,6 +98,7 @@ static void found_fleet(struct sim *s)
 void sim_open(struct sim *s, struct sim_options o)
 {
     *s = (struct sim){.options = o, .rng = {o.seed * 2 + 1}};
+    s->verbose = getenv("NAVETTE_SIM_TRACE") != NULL;
     assert(o.nodes <= NET_NODES_MAX && o.nodes <= ORACLE_SITES_MAX);
     rng_seed_system(o.seed);
     words_open(&s->words);
@@ -128,7 +129,7 @@ bool sim_close(struct sim *s)
     roster_close(&s->roster);
     view_close(&s->scratch);
     words_close(&s->words);
-    if (ok || !s->options.verbose)
+    if (ok || !s->verbose)
         nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     else
         fprintf(stderr, "files are left in %s\n", s->root);

@@ -66,11 +66,11 @@ struct sim_options {
     uint64_t seed;
     uint32_t loss_percent;
     bool drawn; /* a schema by chance instead of the till's */
-    bool verbose;
 };
 
 struct sim {
     struct err e; /* the first failure */
+    bool verbose; /* NAVETTE_SIM_TRACE is set: tell everything, and leave the files of a failure */
     struct sim_options options;
     struct rng rng;
     char root[SIM_PATH_BYTES];

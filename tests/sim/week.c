@@ -145,8 +145,7 @@ bool week_run(const struct week_options *o)
     sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
-                                          .drawn = true,
-                                          .verbose = o->verbose});
+                                          .drawn = true});
     for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)
         live(&w);
     mend(&w);

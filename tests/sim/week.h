@@ -8,7 +8,6 @@
 struct week_options {
     uint64_t seed;
     uint32_t nodes;
-    bool verbose;
 };
 
 /* True when everybody had the same, and the right thing, at the end; else why not has been printed.
