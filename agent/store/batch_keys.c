@@ -112,7 +112,7 @@ bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **tab
         *table = b->s->ledger.tables[row.table - 1].name;
         if (t == NULL || !row.present || !is_in_file(b, &row, &in, e) || !in)
             return false;
-        key = row.key;
+        key = arena_key(&b->arena, &row.key); /* the ledger's own goes with the next look-up */
     }
     return t->app->key_count == 1 && key_values(t->app, &key, v, e);
 }

@@ -319,17 +319,20 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
 {
     struct ledger_table *table = &m->s->ledger.tables[t->b->table - 1];
 
-    if (t->gid == 0) {
+    if (t->gid == 0 && t->b->app->surrogate) {
         t->values = NULL;
         return scan_mint(m->s, t->b, &t->key, e);
     }
+    if (t->gid == 0)
+        return true;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
     return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
 }
 
-/* Paired rows are published under the zero clock: only what differs. The others wait for
- * scan_publish. */
+/* Paired rows are published under the zero clock: only what differs. New rows under natural keys
+ * are published with them, so that whoever brings the same key finds it taken. The others wait
+ * for scan_publish. */
 static bool publish_pairs(struct matcher *m, struct err *e)
 {
     struct touch_list *l = &m->rows;
@@ -337,7 +340,7 @@ static bool publish_pairs(struct matcher *m, struct err *e)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->rows[i].gid != 0)
+        if (l->rows[i].values != NULL)
             l->rows[n++] = l->rows[i];
     l->n = n;
     return n == 0 || publish(m->s, l, m->now_ms, &p, e);

@@ -46,13 +46,23 @@ bool refer(struct store *s, const struct binding *parent, const struct value *v,
     return ok;
 }
 
+/* The key of a table whose key is one column, from that column's value. */
+static struct row_key key_of_value(struct publisher *p, const struct value *v)
+{
+    if (v->type == VALUE_INT)
+        return (struct row_key){.kind = KEY_INT, .i = v->i};
+    buf_clear(&p->key_room);
+    packed_value_write(&p->key_room, v);
+    return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
+}
+
 /* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One
  * that names nothing stays as it is. */
 static bool translate(struct publisher *p, const struct app_column *column, struct value *v,
                       struct err *e)
 {
     struct binding *parent;
-    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct row_key key;
     uint32_t at;
     int64_t gid;
 
@@ -61,11 +71,7 @@ static bool translate(struct publisher *p, const struct app_column *column, stru
     parent = bind_by_app(p->s, &p->s->app.schema.tables[column->ref_table]);
     if (parent == NULL)
         return true;
-    if (v->type != VALUE_INT) {
-        buf_clear(&p->key_room);
-        packed_value_write(&p->key_room, v);
-        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
-    }
+    key = key_of_value(p, v);
     at = keymap_get(&p->here, parent->app_index, &key);
     gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
     if (at == 0 && !refer(p->s, parent, v, &gid, e))
@@ -99,12 +105,13 @@ static bool key_waits(struct publisher *p, const struct touched *t)
     for (uint32_t i = 0; i < t->b->app->key_count; i++) {
         uint32_t column = t->b->app->keys[i];
         int parent = t->b->app->columns[column].ref_table;
-        const struct value *v = &t->values[column];
+        struct row_key key;
         uint32_t at;
 
-        if (parent < 0 || v->type != VALUE_INT)
+        if (parent < 0 || t->values[column].type == VALUE_NULL)
             continue;
-        at = keymap_get(&p->here, (uint32_t)parent, &(struct row_key){.kind = KEY_INT, .i = v->i});
+        key = key_of_value(p, &t->values[column]);
+        at = keymap_get(&p->here, (uint32_t)parent, &key);
         if (at != 0 && p->list->rows[at - 1].gid == 0)
             return true;
     }
@@ -452,8 +459,8 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         for (uint32_t i = 0; i < base->n; i++)
             if (base->cells[i].set)
                 *record_cell(&p->next, i) = base->cells[i];
-    if (stamp != 0 && !was_present && p->rec.dead.number != 0)
-        stamp = later(stamp, &p->rec.dead);
+    if (!was_present && p->rec.dead.number != 0) /* a row matched anew is no less alive for it */
+        stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     n = differences(p, t, base, &stamp);
     whole = base == NULL && n == t->b->app->column_count;
     open_body(p);
