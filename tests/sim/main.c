@@ -102,8 +102,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    if (!run.weeks)
+    if (!run.weeks_only)
         failed += scenario_disk_run() + scenario_fleet_run();
-    failed += cmocka_run_group_tests_name("weeks", weeks, NULL, NULL);
+    else
+        failed += cmocka_run_group_tests_name("weeks", weeks, NULL, NULL);
     return failed == 0 ? 0 : 1;
 }
