@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -346,19 +347,22 @@ def pretend(cli):
         one.close()
 
 
+STAMP = "2026-01-31T10:00:00Z"
+
+
 def peer(name, state="connected", **more):
     return dict(dict(name=name, site="00" * 16, state=state, address="192.168.100.200:65535", rtt_ms=1, behind=0,
-                     ahead=0, last_seen=1, last_applied=1), **more)
+                     ahead=0, last_seen=STAMP, last_applied=STAMP), **more)
 
 
 def status(**more):
     return {"id": 1, "ok": True, "result": dict(dict(
-        schema=1, name="CAISSE01", site="ab" * 16, fleet="shop", version="0.1.0", state="healthy",
-        database=dict(path="/srv/shop.db", journal_mode="wal", tracked_tables=4, rows=9),
+        schema=1, name="CAISSE01", site="ab" * 16, fleet="shop", version="0.1.0", state="ok",
+        database=dict(path="/srv/shop.db", state="ready", journal_mode="wal", tracked_tables=4, rows=9),
         pending=dict(marks=0, changesets=0), peers=[], conflicts=0, parked=0, warnings=[]), **more)}
 
 
-@pytest.mark.parametrize("state, code", [("healthy", 0), ("degraded", 1), ("failing", 2)])
+@pytest.mark.parametrize("state, code", [("ok", 0), ("degraded", 1), ("failing", 2)])
 def test_the_exit_code_of_status_tells_how_it_stands(cli, pretend, state, code):
     pretend(lambda request: status(state=state))
     assert cli("status").returncode == code
@@ -367,6 +371,7 @@ def test_the_exit_code_of_status_tells_how_it_stands(cli, pretend, state, code):
 
 
 @pytest.mark.parametrize("peers, sentence", [
+    (None, "CAISSE01 captures changes, but is in no fleet yet."),
     ([], "CAISSE01 works; no other PC is in its fleet yet."),
     ([peer("COMPTA01")], "CAISSE01 is in step with COMPTA01."),
     ([peer("A"), peer("B")], "CAISSE01 is in step with all 2 other PCs."),
@@ -375,7 +380,7 @@ def test_the_exit_code_of_status_tells_how_it_stands(cli, pretend, state, code):
     ([peer("A", behind=3)], "CAISSE01 is exchanging changes with 1 of 1 PCs."),
 ])
 def test_status_says_in_one_sentence_how_it_stands(cli, pretend, peers, sentence):
-    pretend(lambda request: status(peers=peers))
+    pretend(lambda request: status(peers=peers or [], fleet="shop" if peers is not None else None))
     assert cli.ok("status").startswith(sentence)
 
 
@@ -385,15 +390,24 @@ def test_the_longest_names_fit_the_page_and_steer_no_terminal(cli, pretend):
         name=name, fleet=name, conflicts=10**12, parked=10**12, pending=dict(marks=10**12, changesets=10**12),
         database=dict(path="/srv/" + "x" * 1000 + "\x1b[31m", journal_mode="truncate", tracked_tables=2000, rows=10**15),
         peers=[peer(name, behind=10**9, ahead=10**9), peer("\x1b[31m\n\u202e", "away")],
-        warnings=[dict(code="no-peer", since=1, text="long " * 100, remedy="agent-cli " * 40)]))
+        warnings=[dict(code="no-peer", since=STAMP, text="long " * 100, remedy="agent-cli " * 40)]))
     text = cli.ok("status")
     assert all(len(line) <= 100 for line in text.splitlines()), text
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("seconds, says", [(1, "now"), (90, "90 s ago"), (600, "10 min ago"), (4 * 3600, "4 hours ago"),
+                                           (500 * 86400, "500 days ago"), (None, "never")])
+def test_times_are_told_as_a_person_would(cli, pretend, seconds, says):
+    stamp = seconds and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds))
+    pretend(lambda request: status(peers=[peer("A", "away", last_seen=stamp, address=None)]))
+    line = [line for line in cli.ok("status").splitlines() if line.startswith("A  ")][0]
+    assert line.endswith("  " + says) or seconds == 90 and re.search(r"  9\d s ago$", line), line
+
+
 def test_a_warning_comes_with_what_mends_it(cli, pretend):
     pretend(lambda request: status(state="degraded", warnings=[
-        dict(code="no-peer", since=1, text="no other PC answers", remedy="start another PC")]))
+        dict(code="no-peer", since=STAMP, text="no other PC answers", remedy="start another PC")]))
     text = cli("status").stdout
     assert "no-peer" in text and "no other PC answers" in text and "What to do: start another PC" in text
 

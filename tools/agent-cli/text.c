@@ -103,12 +103,13 @@ static void cell(FILE *out, const char *s, int columns)
         fputc(' ', out);
 }
 
-static void count_cell(FILE *out, int64_t n)
+/* A number, or "-" where none is known. */
+static void count_cell(FILE *out, struct json_object *n)
 {
     char digits[32];
 
-    snprintf(digits, sizeof digits, "%" PRId64, n);
-    cell(out, digits, -COUNT_COLUMNS);
+    snprintf(digits, sizeof digits, "%" PRId64, json_object_get_int64(n));
+    cell(out, n != NULL ? digits : "-", -COUNT_COLUMNS);
 }
 
 void text_wrap(FILE *out, const char *s, int at, int indent)
@@ -158,32 +159,48 @@ static void label(FILE *out, const char *name, const char *value)
 
 /* ---- times ---- */
 
-/* Milliseconds since 1970, or a text that is shown as it is. */
+/* Days since 1970-01-01 of a date of the Gregorian calendar: years begin in March, so that leap
+ * days are their last. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+    int64_t y = month > 2 ? year : year - 1;
+    int64_t m = month > 2 ? month - 3 : month + 9;
+
+    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
+}
+
+/* "2026-11-21T10:00:00Z" as seconds since 1970; -1 when it is not of that form. */
+static int64_t seconds_of(const char *text)
+{
+    int year, month, day, hour, minute, second;
+
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &year, &month, &day, &hour, &minute, &second) != 6)
+        return -1;
+    return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+/* How long ago a time of the agent's was, "" when there is none. */
 static void format_when(char *out, size_t room, struct json_object *when)
 {
+    const char *stamp = json_object_get_string(when);
+    int64_t then = stamp != NULL ? seconds_of(stamp) : -1;
     uv_timeval64_t now = {0};
-    int64_t seconds;
+    int64_t ago;
 
-    if (json_object_is_type(when, json_type_string)) {
-        snprintf(out, room, "%s", json_object_get_string(when));
-        return;
-    }
-    if (json_object_get_int64(when) <= 0) {
-        snprintf(out, room, "never");
-        return;
-    }
     uv_gettimeofday(&now);
-    seconds = now.tv_sec - json_object_get_int64(when) / 1000;
-    if (seconds < 5)
+    ago = now.tv_sec - then;
+    if (then < 0)
+        out[0] = '\0';
+    else if (ago < 5)
         snprintf(out, room, "now");
-    else if (seconds < 120)
-        snprintf(out, room, "%" PRId64 " s ago", seconds);
-    else if (seconds < 7200)
-        snprintf(out, room, "%" PRId64 " min ago", seconds / 60);
-    else if (seconds < 172800)
-        snprintf(out, room, "%" PRId64 " hours ago", seconds / 3600);
+    else if (ago < 120)
+        snprintf(out, room, "%" PRId64 " s ago", ago);
+    else if (ago < 7200)
+        snprintf(out, room, "%" PRId64 " min ago", ago / 60);
+    else if (ago < 172800)
+        snprintf(out, room, "%" PRId64 " hours ago", ago / 3600);
     else
-        snprintf(out, room, "%" PRId64 " days ago", seconds / 86400);
+        snprintf(out, room, "%" PRId64 " days ago", ago / 86400);
 }
 
 /* ---- peers ---- */
@@ -210,10 +227,10 @@ void text_peers(FILE *out, struct json_object *peers)
         cell(out, text(p, "state"), STATE_COLUMNS - 1);
         fputc(' ', out);
         cell(out, text(p, "address"), ADDRESS_COLUMNS + 1);
-        count_cell(out, number(p, "behind"));
-        count_cell(out, number(p, "ahead"));
+        count_cell(out, field(p, "behind"));
+        count_cell(out, field(p, "ahead"));
         fputs("  ", out);
-        cell(out, when, (int)width(when, strlen(when)));
+        fputs(when[0] != '\0' ? when : "never", out);
         fputc('\n', out);
     }
 }
@@ -223,7 +240,8 @@ void text_peers(FILE *out, struct json_object *peers)
 struct standing {
     size_t peers;
     size_t connected;
-    bool busy;        /* something is on its way */
+    bool waits;       /* something here is not where it belongs yet */
+    bool busy;        /* or on its way to a peer */
     const char *only; /* name of the one connected */
 };
 
@@ -233,10 +251,12 @@ static struct standing standing_of(struct json_object *status)
     struct json_object *pending = field(status, "pending");
     struct standing s = {
         .peers = count(peers),
-        .busy = number(pending, "marks") > 0 || number(pending, "changesets") > 0,
+        .waits = number(pending, "marks") > 0 || number(pending, "changesets") > 0 ||
+                 number(pending, "unscanned") > 0,
         .only = "",
     };
 
+    s.busy = s.waits;
     for (size_t i = 0; i < s.peers; i++) {
         struct json_object *p = json_object_array_get_idx(peers, i);
 
@@ -260,6 +280,10 @@ static void print_sentence(FILE *out, struct json_object *status)
 
     if (is(status, "state", "failing"))
         snprintf(line, sizeof line, "%s cannot do its work now; what to do is below.", name);
+    else if (text(status, "fleet")[0] == '\0')
+        snprintf(line, sizeof line, "%s captures changes, but is in no fleet yet.", name);
+    else if (is(field(status, "database"), "state", "matching"))
+        snprintf(line, sizeof line, "%s has joined, and compares its rows with the fleet's.", name);
     else if (s.peers == 0)
         snprintf(line, sizeof line, "%s works; no other PC is in its fleet yet.%s", name,
                  attention);
@@ -293,14 +317,18 @@ static void print_facts(FILE *out, struct json_object *status)
              number(database, "tracked_tables"), number(database, "rows"),
              text(database, "journal_mode"));
     label(out, "tables", line);
-    snprintf(line, sizeof line, "%s (this PC: %s)", text(status, "fleet"), text(status, "site"));
+    snprintf(line, sizeof line, "%s (this PC: %s)",
+             text(status, "fleet")[0] != '\0' ? text(status, "fleet") : "none",
+             text(status, "site"));
     label(out, "fleet", line);
-    if (number(pending, "marks") == 0 && number(pending, "changesets") == 0)
+    if (!standing_of(status).waits)
         snprintf(line, sizeof line, "nothing");
     else
         snprintf(line, sizeof line,
-                 "%" PRId64 " writes to be sent, %" PRId64 " change-sets to be applied here",
-                 number(pending, "marks"), number(pending, "changesets"));
+                 "%" PRId64 " writes to be sent, %" PRId64 " rows to be published, %" PRId64
+                 " change-sets to be applied here",
+                 number(pending, "marks"), number(pending, "unscanned"),
+                 number(pending, "changesets"));
     label(out, "waiting", line);
     snprintf(line, sizeof line, "%" PRId64 "; rows the database cannot hold yet: %" PRId64,
              number(status, "conflicts"), number(status, "parked"));
@@ -364,7 +392,7 @@ void text_tables(FILE *out, struct json_object *tables)
         cell(out, text(t, "name"), TABLE_COLUMNS);
         fputs("  ", out);
         if (refused[0] == '\0') {
-            count_cell(out, number(t, "rows"));
+            count_cell(out, field(t, "rows"));
             fputs(is_tracked(t) ? "  yes\n" : "  no\n", out);
             continue;
         }
