@@ -59,6 +59,33 @@ static void bytes_of_a_long_message_are_a_sign_of_life(void **state)
     net_close(&n);
 }
 
+/* A change-set so big that it takes longer than a claim lasts is not asked for twice. */
+static void a_long_message_keeps_its_claim(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 4);
+    net_make(&n, 0, 0);
+    net_link(&n, 0, 1);
+    net_link(&n, 0, 2);
+    net_settle(&n);
+    n.sites[1].unreadable = true;
+    net_cut(&n, 0, 1);
+    net_cut(&n, 0, 2);
+    net_link(&n, 3, 1);
+    net_settle(&n);
+    net_link(&n, 3, 2);
+    net_settle(&n);
+    net_pass(&n, SYNC_CLAIM_MS - 1);
+    sync_heard(&net_end_of(&n, 3, 1)->sync, n.now_ms, SYNC_BIG_BYTES);
+    net_pass(&n, SYNC_CLAIM_MS - 1);
+    assert_int_equal(n.sites[3].copies, 0);
+    net_pass(&n, SYNC_WAIT_MS + 1);
+    assert_int_equal(n.sites[3].copies, 1);
+    net_close(&n);
+}
+
 /* We slept: what the peer said meanwhile is still in the socket. */
 static void a_loop_that_was_held_up_does_not_blame_its_peer(void **state)
 {
@@ -119,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_quiet_link_stays_alive_and_measures_clocks),
         cmocka_unit_test(a_silent_peer_is_given_up),
         cmocka_unit_test(bytes_of_a_long_message_are_a_sign_of_life),
+        cmocka_unit_test(a_long_message_keeps_its_claim),
         cmocka_unit_test(a_loop_that_was_held_up_does_not_blame_its_peer),
         cmocka_unit_test(a_peer_that_never_greets_is_given_up),
         cmocka_unit_test(leaving_says_why),

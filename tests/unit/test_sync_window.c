@@ -54,6 +54,48 @@ static void what_was_refused_does_not_block_the_window(void **state)
     net_close(&n);
 }
 
+/* A shell that makes several durable with one fsync answers them together. */
+static void one_acknowledgement_serves_what_was_staged_together(void **state)
+{
+    struct net n;
+    struct net_end *end;
+    struct sync_actions todo = {0};
+    struct err e = {0};
+    uint8_t digest[HASH_BYTES] = {3};
+    struct sync_event ev = {.kind = SYNC_MESSAGE, .roster_digest = digest, .ok = true};
+    struct slice left, one;
+    struct message m;
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    for (uint32_t k = 0; k < 3; k++)
+        net_make(&n, 0, 0);
+    end = net_end_of(&n, 1, 0);
+    ev.now_ms = n.now_ms;
+    left = buf_slice(&end->in);
+    while (message_next(&left, &ev.bytes)) {
+        assert_true(sync_step(&end->sync, &ev, &todo, &e));
+        assert_true(todo.stage.n > 0);
+    }
+    assert_int_equal(end->sync.staging, 3);
+    assert_int_equal(todo.send.n, 0);
+    assert_true(vector_set(&n.sites[1].have, &n.made[2].actor, 3, n.made[2].hash));
+    ev.kind = SYNC_STAGED;
+    for (uint32_t k = 0; k < 3; k++)
+        assert_true(sync_step(&end->sync, &ev, &todo, &e));
+    left = buf_slice(&todo.send);
+    assert_true(message_next(&left, &one));
+    assert_int_equal(left.n, 0);
+    assert_true(message_read(&m, one, &e));
+    assert_int_equal(m.kind, MESSAGE_KIND_HAVE);
+    assert_int_equal(vector_get(&m.have.have, &n.made[2].actor), 3);
+    message_close(&m);
+    buf_close(&todo.send);
+    net_close(&n);
+}
+
 /* A long history is on its way when somebody sells something. */
 static void a_sale_overtakes_a_long_history(void **state)
 {
@@ -118,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_bounds_what_is_under_way),
         cmocka_unit_test(what_was_refused_does_not_block_the_window),
+        cmocka_unit_test(one_acknowledgement_serves_what_was_staged_together),
         cmocka_unit_test(a_sale_overtakes_a_long_history),
         cmocka_unit_test(a_queue_that_does_not_drain_stops_fetching),
     };
