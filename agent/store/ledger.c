@@ -316,7 +316,8 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
         return false;
     if (!run(l,
              "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-             "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = "
+             "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000; PRAGMA "
+             "journal_size_limit = 16777216; PRAGMA temp_store = "
              "MEMORY; PRAGMA cell_size_check = ON",
              "open the ledger", e) ||
         !set_up(l, fleet, site, alone, e)) {
