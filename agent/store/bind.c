@@ -87,7 +87,20 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
     return true;
 }
 
-static bool bind_all(struct store *s, const uint32_t *repaired, uint32_t n_repaired, struct err *e)
+/* The application wrote unseen while triggers were missing. The file counts how often that was
+ * mended, so that no crash between its commit and ours loses the reconciliation. */
+static bool notice_repairs(struct store *s, const struct binding *b, struct err *e)
+{
+    struct ledger_table *t = &s->ledger.tables[b->table - 1];
+
+    if (t->repairs == b->app->repairs)
+        return true;
+    t->repairs = b->app->repairs;
+    t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;
+    return ledger_table_save(&s->ledger, t, e);
+}
+
+static bool bind_all(struct store *s, struct err *e)
 {
     const struct app_schema *schema = &s->app.schema;
 
@@ -104,37 +117,27 @@ static bool bind_all(struct store *s, const uint32_t *repaired, uint32_t n_repai
         }
         s->binding_count++;
     }
-    for (uint32_t i = 0; i < n_repaired; i++) {
-        struct binding *b = bind_by_app(s, &schema->tables[repaired[i]]);
-        struct ledger_table *t = b == NULL ? NULL : &s->ledger.tables[b->table - 1];
-
-        if (t == NULL || t->scan != SCAN_NONE)
-            continue;
-        t->scan = SCAN_RECONCILE;
-        if (!ledger_table_save(&s->ledger, t, e))
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (!notice_repairs(s, &s->bindings[i], e))
             return false;
-    }
     return true;
 }
 
 bool bind_schema(struct store *s, bool force, struct err *e)
 {
-    uint32_t *repaired = NULL, n_repaired = 0;
     bool changed, ok;
 
     if (!appdb_load_schema(&s->app, force, &changed, e))
         return false;
     if (!changed && !force && s->bindings != NULL)
         return true;
-    if (s->app.installed && !capture_verify(&s->app, &repaired, &n_repaired, e))
+    if (s->app.installed && !capture_verify(&s->app, NULL, NULL, e))
         return false;
-    ok = ledger_begin(&s->ledger, false, e) && bind_all(s, repaired, n_repaired, e) &&
-         ledger_commit(&s->ledger, e);
+    ok = ledger_begin(&s->ledger, false, e) && bind_all(s, e) && ledger_commit(&s->ledger, e);
     if (!ok) {
         ledger_rollback(&s->ledger);
         bind_close(s); /* what was bound may name what was rolled back */
     }
-    free(repaired);
     s->retry_parked = true;
     return ok;
 }

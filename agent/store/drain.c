@@ -272,19 +272,19 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
                     bool *more, uint64_t now_ms, struct err *e)
 {
     struct marks marks = {0};
+    bool found = true;
+    int64_t last;
     bool ok;
 
     if (!appdb_read(&s->app, e))
         return false;
     ok = marks_read(&s->app, s->ledger.cursor, CUT_ROWS_MAX, &marks, e) &&
-         (marks.n == CUT_ROWS_MAX || marks_last(&s->app, cursor, time, e)) &&
-         replay_marks(s, &marks, list, now_ms, e) && touch_read(s, list, e);
+         marks_last(&s->app, &last, time, e) && replay_marks(s, &marks, list, now_ms, e) &&
+         touch_read(s, list, e);
+    *cursor = marks.last;
+    *more = ok && last > marks.last;
+    ok = ok && (!*more || marks_time(&s->app, marks.last, time, &found, e));
     appdb_end(&s->app);
-    *more = marks.n == CUT_ROWS_MAX;
-    if (ok && *more) {
-        *cursor = marks.marks[marks.n - 1].id;
-        *time = marks.marks[marks.n - 1].julian_day;
-    }
     marks_close(&marks);
     return ok;
 }

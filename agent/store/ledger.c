@@ -155,13 +155,16 @@ static void tables_free(struct ledger *l)
     l->table_count = 0;
 }
 
-static void table_append(struct ledger *l, struct slice name, int scan, int64_t key_max)
+static void table_append(struct ledger *l, struct slice name, sqlite3_stmt *s)
 {
     struct ledger_table *t;
 
     l->tables = mem_grow(l->tables, (l->table_count + 1) * sizeof *l->tables);
     t = &l->tables[l->table_count++];
-    *t = (struct ledger_table){.id = l->table_count, .scan = scan, .key_max = key_max};
+    *t = (struct ledger_table){.id = l->table_count,
+                               .scan = sqlite3_column_int(s, 1),
+                               .key_max = sqlite3_column_int64(s, 2),
+                               .repairs = sqlite3_column_int64(s, 3)};
     t->name = mem_alloc(name.n + 1);
     memcpy(t->name, name.p, name.n);
 }
@@ -181,12 +184,11 @@ static bool load_tables(struct ledger *l, struct err *e)
     int code;
 
     tables_free(l);
-    s = ledger_prepare(l, "SELECT name, scan, key_max FROM tbl ORDER BY id", e);
+    s = ledger_prepare(l, "SELECT name, scan, key_max, repairs FROM tbl ORDER BY id", e);
     if (s == NULL)
         return false;
     while ((code = sqlite3_step(s)) == SQLITE_ROW)
-        table_append(l, value_of_column(s, 0).bytes, sqlite3_column_int(s, 1),
-                     sqlite3_column_int64(s, 2));
+        table_append(l, value_of_column(s, 0).bytes, s);
     sqlite3_finalize(s);
     if (code != SQLITE_DONE)
         return ledger_err(l, "read the tables", e);

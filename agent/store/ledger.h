@@ -30,6 +30,7 @@ struct ledger_table {
     uint32_t column_count;
     int scan;
     int64_t key_max; /* highest integer key ever seen here */
+    int64_t repairs; /* app_table.repairs when a reconciliation was last scheduled */
 };
 
 struct ledger {

@@ -376,7 +376,8 @@ bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct er
 
     sqlite3_bind_int64(s, 1, t->scan);
     sqlite3_bind_int64(s, 2, t->key_max);
-    sqlite3_bind_int64(s, 3, t->id);
+    sqlite3_bind_int64(s, 3, t->repairs);
+    sqlite3_bind_int64(s, 4, t->id);
     return finish(l, s, "note a table", e);
 }
 

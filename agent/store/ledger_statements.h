@@ -12,7 +12,8 @@
     X(ACTOR_SAVE, "UPDATE actor SET staged = :staged, hash = :hash, merged = :merged,"             \
                   " applied = :applied, said = :said WHERE id = :id")                              \
     X(TABLE_ADD, "INSERT INTO tbl(id, name) VALUES (:id, :name)")                                  \
-    X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max WHERE id = :id")                \
+    X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max, repairs = :repairs"            \
+                  " WHERE id = :id")                                                               \
     X(COLUMN_ADD, "INSERT INTO col(tbl, position, name) VALUES (:tbl, :position, :name)")          \
     X(ROW_GET, "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE gid = :gid")             \
     X(ROW_BY_KEY,                                                                                  \

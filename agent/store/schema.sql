@@ -31,11 +31,13 @@ CREATE TABLE changeset(
 CREATE INDEX changeset_open ON changeset(state) WHERE state < 3;
 
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile.
+-- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).
 CREATE TABLE tbl(
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
     scan INTEGER NOT NULL DEFAULT 0,
-    key_max INTEGER NOT NULL DEFAULT 0
+    key_max INTEGER NOT NULL DEFAULT 0,
+    repairs INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE col(
     tbl INTEGER NOT NULL REFERENCES tbl(id),
