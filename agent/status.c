@@ -12,8 +12,8 @@
 #include "links.h"
 #include "pump.h"
 
-#define NO_PEER_MS   30000
-#define UNSENT_MS    1000
+#define NO_PEER_MS 30000
+
 #define SKEW_TELL_MS 60000
 #define SLOW_TICKS   10 /* conditions that cost a question to the store are looked at so seldom */
 
@@ -138,7 +138,7 @@ static void note_peers(struct agent *a)
 
     if (agent_others(a) == 0 || any_peer(a) || a->alone_ms == 0)
         a->alone_ms = now;
-    if (now - a->alone_ms >= (unsent ? UNSENT_MS : NO_PEER_MS))
+    if (now - a->alone_ms >= (unsent ? 0 : NO_PEER_MS))
         warning_set(&a->warnings, WARNING_NO_PEER, agent_wall_ms(a),
                     unsent ? "no other PC of the fleet is connected: what was written here waits"
                            : "no other PC of the fleet is connected");
