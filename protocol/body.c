@@ -188,6 +188,8 @@ static void read_actors(struct body_reader *b)
     }
     check_unique(&b->r, all, b->actor_count, "an actor");
     free(all);
+    if (b->r.failed)
+        b->actor_count = 0;
 }
 
 void body_read(struct body_reader *b, struct slice body, uint64_t header_stamp, struct err *e)

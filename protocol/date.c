@@ -15,10 +15,10 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
 
-/* Its inverse, by search: the guess of the year is at most one too high. */
+/* Its inverse, by search down from a year that is never too early. */
 static void date_of(int64_t days, int *year, int *month, int *day)
 {
-    *year = (int)(days * 400 / 146097) + 1970;
+    *year = (int)(days * 400 / 146097) + 1971;
     while (days_of(*year, 1, 1) > days)
         --*year;
     *month = 12;

@@ -3,161 +3,26 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "random.h"
-
-#define STAMP (UINT64_C(1700000000000) << 16)
-
-static struct keys keys;
-
-static struct actor actor_of(uint8_t n)
-{
-    struct actor a;
-
-    memset(a.bytes, n, sizeof a.bytes);
-    return a;
-}
-
-/* A small body: two tables, three rows, every type of value. */
-static void write_small(struct body_writer *b)
-{
-    const struct slice article[] = {slice_text("id"), slice_text("name"), slice_text("price")};
-    const struct slice line[] = {slice_text("id"), slice_text("article"), slice_text("note")};
-    const struct value whole[] = {
-        {.type = VALUE_INT, .i = 101},
-        {.type = VALUE_TEXT, .bytes = slice_text("caf\xc3\xa9")},
-        {.type = VALUE_REAL, .r = 12.5},
-    };
-    struct actor first = actor_of(1), second = actor_of(2);
-    uint32_t us = body_actor(b, &first), them = body_actor(b, &second);
-    const uint32_t columns[] = {1, 2};
-    const struct value some[] = {
-        {.type = VALUE_REF, .ref = {us, 7}},
-        {.type = VALUE_BLOB, .bytes = slice_text("raw")},
-    };
-
-    body_table(b, slice_text("article"), article, 3, 1, true);
-    body_row(b, CHANGE_INSERT, (struct gid){us, 7}, STAMP - 5, NULL, whole, 3);
-    body_table(b, slice_text("line"), line, 3, 1, true);
-    body_row(b, CHANGE_UPDATE, (struct gid){them, 70000}, STAMP, columns, some, 2);
-    body_row(b, CHANGE_DELETE, (struct gid){us, 8}, 0, NULL, NULL, 0);
-}
-
-static void small_body(struct buf *body)
-{
-    struct body_writer b;
-    struct err e = {0};
-
-    body_open(&b);
-    write_small(&b);
-    assert_int_equal(b.rows, 3);
-    assert_true(body_finish(&b, body, &e));
-    body_close(&b);
-}
-
-static struct changeset_header header_of(uint64_t number)
-{
-    struct changeset_header h = {
-        .number = number, .stamp = STAMP, .schema = UINT64_MAX, .roster = 3};
-    struct actor other = actor_of(9);
-    uint8_t hash[HASH_BYTES] = {1, 2, 3};
-
-    memset(h.fleet, 0xf1, sizeof h.fleet);
-    h.actor = actor_of(1);
-    if (number > 1)
-        memset(h.previous, 0xab, sizeof h.previous);
-    assert_true(vector_set(&h.needs, &other, 12, hash));
-    return h;
-}
-
-static void small_changeset(struct buf *out)
-{
-    struct changeset_header h = header_of(1);
-    struct buf body = {0};
-    uint8_t hash[HASH_BYTES];
-    struct err e = {0};
-
-    small_body(&body);
-    assert_true(changeset_seal(&h, 3, buf_slice(&body), &keys, out, hash, &e));
-    changeset_header_close(&h);
-    buf_close(&body);
-}
-
-/* Split, decode and verify; everything that an agent does with a stranger's bytes. */
-static bool verify(struct slice bytes, struct err *e)
-{
-    struct changeset_header h = {0};
-    struct changeset c;
-    bool ok;
-
-    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
-         changeset_verify(&c, &h, keys.sign_public, e);
-    changeset_header_close(&h);
-    return ok;
-}
-
-static void a_body_reads_back_as_it_was_written(void **state)
-{
-    struct buf body = {0};
-    struct body_reader b;
-    struct err e = {0};
-
-    (void)state;
-    small_body(&body);
-    body_read(&b, buf_slice(&body), STAMP, &e);
-    assert_int_equal(b.actor_count, 2);
-    assert_int_equal(b.actors[1].bytes[0], 2);
-    assert_true(body_next_table(&b));
-    assert_true(slice_equal(b.table.name, slice_text("article")));
-    assert_int_equal(b.table.columns, 3);
-    assert_true(slice_equal(b.table.names[2], slice_text("price")));
-    assert_int_equal(b.table.keys, 1);
-    assert_true(b.table.surrogate);
-    assert_int_equal(b.table.rows, 1);
-    assert_true(body_next_row(&b));
-    assert_int_equal(b.row.op, CHANGE_INSERT);
-    assert_int_equal(b.row.gid.actor, 0);
-    assert_int_equal(b.row.gid.counter, 7);
-    assert_int_equal(b.row.stamp, STAMP - 5);
-    assert_int_equal(b.row.n, 3);
-    assert_int_equal(b.row.columns[2], 2);
-    assert_int_equal(b.row.values[0].i, 101);
-    assert_true(slice_equal(b.row.values[1].bytes, slice_text("caf\xc3\xa9")));
-    assert_true(b.row.values[2].r == 12.5);
-    assert_false(body_next_row(&b));
-    assert_true(body_next_table(&b));
-    assert_true(body_next_row(&b));
-    assert_int_equal(b.row.op, CHANGE_UPDATE);
-    assert_int_equal(b.row.n, 2);
-    assert_int_equal(b.row.columns[0], 1);
-    assert_int_equal(b.row.values[0].ref.counter, 7);
-    assert_int_equal(b.row.values[1].type, VALUE_BLOB);
-    assert_true(body_next_row(&b));
-    assert_int_equal(b.row.op, CHANGE_DELETE);
-    assert_int_equal(b.row.stamp, 0);
-    assert_int_equal(b.row.n, 0);
-    assert_false(body_next_row(&b));
-    assert_false(body_next_table(&b));
-    assert_int_equal(b.rows_total, 3);
-    assert_true(body_read_end(&b));
-    body_read_close(&b);
-    buf_close(&body);
-}
+#include "sample.h"
 
 static void a_sealed_changeset_verifies_and_reads_back(void **state)
 {
-    struct changeset_header h = header_of(2), back;
+    struct changeset_header h = sample_header(), back;
     struct buf body = {0}, out = {0}, joined;
     uint8_t hash[HASH_BYTES], again[HASH_BYTES];
     struct changeset c;
+    struct keys keys;
     struct err e = {0};
 
     (void)state;
-    small_body(&body);
-    assert_true(changeset_seal(&h, 3, buf_slice(&body), &keys, &out, hash, &e));
+    sample_keys(&keys);
+    sample_body(&body);
+    assert_true(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
     assert_true(changeset_split(&c, buf_slice(&out), &e));
     assert_true(changeset_header_read(&back, c.header, &e));
     assert_true(changeset_verify(&c, &back, keys.sign_public, &e));
@@ -167,12 +32,12 @@ static void a_sealed_changeset_verifies_and_reads_back(void **state)
     assert_true(actor_equal(&back.actor, &h.actor));
     assert_int_equal(back.number, 2);
     assert_memory_equal(back.previous, h.previous, HASH_BYTES);
-    assert_int_equal(back.stamp, STAMP);
-    assert_int_equal(back.needs.n, 1);
-    assert_memory_equal(back.needs.entries, h.needs.entries, sizeof *h.needs.entries);
-    assert_true(back.schema == UINT64_MAX);
+    assert_int_equal(back.stamp, SAMPLE_STAMP);
+    assert_int_equal(back.needs.n, 2);
+    assert_memory_equal(back.needs.entries, h.needs.entries, 2 * sizeof *h.needs.entries);
+    assert_true(back.schema == h.schema);
     assert_int_equal(back.roster, 3);
-    assert_int_equal(back.rows, 3);
+    assert_int_equal(back.rows, SAMPLE_ROWS);
     assert_int_equal(back.body_bytes, body.n);
     buf_open(&joined, CHANGESET_BYTES_MAX);
     changeset_join(&joined, &c);
@@ -184,18 +49,34 @@ static void a_sealed_changeset_verifies_and_reads_back(void **state)
     buf_close(&joined);
 }
 
+/* tests/golden/changeset_1.bin is format 1: it must be made and understood for ever. */
+static void the_golden_changeset_is_made_and_verifies(void **state)
+{
+    struct buf golden, made = {0};
+    struct err e = {0};
+
+    (void)state;
+    sample_golden(&golden, "changeset_1.bin");
+    sample_changeset(&made);
+    assert_int_equal(made.n, golden.n);
+    assert_memory_equal(made.p, golden.p, golden.n);
+    assert_true(sample_verify(buf_slice(&golden), &e));
+    buf_close(&golden);
+    buf_close(&made);
+}
+
 static void a_changeset_cut_off_anywhere_is_refused(void **state)
 {
     struct buf out = {0};
 
     (void)state;
-    small_changeset(&out);
+    sample_changeset(&out);
     for (size_t n = 0; n < out.n; n++) {
         uint8_t *exact = mem_alloc(n); /* so that reading past the end is seen */
         struct err e = {0};
 
         memcpy(exact, out.p, n);
-        assert_false(verify((struct slice){exact, n}, &e));
+        assert_false(sample_verify((struct slice){exact, n}, &e));
         assert_int_equal(e.code, ERR_INPUT);
         free(exact);
     }
@@ -208,38 +89,251 @@ static void a_changeset_with_one_bit_flipped_never_verifies(void **state)
     struct err fine = {0};
 
     (void)state;
-    small_changeset(&out);
+    sample_changeset(&out);
     for (size_t bit = 0; bit < out.n * 8; bit++) {
         struct err e = {0};
 
         out.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(verify(buf_slice(&out), &e));
+        assert_false(sample_verify(buf_slice(&out), &e));
         assert_int_not_equal(e.code, ERR_NONE);
         out.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-    assert_true(verify(buf_slice(&out), &fine));
+    assert_true(sample_verify(buf_slice(&out), &fine));
+    buf_close(&out);
+}
+
+static void another_sites_key_does_not_verify(void **state)
+{
+    static const uint8_t seed[32] = {99};
+    struct changeset_header h;
+    struct buf out = {0};
+    struct changeset c;
+    struct keys other;
+    struct err e = {0};
+
+    (void)state;
+    sample_changeset(&out);
+    keys_from_seed(&other, seed);
+    assert_true(changeset_split(&c, buf_slice(&out), &e));
+    assert_true(changeset_header_read(&h, c.header, &e));
+    assert_false(changeset_verify(&c, &h, other.sign_public, &e));
+    assert_int_equal(e.code, ERR_CRYPTO);
+    changeset_header_close(&h);
+    buf_close(&out);
+}
+
+/* The header is genuine and the body is genuine, but they do not belong together. */
+static void the_body_of_another_changeset_does_not_verify(void **state)
+{
+    struct buf out = {0}, mixed, body;
+    struct writer w = {&body};
+    struct changeset c;
+    struct err e = {0};
+
+    (void)state;
+    sample_changeset(&out);
+    assert_true(changeset_split(&c, buf_slice(&out), &e));
+    buf_open(&body, 100);
+    write_array(&w, 2);
+    write_array(&w, 0);
+    write_array(&w, 0);
+    c.body = buf_slice(&body);
+    buf_open(&mixed, CHANGESET_BYTES_MAX);
+    changeset_join(&mixed, &c);
+    assert_false(sample_verify(buf_slice(&mixed), &e));
+    assert_string_equal(e.text, "a body of 3 bytes, its header says 278");
+    buf_close(&out);
+    buf_close(&mixed);
+    buf_close(&body);
+}
+
+static void changesets_in_a_row_are_taken_one_by_one(void **state)
+{
+    struct buf one = {0}, two;
+    struct slice left, front;
+    struct err e = {0};
+
+    (void)state;
+    sample_changeset(&one);
+    buf_open(&two, CHANGESET_BYTES_MAX);
+    buf_add(&two, one.p, one.n);
+    buf_add(&two, one.p, one.n);
+    left = buf_slice(&two);
+    for (int i = 0; i < 2; i++) {
+        assert_true(changeset_front(&left, &front, &e));
+        assert_true(slice_equal(front, buf_slice(&one)));
+    }
+    assert_false(changeset_front(&left, &front, &e));
+    assert_int_equal(e.code, ERR_NONE);
+    left = (struct slice){one.p, one.n - 1};
+    assert_false(changeset_front(&left, &front, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    buf_close(&one);
+    buf_close(&two);
+}
+
+static void refuse_header(struct slice bytes, enum err_code code, const char *why)
+{
+    struct changeset_header h;
+    struct err e = {0};
+
+    assert_false(changeset_header_read(&h, bytes, &e));
+    assert_int_equal(e.code, code);
+    if (strstr(e.text, why) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+    changeset_header_close(&h);
+}
+
+static void a_header_of_a_newer_format_asks_for_an_update(void **state)
+{
+    static const uint8_t newer[] = {0x92, 0x07, 0xc0};
+
+    (void)state;
+    refuse_header(SLICE(newer), ERR_INPUT,
+                  "it has format 7, this program knows format 1: update Navette on this PC");
+}
+
+static void a_header_with_another_number_of_elements_is_refused(void **state)
+{
+    static const uint8_t shorter[] = {0x92, 0x01, 0xc0};
+    static const uint8_t none[] = {0x90};
+
+    (void)state;
+    refuse_header(SLICE(shorter), ERR_INPUT, "2 elements instead of 12");
+    refuse_header(SLICE(none), ERR_INPUT, "the format is cut off");
+}
+
+static void a_header_beyond_the_limits_is_refused(void **state)
+{
+    struct changeset_header h = sample_header();
+    struct buf out;
+
+    (void)state;
+    buf_open(&out, HEADER_BYTES_MAX);
+    h.number = 0;
+    changeset_header_write(&out, &h);
+    refuse_header(buf_slice(&out), ERR_INPUT, "number 0");
+    buf_clear(&out);
+    h.number = 1;
+    changeset_header_write(&out, &h);
+    refuse_header(buf_slice(&out), ERR_INPUT, "the first of its actor and names a previous one");
+    buf_clear(&out);
+    h.number = CHANGESET_NUMBER_MAX + 1;
+    changeset_header_write(&out, &h);
+    refuse_header(buf_slice(&out), ERR_LIMIT, "number is 9223372036854775808");
+    buf_clear(&out);
+    h.number = 2;
+    h.rows = CUT_ROWS_MAX + 1;
+    changeset_header_write(&out, &h);
+    refuse_header(buf_slice(&out), ERR_LIMIT, "rows is 100001, allowed up to 100000");
+    buf_clear(&out);
+    h.rows = 0;
+    h.stamp = UINT64_MAX;
+    changeset_header_write(&out, &h);
+    refuse_header(buf_slice(&out), ERR_LIMIT, "stamp is");
+    changeset_header_close(&h);
+    buf_close(&out);
+}
+
+static void a_header_with_all_actors_it_may_need_fits(void **state)
+{
+    struct changeset_header h = sample_header();
+    struct buf body = {0}, out = {0};
+    uint8_t hash[HASH_BYTES];
+    struct keys keys;
+    struct err e = {0};
+
+    (void)state;
+    sample_keys(&keys);
+    sample_body(&body);
+    vector_close(&h.needs);
+    for (uint32_t i = 0; i < ACTORS_MAX; i++) {
+        struct actor a = {{0}};
+
+        be32_write(a.bytes, i);
+        assert_true(vector_set(&h.needs, &a, VECTOR_NUMBER_MAX, NULL));
+    }
+    h.number = CHANGESET_NUMBER_MAX;
+    assert_true(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
+    assert_true(sample_verify(buf_slice(&out), &e));
+    changeset_header_close(&h);
+    buf_close(&body);
+    buf_close(&out);
+}
+
+/* What nobody would accept would break the author's chain for ever. */
+static void what_would_not_verify_is_not_sealed(void **state)
+{
+    struct changeset_header h = sample_header();
+    struct buf body = {0}, out = {0};
+    uint8_t hash[HASH_BYTES];
+    struct keys keys;
+    struct err e = {0};
+
+    (void)state;
+    sample_keys(&keys);
+    sample_body(&body);
+    assert_false(changeset_seal(&h, SAMPLE_ROWS + 1, buf_slice(&body), &keys, &out, hash, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    err_clear(&e);
+    h.stamp = SAMPLE_STAMP - 1;
+    assert_false(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
+    assert_non_null(strstr(e.text, "is later than its change-set's"));
+    err_clear(&e);
+    h.stamp = SAMPLE_STAMP;
+    h.number = 0;
+    assert_false(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
+    err_clear(&e);
+    h.number = 2;
+    body.p[body.n - 1] ^= 1;
+    body.n--;
+    assert_false(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
+    assert_int_equal(out.n, 0);
+    changeset_header_close(&h);
+    buf_close(&body);
+}
+
+static void sizes_beyond_the_limits_are_refused_by_split(void **state)
+{
+    struct changeset c = {0};
+    struct buf out;
+    struct err e = {0};
+    static uint8_t bytes[HEADER_BYTES_MAX + 1];
+
+    (void)state;
+    buf_open(&out, CHANGESET_BYTES_MAX);
+    c.signature = bytes;
+    c.header = (struct slice){bytes, HEADER_BYTES_MAX + 1};
+    changeset_join(&out, &c);
+    assert_false(changeset_split(&c, buf_slice(&out), &e));
+    assert_int_equal(e.code, ERR_LIMIT);
     buf_close(&out);
 }
 
 static int start(void **state)
 {
-    static const uint8_t seed[32] = {7};
     struct err e = {0};
 
     (void)state;
-    if (!keys_library_start(&e))
-        return -1;
-    keys_from_seed(&keys, seed);
-    return 0;
+    return keys_library_start(&e) ? 0 : -1;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_body_reads_back_as_it_was_written),
         cmocka_unit_test(a_sealed_changeset_verifies_and_reads_back),
+        cmocka_unit_test(the_golden_changeset_is_made_and_verifies),
         cmocka_unit_test(a_changeset_cut_off_anywhere_is_refused),
         cmocka_unit_test(a_changeset_with_one_bit_flipped_never_verifies),
+        cmocka_unit_test(another_sites_key_does_not_verify),
+        cmocka_unit_test(the_body_of_another_changeset_does_not_verify),
+        cmocka_unit_test(changesets_in_a_row_are_taken_one_by_one),
+        cmocka_unit_test(a_header_of_a_newer_format_asks_for_an_update),
+        cmocka_unit_test(a_header_with_another_number_of_elements_is_refused),
+        cmocka_unit_test(a_header_beyond_the_limits_is_refused),
+        cmocka_unit_test(a_header_with_all_actors_it_may_need_fits),
+        cmocka_unit_test(what_would_not_verify_is_not_sealed),
+        cmocka_unit_test(sizes_beyond_the_limits_are_refused_by_split),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

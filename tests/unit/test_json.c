@@ -430,57 +430,6 @@ static void a_head_nobody_could_read_is_not_written(void **state)
     buf_close(&file);
 }
 
-static struct value random_cell(struct random_source *s, uint8_t *bytes, uint32_t n)
-{
-    struct value v = {.type = (enum value_type)random_below(s, VALUE_REF + 1)};
-    uint64_t bits = random_bits(s);
-
-    if (v.type == VALUE_INT) {
-        v.i = (int64_t)(bits >> 1) * (random_below(s, 2) ? 1 : -1);
-    } else if (v.type == VALUE_REAL) {
-        bits &= ~(UINT64_C(1) << 62); /* no NaN */
-        memcpy(&v.r, &bits, sizeof v.r);
-    } else if (v.type == VALUE_REF) {
-        v.ref = (struct gid){0, 1 + bits % (GID_COUNTER_MAX - 1)};
-    } else if (v.type != VALUE_NULL) {
-        for (uint32_t i = 0; i < n; i++)
-            bytes[i] = (uint8_t)(random_next(s) & (n % 2 ? 0x7f : 0xff));
-        v.bytes = (struct slice){bytes, n};
-    }
-    return v;
-}
-
-static void random_body(struct random_source *s, struct buf *body, uint32_t *rows)
-{
-    static const char *const names[] = {"a", "b\"\\", "c/é", "d e"};
-    struct slice columns[4] = {slice_text(names[0]), slice_text(names[1]), slice_text(names[2]),
-                               slice_text(names[3])};
-    struct actor us = sample_actor(1);
-    uint8_t bytes[4][64];
-    struct body_writer b;
-    struct err e = {0};
-
-    body_open(&b);
-    body_actor(&b, &us);
-    for (uint32_t t = random_below(s, 4); t > 0; t--) {
-        body_table(&b, slice_text(names[t]), columns, 4, 1 + random_below(s, 4), false);
-        for (uint32_t r = random_below(s, 20); r > 0; r--) {
-            struct gid gid = {0, 1 + random_bits(s) % (GID_COUNTER_MAX - 1)};
-            enum change_op op = (enum change_op)(1 + random_below(s, 3));
-            uint32_t n = op == CHANGE_INSERT ? 4 : op == CHANGE_UPDATE ? 1 + random_below(s, 3) : 0;
-            uint32_t some[] = {n < 3, 2, 3};
-            struct value cells[4];
-
-            for (uint32_t i = 0; i < n; i++)
-                cells[i] = random_cell(s, bytes[i], random_below(s, 64));
-            body_row(&b, op, gid, random_bits(s) % SAMPLE_STAMP, some, cells, n);
-        }
-    }
-    *rows = b.rows;
-    assert_true(body_finish(&b, body, &e));
-    body_close(&b);
-}
-
 static void random_changesets_survive_the_way_through_a_file(void **state)
 {
     struct random_source s = {test_seed(5)};
@@ -496,7 +445,7 @@ static void random_changesets_survive_the_way_through_a_file(void **state)
         uint32_t rows;
         int count;
 
-        random_body(&s, &body, &rows);
+        sample_random_body(&s, &body, &rows);
         assert_true(changeset_seal(&h, rows, buf_slice(&body), &k, &changeset, hash, &e));
         write_drop(&file, buf_slice(&changeset), 1);
         if (!read_drop(buf_slice(&file), &last, &count, &e))
