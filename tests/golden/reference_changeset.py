@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""A second implementation of protocol/README.md's values, change-sets and drop files.
+
+It shares no code with the C one. It makes the sample change-set from its description, and makes it again from the drop
+file; both must be tests/golden/changeset_1.bin ("--check"). Needs python3-cryptography; without it, it ends with 77, which
+the test runner counts as skipped.
+"""
+import base64
+import json
+import pathlib
+import struct
+import sys
+
+from reference import A, blake2b
+
+HERE = pathlib.Path(__file__).parent
+CONTEXT = "navette change-set 1"
+
+
+# ---- values: msgpack, always the shortest form ----
+
+class Text(bytes):
+    """Text as its bytes: it need not be UTF-8."""
+
+
+class Ref(tuple):
+    """(actor index, counter)"""
+
+
+def head(n, short, *longer):
+    """The first byte(s) of something with a length or count: `short` is (base, how many fit), `longer` (byte, format)."""
+    if short and n < short[1]:
+        return bytes([short[0] | n])
+    for first, form in longer:
+        if n < 1 << 8 * struct.calcsize(form):
+            return bytes([first]) + struct.pack(form, n)
+    raise ValueError(n)
+
+
+def pack(v):
+    if v is None:
+        return b"\xc0"
+    if isinstance(v, bool):
+        return b"\xc3" if v else b"\xc2"
+    if isinstance(v, int) and v >= 0:
+        return head(v, (0, 128), (0xCC, ">B"), (0xCD, ">H"), (0xCE, ">I"), (0xCF, ">Q"))
+    if isinstance(v, int):
+        if v >= -32:
+            return struct.pack(">b", v)
+        for first, form in ((0xD0, ">b"), (0xD1, ">h"), (0xD2, ">i"), (0xD3, ">q")):
+            if v >= -(1 << 8 * struct.calcsize(form) - 1):
+                return bytes([first]) + struct.pack(form, v)
+    if isinstance(v, float):
+        return b"\xcb" + struct.pack(">d", v)
+    if isinstance(v, str):
+        v = Text(v.encode())
+    if isinstance(v, Text):
+        return head(len(v), (0xA0, 32), (0xD9, ">B"), (0xDA, ">H"), (0xDB, ">I")) + v
+    if isinstance(v, bytes):
+        return head(len(v), None, (0xC4, ">B"), (0xC5, ">H"), (0xC6, ">I")) + v
+    if isinstance(v, Ref):
+        return b"\xc7\x0c\x01" + struct.pack(">IQ", *v)
+    if isinstance(v, list):
+        return head(len(v), (0x90, 16), (0xDC, ">H"), (0xDD, ">I")) + b"".join(map(pack, v))
+    raise TypeError(v)
+
+
+# ---- change-sets ----
+
+INSERT, UPDATE, DELETE = 1, 2, 3
+
+
+def body(actors, tables):
+    """tables: (name, columns, keys, surrogate, rows); rows: (op, actor, counter, stamp, cells...)"""
+    last, out = 0, []
+    for name, columns, keys, surrogate, rows in tables:
+        packed = []
+        for op, actor, counter, stamp, *cells in rows:
+            packed.append([op, actor, counter, stamp - last] + cells)
+            last = stamp
+        out.append([name, columns, keys, surrogate, packed])
+    return pack([actors, out])
+
+
+FIELDS = "fleet actor number previous stamp needs schema roster rows body_bytes body_hash".split()
+
+
+def changeset(fields, signature, packed_body):
+    header = pack([1] + [fields[name] for name in FIELDS])
+    return pack([header, signature or A.signature(CONTEXT, header), packed_body])
+
+
+def sample():
+    stamp = 1795000000000 << 16 | 3
+    us, them = A.site + b"\1" * 8, b"\2" * 24
+    packed = body([us, them], [
+        ("article", ["id", "name", "price", "photo", "family"], 1, True, [
+            (INSERT, 0, 1, stamp - 2, 101, "Thé \"vert\"\n\U0001F375", 12.1, b"\0\xff\x10", Ref((1, 70000))),
+            (INSERT, 0, 2, stamp - 1, -2**63, Text(b"caf\xe9"), -0.0, b"", None),
+            (UPDATE, 1, 2**40 - 1, stamp, 1, Text(b"a\0b"), 2, -33),
+            (DELETE, 1, 9, stamp)]),
+        ("stock", ["shop", "article", "n"], 2, False, [
+            (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])])
+    return changeset({
+        "fleet": b"\xf1" * 16, "actor": us, "number": 2, "previous": b"\xab" * 32, "stamp": stamp,
+        "needs": [[them, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "schema": 0xFEDCBA9876543210,
+        "roster": 3, "rows": 5, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
+
+
+# ---- drop files ----
+
+def value(v):
+    if not isinstance(v, dict):
+        return v
+    (kind, inside), = v.items()
+    return {"real": lambda: float(inside), "text": lambda: Text(base64.b64decode(inside, validate=True)),
+            "blob": lambda: base64.b64decode(inside, validate=True), "ref": lambda: Ref(inside)}[kind]()
+
+
+def row(columns, op, actor, counter, stamp, *cells):
+    op = {"insert": INSERT, "update": UPDATE, "delete": DELETE}[op]
+    if op == UPDATE:
+        cells = [x for name, v in zip(cells[::2], cells[1::2]) for x in (columns.index(name), value(v))]
+    return (op, actor, counter, stamp, *map(value, cells))
+
+
+def from_drop(record):
+    b, h = record["body"], dict(record["header"])
+    packed = body([bytes.fromhex(a) for a in b["actors"]],
+                  [(t["name"], t["columns"], t["keys"], t["surrogate"], [row(t["columns"], *r) for r in t["rows"]])
+                   for t in b["tables"]])
+    for name in ("fleet", "actor", "previous", "body_hash"):
+        h[name] = bytes.fromhex(h[name])
+    h["needs"] = [[bytes.fromhex(a), n, bytes.fromhex(x)] for a, n, x in h["needs"]]
+    if h["body_hash"] != blake2b(packed) or h["body_bytes"] != len(packed):
+        raise ValueError("the body is not the one that was signed")
+    return changeset(h, bytes.fromhex(record["signature"]), packed)
+
+
+def main():
+    golden = (HERE / "changeset_1.bin").read_bytes()
+    drop = json.loads((HERE / "drop_1.json").read_text(encoding="utf-8"))
+    bad = 0
+    for name, made in (("the description", [sample()]), ("drop_1.json", [from_drop(c) for c in drop["changesets"]])):
+        if made != [golden]:
+            print(f"changeset_1.bin is not what {name} gives", file=sys.stderr)
+            bad = 1
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
