@@ -39,6 +39,8 @@ static void on_retry(uv_timer_t *timer)
 
     if (!l->tcp_open)
         try_listen(l);
+    else /* timers run before the handle's end */
+        uv_timer_start(timer, on_retry, 1, 0);
 }
 
 /* Only now may the handle be used again. */
