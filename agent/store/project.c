@@ -637,7 +637,7 @@ static bool write_file(struct batch *b, struct app_state *state, struct err *e)
     struct store *s = b->s;
     bool ok;
 
-    if (!ledger_sync(&s->ledger, e) || !appdb_lock(&s->app, e))
+    if (!ledger_sync(&s->ledger, e) || !appdb_lock_quietly(&s->app, e))
         return false;
     ok = same_schema(s, e) && nothing_undrained(s, e) && write_rows(b, e);
     state->batch = s->ledger.batch;

@@ -242,6 +242,38 @@ static void in_rollback_mode_the_lock_waits_for_no_reader(void **state)
     assert_string_equal(app_rows(app->db, "SELECT count(*) FROM t"), "2");
 }
 
+/* Its write would fail after a commit of ours; but nobody may keep us out for good by reading. */
+static void in_wal_mode_a_transaction_that_has_read_is_waited_for(void **state)
+{
+    struct app *app = *state;
+    sqlite3 *other = app_connect(app->path);
+
+    app_sql(app->db, "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+    app_attach(app);
+    must(app, appdb_lock_quietly(&app->a, &app->e));
+    appdb_end(&app->a);
+    app_sql(app->db, "BEGIN; SELECT * FROM t");
+    app_sql(other, "SELECT * FROM t");
+    assert_false(appdb_lock_quietly(&app->a, &app->e));
+    app_says(app, ERR_BUSY, "in the middle of a transaction");
+    app_sql(other,
+            "SELECT * FROM t; INSERT INTO t VALUES (1)"); /* our looking is in nobody's way */
+    app_sql(app->db, "COMMIT");
+    must(app, appdb_lock_quietly(&app->a, &app->e));
+    appdb_end(&app->a);
+    app_sql(app->db, "BEGIN; SELECT * FROM t");
+    for (int i = 0; i < READERS_AWAITED; i++) {
+        assert_false(appdb_lock_quietly(&app->a, &app->e));
+        app_says(app, ERR_BUSY, "");
+    }
+    must(app, appdb_lock_quietly(&app->a, &app->e));
+    appdb_end(&app->a);
+    assert_false(appdb_lock_quietly(&app->a, &app->e));
+    app_says(app, ERR_BUSY, "");
+    app_sql(app->db, "COMMIT");
+    sqlite3_close(other);
+}
+
 static void a_read_is_one_snapshot_until_it_ends(void **state)
 {
     struct app *app = *state;
@@ -358,6 +390,7 @@ int main(void)
         TEST(triggers_and_cascades_do_not_run_for_us),
         TEST(the_lock_is_refused_at_once_while_somebody_writes),
         TEST(in_rollback_mode_the_lock_waits_for_no_reader),
+        TEST(in_wal_mode_a_transaction_that_has_read_is_waited_for),
         TEST(a_read_is_one_snapshot_until_it_ends),
         TEST(what_is_not_committed_is_rolled_back),
         TEST(commits_of_others_are_noticed_and_ours_are_not),
