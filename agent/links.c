@@ -110,6 +110,19 @@ const struct talk *links_next_talk(const struct links *l, uint32_t *at)
     return NULL;
 }
 
+bool links_ask_keys(struct links *l)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct talk *talk = &l->conns[i]->talk;
+
+        if (!is_open(l->conns[i]) || !talk_is_open(talk) || talk->stranger_until_ms != 0)
+            continue;
+        talk_ask_keys(talk);
+        return true;
+    }
+    return false;
+}
+
 struct members *links_members(struct links *l)
 {
     return &l->members;

@@ -19,7 +19,8 @@
 #define FAILURES_REOPEN 3     /* then the store is opened anew */
 #define BUSY_TELL_MS    30000 /* a lock that somebody holds for so long is told to a person */
 #define PARKED_RETRY_MS 30000
-#define MATCH_STILL_MS  1000 /* nothing new came from a member for so long: it has no more */
+#define KEYS_WAIT_MS    10000 /* a member's local keys are waited for so long */
+#define MATCH_STILL_MS  1000  /* nothing new came from a member for so long: it has no more */
 #define MATCH_EMPTY_MS                                                                             \
     4000 /* the same, for each member before us, when nobody has anything yet                      \
           */
@@ -49,6 +50,8 @@ struct pump {
     uint64_t staged_ms;      /* when something last came in */
     uint64_t parked_ms;      /* when parked rows were last tried */
     uint64_t have_sum;
+    struct buf keys;        /* a member's local keys, while this PC's rows are to be matched */
+    uint64_t keys_asked_ms; /* when they were asked for; 0: not yet */
     struct pump_times times;
 };
 
@@ -245,6 +248,27 @@ static bool has_caught_up(struct pump *p)
     return met && now_of(p) - p->staged_ms >= still_ms;
 }
 
+void pump_take_keys(struct pump *p, struct slice keys)
+{
+    if (p->keys_asked_ms == 0 || p->keys.n > 0)
+        return; /* nobody asked */
+    if (p->keys.max == 0)
+        buf_open(&p->keys, KEYS_BYTES_MAX);
+    buf_add(&p->keys, keys.p, keys.n);
+    pump_poke(p);
+}
+
+/* Ask one member which keys its file has; true when the answer is here, or did not come. */
+static bool has_keys(struct pump *p)
+{
+    if (p->keys.n > 0 || (p->keys_asked_ms != 0 && now_of(p) - p->keys_asked_ms >= KEYS_WAIT_MS))
+        return true;
+    if (p->keys_asked_ms != 0 || !links_ask_keys(p->agent->links))
+        return p->keys_asked_ms == 0;
+    p->keys_asked_ms = now_of(p);
+    return false;
+}
+
 static void match(struct pump *p)
 {
     struct agent *a = p->agent;
@@ -252,12 +276,14 @@ static void match(struct pump *p)
     uint64_t start = uv_hrtime();
     struct err e = {0};
 
-    if (!store_match(a->store, a->config.copy, agent_wall_ms(a), &e)) {
+    if (!store_match(a->store, a->config.copy, buf_slice(&p->keys), agent_wall_ms(a), &e)) {
         job_failed(p, &p->drain, "match", &e);
         return;
     }
     if (store_state(a->store) != STORE_READY)
         return;
+    buf_close(&p->keys);
+    p->keys_asked_ms = 0;
     log_info("matched milliseconds=%llu", (unsigned long long)((uv_hrtime() - start) / 1000000));
     warning_clear(&a->warnings, WARNING_MATCHING);
     p->drain.due = p->apply.due = true;
@@ -282,7 +308,7 @@ static void consider_match(struct pump *p)
         return;
     if (!store_status(a->store, &status, &e) || status.tracked_tables == 0)
         return;
-    if (agent_others(a) == 0 || has_caught_up(p))
+    if (agent_others(a) == 0 || (has_caught_up(p) && has_keys(p)))
         match(p);
     else if (links_next_talk(a->links, &at) == NULL)
         warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
@@ -516,7 +542,8 @@ static void release(uv_handle_t *handle)
     struct pump *p = handle->data;
 
     if (--p->handles == 0)
-        free(p);
+        buf_close(&p->keys);
+    free(p);
 }
 
 void pump_stop(struct pump *p)

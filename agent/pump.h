@@ -3,7 +3,7 @@
 #ifndef NAVETTE_PUMP_H
 #define NAVETTE_PUMP_H
 
-#include <navette/err.h>
+#include <navette/bytes.h>
 
 struct agent;
 struct pump;
@@ -28,6 +28,8 @@ void pump_went_well(struct pump *p);
 void pump_reopen(struct pump *p, const char *why);
 /* Close the store now, end all conversations first. */
 void pump_close_store(struct pump *p, const char *why);
+/* A member told its local keys: what the rows here are matched with. Borrowed. */
+void pump_take_keys(struct pump *p, struct slice keys);
 /* Nothing to do and nothing failed. */
 bool pump_is_idle(const struct pump *p);
 

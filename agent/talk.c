@@ -83,6 +83,23 @@ static void tell_fork(struct talk *t)
                 actor);
 }
 
+/* A newcomer matches its rows with ours. Without an answer it does so without. */
+static void tell_keys(struct talk *t)
+{
+    struct buf keys = {0}, send = {0};
+    struct err e = {0};
+
+    buf_open(&keys, KEYS_BYTES_MAX);
+    if (store_keys(t->agent->store, &keys, &e)) {
+        sync_tell_keys(buf_slice(&keys), &send);
+        link_send_all(t->link, buf_slice(&send));
+    } else {
+        pump_failed(t->agent->pump, "keys", &e);
+    }
+    buf_close(&keys);
+    buf_close(&send);
+}
+
 /* One step of the machine and what it asks for, except stage and fetch, whose answers are steps of
  * their own. */
 static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e)
@@ -103,6 +120,10 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         tell_fork(t);
     if (todo->roster.n > 0)
         take_roster(t, todo->roster);
+    if (todo->keys_wanted)
+        tell_keys(t);
+    if (todo->keys.n > 0)
+        pump_take_keys(t->agent->pump, todo->keys);
     return true;
 }
 
@@ -216,6 +237,15 @@ void talk_tick(struct talk *t)
         links_tick_by(t->agent->links, t->stranger_until_ms);
     if (t->link->state == LINK_OPEN)
         links_tick_by(t->agent->links, t->deadline_ms);
+}
+
+void talk_ask_keys(struct talk *t)
+{
+    struct buf send = {0};
+
+    sync_ask_keys(&send);
+    link_send_all(t->link, buf_slice(&send));
+    buf_close(&send);
 }
 
 bool talk_is_open(const struct talk *t)

@@ -32,6 +32,8 @@ void talk_heard(struct talk *t, size_t unfinished);
 void talk_drained(struct talk *t);
 /* The deadline may have passed. */
 void talk_tick(struct talk *t);
+/* Ask the peer for its local keys; pump_take_keys gets the answer. */
+void talk_ask_keys(struct talk *t);
 /* The peer has said what it has. */
 bool talk_is_open(const struct talk *t);
 /* Say why we close the link, then close it. */

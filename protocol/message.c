@@ -36,6 +36,11 @@ static void put_changeset(struct writer *w, const struct slice *v)
     write_bin(w, *v);
 }
 
+static void put_keys(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
 static void put_word(struct writer *w, const struct slice *v)
 {
     write_text(w, *v);
@@ -77,6 +82,11 @@ static void get_changeset(struct reader *r, struct slice *v, const char *what)
     *v = read_bin(r, CHANGESET_BYTES_MAX, what);
 }
 
+static void get_keys(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, KEYS_BYTES_MAX, what);
+}
+
 static void get_word(struct reader *r, struct slice *v, const char *what)
 {
     *v = read_text(r, MESSAGE_WORD_BYTES_MAX, what);
@@ -93,6 +103,7 @@ static void get_text(struct reader *r, struct slice *v, const char *what)
 #define DROP_vector(field) vector_close(&m->field);
 #define DROP_roster(field)
 #define DROP_changeset(field)
+#define DROP_keys(field)
 #define DROP_word(field)
 #define DROP_text(field)
 

@@ -256,6 +256,19 @@ static bool on_bye(struct sync_turn *t, const struct message_bye *m)
     return err_set(t->e, ERR_NET, "peer closed the link (%s): %s", code, text);
 }
 
+static bool on_askkeys(struct sync_turn *t, const struct message_askkeys *m)
+{
+    (void)m; /* a limit below ours is for later versions */
+    t->out->keys_wanted = true;
+    return true;
+}
+
+static bool on_keys(struct sync_turn *t, const struct message_keys *m)
+{
+    t->out->keys = m->keys;
+    return true;
+}
+
 static bool take_message(struct sync_turn *t, const struct message *m)
 {
     if (t->s->state != SYNC_OPEN && m->kind != MESSAGE_KIND_HELLO && m->kind != MESSAGE_KIND_BYE)
@@ -438,6 +451,13 @@ void sync_open(struct sync *s, uint64_t link, const struct actor *self, const st
     };
 }
 
+static void append(struct buf *send, const struct message *m)
+{
+    if (send->max == 0)
+        buf_open(send, SYNC_SEND_BYTES_MAX);
+    message_write(send, m);
+}
+
 void sync_leave(struct sync *s, const char *code, const char *text, struct buf *send)
 {
     struct message m = {.kind = MESSAGE_KIND_BYE};
@@ -451,9 +471,18 @@ void sync_leave(struct sync *s, const char *code, const char *text, struct buf *
     m.bye.text = slice_text(text);
     if (m.bye.text.n > MESSAGE_TEXT_BYTES_MAX)
         m.bye.text.n = MESSAGE_TEXT_BYTES_MAX;
-    if (send->max == 0)
-        buf_open(send, SYNC_SEND_BYTES_MAX);
-    message_write(send, &m);
+    append(send, &m);
+}
+
+void sync_ask_keys(struct buf *send)
+{
+    append(send,
+           &(struct message){.kind = MESSAGE_KIND_ASKKEYS, .askkeys = {.bytes = KEYS_BYTES_MAX}});
+}
+
+void sync_tell_keys(struct slice keys, struct buf *send)
+{
+    append(send, &(struct message){.kind = MESSAGE_KIND_KEYS, .keys = {.keys = keys}});
 }
 
 bool sync_step(struct sync *s, const struct sync_event *ev, struct sync_actions *out, struct err *e)

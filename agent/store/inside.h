@@ -147,6 +147,9 @@ MUST_USE bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct
 /* Publish rows that are only minted; `did` false when there is none. */
 MUST_USE bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
                            struct err *e);
+/* Note a member's local keys (store_keys) at rows that are not in this file: a wish, and where
+ * match looks. A ledger transaction of its own. */
+MUST_USE bool keys_take(struct store *s, struct slice keys, struct err *e);
 /* Match the tables that are to be matched: rows of the file with rows of the fleet. `did` false
  * when there is none. A joiner's whole file is matched at once (`joining`): what was marked before
  * is part of it. */

@@ -146,6 +146,8 @@ MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_
  * when it is none. */
 MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                                  struct err *e);
+/* Note the key that a row not in the file should have, if it has none yet. */
+MUST_USE bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e);
 /* A row from a statement of one's own that selects gid, tbl, key, present, rec, shadow. */
 void ledger_row_of(struct sqlite3_stmt *s, struct ledger_row *r);
 

@@ -491,6 +491,15 @@ bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_p
     return true;
 }
 
+bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_WISH);
+
+    sqlite3_bind_int64(s, 1, key);
+    sqlite3_bind_int64(s, 2, gid);
+    return finish(l, s, "note a key", e);
+}
+
 /* ---- due ---- */
 
 bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)

@@ -1,10 +1,10 @@
 /* Match: once, before a table's rows are published, decide which of them are rows that the fleet
  * has already.
  *
- *     candidates   rows of the fleet not in the file, under the key that their author (or this PC,
- * once) had for them pair         a row of the file with the candidate under its key, if their
- * content is equal; always under a natural key, or when the person said that the file is a copy
- *     unpair       pairs whose references lead to rows that are not paired with each other, until
+ *     candidates   rows of the fleet not in the file, under the key that their author (or a member,
+ * or this PC, once) had for them pair         a row of the file with the candidate under its key,
+ * if their content is equal; always under a natural key, or when the person said that the file is a
+ * copy unpair       pairs whose references lead to rows that are not paired with each other, until
  * nothing changes: what is left is the greatest set of pairs that agree with each other decide
  * paired rows take the fleet's gid (what differs is published under the zero clock); the others get
  * gids of their own; candidates left over are due */
@@ -18,7 +18,8 @@
 struct candidate {
     int64_t gid;
     struct binding *b;
-    struct slice rec; /* in the matcher's arena */
+    struct slice rec;   /* in the matcher's arena */
+    struct row_key own; /* of this PC once, or of the member that told its keys; else none */
     bool alive, taken;
 };
 
@@ -29,7 +30,8 @@ struct matcher {
     struct arena arena;
     struct candidate *candidates;
     uint32_t n, room;
-    struct keymap by_key; /* 1 + index of the candidate under a key */
+    struct keymap by_key; /* 1 + index of the candidate under the key that a PC has or had for it */
+    struct keymap by_hint; /* likewise, under its author's */
     struct keymap by_gid;
     struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
     struct keymap row_by_key; /* 1 + index into rows */
@@ -52,10 +54,11 @@ static const struct candidate *candidate_of(const struct matcher *m, int64_t gid
 }
 
 /* What a value of the fleet would be in its author's file: a reference becomes the key that the row
- * had there. `known` false: cannot be told. References to natural rows are followed until a value
- * is reached; a chain has no more links than KEY_COLUMNS_MAX. */
-static bool author_value(struct matcher *m, const struct value *in, struct value *out, bool *known,
-                         struct err *e)
+ * had there (or, with `own`, the one that a PC told of). `known` false: cannot be told. References
+ * to natural rows are followed until a value is reached; a chain has no more links than
+ * KEY_COLUMNS_MAX. */
+static bool author_value(struct matcher *m, const struct value *in, bool own, struct value *out,
+                         bool *known, struct err *e)
 {
     struct record r = {0};
     bool ok = true;
@@ -81,6 +84,10 @@ static bool author_value(struct matcher *m, const struct value *in, struct value
                 *out = (struct value){.type = VALUE_INT, .i = row.key.i};
             continue;
         }
+        if (own && c->own.kind == KEY_INT && c->b->app->key_count == 1) {
+            *out = (struct value){.type = VALUE_INT, .i = c->own.i};
+            continue;
+        }
         ok = record_decode(&r, c->rec, e);
         cell = ok && c->b->app->key_count == 1 ? record_get(&r, c->b->position[c->b->app->keys[0]])
                                                : NULL;
@@ -92,26 +99,24 @@ static bool author_value(struct matcher *m, const struct value *in, struct value
     return ok;
 }
 
-static bool candidate_key(struct matcher *m, const struct candidate *c,
-                          const struct ledger_row *row, struct row_key *key, bool *known,
-                          struct err *e)
+static bool candidate_key(struct matcher *m, const struct candidate *c, bool own,
+                          struct row_key *key, bool *known, struct err *e)
 {
     struct value values[KEY_COLUMNS_MAX];
     const struct app_table *t = c->b->app;
 
-    *known = row->key.kind != KEY_NONE;
-    if (*known) { /* this PC had it once */
-        *key = arena_key(&m->arena, &row->key);
+    *known = true;
+    if (own && c->own.kind != KEY_NONE) {
+        *key = c->own;
         return true;
     }
-    *known = true;
     if (!record_decode(&m->rec, c->rec, e))
         return false;
     for (uint32_t i = 0; *known && i < t->key_count; i++) {
         const struct cell *cell = record_get(&m->rec, c->b->position[t->keys[i]]);
 
         *known = cell != NULL;
-        if (*known && !author_value(m, &cell->v, &values[i], known, e))
+        if (*known && !author_value(m, &cell->v, own, &values[i], known, e))
             return false;
     }
     if (!*known)
@@ -149,6 +154,7 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
         }
         m->candidates[m->n++] = (struct candidate){.gid = row.gid,
                                                    .b = b,
+                                                   .own = arena_key(&m->arena, &row.key),
                                                    .rec = arena_copy(&m->arena, row.rec),
                                                    .alive = ledger_alive(&m->s->ledger, &m->rec)};
         keymap_put(&m->by_gid, 0, &id, m->n);
@@ -157,26 +163,46 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
     return code >= 0;
 }
 
+static bool key_candidate(struct matcher *m, uint32_t index, bool own, struct keymap *map,
+                          struct err *e)
+{
+    const struct candidate *c = &m->candidates[index];
+    struct row_key key;
+    bool known;
+
+    if (!candidate_key(m, c, own, &key, &known, e))
+        return false;
+    if (known && keymap_get(map, c->b->app_index, &key) == 0)
+        keymap_put(map, c->b->app_index, &key, index + 1);
+    return true;
+}
+
 static bool key_candidates(struct matcher *m, struct err *e)
 {
-    for (uint32_t i = 0; i < m->n; i++) {
-        struct candidate *c = &m->candidates[i];
-        struct ledger_row row;
-        struct row_key key;
-        bool found, known;
-
-        if (!c->alive)
-            continue;
-        if (!ledger_row_get(&m->s->ledger, c->gid, &row, &found, e) ||
-            !candidate_key(m, c, &row, &key, &known, e))
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->candidates[i].alive && (!key_candidate(m, i, true, &m->by_key, e) ||
+                                       !key_candidate(m, i, false, &m->by_hint, e)))
             return false;
-        if (known && keymap_get(&m->by_key, c->b->app_index, &key) == 0)
-            keymap_put(&m->by_key, c->b->app_index, &key, i + 1);
-    }
     return true;
 }
 
 /* ---- pairs ---- */
+
+static bool same_cell(struct matcher *m, const struct value *fleet, const struct value *file,
+                      bool *same, struct err *e)
+{
+    struct value v;
+
+    if (!author_value(m, fleet, true, &v, same, e))
+        return false;
+    *same = *same && value_equal(&v, file);
+    if (*same || fleet->type != VALUE_REF)
+        return true;
+    if (!author_value(m, fleet, false, &v, same, e))
+        return false;
+    *same = *same && value_equal(&v, file);
+    return true;
+}
 
 static bool same_content(struct matcher *m, const struct candidate *c, const struct value *values,
                          bool *same, struct err *e)
@@ -186,36 +212,25 @@ static bool same_content(struct matcher *m, const struct candidate *c, const str
         return false;
     for (uint32_t i = 0; *same && i < c->b->app->column_count; i++) {
         const struct cell *cell = record_get(&m->rec, c->b->position[i]);
-        struct value v;
 
         if (c->b->app->surrogate && c->b->is_key[i])
             continue;
         *same = cell != NULL;
-        if (*same && !author_value(m, &cell->v, &v, same, e))
+        if (*same && !same_cell(m, &cell->v, &values[i], same, e))
             return false;
-        *same = *same && value_equal(&v, &values[i]);
     }
     return true;
 }
 
-static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
+/* Pair the row with the candidate that a map has under its key, if that one is free and fits. */
+static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *map, struct err *e)
 {
-    struct row_key key = key_of_row(b->app, m->values, &m->value_room);
-    struct ledger_row row;
-    struct touched *t;
-    uint32_t at;
-    bool found, same = true;
+    uint32_t at = keymap_get(map, t->b->app_index, &t->key);
+    bool same = true;
 
-    if (!ledger_row_by_key(&m->s->ledger, b->table, &key, false, &row, &found, e))
-        return false;
-    if (found)
-        return true; /* known already: a scan that was cut off, or a mark drained meanwhile */
-    t = scan_touch(&m->rows, b, m->values, &m->value_room);
-    keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
-    at = keymap_get(&m->by_key, b->app_index, &t->key);
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (b->app->surrogate && !m->copy) {
+    if (t->b->app->surrogate && !m->copy) {
         if (!same_content(m, &m->candidates[at - 1], t->values, &same, e))
             return false;
         m->by_content |= same;
@@ -225,6 +240,24 @@ static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
         m->candidates[at - 1].taken = true;
     }
     return true;
+}
+
+static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
+{
+    struct row_key key = key_of_row(b->app, m->values, &m->value_room);
+    struct ledger_row row;
+    struct touched *t;
+    bool found;
+
+    if (!ledger_row_by_key(&m->s->ledger, b->table, &key, false, &row, &found, e))
+        return false;
+    if (found)
+        return true; /* known already: a scan that was cut off, or a mark drained meanwhile */
+    t = scan_touch(&m->rows, b, m->values, &m->value_room);
+    keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
+    if (!try_pair(m, t, &m->by_key, e))
+        return false;
+    return t->gid != 0 || try_pair(m, t, &m->by_hint, e);
 }
 
 static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
@@ -406,6 +439,7 @@ static void matcher_close(struct matcher *m)
 {
     touch_close(&m->rows);
     keymap_close(&m->by_key);
+    keymap_close(&m->by_hint);
     keymap_close(&m->by_gid);
     keymap_close(&m->row_by_key);
     record_close(&m->rec);

@@ -2,31 +2,32 @@
 #ifndef NAVETTE_BOUNDS_H
 #define NAVETTE_BOUNDS_H
 
-#define NAME_BYTES_MAX 64            /* site and fleet names, UTF-8 */
-#define IDENTIFIER_BYTES_MAX 256     /* table and column names */
-#define SITES_MAX 256                /* sites a roster can hold */
-#define ACTORS_MAX 1024              /* actors in a have-vector */
-#define TABLES_MAX 2000              /* tables in a database or change-set */
-#define COLUMNS_MAX 2000             /* columns in a table (SQLite's own default limit) */
-#define KEY_COLUMNS_MAX 16           /* columns in a primary key */
-#define CUT_ROWS_MAX 100000          /* rows in one change-set */
-#define HEADER_BYTES_MAX 131072       /* encoded change-set header: ACTORS_MAX needs fit */
-#define BODY_BYTES_MAX (64u << 20)   /* encoded change-set body */
-#define BODY_BYTES_SOFT (48u << 20)  /* a drain closes its change-set here, at a row's end */
-#define VALUE_BYTES_MAX (16u << 20)  /* one text or blob; longer ones are refused by name */
-#define CHANGESET_BYTES_MAX (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
-#define FRAME_BYTES_MAX 65535        /* one Noise message on the wire */
-#define MESSAGE_BYTES_MAX (CHANGESET_BYTES_MAX + 64u)
-#define BEACON_BYTES 64              /* exact size of the discovery datagram */
-#define ROSTER_BYTES_MAX (1u << 20)  /* encoded roster */
-#define ROSTER_ENTRIES_MAX 4096
-#define DROP_BYTES_MAX (512u << 20)  /* one drop file */
-#define CONTROL_LINE_BYTES_MAX 65536 /* one JSON request on the control socket */
-#define CONFIG_BYTES_MAX 65536       /* agent.conf */
-#define HLC_SKEW_MS_MAX 600000       /* a stamp further ahead than ten minutes is parked */
-#define LINKS_MAX 64                 /* open connections, handshakes included */
-#define HANDSHAKES_MAX 16            /* connections that have not authenticated yet */
-#define HANDSHAKE_MS_MAX 5000        /* time to finish a handshake */
-#define INVITES_MAX 8                /* open invitations of one site */
+#define NAME_BYTES_MAX         64          /* site and fleet names, UTF-8 */
+#define IDENTIFIER_BYTES_MAX   256         /* table and column names */
+#define SITES_MAX              256         /* sites a roster can hold */
+#define ACTORS_MAX             1024        /* actors in a have-vector */
+#define TABLES_MAX             2000        /* tables in a database or change-set */
+#define COLUMNS_MAX            2000        /* columns in a table (SQLite's own default limit) */
+#define KEY_COLUMNS_MAX        16          /* columns in a primary key */
+#define CUT_ROWS_MAX           100000      /* rows in one change-set */
+#define HEADER_BYTES_MAX       131072      /* encoded change-set header: ACTORS_MAX needs fit */
+#define BODY_BYTES_MAX         (64u << 20) /* encoded change-set body */
+#define BODY_BYTES_SOFT        (48u << 20) /* a drain closes its change-set here, at a row's end */
+#define VALUE_BYTES_MAX        (16u << 20) /* one text or blob; longer ones are refused by name */
+#define CHANGESET_BYTES_MAX    (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
+#define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
+#define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
+#define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)
+#define BEACON_BYTES           64         /* exact size of the discovery datagram */
+#define ROSTER_BYTES_MAX       (1u << 20) /* encoded roster */
+#define ROSTER_ENTRIES_MAX     4096
+#define DROP_BYTES_MAX         (512u << 20) /* one drop file */
+#define CONTROL_LINE_BYTES_MAX 65536        /* one JSON request on the control socket */
+#define CONFIG_BYTES_MAX       65536        /* agent.conf */
+#define HLC_SKEW_MS_MAX        600000       /* a stamp further ahead than ten minutes is parked */
+#define LINKS_MAX              64           /* open connections, handshakes included */
+#define HANDSHAKES_MAX         16           /* connections that have not authenticated yet */
+#define HANDSHAKE_MS_MAX       5000         /* time to finish a handshake */
+#define INVITES_MAX            8            /* open invitations of one site */
 
 #endif

@@ -53,6 +53,11 @@
     X(word, code)                                                                                  \
     X(text, text)
 
+/* ASKKEYS: [9, at most so many bytes: uint]   KEYS, its answer: [10, keys: bin <= KEYS_BYTES_MAX]
+ */
+#define MESSAGE_ASKKEYS(X) X(number, bytes)
+#define MESSAGE_KEYS(X)    X(keys, keys)
+
 /* kind, name, table */
 #define MESSAGES(X)                                                                                \
     X(1, HELLO, hello, MESSAGE_HELLO)                                                              \
@@ -62,7 +67,9 @@
     X(5, CHANGESET, changeset, MESSAGE_CHANGESET)                                                  \
     X(6, PING, ping, MESSAGE_PING)                                                                 \
     X(7, PONG, pong, MESSAGE_PONG)                                                                 \
-    X(8, BYE, bye, MESSAGE_BYE)
+    X(8, BYE, bye, MESSAGE_BYE)                                                                    \
+    X(9, ASKKEYS, askkeys, MESSAGE_ASKKEYS)                                                        \
+    X(10, KEYS, keys, MESSAGE_KEYS)
 
 #define MESSAGE_KIND(kind, NAME, name, table) MESSAGE_KIND_##NAME = kind,
 enum message_kind { MESSAGES(MESSAGE_KIND) };
@@ -73,6 +80,7 @@ enum message_kind { MESSAGES(MESSAGE_KIND) };
 #define MESSAGE_FIELD_vector(name)    struct vector name;
 #define MESSAGE_FIELD_roster(name)    struct slice name;
 #define MESSAGE_FIELD_changeset(name) struct slice name;
+#define MESSAGE_FIELD_keys(name)      struct slice name;
 #define MESSAGE_FIELD_word(name)      struct slice name;
 #define MESSAGE_FIELD_text(name)      struct slice name;
 #define MESSAGE_FIELD(type, name)     MESSAGE_FIELD_##type(name)

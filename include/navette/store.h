@@ -101,7 +101,12 @@ MUST_USE bool store_apply(struct store *s, uint64_t now_ms, struct store_progres
 /* In STORE_MATCHING, once the ledger holds all that a member has: match the file's rows against it,
  * then READY. `copy`: the person said that the file is a copy of the fleet's database: equal keys
  * are the same row. */
-MUST_USE bool store_match(struct store *s, bool copy, uint64_t now_ms, struct err *e);
+MUST_USE bool store_match(struct store *s, bool copy, struct slice keys, uint64_t now_ms,
+                          struct err *e);
+/* For a newcomer that matches its rows with ours, `keys` of store_match: the rows that have another
+ * key in this file than in their author's. [actors: [bin 24...], [[actor index, counter, key]...]];
+ * when they do not fit into KEYS_BYTES_MAX, as many as do. */
+MUST_USE bool store_keys(struct store *s, struct buf *out, struct err *e);
 
 /* ---- what we have ---- */
 

@@ -114,6 +114,10 @@ struct sync_actions {
     struct actor fetch_actor;
     uint64_t fetch_after;
     size_t fetch_bytes;
+    /* The peer wants to match its rows with ours: answer with sync_tell_keys. */
+    bool keys_wanted;
+    /* The peer's local keys, asked for with sync_ask_keys. Borrows the event's bytes. */
+    struct slice keys;
     /* The peer holds another history of this actor: a different chain hash for the same number, or,
      * for our own present actor, more than we ever made. Warn somebody; that actor is left out on
      * this link, everything else goes on. */
@@ -132,6 +136,10 @@ MUST_USE bool sync_step(struct sync *s, const struct sync_event *ev, struct sync
 void sync_heard(struct sync *s, uint64_t now_ms, size_t unfinished);
 /* Append a BYE: we close for a reason of our own. `code` is one word. */
 void sync_leave(struct sync *s, const char *code, const char *text, struct buf *send);
+/* Append the question for the peer's local keys, and the answer to such a question. Only when OPEN.
+ */
+void sync_ask_keys(struct buf *send);
+void sync_tell_keys(struct slice keys, struct buf *send);
 /* Give claims back and release. Then give every other link a SYNC_LOCAL, so that one of them asks
  * at once for what this one was asked for. Closing twice is harmless. */
 void sync_close(struct sync *s);

@@ -86,7 +86,7 @@ static bool agent_prepare(struct node *n, struct err *e)
         names[i] = s->shape.tables[i].name;
     return store_track(n->store, names, s->shape.n, e) &&
            (store_state(n->store) == STORE_READY || n->copy ||
-            store_match(n->store, false, n->wall_ms, e));
+            store_match(n->store, false, (struct slice){0}, n->wall_ms, e));
 }
 
 void node_agent_start(struct node *n)

@@ -205,7 +205,7 @@ static void open_pair(struct site *a, struct site *b, const char *schema_a, cons
     assert_int_equal(store_state(b->store), STORE_MATCHING);
     carry(a, b);
     work(b);
-    check(store_match(b->store, false, b->now_ms, &e), &e);
+    check(store_match(b->store, false, (struct slice){0}, b->now_ms, &e), &e);
     assert_int_equal(store_state(b->store), STORE_READY);
     exchange(a, b);
 }
@@ -397,6 +397,52 @@ static void an_independent_database_is_kept_apart(void **state)
     close_pair(&a, &b);
 }
 
+/* A third PC starts with a copy of B's file, in which rows of A's have other keys than at A. */
+static void a_copy_of_a_member_with_keys_of_its_own_is_recognised(void **state)
+{
+    struct site a, b, c = {0};
+    struct buf keys;
+    struct err e = {0};
+    char command[512], name[NAME_BYTES_MAX + 1];
+    uint8_t invite[8] = {0};
+    bool changed;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO invoice VALUES (1, 'A', 1)");
+    sql(&b, "INSERT INTO client VALUES (1, 'Bea'); INSERT INTO invoice VALUES (1, 'B', 1)");
+    exchange(&a, &b);
+    expect(&b, "SELECT name FROM client WHERE id = 2", "Ana");
+    sql(&b, "PRAGMA wal_checkpoint(TRUNCATE)");
+    open_site(&c, "");
+    sqlite3_close(c.app);
+    snprintf(command, sizeof command, "rm -f %s*; cp %s %s", c.database, b.database, c.database);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sqlite3_open(c.database, &c.app), SQLITE_OK);
+    check(roster_enrol(&a.roster, c.keys.sign_public, c.keys.exchange_public, "C", invite, &a.keys,
+                       name, &e),
+          &e);
+    check(roster_merge(&b.roster, buf_slice(&a.roster.log), &changed, &e), &e);
+    check(roster_merge(&c.roster, buf_slice(&a.roster.log), &changed, &e), &e);
+    open_store(&c);
+    carry(&b, &c);
+    work(&c);
+    buf_open(&keys, KEYS_BYTES_MAX);
+    check(store_keys(b.store, &keys, &e), &e);
+    check(store_match(c.store, false, buf_slice(&keys), c.now_ms, &e), &e);
+    buf_close(&keys);
+    exchange(&b, &c);
+    expect(&c, "SELECT group_concat(id || name) FROM (SELECT * FROM client ORDER BY id)",
+           "1Bea,2Ana");
+    expect(&b, "SELECT count(*) FROM invoice", "2");
+    expect(&c,
+           "SELECT group_concat(number || name) FROM (SELECT number, name FROM invoice JOIN client"
+           " ON client.id = client_id ORDER BY number)",
+           "AAna,BBea");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 static void a_file_that_went_back_gets_its_rows_again(void **state)
 {
     struct site a, b;
@@ -505,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_parent_deleted_while_a_child_is_born_stays),
         cmocka_unit_test(a_copy_is_recognised_and_an_empty_schema_fills),
         cmocka_unit_test(an_independent_database_is_kept_apart),
+        cmocka_unit_test(a_copy_of_a_member_with_keys_of_its_own_is_recognised),
         cmocka_unit_test(a_file_that_went_back_gets_its_rows_again),
         cmocka_unit_test(a_bulk_of_rows_arrives),
         cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
