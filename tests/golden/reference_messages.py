@@ -47,6 +47,8 @@ MESSAGES = {
     "changeset": array(uint(5), binary(b"change-set")),
     "ping": array(uint(6), uint(1), uint(WALL + 1)),
     "pong": array(uint(7), uint(1), uint(WALL + 2)),
+    "askkeys": array(uint(9), uint(32 << 20)),
+    "keys": array(uint(10), binary(b"local keys")),
     "bye": array(uint(8), text("timeout"), text("nothing heard for 9000 ms")),
 }
 

@@ -163,12 +163,24 @@ static void bye_keeps_its_layout(void **state)
     assert_golden("bye", &m);
 }
 
+static void askkeys_and_keys_keep_their_layout(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ASKKEYS};
+
+    (void)state;
+    m.askkeys.bytes = KEYS_BYTES_MAX;
+    assert_golden("askkeys", &m);
+    m = (struct message){.kind = MESSAGE_KIND_KEYS};
+    m.keys.keys = slice_text("local keys");
+    assert_golden("keys", &m);
+}
+
 /* Cut anywhere, or with a byte too many, it is refused; the copy is exact so that reading past its
  * end is seen. */
 static void a_cut_message_is_refused_at_every_byte(void **state)
 {
-    static const char *const names[] = {"hello",     "roster", "have", "want",
-                                        "changeset", "ping",   "pong", "bye"};
+    static const char *const names[] = {"hello", "roster", "have", "want",    "changeset",
+                                        "ping",  "pong",   "bye",  "askkeys", "keys"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -321,6 +333,7 @@ int main(void)
         cmocka_unit_test(want_keeps_its_layout),
         cmocka_unit_test(changeset_keeps_its_layout),
         cmocka_unit_test(ping_and_pong_keep_their_layout),
+        cmocka_unit_test(askkeys_and_keys_keep_their_layout),
         cmocka_unit_test(bye_keeps_its_layout),
         cmocka_unit_test(a_cut_message_is_refused_at_every_byte),
         cmocka_unit_test(kinds_below_128_must_be_known_and_others_are_skipped),
