@@ -23,7 +23,7 @@
       "start another PC; if it runs, check cable and firewall (TCP 7400, UDP 7401)")               \
     X(PORT, "port-in-use", false,                                                                  \
       "set listen in agent.conf to a free port, or stop the other program")                        \
-    X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peer = ADDRESS:PORT")  \
+    X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
     X(CLOCK, "clock-skew", false, "set the clock of the PC that is named")                         \
     X(IDENTITY, "same-identity", false,                                                            \
       "one home runs on two PCs: on the copy, remove the home and init and join anew")             \

@@ -189,10 +189,12 @@ bool client_ask(const struct home *h, const char *command, struct json_object *a
         goto out;
     talk(c, h, limit_ms);
     *reached = c->connected;
-    if (!c->connected)
-        err_set(e, ERR_NET,
-                "no agent answers on the home %s (%s): start it with `navette-agent --home %s`",
-                h->path, uv_strerror(c->status), h->path);
+    if (!c->connected && (c->status == UV_ENOENT || c->status == UV_ECONNREFUSED))
+        err_set(e, ERR_NET, "no agent runs on the home %s: start it with `navette-agent --home %s`",
+                h->path, h->path);
+    else if (!c->connected)
+        err_set(e, ERR_NET, "the agent of the home %s cannot be reached (%s): see %s", h->path,
+                uv_strerror(c->status), h->log);
     else if (c->complete)
         ok = read_answer(buf_slice(&c->answer), result, e);
     else if (c->late)

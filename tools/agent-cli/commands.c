@@ -312,6 +312,7 @@ int run_export(struct cli *c)
     struct json_object *result;
     char directory[PATH_BYTES_MAX];
     struct err e = {0};
+    int64_t n;
     int code;
 
     if (c->to != NULL) {
@@ -325,13 +326,13 @@ int run_export(struct cli *c)
         json_object_object_add(args, "peer", json_object_new_string(c->for_peer));
     if (!ask(c, "drop-export", args, ASK_MS, &result, &code))
         return code;
+    n = json_object_get_int64(json_object_object_get(result, "changesets"));
     if (c->json)
         answer_json(result);
     else if (text_of(result, "path")[0] == '\0')
         puts("There is nothing to write: everything has been acknowledged.");
     else
-        printf("%s has %" PRId64 " change-sets.\n", text_of(result, "path"),
-               json_object_get_int64(json_object_object_get(result, "changesets")));
+        printf("%s has %" PRId64 " change-set%s.\n", text_of(result, "path"), n, n == 1 ? "" : "s");
     json_object_put(result);
     return code;
 }
@@ -364,7 +365,7 @@ static struct json_object *import_one(const struct cli *c, const char *word, boo
     if (!quiet && added == 0)
         printf("%s: everything in it was known here\n", word);
     else if (!quiet)
-        printf("%s: %" PRId64 " change-sets taken in\n", word, added);
+        printf("%s: %" PRId64 " change-set%s taken in\n", word, added, added == 1 ? "" : "s");
     return entry;
 }
 
