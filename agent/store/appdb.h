@@ -77,9 +77,9 @@ struct appdb {
     bool wal;
     struct app_schema schema;
     int64_t data_version;
-    bool installed;      /* our tables are there */
-    uint32_t readers_met;     /* by appdb_lock_quietly, in a row */
-    uint32_t mark_width; /* key columns that _navette_dirty has room for */
+    bool installed;       /* our tables are there */
+    uint32_t readers_met; /* by appdb_lock_quietly, in a row */
+    uint32_t mark_width;  /* key columns that _navette_dirty has room for */
     /* private: of appdb.c, from APPDB_MARKS on of marks.c */
     struct sqlite3_stmt *statements[APPDB_STATEMENTS];
 };
@@ -107,8 +107,9 @@ MUST_USE bool appdb_read(struct appdb *a, struct err *e);
 /* The write lock, without waiting, the quietest way the journal mode offers (rollback: BEGIN
  * EXCLUSIVE; WAL: BEGIN IMMEDIATE). ERR_BUSY if somebody else is there. */
 MUST_USE bool appdb_lock(struct appdb *a, struct err *e);
-/* The same for applying, and in WAL mode more polite: a transaction of the application that has read and then writes after a commit of ours
- * fails at once, so while somebody is in one this is ERR_BUSY too; after READERS_AWAITED times in a row it no longer is. */
+/* The same for applying, and in WAL mode more polite: a transaction of the application that has
+ * read and then writes after a commit of ours fails at once, so while somebody is in one this is
+ * ERR_BUSY too; after READERS_AWAITED times in a row it no longer is. */
 #define READERS_AWAITED 20
 MUST_USE bool appdb_lock_quietly(struct appdb *a, struct err *e);
 MUST_USE bool appdb_commit(struct appdb *a, struct err *e);
