@@ -19,6 +19,8 @@
 #define FAILURES_REOPEN 3     /* then the store is opened anew */
 #define BUSY_TELL_MS    30000 /* a lock that somebody holds for so long is told to a person */
 #define PARKED_RETRY_MS 30000
+#define TIDY_QUIET_MS   2000 /* marks may wait: not while somebody sells */
+#define TIDY_PAUSE_MS   200
 #define KEYS_WAIT_MS    10000 /* a member's local keys are waited for so long */
 #define MATCH_STILL_MS  1000  /* nothing new came from a member for so long: it has no more */
 #define MATCH_EMPTY_MS                                                                             \
@@ -44,7 +46,7 @@ struct pump {
     bool stopping;
     bool failing;      /* something failed elsewhere and is not known to be over */
     bool drained_last; /* the last turn was a drain's */
-    struct job open, drain, apply;
+    struct job open, drain, apply, tidy;
     uint64_t wrote_ms;       /* when the application was last seen to commit */
     uint64_t apply_since_ms; /* when the apply became due */
     uint64_t staged_ms;      /* when something last came in */
@@ -109,7 +111,7 @@ static void job_failed(struct pump *p, struct job *job, const char *doing, const
 /* Work that went through shows that what failed is over. */
 static void all_well(struct pump *p)
 {
-    if (p->drain.failures > 0 || p->apply.failures > 0)
+    if (p->drain.failures > 0 || p->apply.failures > 0 || p->tidy.failures > 0)
         return;
     p->failing = false;
     warning_clear(&p->agent->warnings, WARNING_DISK_FULL);
@@ -342,6 +344,7 @@ static void drain(struct pump *p)
         return;
     log_debug("drained changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
               (unsigned long long)us);
+    p->tidy.due = true;
     p->times.drains++;
     p->times.drain_rows += progress.rows;
     if (us > p->times.drain_us_max)
@@ -374,6 +377,20 @@ static void apply(struct pump *p)
     p->times.apply_rows += progress.rows;
     if (us > p->times.apply_us_max)
         p->times.apply_us_max = us;
+}
+
+static void tidy(struct pump *p)
+{
+    struct err e = {0};
+    bool more;
+
+    if (!store_tidy(p->agent->store, &more, &e)) {
+        job_failed(p, &p->tidy, "tidy", &e);
+        return;
+    }
+    job_succeeded(p, &p->tidy, false);
+    p->tidy.due = more;
+    p->tidy.at_ms = now_of(p) + TIDY_PAUSE_MS;
 }
 
 /* The application must not find us in its way: after a moment of quiet, or when that does not come.
@@ -417,6 +434,12 @@ static struct job *next_job(struct pump *p, uint64_t *at)
         *at = apply_ms;
         return &p->apply;
     }
+    if (works && p->tidy.due) {
+        uint64_t quiet_ms = p->wrote_ms + TIDY_QUIET_MS;
+
+        *at = quiet_ms > p->tidy.at_ms ? quiet_ms : p->tidy.at_ms;
+        return &p->tidy;
+    }
     return NULL;
 }
 
@@ -432,8 +455,10 @@ static void turn(struct pump *p)
         open_store(p);
     else if (job == &p->drain)
         drain(p);
-    else
+    else if (job == &p->apply)
         apply(p);
+    else
+        tidy(p);
 }
 
 /* One unit of work a loop turn. */

@@ -434,7 +434,7 @@ static bool configure(struct appdb *a, struct err *e)
 
 static bool open_connection(struct appdb *a, const char *vfs, struct err *e)
 {
-    int rc = sqlite3_open_v2(a->path, &a->db, SQLITE_OPEN_READWRITE, vfs);
+    int rc = sqlite3_open_v2(a->path, &a->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
 
     if (a->db == NULL)
         return err_set(e, ERR_STORE, "open %s: %s", a->path, sqlite3_errstr(rc));

@@ -63,7 +63,11 @@ void marks_close(struct marks *m);
 MUST_USE bool marks_last(struct appdb *a, int64_t *id, double *julian_day, struct err *e);
 MUST_USE bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *found,
                          struct err *e);
-/* Inside a write transaction: delete marks with id < keep (the last drained stays). */
+/* The lowest id of a mark in the file, 0 if none. */
+MUST_USE bool marks_first(struct appdb *a, int64_t *id, struct err *e);
+/* Inside a write transaction: delete marks with id < keep (the last drained stays), a few
+ * milliseconds' worth of the oldest. */
+#define MARKS_PURGED_MAX 10000
 MUST_USE bool marks_purge(struct appdb *a, int64_t keep, struct err *e);
 
 #define APP_TOKEN_BYTES       16

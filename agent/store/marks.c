@@ -12,7 +12,8 @@
 #define STATEMENTS(X)                                                                              \
     X(LAST, "SELECT id, t FROM _navette_dirty ORDER BY id DESC LIMIT 1")                           \
     X(TIME, "SELECT id, t FROM _navette_dirty WHERE id = :id")                                     \
-    X(PURGE, "DELETE FROM _navette_dirty WHERE id < :keep"                                         \
+    X(FIRST, "SELECT id, t FROM _navette_dirty ORDER BY id LIMIT 1")                               \
+    X(PURGE, "DELETE FROM _navette_dirty WHERE id < :keep AND id < :most"                          \
              " AND id < (SELECT max(id) FROM _navette_dirty)")                                     \
     X(STATE_READ, "SELECT token, batch, previous, payload FROM _navette_state WHERE id = 1")       \
     X(STATE_WRITE, "INSERT OR REPLACE INTO _navette_state(id, token, batch, previous, payload)"    \
@@ -235,6 +236,17 @@ bool marks_last(struct appdb *a, int64_t *id, double *julian_day, struct err *e)
            (statement(a, LAST, &s, e) && read_mark(a, s, id, julian_day, &found, e));
 }
 
+bool marks_first(struct appdb *a, int64_t *id, struct err *e)
+{
+    struct sqlite3_stmt *s;
+    double julian_day;
+    bool found;
+
+    *id = 0;
+    return !a->installed ||
+           (statement(a, FIRST, &s, e) && read_mark(a, s, id, &julian_day, &found, e));
+}
+
 bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *found, struct err *e)
 {
     struct sqlite3_stmt *s;
@@ -254,12 +266,14 @@ bool marks_time(struct appdb *a, int64_t id, double *julian_day, bool *found, st
 bool marks_purge(struct appdb *a, int64_t keep, struct err *e)
 {
     struct sqlite3_stmt *s;
+    int64_t first;
 
     if (!a->installed)
         return true;
-    if (!statement(a, PURGE, &s, e))
+    if (!marks_first(a, &first, e) || !statement(a, PURGE, &s, e))
         return false;
-    if (sqlite3_bind_int64(s, 1, keep) != SQLITE_OK)
+    if (sqlite3_bind_int64(s, 1, keep) != SQLITE_OK ||
+        sqlite3_bind_int64(s, 2, first + MARKS_PURGED_MAX) != SQLITE_OK)
         return sqlite_err(a->db, "purge the marks", e);
     return appdb_run(a, s, "purge the marks", e);
 }

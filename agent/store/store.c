@@ -271,6 +271,26 @@ static bool is_behind_marks(struct store *s, const struct err *e)
            last > s->ledger.cursor;
 }
 
+bool store_tidy(struct store *s, bool *more, struct err *e)
+{
+    int64_t first;
+    bool ok;
+
+    *more = false;
+    if (s->follow_due)
+        return true; /* recovery first: it compares marks */
+    if (!marks_first(&s->app, &first, e))
+        return false;
+    if (first == 0 || s->ledger.cursor - first < MARKS_PURGED_MAX)
+        return true;
+    if (!appdb_lock_quietly(&s->app, e))
+        return false;
+    ok = marks_purge(&s->app, s->ledger.cursor, e) && appdb_commit(&s->app, e);
+    appdb_end(&s->app);
+    *more = ok && s->ledger.cursor - first >= (int64_t)2 * MARKS_PURGED_MAX;
+    return ok;
+}
+
 bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct store_progress drained = {0};

@@ -144,6 +144,29 @@ static void ids_of_marks_never_go_back(void **state)
     assert_string_equal(app_marks(app, 5), "2:1 3");
 }
 
+/* A purge under the write lock may take milliseconds, not more. */
+static void a_purge_takes_a_portion_of_the_oldest(void **state)
+{
+    struct app *app = *state;
+    int64_t first = 1;
+
+    app_use(app, "CREATE TABLE t(id INTEGER PRIMARY KEY)", "t");
+    must(app, marks_first(&app->a, &first, &app->e));
+    assert_int_equal(first, 0);
+    app_sql(app->db,
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 25000)"
+            " INSERT INTO t SELECT i FROM n");
+    for (int64_t expected = 1; expected <= 20001; expected += MARKS_PURGED_MAX) {
+        must(app, marks_first(&app->a, &first, &app->e));
+        assert_int_equal(first, expected);
+        must(app, appdb_lock(&app->a, &app->e));
+        must(app, marks_purge(&app->a, 24000, &app->e));
+        must(app, appdb_commit(&app->a, &app->e));
+    }
+    must(app, marks_first(&app->a, &first, &app->e));
+    assert_int_equal(first, 24000);
+}
+
 static void marks_are_read_in_portions(void **state)
 {
     struct app *app = *state;
@@ -245,6 +268,7 @@ int main(void)
         TEST(keys_of_every_kind_come_back_as_they_were),
         TEST(a_time_that_is_none_reads_as_zero),
         TEST(ids_of_marks_never_go_back),
+        TEST(a_purge_takes_a_portion_of_the_oldest),
         TEST(marks_are_read_in_portions),
         TEST(the_record_of_what_was_applied_is_kept),
         TEST(each_install_has_a_token_of_its_own),

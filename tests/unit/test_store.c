@@ -540,6 +540,31 @@ static void what_a_migration_changed_unseen_is_found_also_after_a_crash(void **s
     close_pair(&a, &b);
 }
 
+static void drained_marks_do_not_pile_up_where_nothing_is_applied(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+    bool more = true;
+    uint32_t turns = 0;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 35000)"
+            " INSERT INTO client SELECT i, i FROM n");
+    check(store_tidy(a.store, &more, &e), &e); /* none is drained yet */
+    expect(&a, "SELECT count(*) >= 35000 FROM _navette_dirty", "1");
+    work(&a);
+    for (more = true; more; turns++)
+        check(store_tidy(a.store, &more, &e), &e);
+    assert_int_equal(turns, 3);
+    expect(&a, "SELECT count(*) BETWEEN 1 AND 10000 FROM _navette_dirty", "1");
+    store_close(a.store);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM client", "35000");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -556,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_bulk_of_rows_arrives),
         cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
         cmocka_unit_test(what_a_migration_changed_unseen_is_found_also_after_a_crash),
+        cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
     };
     struct err e = {0};
 
