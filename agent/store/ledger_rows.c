@@ -256,7 +256,8 @@ int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
     return a->number == b->number ? 0 : a->number < b->number ? -1 : 1;
 }
 
-/* Order of two values that every site computes alike: local actor numbers must not matter. */
+/* Order of two values that every site computes alike (protocol/README.md): by their bytes on the
+ * wire, and local actor numbers must not matter. */
 static int value_order(const struct ledger *l, const struct value *a, const struct value *b)
 {
     struct buf left, right;
@@ -274,8 +275,8 @@ static int value_order(const struct ledger *l, const struct value *a, const stru
     }
     buf_open(&left, VALUE_BYTES_MAX + 32);
     buf_open(&right, VALUE_BYTES_MAX + 32);
-    packed_value_write(&left, a);
-    packed_value_write(&right, b);
+    write_value(&(struct writer){&left}, a);
+    write_value(&(struct writer){&right}, b);
     order = slice_compare(buf_slice(&left), buf_slice(&right));
     buf_close(&left);
     buf_close(&right);
