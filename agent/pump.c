@@ -566,8 +566,9 @@ static void release(uv_handle_t *handle)
 {
     struct pump *p = handle->data;
 
-    if (--p->handles == 0)
-        buf_close(&p->keys);
+    if (--p->handles > 0)
+        return;
+    buf_close(&p->keys);
     free(p);
 }
 
