@@ -46,6 +46,7 @@ struct agent {
     uint64_t started_ms;             /* wall clock */
     uint64_t wall_ms, wall_at;       /* see agent_wall_ms */
     uint64_t alone_ms;               /* uv_now: since when no peer is connected */
+    bool met;                        /* some peer was connected since the start */
     uint32_t ticks;
     bool stopping;
 };

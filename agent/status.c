@@ -130,15 +130,18 @@ static bool any_peer(struct agent *a)
     return links_next_talk(a->links, &at) != NULL;
 }
 
-/* Being alone is usual at night; being alone with what nobody else has is not. */
+/* Just started, others have a moment to be found; a connection lost, or something written here that
+ * nobody else has, is told at once. */
 static void note_peers(struct agent *a)
 {
     uint64_t now = uv_now(a->loop);
-    bool unsent = a->store != NULL && a->in_fleet && !own_is_sent(a);
+    bool alone = agent_others(a) > 0 && !any_peer(a);
+    bool unsent = alone && a->store != NULL && !own_is_sent(a);
 
-    if (agent_others(a) == 0 || any_peer(a) || a->alone_ms == 0)
+    a->met |= any_peer(a);
+    if (!alone || a->alone_ms == 0)
         a->alone_ms = now;
-    if (now - a->alone_ms >= (unsent ? 0 : NO_PEER_MS))
+    if (alone && (unsent || a->met || now - a->alone_ms >= NO_PEER_MS))
         warning_set(&a->warnings, WARNING_NO_PEER, agent_wall_ms(a),
                     unsent ? "no other PC of the fleet is connected: what was written here waits"
                            : "no other PC of the fleet is connected");
