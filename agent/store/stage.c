@@ -114,17 +114,5 @@ bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, siz
 
 bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e)
 {
-    struct reader r = reader_of(*left, e);
-
-    if (left->n == 0)
-        return false;
-    read_array_exact(&r, 3, "change-set");
-    read_bin(&r, HEADER_BYTES_MAX, "header");
-    read_bin(&r, SIGNATURE_BYTES, "signature");
-    read_bin(&r, BODY_BYTES_MAX, "body");
-    if (r.failed)
-        return false;
-    *changeset = (struct slice){left->p, left->n - r.left.n};
-    *left = r.left;
-    return true;
+    return changeset_front(left, changeset, e);
 }
