@@ -47,7 +47,7 @@ void read_bin_exact(struct reader *r, uint8_t *out, size_t n, const char *what);
 uint32_t read_array(struct reader *r, uint32_t max, const char *what);
 /* An array of exactly `count`. */
 void read_array_exact(struct reader *r, uint32_t count, const char *what);
-/* Any value of write_value; text and blobs up to VALUE_BYTES_MAX. */
+/* Any value of write_value; text and blobs up to VALUE_BYTES_MAX. A NaN is refused. */
 struct value read_value(struct reader *r);
 /* True when nothing failed and nothing is left. */
 MUST_USE bool read_end(struct reader *r);
