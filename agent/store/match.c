@@ -1,51 +1,25 @@
 /* Match: once, before a table's rows are published, decide which of them are rows that the fleet
  * has already.
  *
- *     candidates   rows of the fleet not in the file, under the key that their author (or a member,
- * or this PC, once) had for them pair         a row of the file with the candidate under its key,
- * if their content is equal; always under a natural key, or when the person said that the file is a
- * copy unpair       pairs whose references lead to rows that are not paired with each other, until
- * nothing changes: what is left is the greatest set of pairs that agree with each other decide
- * paired rows take the fleet's gid (what differs is published under the zero clock); the others get
- * gids of their own; candidates left over are due */
+ *     candidates  rows of the fleet not in the file, under the key that their author (or a member,
+ *                 or this PC, once) had for them
+ *     pair        a row of the file with the candidate under its key, if their content is equal;
+ *                 always under a natural key
+ *     copies      if the file is a copy, also rows of its that were edited since: match_copy.c
+ *     unpair      pairs whose references lead to rows that are not paired with each other, until
+ *                 nothing changes: the greatest set of pairs that agree with each other
+ *     decide      paired rows take the fleet's gid (what differs is published under the zero
+ *                 clock); the others get gids of their own; candidates left over are due */
+#include "match.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
 
-#include "scan.h"
-
-struct candidate {
-    int64_t gid;
-    struct binding *b;
-    struct slice rec;   /* in the matcher's arena */
-    struct row_key own; /* of this PC once, or of the member that told its keys; else none */
-    bool alive, taken;
-};
-
-struct matcher {
-    struct store *s;
-    bool copy;
-    uint64_t now_ms;
-    struct arena arena;
-    struct candidate *candidates;
-    uint32_t n, room;
-    struct keymap by_key; /* 1 + index of the candidate under the key that a PC has or had for it */
-    struct keymap by_hint; /* likewise, under its author's */
-    struct keymap by_gid;
-    struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
-    struct keymap row_by_key; /* 1 + index into rows */
-    struct record rec;
-    struct value *values;
-    struct buf key_room, value_room;
-    int64_t cursor; /* last mark that the snapshot contains */
-    double cursor_time;
-    bool by_content; /* some pair depends on equal content */
-};
-
 /* ---- keys in the author's terms ---- */
 
-static const struct candidate *candidate_of(const struct matcher *m, int64_t gid)
+struct candidate *match_candidate(const struct matcher *m, int64_t gid)
 {
     struct row_key id = {.kind = KEY_INT, .i = gid};
     uint32_t at = keymap_get(&m->by_gid, 0, &id);
@@ -75,7 +49,7 @@ static bool author_value(struct matcher *m, const struct value *in, bool own, st
         ok = ledger_stands(&m->s->ledger, gid_pack(out->ref), &gid, e);
         if (!ok)
             break;
-        c = candidate_of(m, gid);
+        c = match_candidate(m, gid);
         if (c == NULL) { /* already in this file: its key here */
             ok = ledger_row_get(&m->s->ledger, gid, &row, &found, e);
             *known =
@@ -188,8 +162,8 @@ static bool key_candidates(struct matcher *m, struct err *e)
 
 /* ---- pairs ---- */
 
-static bool same_cell(struct matcher *m, const struct value *fleet, const struct value *file,
-                      bool *same, struct err *e)
+bool match_same_cell(struct matcher *m, const struct value *fleet, const struct value *file,
+                     bool *same, struct err *e)
 {
     struct value v;
 
@@ -216,7 +190,7 @@ static bool same_content(struct matcher *m, const struct candidate *c, const str
         if (c->b->app->surrogate && c->b->is_key[i])
             continue;
         *same = cell != NULL;
-        if (*same && !same_cell(m, &cell->v, &values[i], same, e))
+        if (*same && !match_same_cell(m, &cell->v, &values[i], same, e))
             return false;
     }
     return true;
@@ -230,11 +204,8 @@ static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *
 
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (t->b->app->surrogate && !m->copy) {
-        if (!same_content(m, &m->candidates[at - 1], t->values, &same, e))
-            return false;
-        m->by_content |= same;
-    }
+    if (t->b->app->surrogate && !same_content(m, &m->candidates[at - 1], t->values, &same, e))
+        return false;
     if (same) {
         t->gid = m->candidates[at - 1].gid;
         m->candidates[at - 1].taken = true;
@@ -303,27 +274,52 @@ static bool same_reference(struct matcher *m, int ref_table, const struct value 
     return true;
 }
 
-static bool agrees(struct matcher *m, const struct touched *t, bool *same, struct err *e)
+/* Do the references of a pair lead to pairs? In an edited row, a reference may lead elsewhere; but
+ * one that has the same key in both files and means two rows shows that these are two rows as well.
+ */
+static bool agrees(struct matcher *m, const struct touched *t, bool copied, bool *same,
+                   struct err *e)
 {
     const struct app_table *table = t->b->app;
 
     *same = true;
-    if (!record_decode(&m->rec, candidate_of(m, t->gid)->rec, e))
+    if (!record_decode(&m->rec, match_candidate(m, t->gid)->rec, e))
         return false;
     for (uint32_t i = 0; *same && i < table->column_count; i++) {
         const struct cell *c = record_get(&m->rec, t->b->position[i]);
 
         if (table->columns[i].ref_table < 0 || c == NULL || (!table->surrogate && !t->b->is_key[i]))
             continue;
+        if (copied && (!match_same_cell(m, &c->v, &t->values[i], same, e) || !*same)) {
+            if (e->code != ERR_NONE)
+                return false;
+            *same = true; /* another key: edited */
+            continue;
+        }
         if (!same_reference(m, table->columns[i].ref_table, &t->values[i], &c->v, same, e))
             return false;
     }
     return true;
 }
 
+static bool is_copied(const struct matcher *m, uint32_t row)
+{
+    uint32_t low = 0, high = m->copied_count; /* the indices rise */
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (m->copied[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < m->copied_count && m->copied[low] == row;
+}
+
 static bool unpair(struct matcher *m, struct err *e)
 {
-    bool again = !m->copy;
+    bool again = true;
 
     while (again) {
         again = false;
@@ -334,7 +330,7 @@ static bool unpair(struct matcher *m, struct err *e)
 
             if (t->gid == 0)
                 continue;
-            if (!agrees(m, t, &same, e))
+            if (!agrees(m, t, is_copied(m, i), &same, e))
                 return false;
             if (same)
                 continue;
@@ -411,7 +407,7 @@ static bool gather(struct matcher *m, struct err *e)
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (is_pending(s, &s->bindings[i]) && !pair_table(m, &s->bindings[i], e))
             return false;
-    return unpair(m, e);
+    return match_copies(m, e) && unpair(m, e);
 }
 
 static bool commit(struct matcher *m, bool joining, struct err *e)
@@ -446,6 +442,7 @@ static void matcher_close(struct matcher *m)
     buf_close(&m->key_room);
     buf_close(&m->value_room);
     free(m->candidates);
+    free(m->copied);
     free(m->values);
     arena_close(&m->arena);
 }

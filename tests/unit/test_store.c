@@ -443,6 +443,51 @@ static void a_copy_of_a_member_with_keys_of_its_own_is_recognised(void **state)
     close_pair(&a, &b);
 }
 
+/* Both PCs began with the same file and sold before they met: edited rows are one row, and the
+ * invoices that both made under number 101 are two. */
+static void copies_that_were_worked_on_keep_every_sale(void **state)
+{
+    struct site a, b;
+    char one[8192], two[8192];
+    struct buf rows;
+
+    (void)state;
+    buf_open(&rows, 4096);
+    for (int i = 1; i <= 40; i++) {
+        char row[96];
+
+        snprintf(row, sizeof row, "INSERT INTO article VALUES (%d, 'R%d', 5, 100);", i, i);
+        buf_add(&rows, row, strlen(row));
+    }
+    snprintf(
+        one, sizeof one,
+        "%s%.*sINSERT INTO client VALUES (1, 'Ana');"
+        "UPDATE article SET stock = 98 WHERE id = 7; INSERT INTO invoice VALUES (101, 'T1', 1);"
+        "INSERT INTO line VALUES (1, 101, 7, 2);",
+        shop, (int)rows.n, (const char *)rows.p);
+    snprintf(
+        two, sizeof two,
+        "%s%.*sINSERT INTO client VALUES (1, 'Ana');"
+        "UPDATE article SET stock = 97 WHERE id = 7; INSERT INTO invoice VALUES (101, 'T2', NULL);"
+        "INSERT INTO line VALUES (1, 101, 7, 3);",
+        shop, (int)rows.n, (const char *)rows.p);
+    buf_close(&rows);
+    open_pair(&a, &b, one, two);
+    expect(&a, "SELECT count(*) FROM article", "40");
+    expect(&b, "SELECT count(*) FROM article", "40");
+    expect(&a,
+           "SELECT group_concat(number || quantity || ref) FROM (SELECT * FROM line JOIN invoice "
+           "ON invoice.id = invoice_id"
+           " JOIN article ON article.id = article_id ORDER BY number)",
+           "T12R7,T23R7");
+    expect(&b,
+           "SELECT group_concat(number || quantity || ref) FROM (SELECT * FROM line JOIN invoice "
+           "ON invoice.id = invoice_id"
+           " JOIN article ON article.id = article_id ORDER BY number)",
+           "T12R7,T23R7");
+    close_pair(&a, &b);
+}
+
 static void a_file_that_went_back_gets_its_rows_again(void **state)
 {
     struct site a, b;
@@ -577,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_copy_is_recognised_and_an_empty_schema_fills),
         cmocka_unit_test(an_independent_database_is_kept_apart),
         cmocka_unit_test(a_copy_of_a_member_with_keys_of_its_own_is_recognised),
+        cmocka_unit_test(copies_that_were_worked_on_keep_every_sale),
         cmocka_unit_test(a_file_that_went_back_gets_its_rows_again),
         cmocka_unit_test(a_bulk_of_rows_arrives),
         cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
