@@ -12,10 +12,10 @@ struct work {
     int64_t gid;
     struct binding *b;
     bool waiting;             /* from the table `due` */
-    bool needed;              /* a live row refers to it */
+    bool needed;              /* a row that is or gets into the file refers to it */
+    bool followed;            /* its own parents have been brought in */
     bool alive, present;      /* logically; in the file before the batch */
     bool deleted;             /* its delete has been written */
-    bool kept;                /* dead, and left (or put back) because something refers to it */
     bool wrote;               /* something of it has been written */
     struct row_key key;       /* in the file; given to newcomers */
     struct row_key new_key;   /* natural keys that an update moves */
@@ -32,7 +32,7 @@ struct batch_table {
     int64_t used_max;            /* highest integer key known, given out or in the file */
     struct sqlite3_stmt *update; /* the last one made, for the columns in `mask` */
     uint8_t *mask;
-    struct sqlite3_stmt **children; /* SELECT 1 FROM child WHERE column = ?1 LIMIT 1, by child */
+    struct sqlite3_stmt **children; /* SELECT key FROM child WHERE column = ?1, by child */
 };
 
 struct batch {
@@ -56,7 +56,8 @@ struct work *batch_find(struct batch *b, int64_t gid);
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e);
 void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* batch_keys.c: bring in the parents that live rows need, then give every newcomer its key. */
+/* batch_keys.c: bring in the parents that rows in the file need, then give every newcomer its key.
+ */
 MUST_USE bool batch_parents(struct batch *b, struct err *e);
 MUST_USE bool batch_keys(struct batch *b, struct err *e);
 /* The local key value of the row that a reference names. False with e empty: it is not in the file;
@@ -69,7 +70,16 @@ MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
 /* Back to what the file held before the batch. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
-/* Does any row in the file refer to this one? */
-MUST_USE bool batch_has_children(struct batch *b, const struct work *w, bool *has, struct err *e);
+/* The rows of the file that refer to this one by its child-th reference, ready to step; a row of it
+ * is their key. */
+struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
+                                    struct err *e);
+
+/* batch_dead.c: first, mark as needed the dead rows that stay; delete the others; last, put back
+ * those that something still refers to. ERR_BUSY, and one more in the store's `undeletable`: one
+ * cannot be put back, do the batch again. */
+MUST_USE bool batch_keep(struct batch *b, struct err *e);
+MUST_USE bool batch_delete_dead(struct batch *b, struct err *e);
+MUST_USE bool batch_restore(struct batch *b, struct err *e);
 
 #endif

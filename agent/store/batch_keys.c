@@ -60,7 +60,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 {
     struct binding *t = b->works[index].b;
 
-    if (t == NULL || !t->refers || !(b->works[index].alive || b->works[index].needed))
+    if (t == NULL || !t->refers)
         return true;
     if (!record_decode(&b->rec, b->works[index].rec, e))
         return false;
@@ -78,13 +78,20 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 
 bool batch_parents(struct batch *b, struct err *e)
 {
-    for (uint32_t i = 0; i < b->n; i++) /* b->n grows as parents are brought in */
-        if (!bring_parents_of(b, i, e))
-            return false;
-    /* A row that was looked at before another said that it needs it. */
-    for (uint32_t i = 0; i < b->n; i++)
-        if (b->works[i].needed && !b->works[i].alive && !bring_parents_of(b, i, e))
-            return false;
+    bool again = true;
+
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < b->n; i++) { /* b->n grows as parents are brought in */
+            struct work *w = &b->works[i];
+
+            if (w->followed || !(w->alive || w->needed))
+                continue;
+            w->followed = again = true;
+            if (!bring_parents_of(b, i, e))
+                return false;
+        }
+    }
     return true;
 }
 
@@ -292,7 +299,8 @@ static bool move_natural_keys(struct batch *b, struct err *e)
         struct row_key key;
         const char *why;
 
-        if (w->b == NULL || w->b->app->surrogate || !w->present || !w->alive || w->shadow.p == NULL)
+        if (w->b == NULL || w->b->app->surrogate || !w->present || !(w->alive || w->needed) ||
+            w->shadow.p == NULL)
             continue;
         if (!natural_key(b, w, &key, &why, e)) {
             if (e->code != ERR_NONE)

@@ -374,39 +374,26 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
 
 /* ---- children ---- */
 
-static sqlite3_stmt *child_statement(struct batch *b, const struct binding *t, uint32_t child,
-                                     struct err *e)
+sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child, struct err *e)
 {
-    struct batch_table *bt = &b->tables[t->app_index];
-    const struct app_child *c = &t->app->children[child];
+    const struct app_table *t = w->b->app;
+    struct batch_table *bt = &b->tables[w->b->app_index];
+    const struct app_child *c = &t->children[child];
     const struct app_table *table = &b->s->app.schema.tables[c->table];
-    sqlite3_str *sql;
 
     if (bt->children == NULL)
-        bt->children = mem_alloc((t->app->child_count + 1) * sizeof *bt->children);
-    if (bt->children[child] != NULL)
-        return bt->children[child];
-    sql = sqlite3_str_new(b->s->app.db);
-    sqlite3_str_appendf(sql, "SELECT 1 FROM main.\"%w\" WHERE \"%w\" = ?1 LIMIT 1", table->name,
-                        table->columns[c->column].name);
-    bt->children[child] = prepare(b, sql, table->name, e);
-    return bt->children[child];
-}
+        bt->children = mem_alloc((t->child_count + 1) * sizeof *bt->children);
+    if (bt->children[child] == NULL) {
+        sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
 
-bool batch_has_children(struct batch *b, const struct work *w, bool *has, struct err *e)
-{
-    *has = false;
-    for (uint32_t i = 0; i < w->b->app->child_count && !*has; i++) {
-        sqlite3_stmt *q = child_statement(b, w->b, i, e);
-        int code;
-
-        if (q == NULL || !key_bind(q, 1, w->b->app, &w->key, e))
-            return false;
-        code = sqlite3_step(q);
-        sqlite3_reset(q);
-        *has = code == SQLITE_ROW;
-        if (code != SQLITE_ROW && code != SQLITE_DONE)
-            return sqlite_err(b->s->app.db, w->b->app->name, e);
+        for (uint32_t i = 0; i < table->key_count; i++)
+            sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ",
+                                table->columns[table->keys[i]].name);
+        sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", table->name,
+                            table->columns[c->column].name);
+        bt->children[child] = prepare(b, sql, table->name, e);
     }
-    return true;
+    if (bt->children[child] == NULL || !key_bind(bt->children[child], 1, t, &w->key, e))
+        return NULL;
+    return bt->children[child];
 }

@@ -178,42 +178,9 @@ static bool gather(struct batch *b, bool *left, struct err *e)
 
 /* ---- write ---- */
 
-static bool is_undeletable(const struct store *s, int64_t gid)
-{
-    for (uint32_t i = 0; i < s->undeletable_count; i++)
-        if (s->undeletable[i] == gid)
-            return true;
-    return false;
-}
-
-static bool delete_dead(struct batch *b, struct err *e)
-{
-    for (uint32_t i = 0; i < b->n; i++) {
-        struct work *w = &b->works[i];
-        bool has = false;
-
-        if (w->alive || !w->present || w->state != WORK_TODO)
-            continue;
-        if (w->b == NULL) {
-            work_fail(b, w, "its table is not tracked on this PC");
-            continue;
-        }
-        if (w->waiting && !batch_has_children(b, w, &has, e)) /* kept once: look before deleting */
-            return false;
-        if (w->needed || has || is_undeletable(b->s, w->gid)) {
-            w->kept = true;
-            w->state = WORK_DONE;
-            continue;
-        }
-        if (!batch_delete(b, w, e))
-            return false;
-    }
-    return true;
-}
-
 static bool wants_writing(const struct work *w)
 {
-    return w->state == WORK_TODO && (w->alive || (w->needed && !w->present));
+    return w->state == WORK_TODO && (w->alive || w->needed);
 }
 
 static bool run_sql(struct batch *b, const char *sql, struct err *e)
@@ -365,51 +332,19 @@ static bool undo_orphans(struct batch *b, struct err *e)
     return true;
 }
 
-/* A deleted row that something in the file still refers to comes back. */
-static bool restore_parents(struct batch *b, struct err *e)
-{
-    bool again = true;
-
-    while (again) {
-        again = false;
-        for (uint32_t i = 0; i < b->n; i++) {
-            struct work *w = &b->works[i];
-            bool has;
-
-            if (!w->deleted)
-                continue;
-            if (!batch_has_children(b, w, &has, e))
-                return false;
-            if (!has)
-                continue;
-            w->deleted = false;
-            w->present = false; /* so that it is inserted */
-            if (!batch_write(b, w, e))
-                return false;
-            w->present = true;
-            if (w->state == WORK_FAILED) {
-                struct store *s = b->s;
-
-                s->undeletable =
-                    mem_grow(s->undeletable, (s->undeletable_count + 1) * sizeof *s->undeletable);
-                s->undeletable[s->undeletable_count++] = w->gid;
-                return err_set(e, ERR_BUSY, "a deleted row of table %s is still referred to: %s",
-                               w->b->app->name, w->reason);
-            }
-            w->kept = true;
-            again = true;
-        }
-    }
-    return true;
-}
-
 static bool write_rows(struct batch *b, struct err *e)
 {
-    return batch_parents(b, e) && batch_keys(b, e) && delete_dead(b, e) && write_all(b, e) &&
-           undo_orphans(b, e) && restore_parents(b, e);
+    return batch_keep(b, e) && batch_parents(b, e) && batch_keys(b, e) && batch_delete_dead(b, e) &&
+           write_all(b, e) && undo_orphans(b, e) && batch_restore(b, e);
 }
 
 /* ---- outcomes ---- */
+
+/* Dead, and in the file because something refers to it. */
+static bool is_kept(const struct work *w)
+{
+    return w->state == WORK_DONE && !w->alive && w->needed;
+}
 
 static void put_outcome(struct buf *out, const struct work *w)
 {
@@ -418,21 +353,18 @@ static void put_outcome(struct buf *out, const struct work *w)
     if (w->state == WORK_FAILED) {
         o.kind = OUTCOME_PARKED;
         o.reason = slice_text(w->reason);
-    } else if (w->wrote && !w->kept) {
+    } else if (w->deleted) {
+        o.kind = OUTCOME_GONE;
+    } else if (w->wrote) {
         o.kind = w->present ? OUTCOME_IN : OUTCOME_NEW;
         o.key = w->present ? w->new_key : w->key;
         o.shadow = w->shadow_after;
-    } else if (w->deleted) {
-        o.kind = OUTCOME_GONE;
-    } else if (w->kept) {
-        o.kind = OUTCOME_KEPT;
-        o.reason = slice_text("deleted elsewhere, kept because rows here refer to it");
-    } else if (w->present && w->alive) {
+    } else if (w->present && (w->alive || w->needed)) {
         o.kind = OUTCOME_IN;
     }
     outcome_write(out, &o);
-    if (w->state == WORK_DONE && w->needed && !w->alive && o.kind == OUTCOME_NEW) {
-        o.kind = OUTCOME_KEPT;
+    if (is_kept(w)) {
+        o = (struct outcome){.gid = w->gid, .kind = OUTCOME_KEPT};
         o.reason = slice_text("deleted elsewhere, kept because rows here refer to it");
         outcome_write(out, &o);
     }
@@ -443,8 +375,7 @@ static void write_payload(struct batch *b, struct buf *out)
     uint32_t rows = b->n;
 
     for (uint32_t i = 0; i < b->n; i++)
-        rows += b->works[i].state == WORK_DONE && b->works[i].needed && !b->works[i].alive &&
-                b->works[i].wrote && !b->works[i].kept && !b->works[i].present;
+        rows += is_kept(&b->works[i]);
     buf_add_byte(out, 1);
     varint_write(out, b->s->merged_count);
     for (uint32_t i = 0; i < b->s->merged_count; i++) {
@@ -655,7 +586,7 @@ static bool write_file(struct batch *b, struct app_state *state, struct err *e)
     return ok;
 }
 
-bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+static bool project_once(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct app_state state = {0};
     struct batch b;
@@ -682,5 +613,19 @@ bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct 
     ledger_rest(&s->ledger);
     batch_close(&b);
     app_state_close(&state);
+    return ok;
+}
+
+bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
+    uint32_t before;
+    bool ok;
+
+    do { /* again for each row that could not be put back after its delete */
+        before = s->undeletable_count;
+        err_clear(e);
+        ok = project_once(s, now_ms, p, e);
+    } while (!ok && s->undeletable_count > before);
+    s->undeletable_count = 0;
     return ok;
 }

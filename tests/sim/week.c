@@ -1,6 +1,7 @@
 #include "week.h"
 
 #include "sim.h"
+#include <stdlib.h>
 
 #define EVENTS   60
 #define QUIET_MS 180000
@@ -60,7 +61,7 @@ static void doom(struct week *w)
 {
     struct node *n = &w->sim.nodes[draw_node(w)];
     enum process p = rng_chance(&w->rng, 65) ? PROCESS_AGENT : PROCESS_APP;
-    enum death how = rng_chance(&w->rng, 50) ? DEATH_KILL : DEATH_POWER;
+    enum death how = rng_chance(&w->rng, 50) || getenv("CALM") ? DEATH_KILL : DEATH_POWER;
 
     sim_trace(&w->sim, n, "is doomed");
     disk_arm(n->disk, p, 1 + rng_below(&w->rng, rng_chance(&w->rng, 50) ? 12 : 80), how);
@@ -69,6 +70,7 @@ static void doom(struct week *w)
 static void pull_plug(struct week *w)
 {
     enum survival survival = (enum survival)rng_below(&w->rng, SURVIVES_COUNT);
+    if (getenv("CALM")) return;
 
     node_lose_power(&w->sim.nodes[draw_node(w)], survival, rng_below(&w->rng, 8000));
 }

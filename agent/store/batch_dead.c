@@ -1,0 +1,140 @@
+/* The dead rows of a batch. A dead row stays in the file, and up to date, as long as a row there
+ * refers to it: nothing of ours leaves a dangling reference, and what a file holds follows from
+ * the logical state alone.
+ *
+ * Most deletes come with those of their children, so rows are deleted first and looked at
+ * afterwards; one that was kept before is looked at before. */
+#include "batch.h"
+
+#include <sqlite3.h>
+
+static bool is_undeletable(const struct store *s, int64_t gid)
+{
+    for (uint32_t i = 0; i < s->undeletable_count; i++)
+        if (s->undeletable[i] == gid)
+            return true;
+    return false;
+}
+
+/* Is the row of the file that this statement shows one that the batch does not know? */
+static bool is_outside(struct batch *b, const struct app_child *c, sqlite3_stmt *q, bool *outside,
+                       struct err *e)
+{
+    struct app_table *t = &b->s->app.schema.tables[c->table];
+    struct binding *binding = bind_by_app(b->s, t);
+    struct value values[COLUMNS_MAX];
+    struct ledger_row row;
+    struct row_key key;
+    bool found;
+
+    *outside = true;
+    if (binding == NULL)
+        return true;
+    for (uint32_t i = 0; i < t->key_count; i++)
+        values[t->keys[i]] = value_of_column(q, (int)i);
+    key = key_of_row(t, values, &b->key_room);
+    if (!ledger_row_by_key(&b->s->ledger, binding->table, &key, false, &row, &found, e))
+        return false;
+    *outside = !found || batch_find(b, row.gid) == NULL;
+    return true;
+}
+
+/* Does a row of the file refer to this one? With `outside`, only one that the batch does not touch
+ * counts: those that it touches name what they need themselves. */
+static bool has_children(struct batch *b, const struct work *w, bool outside, bool *has,
+                         struct err *e)
+{
+    *has = false;
+    for (uint32_t i = 0; i < w->b->app->child_count && !*has; i++) {
+        sqlite3_stmt *q = batch_children(b, w, i, e);
+        int code = SQLITE_DONE;
+
+        if (q == NULL)
+            return false;
+        while (!*has && e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW) {
+            *has = !outside;
+            if (outside && !is_outside(b, &w->b->app->children[i], q, has, e))
+                break;
+        }
+        sqlite3_reset(q);
+        if (e->code != ERR_NONE)
+            return false;
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+            return sqlite_err(b->s->app.db, w->b->app->name, e);
+    }
+    return true;
+}
+
+bool batch_keep(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+        bool has;
+
+        if (w->alive || !w->present || w->needed || w->b == NULL)
+            continue;
+        if (is_undeletable(b->s, w->gid)) {
+            w->needed = true;
+        } else if (w->waiting) {
+            if (!has_children(b, w, true, &has, e))
+                return false;
+            w->needed = has;
+        }
+    }
+    return true;
+}
+
+bool batch_delete_dead(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+
+        if (w->alive || w->needed || !w->present || w->state != WORK_TODO)
+            continue;
+        if (w->b == NULL)
+            work_fail(b, w, "its table is not tracked on this PC");
+        else if (!batch_delete(b, w, e))
+            return false;
+    }
+    return true;
+}
+
+/* Put a deleted row back. When that fails, because it refers to what is not in the file, the batch
+ * must be done again without deleting it. */
+static bool restore(struct batch *b, struct work *w, struct err *e)
+{
+    struct store *s = b->s;
+
+    w->deleted = false;
+    w->needed = true;   /* it may refer to itself */
+    w->present = false; /* so that it is inserted */
+    if (!batch_write(b, w, e))
+        return false;
+    w->present = true;
+    if (w->state != WORK_FAILED)
+        return true;
+    s->undeletable = mem_grow(s->undeletable, (s->undeletable_count + 1) * sizeof *s->undeletable);
+    s->undeletable[s->undeletable_count++] = w->gid;
+    return err_set(e, ERR_BUSY, "a deleted row of table %s is still referred to: %s",
+                   w->b->app->name, w->reason);
+}
+
+bool batch_restore(struct batch *b, struct err *e)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < b->n; i++) {
+            struct work *w = &b->works[i];
+            bool has;
+
+            if (!w->deleted)
+                continue;
+            if (!has_children(b, w, false, &has, e) || (has && !restore(b, w, e)))
+                return false;
+            again |= has;
+        }
+    }
+    return true;
+}
