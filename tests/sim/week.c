@@ -1,7 +1,6 @@
 #include "week.h"
 
 #include "sim.h"
-#include <stdlib.h>
 
 #define EVENTS   60
 #define QUIET_MS 180000
@@ -9,6 +8,7 @@
 struct week {
     struct sim sim;
     struct rng rng;
+    bool calm;
 };
 
 static uint32_t draw_node(struct week *w)
@@ -61,7 +61,7 @@ static void doom(struct week *w)
 {
     struct node *n = &w->sim.nodes[draw_node(w)];
     enum process p = rng_chance(&w->rng, 65) ? PROCESS_AGENT : PROCESS_APP;
-    enum death how = rng_chance(&w->rng, 50) || getenv("CALM") ? DEATH_KILL : DEATH_POWER;
+    enum death how = w->calm || rng_chance(&w->rng, 50) ? DEATH_KILL : DEATH_POWER;
 
     sim_trace(&w->sim, n, "is doomed");
     disk_arm(n->disk, p, 1 + rng_below(&w->rng, rng_chance(&w->rng, 50) ? 12 : 80), how);
@@ -70,9 +70,9 @@ static void doom(struct week *w)
 static void pull_plug(struct week *w)
 {
     enum survival survival = (enum survival)rng_below(&w->rng, SURVIVES_COUNT);
-    if (getenv("CALM")) return;
 
-    node_lose_power(&w->sim.nodes[draw_node(w)], survival, rng_below(&w->rng, 8000));
+    if (!w->calm)
+        node_lose_power(&w->sim.nodes[draw_node(w)], survival, rng_below(&w->rng, 8000));
 }
 
 static void restart_agent(struct week *w)
@@ -141,7 +141,7 @@ static void mend(struct week *w)
 
 bool week_run(const struct week_options *o)
 {
-    struct week w = {.rng = {o->seed}};
+    struct week w = {.rng = {o->seed}, .calm = o->calm};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
     sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,

@@ -8,6 +8,7 @@
 struct week_options {
     uint64_t seed;
     uint32_t nodes;
+    bool calm; /* no power cuts */
 };
 
 /* True when everybody had the same, and the right thing, at the end; else why not has been printed.
