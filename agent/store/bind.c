@@ -127,10 +127,14 @@ bool bind_schema(struct store *s, bool force, struct err *e)
 {
     bool changed, ok;
 
-    if (!appdb_load_schema(&s->app, force, &changed, e))
+    if (!appdb_load_schema(&s->app, force, &changed, e)) {
+        if (force)
+            bind_close(s); /* whoever asks so may have read the schema anew */
         return false;
+    }
     if (!changed && !force && s->bindings != NULL)
         return true;
+    bind_close(s); /* it points into the schema that was */
     if (s->app.installed && !capture_verify(&s->app, NULL, NULL, e))
         return false;
     ok = ledger_begin(&s->ledger, false, e) && bind_all(s, e) && ledger_commit(&s->ledger, e);

@@ -610,6 +610,32 @@ static void drained_marks_do_not_pile_up_where_nothing_is_applied(void **state)
     close_pair(&a, &b);
 }
 
+/* The triggers cannot be put back while somebody writes: what was bound to the old schema must not
+ * be used meanwhile. */
+static void a_migration_seen_while_somebody_writes_is_taken_up_when_he_is_done(void **state)
+{
+    struct site a, b;
+    struct store_progress p;
+    sqlite3 *writer;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "ALTER TABLE client ADD COLUMN mail TEXT; DROP TRIGGER _navette_1_insert");
+    assert_int_equal(sqlite3_open(a.database, &writer), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(writer, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 3; i++) {
+        err_clear(&e);
+        assert_false(store_drain(a.store, wall_ms(), &p, &e));
+        assert_int_equal(e.code, ERR_BUSY);
+    }
+    assert_int_equal(sqlite3_close(writer), SQLITE_OK);
+    sql(&a, "INSERT INTO client(id, name) VALUES (77, 'after the migration')");
+    exchange(&a, &b);
+    expect(&b, "SELECT name FROM client WHERE id = 77", "after the migration");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -627,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_bulk_of_rows_arrives),
         cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
         cmocka_unit_test(what_a_migration_changed_unseen_is_found_also_after_a_crash),
+        cmocka_unit_test(a_migration_seen_while_somebody_writes_is_taken_up_when_he_is_done),
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
     };
     struct err e = {0};
