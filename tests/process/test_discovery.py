@@ -83,7 +83,7 @@ def test_static_peers_do_without_broadcasts(shop):
     for pc, other in ((a, b), (b, a)):
         pc.stop()
         with open(pc.home / "agent.conf", "a") as conf:
-            conf.write("\ndiscovery = no\npeers = %s:7400\n" % shop.network.address(other.space, lan))
+            conf.write("\ndiscovery = off\npeers = %s:7400\n" % shop.network.address(other.space, lan))
     for pc in (a, b):
         pc.start()
     shop.wait_peer(a, b)
