@@ -115,8 +115,10 @@ class Shop:
         self.enrol(pc, inviter)
         return pc
 
-    def enrol(self, pc, inviter):
-        pc.cli("join", inviter.invite())
+    def enrol(self, pc, inviter, *words):
+        """Join, until the newcomer's rows are matched and it has all that the inviter has."""
+        pc.cli("join", *words, inviter.invite())
+        wait_for(lambda: pc.status()["database"]["state"] == "ready", "%s is matched" % pc.name)
         self.wait_equal(pc, inviter)
 
     def pair(self):

@@ -89,11 +89,11 @@ def test_another_fleets_pc_on_the_same_lan_gets_nothing(shop):
 
 PROBE = """
 import socket, sys
-host, port, send = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+host, port, send = sys.argv[1], int(sys.argv[2]), sys.stdin.buffer.read()
 with socket.create_connection((host, port), timeout=5) as s:
     if send:
         s.sendall(send)
-        if sys.argv[4] == "half":
+        if sys.argv[3] == "half":
             s.shutdown(socket.SHUT_WR)
     s.settimeout(20)
     got = b""
@@ -113,8 +113,8 @@ def bytes_answered(shop, pc, lan, send, half=False):
     """Connect to the agent from a stranger's PC, send, and count what comes back until the agent closes."""
     stranger = shop.stranger
     done = subprocess.run(shop.network.inside(stranger) + [
-        sys.executable, "-c", PROBE, shop.network.address(pc.space, lan), "7400", send.hex(), "half" if half else "whole"],
-        capture_output=True, text=True, timeout=60)
+        sys.executable, "-c", PROBE, shop.network.address(pc.space, lan), "7400", "half" if half else "whole"],
+        input=send, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
@@ -181,7 +181,8 @@ answers = 0
 try:
     while True:
         data, sender = s.recvfrom(65536)
-        if len(data) != 64:  # beacons are broadcast to everybody anyway; an answer would be something else
+        # Our own broadcasts come back, beacons go to everybody anyway; an answer would be something else.
+        if sender[0] != sys.argv[4] and len(data) != 64:
             answers += 1
 except TimeoutError:
     pass
@@ -195,7 +196,8 @@ def test_malformed_and_oversized_datagrams_change_nothing(shop, seed):
     b = shop.member("B", a, lan)
     stranger = shop.network.host("stranger", lan)
     done = subprocess.run(shop.network.inside(stranger) + [
-        sys.executable, "-c", FLOOD, shop.network.address(a.space, lan), lan.prefix + ".255", str(seed)],
+        sys.executable, "-c", FLOOD, shop.network.address(a.space, lan), lan.prefix + ".255", str(seed),
+        shop.network.address(stranger, lan)],
         capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
     a.sql("UPDATE shop_article SET price = 7")
@@ -213,23 +215,46 @@ def test_init_with_a_token_joins_as_soon_as_the_agent_runs(shop):
     assert b.status()["fleet"] == a.status()["fleet"]
 
 
-def test_a_joiner_with_a_copy_of_the_database_doubles_nothing(shop):
-    lan = shop.network.lan()
-    a = shop.founder("A", lan)
-    b = shop.pc("B", lan, tables=False)
-    with sqlite3.connect(str(b.db)) as copy:
-        source = sqlite3.connect("file:%s?mode=ro" % a.db, uri=True)
-        source.backup(copy)
-        source.close()
-    copy.close()
-    b.init()
-    b.cli("track", "--all")
-    b.start()
-    shop.enrol(b, a)
+def copy_database(source, target):
+    with sqlite3.connect("file:%s?mode=ro" % source.db, uri=True) as old, sqlite3.connect(str(target.db)) as new:
+        old.backup(new)
+    old.close()
+    new.close()
+
+
+def changes_meet(shop, a, b):
+    """No row was doubled by joining, and what is changed at either end reaches the other."""
     assert a.value("SELECT count(*) FROM shop_article") == 6
     b.sql("UPDATE shop_article SET price = 8 WHERE reference = 'CAFE'")
+    a.sql("UPDATE shop_article SET price = 9 WHERE reference = 'RIZ25'")
     wait_for(lambda: a.value("SELECT price FROM shop_article WHERE reference = 'CAFE'") == 8, "the price on A")
     shop.wait_equal(a, b)
+    assert b.value("SELECT count(*) FROM shop_article") == 6
+
+
+def test_a_joiner_with_a_copy_of_the_database_doubles_nothing(shop):
+    lan = shop.network.lan()
+    a, b = shop.pc("A", lan, goods=True), shop.pc("B", lan, tables=False)
+    copy_database(a, b)
+    for pc in (a, b):
+        pc.init()
+        pc.cli("track", "--all")
+        pc.start()
+    shop.enrol(b, a)
+    changes_meet(shop, a, b)
+
+
+def test_a_copy_that_was_made_while_it_was_tracked_joins_as_a_copy_and_not_otherwise(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), shop.pc("B", lan, tables=False)
+    copy_database(a, b)
+    refused = b.init(ok=None)
+    assert refused.returncode == 2 and "--copy" in refused.stderr
+    b.init("--copy", "--join", a.invite())
+    b.start()
+    wait_for(lambda: b.status()["database"]["state"] == "ready", "B is matched")
+    shop.wait_equal(a, b)
+    changes_meet(shop, a, b)
 
 
 def test_a_joiner_with_rows_of_its_own_keeps_them_all(shop):
