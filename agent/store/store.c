@@ -142,6 +142,16 @@ static bool intend_scan(struct store *s, const char *name, struct err *e)
                               : ledger_err(&s->ledger, "track", e);
 }
 
+/* After an installation or removal: it read the schema again, also where it failed, and what was
+ * bound to the old one is gone. */
+static bool bind_again(struct store *s, bool done, struct err *e)
+{
+    if (done)
+        return bind_schema(s, true, e);
+    bind_close(s);
+    return false;
+}
+
 bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e)
 {
     const char **all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
@@ -173,8 +183,7 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
         for (uint32_t i = 0; ok && i < count; i++)
             all[i] = mem_text(all[i]);
         if (ok) {
-            ok = capture_install(&s->app, all, count, e) && bind_schema(s, true, e) &&
-                 recover(s, 0, e);
+            ok = bind_again(s, capture_install(&s->app, all, count, e), e) && recover(s, 0, e);
             for (uint32_t i = 0; i < count; i++)
                 free((void *)(uintptr_t)all[i]);
         }
@@ -199,12 +208,12 @@ bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64
         if (!store_drain(s, now_ms, &p, e))
             return false;
     }
-    return capture_remove(&s->app, names, n, e) && bind_schema(s, true, e);
+    return bind_again(s, capture_remove(&s->app, names, n, e), e);
 }
 
 bool store_uninstall(struct store *s, struct err *e)
 {
-    return capture_uninstall(&s->app, e) && bind_schema(s, true, e) && recover(s, 0, e);
+    return bind_again(s, capture_uninstall(&s->app, e), e) && recover(s, 0, e);
 }
 
 /* ---- capture ---- */

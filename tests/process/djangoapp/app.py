@@ -59,7 +59,7 @@ def edit():
 def dump():
     """Everything, through the ORM, without the numbers that each PC gives for itself."""
     return {
-        "articles": [[a.reference, a.name, str(a.price), a.attributes, bytes(a.picture).hex(),
+        "articles": [[a.reference, a.name, str(a.price), a.attributes, bytes(a.picture or b"").hex(),
                       sorted(t.word for t in a.tags.all())] for a in Article.objects.order_by("reference")],
         "people": sorted(p.name for p in Person.objects.all()),
         "employees": [[e.number, e.name, e.manager.number if e.manager else None]
