@@ -77,6 +77,7 @@ struct appdb {
     bool wal;
     struct app_schema schema;
     int64_t data_version;
+    uint64_t reads;       /* of the schema so far: what points into it is good for one */
     bool installed;       /* our tables are there */
     uint32_t readers_met; /* by appdb_lock_quietly, in a row */
     uint32_t mark_width;  /* key columns that _navette_dirty has room for */

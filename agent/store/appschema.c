@@ -524,6 +524,7 @@ static bool read_schema(struct appdb *a, struct app_schema *schema, struct err *
     app_schema_close(&a->schema);
     appdb_forget_marks(a);
     a->schema = *schema;
+    a->reads++;
     a->installed = l.installed;
     a->mark_width = l.mark_width;
     return true;

@@ -125,16 +125,13 @@ static bool bind_all(struct store *s, struct err *e)
 
 bool bind_schema(struct store *s, bool force, struct err *e)
 {
-    bool changed, ok;
+    bool ok;
 
-    if (!appdb_load_schema(&s->app, force, &changed, e)) {
-        if (force)
-            bind_close(s); /* whoever asks so may have read the schema anew */
+    if (!appdb_load_schema(&s->app, force, NULL, e))
         return false;
-    }
-    if (!changed && !force && s->bindings != NULL)
+    if (s->bound == s->app.reads && s->bindings != NULL)
         return true;
-    bind_close(s); /* it points into the schema that was */
+    bind_close(s); /* whatever fails below, nothing is left that points into the old schema */
     if (s->app.installed && !capture_verify(&s->app, NULL, NULL, e))
         return false;
     ok = ledger_begin(&s->ledger, false, e) && bind_all(s, e) && ledger_commit(&s->ledger, e);
@@ -142,6 +139,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
         ledger_rollback(&s->ledger);
         bind_close(s); /* what was bound may name what was rolled back */
     }
+    s->bound = s->app.reads;
     s->retry_parked = true;
     return ok;
 }

@@ -49,6 +49,7 @@ struct store {
     const struct roster *roster;
     struct binding *bindings; /* one for each tracked table that the file has */
     uint32_t binding_count;
+    uint64_t bound; /* app.reads when they were made: they point into that schema */
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
     struct due_list due;    /* rows of the merged change-sets */

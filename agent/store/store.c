@@ -87,12 +87,8 @@ static bool count_rows(struct store *s, const char *name, int64_t *rows, struct 
 
 bool store_tables(struct store *s, struct store_tables *out, struct err *e)
 {
-    bool changed;
-
     *out = (struct store_tables){0};
-    if (!appdb_load_schema(&s->app, false, &changed, e))
-        return false;
-    if (changed && !bind_schema(s, true, e))
+    if (!bind_schema(s, false, e))
         return false;
     out->tables = mem_alloc((s->app.schema.n + 1) * sizeof *out->tables);
     for (uint32_t i = 0; i < s->app.schema.n; i++) {
