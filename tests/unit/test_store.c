@@ -1,220 +1,7 @@
 /* The store on real files: two and three sites, change-sets carried by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <sqlite3.h>
-
-#include <navette/store.h>
+#include "sites.h"
 
 #include "capture.h"
-
-#define SITES 3
-
-struct site {
-    char home[64], database[96];
-    struct keys keys;
-    struct roster roster;
-    struct store *store;
-    sqlite3 *app;
-    uint64_t now_ms;
-};
-
-static uint64_t wall_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void check(bool ok, const struct err *e)
-{
-    if (!ok)
-        fail_msg("%s: %s", err_code_name(e->code), e->text);
-}
-
-static void sql(struct site *s, const char *text)
-{
-    char *message = NULL;
-
-    if (sqlite3_exec(s->app, text, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", text, message);
-}
-
-/* The first column of the first row as text. */
-static char *ask(struct site *s, const char *text)
-{
-    sqlite3_stmt *q;
-    char *answer;
-
-    if (sqlite3_prepare_v2(s->app, text, -1, &q, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", text, sqlite3_errmsg(s->app));
-    answer = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0) != NULL
-                 ? mem_text((const char *)sqlite3_column_text(q, 0))
-                 : mem_text("(none)");
-    sqlite3_finalize(q);
-    return answer;
-}
-
-static void expect(struct site *s, const char *text, const char *answer)
-{
-    char *got = ask(s, text);
-
-    if (strcmp(got, answer) != 0)
-        fail_msg("%s: %s\n  is       %s\n  expected %s", s->home, text, got, answer);
-    free(got);
-}
-
-static void open_store(struct site *s)
-{
-    struct store_options o = {.home = s->home,
-                              .database = s->database,
-                              .keys = &s->keys,
-                              .roster = &s->roster,
-                              .exclusive = true};
-    struct err e = {0};
-
-    check(store_open(&s->store, &o, s->now_ms, &e), &e);
-}
-
-static void open_site(struct site *s, const char *schema)
-{
-    snprintf(s->home, sizeof s->home, "/tmp/navette-store-XXXXXX");
-    assert_non_null(mkdtemp(s->home));
-    snprintf(s->database, sizeof s->database, "%s/app.sqlite3", s->home);
-    assert_int_equal(sqlite3_open(s->database, &s->app), SQLITE_OK);
-    sql(s, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
-    sql(s, schema);
-    keys_generate(&s->keys);
-    s->now_ms = wall_ms(); /* marks carry the real time */
-}
-
-static void close_site(struct site *s)
-{
-    char command[128];
-
-    store_close(s->store);
-    sqlite3_close(s->app);
-    roster_close(&s->roster);
-    snprintf(command, sizeof command, "rm -r %s", s->home);
-    assert_int_equal(system(command), 0);
-}
-
-static void work(struct site *s)
-{
-    struct store_progress p = {.more = true};
-    struct err e = {0};
-
-    s->now_ms = wall_ms();
-    while (p.more)
-        check(store_drain(s->store, s->now_ms, &p, &e), &e);
-    p.more = true;
-    while (p.more)
-        check(store_apply(s->store, s->now_ms, &p, &e), &e);
-    p.more = true;
-    while (p.more)
-        check(store_drain(s->store, s->now_ms, &p, &e), &e);
-    expect(s, "PRAGMA integrity_check", "ok");
-    expect(s, "PRAGMA foreign_key_check", "(none)");
-}
-
-/* Everything that `from` has and `to` has not. */
-static void carry(struct site *from, struct site *to)
-{
-    const struct vector *have = store_have(from->store);
-    struct err e = {0};
-
-    for (uint32_t i = 0; i < have->n; i++) {
-        struct slice left, one;
-        struct buf bytes;
-
-        buf_open(&bytes, 512u << 20);
-        check(store_fetch(from->store, &have->entries[i].actor,
-                          vector_get(store_have(to->store), &have->entries[i].actor), 256u << 20,
-                          &bytes, &e),
-              &e);
-        left = buf_slice(&bytes);
-        while (store_fetch_next(&left, &one, &e)) {
-            enum stage_result result;
-
-            check(store_stage(to->store, one, &result, &e), &e);
-        }
-        check(e.code == ERR_NONE, &e);
-        buf_close(&bytes);
-    }
-}
-
-static void exchange(struct site *a, struct site *b)
-{
-    work(a);
-    work(b);
-    carry(a, b);
-    carry(b, a);
-    work(a);
-    work(b);
-    carry(a, b);
-    carry(b, a);
-    work(a);
-    work(b);
-}
-
-static const char shop[] =
-    "CREATE TABLE client(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL);"
-    "CREATE TABLE article(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, price DECIMAL, stock "
-    "INTEGER);"
-    "CREATE TABLE invoice(id INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT,"
-    " client_id INTEGER REFERENCES client(id) DEFERRABLE INITIALLY DEFERRED);"
-    "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, invoice_id INTEGER NOT NULL "
-    "REFERENCES invoice(id),"
-    " article_id INTEGER NOT NULL REFERENCES article(id), quantity INTEGER);"
-    "CREATE TABLE setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE stock_place(article_id INTEGER REFERENCES article(id), place TEXT, n INTEGER,"
-    " PRIMARY KEY(article_id, place));";
-
-/* Two members with the schema and no rows; both track everything. */
-static void open_pair(struct site *a, struct site *b, const char *schema_a, const char *schema_b)
-{
-    struct err e = {0};
-    uint8_t invite[8] = {0};
-    char name[NAME_BYTES_MAX + 1];
-    bool changed;
-
-    memset(a, 0, sizeof *a);
-    memset(b, 0, sizeof *b);
-    open_site(a, schema_a);
-    open_site(b, schema_b);
-    check(roster_create(&a->roster, "shop", "A", &a->keys, &e), &e);
-    open_store(a);
-    check(store_track(a->store, NULL, 0, &e), &e);
-    work(a);
-    check(roster_enrol(&a->roster, b->keys.sign_public, b->keys.exchange_public, "B", invite,
-                       &a->keys, name, &e),
-          &e);
-    check(roster_merge(&b->roster, buf_slice(&a->roster.log), &changed, &e), &e);
-    open_store(b);
-    check(store_track(b->store, NULL, 0, &e), &e);
-    assert_int_equal(store_state(b->store), STORE_MATCHING);
-    carry(a, b);
-    work(b);
-    check(store_match(b->store, false, (struct slice){0}, b->now_ms, &e), &e);
-    assert_int_equal(store_state(b->store), STORE_READY);
-    exchange(a, b);
-}
-
-static void close_pair(struct site *a, struct site *b)
-{
-    close_site(a);
-    close_site(b);
-}
 
 static void an_invoice_travels_with_its_references(void **state)
 {
@@ -403,8 +190,6 @@ static void a_copy_of_a_member_with_keys_of_its_own_is_recognised(void **state)
     struct site a, b, c = {0};
     struct buf keys;
     struct err e = {0};
-    char command[512], name[NAME_BYTES_MAX + 1];
-    uint8_t invite[8] = {0};
     bool changed;
 
     (void)state;
@@ -413,17 +198,11 @@ static void a_copy_of_a_member_with_keys_of_its_own_is_recognised(void **state)
     sql(&b, "INSERT INTO client VALUES (1, 'Bea'); INSERT INTO invoice VALUES (1, 'B', 1)");
     exchange(&a, &b);
     expect(&b, "SELECT name FROM client WHERE id = 2", "Ana");
-    sql(&b, "PRAGMA wal_checkpoint(TRUNCATE)");
+    keep_database(&b);
     open_site(&c, "");
-    sqlite3_close(c.app);
-    snprintf(command, sizeof command, "rm -f %s*; cp %s %s", c.database, b.database, c.database);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(sqlite3_open(c.database, &c.app), SQLITE_OK);
-    check(roster_enrol(&a.roster, c.keys.sign_public, c.keys.exchange_public, "C", invite, &a.keys,
-                       name, &e),
-          &e);
+    put_database_back(&c, &b);
+    enrol_site(&a, &c, "C");
     check(roster_merge(&b.roster, buf_slice(&a.roster.log), &changed, &e), &e);
-    check(roster_merge(&c.roster, buf_slice(&a.roster.log), &changed, &e), &e);
     open_store(&c);
     carry(&b, &c);
     work(&c);
@@ -491,25 +270,17 @@ static void copies_that_were_worked_on_keep_every_sale(void **state)
 static void a_file_that_went_back_gets_its_rows_again(void **state)
 {
     struct site a, b;
-    char command[512];
 
     (void)state;
     open_pair(&a, &b, shop, shop);
     sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
     exchange(&a, &b);
-    sql(&a, "PRAGMA wal_checkpoint(TRUNCATE)");
-    snprintf(command, sizeof command, "cp %s %s.old", a.database, a.database);
-    assert_int_equal(system(command), 0);
+    keep_database(&a);
     sql(&a, "INSERT INTO client VALUES (2, 'Bea'); UPDATE client SET name = 'Anna' WHERE id = 1");
     exchange(&a, &b);
     sql(&b, "INSERT INTO client VALUES (3, 'Cleo')");
     exchange(&a, &b);
-    store_close(a.store);
-    sqlite3_close(a.app);
-    snprintf(command, sizeof command, "cp %s.old %s; rm -f %s-wal %s-shm", a.database, a.database,
-             a.database, a.database);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(sqlite3_open(a.database, &a.app), SQLITE_OK);
+    put_database_back(&a, &a);
     sql(&a, "INSERT INTO client VALUES (2, 'Dora')"); /* born in the old file */
     open_store(&a);
     exchange(&a, &b);
