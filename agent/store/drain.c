@@ -285,6 +285,8 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
     *more = ok && last > marks.last;
     ok = ok && (!*more || marks_time(&s->app, marks.last, time, &found, e));
     appdb_end(&s->app);
+    for (uint32_t i = 0; ok && i < marks.n; i++)
+        ledger_mark_drained(&s->ledger, marks.marks[i].id, marks.marks[i].julian_day);
     marks_close(&marks);
     return ok;
 }

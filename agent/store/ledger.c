@@ -347,6 +347,7 @@ void ledger_close(struct ledger *l)
     free(l->path);
     vector_close(&l->have);
     vector_close(&l->applied);
+    buf_close(&l->runs);
     *l = (struct ledger){0};
 }
 
@@ -404,6 +405,8 @@ void ledger_rollback(struct ledger *l)
     sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
     l->open = false;
     l->live = l->live_before;
+    l->run.last = 0;
+    buf_clear(&l->runs);
     /* If even reading fails the next use of the ledger says so; memory may then be ahead of the
      * file, so no write may follow. */
     if (!load_facts(l, &e))

@@ -47,6 +47,11 @@ struct ledger {
     struct ledger_table *tables; /* [id - 1] */
     uint32_t table_count;
     struct vector have, applied;
+    struct {
+        int64_t first, last;
+        double time;
+    } run;           /* marks drained one after the other with one time */
+    struct buf runs; /* those before, for the next point */
     struct hlc clock;
     uint64_t gid_next; /* the counter to mint next */
     int64_t cursor;    /* last mark drained */
@@ -170,6 +175,12 @@ MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *
                               struct err *e);
 MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
                               struct err *e);
+/* The application moved the key of a row; `key` is the old one. */
+MUST_USE bool ledger_key_moved(struct ledger *l, int64_t gid, const struct row_key *key,
+                               struct err *e);
+/* A mark is drained with this transaction: goes into the next point, so that a file that went back
+ * does not pass for one in which the application wrote it again. */
+void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
 /* Remember where the two files stand now. Keeps the last POINTS_KEPT. */
 #define POINTS_KEPT 10000
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);

@@ -565,6 +565,44 @@ bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, str
 
 /* ---- points and conflicts ---- */
 
+bool ledger_key_moved(struct ledger *l, int64_t gid, const struct row_key *key, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_KEY_MOVED);
+
+    sqlite3_bind_int64(s, 1, gid);
+    bind_key(s, 2, key);
+    return finish(l, s, "note a key that moved", e);
+}
+
+/* run = first id: varint, last id: varint, time: f64 BE */
+static void end_run(struct ledger *l)
+{
+    uint8_t bits[8];
+    uint64_t u;
+
+    if (l->run.last == 0)
+        return;
+    if (l->runs.max == 0)
+        buf_open(&l->runs, SIZE_MAX / 2);
+    varint_write(&l->runs, (uint64_t)l->run.first);
+    varint_write(&l->runs, (uint64_t)l->run.last);
+    memcpy(&u, &l->run.time, sizeof u);
+    be64_write(bits, u);
+    buf_add(&l->runs, bits, sizeof bits);
+    l->run.last = 0;
+}
+
+void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day)
+{
+    if (l->run.last != 0 && id == l->run.last + 1 && julian_day == l->run.time) {
+        l->run.last = id;
+        return;
+    }
+    end_run(l);
+    l->run.first = l->run.last = id;
+    l->run.time = julian_day;
+}
+
 bool ledger_point(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_POINT_ADD);
@@ -580,11 +618,15 @@ bool ledger_point(struct ledger *l, struct err *e)
     sqlite3_bind_double(s, 4, l->cursor_time);
     sqlite3_bind_int64(s, 5, (int64_t)l->actors[l->self - 1].staged);
     bind_bytes(s, 6, buf_slice(&applied));
+    end_run(l);
+    bind_bytes(s, 7, buf_slice(&l->runs));
     ok = finish(l, s, "note where the files stand", e);
     buf_close(&applied);
+    buf_clear(&l->runs);
     s = statement(l, STATEMENT_POINT_TRIM);
     sqlite3_bind_int64(s, 1, POINTS_KEPT);
-    return ok && finish(l, s, "forget old points", e);
+    return ok && finish(l, s, "forget old points", e) &&
+           finish(l, statement(l, STATEMENT_KEY_MOVED_TRIM), "forget old keys", e);
 }
 
 bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,

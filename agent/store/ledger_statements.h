@@ -42,9 +42,12 @@
     X(CHANGESET_STATE,                                                                             \
       "UPDATE changeset SET state = :state WHERE actor = :actor AND number = :number")             \
     X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
-    X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied)"               \
-                 " VALUES (:batch, :token, :mark, :time, :number, :applied)")                      \
+    X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied, runs)"         \
+                 " VALUES (:batch, :token, :mark, :time, :number, :applied, :runs)")               \
     X(POINT_TRIM, "DELETE FROM point WHERE id <= (SELECT max(id) FROM point) - :kept")             \
+    X(KEY_MOVED, "INSERT INTO key_moved(point, gid, key)"                                          \
+                 " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM point), :gid, :key)")             \
+    X(KEY_MOVED_TRIM, "DELETE FROM key_moved WHERE point < (SELECT min(id) FROM point)")           \
     X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, lost, why)"                   \
                     " VALUES (:at, :gid, :tbl, :position, :lost, :why)")
 

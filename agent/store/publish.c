@@ -418,14 +418,19 @@ static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *
 }
 
 /* The key the row has in the file now; packed ones live in the list's arena. */
-static void set_key(struct publisher *p, const struct touched *t, struct ledger_row *row)
+static bool set_key(struct publisher *p, const struct touched *t, struct ledger_row *row,
+                    struct err *e)
 {
     struct ledger_table *table = &p->s->ledger.tables[t->b->table - 1];
 
+    if (row->present && row->key.kind == KEY_INT && !row_key_equal(&row->key, &t->key) &&
+        !ledger_key_moved(&p->s->ledger, t->gid, &row->key, e))
+        return false;
     row->key = t->key;
     row->present = true;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
+    return true;
 }
 
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
@@ -464,8 +469,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     n = differences(p, t, base, &stamp);
     whole = base == NULL && n == t->b->app->column_count;
     open_body(p);
-    set_key(p, t, &row);
-    if (!merge_own(p, t, n, stamp, e))
+    if (!set_key(p, t, &row, e) || !merge_own(p, t, n, stamp, e))
         return false;
     set_shadow(p, t, &row);
     if (n > 0)

@@ -17,7 +17,8 @@
 struct fork {
     int64_t number;        /* our own change-sets up to this one were in the file */
     struct vector applied; /* and of others, these */
-    int64_t mark;          /* marks above it were made after the fork */
+    int64_t mark;          /* marks above it were made after the fork, or drained after it */
+    int64_t point;         /* its id */
 };
 
 struct recovery {
@@ -44,6 +45,7 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 
     r->fork.mark = sqlite3_column_int64(q, 0);
     r->fork.number = sqlite3_column_int64(q, 2);
+    r->fork.point = sqlite3_column_int64(q, 4);
     vector_close(&r->fork.applied);
     vector_read(&in, &r->fork.applied);
     return read_end(&in);
@@ -54,7 +56,7 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 static bool find_fork(struct recovery *r, const struct app_state *state, bool *known, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
-                                     "SELECT mark, mark_time, number, applied FROM point"
+                                     "SELECT mark, mark_time, number, applied, id FROM point"
                                      " WHERE token = ?1 ORDER BY id DESC",
                                      e);
     bool there = false, ok = q != NULL;
@@ -90,11 +92,89 @@ static bool before_fork(const struct recovery *r, const struct local_clock *c)
     return c->number <= vector_get(&r->fork.applied, &l->actors[c->actor - 1].actor);
 }
 
+/* Marks that were drained after the fork, with their times: those in the file that are among them
+ * are not the application's work on the old file, but what it had written before, and the ledger
+ * has. */
+struct run {
+    uint64_t first, last;
+    double time;
+};
+
+static bool read_runs(struct recovery *r, struct run **runs, uint32_t *n, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        &r->s->ledger, "SELECT runs FROM point WHERE id > ?1 AND runs IS NOT NULL ORDER BY id", e);
+    int code = q == NULL ? SQLITE_ERROR : SQLITE_ROW;
+
+    if (q != NULL)
+        sqlite3_bind_int64(q, 1, r->fork.point);
+    while (code == SQLITE_ROW && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct slice in = value_of_column(q, 0).bytes;
+
+        while (in.n > 0) {
+            struct run run;
+            uint64_t u;
+
+            if (!varint_read(&in, &run.first) || !varint_read(&in, &run.last) || in.n < 8) {
+                sqlite3_finalize(q);
+                return err_set(e, ERR_STORE, "%s is damaged: a point", r->s->ledger.path);
+            }
+            u = be64_read(in.p);
+            memcpy(&run.time, &u, sizeof run.time);
+            in.p += 8;
+            in.n -= 8;
+            *runs = mem_grow(*runs, (*n + 1) * sizeof **runs);
+            (*runs)[(*n)++] = run;
+        }
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || e->code != ERR_NONE
+               ? e->code == ERR_NONE
+               : ledger_err(&r->s->ledger, "read the points", e);
+}
+
+static bool was_drained(const struct run *runs, uint32_t n, const struct mark *m)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (runs[i].first <= (uint64_t)m->id && (uint64_t)m->id <= runs[i].last &&
+            runs[i].time == m->julian_day)
+            return true;
+    return false;
+}
+
+/* Rows whose key the application moved after the fork have the old one in this file. */
+static bool move_keys_back(struct recovery *r, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        &r->s->ledger,
+        "UPDATE row SET key = (SELECT m.key FROM key_moved AS m WHERE m.gid = row.gid AND m.point "
+        "> ?1"
+        " ORDER BY m.id LIMIT 1) WHERE gid IN (SELECT gid FROM key_moved WHERE point > ?1)",
+        e);
+    bool ok = q != NULL;
+
+    if (ok) {
+        sqlite3_bind_int64(q, 1, r->fork.point);
+        ok = sqlite3_step(q) == SQLITE_DONE || ledger_err(&r->s->ledger, "move keys back", e);
+    }
+    sqlite3_finalize(q);
+    return ok;
+}
+
 static bool read_edits(struct recovery *r, struct err *e)
 {
-    if (!marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) ||
-        !marks_read(&r->s->app, r->fork.mark, UINT32_MAX, &r->marks, e))
+    struct run *runs = NULL;
+    uint32_t run_count = 0;
+
+    if (!read_runs(r, &runs, &run_count, e)) {
+        free(runs);
         return false;
+    }
+    if (!marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) ||
+        !marks_read(&r->s->app, r->fork.mark, UINT32_MAX, &r->marks, e)) {
+        free(runs);
+        return false;
+    }
     for (uint32_t i = 0; i < r->marks.n; i++) {
         const struct mark *m = &r->marks.marks[i];
         struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
@@ -102,7 +182,7 @@ static bool read_edits(struct recovery *r, struct err *e)
         struct value *values;
         struct row_key key;
 
-        if (b == NULL)
+        if (b == NULL || was_drained(runs, run_count, m))
             continue;
         values = mem_alloc(t->column_count * sizeof *values);
         for (uint32_t k = 0; k < t->key_count; k++)
@@ -114,6 +194,7 @@ static bool read_edits(struct recovery *r, struct err *e)
         key = arena_key(&r->arena, &key);
         keymap_put(&r->edited, b->app_index, &key, 1 + (uint32_t)m->op);
     }
+    free(runs);
     return true;
 }
 
@@ -200,6 +281,14 @@ static bool place_known(struct recovery *r, struct binding *b, const struct ledg
     return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
 }
 
+/* Was the row in r->rec made after the fork? Then the file never held it. */
+static bool is_younger(const struct recovery *r, const struct binding *b)
+{
+    const struct cell *key = record_get(&r->rec, b->position[b->app->keys[0]]);
+
+    return key != NULL && !before_fork(r, &key->clock);
+}
+
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
@@ -219,8 +308,8 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
         return scan_place(r->s, row.gid, &key, (struct slice){NULL, 0}, e);
     if (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e))
         return false;
-    if (op == 1 + MARK_INSERT && !same &&
-        b->app->surrogate) { /* born after the fork: another row */
+    if (op == 1 + MARK_INSERT && !same && b->app->surrogate && is_younger(r, b)) {
+        /* born after the fork: another row */
         if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e) ||
             !scan_displace(r->s, &row, true, r->now_ms, e))
             return false;
@@ -288,7 +377,7 @@ static bool recover_tables(struct recovery *r, struct err *e)
     struct store *s = r->s;
     struct store_progress p = {0};
 
-    if (!read_edits(r, e))
+    if (!move_keys_back(r, e) || !read_edits(r, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (s->ledger.tables[s->bindings[i].table - 1].scan == SCAN_NONE &&

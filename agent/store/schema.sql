@@ -88,7 +88,16 @@ CREATE TABLE point(
     mark INTEGER NOT NULL,
     mark_time REAL NOT NULL,
     number INTEGER NOT NULL,
-    applied BLOB NOT NULL
+    applied BLOB NOT NULL,
+    runs BLOB -- marks drained since the point before, n * (first id, last id: varint, time: f64)
+);
+
+-- Keys that the application moved, and in which point the new one is: a file from before has the old one.
+CREATE TABLE key_moved(
+    id INTEGER PRIMARY KEY,
+    point INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    key
 );
 
 -- Values that lost without their author having been able to know.
