@@ -9,6 +9,7 @@
 #include "log.h"
 
 #define READ_BYTES 65536
+#define CORK_BYTES (256u << 10)
 
 struct outgoing {
     uv_write_t request;
@@ -61,18 +62,8 @@ static void on_released(uv_handle_t *handle)
 
     channel_close(&l->channel);
     buf_close(&l->input);
+    buf_close(&l->output);
     free(l);
-}
-
-void link_close(struct link *l, const struct err *why)
-{
-    if (l->state == LINK_CLOSING)
-        return;
-    l->state = LINK_CLOSING;
-    if (why != NULL)
-        l->failure = *why;
-    uv_close((uv_handle_t *)&l->tcp, on_released);
-    l->events->on_closed(l, &l->failure);
 }
 
 /* ---- sending ---- */
@@ -129,7 +120,7 @@ static void write_bytes(struct link *l, struct buf *bytes)
 
 size_t link_queued(const struct link *l)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&l->tcp);
+    return l->output.n + uv_stream_get_write_queue_size((const uv_stream_t *)&l->tcp);
 }
 
 static bool seal_all(struct link *l, struct slice messages, struct buf *out, struct err *e)
@@ -148,36 +139,70 @@ static bool seal_all(struct link *l, struct slice messages, struct buf *out, str
     return true;
 }
 
+static void flush(struct link *l)
+{
+    struct buf out = l->output;
+
+    l->output = (struct buf){0};
+    write_bytes(l, &out);
+}
+
+void link_close(struct link *l, const struct err *why)
+{
+    if (l->state == LINK_CLOSING)
+        return;
+    flush(l);
+    if (l->state == LINK_CLOSING)
+        return; /* that failed, and came here */
+    l->state = LINK_CLOSING;
+    if (why != NULL)
+        l->failure = *why;
+    uv_close((uv_handle_t *)&l->tcp, on_released);
+    l->events->on_closed(l, &l->failure);
+}
+
+static struct buf *output_of(struct link *l)
+{
+    if (l->output.max == 0)
+        buf_open(&l->output, LINK_QUEUE_MAX);
+    return &l->output;
+}
+
+static void sealed(struct link *l, bool ok, const struct err *e)
+{
+    if (!l->corked || !ok || l->output.n >= CORK_BYTES)
+        flush(l);
+    if (!ok)
+        link_close(l, e);
+}
+
 void link_send_all(struct link *l, struct slice messages)
 {
-    struct buf out = {0};
     struct err e = {0};
 
     if (l->state != LINK_OPEN || messages.n == 0)
         return;
-    buf_open(&out, LINK_QUEUE_MAX);
-    if (seal_all(l, messages, &out, &e)) {
-        write_bytes(l, &out);
-    } else {
-        buf_close(&out);
-        link_close(l, &e);
-    }
+    sealed(l, seal_all(l, messages, output_of(l), &e), &e);
 }
 
 void link_send(struct link *l, struct slice message)
 {
-    struct buf out = {0};
     struct err e = {0};
 
     if (l->state != LINK_OPEN)
         return;
-    buf_open(&out, LINK_QUEUE_MAX);
-    if (channel_send(&l->channel, message, &out, &e)) {
-        write_bytes(l, &out);
-    } else {
-        buf_close(&out);
-        link_close(l, &e);
-    }
+    sealed(l, channel_send(&l->channel, message, output_of(l), &e), &e);
+}
+
+void link_cork(struct link *l)
+{
+    l->corked = true;
+}
+
+void link_uncork(struct link *l)
+{
+    l->corked = false;
+    flush(l);
 }
 
 /* ---- receiving ---- */

@@ -45,6 +45,8 @@ struct link {
     uv_tcp_t tcp;
     uv_connect_t connect;
     struct buf input;
+    struct buf output; /* sealed, not yet given to the system */
+    bool corked;
 };
 
 /* Who is told, and of whom. */
@@ -75,6 +77,9 @@ void link_send(struct link *l, struct slice message);
 /* The same for several, each preceded by its length (u32 BE), as sync_actions.send holds them. */
 void link_send_all(struct link *l, struct slice messages);
 size_t link_queued(const struct link *l);
+/* In between, what is sent is gathered, so that it leaves in one piece. */
+void link_cork(struct link *l);
+void link_uncork(struct link *l);
 
 /* Close it; `why` may be NULL for no failure. What was sent before is given to the system if it
  * takes it. */

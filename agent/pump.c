@@ -12,6 +12,7 @@
 #include "control.h"
 #include "links.h"
 #include "log.h"
+#include "memory.h"
 #include "watch.h"
 
 #define REOPEN_MS       2000
@@ -21,6 +22,8 @@
 #define PARKED_RETRY_MS 30000
 #define TIDY_QUIET_MS   2000 /* marks may wait: not while somebody sells */
 #define TIDY_PAUSE_MS   200
+#define REST_ROWS       1000  /* so much work leaves memory to give back... */
+#define REST_MS         1500  /* ...when nothing was done for so long */
 #define KEYS_WAIT_MS    10000 /* a member's local keys are waited for so long */
 #define MATCH_STILL_MS  1000  /* nothing new came from a member for so long: it has no more */
 #define MATCH_EMPTY_MS                                                                             \
@@ -54,6 +57,8 @@ struct pump {
     uint64_t have_sum;
     struct buf keys;        /* a member's local keys, while this PC's rows are to be matched */
     uint64_t keys_asked_ms; /* when they were asked for; 0: not yet */
+    uint64_t rows_at_rest;  /* drained and applied when memory was last given back */
+    uint64_t worked_ms;     /* when rows were last drained or applied */
     struct pump_times times;
 };
 
@@ -345,6 +350,7 @@ static void drain(struct pump *p)
     log_debug("drained changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
               (unsigned long long)us);
     p->tidy.due = true;
+    p->worked_ms = now_of(p);
     p->times.drains++;
     p->times.drain_rows += progress.rows;
     if (us > p->times.drain_us_max)
@@ -373,6 +379,7 @@ static void apply(struct pump *p)
     members_note_applied(a, links_members(a->links));
     log_debug("applied changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
               (unsigned long long)us);
+    p->worked_ms = now_of(p);
     p->times.applies++;
     p->times.apply_rows += progress.rows;
     if (us > p->times.apply_us_max)
@@ -519,6 +526,18 @@ void pump_poke(struct pump *p)
     pump_staged(p);
 }
 
+static void rest(struct pump *p)
+{
+    uint64_t rows = p->times.drain_rows + p->times.apply_rows;
+
+    if (rows - p->rows_at_rest < REST_ROWS || !pump_is_idle(p) ||
+        now_of(p) - p->worked_ms < REST_MS)
+        return;
+    p->rows_at_rest = rows;
+    store_rest(p->agent->store);
+    memory_give_back();
+}
+
 void pump_tick(struct pump *p)
 {
     struct agent *a = p->agent;
@@ -528,6 +547,7 @@ void pump_tick(struct pump *p)
     if (a->store == NULL || p->stopping)
         return;
     consider_match(p);
+    rest(p);
     if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
         p->parked_ms = now_of(p);
         if (store_status(a->store, &status, &e) && status.parked > 0)

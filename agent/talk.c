@@ -8,7 +8,8 @@
 #include "log.h"
 #include "pump.h"
 
-#define STRANGER_MS 5000 /* for a newly enrolled member to show the roster that names it */
+#define SEND_KEEP_BYTES 65536
+#define STRANGER_MS     5000 /* for a newly enrolled member to show the roster that names it */
 
 static struct sync_event event_of(struct talk *t, enum sync_event_kind kind)
 {
@@ -136,6 +137,7 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
 
     assert(!t->stepping);
     t->stepping = true;
+    link_cork(t->link);
     buf_open(&fetched, CHANGESET_BYTES_MAX + SYNC_FETCH_BYTES);
     for (;;) {
         ok = step_once(t, &ev, e);
@@ -155,6 +157,9 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
         }
     }
     buf_close(&fetched);
+    if (t->todo.send.room > SEND_KEEP_BYTES)
+        buf_close(&t->todo.send);
+    link_uncork(t->link);
     t->stepping = false;
     links_tick_by(t->agent->links, t->deadline_ms);
     return ok;

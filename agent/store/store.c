@@ -239,6 +239,12 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     return true;
 }
 
+void store_rest(struct store *s)
+{
+    sqlite3_db_release_memory(s->ledger.db);
+    sqlite3_db_release_memory(s->app.db);
+}
+
 /* ---- apply ---- */
 
 /* A joiner whose rows are not matched yet only keeps the logical state; the match decides what is

@@ -87,6 +87,9 @@ MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progres
  * removes a few milliseconds' worth if there are that many; `more`: call again, after a pause. ERR_BUSY as usual. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
 
+/* After large work: give back the memory of pages that are kept for next time. */
+void store_rest(struct store *s);
+
 /* ---- change-sets of others ---- */
 
 enum stage_result { STAGE_NEW, STAGE_KNOWN };
