@@ -229,12 +229,11 @@ static uint32_t rank_of(const struct agent *a)
     return a->roster.site_count;
 }
 
-/* Everything that connected members have is here, and no more of it came for a while. */
+/* Everything that connected members have is here. */
 static bool has_caught_up(struct pump *p)
 {
     const struct vector *have = store_have(p->agent->store);
     const struct talk *talk;
-    uint64_t still_ms = MATCH_STILL_MS;
     bool met = false;
     uint32_t at = 0;
 
@@ -249,10 +248,18 @@ static bool has_caught_up(struct pump *p)
             return false;
         met = true;
     }
+    return met;
+}
+
+/* No more came for a while: members have published what they had. */
+static bool is_still(struct pump *p)
+{
+    uint64_t still_ms = MATCH_STILL_MS;
+
     /* When nobody has anything, the founder publishes first. */
-    if (have->n == 0)
+    if (store_have(p->agent->store)->n == 0)
         still_ms += rank_of(p->agent) * (uint64_t)MATCH_EMPTY_MS;
-    return met && now_of(p) - p->staged_ms >= still_ms;
+    return now_of(p) - p->staged_ms >= still_ms;
 }
 
 void pump_take_keys(struct pump *p, struct slice keys)
@@ -265,13 +272,18 @@ void pump_take_keys(struct pump *p, struct slice keys)
     pump_poke(p);
 }
 
-/* Ask one member which keys its file has; true when the answer is here, or did not come. */
+/* Ask one member which keys its file has. Its answer says, too, that it has published all its rows;
+ * without one it is stillness that tells, which sales that go on would never grant. */
 static bool has_keys(struct pump *p)
 {
-    if (p->keys.n > 0 || (p->keys_asked_ms != 0 && now_of(p) - p->keys_asked_ms >= KEYS_WAIT_MS))
+    if (p->keys.n > 0)
         return true;
-    if (p->keys_asked_ms != 0 || !links_ask_keys(p->agent->links))
-        return p->keys_asked_ms == 0;
+    if (p->keys_asked_ms != 0 && now_of(p) - p->keys_asked_ms < KEYS_WAIT_MS)
+        return false;
+    if (p->keys_asked_ms != 0 && is_still(p))
+        return true;
+    if (!links_ask_keys(p->agent->links))
+        return is_still(p);
     p->keys_asked_ms = now_of(p);
     return false;
 }
@@ -308,7 +320,6 @@ static void consider_match(struct pump *p)
     struct agent *a = p->agent;
     struct store_status status;
     struct err e = {0};
-    uint32_t at = 0;
 
     if (a->store == NULL || !a->in_fleet || store_state(a->store) == STORE_READY ||
         p->drain.failures > 0 || p->apply.due || p->drain.due)
@@ -317,7 +328,14 @@ static void consider_match(struct pump *p)
         return;
     if (agent_others(a) == 0 || (has_caught_up(p) && has_keys(p)))
         match(p);
-    else if (links_next_talk(a->links, &at) == NULL)
+}
+
+static void note_matching(struct agent *a)
+{
+    uint32_t at = 0;
+
+    if (a->in_fleet && store_state(a->store) == STORE_MATCHING &&
+        links_next_talk(a->links, &at) == NULL)
         warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
                     "this PC compares its rows with another member's before it publishes them; it "
                     "waits for one");
@@ -474,6 +492,7 @@ static void on_idle(uv_idle_t *idle)
     struct pump *p = idle->data;
 
     turn(p);
+    consider_match(p);
     plan(p);
 }
 
@@ -547,6 +566,7 @@ void pump_tick(struct pump *p)
     if (a->store == NULL || p->stopping)
         return;
     consider_match(p);
+    note_matching(a);
     rest(p);
     if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
         p->parked_ms = now_of(p);

@@ -84,12 +84,18 @@ static void tell_fork(struct talk *t)
                 actor);
 }
 
-/* A newcomer matches its rows with ours. Without an answer it does so without. */
+/* A newcomer matches its rows with ours. Without an answer it does so without; an answer says, too,
+ * that everything of ours has been published. */
 static void tell_keys(struct talk *t)
 {
     struct buf keys = {0}, send = {0};
+    struct store_status status;
     struct err e = {0};
 
+    t->keys_owed = store_state(t->agent->store) != STORE_READY ||
+                   !store_status(t->agent->store, &status, &e) || status.unscanned > 0;
+    if (t->keys_owed)
+        return;
     buf_open(&keys, KEYS_BYTES_MAX);
     if (store_keys(t->agent->store, &keys, &e)) {
         sync_tell_keys(buf_slice(&keys), &send);
@@ -201,6 +207,8 @@ void talk_local(struct talk *t)
     struct sync_event ev = event_of(t, SYNC_LOCAL);
 
     step_or_close(t, &ev);
+    if (t->keys_owed && t->link->state == LINK_OPEN)
+        tell_keys(t);
 }
 
 void talk_heard(struct talk *t, size_t unfinished)
@@ -237,6 +245,8 @@ void talk_tick(struct talk *t)
         struct sync_event ev = event_of(t, SYNC_TIMEOUT);
 
         step_or_close(t, &ev);
+        if (t->keys_owed && t->link->state == LINK_OPEN)
+            tell_keys(t);
     }
     if (t->link->state == LINK_OPEN && t->stranger_until_ms != 0)
         links_tick_by(t->agent->links, t->stranger_until_ms);

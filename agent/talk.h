@@ -13,6 +13,7 @@ struct talk {
     struct sync_actions todo;   /* its buffer is used again and again */
     bool stepping;              /* within sync_step's loop: nothing else may start one */
     bool crowded;               /* the link's queue was full at the last step */
+    bool keys_owed;             /* the peer asked for our keys before we had published all rows */
     uint64_t staged;            /* change-sets taken in on this link */
     uint64_t stranger_until_ms; /* uv_now: a peer not in our roster has so long to show one that has
                                    it; 0: a member */

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from pc import wait_for
+from till import Till, check_books
 
 
 def alone(shop, name, lan):
@@ -91,20 +92,21 @@ PROBE = """
 import socket, sys
 host, port, send = sys.argv[1], int(sys.argv[2]), sys.stdin.buffer.read()
 with socket.create_connection((host, port), timeout=5) as s:
-    if send:
-        s.sendall(send)
-        if sys.argv[3] == "half":
-            s.shutdown(socket.SHUT_WR)
     s.settimeout(20)
     got = b""
     try:
+        s.sendall(send)
+        if sys.argv[3] == "half":
+            s.shutdown(socket.SHUT_WR)
         while True:
             piece = s.recv(65536)
             if not piece:
                 break
             got += piece
-    except ConnectionError:
-        pass
+    except TimeoutError:
+        raise
+    except OSError:
+        pass  # it closed on us
 print(len(got))
 """
 
@@ -287,3 +289,16 @@ def test_secrets_in_the_home_are_closed_to_others(shop):
     control = a.home / "agent.sock"
     if control.exists():
         assert os.stat(control).st_mode & 0o077 == 0
+
+
+def test_a_pc_joins_while_the_others_sell(shop, seed):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), alone(shop, "B", lan)
+    till = Till(a, seed, pause=0.05)
+    till.start()
+    b.cli("join", a.invite())
+    wait_for(lambda: b.status()["database"]["state"] == "ready", "B is matched")
+    till.finish()
+    shop.wait_equal(a, b)
+    for pc in (a, b):
+        check_books(pc, till.sold)

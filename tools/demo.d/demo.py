@@ -97,7 +97,7 @@ def set_up(caisse, compta):
     counts(caisse, compta)
 
     heading("2  An agent beside each of them: no server, no change to the application")
-    for pc, more in ((caisse, ("--fleet", "Essos market")), (compta, ())):
+    for pc, more in ((caisse, ("--fleet", "Essos")), (compta, ())):
         command(pc, "init", "--db", pc.db, "--name", pc.name, "--listen", pc.listen, *more)
         command(pc, "track", "--all")
         pc.start()
@@ -168,7 +168,7 @@ def statuses(caisse, compta):
     for pc in (caisse, compta):
         pc.cli("wait", "--timeout", "20s")
         done = command(pc, "status")
-        print("\n" + "\n".join("     " + line for line in done.stdout.rstrip().splitlines()) + "\n")
+        print("\n" + "\n".join(("     " + line).rstrip() for line in done.stdout.rstrip().splitlines()) + "\n")
 
 
 def keep(directory, caisse, compta):
