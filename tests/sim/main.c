@@ -1,4 +1,4 @@
-/* navette-sim [--seeds N] [--seed S] [--nodes K] [--test PATTERN] [--verbose]
+/* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--test PATTERN] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
  * --seed S replays one week exactly. */
@@ -21,6 +21,7 @@
 struct run {
     uint64_t first, last;
     uint32_t nodes; /* 0: three, sometimes more */
+    bool calm;      /* no power cuts */
     bool weeks_only;
 };
 
@@ -31,6 +32,7 @@ static void random_weeks_end_with_the_same_and_right_data_everywhere(void **stat
     for (uint64_t seed = run->first; seed <= run->last; seed++) {
         struct week_options o = {
             .seed = seed,
+            .calm = run->calm,
             .nodes = run->nodes != 0 ? run->nodes
                      : seed % 8 == 0 ? 5
                      : seed % 5 == 0 ? 2
@@ -53,9 +55,13 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 static bool read_options(struct run *run, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"seeds", required_argument, NULL, 'n'}, {"seed", required_argument, NULL, 's'},
-        {"nodes", required_argument, NULL, 'k'}, {"test", required_argument, NULL, 't'},
-        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'k'},
+        {"test", required_argument, NULL, 't'},
+        {"calm", no_argument, NULL, 'c'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     const char *seed = getenv("NAVETTE_SEED");
     uint64_t number, seeds = 0;
@@ -67,6 +73,8 @@ static bool read_options(struct run *run, int argc, char **argv)
             seed = optarg;
         else if (option == 'v')
             setenv("NAVETTE_SIM_TRACE", "1", 1);
+        else if (option == 'c')
+            run->calm = true;
         else if (option == 't')
             cmocka_set_test_filter(optarg);
         else if (option == 'n')
@@ -94,7 +102,7 @@ int main(int argc, char **argv)
 
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
-                        "[--test PATTERN] [--verbose]\n");
+                        "[--calm] [--test PATTERN] [--verbose]\n");
         return 64;
     }
     rng_rule_system();
