@@ -18,7 +18,6 @@ struct work {
     bool deleted;             /* its delete has been written */
     bool wrote;               /* something of it has been written */
     struct row_key key;       /* in the file; given to newcomers */
-    struct row_key new_key;   /* natural keys that an update moves */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice
         shadow_after; /* read back: the file holds something else than rec; p NULL: not so */

@@ -106,7 +106,7 @@ bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **tab
     *table = "other";
     if (w != NULL) {
         t = w->b;
-        key = w->new_key.kind != KEY_NONE && w->state == WORK_DONE ? w->new_key : w->key;
+        key = w->key;
         if (t != NULL)
             *table = t->app->name;
         if (t == NULL || key.kind == KEY_NONE || w->state == WORK_FAILED ||
@@ -290,34 +290,11 @@ static bool give_natural_keys(struct batch *b, struct err *e)
     return true;
 }
 
-/* An update may move a natural key: of a column of its own, or because what it refers to is another
- * row now. */
-static bool move_natural_keys(struct batch *b, struct err *e)
-{
-    for (uint32_t i = 0; i < b->n; i++) {
-        struct work *w = &b->works[i];
-        struct row_key key;
-        const char *why;
-
-        if (w->b == NULL || w->b->app->surrogate || !w->present || !(w->alive || w->needed) ||
-            w->shadow.p == NULL)
-            continue;
-        if (!natural_key(b, w, &key, &why, e)) {
-            if (e->code != ERR_NONE)
-                return false;
-            work_fail(b, w, "waits for what its key names (%s)", why);
-        } else if (!row_key_equal(&key, &w->key)) {
-            w->new_key = key;
-        }
-    }
-    return true;
-}
-
 bool batch_keys(struct batch *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++)
         if (is_newcomer(&b->works[i]) && b->works[i].b->app->surrogate &&
             !give_surrogate(b, &b->works[i], e))
             return false;
-    return give_natural_keys(b, e) && move_natural_keys(b, e);
+    return give_natural_keys(b, e);
 }

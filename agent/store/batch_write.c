@@ -81,13 +81,12 @@ static bool may_change(enum affinity affinity, const struct value *v)
 static bool read_back(struct batch *b, struct work *w, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->select;
-    const struct row_key *key = w->new_key.kind != KEY_NONE ? &w->new_key : &w->key;
     struct record after = {0};
     bool differs = false;
     int code;
 
     sqlite3_reset(q);
-    if (!key_bind(q, 1, w->b->app, key, e))
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
         return false;
     code = sqlite3_step(q);
     if (code != SQLITE_ROW) {
@@ -260,15 +259,14 @@ static bool find_differences(const struct binding *t, const struct record *from,
         const struct cell *was = record_get(from, t->position[i]);
         const struct cell *is = record_get(to, t->position[i]);
 
-        mask[i] = is != NULL && !(t->app->surrogate && t->is_key[i]) &&
-                  (was == NULL || !value_equal(&was->v, &is->v));
+        mask[i] = is != NULL && !t->is_key[i] && (was == NULL || !value_equal(&was->v, &is->v));
         any |= mask[i] != 0;
     }
     return any;
 }
 
-static int run_update(struct batch *b, struct work *w, const struct row_key *key,
-                      const struct record *to, const uint8_t *mask, bool *odd, struct err *e)
+static int run_update(struct batch *b, struct work *w, const struct record *to, const uint8_t *mask,
+                      bool *odd, struct err *e)
 {
     sqlite3_stmt *q = update_statement(b, w->b, mask, e);
     int done = 1;
@@ -276,7 +274,7 @@ static int run_update(struct batch *b, struct work *w, const struct row_key *key
     if (q == NULL)
         return -1;
     sqlite3_reset(q);
-    if (!key_bind(q, 1, w->b->app, key, e))
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
         return -1;
     for (uint32_t i = 0; done == 1 && i < w->b->app->column_count; i++) {
         struct value v;
@@ -312,7 +310,7 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         return false;
     }
     if (find_differences(w->b, &b->shadow, &b->rec, mask)) {
-        done = run_update(b, w, &w->key, &b->rec, mask, &odd, e);
+        done = run_update(b, w, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
     }
     free(mask);
@@ -331,17 +329,17 @@ bool batch_write(struct batch *b, struct work *w, struct err *e)
 
 /* ---- delete ---- */
 
-static bool delete_key(struct batch *b, struct work *w, const struct row_key *key, struct err *e)
+static bool delete_key(struct batch *b, struct work *w, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->remove;
 
     sqlite3_reset(q);
-    return key_bind(q, 1, w->b->app, key, e) && step_write(b, w, q, e) >= 0;
+    return key_bind(q, 1, w->b->app, &w->key, e) && step_write(b, w, q, e) >= 0;
 }
 
 bool batch_delete(struct batch *b, struct work *w, struct err *e)
 {
-    if (!delete_key(b, w, &w->key, e))
+    if (!delete_key(b, w, e))
         return false;
     w->deleted = w->state != WORK_FAILED;
     return true;
@@ -349,7 +347,6 @@ bool batch_delete(struct batch *b, struct work *w, struct err *e)
 
 bool batch_undo(struct batch *b, struct work *w, struct err *e)
 {
-    const struct row_key *key = w->new_key.kind != KEY_NONE ? &w->new_key : &w->key;
     uint8_t *mask;
     bool odd = false;
     int done = 1;
@@ -359,12 +356,12 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     w->wrote = false;
     w->shadow_after = (struct slice){NULL, 0};
     if (!w->present)
-        return delete_key(b, w, key, e);
+        return delete_key(b, w, e);
     mask = mem_alloc(w->b->app->column_count);
     if (!record_decode(&b->rec, w->rec, e) || !record_decode(&b->shadow, w->shadow, e))
         done = -1;
     else if (find_differences(w->b, &b->rec, &b->shadow, mask))
-        done = run_update(b, w, key, &b->shadow, mask, &odd, e);
+        done = run_update(b, w, &b->shadow, mask, &odd, e);
     free(mask);
     if (done == 0)
         return err_set(e, ERR_STORE, "table %s: an update cannot be taken back: %s",

@@ -100,6 +100,21 @@ static bool slot_get(struct replay *r, struct binding *b, const struct value *ke
     return true;
 }
 
+/* A natural key says by itself which row it is: whatever happened at the key, the file tells what
+ * is there now, and an update that moves the key is a delete there and an insert here. */
+static void touch_natural(struct replay *r, uint32_t slot, uint64_t wall_ms)
+{
+    struct slot *at = &r->slots[slot];
+
+    if (at->holder == 0) {
+        struct touched *t = touch_add(r->list);
+
+        *t = (struct touched){.b = at->b, .key = at->key};
+        at->holder = r->list->n;
+    }
+    r->list->rows[at->holder - 1].wall_ms = wall_ms;
+}
+
 static void hold(struct replay *r, uint32_t slot, uint32_t holder)
 {
     struct slot *to = &r->slots[slot];
@@ -123,6 +138,7 @@ static bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms,
     struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
     struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
     bool moved = false;
+    uint64_t wall_ms = mark_wall_ms(m->julian_day, now_ms);
     uint32_t at, from, holder;
 
     if (b == NULL)
@@ -131,6 +147,12 @@ static bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms,
         moved |= m->op == MARK_UPDATE && m->old[i].type != VALUE_NULL;
     if (!slot_get(r, b, m->key, &at, e) || (moved && !slot_get(r, b, m->old, &from, e)))
         return false;
+    if (!t->surrogate) {
+        touch_natural(r, at, wall_ms);
+        if (moved)
+            touch_natural(r, from, wall_ms);
+        return true;
+    }
     if (m->op == MARK_DELETE) {
         holder = r->slots[at].holder;
         if (holder == 0)
@@ -145,7 +167,7 @@ static bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms,
             holder = new_row(r, at);
         hold(r, at, holder);
     }
-    r->list->rows[holder - 1].wall_ms = mark_wall_ms(m->julian_day, now_ms);
+    r->list->rows[holder - 1].wall_ms = wall_ms;
     return true;
 }
 

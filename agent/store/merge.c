@@ -111,8 +111,12 @@ static bool merge_cells(struct merger *m, const struct local_clock *clock, struc
 
     for (uint32_t i = 0; i < row->n; i++) {
         struct cell theirs = {.clock = *clock, .set = true};
-        struct cell *have = record_cell(&m->rec, m->positions[row->columns[i]]);
+        struct cell *have;
 
+        if (row->op == CHANGE_UPDATE && !m->body.table.surrogate &&
+            row->columns[i] < m->body.table.keys)
+            continue; /* a natural key is the row's name and does not change */
+        have = record_cell(&m->rec, m->positions[row->columns[i]]);
         if (!local_value(m, &row->values[i], &theirs.v, e))
             return false;
         if (!have->set || ledger_cell_compare(&m->s->ledger, &theirs, have) > 0)

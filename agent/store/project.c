@@ -357,7 +357,8 @@ static void put_outcome(struct buf *out, const struct work *w)
         o.kind = OUTCOME_GONE;
     } else if (w->wrote) {
         o.kind = w->present ? OUTCOME_IN : OUTCOME_NEW;
-        o.key = w->present ? w->new_key : w->key;
+        if (!w->present)
+            o.key = w->key;
         o.shadow = w->shadow_after;
     } else if (w->present && (w->alive || w->needed)) {
         o.kind = OUTCOME_IN;

@@ -118,8 +118,8 @@ static bool key_waits(struct publisher *p, const struct touched *t)
     return false;
 }
 
-/* The gid of a new row under a natural key: of the row that has or had this key anywhere, else a
- * minted one. */
+/* The gid of a row under a natural key: of the row that has or had this key anywhere, else a minted
+ * one. */
 static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
 {
     struct value key[KEY_COLUMNS_MAX];
@@ -145,9 +145,74 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
     return ok;
 }
 
+/* Natural rows whose name is open: new ones, and those whose key refers to rows that may be others
+ * than before. Natural keys may refer to natural keys: again until nothing changes, then whatever
+ * is left (a cycle) as it is. */
+static bool name_naturals(struct publisher *p, bool *open, struct err *e)
+{
+    struct touch_list *l = p->list;
+    uint32_t n = l->n;
+    bool waiting = true, progress = true;
+
+    while (waiting) {
+        bool forced = !progress;
+
+        progress = waiting = false;
+        for (uint32_t i = 0; i < n; i++) {
+            struct touched before = l->rows[i];
+
+            if (!open[i])
+                continue;
+            if (!forced && key_waits(p, &before)) {
+                waiting = true;
+                continue;
+            }
+            if (!name_natural(p, &l->rows[i], e))
+                return false;
+            open[i] = false;
+            progress = true;
+            if (before.gid != 0 && before.gid != l->rows[i].gid) {
+                before.key.kind = KEY_NONE; /* another row stands at this key now */
+                *touch_add(l) = before;
+            }
+        }
+    }
+    return true;
+}
+
+/* A row that left one key and stands at another one has not gone. */
+static void forget_moved(struct publisher *p)
+{
+    struct touch_list *l = p->list;
+    struct keymap there = {0};
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
+
+        if (l->rows[i].key.kind != KEY_NONE && !l->rows[i].b->app->surrogate)
+            keymap_put(&there, 0, &gid, i + 1);
+    }
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
+
+        if (l->rows[i].key.kind == KEY_NONE && keymap_get(&there, 0, &gid) != 0)
+            l->rows[i].gid = 0;
+    }
+    keymap_close(&there);
+}
+
+static bool key_refers(const struct app_table *t)
+{
+    for (uint32_t i = 0; i < t->key_count; i++)
+        if (t->columns[t->keys[i]].ref_table >= 0)
+            return true;
+    return false;
+}
+
 static bool name_rows(struct publisher *p, struct err *e)
 {
-    bool waiting = false, progress = true;
+    bool *open = mem_alloc((p->list->n + 1) * sizeof *open);
+    bool any = false, ok = true;
 
     for (uint32_t i = 0; i < p->list->n; i++) {
         struct touched *t = &p->list->rows[i];
@@ -155,34 +220,17 @@ static bool name_rows(struct publisher *p, struct err *e)
         if (t->key.kind == KEY_NONE)
             continue;
         keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
-        if (t->gid != 0)
-            continue;
-        if (t->b->app->surrogate)
+        if (t->b->app->surrogate && t->gid == 0)
             t->gid = ledger_mint(&p->s->ledger);
-        else
-            waiting = true;
+        open[i] = !t->b->app->surrogate && (t->gid == 0 || key_refers(t->b->app));
+        any |= open[i];
     }
-    /* Natural keys may refer to natural keys: again until nothing changes, then whatever is left (a
-     * cycle) as it is. */
-    while (waiting) {
-        bool forced = !progress;
-
-        progress = waiting = false;
-        for (uint32_t i = 0; i < p->list->n; i++) {
-            struct touched *t = &p->list->rows[i];
-
-            if (t->gid != 0 || t->key.kind == KEY_NONE)
-                continue;
-            if (!forced && key_waits(p, t)) {
-                waiting = true;
-                continue;
-            }
-            if (!name_natural(p, t, e))
-                return false;
-            progress = true;
-        }
+    if (any) {
+        ok = name_naturals(p, open, e);
+        forget_moved(p);
     }
-    return true;
+    free(open);
+    return ok;
 }
 
 /* ---- change-sets ---- */
@@ -511,29 +559,37 @@ static void publisher_close(struct publisher *p)
     buf_close(&p->key_room);
 }
 
+static bool publish_table(struct publisher *p, struct binding *b, uint32_t first, struct err *e)
+{
+    for (uint32_t i = first; i < p->list->n; i++) {
+        if (p->list->rows[i].b != b || p->list->rows[i].gid == 0)
+            continue;
+        if (!publish_row(p, &p->list->rows[i], e))
+            return false;
+        if (p->body_open &&
+            (p->body.rows >= CUT_ROWS_MAX || body_size(&p->body) >= BODY_BYTES_SOFT) && !seal(p, e))
+            return false;
+    }
+    return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
+}
+
 /* Rows in the order of their tables' first appearance, so that each table stands once in a
- * change-set. */
+ * change-set; tables whose key refers to others last, so that whoever merges knows which rows are
+ * one before it meets keys that name them. */
 static bool publish_rows(struct publisher *p, struct err *e)
 {
     bool *done = mem_alloc(p->s->app.schema.n + 1);
     bool ok = true;
 
-    for (uint32_t first = 0; ok && first < p->list->n; first++) {
-        struct binding *b = p->list->rows[first].b;
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t first = 0; ok && first < p->list->n; first++) {
+            struct binding *b = p->list->rows[first].b;
 
-        if (done[b->app_index])
-            continue;
-        done[b->app_index] = true;
-        for (uint32_t i = first; ok && i < p->list->n; i++) {
-            if (p->list->rows[i].b != b || (p->list->rows[i].gid == 0))
+            if (done[b->app_index] || (pass == 0 && key_refers(b->app)))
                 continue;
-            ok = publish_row(p, &p->list->rows[i], e);
-            if (ok && p->body_open &&
-                (p->body.rows >= CUT_ROWS_MAX || body_size(&p->body) >= BODY_BYTES_SOFT))
-                ok = seal(p, e);
+            done[b->app_index] = true;
+            ok = publish_table(p, b, first, e);
         }
-        ok = ok && ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
-    }
     free(done);
     return ok;
 }
