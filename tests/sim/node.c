@@ -178,20 +178,33 @@ void sim_copy_database(struct sim *s, const char *from, const char *to)
     }
 }
 
+/* In WAL mode the shared memory of the processes that live on decides which frames count. */
+static bool has_living_wal(const struct node *n)
+{
+    char path[SIM_PATH_BYTES + 16];
+
+    snprintf(path, sizeof path, "%s-wal", n->database);
+    return n->store != NULL && access(path, F_OK) == 0;
+}
+
 void node_peek(struct node *n, struct view *v)
 {
     struct sim *s = n->sim;
+    bool alive = has_living_wal(n);
     char path[SIM_PATH_BYTES];
     sqlite3 *db = NULL;
     struct err e = {0};
 
     snprintf(path, sizeof path, "%.200s/peek.db", s->root);
-    sim_copy_database(s, n->database, path);
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+    if (!alive)
+        sim_copy_database(s, n->database, path);
+    if (sqlite3_open_v2(alive ? n->database : path, &db, SQLITE_OPEN_READWRITE,
+                        alive ? disk_vfs(n->disk, PROCESS_APP) : NULL) != SQLITE_OK ||
         !view_read(v, &s->shape, &s->words, db, &e))
         sim_fail_err(s, n, "look at the file", &e);
     sqlite3_close(db);
-    unlink(path);
+    if (!alive)
+        unlink(path);
 }
 
 /* A commit was under way when the process died: did it happen? */

@@ -142,7 +142,7 @@ void node_app_stop(struct node *n);
 bool node_reap(struct node *n);
 /* The plug is pulled. Both processes start again after `ms`. */
 void node_lose_power(struct node *n, enum survival survival, uint64_t ms);
-/* What the file holds, read from a copy of it, so that nothing of it is touched. */
+/* What the file holds; a hot journal is left to whoever opens the file first. */
 void node_peek(struct node *n, struct view *v);
 /* Something happened that the agent notices: it looks at its files soon. */
 void node_poke(struct node *n);
