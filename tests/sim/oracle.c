@@ -67,14 +67,22 @@ static bool is_over(const struct oracle_event *event, uint32_t other)
     return false;
 }
 
-/* Did the site see a write that stands over event number `other`? */
+/* Does `later` take the place of `event` in the file of whoever has seen both? */
+static bool replaces(const struct oracle_event *later, const struct oracle_event *event)
+{
+    return later->column == event->column ||
+           (later->column == COLUMN_BIRTH && event->column == COLUMN_DEATH);
+}
+
+/* Did the site see a write that stands over event number `other` and took its place? */
 static bool superseded_for(const struct oracle *o, const struct oracle_row *row, uint32_t site,
                            uint32_t other)
 {
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if ((event->seen_by & bit(site)) != 0 && is_over(event, other))
+        if ((event->seen_by & bit(site)) != 0 && replaces(event, &o->events[other]) &&
+            is_over(event, other))
             return true;
     }
     return false;
