@@ -512,7 +512,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         for (uint32_t i = 0; i < base->n; i++)
             if (base->cells[i].set)
                 *record_cell(&p->next, i) = base->cells[i];
-    if (!was_present && p->rec.dead.number != 0) /* a row matched anew is no less alive for it */
+    if (p->rec.dead.number != 0 && (stamp != 0 || !was_present)) /* whoever writes a row wants it */
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     n = differences(p, t, base, &stamp);
     whole = base == NULL && n == t->b->app->column_count;
