@@ -238,25 +238,43 @@ bool agent_drop_import(struct agent *a, const char *path, uint32_t *added, struc
     return ok;
 }
 
-bool dropfile_is_foreign(struct slice file)
+/* Whole, as lenient as those who write such files: a mark of the encoding in front and NaN are
+ * fine. */
+static struct json_object *parse_leniently(struct slice file)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *root = NULL;
+    size_t end;
+
+    if (file.n >= 3 && memcmp(file.p, "\xef\xbb\xbf", 3) == 0)
+        file = (struct slice){file.p + 3, file.n - 3};
+    if (tokener == NULL || file.n == 0 || file.n > INT32_MAX)
+        goto out;
+    root = json_tokener_parse_ex(tokener, (const char *)file.p, (int)file.n);
+    for (end = json_tokener_get_parse_end(tokener); end < file.n; end++) {
+        if (strchr(" \t\r\n", file.p[end]) != NULL)
+            continue;
+        json_object_put(root);
+        root = NULL;
+        break;
+    }
+out:
+    if (tokener != NULL)
+        json_tokener_free(tokener);
+    return root;
+}
+
+bool dropfile_is_foreign(struct slice file)
+{
+    struct json_object *root = parse_leniently(file);
     bool foreign = false;
 
-    if (tokener != NULL && file.n > 0 && file.n < INT32_MAX) {
-        root = json_tokener_parse_ex(tokener, (const char *)file.p, (int)file.n);
-        if (json_tokener_get_error(tokener) == json_tokener_continue)
-            root = NULL;
-    }
     if (json_object_is_type(root, json_type_array))
         foreign = json_object_array_length(root) > 0;
     else if (json_object_is_type(root, json_type_object))
         foreign = json_object_object_length(root) > 0 &&
                   !json_object_object_get_ex(root, "navette", NULL);
     json_object_put(root);
-    if (tokener != NULL)
-        json_tokener_free(tokener);
     return foreign;
 }
 

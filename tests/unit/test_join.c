@@ -1,11 +1,6 @@
 #include <navette/join.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "golden.h"
 
 static void fill(uint8_t *bytes, size_t n, uint8_t first)
 {
@@ -40,24 +35,30 @@ static void join_is_read_as_it_was_written(void **state)
     buf_close(&out);
 }
 
-static void welcome_has_the_bytes_that_the_specification_says(void **state)
+static void messages_are_those_of_the_worked_example(void **state)
 {
-    uint8_t roster[] = {0xde, 0xad};
-    struct join_message m = {.kind = JOIN_WELCOME, .roster = SLICE(roster)}, got;
-    uint8_t head[] = {0x93, 17, 0xc4, 32}, tail[] = {0xc4, 2, 0xde, 0xad};
+    uint8_t roster[] = {0xde, 0xad, 0xbe, 0xef};
+    struct join_message join = {.kind = JOIN_JOIN, .name = "CAISSE02"};
+    struct join_message welcome = {.kind = JOIN_WELCOME, .roster = SLICE(roster)}, got;
+    struct join_message sorry = {.kind = JOIN_SORRY, .sorry = "the token has expired"};
     struct buf out = {0};
     struct err e = {0};
 
     (void)state;
-    fill(m.fleet_key, sizeof m.fleet_key, 7);
-    written(&out, &m);
-    assert_int_equal(out.n, sizeof head + 32 + sizeof tail);
-    assert_memory_equal(out.p, head, sizeof head);
-    assert_memory_equal(out.p + sizeof head, m.fleet_key, 32);
-    assert_memory_equal(out.p + sizeof head + 32, tail, sizeof tail);
+    fill(join.sign_public, 32, 0x10);
+    fill(join.exchange_public, 32, 0x50);
+    fill(welcome.fleet_key, 32, 0x80);
+    written(&out, &join);
+    golden_check("join.txt", "join", buf_slice(&out));
+    buf_close(&out);
+    written(&out, &sorry);
+    golden_check("join.txt", "sorry", buf_slice(&out));
+    buf_close(&out);
+    written(&out, &welcome);
+    golden_check("join.txt", "welcome", buf_slice(&out));
     assert_true(join_message_read(&got, buf_slice(&out), &e));
-    assert_true(slice_equal(got.roster, m.roster));
-    assert_memory_equal(got.fleet_key, m.fleet_key, 32);
+    assert_true(slice_equal(got.roster, welcome.roster));
+    assert_memory_equal(got.fleet_key, welcome.fleet_key, 32);
     buf_close(&out);
 }
 
@@ -112,7 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(join_is_read_as_it_was_written),
-        cmocka_unit_test(welcome_has_the_bytes_that_the_specification_says),
+        cmocka_unit_test(messages_are_those_of_the_worked_example),
         cmocka_unit_test(a_reason_that_could_drive_a_terminal_is_refused),
         cmocka_unit_test(every_cut_and_every_longer_message_is_refused),
         cmocka_unit_test(another_kind_is_refused_by_its_number),

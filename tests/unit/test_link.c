@@ -1,0 +1,299 @@
+/* Two ends of one connection on one loop, over the loopback interface. */
+#include "link.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent.h"
+#include "links.h"
+
+struct end {
+    struct agent agent;
+    struct link *link;
+    struct channel_secret secret;
+    struct replay_cache replays;
+    uint32_t opened, closed, messages, drained;
+    uint64_t bytes;
+    struct err why;
+    bool refuse; /* messages */
+};
+
+struct pair {
+    uv_loop_t loop;
+    uv_tcp_t server;
+    struct end here, there; /* here dials */
+};
+
+static void on_open(struct link *l)
+{
+    struct end *end = l->user;
+
+    end->opened++;
+}
+
+static bool on_message(struct link *l, struct slice message, struct err *e)
+{
+    struct end *end = l->user;
+
+    assert_int_equal(end->opened, 1);
+    end->messages++;
+    end->bytes += message.n;
+    return !end->refuse || err_set(e, ERR_INPUT, "not this");
+}
+
+static void on_heard(struct link *l, size_t unfinished)
+{
+    (void)l;
+    (void)unfinished;
+}
+
+static void on_drained(struct link *l)
+{
+    struct end *end = l->user;
+
+    end->drained++;
+}
+
+static void on_closed(struct link *l, const struct err *why)
+{
+    struct end *end = l->user;
+
+    end->closed++;
+    end->why = *why;
+    end->link = NULL;
+}
+
+static const struct link_events events = {on_open, on_message, on_heard, on_drained, on_closed};
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct pair *p = server->data;
+    struct link_door door = {&p->there.secret, 1, &p->there.replays};
+    struct err e = {0};
+
+    assert_int_equal(status, 0);
+    assert_true(link_accept(&p->there.link, &p->there.agent, server, &door,
+                            (struct link_owner){&events, &p->there}, &e));
+}
+
+static void end_open(struct end *end, uv_loop_t *loop, uint8_t psk)
+{
+    end->agent.loop = loop;
+    keys_generate(&end->agent.keys);
+    end->secret.mode = CHANNEL_FLEET;
+    memset(end->secret.psk, psk, sizeof end->secret.psk);
+}
+
+static void pair_open(struct pair *p, uint8_t psk_here, uint8_t psk_there)
+{
+    struct sockaddr_storage bound;
+    struct sockaddr_in at;
+    struct address to;
+    struct err e = {0};
+    int n = sizeof bound;
+
+    *p = (struct pair){0};
+    assert_true(keys_library_start(&e));
+    assert_int_equal(uv_loop_init(&p->loop), 0);
+    end_open(&p->here, &p->loop, psk_here);
+    end_open(&p->there, &p->loop, psk_there);
+    uv_tcp_init(&p->loop, &p->server);
+    p->server.data = p;
+    uv_ip4_addr("127.0.0.1", 0, &at);
+    assert_int_equal(uv_tcp_bind(&p->server, (struct sockaddr *)&at, 0), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&p->server, 8, on_connection), 0);
+    uv_tcp_getsockname(&p->server, (struct sockaddr *)&bound, &n);
+    address_of(&to, (struct sockaddr *)&bound);
+    assert_true(link_dial(&p->here.link, &p->here.agent, &to, &p->here.secret,
+                          (struct link_owner){&events, &p->here}, &e));
+}
+
+static void pair_close(struct pair *p)
+{
+    if (p->here.link != NULL)
+        link_close(p->here.link, NULL);
+    if (p->there.link != NULL)
+        link_close(p->there.link, NULL);
+    uv_close((uv_handle_t *)&p->server, NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&p->loop), 0);
+}
+
+static void run_until(struct pair *p, const uint32_t *counter, uint32_t at_least)
+{
+    while (*counter < at_least)
+        assert_true(uv_run(&p->loop, UV_RUN_ONCE) != 0);
+}
+
+static void both_ends_open_and_know_each_other(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    run_until(&p, &p.there.opened, 1);
+    assert_memory_equal(&p.here.link->channel.peer, &p.there.agent.keys.site,
+                        sizeof(struct site_id));
+    assert_memory_equal(&p.there.link->channel.peer, &p.here.agent.keys.site,
+                        sizeof(struct site_id));
+    assert_true(p.there.link->incoming);
+    assert_string_equal(p.there.link->address.host, "127.0.0.1");
+    pair_close(&p);
+}
+
+static void messages_arrive_whole_and_in_order_whatever_their_size(void **state)
+{
+    static uint8_t big[1 << 20];
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, (struct slice){big, 1});
+    link_send(p.here.link, (struct slice){big, sizeof big});
+    link_send(p.here.link, (struct slice){big, 70000});
+    run_until(&p, &p.there.messages, 3);
+    assert_int_equal(p.there.bytes, 1 + sizeof big + 70000);
+    run_until(&p, &p.here.drained, 1);
+    pair_close(&p);
+}
+
+static void what_is_corked_leaves_when_it_is_uncorked(void **state)
+{
+    struct pair p;
+    int i;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    run_until(&p, &p.there.opened, 1);
+    link_cork(p.here.link);
+    link_send(p.here.link, slice_text("one"));
+    link_send(p.here.link, slice_text("two"));
+    for (i = 0; i < 20; i++)
+        uv_run(&p.loop, UV_RUN_NOWAIT);
+    assert_int_equal(p.there.messages, 0);
+    assert_true(link_queued(p.here.link) > 0);
+    link_uncork(p.here.link);
+    run_until(&p, &p.there.messages, 2);
+    pair_close(&p);
+}
+
+/* A corked goodbye would never be read. */
+static void what_was_said_before_closing_still_arrives(void **state)
+{
+    struct pair p;
+    struct err why = {ERR_NET, "enough"};
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    run_until(&p, &p.there.opened, 1);
+    link_cork(p.here.link);
+    link_send(p.here.link, slice_text("bye"));
+    link_close(p.here.link, &why);
+    assert_int_equal(p.here.closed, 1);
+    assert_string_equal(p.here.why.text, "enough");
+    run_until(&p, &p.there.closed, 1);
+    assert_int_equal(p.there.messages, 1);
+    pair_close(&p);
+}
+
+static void a_stranger_is_closed_without_a_byte(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 8);
+    run_until(&p, &p.here.closed, 1);
+    assert_int_equal(p.there.closed, 1);
+    assert_int_equal(p.here.opened + p.there.opened, 0);
+    assert_int_equal(p.there.why.code, ERR_STRANGER);
+    assert_int_equal(p.here.why.code, ERR_NET); /* the end of the connection, nothing else */
+    pair_close(&p);
+}
+
+static void a_refused_message_ends_the_link_with_its_reason(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    p.there.refuse = true;
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, slice_text("hello"));
+    run_until(&p, &p.there.closed, 1);
+    assert_string_equal(p.there.why.text, "not this");
+    run_until(&p, &p.here.closed, 1);
+    pair_close(&p);
+}
+
+static void a_port_where_nobody_listens_is_a_failure_that_comes_later(void **state)
+{
+    struct pair p;
+    struct address nobody = {.host = "127.0.0.1", .port = 1};
+    struct end end = {0};
+    struct err e = {0};
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    end_open(&end, &p.loop, 7);
+    assert_true(link_dial(&end.link, &end.agent, &nobody, &end.secret,
+                          (struct link_owner){&events, &end}, &e));
+    run_until(&p, &end.closed, 1);
+    assert_int_equal(end.why.code, ERR_NET);
+    run_until(&p, &p.here.opened, 1);
+    run_until(&p, &p.there.opened, 1);
+    pair_close(&p);
+}
+
+/* ---- two links between one pair of sites ---- */
+
+static void of_two_dials_that_cross_both_sides_keep_the_same_one(void **state)
+{
+    struct link_claim dialled = {.incoming = false, .opened_ms = 1000};
+    struct link_claim accepted = {.incoming = true, .opened_ms = 1000};
+
+    (void)state;
+    /* The smaller site keeps what it dialled, whichever opened first here. */
+    assert_false(links_fresh_wins(&dialled, &accepted, true));
+    assert_true(links_fresh_wins(&accepted, &dialled, true));
+    /* The larger one keeps what it accepted: it is the same link. */
+    assert_true(links_fresh_wins(&dialled, &accepted, false));
+    assert_false(links_fresh_wins(&accepted, &dialled, false));
+}
+
+static void a_peer_that_dials_while_it_is_linked_has_lost_the_old_link(void **state)
+{
+    struct link_claim old = {.incoming = true, .opened_ms = 1000};
+    struct link_claim again = {.incoming = true, .opened_ms = 1500};
+    struct link_claim dialled_long_ago = {.incoming = false, .opened_ms = 1000};
+    struct link_claim late = {.incoming = true, .opened_ms = 1001 + HANDSHAKE_MS_MAX};
+
+    (void)state;
+    assert_true(links_fresh_wins(&old, &again, true));
+    assert_true(links_fresh_wins(&old, &again, false));
+    assert_true(links_fresh_wins(&dialled_long_ago, &late, true));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_ends_open_and_know_each_other),
+        cmocka_unit_test(messages_arrive_whole_and_in_order_whatever_their_size),
+        cmocka_unit_test(what_is_corked_leaves_when_it_is_uncorked),
+        cmocka_unit_test(what_was_said_before_closing_still_arrives),
+        cmocka_unit_test(a_stranger_is_closed_without_a_byte),
+        cmocka_unit_test(a_refused_message_ends_the_link_with_its_reason),
+        cmocka_unit_test(a_port_where_nobody_listens_is_a_failure_that_comes_later),
+        cmocka_unit_test(of_two_dials_that_cross_both_sides_keep_the_same_one),
+        cmocka_unit_test(a_peer_that_dials_while_it_is_linked_has_lost_the_old_link),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
