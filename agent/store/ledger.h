@@ -151,6 +151,9 @@ MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_
  * when it is none. */
 MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                                  struct err *e);
+/* The row has another key, nothing else changes. */
+MUST_USE bool ledger_row_rekey(struct ledger *l, int64_t gid, const struct row_key *key,
+                               struct err *e);
 /* Note the key that a row not in the file should have, if it has none yet. */
 MUST_USE bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e);
 /* A row from a statement of one's own that selects gid, tbl, key, present, rec, shadow. */

@@ -492,6 +492,15 @@ bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_p
     return true;
 }
 
+bool ledger_row_rekey(struct ledger *l, int64_t gid, const struct row_key *key, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_ROW_REKEY);
+
+    bind_key(s, 1, key);
+    sqlite3_bind_int64(s, 2, gid);
+    return finish(l, s, "move a key", e);
+}
+
 bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_ROW_WISH);

@@ -27,6 +27,7 @@
     X(ROW_SETTLE, "UPDATE row SET key = coalesce(:key, key), present = :present, shadow = :shadow" \
                   " WHERE gid = :gid")                                                             \
     X(ROW_UNPLACE, "UPDATE row SET key = :key, present = 0, shadow = NULL WHERE gid = :gid")       \
+    X(ROW_REKEY, "UPDATE row SET key = :key WHERE gid = :gid")                                     \
     X(ROW_WISH, "UPDATE row SET key = :key WHERE gid = :gid AND present = 0 AND key IS NULL")      \
     X(DUE_PUT, "INSERT INTO due(gid, since_ms, why) VALUES (:gid, :since, :why)"                   \
                " ON CONFLICT(gid) DO UPDATE SET why = excluded.why WHERE why IS NOT excluded.why") \

@@ -161,41 +161,61 @@ static bool move_keys_back(struct recovery *r, struct err *e)
     return ok;
 }
 
+static struct row_key mark_key(struct recovery *r, const struct app_table *t,
+                               const struct value *key)
+{
+    struct value *values = mem_alloc(t->column_count * sizeof *values);
+    struct row_key k;
+
+    for (uint32_t i = 0; i < t->key_count; i++)
+        values[t->keys[i]] = key[i];
+    k = key_of_row(t, values, &r->key_room);
+    k = arena_key(&r->arena, &k);
+    free(values);
+    return k;
+}
+
+/* What the file's own marks say of a key that moved holds, whoever has seen them. */
+static bool replay_move(struct recovery *r, const struct binding *b, const struct mark *m,
+                        const struct row_key *to, struct err *e)
+{
+    struct row_key from = mark_key(r, b->app, m->old);
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_by_key(&r->s->ledger, b->table, &from, true, &row, &found, e))
+        return false;
+    return !found || ledger_row_rekey(&r->s->ledger, row.gid, to, e);
+}
+
+static bool read_edit(struct recovery *r, const struct mark *m, bool drained, struct err *e)
+{
+    struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
+    struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
+    struct row_key key;
+
+    if (b == NULL)
+        return true;
+    key = mark_key(r, t, m->key);
+    if (m->moved && t->surrogate && !replay_move(r, b, m, &key, e))
+        return false;
+    if (!drained && keymap_get(&r->edited, b->app_index, &key) == 0)
+        keymap_put(&r->edited, b->app_index, &key, 1 + (uint32_t)m->op);
+    return true;
+}
+
 static bool read_edits(struct recovery *r, struct err *e)
 {
     struct run *runs = NULL;
-    uint32_t run_count = 0;
+    uint32_t n = 0;
+    bool ok;
 
-    if (!read_runs(r, &runs, &run_count, e)) {
-        free(runs);
-        return false;
-    }
-    if (!marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) ||
-        !marks_read(&r->s->app, r->fork.mark, UINT32_MAX, &r->marks, e)) {
-        free(runs);
-        return false;
-    }
-    for (uint32_t i = 0; i < r->marks.n; i++) {
-        const struct mark *m = &r->marks.marks[i];
-        struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
-        struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
-        struct value *values;
-        struct row_key key;
-
-        if (b == NULL || was_drained(runs, run_count, m))
-            continue;
-        values = mem_alloc(t->column_count * sizeof *values);
-        for (uint32_t k = 0; k < t->key_count; k++)
-            values[t->keys[k]] = m->key[k];
-        key = key_of_row(t, values, &r->key_room);
-        free(values);
-        if (keymap_get(&r->edited, b->app_index, &key) != 0)
-            continue;
-        key = arena_key(&r->arena, &key);
-        keymap_put(&r->edited, b->app_index, &key, 1 + (uint32_t)m->op);
-    }
+    ok = read_runs(r, &runs, &n, e) && marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) &&
+         marks_read(&r->s->app, r->fork.mark, UINT32_MAX, &r->marks, e);
+    for (uint32_t i = 0; ok && i < r->marks.n; i++)
+        ok = read_edit(r, &r->marks.marks[i], was_drained(runs, n, &r->marks.marks[i]), e);
     free(runs);
-    return true;
+    return ok;
 }
 
 /* ---- one row of the file ---- */
