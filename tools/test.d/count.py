@@ -8,6 +8,17 @@ import sys
 import xml.etree.ElementTree as xml
 
 LINES_SHOWN = 40
+TALLY = r"\[  (PASSED|FAILED|SKIPPED) *\] (\d+) test\(s\)"
+
+
+def count_cmocka(path):
+    text = open(path, errors="replace").read()
+    counts = collections.Counter()
+    for word, number in re.findall(TALLY, text):
+        counts[word] += int(number)
+    if not counts["FAILED"] and not (counts["PASSED"] and text.endswith("ended with 0\n")):
+        counts["FAILED"] += 1
+    return counts, text.splitlines()[-LINES_SHOWN:] if counts["FAILED"] else []
 
 
 def count_ctest(path):
@@ -17,17 +28,17 @@ def count_ctest(path):
         said = re.match(r"(\d+): (.*)", line)
         if said:
             output[said[1]].append(said[2])
-            tally = re.match(r"\[  (PASSED|FAILED|SKIPPED) *\] (\d+) test\(s\)", said[2])
+            tally = re.match(TALLY, said[2])
             if tally:
                 found[said[1]][tally[1]] += int(tally[2])
         done = re.match(r" *\d+/\d+ Test +#(\d+): (\S+) \.+(.*?) +[\d.]+ sec", line)
         if done:
-            verdict[done[1]] = (done[2], "Passed" in done[3], done[3].strip(" *"))
+            verdict[done[1]] = (done[2], done[3].strip(" *") == "Passed", done[3].strip(" *"))
     failures = []
     for number, (name, passed, how) in verdict.items():
-        if passed and not found[number]:
-            counts["PASSED"] += 1
-        if not passed:
+        if not found[number] and (passed or how == "Skipped"):
+            counts["PASSED" if passed else "SKIPPED"] += 1
+        elif not passed:
             if not found[number]["FAILED"]:
                 counts["FAILED"] += 1
             failures += ["%s: %s" % (name, how)] + output[number][-LINES_SHOWN:]
@@ -65,7 +76,7 @@ def count_fuzz(path):
 
 
 def main(kind, *logs):
-    counts, shown = {"ctest": count_ctest, "pytest": count_pytest, "fuzz": count_fuzz}[kind](*logs)
+    counts, shown = {"ctest": count_ctest, "cmocka": count_cmocka, "pytest": count_pytest, "fuzz": count_fuzz}[kind](*logs)
     print(counts["PASSED"], counts["FAILED"], counts["SKIPPED"])
     for line in shown:
         print("    " + line)
