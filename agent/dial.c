@@ -176,3 +176,13 @@ void places_ended(struct places *p, const struct address *address, uint64_t open
     if (!place->fixed && now_ms - place->heard_ms > PLACE_FORGET_MS)
         forget(p, place);
 }
+
+bool dial_fresh_wins(const struct dial_claim *present, const struct dial_claim *fresh,
+                     bool we_are_smaller)
+{
+    /* Nobody dials a peer he has a link with: unless two dials crossed, the old link is dead. */
+    if (present->incoming == fresh->incoming ||
+        fresh->opened_ms - present->opened_ms > HANDSHAKE_MS_MAX)
+        return true;
+    return !fresh->incoming == we_are_smaller;
+}

@@ -2,6 +2,7 @@
 #ifndef NAVETTE_DIAL_H
 #define NAVETTE_DIAL_H
 
+#include <navette/bounds.h>
 #include <navette/change.h>
 
 #include "config.h"
@@ -58,5 +59,15 @@ void places_opened(struct places *p, const struct address *address, const struct
  * attempts of many PCs; the back-off starts anew after a link that was open for PLACE_GOOD_MS. */
 void places_ended(struct places *p, const struct address *address, uint64_t open_ms,
                   uint64_t now_ms, uint32_t random);
+
+/* ---- one link for each pair of sites ---- */
+
+struct dial_claim {
+    bool incoming;
+    uint64_t opened_ms;
+};
+/* Of two open links with one peer, does the fresh one stay? */
+bool dial_fresh_wins(const struct dial_claim *present, const struct dial_claim *fresh,
+                     bool we_are_smaller);
 
 #endif

@@ -220,28 +220,18 @@ static void on_closed(struct link *link, const struct err *why)
 
 /* ---- a connection that opened ---- */
 
-bool links_fresh_wins(const struct link_claim *present, const struct link_claim *fresh,
-                      bool we_are_smaller)
-{
-    /* Nobody dials a peer he has a link with: unless two dials crossed, the old link is dead. */
-    if (present->incoming == fresh->incoming ||
-        fresh->opened_ms - present->opened_ms > HANDSHAKE_MS_MAX)
-        return true;
-    return !fresh->incoming == we_are_smaller;
-}
-
 /* One link for each pair. False: the fresh one goes. */
 static bool settle(struct links *l, struct conn *fresh)
 {
     struct conn *present = conn_of(l, &fresh->link->channel.peer);
-    struct link_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
+    struct dial_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
     struct err e = {0};
 
     if (present == NULL)
         return true;
-    old = (struct link_claim){present->link->incoming, present->link->opened_ms};
+    old = (struct dial_claim){present->link->incoming, present->link->opened_ms};
     err_set(&e, ERR_NET, "another link to the same PC took its place");
-    if (!links_fresh_wins(
+    if (!dial_fresh_wins(
             &old, &new,
             memcmp(&l->agent->keys.site, &fresh->link->channel.peer, sizeof(struct site_id)) < 0)) {
         link_close(fresh->link, &e);

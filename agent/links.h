@@ -49,12 +49,4 @@ bool links_ask_keys(struct links *l);
 const struct talk *links_next_talk(const struct links *l, uint32_t *at);
 struct members *links_members(struct links *l);
 
-/* The pure part, for tests. Of two open links with one peer, does the fresh one stay? */
-struct link_claim {
-    bool incoming;
-    uint64_t opened_ms;
-};
-bool links_fresh_wins(const struct link_claim *present, const struct link_claim *fresh,
-                      bool we_are_smaller);
-
 #endif

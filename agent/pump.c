@@ -13,6 +13,7 @@
 #include "links.h"
 #include "log.h"
 #include "memory.h"
+#include "newcomer.h"
 #include "watch.h"
 
 #define REOPEN_MS       2000
@@ -22,13 +23,8 @@
 #define PARKED_RETRY_MS 30000
 #define TIDY_QUIET_MS   2000 /* marks may wait: not while somebody sells */
 #define TIDY_PAUSE_MS   200
-#define REST_ROWS       1000  /* so much work leaves memory to give back... */
-#define REST_MS         1500  /* ...when nothing was done for so long */
-#define KEYS_WAIT_MS    10000 /* a member's local keys are waited for so long */
-#define MATCH_STILL_MS  1000  /* nothing new came from a member for so long: it has no more */
-#define MATCH_EMPTY_MS                                                                             \
-    4000 /* the same, for each member before us, when nobody has anything yet                      \
-          */
+#define REST_ROWS       1000 /* so much work leaves memory to give back... */
+#define REST_MS         1500 /* ...when nothing was done for so long */
 
 /* After a lock was found taken. */
 static const uint32_t busy_ms[] = {1, 2, 5, 10, 20, 50};
@@ -50,15 +46,12 @@ struct pump {
     bool failing;      /* something failed elsewhere and is not known to be over */
     bool drained_last; /* the last turn was a drain's */
     struct job open, drain, apply, tidy;
-    uint64_t wrote_ms;       /* when the application was last seen to commit */
-    uint64_t apply_since_ms; /* when the apply became due */
-    uint64_t staged_ms;      /* when something last came in */
-    uint64_t parked_ms;      /* when parked rows were last tried */
-    uint64_t have_sum;
-    struct buf keys;        /* a member's local keys, while this PC's rows are to be matched */
-    uint64_t keys_asked_ms; /* when they were asked for; 0: not yet */
-    uint64_t rows_at_rest;  /* drained and applied when memory was last given back */
-    uint64_t worked_ms;     /* when rows were last drained or applied */
+    uint64_t wrote_ms;        /* when the application was last seen to commit */
+    uint64_t apply_since_ms;  /* when the apply became due */
+    uint64_t parked_ms;       /* when parked rows were last tried */
+    struct newcomer newcomer; /* until this PC's rows are matched */
+    uint64_t rows_at_rest;    /* drained and applied when memory was last given back */
+    uint64_t worked_ms;       /* when rows were last drained or applied */
     struct pump_times times;
 };
 
@@ -194,7 +187,8 @@ static void open_store(struct pump *p)
     warning_clear(&a->warnings, WARNING_LEDGER);
     p->open = (struct job){0};
     p->drain = p->apply = (struct job){.due = true};
-    p->apply_since_ms = p->staged_ms = now_of(p);
+    p->apply_since_ms = now_of(p);
+    newcomer_close(&p->newcomer);
     watch_opened(a->watch);
     links_resume(a->links);
 }
@@ -209,83 +203,10 @@ void pump_reopen(struct pump *p, const char *why)
 
 /* ---- matching ---- */
 
-static uint64_t vector_sum(const struct vector *v)
-{
-    uint64_t sum = 0;
-    uint32_t i;
-
-    for (i = 0; i < v->n; i++)
-        sum += v->entries[i].number;
-    return sum;
-}
-
-static uint32_t rank_of(const struct agent *a)
-{
-    uint32_t i;
-
-    for (i = 0; i < a->roster.site_count; i++)
-        if (memcmp(&a->roster.sites[i].site, &a->keys.site, sizeof a->keys.site) == 0)
-            return i;
-    return a->roster.site_count;
-}
-
-/* Everything that connected members have is here. */
-static bool has_caught_up(struct pump *p)
-{
-    const struct vector *have = store_have(p->agent->store);
-    const struct talk *talk;
-    bool met = false;
-    uint32_t at = 0;
-
-    if (vector_sum(have) != p->have_sum) {
-        p->have_sum = vector_sum(have);
-        p->staged_ms = now_of(p);
-    }
-    while ((talk = links_next_talk(p->agent->links, &at)) != NULL) {
-        if (!talk_is_open(talk) || talk->stranger_until_ms != 0)
-            continue;
-        if (!vector_covers(have, &talk->sync.peer_have))
-            return false;
-        met = true;
-    }
-    return met;
-}
-
-/* No more came for a while: members have published what they had. */
-static bool is_still(struct pump *p)
-{
-    uint64_t still_ms = MATCH_STILL_MS;
-
-    /* When nobody has anything, the founder publishes first. */
-    if (store_have(p->agent->store)->n == 0)
-        still_ms += rank_of(p->agent) * (uint64_t)MATCH_EMPTY_MS;
-    return now_of(p) - p->staged_ms >= still_ms;
-}
-
 void pump_take_keys(struct pump *p, struct slice keys)
 {
-    if (p->keys_asked_ms == 0 || p->keys.n > 0)
-        return; /* nobody asked */
-    if (p->keys.max == 0)
-        buf_open(&p->keys, KEYS_BYTES_MAX);
-    buf_add(&p->keys, keys.p, keys.n);
-    pump_poke(p);
-}
-
-/* Ask one member which keys its file has. Its answer says, too, that it has published all its rows;
- * without one it is stillness that tells, which sales that go on would never grant. */
-static bool has_keys(struct pump *p)
-{
-    if (p->keys.n > 0)
-        return true;
-    if (p->keys_asked_ms != 0 && now_of(p) - p->keys_asked_ms < KEYS_WAIT_MS)
-        return false;
-    if (p->keys_asked_ms != 0 && is_still(p))
-        return true;
-    if (!links_ask_keys(p->agent->links))
-        return is_still(p);
-    p->keys_asked_ms = now_of(p);
-    return false;
+    if (newcomer_take_keys(&p->newcomer, keys))
+        pump_poke(p);
 }
 
 static void match(struct pump *p)
@@ -295,14 +216,14 @@ static void match(struct pump *p)
     uint64_t start = uv_hrtime();
     struct err e = {0};
 
-    if (!store_match(a->store, a->config.copy, buf_slice(&p->keys), agent_wall_ms(a), &e)) {
+    if (!store_match(a->store, a->config.copy, buf_slice(&p->newcomer.keys), agent_wall_ms(a),
+                     &e)) {
         job_failed(p, &p->drain, "match", &e);
         return;
     }
     if (store_state(a->store) != STORE_READY)
         return;
-    buf_close(&p->keys);
-    p->keys_asked_ms = 0;
+    newcomer_close(&p->newcomer);
     log_info("matched milliseconds=%llu", (unsigned long long)((uv_hrtime() - start) / 1000000));
     warning_clear(&a->warnings, WARNING_MATCHING);
     p->drain.due = p->apply.due = true;
@@ -326,7 +247,7 @@ static void consider_match(struct pump *p)
         return;
     if (!store_status(a->store, &status, &e) || status.tracked_tables == 0)
         return;
-    if (agent_others(a) == 0 || (has_caught_up(p) && has_keys(p)))
+    if (agent_others(a) == 0 || newcomer_is_ready(&p->newcomer, a))
         match(p);
 }
 
@@ -532,7 +453,6 @@ void pump_changed(struct pump *p)
 
 void pump_staged(struct pump *p)
 {
-    p->staged_ms = now_of(p);
     if (!p->apply.due)
         p->apply_since_ms = now_of(p);
     p->apply.due = true;
@@ -608,7 +528,7 @@ static void release(uv_handle_t *handle)
 
     if (--p->handles > 0)
         return;
-    buf_close(&p->keys);
+    newcomer_close(&p->newcomer);
     free(p);
 }
 

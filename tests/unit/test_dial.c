@@ -207,6 +207,35 @@ static void a_site_that_left_is_not_dialled_until_it_is_heard_again(void **state
     places_close(&p);
 }
 
+/* ---- two links between one pair of sites ---- */
+
+static void of_two_dials_that_cross_both_sides_keep_the_same_one(void **state)
+{
+    struct dial_claim dialled = {.incoming = false, .opened_ms = 1000};
+    struct dial_claim accepted = {.incoming = true, .opened_ms = 1000};
+
+    (void)state;
+    /* The smaller site keeps what it dialled, whichever opened first here. */
+    assert_false(dial_fresh_wins(&dialled, &accepted, true));
+    assert_true(dial_fresh_wins(&accepted, &dialled, true));
+    /* The larger one keeps what it accepted: it is the same link. */
+    assert_true(dial_fresh_wins(&dialled, &accepted, false));
+    assert_false(dial_fresh_wins(&accepted, &dialled, false));
+}
+
+static void a_peer_that_dials_while_it_is_linked_has_lost_the_old_link(void **state)
+{
+    struct dial_claim old = {.incoming = true, .opened_ms = 1000};
+    struct dial_claim again = {.incoming = true, .opened_ms = 1500};
+    struct dial_claim dialled_long_ago = {.incoming = false, .opened_ms = 1000};
+    struct dial_claim late = {.incoming = true, .opened_ms = 1001 + HANDSHAKE_MS_MAX};
+
+    (void)state;
+    assert_true(dial_fresh_wins(&old, &again, true));
+    assert_true(dial_fresh_wins(&old, &again, false));
+    assert_true(dial_fresh_wins(&dialled_long_ago, &late, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +248,8 @@ int main(void)
         cmocka_unit_test(our_own_address_is_not_dialled_again),
         cmocka_unit_test(a_full_table_forgets_the_oldest_and_keeps_what_a_person_named),
         cmocka_unit_test(a_site_that_left_is_not_dialled_until_it_is_heard_again),
+        cmocka_unit_test(of_two_dials_that_cross_both_sides_keep_the_same_one),
+        cmocka_unit_test(a_peer_that_dials_while_it_is_linked_has_lost_the_old_link),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

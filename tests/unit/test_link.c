@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "agent.h"
-#include "links.h"
 
 struct end {
     struct agent agent;
@@ -252,35 +251,6 @@ static void a_port_where_nobody_listens_is_a_failure_that_comes_later(void **sta
     pair_close(&p);
 }
 
-/* ---- two links between one pair of sites ---- */
-
-static void of_two_dials_that_cross_both_sides_keep_the_same_one(void **state)
-{
-    struct link_claim dialled = {.incoming = false, .opened_ms = 1000};
-    struct link_claim accepted = {.incoming = true, .opened_ms = 1000};
-
-    (void)state;
-    /* The smaller site keeps what it dialled, whichever opened first here. */
-    assert_false(links_fresh_wins(&dialled, &accepted, true));
-    assert_true(links_fresh_wins(&accepted, &dialled, true));
-    /* The larger one keeps what it accepted: it is the same link. */
-    assert_true(links_fresh_wins(&dialled, &accepted, false));
-    assert_false(links_fresh_wins(&accepted, &dialled, false));
-}
-
-static void a_peer_that_dials_while_it_is_linked_has_lost_the_old_link(void **state)
-{
-    struct link_claim old = {.incoming = true, .opened_ms = 1000};
-    struct link_claim again = {.incoming = true, .opened_ms = 1500};
-    struct link_claim dialled_long_ago = {.incoming = false, .opened_ms = 1000};
-    struct link_claim late = {.incoming = true, .opened_ms = 1001 + HANDSHAKE_MS_MAX};
-
-    (void)state;
-    assert_true(links_fresh_wins(&old, &again, true));
-    assert_true(links_fresh_wins(&old, &again, false));
-    assert_true(links_fresh_wins(&dialled_long_ago, &late, true));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,8 +261,6 @@ int main(void)
         cmocka_unit_test(a_stranger_is_closed_without_a_byte),
         cmocka_unit_test(a_refused_message_ends_the_link_with_its_reason),
         cmocka_unit_test(a_port_where_nobody_listens_is_a_failure_that_comes_later),
-        cmocka_unit_test(of_two_dials_that_cross_both_sides_keep_the_same_one),
-        cmocka_unit_test(a_peer_that_dials_while_it_is_linked_has_lost_the_old_link),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
