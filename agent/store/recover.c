@@ -322,6 +322,10 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
     op = keymap_get(&r->edited, b->app_index, &key);
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
+    if (!found && !b->app->surrogate) { /* its key may be known elsewhere: publish finds out */
+        scan_touch(&r->list, b, values, &r->key_room)->wall_ms = op != 0 ? r->now_ms : 0;
+        return true;
+    }
     if (!found)
         return scan_mint(r->s, b, &key, e);
     if (row.minted)
