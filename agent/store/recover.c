@@ -26,8 +26,9 @@ struct recovery {
     uint64_t now_ms;
     struct fork fork;
     struct marks marks;
-    struct keymap edited; /* 1 + op of the first mark of a key after the fork */
-    struct keymap seen;   /* keys in the file: 1 */
+    struct keymap edited;  /* 1 + op of the first mark of a key after the fork */
+    struct keymap drained; /* keys with marks that were drained: 1 */
+    struct keymap seen;    /* keys in the file: 1 */
     struct touch_list list;
     struct arena arena;
     struct record rec, shadow;
@@ -199,7 +200,9 @@ static bool read_edit(struct recovery *r, const struct mark *m, bool drained, st
     key = mark_key(r, t, m->key);
     if (m->moved && t->surrogate && !replay_move(r, b, m, &key, e))
         return false;
-    if (!drained && keymap_get(&r->edited, b->app_index, &key) == 0)
+    if (drained)
+        keymap_put(&r->drained, b->app_index, &key, 1);
+    else if (keymap_get(&r->edited, b->app_index, &key) == 0)
         keymap_put(&r->edited, b->app_index, &key, 1 + (uint32_t)m->op);
     return true;
 }
@@ -309,6 +312,22 @@ static bool is_younger(const struct recovery *r, const struct binding *b)
     return key != NULL && !before_fork(r, &key->clock);
 }
 
+/* The drain saw the mark of this row and the ledger does not know it: the application had deleted
+ * it before anybody heard of it, and the file has lost the delete. It goes again. */
+static bool let_go(struct recovery *r, struct binding *b, const struct row_key *key, struct err *e)
+{
+    struct ledger_row row = {
+        .gid = ledger_mint(&r->s->ledger), .table = b->table, .key = *key, .present = true};
+
+    record_clear(&r->rec);
+    buf_clear(&r->shadow_bytes);
+    record_encode(&r->rec, &r->shadow_bytes);
+    row.rec = buf_slice(&r->shadow_bytes);
+    r->s->due_open = true;
+    return ledger_row_put(&r->s->ledger, &row, false, false, e) &&
+           ledger_due_put(&r->s->ledger, row.gid, r->now_ms, NULL, e);
+}
+
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
@@ -322,6 +341,8 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
     op = keymap_get(&r->edited, b->app_index, &key);
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
+    if (!found && op == 0 && keymap_get(&r->drained, b->app_index, &key) != 0)
+        return let_go(r, b, &key, e);
     if (!found && !b->app->surrogate) { /* its key may be known elsewhere: publish finds out */
         scan_touch(&r->list, b, values, &r->key_room)->wall_ms = op != 0 ? r->now_ms : 0;
         return true;
@@ -440,6 +461,7 @@ static bool behind(struct store *s, const struct app_state *state, uint64_t now_
     vector_close(&r.fork.applied);
     marks_close(&r.marks);
     keymap_close(&r.edited);
+    keymap_close(&r.drained);
     keymap_close(&r.seen);
     touch_close(&r.list);
     arena_close(&r.arena);
