@@ -21,12 +21,21 @@ struct fork {
     int64_t point;         /* its id */
 };
 
+/* What the marks after the fork come to, for one key. */
+enum edit {
+    EDIT_NONE,
+    EDIT_INSERTED, /* a new row, or REPLACE or an upsert of the one that was there */
+    EDIT_WRITTEN,
+    EDIT_DELETED,
+    EDIT_REBORN /* deleted, then another row was given its key */
+};
+
 struct recovery {
     struct store *s;
     uint64_t now_ms;
     struct fork fork;
     struct marks marks;
-    struct keymap edited;  /* 1 + op of the first mark of a key after the fork */
+    struct keymap edited;  /* what the application did with a key after the fork: enum edit */
     struct keymap drained; /* keys with marks that were drained: 1 */
     struct keymap seen;    /* keys in the file: 1 */
     struct touch_list list;
@@ -189,6 +198,17 @@ static bool replay_move(struct recovery *r, const struct binding *b, const struc
     return !found || ledger_row_rekey(&r->s->ledger, row.gid, to, e);
 }
 
+static enum edit next_edit(enum edit before, int op)
+{
+    if (op == MARK_DELETE)
+        return EDIT_DELETED;
+    if (before == EDIT_DELETED)
+        return EDIT_REBORN;
+    if (before != EDIT_NONE)
+        return before;
+    return op == MARK_INSERT ? EDIT_INSERTED : EDIT_WRITTEN;
+}
+
 static bool read_edit(struct recovery *r, const struct mark *m, bool drained, struct err *e)
 {
     struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
@@ -202,8 +222,9 @@ static bool read_edit(struct recovery *r, const struct mark *m, bool drained, st
         return false;
     if (drained)
         keymap_put(&r->drained, b->app_index, &key, 1);
-    else if (keymap_get(&r->edited, b->app_index, &key) == 0)
-        keymap_put(&r->edited, b->app_index, &key, 1 + (uint32_t)m->op);
+    else
+        keymap_put(&r->edited, b->app_index, &key,
+                   next_edit((enum edit)keymap_get(&r->edited, b->app_index, &key), m->op));
     return true;
 }
 
@@ -328,23 +349,41 @@ static bool let_go(struct recovery *r, struct binding *b, const struct row_key *
            ledger_due_put(&r->s->ledger, row.gid, r->now_ms, NULL, e);
 }
 
+/* The file's row was born after the fork under a key that the ledger knows of another one. That one
+ * was deleted by the application if the file had it, else it was born in what the file lost, and
+ * comes back under another key. */
+static bool another_row(struct recovery *r, struct binding *b, const struct ledger_row *row,
+                        const struct row_key *key, struct err *e)
+{
+    struct touched *t;
+
+    if (is_younger(r, b) || !row->present) {
+        if (!scan_displace(r->s, row, true, r->now_ms, e))
+            return false;
+    } else {
+        t = touch_add(&r->list);
+        *t = (struct touched){.b = b, .gid = row->gid, .wall_ms = r->now_ms};
+    }
+    return scan_mint(r->s, b, key, e);
+}
+
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
     struct row_key key = key_of_row(b->app, values, &r->key_room);
-    uint32_t op;
+    enum edit edit;
     struct ledger_row row;
     bool found, same;
 
     key = arena_key(&r->arena, &key);
     keymap_put(&r->seen, b->app_index, &key, 1);
-    op = keymap_get(&r->edited, b->app_index, &key);
+    edit = (enum edit)keymap_get(&r->edited, b->app_index, &key);
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
-    if (!found && op == 0 && keymap_get(&r->drained, b->app_index, &key) != 0)
+    if (!found && edit == EDIT_NONE && keymap_get(&r->drained, b->app_index, &key) != 0)
         return let_go(r, b, &key, e);
     if (!found && !b->app->surrogate) { /* its key may be known elsewhere: publish finds out */
-        scan_touch(&r->list, b, values, &r->key_room)->wall_ms = op != 0 ? r->now_ms : 0;
+        scan_touch(&r->list, b, values, &r->key_room)->wall_ms = edit != EDIT_NONE ? r->now_ms : 0;
         return true;
     }
     if (!found)
@@ -353,16 +392,12 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
         return scan_place(r->s, row.gid, &key, (struct slice){NULL, 0}, e);
     if (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e))
         return false;
-    if (op == 1 + MARK_INSERT && !same && b->app->surrogate && is_younger(r, b)) {
-        /* born after the fork: another row */
-        if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e) ||
-            !scan_displace(r->s, &row, true, r->now_ms, e))
-            return false;
-        return scan_mint(r->s, b, &key, e);
-    }
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
-    return place_known(r, b, &row, &key, values, op != 0, e);
+    if (b->app->surrogate && (edit == EDIT_REBORN || (edit == EDIT_INSERTED && !same)) &&
+        (edit == EDIT_REBORN || is_younger(r, b)))
+        return another_row(r, b, &row, &key, e);
+    return place_known(r, b, &row, &key, values, edit != EDIT_NONE, e);
 }
 
 /* ---- one table ---- */
@@ -403,13 +438,15 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
     sqlite3_finalize(q);
     ok = code >= 0;
     for (uint32_t i = 0; ok && i < n; i++) {
-        uint32_t op = keymap_get(&r->edited, b->app_index, &missing[i].key);
+        enum edit edit = (enum edit)keymap_get(&r->edited, b->app_index, &missing[i].key);
 
-        if (op != 0 && op != 1 + MARK_INSERT) {
+        record_clear(&r->rec);
+        ok = missing[i].minted || record_decode(&r->rec, missing[i].rec, e);
+        if (ok && (edit == EDIT_DELETED || edit == EDIT_WRITTEN) && !is_younger(r, b)) {
             struct touched *t = touch_add(&r->list);
 
             *t = (struct touched){.b = b, .gid = missing[i].gid, .wall_ms = r->now_ms};
-        } else {
+        } else if (ok) {
             ok = scan_displace(r->s, &missing[i], false, r->now_ms, e);
         }
     }
