@@ -1,0 +1,542 @@
+"""A second implementation of the protocol, written from protocol/README.md without code of the agent: a peer for tests.
+
+Headings in the comments are those of that page. It refuses what does not verify, but does not know every limit, never
+rekeys, and keeps its change-sets no longer than it runs."""
+
+import base64
+import collections
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import select
+import socket
+import struct
+import time
+
+import msgpack
+from nacl import bindings, exceptions
+
+INSERT, UPDATE, DELETE = range(1, 4)
+HELLO, ROSTER, HAVE, WANT, CHANGESET, PING, PONG, BYE, ASKKEYS, KEYS = range(1, 11)
+JOIN, WELCOME, SORRY = 16, 17, 18
+FLEET, INVITATION = 1, 2
+INITIATOR, RESPONDER = 1, 2
+HERE, INVITING, JOINING, LEAVING = range(1, 5)
+HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "schema", "roster", "rows", "body_bytes",
+          "body_hash")
+
+
+class Refused(Exception):
+    """What the page says a reader must not take."""
+
+
+def check(right, why):
+    if not right:
+        raise Refused(why)
+
+
+# ---- Keys and contexts ----
+
+def blake(data, key=b"", size=32):
+    return hashlib.blake2b(data, digest_size=size, key=key).digest()
+
+
+def derive(key, context, data=b""):
+    return blake(context.encode() + b"\0" + data, key)
+
+
+def verify(public, signature, context, data):
+    try:
+        bindings.crypto_sign_open(signature + context.encode() + b"\0" + data, public)
+    except (exceptions.BadSignatureError, ValueError):
+        raise Refused("signature with %r does not verify" % context) from None
+
+
+class Site:
+    """A device seed and what follows from it."""
+
+    def __init__(self, seed=None):
+        seed = seed or os.urandom(32)
+        self.signing, self._secret = bindings.crypto_sign_seed_keypair(derive(seed, "navette sign 1"))
+        self.private = derive(seed, "navette exchange 1")
+        self.exchange = bindings.crypto_scalarmult_base(self.private)
+        self.id = blake(self.signing, size=16)
+
+    def sign(self, context, data):
+        return bindings.crypto_sign(context.encode() + b"\0" + data, self._secret)[:64]
+
+
+# ---- Values and encoding ----
+
+class Ref(tuple):
+    """(actor index, counter) in a body, (actor, counter) outside."""
+
+
+def _extension(value):
+    check(isinstance(value, Ref), "cannot encode %r" % (value,))
+    return msgpack.ExtType(1, struct.pack(">IQ", *value))
+
+
+def _reference(kind, data):
+    check(kind == 1 and len(data) == 12, "unknown extension")
+    return Ref(struct.unpack(">IQ", data))
+
+
+def pack(value):
+    return msgpack.packb(value, default=_extension, strict_types=True, unicode_errors="surrogateescape")
+
+
+def unpack(data):
+    """One value; the only encoding it may have is the one `pack` gives it."""
+    try:
+        value = msgpack.unpackb(data, ext_hook=_reference, unicode_errors="surrogateescape", strict_map_key=False)
+    except ValueError as error:
+        raise Refused("not msgpack: %s" % error) from None
+    check(pack(value) == data, "not the shortest form")
+    return value
+
+
+# ---- Handshake and frames ----
+
+def seal(key, nonce, data, aad):
+    return bindings.crypto_aead_chacha20poly1305_ietf_encrypt(data, aad, nonce, key)
+
+
+def unseal(key, nonce, data, aad):
+    try:
+        return bindings.crypto_aead_chacha20poly1305_ietf_decrypt(data, aad, nonce, key)
+    except exceptions.CryptoError:
+        raise Refused("wrong tag") from None
+
+
+class Cipher:
+    def __init__(self, key):
+        self.key, self.nonces = key, itertools.count()
+
+    def _nonce(self):
+        return bytes(4) + struct.pack("<Q", next(self.nonces))
+
+    def encrypt(self, data, aad=b""):
+        return seal(self.key, self._nonce(), data, aad)
+
+    def decrypt(self, data, aad=b""):
+        return unseal(self.key, self._nonce(), data, aad)
+
+
+class Noise:
+    """Noise_XXpsk0_25519_ChaChaPoly_SHA256 as far as Split."""
+
+    def __init__(self, prologue, psk):
+        self.hash = self.chain = hashlib.sha256(b"Noise_XXpsk0_25519_ChaChaPoly_SHA256").digest()
+        self.mix_hash(prologue)
+        self.chain, extra, key = self._hkdf(psk, 3)
+        self.mix_hash(extra)
+        self.cipher = Cipher(key)
+
+    def _hkdf(self, data, count):
+        key, last, out = hmac.digest(self.chain, data, "sha256"), b"", []
+        for i in range(count):
+            last = hmac.digest(key, last + bytes([i + 1]), "sha256")
+            out.append(last)
+        return out
+
+    def mix_hash(self, data):
+        self.hash = hashlib.sha256(self.hash + data).digest()
+
+    def mix_key(self, data):
+        self.chain, key = self._hkdf(data, 2)
+        self.cipher = Cipher(key)
+
+    def ephemeral(self, public):
+        self.mix_hash(public)
+        self.mix_key(public)
+        return public
+
+    def agree(self, private, public):
+        self.mix_key(bindings.crypto_scalarmult(private, public))  # raises on a result of zeros
+
+    def encrypt(self, data):
+        sealed = self.cipher.encrypt(data, self.hash)
+        self.mix_hash(sealed)
+        return sealed
+
+    def decrypt(self, sealed):
+        data = self.cipher.decrypt(sealed, self.hash)
+        self.mix_hash(sealed)
+        return data
+
+    def split(self):
+        return [Cipher(key) for key in self._hkdf(b"", 2)]
+
+
+class Channel:
+    """An authenticated connection that carries messages."""
+
+    def __init__(self, address, site, mode, psk, context):
+        self.socket = socket.create_connection(address, timeout=10)
+        self.buffer, self.message, self.heard = b"", b"", time.monotonic()
+        noise = Noise(b"navette 1\0" + bytes([mode]) + context, psk)
+        private = os.urandom(32)
+        self._frame(noise.ephemeral(bindings.crypto_scalarmult_base(private)) + noise.encrypt(b""))
+        answer = self._read_frame(10) or b""
+        check(len(answer) == 192, "frame 2 has %d bytes" % len(answer))
+        theirs = noise.ephemeral(answer[:32])
+        noise.agree(private, theirs)                                    # ee
+        static = noise.decrypt(answer[32:80])                           # s
+        noise.agree(private, static)                                    # es
+        identity = noise.decrypt(answer[80:])
+        self.peer = identity[:32]
+        verify(self.peer, identity[32:], "navette static 1", context + bytes([mode]) + static + bytes([RESPONDER]))
+        frame = noise.encrypt(site.exchange)                            # s
+        noise.agree(site.private, theirs)                               # se
+        signed = context + bytes([mode]) + site.exchange + bytes([INITIATOR])
+        self._frame(frame + noise.encrypt(site.signing + site.sign("navette static 1", signed)))
+        self.sending, self.receiving = noise.split()
+
+    def _frame(self, body):
+        self.socket.sendall(struct.pack(">H", len(body)) + body)
+
+    def _read_frame(self, seconds):
+        """A whole frame, or None when none came in time."""
+        end = time.monotonic() + seconds
+        while True:
+            size = 2 + int.from_bytes(self.buffer[:2], "big")
+            if len(self.buffer) >= max(size, 3):
+                frame, self.buffer = self.buffer[2:size], self.buffer[size:]
+                return frame
+            if not select.select([self.socket], [], [], max(0, end - time.monotonic()))[0]:
+                return None
+            data = self.socket.recv(1 << 16)
+            check(data, "the peer closed the connection")
+            self.buffer, self.heard = self.buffer + data, time.monotonic()
+
+    def send(self, message):
+        for at in range(0, len(message), 65518):
+            more = at + 65518 < len(message)
+            self._frame(self.sending.encrypt(message[at:at + 65518] + bytes([more])))
+
+    def receive(self, seconds):
+        """The next message, or None when none came in time."""
+        while True:
+            frame = self._read_frame(seconds)
+            if frame is None:
+                return None
+            clear = self.receiving.decrypt(frame)
+            check(len(clear) >= 2 and clear[-1] <= 1, "malformed transport frame")
+            self.message += clear[:-1]
+            if not clear[-1]:
+                message, self.message = self.message, b""
+                return message
+
+    def close(self):
+        self.socket.close()
+
+
+# ---- Beacon ----
+
+def seal_beacon(secret, kind, site_id, port):
+    clear = struct.pack(">B16sHQ5x", kind, site_id, port, int(time.time() * 1000))
+    nonce = os.urandom(12)
+    return b"NVB1" + nonce + seal(derive(secret, "navette beacon 1"), nonce, clear, b"NVB1")
+
+
+def open_beacon(secret, datagram):
+    """(kind, site id, port, clock)"""
+    check(len(datagram) == 64 and datagram[:4] == b"NVB1", "not a beacon")
+    clear = unseal(derive(secret, "navette beacon 1"), datagram[4:16], datagram[16:], b"NVB1")
+    kind, site_id, port, clock = struct.unpack(">B16sHQ5x", clear)
+    check(HERE <= kind <= LEAVING and clear[27:] == bytes(5) and (port or kind > INVITING), "malformed beacon")
+    return kind, site_id, port, clock
+
+
+# ---- Invitation ----
+
+class Token:
+    def __init__(self, text):
+        alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+        text = "".join(text.split()).replace("-", "").upper().translate(str.maketrans("OIL", "011"))
+        check(text and all(c in alphabet for c in text), "a character that no token has")
+        bits = "".join(format(alphabet.index(c), "05b") for c in text)
+        whole = len(bits) // 8 * 8
+        check(len(text) in (36, 45, 55, 64, 74) and "1" not in bits[whole:], "malformed token")
+        data = int(bits[:whole], 2).to_bytes(whole // 8, "big")
+        check(blake(data[:-4])[:4] == data[-4:], "a typing mistake")
+        check(data[0] == 1 and len(data) == 22 + 6 * data[17], "another version or a wrong count")
+        key = data[1:17] + bytes(16)
+        self.id = derive(key, "navette invite id 1")[:8]
+        self.psk = derive(key, "navette invite psk 1")
+        self.addresses = [(socket.inet_ntoa(data[i:i + 4]), struct.unpack(">H", data[i + 4:i + 6])[0])
+                          for i in range(18, len(data) - 4, 6)]
+
+
+# ---- Joining ----
+
+def enrol(site, name, token, address):
+    """Join over the channel of an invitation: (fleet key, roster)."""
+    channel = Channel(address, site, INVITATION, token.psk, token.id + bytes(8))
+    channel.send(pack([JOIN, name, site.signing, site.exchange]))
+    answer = unpack(channel.receive(10) or pack(None))
+    channel.close()
+    check(isinstance(answer, list) and answer[0] == WELCOME, "not welcome: %r" % (answer,))
+    return answer[1], Roster(answer[2])
+
+
+# ---- Roster ----
+
+class Roster:
+    def __init__(self, log):
+        self.entries = {}                                               # hash: [entry, signature]
+        self.members = {}                                               # site id: signing key
+        self.fleet = None
+        self.merge(log)
+
+    def merge(self, log):
+        unpacker = msgpack.Unpacker(max_buffer_size=1 << 20)
+        unpacker.feed(log)
+        waiting = list(unpacker)
+        check(b"".join(map(pack, waiting)) == log, "malformed roster log")
+        while waiting:
+            ready = [item for item in waiting if all(parent in self.entries for parent in unpack(item[0])[3])]
+            check(ready, "the log builds on entries that are not here")
+            for item in ready:
+                self._add(*item)
+                waiting.remove(item)
+
+    def _add(self, entry, signature):
+        version, kind, author, _, *fields = unpack(entry)
+        check(version == 1 and kind in (1, 2, 3), "entry of a newer version")
+        verify(author, signature, "navette roster 1", entry)
+        if kind == 1:
+            check(self.fleet in (None, blake(entry)[:16]), "another fleet")
+            self.fleet = blake(entry)[:16]
+            self.members[blake(author, size=16)] = author
+        check(blake(author, size=16) in self.members, "the author is no member")
+        if kind == 3:
+            self.members[blake(fields[0], size=16)] = fields[0]
+        self.entries[blake(entry)] = [entry, signature]
+
+    def digest(self):
+        return blake(b"".join(sorted(self.entries)))
+
+    def log(self):
+        return b"".join(map(pack, self.entries.values()))
+
+
+# ---- Change-set ----
+
+# A row of a change-set: gid is (actor, counter), cells a dictionary, and references in it are Ref(gid).
+Row = collections.namedtuple("Row", "table op gid stamp cells")
+
+
+class ChangeSet:
+    """One that was checked as far as it can be without its predecessor."""
+
+    def __init__(self, data, roster):
+        self.data = data
+        header_bytes, signature, body = unpack(data)
+        header = unpack(header_bytes)
+        check(len(header) == len(HEADER) and header[0] == 1, "unknown header")
+        self.header = dict(zip(HEADER, header))
+        self.actor, self.number = self.header["actor"], self.header["number"]
+        self.hash = blake(header_bytes)
+        check(self.header["fleet"] == roster.fleet, "another fleet")
+        check(self.actor[:16] in roster.members, "the author is no member")
+        verify(roster.members[self.actor[:16]], signature, "navette change-set 1", header_bytes)
+        check(len(body) == self.header["body_bytes"] and blake(body) == self.header["body_hash"], "another body")
+        self.rows = list(self._decode(*unpack(body)))
+        check(len(self.rows) == self.header["rows"], "number of rows")
+
+    def _decode(self, actors, tables):
+        stamp = 0
+        for table, columns, keys, surrogate, rows in tables:
+            check(1 <= keys <= len(columns) and isinstance(surrogate, bool), "malformed table")
+            for op, actor, counter, difference, *cells in rows:
+                stamp += difference
+                check(0 <= stamp <= self.header["stamp"], "a row's stamp")
+                cells = [Ref((actors[c[0]], c[1])) if isinstance(c, Ref) else c for c in cells]
+                if op == INSERT:
+                    check(len(cells) == len(columns), "cells of an insert")
+                    cells = dict(zip(columns, cells))
+                elif op == UPDATE:
+                    check(cells and cells[::2] == sorted(set(cells[::2])), "cells of an update")
+                    cells = {columns[i]: value for i, value in zip(cells[::2], cells[1::2])}
+                else:
+                    check(op == DELETE and not cells, "cells of a delete")
+                    cells = {}
+                yield Row(table, op, (actors[actor], counter), stamp, cells)
+
+
+def encode_insert(site, header, table, gid, keys, surrogate, cells):
+    """A change-set of one new row."""
+    actors = list(dict.fromkeys([gid[0]] + [value[0] for value in cells.values() if isinstance(value, Ref)]))
+    values = [Ref((actors.index(v[0]), v[1])) if isinstance(v, Ref) else v for v in cells.values()]
+    row = [INSERT, 0, gid[1], header["stamp"], *values]
+    body = pack([actors, [[table, list(cells), keys, surrogate, [row]]]])
+    header = dict(header, rows=1, body_bytes=len(body), body_hash=blake(body))
+    encoded = pack([header[field] for field in HEADER])
+    return pack([encoded, site.sign("navette change-set 1", encoded), body])
+
+
+# ---- Drop file ----
+
+def _drop_value(value):
+    if not isinstance(value, dict):
+        return value
+    (kind, content), = value.items()
+    if kind == "real":
+        return float(content)
+    if kind == "ref":
+        return Ref(content)
+    content = base64.b64decode(content, validate=True)
+    return content if kind == "blob" else content.decode("utf-8", "surrogateescape")
+
+
+def _drop_change_set(item):
+    before, tables = 0, []
+    for table in item["body"]["tables"]:
+        rows = []
+        for op, actor, counter, stamp, *cells in table["rows"]:
+            op = ("insert", "update", "delete").index(op) + 1
+            if op == UPDATE:
+                cells[::2] = map(table["columns"].index, cells[::2])
+            rows.append([op, actor, counter, stamp - before, *map(_drop_value, cells)])
+            before = stamp
+        tables.append([table["name"], table["columns"], table["keys"], table["surrogate"], rows])
+    body = pack([[bytes.fromhex(actor) for actor in item["body"]["actors"]], tables])
+    header = dict(item["header"])
+    header["needs"] = [[bytes.fromhex(actor), number, bytes.fromhex(h)] for actor, number, h in header["needs"]]
+    for field in ("fleet", "actor", "previous", "body_hash"):
+        header[field] = bytes.fromhex(header[field])
+    check(header["body_bytes"] == len(body) and header["body_hash"] == blake(body), "the body was changed")
+    return pack([pack([header[field] for field in HEADER]), bytes.fromhex(item["signature"]), body])
+
+
+def read_drop(text):
+    """(roster log, [change-set bytes...]) of a drop file; the change-sets still have to be accepted."""
+    whole = json.loads(text)
+    check(list(whole) == ["navette", "format", "fleet", "fleet_name", "from", "made", "roster", "have", "changesets"]
+          and whole["navette"] == "change-sets" and whole["format"] == 1, "not a drop file")
+    return base64.b64decode(whole["roster"], validate=True), list(map(_drop_change_set, whole["changesets"]))
+
+
+# ---- Conversation ----
+
+class Peer:
+    """A member of a fleet, with one chain of its own and one connection."""
+
+    def __init__(self, site, fleet_key, roster):
+        self.site, self.fleet_key, self.roster = site, fleet_key, roster
+        self.actor = site.id + os.urandom(8)
+        self.chains = {}                                                # actor: [ChangeSet...]
+        self.peer_have, self.peer_applied = {}, {}                      # actor: number
+        self.needed = {}                                                # actor: number said in a header
+        self.stamp = self.counter = self.pongs = 0
+        self.bye = None
+
+    def connect(self, address):
+        self.channel = Channel(address, self.site, FLEET, self.fleet_key, self.roster.fleet)
+        self._send(HELLO, 1, self._now(), self.actor, self.roster.digest(), self._vector(), self._vector())
+        hello = unpack(self.channel.receive(5) or pack(None))
+        check(isinstance(hello, list) and hello[:2] == [HELLO, 1], "not a HELLO: %r" % (hello,))
+        check(hello[3][:16] == blake(self.channel.peer, size=16), "HELLO of another site")
+        check(hello[3][:16] in self.roster.members, "not a member")
+        self.pinged = time.monotonic()
+        self._compare_rosters(hello[4])
+        self._take_have(hello[5], hello[6])
+
+    def _send(self, *message):
+        self.channel.send(pack(list(message)))
+
+    @staticmethod
+    def _now():
+        return int(time.time() * 1000)
+
+    def _vector(self, actors=None):
+        return [[a, len(self.chains[a]), self.chains[a][-1].hash] for a in sorted(actors or self.chains)]
+
+    def _compare_rosters(self, digest):
+        if digest != self.roster.digest():
+            self._send(ROSTER, self.roster.digest(), self.roster.log())
+
+    def _take_have(self, have, applied):
+        for actor, number, _ in have:
+            self.peer_have[actor] = number
+            here = len(self.chains.get(actor, ()))
+            if number > here:
+                self._send(WANT, actor, here)
+        self.peer_applied.update((actor, number) for actor, number, _ in applied)
+
+    def run(self, until, seconds=20):
+        """Take part in the conversation until something is so; False when it is not so in time."""
+        end = time.monotonic() + seconds
+        while not until():
+            if time.monotonic() > end or self.bye:
+                return False
+            message = self.channel.receive(0.05)
+            if message is not None:
+                self._take(*unpack(message))
+            if time.monotonic() > self.pinged + 3:
+                self.pinged = time.monotonic()
+                self._send(PING, 1, self._now())
+            check(time.monotonic() < self.channel.heard + 9, "silence")
+        return True
+
+    def _take(self, kind, *fields):
+        if kind == ROSTER:
+            self.roster.merge(fields[1])
+            self._compare_rosters(fields[0])
+        elif kind == HAVE:
+            self._take_have(*fields)
+        elif kind == WANT:
+            for change_set in self.chains.get(fields[0], ())[fields[1]:]:
+                self._send(CHANGESET, change_set.data)
+        elif kind == CHANGESET:
+            self._accept(ChangeSet(fields[0], self.roster))
+        elif kind == PING:
+            self._send(PONG, fields[0], self._now())
+        elif kind == PONG:
+            self.pongs += 1
+        elif kind == BYE:
+            self.bye = fields
+        elif kind == ASKKEYS:
+            self._send(KEYS, pack([[], []]))
+        else:
+            check(kind >= 128, "message of kind %d" % kind)
+
+    def _accept(self, new):
+        chain = self.chains.get(new.actor, [])
+        if new.number <= len(chain):
+            check(chain[new.number - 1].hash == new.hash, "another history")
+            return
+        check(new.number == len(chain) + 1, "a gap")
+        check(new.header["previous"] == (chain[-1].hash if chain else bytes(32)), "a broken chain")
+        self.chains[new.actor] = chain + [new]
+        self.stamp = max(self.stamp, new.header["stamp"])
+        self._send(HAVE, self._vector([new.actor]), self._vector([new.actor]))
+
+    def rows(self, table=None):
+        """The rows of all change-sets, or those of one table."""
+        return [row for chain in self.chains.values() for change_set in chain for row in change_set.rows
+                if table in (None, row.table)]
+
+    def publish(self, table, keys, surrogate, cells):
+        """Insert one row and push it; returns its gid."""
+        chain = self.chains.get(self.actor, [])
+        needs = [entry for entry in self._vector()
+                 if entry[0] != self.actor and entry[1] > self.needed.get(entry[0], 0)]
+        self.needed.update((actor, number) for actor, number, _ in needs)
+        self.stamp = max(self._now() << 16, self.stamp + 1)
+        self.counter += 1
+        header = {"format": 1, "fleet": self.roster.fleet, "actor": self.actor, "number": len(chain) + 1,
+                  "previous": chain[-1].hash if chain else bytes(32), "stamp": self.stamp, "needs": needs, "schema": 0,
+                  "roster": len(self.roster.entries)}
+        data = encode_insert(self.site, header, table, (self.actor, self.counter), keys, surrogate, cells)
+        self.chains[self.actor] = chain + [ChangeSet(data, self.roster)]
+        self._send(CHANGESET, data)
+        return self.actor, self.counter
+
+    def leave(self):
+        self._send(BYE, "stop", "this peer leaves")
+        self.channel.close()
