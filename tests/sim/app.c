@@ -37,8 +37,8 @@ bool app_run(struct app *a, struct err *e, const char *format, ...)
     return ok;
 }
 
-bool app_create(const struct shape *s, const char *path, const char *vfs, struct rng *r,
-                struct err *e)
+bool app_create(const struct shape *s, const char *path, const char *vfs, const char *mode,
+                struct rng *r, struct err *e)
 {
     static const char *const modes[] = {"WAL", "WAL", "DELETE", "TRUNCATE", "PERSIST"};
     struct app a = {0};
@@ -51,7 +51,7 @@ bool app_create(const struct shape *s, const char *path, const char *vfs, struct
         return false;
     }
     ok = app_run(&a, e, "PRAGMA page_size = %u; PRAGMA journal_mode = %s", 512u << rng_below(r, 4),
-                 modes[rng_below(r, COUNT_OF(modes))]) &&
+                 mode != NULL ? mode : modes[rng_below(r, COUNT_OF(modes))]) &&
          app_run(&a, e, "BEGIN; CREATE TABLE tick(n INTEGER); INSERT INTO tick VALUES (0)");
     for (uint32_t i = 0; ok && i < s->n; i++) {
         char *sql = shape_sql(s, &s->tables[i], r);

@@ -32,9 +32,9 @@ struct app {
     uint32_t moves_n;
 };
 
-/* Make the file: journal mode and page size by chance. */
-MUST_USE bool app_create(const struct shape *s, const char *path, const char *vfs, struct rng *r,
-                         struct err *e);
+/* Make the file: page size by chance, journal mode too when `mode` is NULL. */
+MUST_USE bool app_create(const struct shape *s, const char *path, const char *vfs, const char *mode,
+                         struct rng *r, struct err *e);
 /* Start the application on its file; `a` has shape, words, rng, serial and on_sql. */
 MUST_USE bool app_open(struct app *a, const char *path, const char *vfs, struct err *e);
 /* Stop it; an open transaction is rolled back. */

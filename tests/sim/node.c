@@ -49,7 +49,8 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
                           .context = n};
     if (mkdir(n->folder, 0700) != 0)
         sim_fail(s, "%s: %s", n->folder, strerror(errno));
-    else if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP), &parts, &e))
+    else if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP),
+                         s->options.journal_mode, &parts, &e))
         sim_fail_err(s, n, "make the application's file", &e);
 }
 
@@ -68,6 +69,7 @@ void node_close(struct node *n)
     close_talks(n);
     store_close(n->store);
     n->store = NULL;
+    buf_close(&n->peer_keys);
     app_free(&n->app);
     disk_free(n->disk);
     keys_wipe(&n->keys);
@@ -76,7 +78,7 @@ void node_close(struct node *n)
 
 /* ---- the agent comes and goes ---- */
 
-/* Track the application's tables, and match them where somebody else was there first. */
+/* Track the application's tables. */
 static bool agent_prepare(struct node *n, struct err *e)
 {
     struct sim *s = n->sim;
@@ -84,9 +86,11 @@ static bool agent_prepare(struct node *n, struct err *e)
 
     for (uint32_t i = 0; i < s->shape.n; i++)
         names[i] = s->shape.tables[i].name;
-    return store_track(n->store, names, s->shape.n, e) &&
-           (store_state(n->store) == STORE_READY || n->copy ||
-            store_match(n->store, false, (struct slice){0}, n->wall_ms, e));
+    if (!store_track(n->store, names, s->shape.n, e))
+        return false;
+    /* When the fleet is founded nobody has anything that rows could be matched with. */
+    return s->founded || store_state(n->store) == STORE_READY ||
+           store_match(n->store, false, (struct slice){0}, n->wall_ms, e);
 }
 
 void node_agent_start(struct node *n)
@@ -353,7 +357,7 @@ void node_apply(struct node *n)
     struct err e = {0};
     uint32_t changesets = 0, rows = 0;
 
-    if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
+    if (!sim_ok(s) || n->store == NULL)
         return;
     for (int turns = 0; p.more; turns++) {
         p = (struct store_progress){0};
@@ -391,6 +395,10 @@ void node_pump(struct node *n)
     n->pump_ms = n->sim->now_ms + 500 + rng_below(&n->sim->rng, 2000);
     node_drain(n);
     node_apply(n);
+    node_join(n);
+    for (uint32_t peer = 0; n->store != NULL && peer < n->sim->options.nodes; peer++)
+        if (n->talks[peer].open && n->talks[peer].keys_owed && node_tell_keys(n, peer))
+            n->talks[peer].keys_owed = false;
 }
 
 /* What the application does between BEGIN and COMMIT, with the agent going about its work

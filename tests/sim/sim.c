@@ -113,9 +113,11 @@ void sim_open(struct sim *s, struct sim_options o)
         node_open(s, i, rng_fork(&s->rng));
     found_fleet(s);
     for (uint32_t i = 0; i < o.nodes; i++) {
-        node_agent_start(&s->nodes[i]);
+        if (i + o.late < o.nodes)
+            node_agent_start(&s->nodes[i]);
         node_app_start(&s->nodes[i]);
     }
+    s->founded = true;
 }
 
 bool sim_close(struct sim *s)

@@ -37,6 +37,7 @@ struct talk {
     bool open;
     struct sync sync;
     uint64_t deadline_ms;
+    bool keys_owed; /* the peer asked for our keys before we had published all */
 };
 
 struct node {
@@ -48,8 +49,11 @@ struct node {
     uint64_t wall_ms;
     int64_t skew_ms;
     struct disk *disk;
-    struct store *store; /* NULL: the agent is not running */
-    bool copy;           /* when it has to match: its file is a copy of the fleet's */
+    struct store *store;  /* NULL: the agent is not running */
+    bool copy;            /* a person said that its file is a copy of the fleet's */
+    struct buf peer_keys; /* what a member answered when it had to match */
+    bool peer_keys_came;
+    uint64_t keys_asked_ms; /* 0: not yet */
     struct app app;
     struct sync_claims claims;
     struct talk talks[NET_NODES_MAX];
@@ -65,7 +69,9 @@ struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     uint32_t loss_percent;
-    bool drawn; /* a schema by chance instead of the till's */
+    bool drawn;               /* a schema by chance instead of the till's */
+    uint32_t late;            /* so many of the PCs, the last ones, do not run an agent yet */
+    const char *journal_mode; /* of the applications' files; NULL: by chance */
 };
 
 struct sim {
@@ -85,6 +91,7 @@ struct sim {
     struct view scratch;
     uint64_t serial; /* of written values */
     int64_t tick;    /* of committed transactions */
+    bool founded;    /* all PCs run that were not late */
     uint32_t deaths, applied;
 };
 
@@ -156,6 +163,16 @@ void node_transaction(struct node *n);
  * waits. */
 bool node_settled(struct node *n);
 
+/* ---- join.c: a PC whose rows must first be matched with a member's ---- */
+
+/* In STORE_MATCHING: once all of the fleet's change-sets are here, ask a member for its keys, then
+ * match. */
+void node_join(struct node *n);
+/* A member's keys arrived. */
+void node_take_keys(struct node *n, struct slice keys);
+/* A newcomer asks for ours. False: not yet. */
+bool node_tell_keys(struct node *n, uint32_t peer);
+
 /* ---- talk.c: its conversations ---- */
 
 void talk_open(struct node *n, uint32_t peer);
@@ -164,5 +181,9 @@ void talk_message(struct node *n, uint32_t peer, struct slice bytes);
 void talk_timeout(struct node *n, uint32_t peer);
 /* Tell all links what is new here. */
 void talk_news(struct node *n);
+/* Messages of our own making. */
+void talk_send(struct node *n, uint32_t peer, const struct buf *messages);
+/* Hang up on everybody: we have another incarnation. */
+void talk_close_all(struct node *n);
 
 #endif

@@ -29,7 +29,7 @@ static struct follow *follow_add(struct follows *f, enum sync_event_kind kind)
     return one;
 }
 
-static void send_messages(struct node *n, uint32_t peer, const struct buf *out)
+void talk_send(struct node *n, uint32_t peer, const struct buf *out)
 {
     struct slice left = buf_slice(out);
 
@@ -88,12 +88,16 @@ static bool step(struct node *n, uint32_t peer, const struct follow *event, stru
     struct err e = {0};
     bool ok = sync_step(&t->sync, &ev, &todo, &e);
 
-    send_messages(n, peer, &todo.send);
+    talk_send(n, peer, &todo.send);
     t->deadline_ms = todo.deadline_ms;
     if (!ok)
         sim_trace(s, n, "link with %u ends: %s", peer, e.text);
     if (todo.fork)
         sim_fail(s, "PC %u sees two histories of one actor on PC %u", n->index, peer);
+    if (ok && todo.keys_wanted)
+        t->keys_owed = true;
+    if (ok && todo.keys.n > 0)
+        node_take_keys(n, todo.keys);
     if (ok && todo.stage.n > 0)
         stage(n, todo.stage, follows);
     if (ok && todo.fetch)
@@ -106,6 +110,13 @@ static void hang_up(struct node *n, uint32_t peer)
 {
     talk_close(n, peer);
     net_hang_up(&n->sim->net, n->index, peer, n->sim->now_ms);
+}
+
+void talk_close_all(struct node *n)
+{
+    for (uint32_t peer = 0; peer < n->sim->options.nodes; peer++)
+        if (n->talks[peer].open)
+            hang_up(n, peer);
 }
 
 /* An event and everything that follows from it at once. Takes over its bytes. */
