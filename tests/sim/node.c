@@ -263,7 +263,9 @@ bool node_reap(struct node *n)
     if (app)
         n->app_ms = rest_ms(s);
     if (agent && app) {
-        bury_both(n, (enum survival)rng_below(&s->rng, SURVIVES_COUNT));
+        bury_both(n, s->options.survival != NULL
+                         ? *s->options.survival
+                         : (enum survival)rng_below(&s->rng, SURVIVES_COUNT));
     } else if (agent) {
         bury_agent(n, false);
         disk_revive(n->disk, PROCESS_AGENT);

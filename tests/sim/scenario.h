@@ -4,6 +4,7 @@
 #define SIM_SCENARIO_H
 
 int scenario_disk_run(void);  /* the fake disk forgets what a real one would, and no more */
+int scenario_crash_run(void); /* death at every step of a piece of work */
 int scenario_fleet_run(void); /* splits, edits against deletes, numbers given twice, who is away */
 
 #endif

@@ -69,9 +69,10 @@ struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     uint32_t loss_percent;
-    bool drawn;               /* a schema by chance instead of the till's */
-    uint32_t late;            /* so many of the PCs, the last ones, do not run an agent yet */
-    const char *journal_mode; /* of the applications' files; NULL: by chance */
+    bool drawn;                    /* a schema by chance instead of the till's */
+    uint32_t late;                 /* so many of the PCs, the last ones, do not run an agent yet */
+    const char *journal_mode;      /* of the applications' files; NULL: by chance */
+    const enum survival *survival; /* of what was not synced in a power cut; NULL: by chance */
 };
 
 struct sim {
