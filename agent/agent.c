@@ -80,6 +80,7 @@ bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_ke
         return false;
     /* The ledger sees the new fleet when it is opened, and begins anew. */
     pump_close_store(a->pump, "this PC joins a fleet");
+    invitations_void(a->invitations);
     roster_replace(a, r);
     memcpy(a->fleet_key, fleet_key, KEY_BYTES);
     pump_reopen(a->pump, "this PC joined a fleet");

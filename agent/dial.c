@@ -32,24 +32,46 @@ static void forget(struct places *p, struct place *place)
     *place = p->list[--p->n];
 }
 
-/* The full table makes room by forgetting what was not heard of for the longest time. */
-static struct place *add(struct places *p, const struct address *address)
+/* The one heard of the longest time ago that may be forgotten; of one site, or of all (NULL). */
+static struct place *oldest_of(struct places *p, const struct site_id *site)
 {
     struct place *oldest = NULL;
     uint32_t i;
 
-    if (p->n == PLACES_MAX) {
-        for (i = 0; i < p->n; i++) {
-            struct place *place = &p->list[i];
+    for (i = 0; i < p->n; i++) {
+        struct place *place = &p->list[i];
 
-            if (!place->busy && !place->fixed &&
-                (oldest == NULL || place->heard_ms < oldest->heard_ms))
-                oldest = place;
-        }
-        if (oldest == NULL)
-            return NULL;
-        forget(p, oldest);
+        if (place->busy || place->fixed || (site != NULL && !same_site(place, site)))
+            continue;
+        if (oldest == NULL || place->heard_ms < oldest->heard_ms)
+            oldest = place;
     }
+    return oldest;
+}
+
+static uint32_t count_of(const struct places *p, const struct site_id *site)
+{
+    uint32_t i, count = 0;
+
+    for (i = 0; i < p->n; i++)
+        count += same_site(&p->list[i], site);
+    return count;
+}
+
+/* A full table makes room by forgetting what was not heard of for the longest time. */
+static struct place *add(struct places *p, const struct address *address,
+                         const struct site_id *site)
+{
+    struct place *oldest = NULL;
+
+    if (site != NULL && count_of(p, site) >= PLACES_SITE_MAX)
+        oldest = oldest_of(p, site);
+    else if (p->n == PLACES_MAX)
+        oldest = oldest_of(p, NULL);
+    if (oldest != NULL)
+        forget(p, oldest);
+    if (p->n == PLACES_MAX)
+        return NULL;
     p->list = mem_grow(p->list, (p->n + 1) * sizeof *p->list);
     p->list[p->n] = (struct place){.address = *address, .delay_ms = BACKOFF_MS_MIN};
     return &p->list[p->n++];
@@ -60,7 +82,7 @@ void places_add_fixed(struct places *p, const struct address *address)
     struct place *place = places_find(p, address);
 
     if (place == NULL)
-        place = add(p, address);
+        place = add(p, address, NULL);
     if (place != NULL)
         place->fixed = true;
 }
@@ -72,7 +94,7 @@ void places_heard(struct places *p, const struct site_id *site, const struct add
     bool fresh = place == NULL;
 
     if (fresh)
-        place = add(p, address);
+        place = add(p, address, site);
     if (place == NULL)
         return;
     place->heard_ms = now_ms;

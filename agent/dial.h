@@ -7,10 +7,11 @@
 
 #include "config.h"
 
-#define PLACES_MAX     512
-#define BACKOFF_MS_MIN 200
-#define BACKOFF_MS_MAX 10000
-#define PLACE_GOOD_MS  5000 /* a link that lasted so long ends a back-off */
+#define PLACES_MAX      512
+#define PLACES_SITE_MAX 8 /* of one site: beacons can be played back from anywhere */
+#define BACKOFF_MS_MIN  200
+#define BACKOFF_MS_MAX  10000
+#define PLACE_GOOD_MS   5000 /* a link that lasted so long ends a back-off */
 #define PLACE_FORGET_MS                                                                            \
     600000 /* one that fails and that no beacon named for so long is forgotten */
 

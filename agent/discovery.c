@@ -35,6 +35,7 @@ struct interface {
     uv_udp_t udp;
     uint32_t ip, mask; /* network byte order */
     bool present;
+    char input[BEACON_BYTES + 1];
 };
 
 struct discovery {
@@ -333,7 +334,7 @@ static void on_interface_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *
     struct interface *i = handle->data;
 
     (void)suggested;
-    *out = uv_buf_init(i->discovery->input, sizeof i->discovery->input);
+    *out = uv_buf_init(i->input, sizeof i->input);
 }
 
 static void on_interface_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes,

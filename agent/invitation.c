@@ -311,6 +311,15 @@ struct invitations *invitations_start(struct agent *a)
     return all;
 }
 
+void invitations_void(struct invitations *all)
+{
+    struct err e = {0};
+
+    all->count = 0;
+    if (!file_remove(all->path, &e))
+        log_warn("void invitations stay behind reason=%s", e.text);
+}
+
 void invitations_stop(struct invitations *all)
 {
     free(all);

@@ -16,6 +16,9 @@ struct link;
 struct invitations *invitations_start(struct agent *a);
 void invitations_stop(struct invitations *v);
 
+/* This PC went to another fleet: tokens that it made before open nothing any more. */
+void invitations_void(struct invitations *v);
+
 /* Add the invitations to `secrets`, at most `room`; returns how many. Also those that are used or
  * over: who holds such a token is told so. */
 uint32_t invitations_secrets(struct invitations *v, struct channel_secret *secrets, uint32_t room);

@@ -98,9 +98,9 @@ static void job_failed(struct pump *p, struct job *job, const char *doing, const
                         e->text);
         return;
     }
-    log_warn("%s failed code=%s reason=%s", doing, err_code_name(e->code), e->text);
+    log_debug("%s failed code=%s reason=%s", doing, err_code_name(e->code), e->text);
     job->busy_since_ms = 0;
-    job->at_ms = now_of(p) + FAILED_MS;
+    job->at_ms = now_of(p) + (FAILED_MS << (job->failures < 4 ? job->failures - 1 : 3));
     tell(p, doing, e);
     if (e->code != ERR_FULL && job->failures % FAILURES_REOPEN == 0)
         p->open.due = true;
@@ -185,8 +185,9 @@ static void open_store(struct pump *p)
              store_state(a->store) == STORE_READY ? "yes" : "no");
     warning_clear(&a->warnings, WARNING_DATABASE);
     warning_clear(&a->warnings, WARNING_LEDGER);
-    p->open = (struct job){0};
+    p->open = p->tidy = (struct job){0};
     p->drain = p->apply = (struct job){.due = true};
+    all_well(p);
     p->apply_since_ms = now_of(p);
     newcomer_close(&p->newcomer);
     watch_opened(a->watch);

@@ -179,7 +179,7 @@ static void a_full_table_forgets_the_oldest_and_keeps_what_a_person_named(void *
     (void)state;
     places_add_fixed(&p, &fixed);
     for (i = 1; i <= PLACES_MAX; i++) {
-        struct site_id s = site((uint8_t)i);
+        struct site_id s = site((uint8_t)(i / 4));
         struct address a = at(i);
 
         places_heard(&p, &s, &a, 1000 + i, 0);
@@ -188,6 +188,27 @@ static void a_full_table_forgets_the_oldest_and_keeps_what_a_person_named(void *
     assert_non_null(places_find(&p, &fixed));
     assert_non_null(places_find(&p, &newest));
     assert_null(places_find(&p, &oldest));
+    places_close(&p);
+}
+
+/* A beacon played back from a hundred addresses must not keep the true one from its turn. */
+static void one_site_has_only_so_many_places(void **state)
+{
+    struct places p = {0};
+    struct site_id victim = site(1), other = site(2);
+    struct address elsewhere = at(1000), last = at(99);
+    uint32_t i;
+
+    (void)state;
+    places_heard(&p, &other, &elsewhere, 1, 0);
+    for (i = 0; i < 100; i++) {
+        struct address a = at(i);
+
+        places_heard(&p, &victim, &a, 1000 + i, 0);
+    }
+    assert_int_equal(p.n, PLACES_SITE_MAX + 1);
+    assert_non_null(places_find(&p, &elsewhere));
+    assert_non_null(places_find(&p, &last));
     places_close(&p);
 }
 
@@ -247,6 +268,7 @@ int main(void)
         cmocka_unit_test(links_that_open_and_end_at_once_do_not_end_the_back_off),
         cmocka_unit_test(our_own_address_is_not_dialled_again),
         cmocka_unit_test(a_full_table_forgets_the_oldest_and_keeps_what_a_person_named),
+        cmocka_unit_test(one_site_has_only_so_many_places),
         cmocka_unit_test(a_site_that_left_is_not_dialled_until_it_is_heard_again),
         cmocka_unit_test(of_two_dials_that_cross_both_sides_keep_the_same_one),
         cmocka_unit_test(a_peer_that_dials_while_it_is_linked_has_lost_the_old_link),
