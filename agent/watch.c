@@ -8,7 +8,8 @@
 #include "pump.h"
 #include "status.h"
 
-#define TICK_MS 1000
+#define TICK_MS   1000
+#define LOOKS_MAX 10 /* in a millisecond: a commit is many writes, and the last one counts */
 
 /* After the system told of a write: the commit may be visible only now. The last one is for a slow
  * disk; the tick is for the rest. */
@@ -21,7 +22,8 @@ struct watch {
     uint32_t handles;
     bool watching, stopping;
     uint32_t step;      /* index into look_ms */
-    uint64_t looked_ms; /* the last look; one in a millisecond is enough */
+    uint64_t looked_ms; /* the last look */
+    uint32_t looked;    /* how often in that millisecond */
     char directory[PATH_BYTES_MAX];
     uint64_t inode, device; /* the file that the store has open; 0: none */
 };
@@ -34,6 +36,7 @@ static void look(struct watch *w)
 
     if (a->store == NULL || w->stopping)
         return;
+    w->looked = w->looked_ms == uv_now(a->loop) ? w->looked + 1 : 1;
     w->looked_ms = uv_now(a->loop);
     if (!store_changed(a->store, &changed, &e)) {
         pump_failed(a->pump, "look at the database", &e);
@@ -87,7 +90,7 @@ static void on_event(uv_fs_event_t *handle, const char *name, int what, int stat
         return;
     if ((what & UV_RENAME) != 0)
         check_file(w);
-    if (w->looked_ms != uv_now(w->agent->loop))
+    if (w->looked_ms != uv_now(w->agent->loop) || w->looked < LOOKS_MAX)
         look(w);
     look_again(w);
 }
