@@ -81,6 +81,8 @@ struct app_state {
     struct buf payload;
 };
 
+/* Only the token; zeros if there is none. */
+MUST_USE bool app_token_read(struct appdb *a, uint8_t token[APP_TOKEN_BYTES], struct err *e);
 MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e);
 /* Inside a write transaction. */
 MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);

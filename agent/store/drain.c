@@ -43,13 +43,14 @@ void touch_close(struct touch_list *l)
     *l = (struct touch_list){0};
 }
 
-static uint64_t mark_wall_ms(double julian_day, uint64_t now_ms)
+uint64_t mark_wall_ms(double julian_day, uint64_t now_ms)
 {
     double ms = (julian_day - 2440587.5) * 86400000.0;
 
     if (!isfinite(ms) || ms < 1 || ms > (double)HLC_WALL_MS_MAX)
         return now_ms;
-    return (uint64_t)ms;
+    /* A clock that was ahead for a while must not make our stamps run ahead for good. */
+    return now_ms != 0 && ms > (double)now_ms ? now_ms : (uint64_t)ms;
 }
 
 static struct slot *slot_at(struct replay *r, struct binding *b, const struct row_key *key,
@@ -298,7 +299,7 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
     int64_t last;
     bool ok;
 
-    if (!appdb_read(&s->app, e))
+    if (!recover_read(s, e))
         return false;
     ok = marks_read(&s->app, s->ledger.cursor, CUT_ROWS_MAX, &marks, e) &&
          marks_last(&s->app, &last, time, e) && replay_marks(s, &marks, list, now_ms, e) &&

@@ -55,7 +55,7 @@ struct store {
     struct due_list due;    /* rows of the merged change-sets */
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
-    bool follow_due;        /* the file is one batch ahead: the ledger's half failed */
+    bool astray;            /* the two files do not stand together: recover before anything else */
     int64_t *undeletable; /* rows whose delete would leave something dangling and could not be taken
                              back */
     uint32_t undeletable_count;
@@ -130,6 +130,8 @@ void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);
 void due_clear(struct store *s);
 
 /* ---- drain ---- */
+/* When the application wrote a mark: not later than now (0: not known), whatever its clock said. */
+uint64_t mark_wall_ms(double julian_day, uint64_t now_ms);
 MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
 
 /* ---- project ---- */
@@ -139,6 +141,8 @@ MUST_USE bool project(struct store *s, uint64_t now_ms, struct store_progress *p
  * own. */
 MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t now_ms,
                      struct err *e);
+/* Does the log have the change-sets that it needs? Not if the ledger went back. */
+bool follow_possible(const struct store *s, const struct app_state *state);
 
 /* ---- scan, match, recover ---- */
 /* Compare one table whose triggers were lost, or that was untracked for a while, with what the
@@ -156,7 +160,19 @@ MUST_USE bool keys_take(struct store *s, struct slice keys, struct err *e);
  * is part of it. */
 MUST_USE bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
                     struct err *e);
-/* At start: compare the two files and bring them together. */
+/* At start, and when they are found apart: compare the two files and bring them together. */
 MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
+/* The file went back to where a point remembers: what it lost is due again, what the application
+ * did to it since is published. `known` false: no point remembers it. */
+MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
+                     struct err *e);
+/* Inside a ledger transaction: others have more of our own history than we do. We go on as another
+ * actor, and our rows are matched anew. */
+MUST_USE bool recover_forgotten(struct store *s, struct err *e);
+/* Inside a transaction of the file: is it the one that the ledger and the bindings know? ERR_BUSY
+ * if not (somebody put a copy back, or changes the schema); the next call then recovers. */
+MUST_USE bool recover_in_step(struct store *s, struct err *e);
+/* A read of the file as it is known: appdb_read, then recover_in_step. */
+MUST_USE bool recover_read(struct store *s, struct err *e);
 
 #endif

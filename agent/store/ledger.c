@@ -256,6 +256,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
         return false;
     if (!load_facts(l, e) || !meta_blob_set(l, "fleet", fleet, FLEET_ID_BYTES, e))
         return false;
+    memset(l->token, 0, sizeof l->token); /* of the file, too, nothing is known */
+    l->batch = l->cursor = 0;
     l->matched = alone;
     l->gid_next = 1;
     return ledger_reincarnate(l, site, e);

@@ -187,6 +187,8 @@ void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
 /* Remember where the two files stand now. Keeps the last POINTS_KEPT. */
 #define POINTS_KEPT 10000
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
+/* The same, when the file holds other change-sets than l->applied. */
+MUST_USE bool ledger_point_holding(struct ledger *l, const struct vector *applied, struct err *e);
 MUST_USE bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
                               const struct cell *lost, const char *why, uint64_t now_ms,
                               struct err *e);

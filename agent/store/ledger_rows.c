@@ -612,7 +612,7 @@ void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day)
     l->run.time = julian_day;
 }
 
-bool ledger_point(struct ledger *l, struct err *e)
+bool ledger_point_holding(struct ledger *l, const struct vector *holds, struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_POINT_ADD);
     struct buf applied;
@@ -620,7 +620,7 @@ bool ledger_point(struct ledger *l, struct err *e)
     bool ok;
 
     buf_open(&applied, HEADER_BYTES_MAX * 2);
-    vector_write(&w, &l->applied);
+    vector_write(&w, holds);
     sqlite3_bind_int64(s, 1, l->batch);
     bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
     sqlite3_bind_int64(s, 3, l->cursor);
@@ -636,6 +636,11 @@ bool ledger_point(struct ledger *l, struct err *e)
     sqlite3_bind_int64(s, 1, POINTS_KEPT);
     return ok && finish(l, s, "forget old points", e) &&
            finish(l, statement(l, STATEMENT_KEY_MOVED_TRIM), "forget old keys", e);
+}
+
+bool ledger_point(struct ledger *l, struct err *e)
+{
+    return ledger_point_holding(l, &l->applied, e);
 }
 
 bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,

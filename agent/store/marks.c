@@ -15,6 +15,7 @@
     X(FIRST, "SELECT id, t FROM _navette_dirty ORDER BY id LIMIT 1")                               \
     X(PURGE, "DELETE FROM _navette_dirty WHERE id < :keep AND id < :most"                          \
              " AND id < (SELECT max(id) FROM _navette_dirty)")                                     \
+    X(TOKEN_READ, "SELECT token FROM _navette_state WHERE id = 1")                                 \
     X(STATE_READ, "SELECT token, batch, previous, payload FROM _navette_state WHERE id = 1")       \
     X(STATE_WRITE, "INSERT OR REPLACE INTO _navette_state(id, token, batch, previous, payload)"    \
                    " VALUES (1, :token, :batch, :previous, :payload)")
@@ -307,6 +308,24 @@ static bool read_state(struct sqlite3_stmt *s, struct app_state *out, struct err
                        APP_PAYLOAD_BYTES_MAX);
     out->found = true;
     return true;
+}
+
+bool app_token_read(struct appdb *a, uint8_t token[APP_TOKEN_BYTES], struct err *e)
+{
+    struct sqlite3_stmt *s;
+    bool ok = true;
+    int rc;
+
+    memset(token, 0, APP_TOKEN_BYTES);
+    if (!statement(a, TOKEN_READ, &s, e))
+        return false;
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        ok = read_token(s, 0, token, e);
+    else if (rc != SQLITE_DONE)
+        ok = sqlite_err(a->db, "read _navette_state", e);
+    sqlite3_reset(s);
+    return ok;
 }
 
 bool app_state_read(struct appdb *a, struct app_state *out, struct err *e)

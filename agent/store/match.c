@@ -204,7 +204,8 @@ static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *
 
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (t->b->app->surrogate && !same_content(m, &m->candidates[at - 1], t->values, &same, e))
+    if (t->b->app->surrogate && !m->alone &&
+        !same_content(m, &m->candidates[at - 1], t->values, &same, e))
         return false;
     if (same) {
         t->gid = m->candidates[at - 1].gid;
@@ -283,6 +284,8 @@ static bool agrees(struct matcher *m, const struct touched *t, bool copied, bool
     const struct app_table *table = t->b->app;
 
     *same = true;
+    if (m->alone && table->surrogate)
+        return true;
     if (!record_decode(&m->rec, match_candidate(m, t->gid)->rec, e))
         return false;
     for (uint32_t i = 0; *same && i < table->column_count; i++) {
@@ -354,6 +357,8 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
     }
     if (t->gid == 0)
         return true;
+    if (m->alone)
+        t->wall_ms = m->now_ms;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
     return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
@@ -369,25 +374,37 @@ static bool publish_pairs(struct matcher *m, struct err *e)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->rows[i].values != NULL)
+        if (l->rows[i].values != NULL || l->rows[i].key.kind == KEY_NONE)
             l->rows[n++] = l->rows[i];
     l->n = n;
     return n == 0 || publish(m->s, l, m->now_ms, &p, e);
 }
 
+/* A row of the fleet that the file has not: due. Alone, it was deleted when nobody looked. */
+static bool decide_left_over(struct matcher *m, const struct candidate *c, struct err *e)
+{
+    struct touched *t;
+
+    if (!m->alone)
+        return ledger_due_put(&m->s->ledger, c->gid, m->now_ms, NULL, e);
+    t = touch_add(&m->rows);
+    *t = (struct touched){.b = c->b, .gid = c->gid, .wall_ms = m->now_ms};
+    return scan_place(m->s, c->gid, &t->key, (struct slice){NULL, 0}, e);
+}
+
 static bool decide(struct matcher *m, struct err *e)
 {
-    for (uint32_t i = 0; i < m->rows.n; i++)
+    uint32_t n = m->rows.n;
+
+    for (uint32_t i = 0; i < n; i++)
         if (!decide_row(m, &m->rows.rows[i], e))
             return false;
-    if (!publish_pairs(m, e))
-        return false;
     for (uint32_t i = 0; i < m->n; i++)
         if (m->candidates[i].alive && !m->candidates[i].taken &&
-            !ledger_due_put(&m->s->ledger, m->candidates[i].gid, m->now_ms, NULL, e))
+            !decide_left_over(m, &m->candidates[i], e))
             return false;
     m->s->due_open = true;
-    return true;
+    return publish_pairs(m, e);
 }
 
 static bool is_pending(struct store *s, const struct binding *b)
@@ -449,7 +466,8 @@ static void matcher_close(struct matcher *m)
 
 bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
 {
-    struct matcher m = {.s = s, .copy = copy, .now_ms = now_ms};
+    struct matcher m = {
+        .s = s, .copy = copy, .alone = s->roster->site_count <= 1, .now_ms = now_ms};
     bool ok = true;
 
     *did = joining;
@@ -459,7 +477,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
         return true;
     buf_open(&m.key_room, VALUE_BYTES_MAX * 2);
     buf_open(&m.value_room, VALUE_BYTES_MAX * 2);
-    ok = appdb_read(&s->app, e) && gather(&m, e);
+    ok = recover_read(s, e) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     if (!ok || !commit(&m, joining, e)) {

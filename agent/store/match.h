@@ -15,6 +15,8 @@ struct candidate {
 struct matcher {
     struct store *s;
     bool copy;
+    bool alone; /* no other member: the file is right. Equal keys are the same row, what differs was
+                   written since, and what is not there was deleted. */
     uint64_t now_ms;
     struct arena arena;
     struct candidate *candidates;

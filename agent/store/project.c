@@ -464,6 +464,24 @@ static bool follow_tables(struct store *s, struct slice *in, struct err *e)
     return true;
 }
 
+bool follow_possible(const struct store *s, const struct app_state *state)
+{
+    struct slice in = buf_slice(&state->payload);
+    uint64_t n, actor, number;
+
+    if (in.n == 0)
+        return false;
+    in.p++;
+    in.n--;
+    if (!varint_read(&in, &n))
+        return false;
+    for (; n > 0; n--)
+        if (!varint_read(&in, &actor) || !varint_read(&in, &number) || actor == 0 ||
+            actor > s->ledger.actor_count || s->ledger.actors[actor - 1].staged < number)
+            return false;
+    return true;
+}
+
 static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, struct err *e)
 {
     uint64_t changesets, rows, actor, number;
@@ -516,30 +534,15 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     }
     if (!ok) {
         ledger_rollback(&s->ledger);
-        s->follow_due = true;
+        s->astray = true;
         return false;
     }
     s->ledger.unsynced = true;
-    s->follow_due = false;
     due_clear(s);
     return true;
 }
 
 /* ---- the batch ---- */
-
-static bool same_schema(struct store *s, struct err *e)
-{
-    sqlite3_stmt *q = NULL;
-    int64_t version = -1;
-
-    if (sqlite3_prepare_v2(s->app.db, "PRAGMA schema_version", -1, &q, NULL) == SQLITE_OK &&
-        sqlite3_step(q) == SQLITE_ROW)
-        version = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    if (version == s->app.schema.version)
-        return true;
-    return err_set(e, ERR_BUSY, "the application is changing its schema");
-}
 
 static bool nothing_undrained(struct store *s, struct err *e)
 {
@@ -571,7 +574,7 @@ static bool write_file(struct batch *b, struct app_state *state, struct err *e)
 
     if (!ledger_sync(&s->ledger, e) || !appdb_lock_quietly(&s->app, e))
         return false;
-    ok = same_schema(s, e) && nothing_undrained(s, e) && write_rows(b, e);
+    ok = recover_in_step(s, e) && nothing_undrained(s, e) && write_rows(b, e);
     state->batch = s->ledger.batch;
     memcpy(state->token, s->ledger.token, sizeof state->token);
     if (ok)

@@ -218,7 +218,7 @@ bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_prog
 
     *did = list.n > 0;
     if (ok && *did) {
-        ok = appdb_read(&s->app, e) && touch_read(s, &list, e);
+        ok = recover_read(s, e) && touch_read(s, &list, e);
         appdb_end(&s->app);
         ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e) &&
              ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
@@ -317,7 +317,7 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     struct touch_list list = {0};
     bool ok;
 
-    if (!appdb_read(&s->app, e))
+    if (!recover_read(s, e))
         return false;
     ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e);
     appdb_end(&s->app);

@@ -51,7 +51,8 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
 
     if (!ledger_begin(&s->ledger, false, e))
         return false;
-    ok = ledger_actor(&s->ledger, &h->actor, &id, e);
+    ok = ledger_actor(&s->ledger, &h->actor, &id, e) &&
+         (id != s->ledger.self || recover_forgotten(s, e));
     if (ok) {
         a = &s->ledger.actors[id - 1];
         a->staged = h->number;

@@ -61,12 +61,12 @@ enum store_state store_state(const struct store *s)
     return s->ledger.matched ? STORE_READY : STORE_MATCHING;
 }
 
-/* Before anything else: the ledger's half of a batch that the file has already. */
+/* Before anything else: the ledger's half of a batch that the file has already, or whatever else
+ * keeps the two files apart. */
 static bool ready(struct store *s, uint64_t now_ms, struct err *e)
 {
-    if (s->follow_due && !(recover(s, now_ms, e) && merge_reload(s, e)))
-        return false;
-    return bind_schema(s, s->bindings == NULL, e);
+    return bind_schema(s, s->bindings == NULL, e) &&
+           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e)));
 }
 
 /* ---- tables ---- */
@@ -150,10 +150,14 @@ static bool bind_again(struct store *s, bool done, struct err *e)
 
 bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e)
 {
-    const char **all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
+    const char **all;
     uint32_t count = 0;
-    bool ok = ready(s, 0, e);
+    bool ok;
 
+    if (!ready(s, 0, e))
+        return false;
+    ok = true;
+    all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
     for (uint32_t i = 0; ok && n == 0 && i < s->app.schema.n; i++)
         if (s->app.schema.tables[i].refused == NULL && s->app.schema.tables[i].number == 0)
             all[count++] = s->app.schema.tables[i].name;
@@ -288,7 +292,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     bool ok;
 
     *more = false;
-    if (s->follow_due)
+    if (s->astray)
         return true; /* recovery first: it compares marks */
     if (!marks_first(&s->app, &first, e))
         return false;
@@ -296,7 +300,8 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
         return true;
     if (!appdb_lock_quietly(&s->app, e))
         return false;
-    ok = marks_purge(&s->app, s->ledger.cursor, e) && appdb_commit(&s->app, e);
+    ok = recover_in_step(s, e) && marks_purge(&s->app, s->ledger.cursor, e) &&
+         appdb_commit(&s->app, e);
     appdb_end(&s->app);
     *more = ok && s->ledger.cursor - first >= (int64_t)2 * MARKS_PURGED_MAX;
     return ok;

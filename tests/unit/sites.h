@@ -26,6 +26,9 @@ struct site {
     sqlite3 *app;
     uint64_t now_ms;
     const char *pragmas; /* of a database that is not to be in WAL mode */
+    /* of a site on a simulated disk (sim/disk.h), else NULL */
+    const char *agent_vfs, *app_vfs;
+    uint64_t *disk_ms; /* its time */
 };
 
 /* A shop: keys that each PC numbers for itself, natural and composite ones, a key that refers. */
@@ -72,7 +75,15 @@ static inline void run_command(const char *format, ...)
 
 static inline void open_app(struct site *s)
 {
-    assert_int_equal(sqlite3_open(s->database, &s->app), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(s->database, &s->app,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, s->app_vfs),
+                     SQLITE_OK);
+}
+
+/* The time goes on, and marks carry it. */
+static inline void tick(struct site *s)
+{
+    s->now_ms = s->disk_ms == NULL ? wall_ms() : (*s->disk_ms += 10);
 }
 
 static inline void sql(struct site *s, const char *text)
@@ -116,12 +127,22 @@ static inline void expect(struct site *s, const char *text, const char *answer)
     free(got);
 }
 
+/* Both hold the same. */
+static inline void expect_same(struct site *a, struct site *b, const char *text)
+{
+    char *answer = ask_file(a->app, text);
+
+    expect(b, text, answer);
+    free(answer);
+}
+
 /* ---- one site ---- */
 
 static inline struct store_options site_options(struct site *s)
 {
     return (struct store_options){.home = s->home,
                                   .database = s->database,
+                                  .vfs = s->agent_vfs,
                                   .keys = &s->keys,
                                   .roster = &s->roster,
                                   .exclusive = true};
@@ -143,7 +164,8 @@ static inline void close_store(struct site *s)
 
 static inline void open_site(struct site *s, const char *schema)
 {
-    snprintf(s->home, sizeof s->home, "/tmp/navette-store-XXXXXX");
+    snprintf(s->home, sizeof s->home, "%s/navette-store-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(s->home));
     snprintf(s->database, sizeof s->database, "%s/app.sqlite3", s->home);
     open_app(s);
@@ -151,7 +173,7 @@ static inline void open_site(struct site *s, const char *schema)
     sql(s, "PRAGMA foreign_keys = ON");
     sql(s, schema);
     keys_generate(&s->keys);
-    s->now_ms = wall_ms(); /* marks carry the real time */
+    tick(s);
 }
 
 static inline void close_site(struct site *s)
@@ -169,7 +191,7 @@ static inline char *ask_ledger(struct site *s, const char *text)
     sqlite3 *db;
 
     snprintf(path, sizeof path, "%s/ledger.db", s->home);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, s->agent_vfs), SQLITE_OK);
     answer = ask_file(db, text);
     sqlite3_close(db);
     return answer;
@@ -189,27 +211,36 @@ static inline void expect_ledger(struct site *s, const char *text, const char *a
         open_store(s);
 }
 
-static inline void drain_all(struct site *s)
+/* Until there is no more to do. Busy once or twice is no failure: it says "call again". */
+static inline void step_all(struct site *s, bool (*step)(struct store *, uint64_t,
+                                                         struct store_progress *, struct err *))
 {
     struct store_progress p = {.more = true};
     struct err e = {0};
+    int busy = 0;
 
     while (p.more)
-        check(store_drain(s->store, s->now_ms, &p, &e), &e);
+        if (!step(s->store, s->now_ms, &p, &e)) {
+            if (e.code != ERR_BUSY || ++busy == 3)
+                check(false, &e);
+            err_clear(&e);
+            p.more = true;
+        }
+}
+
+static inline void drain_all(struct site *s)
+{
+    step_all(s, store_drain);
 }
 
 static inline void apply_all(struct site *s)
 {
-    struct store_progress p = {.more = true};
-    struct err e = {0};
-
-    while (p.more)
-        check(store_apply(s->store, s->now_ms, &p, &e), &e);
+    step_all(s, store_apply);
 }
 
 static inline void work(struct site *s)
 {
-    s->now_ms = wall_ms();
+    tick(s);
     drain_all(s);
     apply_all(s);
     drain_all(s);
@@ -249,6 +280,22 @@ static inline void put_database_back(struct site *s, const struct site *from)
     run_command("cp %s.kept %s", from->database, s->database);
     open_app(s);
     sql(s, "PRAGMA foreign_keys = ON");
+}
+
+/* The same, while the application and the agent have the file open. */
+static inline void restore_online(struct site *s)
+{
+    char path[128];
+    sqlite3_backup *backup;
+    sqlite3 *kept;
+
+    snprintf(path, sizeof path, "%s.kept", s->database);
+    assert_int_equal(sqlite3_open(path, &kept), SQLITE_OK);
+    backup = sqlite3_backup_init(s->app, "main", kept, "main");
+    assert_non_null(backup);
+    assert_int_equal(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    assert_int_equal(sqlite3_backup_finish(backup), SQLITE_OK);
+    sqlite3_close(kept);
 }
 
 static inline void keep_ledger(struct site *s)

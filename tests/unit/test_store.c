@@ -407,9 +407,27 @@ static void a_migration_seen_while_somebody_writes_is_taken_up_when_he_is_done(v
     close_pair(&a, &b);
 }
 
+static void tables_that_came_since_are_tracked_with_all_others(void **state)
+{
+    struct site a = {0};
+    struct err e = {0};
+    char text[96];
+
+    (void)state;
+    open_founder(&a, shop);
+    for (int i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "CREATE TABLE more%d(id INTEGER PRIMARY KEY)", i);
+        sql(&a, text);
+    }
+    check(store_track(a.store, NULL, 0, &e), &e);
+    assert_int_equal(status_of(&a).tracked_tables, 46);
+    close_site(&a);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_that_came_since_are_tracked_with_all_others),
         cmocka_unit_test(an_invoice_travels_with_its_references),
         cmocka_unit_test(two_invoices_with_one_number_offline_are_two_invoices),
         cmocka_unit_test(the_later_write_of_a_cell_wins_on_both),
