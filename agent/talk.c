@@ -117,6 +117,9 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
 
     *todo = (struct sync_actions){.send = send};
     buf_clear(&todo->send);
+    if (t->stranger_until_ms != 0 && roster_find(&t->agent->roster, &t->sync.peer) != NULL)
+        t->stranger_until_ms = 0;
+    t->sync.stranger = t->stranger_until_ms != 0;
     ok = sync_step(&t->sync, ev, todo, e);
     link_send_all(t->link, buf_slice(&todo->send));
     t->deadline_ms = todo->deadline_ms;
@@ -127,7 +130,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         tell_fork(t);
     if (todo->roster.n > 0)
         take_roster(t, todo->roster);
-    if (todo->keys_wanted)
+    if (todo->keys_wanted && !t->sync.stranger)
         tell_keys(t);
     if (todo->keys.n > 0)
         pump_take_keys(t->agent->pump, todo->keys);

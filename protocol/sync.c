@@ -299,12 +299,14 @@ static bool on_opened(struct sync_turn *t)
     m.hello.wall_ms = t->ev->wall_ms;
     m.hello.actor = s->self;
     memcpy(m.hello.roster_digest, t->ev->roster_digest, sizeof m.hello.roster_digest);
-    m.hello.have = *s->have;
-    m.hello.applied = *s->applied;
+    if (!s->stranger) {
+        m.hello.have = *s->have;
+        m.hello.applied = *s->applied;
+    }
     send(t, &m);
-    for (uint32_t i = 0; i < s->have->n; i++)
+    for (uint32_t i = 0; i < m.hello.have.n; i++)
         sync_chain_of(s, &s->have->entries[i].actor)->told = s->have->entries[i].number;
-    for (uint32_t i = 0; i < s->applied->n; i++)
+    for (uint32_t i = 0; i < m.hello.applied.n; i++)
         sync_chain_of(s, &s->applied->entries[i].actor)->told_applied =
             s->applied->entries[i].number;
     s->opened_ms = s->heard_ms = t->ev->now_ms;

@@ -324,6 +324,8 @@ bool sync_plan(struct sync_turn *t)
 
     if (s->state == SYNC_OPEN) {
         plan_roster(t);
+    }
+    if (s->state == SYNC_OPEN && !s->stranger) {
         plan_have(t);
         for (uint32_t i = 0; i < s->peer_have.n; i++)
             plan_want(t, &s->peer_have.entries[i]);

@@ -57,6 +57,9 @@ struct sync {
     struct vector peer_have;      /* what the peer has staged, as far as it told */
     struct vector peer_applied;
     int64_t skew_ms; /* peer's clock minus ours, half the round trip taken off */
+    bool stranger; /* the caller's word: not in our roster yet. Then it is told and sent nothing but
+                      HELLO (with empty vectors), ROSTER, PING, PONG and BYE; what it asks for
+                      waits. */
     uint32_t rtt_ms;
     uint64_t heard_ms;         /* when bytes of the peer's last came */
     struct sync_window window; /* `bytes`: sent and not yet acknowledged */

@@ -179,6 +179,41 @@ static void wants_beyond_what_we_have_are_ignored(void **state)
 
 /* Out of order, repeated, unasked: only the next one of a chain reaches the store (the fake store
  * asserts it), and what is missing is asked for. */
+/* It has the fleet's key, but nobody enrolled it, as far as we know. Once the roster names it, it
+ * gets what it asked for. */
+static void who_is_not_in_the_roster_is_sent_nothing_of_ours(void **state)
+{
+    struct net n;
+    struct message m = {.kind = MESSAGE_KIND_WANT};
+    struct buf bytes = {0};
+    struct slice left, one;
+
+    (void)state;
+    net_open(&n, 2);
+    net_make(&n, 0, 0);
+    net_join_end(&n, 0, 1);
+    net_join_end(&n, 1, 0);
+    net_end_of(&n, 0, 1)->sync.stranger = true;
+    net_step(&n, 0, 1, (struct sync_event){.kind = SYNC_OPENED});
+    net_step(&n, 1, 0, (struct sync_event){.kind = SYNC_OPENED});
+    net_settle(&n);
+    buf_open(&bytes, 1000);
+    m.want.actor = n.sites[0].actor;
+    message_write(&bytes, &m);
+    left = buf_slice(&bytes);
+    assert_true(message_next(&left, &one));
+    net_step(&n, 0, 1, (struct sync_event){.kind = SYNC_MESSAGE, .bytes = one});
+    net_settle(&n);
+    assert_int_equal(n.sites[1].copies, 0);
+    assert_int_equal(net_end_of(&n, 1, 0)->sync.peer_have.n, 0);
+    net_end_of(&n, 0, 1)->sync.stranger = false;
+    net_step(&n, 0, 1, (struct sync_event){.kind = SYNC_LOCAL});
+    net_settle(&n);
+    assert_true(net_same(&n));
+    buf_close(&bytes);
+    net_close(&n);
+}
+
 static void changesets_out_of_order_do_no_harm(void **state)
 {
     static const uint32_t order[] = {2, 0, 0, 2, 1, 0};
@@ -220,6 +255,7 @@ int main(void)
         cmocka_unit_test(asking_again_for_what_was_acknowledged_ends_the_link),
         cmocka_unit_test(more_actors_than_there_can_be_end_the_link),
         cmocka_unit_test(wants_beyond_what_we_have_are_ignored),
+        cmocka_unit_test(who_is_not_in_the_roster_is_sent_nothing_of_ours),
         cmocka_unit_test(changesets_out_of_order_do_no_harm),
     };
 
