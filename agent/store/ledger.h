@@ -192,10 +192,8 @@ MUST_USE bool ledger_point_holding(struct ledger *l, const struct vector *applie
 MUST_USE bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
                               const struct cell *lost, const char *why, uint64_t now_ms,
                               struct err *e);
-
-/* One number from a statement without parameters, for counts. */
+/* A number from a query; a statement for the caller to step and finalize (NULL: failed). */
 MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
-/* A statement of the caller's own, prepared for one use; the caller finalizes. NULL on failure. */
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);
 bool ledger_err(struct ledger *l, const char *doing, struct err *e);
 

@@ -83,8 +83,9 @@ struct store_progress {
 MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p,
                           struct err *e);
 
-/* Marks that were drained go with the next apply; where nothing is applied they pile up. Call this in the application's quiet moments: it
- * removes a few milliseconds' worth if there are that many; `more`: call again, after a pause. ERR_BUSY as usual. */
+/* Marks that were drained go with the next apply; where nothing is applied they pile up. Call this
+ * in the application's quiet moments: it removes a few milliseconds' worth if there are that many;
+ * `more`: call again, after a pause. ERR_BUSY as usual. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
 
 /* After large work: give back the memory of pages that are kept for next time. */

@@ -295,132 +295,134 @@ static void the_hostile_bodies_are_well_formed_without_their_fault(void **state)
     }
 }
 
+/* Bodies that break one rule each, and what the refusal must say. */
+static const struct {
+    const char *body, *why;
+} broken_rules[] = {
+    {"", "a body is cut off"},
+    {"93909000", "a body has 3 elements instead of 2"},
+    {"a0", "a body has the wrong type"},
+    {"92ddffffffff", "the list of actors has 4294967295 elements"},
+    {"9290ddffffffff", "the list of tables has 4294967295 elements"},
+    {"9290dd000007d1", "the list of tables is not in its shortest form"},
+    {"9291c417"
+     "0101010101010101010101010101010101010101010101"
+     "90",
+     "23 bytes instead of 24"},
+    {"9292" ACTOR_ONE ACTOR_ONE "90", "an actor appears twice"},
+    {"929190", "an actor has the wrong type"},
+    {"929091"
+     "94a17491a16b01c390",
+     "a table has 4 elements instead of 5"},
+    {"929091"
+     "95a091a16b01c390",
+     "a table's name is empty"},
+    {"929091"
+     "95a2740091a16b01c390",
+     "a table's name is empty or no UTF-8"},
+    {"929091"
+     "95a1e991a16b01c390",
+     "a table's name is empty or no UTF-8"},
+    {"929091"
+     "95c4017491a16b01c390",
+     "a table's name has the wrong type"},
+    {"929091"
+     "95a17492a16ba16b01c390",
+     "a column appears twice"},
+    {"929091"
+     "95a17491a001c390",
+     "a column's name is empty"},
+    {"929091"
+     "95a174ddffffffff",
+     "a table's columns has 4294967295 elements"},
+    {"929091"
+     "95a1749000c390",
+     "a table of 0 columns has a key of 0"},
+    {"929091"
+     "95a17491a16b00c390",
+     "a table of 1 columns has a key of 0"},
+    {"929091"
+     "95a17491a16b02c290",
+     "a table of 1 columns has a key of 2"},
+    {"929091"
+     "95a17492a16ba17602c390",
+     "a table of 2 columns has a key of 2"},
+    {"929091"
+     "95a17491a16b11c290",
+     "number of key columns is 17, allowed up to 16"},
+    {"929091"
+     "95a17491a16b010190",
+     "a boolean has the wrong type"},
+    {"929091"
+     "95a17491a16b01c3ddffffffff",
+     "a table's rows has 4294967295 elements"},
+    {"929092"
+     "95a17491a16b01c390"
+     "95a17491a16b01c390",
+     "a table appears twice"},
+    {BODY("9192"
+          "0300"),
+     "a row has 2 elements, at least 4"},
+    {BODY("91ddffffffff"), "a row has 4294967295 elements"},
+    {BODY("919400000100"), "a row with op 0 has 4 elements"},
+    {BODY("919404000100"), "a row's op is 4, allowed up to 3"},
+    {BODY("919403010100"), "a row of actor 1 of 1"},
+    {BODY("919403000000"), "with counter 0"},
+    {BODY("91940300cf000001000000000000"), "a row's counter is 1099511627776"},
+    {BODY("91940300"
+          "01"
+          "cd03e9"),
+     "stamp 1001 is later than its change-set's, 1000"},
+    {BODY("91940300"
+          "01"
+          "ff"),
+     "is later than its change-set's"},
+    {BODY("919601000100"
+          "0102"),
+     "a row with op 1 has 6 elements in a table of 3 columns"},
+    {BODY("919801000100"
+          "01020304"),
+     "a row with op 1 has 8 elements"},
+    {BODY("919402000100"), "a row with op 2 has 4 elements"},
+    {BODY("919502000100"
+          "01"),
+     "a row with op 2 has 5 elements"},
+    {BODY("919c02000100"
+          "0000010102020303"),
+     "a row with op 2 has 12 elements"},
+    {BODY("919602000100"
+          "0300"),
+     "a cell's column is 3, allowed up to 2"},
+    {BODY("919802000100"
+          "01000100"),
+     "columns are not in rising order"},
+    {BODY("919802000100"
+          "02000100"),
+     "columns are not in rising order"},
+    {BODY("919503000100"
+          "00"),
+     "a row with op 3 has 5 elements"},
+    {BODY("919602000100"
+          "01c70c01000000010000000000000001"),
+     "a reference to actor 1 of 1"},
+    {BODY("919602000100"
+          "01c3"),
+     "an integer has the wrong type"},
+    {BODY("919403000100") "00", "1 bytes too many"},
+    {BODY("90"), "a body of 0 rows, its header says 1"},
+    {BODY("9294030001009403000200"), "a body of 2 rows, its header says 1"},
+};
+
 static void each_broken_rule_is_refused_by_name(void **state)
 {
-    static const struct {
-        const char *body, *why;
-    } cases[] = {
-        {"", "a body is cut off"},
-        {"93909000", "a body has 3 elements instead of 2"},
-        {"a0", "a body has the wrong type"},
-        {"92ddffffffff", "the list of actors has 4294967295 elements"},
-        {"9290ddffffffff", "the list of tables has 4294967295 elements"},
-        {"9290dd000007d1", "the list of tables is not in its shortest form"},
-        {"9291c417"
-         "0101010101010101010101010101010101010101010101"
-         "90",
-         "23 bytes instead of 24"},
-        {"9292" ACTOR_ONE ACTOR_ONE "90", "an actor appears twice"},
-        {"929190", "an actor has the wrong type"},
-        {"929091"
-         "94a17491a16b01c390",
-         "a table has 4 elements instead of 5"},
-        {"929091"
-         "95a091a16b01c390",
-         "a table's name is empty"},
-        {"929091"
-         "95a2740091a16b01c390",
-         "a table's name is empty or no UTF-8"},
-        {"929091"
-         "95a1e991a16b01c390",
-         "a table's name is empty or no UTF-8"},
-        {"929091"
-         "95c4017491a16b01c390",
-         "a table's name has the wrong type"},
-        {"929091"
-         "95a17492a16ba16b01c390",
-         "a column appears twice"},
-        {"929091"
-         "95a17491a001c390",
-         "a column's name is empty"},
-        {"929091"
-         "95a174ddffffffff",
-         "a table's columns has 4294967295 elements"},
-        {"929091"
-         "95a1749000c390",
-         "a table of 0 columns has a key of 0"},
-        {"929091"
-         "95a17491a16b00c390",
-         "a table of 1 columns has a key of 0"},
-        {"929091"
-         "95a17491a16b02c290",
-         "a table of 1 columns has a key of 2"},
-        {"929091"
-         "95a17492a16ba17602c390",
-         "a table of 2 columns has a key of 2"},
-        {"929091"
-         "95a17491a16b11c290",
-         "number of key columns is 17, allowed up to 16"},
-        {"929091"
-         "95a17491a16b010190",
-         "a boolean has the wrong type"},
-        {"929091"
-         "95a17491a16b01c3ddffffffff",
-         "a table's rows has 4294967295 elements"},
-        {"929092"
-         "95a17491a16b01c390"
-         "95a17491a16b01c390",
-         "a table appears twice"},
-        {BODY("9192"
-              "0300"),
-         "a row has 2 elements, at least 4"},
-        {BODY("91ddffffffff"), "a row has 4294967295 elements"},
-        {BODY("919400000100"), "a row with op 0 has 4 elements"},
-        {BODY("919404000100"), "a row's op is 4, allowed up to 3"},
-        {BODY("919403010100"), "a row of actor 1 of 1"},
-        {BODY("919403000000"), "with counter 0"},
-        {BODY("91940300cf000001000000000000"), "a row's counter is 1099511627776"},
-        {BODY("91940300"
-              "01"
-              "cd03e9"),
-         "stamp 1001 is later than its change-set's, 1000"},
-        {BODY("91940300"
-              "01"
-              "ff"),
-         "is later than its change-set's"},
-        {BODY("919601000100"
-              "0102"),
-         "a row with op 1 has 6 elements in a table of 3 columns"},
-        {BODY("919801000100"
-              "01020304"),
-         "a row with op 1 has 8 elements"},
-        {BODY("919402000100"), "a row with op 2 has 4 elements"},
-        {BODY("919502000100"
-              "01"),
-         "a row with op 2 has 5 elements"},
-        {BODY("919c02000100"
-              "0000010102020303"),
-         "a row with op 2 has 12 elements"},
-        {BODY("919602000100"
-              "0300"),
-         "a cell's column is 3, allowed up to 2"},
-        {BODY("919802000100"
-              "01000100"),
-         "columns are not in rising order"},
-        {BODY("919802000100"
-              "02000100"),
-         "columns are not in rising order"},
-        {BODY("919503000100"
-              "00"),
-         "a row with op 3 has 5 elements"},
-        {BODY("919602000100"
-              "01c70c01000000010000000000000001"),
-         "a reference to actor 1 of 1"},
-        {BODY("919602000100"
-              "01c3"),
-         "an integer has the wrong type"},
-        {BODY("919403000100") "00", "1 bytes too many"},
-        {BODY("90"), "a body of 0 rows, its header says 1"},
-        {BODY("9294030001009403000200"), "a body of 2 rows, its header says 1"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(broken_rules); i++) {
         struct err e = {0};
 
-        read_hex(cases[i].body, &e);
-        if (strstr(e.text, cases[i].why) == NULL)
-            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].body, e.text, cases[i].why);
+        read_hex(broken_rules[i].body, &e);
+        if (strstr(e.text, broken_rules[i].why) == NULL)
+            fail_msg("%s: \"%s\" does not say \"%s\"", broken_rules[i].body, e.text,
+                     broken_rules[i].why);
     }
 }
 
