@@ -1,5 +1,6 @@
 #include "keymap.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 struct arena_block {
     struct arena_block *next;
     size_t used, room;
-    uint8_t bytes[];
+    _Alignas(max_align_t) uint8_t bytes[];
 };
 
 void *arena_alloc(struct arena *a, size_t n)

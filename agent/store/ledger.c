@@ -212,7 +212,8 @@ static bool load_facts(struct ledger *l, struct err *e)
     if (!load_actors(l, e) || !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
-        !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e))
+        !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
+        !meta_int(l, "synced", &l->syncs, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))

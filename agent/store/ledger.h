@@ -105,8 +105,8 @@ MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice 
 MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,
                                  int64_t gid, struct err *e);
 
-/* Order of two clocks, and of two cells: later stamp, then (both zero: greater value), then actor,
- * then number. */
+/* Order of two clocks: later stamp, then actor, then number. Of two cells: if both stamps are zero
+ * by their values first. */
 int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
                          const struct local_clock *b);
 int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b);

@@ -257,22 +257,16 @@ int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
 }
 
 /* Order of two values that every site computes alike (protocol/README.md): by their bytes on the
- * wire, and local actor numbers must not matter. */
-static int value_order(const struct ledger *l, const struct value *a, const struct value *b)
+ * wire. References are all alike: which gid stands for a row is each site's own affair. */
+static int value_order(const struct value *a, const struct value *b)
 {
     struct buf left, right;
     int order;
 
     if (a->type != b->type)
         return a->type < b->type ? -1 : 1;
-    if (a->type == VALUE_REF) {
-        order = a->ref.actor == b->ref.actor ? 0
-                                             : actor_compare(&l->actors[a->ref.actor - 1].actor,
-                                                             &l->actors[b->ref.actor - 1].actor);
-        if (order != 0 || a->ref.counter == b->ref.counter)
-            return order;
-        return a->ref.counter < b->ref.counter ? -1 : 1;
-    }
+    if (a->type == VALUE_REF)
+        return 0;
     buf_open(&left, VALUE_BYTES_MAX + 32);
     buf_open(&right, VALUE_BYTES_MAX + 32);
     write_value(&(struct writer){&left}, a);
@@ -285,8 +279,8 @@ static int value_order(const struct ledger *l, const struct value *a, const stru
 
 int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
 {
-    if (a->clock.stamp == 0 && b->clock.stamp == 0 && a->clock.actor != b->clock.actor) {
-        int order = value_order(l, &a->v, &b->v);
+    if (a->clock.stamp == 0 && b->clock.stamp == 0) {
+        int order = value_order(&a->v, &b->v);
 
         if (order != 0)
             return order;

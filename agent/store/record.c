@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <navette/bounds.h>
+
 #define RECORD_VERSION    1
 #define TYPE_UNSET        7
 #define CLOCK_FOLLOWS     31
-#define RECORD_CLOCKS_MAX 2100
+#define RECORD_CLOCKS_MAX (2 * COLUMNS_MAX + 1) /* one for each cell, and the delete's */
 
 void varint_write(struct buf *out, uint64_t v)
 {

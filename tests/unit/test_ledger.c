@@ -1,0 +1,352 @@
+/* The ledger: what is durable when, what a rollback leaves, and the order of cells. */
+#include "ledger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "sim/disk.h"
+
+struct shelf {
+    char home[64];
+    uint64_t ms;
+    struct disk *disk;
+    struct ledger l;
+    struct err e;
+};
+
+static const uint8_t fleet[FLEET_ID_BYTES] = {1};
+static const struct site_id site = {{7}};
+
+#define must(shelf, call)                                                                          \
+    do {                                                                                           \
+        if (!(call))                                                                               \
+            fail_msg("%s: %s", #call, (shelf)->e.text);                                            \
+    } while (0)
+
+static void shelf_open(struct shelf *s)
+{
+    must(s, ledger_open(&s->l, s->home, disk_vfs(s->disk, PROCESS_AGENT), true, fleet, &site, true,
+                        &s->e));
+}
+
+static int set_up(void **state)
+{
+    struct shelf *s = calloc(1, sizeof *s);
+
+    snprintf(s->home, sizeof s->home, "%s/navette-ledger-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (mkdtemp(s->home) == NULL)
+        return -1;
+    s->disk = disk_new("shelf", &s->ms, (struct rng){3});
+    shelf_open(s);
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct shelf *s = *state;
+    char command[96];
+
+    ledger_close(&s->l);
+    disk_free(s->disk);
+    snprintf(command, sizeof command, "rm -r %s", s->home);
+    free(s);
+    return system(command);
+}
+
+static void reopen(struct shelf *s)
+{
+    ledger_close(&s->l);
+    shelf_open(s);
+}
+
+static void lose_power(struct shelf *s)
+{
+    ledger_close(&s->l); /* dead: what closing would write is refused */
+    disk_lose_power(s->disk, s->home, SURVIVES_NOTHING);
+    disk_revive(s->disk, PROCESS_AGENT);
+    shelf_open(s);
+}
+
+static struct actor actor_of(uint8_t n)
+{
+    struct actor a;
+
+    memset(a.bytes, n, sizeof a.bytes);
+    return a;
+}
+
+static void put_row(struct shelf *s, int64_t gid, int64_t key)
+{
+    struct ledger_row row = {.gid = gid,
+                             .table = 1,
+                             .key = {.kind = KEY_INT, .i = key},
+                             .present = true,
+                             .rec = {(const uint8_t *)"\1\0\0\0", 4}};
+
+    must(s, ledger_row_put(&s->l, &row, false, false, &s->e));
+}
+
+static bool has_row(struct shelf *s, int64_t gid)
+{
+    struct ledger_row row;
+    bool found;
+
+    must(s, ledger_row_get(&s->l, gid, &row, &found, &s->e));
+    ledger_rest(&s->l);
+    return found;
+}
+
+static void commit_row(struct shelf *s, bool lazy, int64_t gid)
+{
+    must(s, ledger_begin(&s->l, lazy, &s->e));
+    put_row(s, gid, gid);
+    must(s, ledger_commit(&s->l, &s->e));
+}
+
+/* ---- durable ---- */
+
+static void a_commit_is_durable_and_a_lazy_one_with_the_next(void **state)
+{
+    struct shelf *s = *state;
+    int64_t lazy = ledger_mint(&s->l), firm = ledger_mint(&s->l);
+
+    commit_row(s, true, lazy);
+    commit_row(s, false, firm);
+    disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
+    lose_power(s);
+    assert_true(has_row(s, lazy));
+    assert_true(has_row(s, firm));
+}
+
+static void a_lazy_commit_alone_can_be_lost(void **state)
+{
+    struct shelf *s = *state;
+    int64_t lazy = ledger_mint(&s->l);
+
+    commit_row(s, true, lazy);
+    disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
+    lose_power(s);
+    assert_false(has_row(s, lazy));
+}
+
+/* Each time the ledger is opened, as well: a commit that changes nothing syncs nothing. */
+static void a_sync_makes_lazy_commits_durable_every_time(void **state)
+{
+    struct shelf *s = *state;
+
+    for (int i = 0; i < 3; i++) {
+        int64_t gid = ledger_mint(&s->l);
+
+        commit_row(s, true, gid);
+        s->l.unsynced = true;
+        must(s, ledger_sync(&s->l, &s->e));
+        assert_false(s->l.unsynced);
+        disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
+        lose_power(s);
+        assert_true(has_row(s, gid));
+        reopen(s);
+    }
+}
+
+/* ---- rolling back ---- */
+
+struct facts {
+    uint32_t actors, tables, columns, self;
+    uint64_t staged, merged, applied, said, counter_max, gid_next, clock, have, applied_sum;
+    int64_t cursor, batch, live, key_max;
+    double cursor_time;
+    int scan;
+    bool matched, aliases;
+    uint8_t token[18]; /* so that no byte of the struct is left out */
+};
+
+static struct facts facts_of(const struct ledger *l)
+{
+    const struct ledger_actor *a = &l->actors[0];
+    struct facts f = {.actors = l->actor_count,
+                      .tables = l->table_count,
+                      .columns = l->tables[0].column_count,
+                      .self = l->self,
+                      .staged = a->staged,
+                      .merged = a->merged,
+                      .applied = a->applied,
+                      .said = a->said,
+                      .counter_max = a->counter_max,
+                      .gid_next = l->gid_next,
+                      .clock = hlc_save(&l->clock),
+                      .have = l->have.n,
+                      .applied_sum = l->applied.n,
+                      .cursor = l->cursor,
+                      .batch = l->batch,
+                      .live = l->live,
+                      .key_max = l->tables[0].key_max,
+                      .cursor_time = l->cursor_time,
+                      .scan = l->tables[0].scan,
+                      .matched = l->matched,
+                      .aliases = l->aliases};
+
+    memcpy(f.token, l->token, sizeof l->token);
+    return f;
+}
+
+/* Touches everything that a transaction can touch. */
+static void change_all(struct shelf *s)
+{
+    struct ledger *l = &s->l;
+    struct actor other = actor_of((uint8_t)(l->actor_count + 1));
+    struct ledger_table *t;
+    uint32_t id, position;
+    char name[32];
+
+    must(s, ledger_actor(l, &other, &id, &s->e));
+    snprintf(name, sizeof name, "t%u", l->table_count);
+    must(s, ledger_table(l, slice_text(name), &t, &s->e));
+    t = &l->tables[0];
+    snprintf(name, sizeof name, "c%u", t->column_count);
+    must(s, ledger_column(l, t, slice_text(name), &position, &s->e));
+    t->scan++;
+    t->key_max += 10;
+    must(s, ledger_table_save(l, t, &s->e));
+    put_row(s, ledger_mint(l), 5);
+    put_row(s, gid_pack((struct gid){1, l->actors[0].counter_max + 10}), 6);
+    must(s, ledger_alias(l, gid_pack((struct gid){1, l->actors[0].counter_max + 10}), 1, &s->e));
+    l->actors[0].staged++;
+    l->actors[0].merged++;
+    l->actors[0].applied++;
+    l->actors[0].said++;
+    must(s, ledger_actor_save(l, 1, &s->e));
+    must(s, ledger_reincarnate(l, &site, &s->e));
+    hlc_tick(&l->clock, hlc_stamp_wall_ms(hlc_save(&l->clock)) + 5);
+    l->cursor += 3;
+    l->cursor_time += 0.5;
+    l->batch++;
+    l->token[0]++;
+    l->matched = !l->matched;
+}
+
+static void a_rollback_leaves_memory_as_it_was(void **state)
+{
+    struct shelf *s = *state;
+    struct facts before, after;
+    struct ledger_table *t;
+
+    must(s, ledger_begin(&s->l, false, &s->e));
+    must(s, ledger_table(&s->l, slice_text("first"), &t, &s->e));
+    must(s, ledger_commit(&s->l, &s->e));
+    for (int round = 0; round < 2; round++) {
+        before = facts_of(&s->l);
+        must(s, ledger_begin(&s->l, false, &s->e));
+        change_all(s);
+        ledger_rollback(&s->l);
+        after = facts_of(&s->l);
+        assert_memory_equal(&before, &after, sizeof before);
+        reopen(s);
+        after = facts_of(&s->l);
+        assert_memory_equal(&before, &after, sizeof before);
+        must(s, ledger_begin(&s->l, false, &s->e));
+        change_all(s); /* from here the second round starts */
+        must(s, ledger_commit(&s->l, &s->e));
+        before = facts_of(&s->l);
+        reopen(s);
+        after = facts_of(&s->l);
+        assert_memory_equal(&before, &after, sizeof before);
+    }
+}
+
+static void a_commit_that_fails_can_be_rolled_back_and_done_again(void **state)
+{
+    struct shelf *s = *state;
+    int64_t gid = ledger_mint(&s->l);
+
+    must(s, ledger_begin(&s->l, false, &s->e));
+    put_row(s, gid, 1);
+    disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_KILL);
+    assert_false(ledger_commit(&s->l, &s->e));
+    err_clear(&s->e);
+    ledger_rollback(&s->l);
+    disk_revive(s->disk, PROCESS_AGENT);
+    assert_false(has_row(s, gid));
+    commit_row(s, false, gid);
+    assert_true(has_row(s, gid));
+    assert_int_equal(s->l.live, 1);
+}
+
+/* ---- the order of cells ---- */
+
+static struct cell cell_of(uint64_t stamp, uint32_t actor, uint64_t number, struct value v)
+{
+    return (struct cell){
+        .v = v, .clock = {.stamp = stamp, .actor = actor, .number = number}, .set = true};
+}
+
+/* Sites merge in any order. One that puts the same cells in a circle would leave each with another
+ * winner. */
+static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void **state)
+{
+    struct shelf *s = *state;
+    const struct value integer = {.type = VALUE_INT, .i = 4},
+                       ref = {.type = VALUE_REF, .ref = {1, 5}},
+                       other_ref = {.type = VALUE_REF, .ref = {2, 1}};
+    const struct cell cells[] = {
+        cell_of(0, 1, 1, (struct value){.type = VALUE_INT, .i = 5}),
+        cell_of(0, 1, 2, (struct value){.type = VALUE_INT, .i = 3}),
+        cell_of(0, 2, 1, integer),
+        cell_of(0, 3, 1, integer),
+        cell_of(0, 1, 3, ref),
+        cell_of(0, 2, 2, other_ref),
+        cell_of(0, 2, 3, (struct value){.type = VALUE_NULL}),
+        cell_of(0, 3, 2, (struct value){.type = VALUE_TEXT, .bytes = slice_text("4")}),
+        cell_of(9, 1, 4, (struct value){.type = VALUE_NULL}),
+        cell_of(9, 2, 4, integer),
+    };
+    uint32_t id;
+
+    must(s, ledger_begin(&s->l, false, &s->e));
+    for (uint8_t n = 2; n <= 3; n++) {
+        struct actor a = actor_of(n);
+
+        must(s, ledger_actor(&s->l, &a, &id, &s->e));
+    }
+    must(s, ledger_commit(&s->l, &s->e));
+    for (size_t a = 0; a < COUNT_OF(cells); a++)
+        for (size_t b = 0; b < COUNT_OF(cells); b++) {
+            int ab = ledger_cell_compare(&s->l, &cells[a], &cells[b]);
+
+            assert_int_equal(ab, -ledger_cell_compare(&s->l, &cells[b], &cells[a]));
+            assert_int_equal(ab == 0, a == b);
+            for (size_t c = 0; c < COUNT_OF(cells) && ab < 0; c++)
+                if (ledger_cell_compare(&s->l, &cells[b], &cells[c]) < 0)
+                    assert_true(ledger_cell_compare(&s->l, &cells[a], &cells[c]) < 0);
+        }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_commit_is_durable_and_a_lazy_one_with_the_next, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_lazy_commit_alone_can_be_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sync_makes_lazy_commits_durable_every_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_rollback_leaves_memory_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_commit_that_fails_can_be_rolled_back_and_done_again,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            of_any_cells_the_same_one_wins_in_whatever_order_they_are_met, set_up, tear_down),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
