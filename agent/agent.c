@@ -160,7 +160,7 @@ void agent_stop(struct agent *a)
     drop_stop(a->drop);
     watch_stop(a->watch);
     if (a->pump != NULL)
-        pump_close_store(a->pump, "the agent stops");
+        pump_close_store(a->pump, "this PC's agent stops");
     pump_stop(a->pump);
     links_stop(a->links);
 }

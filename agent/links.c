@@ -562,7 +562,9 @@ static void close_all(struct links *l, const char *why)
 
     err_set(&e, ERR_NET, "%s", why);
     for (i = 0; i < l->n; i++)
-        if (!l->conns[i]->dead)
+        if (is_open(l->conns[i]))
+            talk_leave(&l->conns[i]->talk, &e);
+        else if (!l->conns[i]->dead)
             link_close(l->conns[i]->link, &e);
     sweep(l);
 }

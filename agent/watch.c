@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,10 @@ struct watch {
     uv_timer_t looks, tick;
     uint32_t handles;
     bool watching, stopping;
-    uint32_t step;      /* index into look_ms */
-    uint64_t looked_ms; /* the last look */
-    uint32_t looked;    /* how often in that millisecond */
+    uint32_t step;             /* index into look_ms */
+    uint64_t looked_ms;        /* the last look */
+    uint32_t looked;           /* how often in that millisecond */
+    char file[PATH_BYTES_MAX]; /* the database behind all links: its WAL is beside it */
     char directory[PATH_BYTES_MAX];
     uint64_t inode, device; /* the file that the store has open; 0: none */
 };
@@ -64,7 +66,7 @@ static void look_again(struct watch *w)
 /* The database itself, its WAL or its journal? Without a name it may be. */
 static bool is_ours(const struct watch *w, const char *name)
 {
-    const char *ours = path_name(w->agent->config.database);
+    const char *ours = path_name(w->file);
     size_t n = strlen(ours);
 
     if (name == NULL)
@@ -95,9 +97,25 @@ static void on_event(uv_fs_event_t *handle, const char *name, int what, int stat
     look_again(w);
 }
 
+/* The name that agent.conf gives may be a link; SQLite follows it, and so must we. */
+static void resolve(struct watch *w)
+{
+    const char *name = w->agent->config.database;
+    uv_fs_t request;
+
+    if (uv_fs_realpath(NULL, &request, name, NULL) == 0)
+        name = request.ptr;
+    snprintf(w->file, sizeof w->file, "%s", name);
+    uv_fs_req_cleanup(&request);
+    path_directory(w->directory, w->file);
+}
+
 static void try_watch(struct watch *w)
 {
-    int status = uv_fs_event_start(&w->events, on_event, w->directory, 0);
+    int status;
+
+    resolve(w);
+    status = uv_fs_event_start(&w->events, on_event, w->directory, 0);
 
     w->watching = status == 0;
     if (status == 0)
@@ -136,6 +154,8 @@ static void check_file(struct watch *w)
 void watch_opened(struct watch *w)
 {
     identify(w, &w->inode, &w->device);
+    uv_fs_event_stop(&w->events); /* the directory may be another one by now */
+    try_watch(w);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -155,7 +175,6 @@ struct watch *watch_start(struct agent *a)
     struct watch *w = mem_alloc(sizeof *w);
 
     w->agent = a;
-    path_directory(w->directory, a->config.database);
     uv_fs_event_init(a->loop, &w->events);
     uv_timer_init(a->loop, &w->looks);
     uv_timer_init(a->loop, &w->tick);
