@@ -131,6 +131,7 @@ static uint32_t new_row(struct replay *r, uint32_t slot)
     struct touched *t = touch_add(r->list);
 
     t->b = r->slots[slot].b;
+    t->born = r->slots[slot].key;
     return r->list->n;
 }
 

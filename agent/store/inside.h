@@ -85,9 +85,10 @@ MUST_USE bool key_bind(struct sqlite3_stmt *s, int first, const struct app_table
 /* ---- rows touched by the application, on their way into a change-set ---- */
 struct touched {
     struct binding *b;
-    struct row_key key; /* KEY_NONE: it is gone */
-    int64_t gid;        /* 0: a new row */
-    uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
+    struct row_key key;  /* KEY_NONE: it is gone */
+    struct row_key born; /* the key under which a new row was first marked */
+    int64_t gid;         /* 0: a new row */
+    uint64_t wall_ms;    /* when the application wrote it; 0: the zero clock */
     struct value
         *values; /* what the file holds, by column; NULL while not read or when it is gone */
 };

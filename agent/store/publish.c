@@ -470,9 +470,10 @@ static bool set_key(struct publisher *p, const struct touched *t, struct ledger_
                     struct err *e)
 {
     struct ledger_table *table = &p->s->ledger.tables[t->b->table - 1];
+    const struct row_key *was = row->present ? &row->key : &t->born;
 
-    if (row->present && row->key.kind == KEY_INT && !row_key_equal(&row->key, &t->key) &&
-        !ledger_key_moved(&p->s->ledger, t->gid, &row->key, e))
+    if (was->kind == KEY_INT && !row_key_equal(was, &t->key) &&
+        !ledger_key_moved(&p->s->ledger, t->gid, was, e))
         return false;
     row->key = t->key;
     row->present = true;
