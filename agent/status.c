@@ -135,8 +135,8 @@ static bool any_peer(struct agent *a)
 static void note_peers(struct agent *a)
 {
     uint64_t now = uv_now(a->loop);
-    bool alone = agent_others(a) > 0 && !any_peer(a);
-    bool unsent = alone && a->store != NULL && !own_is_sent(a);
+    bool alone = a->store != NULL && agent_others(a) > 0 && !any_peer(a);
+    bool unsent = alone && !own_is_sent(a);
 
     a->met |= any_peer(a);
     if (!alone || a->alone_ms == 0)

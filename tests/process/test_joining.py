@@ -55,6 +55,27 @@ def test_a_token_works_once(shop):
     assert c.value("SELECT count(*) FROM shop_article") == 0
 
 
+def test_a_token_outlives_a_restart_of_its_maker(shop):
+    lan = shop.network.lan()
+    a, b, c = shop.founder("A", lan), alone(shop, "B", lan), alone(shop, "C", lan)
+    token = a.invite()
+    a.kill()
+    a.start()
+    b.cli("join", token)
+    shop.wait_equal(a, b)
+    a.restart()
+    refused(c, token, "used")
+
+
+def test_a_token_of_a_fleet_that_was_left_opens_nothing(shop):
+    lan = shop.network.lan()
+    a, b, c = shop.founder("A", lan), alone(shop, "B", lan), alone(shop, "C", lan)
+    token = b.invite()
+    b.cli("join", a.invite())
+    refused(c, token, "no answer")
+    assert [p["name"] for p in a.status()["peers"]] == ["B"]
+
+
 def test_an_expired_token_is_refused(shop):
     lan = shop.network.lan()
     a, b = shop.founder("A", lan), alone(shop, "B", lan)
