@@ -220,19 +220,6 @@ static struct row_key mark_key(struct recovery *r, const struct app_table *t,
     return k;
 }
 
-/* What the file's own marks say of a key that moved holds, whoever has seen them. */
-static bool replay_move(struct recovery *r, const struct binding *b, const struct mark *m,
-                        const struct row_key *to, struct err *e)
-{
-    struct row_key from = mark_key(r, b->app, m->old);
-    struct ledger_row row;
-    bool found;
-
-    if (!ledger_row_by_key(&r->s->ledger, b->table, &from, true, &row, &found, e))
-        return false;
-    return !found || ledger_row_rekey(&r->s->ledger, row.gid, to, e);
-}
-
 /* ---- what the application did after the fork ---- */
 
 static void note_edit(struct recovery *r, const struct binding *b, const struct row_key *key,
@@ -264,18 +251,62 @@ static const struct edit *edit_of(const struct recovery *r, const struct binding
     return at == 0 ? NULL : &r->edits[at - 1];
 }
 
+/* Was the row in r->rec made after the fork? Then the file never held it. */
+static bool is_younger(const struct recovery *r, const struct binding *b)
+{
+    const struct cell *key = record_get(&r->rec, b->position[b->app->keys[0]]);
+
+    return key != NULL && !before_fork(r, &key->clock);
+}
+
+/* Was what the application moved away from a key born there after the fork? Then it is not the row
+ * that the ledger knows under that key. */
+static bool is_newborn(struct recovery *r, const struct binding *b, const struct ledger_row *row,
+                       bool found, const struct edit *edit, bool *newborn, struct err *e)
+{
+    *newborn = edit != NULL && (edit->born || (edit->first == MARK_INSERT && !found));
+    if (*newborn || edit == NULL || edit->first != MARK_INSERT || row->minted)
+        return true;
+    if (!record_decode(&r->rec, row->rec, e))
+        return false;
+    *newborn = is_younger(r, b);
+    return true;
+}
+
+/* What the file's own marks say of a key that moved holds, whoever has seen them. */
+static bool replay_move(struct recovery *r, const struct binding *b, const struct mark *m,
+                        const struct row_key *to, bool drained, struct err *e)
+{
+    struct row_key from = mark_key(r, b->app, m->old);
+    uint32_t at = drained ? 0 : keymap_get(&r->edited, b->app_index, &from);
+    struct ledger_row row;
+    bool found, newborn;
+
+    if (!ledger_row_by_key(&r->s->ledger, b->table, &from, true, &row, &found, e) ||
+        !is_newborn(r, b, &row, found, at == 0 ? NULL : &r->edits[at - 1], &newborn, e))
+        return false;
+    if (!newborn)
+        return !found || ledger_row_rekey(&r->s->ledger, row.gid, to, e);
+    r->edits[at - 1].gone = true;
+    note_edit(r, b, to, m);
+    r->edits[keymap_get(&r->edited, b->app_index, to) - 1].born = true;
+    return true;
+}
+
 static bool read_edit(struct recovery *r, const struct mark *m, struct err *e)
 {
     struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
     struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
     struct row_key key;
+    bool drained;
 
     if (b == NULL)
         return true;
     key = mark_key(r, t, m->key);
-    if (m->moved && t->surrogate && !replay_move(r, b, m, &key, e))
+    drained = was_drained(r, m);
+    if (m->moved && t->surrogate && !replay_move(r, b, m, &key, drained, e))
         return false;
-    if (was_drained(r, m))
+    if (drained)
         keymap_put(&r->drained, b->app_index, &key, 1);
     else
         note_edit(r, b, &key, m);
@@ -411,14 +442,6 @@ static bool place_known(struct recovery *r, struct binding *b, int64_t gid,
         return true;
     s->due_open = true;
     return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
-}
-
-/* Was the row in r->rec made after the fork? Then the file never held it. */
-static bool is_younger(const struct recovery *r, const struct binding *b)
-{
-    const struct cell *key = record_get(&r->rec, b->position[b->app->keys[0]]);
-
-    return key != NULL && !before_fork(r, &key->clock);
 }
 
 /* The row that the ledger has under this key is not the one in the file: the application deleted
