@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent.h"
 #include "dropfile.h"
@@ -36,6 +37,7 @@ struct drop {
     uint32_t handles;
     bool watching, stopping;
     char entrant[PATH_BYTES_MAX], archive[PATH_BYTES_MAX], rejected[PATH_BYTES_MAX];
+    char logs[PATH_BYTES_MAX];
     struct candidate *candidates;
     uint32_t n;
 };
@@ -43,6 +45,35 @@ struct drop {
 static uint64_t now_of(const struct drop *d)
 {
     return uv_now(d->agent->loop);
+}
+
+/* ---- the folder's own log ---- */
+
+static bool append(struct drop *d, struct slice line, struct err *e)
+{
+    char path[PATH_BYTES_MAX], old[PATH_BYTES_MAX];
+    uint64_t bytes = 0;
+    int file = -1;
+    bool ok = path_join(path, d->logs, "sync.log", e) && path_join(old, d->logs, "sync.log.1", e) &&
+              file_append_open(path, 0644, &file, &bytes, e) && file_append(file, line, e);
+
+    file_append_close(&file);
+    return ok && (bytes < LOG_FILE_BYTES_MAX || file_rename(path, old, e));
+}
+
+/* logs/sync.log is where the people of a shop look for what became of a file. */
+static void note(struct drop *d, const char *name, const char *what)
+{
+    time_t seconds = (time_t)(agent_wall_ms(d->agent) / 1000);
+    char line[LOG_LINE_BYTES_MAX], when[32] = "";
+    struct err e = {0};
+    struct tm parts;
+
+    if (localtime_r(&seconds, &parts) != NULL)
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
+    snprintf(line, sizeof line, "%s %s: %s\n", when, name, what);
+    if (!append(d, slice_text(line), &e))
+        log_warn("drop log is not written reason=%s", e.text);
 }
 
 /* ---- where files go ---- */
@@ -59,6 +90,7 @@ static void reject(struct drop *d, const char *path, const char *name, const str
     struct err e = {0};
     int n;
 
+    note(d, name, why->text);
     warning_set(&d->agent->warnings, WARNING_DROP, agent_wall_ms(d->agent), "%s: %s", name,
                 why->text);
     if (!move_to(path, d->rejected, name, to, &e)) {
@@ -80,9 +112,11 @@ static bool is_our_trouble(const struct err *e)
 
 static void archive(struct drop *d, const char *path, const char *name, uint32_t added)
 {
-    char to[PATH_BYTES_MAX];
+    char to[PATH_BYTES_MAX], what[64];
     struct err e = {0};
 
+    snprintf(what, sizeof what, "imported, %u new change-sets", added);
+    note(d, name, what);
     if (!move_to(path, d->archive, name, to, &e))
         log_warn("drop file cannot be moved file=%s reason=%s", name, e.text);
     else
@@ -288,7 +322,7 @@ static bool make_folders(struct drop *d, struct err *e)
            path_join(d->rejected, d->archive, "rejected", e) &&
            file_make_directory(d->entrant, 0755, e) && file_make_directory(d->rejected, 0755, e) &&
            path_join(path, folder, "sortant", e) && file_make_directory(path, 0755, e) &&
-           path_join(path, folder, "logs", e) && file_make_directory(path, 0755, e);
+           path_join(d->logs, folder, "logs", e) && file_make_directory(d->logs, 0755, e);
 }
 
 struct drop *drop_start(struct agent *a)

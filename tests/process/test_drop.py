@@ -118,6 +118,8 @@ def test_a_file_that_appears_in_entrant_is_applied_and_archived(shop):
     rejected = folder / "archive" / "rejected"
     wait_for(lambda: rejected.is_dir() and len(list(rejected.iterdir())) >= 2, "the bad file and the reason beside it")
     wait_for(lambda: not list(entrant.iterdir()), "the bad file leaves entrant")
+    lines = (folder / "logs" / "sync.log").read_text().splitlines()
+    assert [("imported" in line) for line in lines] == [True, False], lines
 
 
 def test_names_in_entrant_lead_nowhere_else(shop):
