@@ -19,7 +19,8 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(SCHEMA_VERSION, "PRAGMA schema_version")                                                     \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
-    X(JOURNAL_MODE, "PRAGMA journal_mode")
+    X(JOURNAL_MODE, "PRAGMA journal_mode")                                                         \
+    X(ENCODING, "PRAGMA encoding")
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
@@ -121,6 +122,23 @@ static bool read_journal_mode(struct appdb *a, struct err *e)
     } else {
         sqlite_err(a->db, "read the journal mode", e);
     }
+    sqlite3_reset(s);
+    return ok;
+}
+
+static bool read_encoding(struct appdb *a, struct err *e)
+{
+    struct sqlite3_stmt *s;
+    const char *name;
+    bool ok;
+
+    if (!appdb_statement(a, ENCODING, statement_sql[ENCODING], &s, e))
+        return false;
+    ok = sqlite3_step(s) == SQLITE_ROW;
+    name = ok ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    a->utf16 = name != NULL && strcmp(name, "UTF-8") != 0;
+    if (!ok)
+        sqlite_err(a->db, "read the encoding", e);
     sqlite3_reset(s);
     return ok;
 }
@@ -441,7 +459,7 @@ static bool open_connection(struct appdb *a, const char *vfs, struct err *e)
     if (rc != SQLITE_OK)
         return open_failed(a->db, a->path, vfs, e);
     return configure(a, e) && check_file(a, e) && check_directory(a, vfs, e) &&
-           read_journal_mode(a, e) && set_synchronous(a, e) &&
+           read_journal_mode(a, e) && read_encoding(a, e) && set_synchronous(a, e) &&
            read_integer(a, DATA_VERSION, &a->data_version, e);
 }
 

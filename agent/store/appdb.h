@@ -7,6 +7,7 @@
 
 struct sqlite3;
 struct sqlite3_stmt;
+struct sqlite3_str;
 
 enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_INTEGER, AFFINITY_REAL };
 
@@ -56,7 +57,8 @@ struct app_table {
     /* all columns by key: SELECT c1, c2.. FROM t WHERE k1 = ?1 AND k2 = ?2.. (natural keys compare
      * with COLLATE BINARY as well) */
     struct sqlite3_stmt *select;
-    struct sqlite3_stmt *insert; /* INSERT INTO t(c1, c2..) VALUES (?1, ?2..), no OR clause */
+    struct sqlite3_stmt *insert; /* INSERT OR ABORT INTO t(c1, c2..) VALUES (?1, ?2..), whatever
+                                    the constraints say of conflicts */
     struct sqlite3_stmt *remove; /* DELETE FROM t WHERE k1 = ?1.. */
 };
 
@@ -75,6 +77,7 @@ struct appdb {
     char *path;
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */
     bool wal;
+    bool utf16; /* text is not kept byte for byte */
     struct app_schema schema;
     int64_t data_version;
     uint64_t reads;       /* of the schema so far: what points into it is good for one */
@@ -135,6 +138,9 @@ MUST_USE bool appdb_run(struct appdb *a, struct sqlite3_stmt *s, const char *doi
 MUST_USE bool appdb_schema_version(struct appdb *a, int64_t *version, struct err *e);
 /* Finalize what is prepared from APPDB_MARKS on: our tables came, went or changed. */
 void appdb_forget_marks(struct appdb *a);
+/* Append the condition that finds a row by its key, bound to ?1, ?2...: by the key's index, and
+ * only the very same bytes. */
+void app_key_match(struct sqlite3_str *sql, const struct app_table *t);
 struct app_table *app_schema_table(struct app_schema *s, const char *name);
 void app_schema_close(struct app_schema *s);
 

@@ -345,7 +345,7 @@ static bool read_registry(struct loader *l, struct err *e)
 
 /* "k" COLLATE NOCASE = ?1 finds the row by the key's index, and COLLATE BINARY makes sure that it
  * is this one. */
-static void append_key_match(sqlite3_str *sql, const struct app_table *t)
+void app_key_match(sqlite3_str *sql, const struct app_table *t)
 {
     for (uint32_t i = 0; i < t->key_count; i++) {
         const struct app_column *c = &t->columns[t->keys[i]];
@@ -385,11 +385,11 @@ static void prepare_statements(struct loader *l, struct app_table *t)
     sqlite3_str_appendall(sql, "SELECT ");
     append_columns(sql, t);
     sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", t->name);
-    append_key_match(sql, t);
+    app_key_match(sql, t);
     prepare_or_refuse(l, t, sql, &t->select);
 
     sql = sqlite3_str_new(l->a->db);
-    sqlite3_str_appendf(sql, "INSERT INTO main.\"%w\"(", t->name);
+    sqlite3_str_appendf(sql, "INSERT OR ABORT INTO main.\"%w\"(", t->name);
     append_columns(sql, t);
     sqlite3_str_appendall(sql, ") VALUES (");
     for (uint32_t i = 0; i < t->column_count; i++)
@@ -399,7 +399,7 @@ static void prepare_statements(struct loader *l, struct app_table *t)
 
     sql = sqlite3_str_new(l->a->db);
     sqlite3_str_appendf(sql, "DELETE FROM main.\"%w\" WHERE ", t->name);
-    append_key_match(sql, t);
+    app_key_match(sql, t);
     prepare_or_refuse(l, t, sql, &t->remove);
 }
 

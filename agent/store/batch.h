@@ -17,6 +17,7 @@ struct work {
     bool alive, present;      /* logically; in the file before the batch */
     bool deleted;             /* its delete has been written */
     bool wrote;               /* something of it has been written */
+    bool held;                /* to be left as it is in the file (batch_hold) */
     struct row_key key;       /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice
@@ -29,6 +30,7 @@ struct work {
 struct batch_table {
     bool ready;
     int64_t used_max;            /* highest integer key known, given out or in the file */
+    int64_t used;                /* likewise, without those given to rows that did not get in */
     struct sqlite3_stmt *update; /* the last one made, for the columns in `mask` */
     uint8_t *mask;
     struct sqlite3_stmt **children; /* SELECT key FROM child WHERE column = ?1, by child */
@@ -46,6 +48,11 @@ struct batch {
     struct record rec, shadow;
     struct buf room_a, room_b, key_room;
     uint32_t failures;
+    size_t bytes; /* of records */
+    /* with rows refused before: the store's round of attempts */
+    enum { ROUND_NONE, ROUND_GOES_ON, ROUND_ENDS } round;
+    int64_t parked_after;
+    uint32_t parked_tried;
     uint64_t now_ms;
 };
 
@@ -67,16 +74,30 @@ bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **tab
  * the work, not the call. */
 MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
-/* Back to what the file held before the batch. */
+/* Does the ledger have a value for every column? Else taking the row out of the file loses some. */
+MUST_USE bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e);
+/* Back to what the file held before the batch. Where that is not possible the row is held: as
+ * batch_hold. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
 /* The rows of the file that refer to this one by its child-th reference, ready to step; a row of it
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
                                     struct err *e);
 
+/* batch_fit.c: write all that are to be written; then take back those whose parents the file
+ * refuses. */
+MUST_USE bool batch_fit(struct batch *b, struct err *e);
+MUST_USE bool batch_undo_orphans(struct batch *b, struct err *e);
+
+/* follow.c: what the batch came to, for the file's record. */
+void batch_payload(struct batch *b, struct buf *out);
+
+/* The batch must be done again, leaving this row as it is in the file: ERR_BUSY, and one more in
+ * the store's `held`. Returns false. */
+bool batch_hold(struct batch *b, const struct work *w, struct err *e);
+
 /* batch_dead.c: first, mark as needed the dead rows that stay; delete the others; last, put back
- * those that something still refers to. ERR_BUSY, and one more in the store's `undeletable`: one
- * cannot be put back, do the batch again. */
+ * those that something still refers to. One that cannot be put back is held. */
 MUST_USE bool batch_keep(struct batch *b, struct err *e);
 MUST_USE bool batch_delete_dead(struct batch *b, struct err *e);
 MUST_USE bool batch_restore(struct batch *b, struct err *e);

@@ -8,14 +8,6 @@
 
 #include <sqlite3.h>
 
-static bool is_undeletable(const struct store *s, int64_t gid)
-{
-    for (uint32_t i = 0; i < s->undeletable_count; i++)
-        if (s->undeletable[i] == gid)
-            return true;
-    return false;
-}
-
 /* Is the row of the file that this statement shows one that the batch does not know? */
 static bool is_outside(struct batch *b, const struct app_child *c, sqlite3_stmt *q, bool *outside,
                        struct err *e)
@@ -69,17 +61,15 @@ bool batch_keep(struct batch *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++) {
         struct work *w = &b->works[i];
-        bool has;
+        bool whole;
 
         if (w->alive || !w->present || w->needed || w->b == NULL)
             continue;
-        if (is_undeletable(b->s, w->gid)) {
-            w->needed = true;
-        } else if (w->waiting) {
-            if (!has_children(b, w, true, &has, e))
-                return false;
-            w->needed = has;
-        }
+        w->needed = w->held;
+        if (!batch_is_whole(b, w, &whole, e))
+            return false;
+        if (!w->needed && (w->waiting || !whole) && !has_children(b, w, true, &w->needed, e))
+            return false;
     }
     return true;
 }
@@ -103,8 +93,6 @@ bool batch_delete_dead(struct batch *b, struct err *e)
  * must be done again without deleting it. */
 static bool restore(struct batch *b, struct work *w, struct err *e)
 {
-    struct store *s = b->s;
-
     w->deleted = false;
     w->needed = true;   /* it may refer to itself */
     w->present = false; /* so that it is inserted */
@@ -113,10 +101,7 @@ static bool restore(struct batch *b, struct work *w, struct err *e)
     w->present = true;
     if (w->state != WORK_FAILED)
         return true;
-    s->undeletable = mem_grow(s->undeletable, (s->undeletable_count + 1) * sizeof *s->undeletable);
-    s->undeletable[s->undeletable_count++] = w->gid;
-    return err_set(e, ERR_BUSY, "a deleted row of table %s is still referred to: %s",
-                   w->b->app->name, w->reason);
+    return batch_hold(b, w, e);
 }
 
 bool batch_restore(struct batch *b, struct err *e)

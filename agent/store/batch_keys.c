@@ -109,8 +109,8 @@ bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **tab
         key = w->key;
         if (t != NULL)
             *table = t->app->name;
-        if (t == NULL || key.kind == KEY_NONE || w->state == WORK_FAILED ||
-            (!w->present && !w->alive && !w->needed))
+        if (t == NULL || key.kind == KEY_NONE ||
+            (!w->present && (w->state == WORK_FAILED || (!w->alive && !w->needed))))
             return false;
     } else {
         if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found)
@@ -161,6 +161,7 @@ static bool table_ready(struct batch *b, struct binding *t, struct batch_table *
             sqlite3_mprintf("SELECT seq FROM main.sqlite_sequence WHERE name = %Q", t->app->name),
             &bt->used_max, e))
         return false;
+    bt->used = bt->used_max;
     bt->ready = true;
     return true;
 }

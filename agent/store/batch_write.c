@@ -18,8 +18,10 @@ static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct e
         sqlite3_reset(q);
         return 1;
     }
-    if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH ||
-        (code & 0xff) == SQLITE_TOOBIG || (code & 0xff) == SQLITE_ERROR) {
+    /* Where the whole transaction is gone, nothing more may be written. */
+    if (sqlite3_get_autocommit(b->s->app.db) == 0 &&
+        ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH ||
+         (code & 0xff) == SQLITE_TOOBIG || (code & 0xff) == SQLITE_ERROR)) {
         work_fail(b, w, "the file refuses it: %s", sqlite3_errmsg(b->s->app.db));
         sqlite3_reset(q);
         return 0;
@@ -56,8 +58,10 @@ static int file_value(struct batch *b, struct work *w, uint32_t column, const st
 
 /* Might SQLite store this value as another one (datatype3.html, section 3)? Says yes rather too
  * often. */
-static bool may_change(enum affinity affinity, const struct value *v)
+static bool may_change(const struct appdb *a, enum affinity affinity, const struct value *v)
 {
+    if (v->type == VALUE_TEXT && a->utf16 && !slice_is_utf8(v->bytes))
+        return true;
     if (affinity == AFFINITY_TEXT)
         return v->type == VALUE_INT || v->type == VALUE_REAL;
     if (affinity == AFFINITY_BLOB || v->type == VALUE_NULL || v->type == VALUE_BLOB)
@@ -65,8 +69,8 @@ static bool may_change(enum affinity affinity, const struct value *v)
     if (v->type == VALUE_INT)
         return affinity == AFFINITY_REAL;
     if (v->type == VALUE_REAL)
-        return affinity != AFFINITY_REAL && v->r >= -9.3e18 && v->r <= 9.3e18 &&
-               v->r == (double)(int64_t)v->r;
+        return v->r == 0 || (affinity != AFFINITY_REAL && v->r >= -0x1p63 && v->r < 0x1p63 &&
+                             v->r == (double)(int64_t)v->r);
     for (size_t i = 0; i < v->bytes.n; i++) {
         uint8_t ch = v->bytes.p[i];
 
@@ -122,6 +126,16 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
     return true;
 }
 
+bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e)
+{
+    *whole = true;
+    if (!record_decode(&b->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; *whole && i < w->b->app->column_count; i++)
+        *whole = record_get(&b->rec, w->b->position[i]) != NULL;
+    return true;
+}
+
 /* ---- insert ---- */
 
 static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name, struct err *e)
@@ -142,7 +156,7 @@ static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, c
     sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
     uint32_t n = 0;
 
-    sqlite3_str_appendf(sql, "INSERT INTO main.\"%w\"(", t->app->name);
+    sqlite3_str_appendf(sql, "INSERT OR ABORT INTO main.\"%w\"(", t->app->name);
     for (uint32_t i = 0; i < t->app->column_count; i++)
         if (has[i])
             sqlite3_str_appendf(sql, "%s\"%w\"", n++ == 0 ? "" : ", ", t->app->columns[i].name);
@@ -182,7 +196,7 @@ static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has,
         done = file_value(b, w, i, &c->v, &v, e);
         if (done != 1)
             return done;
-        *odd |= may_change(t->columns[i].affinity, &v);
+        *odd |= may_change(&b->s->app, t->columns[i].affinity, &v);
         if (!value_bind(q, (int)i + 1, &v))
             return sqlite_err(b->s->app.db, t->name, e), -1;
     }
@@ -233,15 +247,13 @@ static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, 
         return bt->update;
     sqlite3_finalize(bt->update);
     sql = sqlite3_str_new(b->s->app.db);
-    sqlite3_str_appendf(sql, "UPDATE main.\"%w\" SET ", t->app->name);
+    sqlite3_str_appendf(sql, "UPDATE OR ABORT main.\"%w\" SET ", t->app->name);
     for (uint32_t i = 0; i < t->app->column_count; i++)
         if (mask[i])
             sqlite3_str_appendf(sql, "%s\"%w\" = ?%d", n++ == 0 ? "" : ", ",
                                 t->app->columns[i].name, (int)(i + 1 + t->app->key_count));
     sqlite3_str_appendall(sql, " WHERE ");
-    for (uint32_t i = 0; i < t->app->key_count; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\" COLLATE BINARY = ?%d", i == 0 ? "" : " AND ",
-                            t->app->columns[t->app->keys[i]].name, (int)i + 1);
+    app_key_match(sql, t->app);
     if (bt->mask == NULL)
         bt->mask = mem_alloc(t->app->column_count);
     memcpy(bt->mask, mask, t->app->column_count);
@@ -284,7 +296,7 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
         done = file_value(b, w, i, &record_get(to, w->b->position[i])->v, &v, e);
         if (done == 1 && !value_bind(q, (int)(i + 1 + w->b->app->key_count), &v))
             return sqlite_err(b->s->app.db, w->b->app->name, e), -1;
-        *odd |= done == 1 && may_change(w->b->app->columns[i].affinity, &v);
+        *odd |= done == 1 && may_change(&b->s->app, w->b->app->columns[i].affinity, &v);
     }
     if (done == 1)
         done = step_write(b, w, q, e);
@@ -363,10 +375,7 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     else if (find_differences(w->b, &b->rec, &b->shadow, mask))
         done = run_update(b, w, &b->shadow, mask, &odd, e);
     free(mask);
-    if (done == 0)
-        return err_set(e, ERR_STORE, "table %s: an update cannot be taken back: %s",
-                       w->b->app->name, w->reason);
-    return done > 0;
+    return done == 0 ? batch_hold(b, w, e) : done > 0;
 }
 
 /* ---- children ---- */

@@ -140,7 +140,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
         bind_close(s); /* what was bound may name what was rolled back */
     }
     s->bound = s->app.reads;
-    s->retry_parked = true;
+    project_retry(s);
     return ok;
 }
 

@@ -328,7 +328,7 @@ bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct er
         if (ok) {
             s->ledger.cursor = cursor;
             s->ledger.cursor_time = time;
-            s->retry_parked = true;
+            project_retry(s);
             ok = ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
         }
         if (!ok)

@@ -56,10 +56,14 @@ struct store {
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
     bool astray;            /* the two files do not stand together: recover before anything else */
-    int64_t *undeletable; /* rows whose delete would leave something dangling and could not be taken
-                             back */
-    uint32_t undeletable_count;
+    int64_t *held; /* rows that the batch under way must leave as they are: what it did to them
+                      could not be taken back */
+    uint32_t held_count;
     bool retry_parked;          /* something changed that a parked row may have waited for */
+    bool retry_again;           /* likewise, since the present round of attempts began */
+    int64_t parked_after;       /* where that round stands */
+    uint32_t parked_tried;      /* rows in it so far */
+    uint64_t parked_at_ms;      /* no round begins before */
     bool due_open;              /* the table `due` may hold rows that are not parked */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     char trouble[480];
@@ -138,6 +142,8 @@ MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, 
 /* ---- project ---- */
 /* One batch into the file and its outcome into the ledger. */
 MUST_USE bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
+/* Parked rows may get in now: try them again. */
+void project_retry(struct store *s);
 /* The ledger's half of a batch that the file holds, from its payload; a ledger transaction of its
  * own. */
 MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t now_ms,

@@ -287,7 +287,7 @@ bool merge_reload(struct store *s, struct err *e)
 
     due_clear(s);
     s->due_open = true;
-    s->retry_parked = true;
+    project_retry(s);
     while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         note_merged(s, (uint32_t)sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1));
         ok = collect_due(s, value_of_column(q, 2).bytes, e);

@@ -52,7 +52,7 @@ void store_close(struct store *s)
     due_clear(s);
     free(s->merged);
     free(s->due.rows);
-    free(s->undeletable);
+    free(s->held);
     free(s);
 }
 
@@ -338,8 +338,8 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
             return false;
     }
     release_memory(s, p);
-    p->more =
-        s->due_open || (p->changesets > 0 && merge_pending(s)) || (p->rows > 0 && s->retry_parked);
+    p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) ||
+              (p->rows > 0 && s->retry_parked && now_ms >= s->parked_at_ms);
     return true;
 }
 

@@ -1,0 +1,182 @@
+/* Getting the rows of a batch past the constraints of the file. A value may be free only after
+ * another row of the batch has let go of it, so rows that were refused are tried again, in turns
+ * forwards and backwards, as long as that helps; then all of them are taken out and put in
+ * together. What is refused even so is parked, and with it what refers to it.
+ *
+ * All of this happens under the application's lock: each pass costs no more than the rows it tries,
+ * and there are a few. */
+#include "batch.h"
+
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#define PASSES_MAX 4 /* over the rows that were refused; the same for taking them out and in */
+
+static bool wants_writing(const struct work *w)
+{
+    return w->state == WORK_TODO && (w->alive || w->needed);
+}
+
+static bool may_try_again(const struct work *w)
+{
+    return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted && !w->held &&
+           (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
+}
+
+static void count_failures(struct batch *b)
+{
+    b->failures = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        b->failures += b->works[i].state == WORK_FAILED;
+}
+
+/* ---- swaps ---- */
+
+static bool run_sql(struct batch *b, const char *sql, struct err *e)
+{
+    return sqlite3_exec(b->s->app.db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           sqlite_err(b->s->app.db, sql, e);
+}
+
+static bool find_swaps(struct batch *b, uint32_t *swap, uint32_t *n, struct err *e)
+{
+    *n = 0;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+        bool whole;
+
+        if (!may_try_again(w) || !w->present || !w->alive || w->shadow.p == NULL)
+            continue;
+        if (!batch_is_whole(b, w, &whole, e))
+            return false;
+        if (whole)
+            swap[(*n)++] = i;
+    }
+    return true;
+}
+
+/* Take all of `swap` out of the file and put them in again with their new values. If some do not
+ * fit, nothing has happened, and `n` is what is left without them. */
+static bool try_swap(struct batch *b, uint32_t *swap, uint32_t *n, bool *done, struct err *e)
+{
+    uint32_t fit = 0, all = *n;
+
+    if (!run_sql(b, "SAVEPOINT navette_swap", e))
+        return false;
+    for (uint32_t i = 0; i < all; i++) {
+        b->works[swap[i]].state = WORK_TODO;
+        if (!batch_delete(b, &b->works[swap[i]], e))
+            return false;
+    }
+    for (uint32_t i = 0; i < all; i++) {
+        struct work *w = &b->works[swap[i]];
+
+        w->deleted = w->present = false; /* so that it is inserted */
+        if (!batch_write(b, w, e))
+            return false;
+        w->present = true;
+    }
+    for (uint32_t i = 0; i < all; i++)
+        if (b->works[swap[i]].state == WORK_DONE)
+            swap[fit++] = swap[i];
+        else
+            b->works[swap[i]].wrote = false;
+    *done = fit == all;
+    for (uint32_t i = 0; i < fit && !*done; i++) {
+        b->works[swap[i]].wrote = false;
+        b->works[swap[i]].state = WORK_FAILED;
+    }
+    *n = fit;
+    return run_sql(
+        b, *done ? "RELEASE navette_swap" : "ROLLBACK TO navette_swap; RELEASE navette_swap", e);
+}
+
+static bool write_swaps(struct batch *b, struct err *e)
+{
+    uint32_t *swap = mem_alloc((b->failures + 1) * sizeof *swap);
+    uint32_t n;
+    bool done = false, ok = find_swaps(b, swap, &n, e);
+
+    for (int pass = 0; ok && !done && n > 1 && pass < PASSES_MAX; pass++)
+        ok = try_swap(b, swap, &n, &done, e);
+    free(swap);
+    count_failures(b);
+    return ok;
+}
+
+/* ---- all ---- */
+
+static bool try_again(struct batch *b, struct work *w, struct err *e)
+{
+    if (!may_try_again(w))
+        return true;
+    w->state = WORK_TODO;
+    b->failures--;
+    return batch_write(b, w, e);
+}
+
+bool batch_fit(struct batch *b, struct err *e)
+{
+    uint32_t before;
+    int pass = 0;
+
+    for (uint32_t i = 0; i < b->n; i++)
+        if (wants_writing(&b->works[i]) && !batch_write(b, &b->works[i], e))
+            return false;
+    do {
+        before = b->failures;
+        for (uint32_t i = 0; before > 0 && i < b->n; i++)
+            if (!try_again(b, &b->works[pass % 2 == 0 ? b->n - 1 - i : i], e))
+                return false;
+    } while (b->failures < before && ++pass < PASSES_MAX);
+    return b->failures < 2 || write_swaps(b, e);
+}
+
+/* ---- what refers to rows that were refused ---- */
+
+/* Does a written row refer to a row that did not get into the file? */
+static bool refers_to_failed(struct batch *b, const struct work *w, bool *bad, struct err *e)
+{
+    *bad = false;
+    if (!record_decode(&b->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; i < w->b->app->column_count && !*bad; i++) {
+        const struct cell *c = record_get(&b->rec, w->b->position[i]);
+        const struct work *parent;
+        int64_t gid;
+
+        if (c == NULL || c->v.type != VALUE_REF || w->b->app->columns[i].ref_table < 0)
+            continue;
+        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e))
+            return false;
+        parent = batch_find(b, gid);
+        *bad = parent != NULL && parent->state == WORK_FAILED && !parent->present;
+    }
+    return true;
+}
+
+bool batch_undo_orphans(struct batch *b, struct err *e)
+{
+    bool again = b->failures > 0;
+
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < b->n; i++) {
+            struct work *w = &b->works[i];
+            bool bad;
+
+            if (!w->wrote || w->state != WORK_DONE)
+                continue;
+            if (!refers_to_failed(b, w, &bad, e))
+                return false;
+            if (!bad)
+                continue;
+            if (!batch_undo(b, w, e))
+                return false;
+            work_fail(b, w, "waits for a row it refers to, which the file refuses");
+            again = true;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,263 @@
+/* Projecting: logical rows into a file that has constraints, rows and habits of its own. */
+#include "sites.h"
+
+#include "inside.h"
+
+/* Statements that the store runs in the application's file. */
+static int count_statement(unsigned kind, void *count, void *statement, void *text)
+{
+    (void)kind;
+    (void)statement;
+    (void)text;
+    ++*(uint64_t *)count;
+    return 0;
+}
+
+static void count_statements(struct site *s, uint64_t *count)
+{
+    *count = 0;
+    sqlite3_trace_v2(s->store->app.db, SQLITE_TRACE_STMT, count_statement, count);
+}
+
+/* ---- what the file refuses ---- */
+
+static void a_conflict_clause_of_the_application_takes_no_row_away(void **state)
+{
+    static const char *const clauses[] = {"REPLACE", "ROLLBACK", "IGNORE", "FAIL"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(clauses); i++) {
+        struct site a, b;
+        char schema[256];
+
+        snprintf(schema, sizeof schema,
+                 "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT UNIQUE ON CONFLICT %s, note)",
+                 clauses[i]);
+        open_pair(&a, &b, schema, schema);
+        sql(&a, "INSERT INTO t VALUES (1, 'x', 'of a'), (2, 'y', 'of a')");
+        sql(&b, "INSERT INTO t VALUES (7, 'x', 'of b')");
+        exchange(&a, &b);
+        expect(&a, "SELECT code, note FROM t ORDER BY code", "x|of a y|of a");
+        expect(&b, "SELECT code, note FROM t ORDER BY code", "x|of b y|of a");
+        assert_int_equal(status_of(&a).parked, 1);
+        assert_int_equal(status_of(&b).parked, 1);
+        sql(&b, "UPDATE t SET code = 'z' WHERE code = 'x'");
+        exchange(&a, &b);
+        expect_same(&a, &b, "SELECT code, note FROM t ORDER BY code");
+        expect(&a, "SELECT code, note FROM t ORDER BY code", "x|of a y|of a z|of b");
+        assert_int_equal(status_of(&b).parked, 0);
+        close_pair(&a, &b);
+    }
+}
+
+static void rows_that_all_move_by_one_place_arrive_in_a_few_passes(void **state)
+{
+    static const char *const moves[] = {"1", "-1"};
+    struct site a, b;
+    uint64_t statements;
+
+    (void)state;
+    open_pair(&a, &b, "CREATE TABLE t(id INTEGER PRIMARY KEY, place INTEGER UNIQUE, name)",
+              "CREATE TABLE t(id INTEGER PRIMARY KEY, place INTEGER UNIQUE, name)");
+    sql(&a, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)"
+            " INSERT INTO t SELECT i, i, 'n' || i FROM n");
+    exchange(&a, &b);
+    for (size_t i = 0; i < COUNT_OF(moves); i++) {
+        char text[128];
+
+        snprintf(text, sizeof text,
+                 "UPDATE t SET place = -place - 5000; UPDATE t SET place = "
+                 "-place - 5000 + %s",
+                 moves[i]);
+        sql(&a, text);
+        work(&a);
+        carry(&a, &b);
+        count_statements(&b, &statements);
+        work(&b);
+        expect_same(&a, &b, "SELECT id, place, name FROM t ORDER BY id");
+        assert_in_range(statements, 600, 10 * 600);
+    }
+    sql(&a, "UPDATE t SET place = -place; UPDATE t SET place = 601 + place");
+    work(&a);
+    carry(&a, &b);
+    count_statements(&b, &statements);
+    work(&b);
+    expect_same(&a, &b, "SELECT id, place, name FROM t ORDER BY id");
+    assert_in_range(statements, 600, 10 * 600);
+    close_pair(&a, &b);
+}
+
+static const char coded[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT UNIQUE, note);"
+                            "CREATE TABLE other(id INTEGER PRIMARY KEY, v)";
+
+static void many_rows_that_wait_cost_no_more_than_their_number(void **state)
+{
+    struct site a, b;
+    uint64_t statements;
+
+    (void)state;
+    open_pair(&a, &b, coded, coded);
+    sql(&a, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+            " INSERT INTO t SELECT i, 'a' || i, 'a' FROM n");
+    exchange(&a, &b);
+    sql(&a, "UPDATE t SET code = 'c' || id");
+    sql(&b, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+            " INSERT INTO t SELECT 1000 + i, 'c' || i, 'b' FROM n");
+    work(&a);
+    work(&b);
+    carry(&a, &b);
+    count_statements(&b, &statements);
+    work(&b);
+    assert_int_equal(status_of(&b).parked, 300);
+    assert_in_range(statements, 300, 20 * 300);
+    for (int i = 0; i < 3; i++) {
+        sql(&b, "INSERT INTO other(v) VALUES (1)");
+        work(&b);
+    }
+    assert_in_range(statements, 300, 60 * 300);
+    close_pair(&a, &b);
+}
+
+/* A key is given when a row gets in, not when it is tried. */
+static void rows_that_wait_use_up_no_keys(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, coded, coded);
+    sql(&b, "INSERT INTO t VALUES (1, 'x', 'b'), (2, 'y', 'b'), (3, 'z', 'b')");
+    sql(&a, "INSERT INTO t VALUES (1, 'x', 'a'), (2, 'y', 'a'), (3, 'q', 'a')");
+    exchange(&a, &b);
+    expect(&b, "SELECT id FROM t WHERE code = 'q'", "6");
+    for (int i = 0; i < 5; i++) {
+        sql(&b, "INSERT INTO other(v) VALUES (1)");
+        sql(&a, "INSERT INTO other(v) VALUES (2)");
+        exchange(&a, &b);
+    }
+    sql(&b, "UPDATE t SET code = 'x2' WHERE code = 'x'");
+    exchange(&a, &b);
+    expect(&b, "SELECT id FROM t WHERE note = 'a' AND code = 'x'", "7");
+    close_pair(&a, &b);
+}
+
+/* C cannot stay as it was written, because its parent is refused, nor go back, because D has taken
+ * the code it had: the batch is done again without C, and D waits. */
+static void a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, code TEXT UNIQUE, p REFERENCES p(id))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO p VALUES (1, 'old'); INSERT INTO c VALUES (1, 'X', 1), (2, 'Z', 1)");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO p VALUES (9, 'taken')");
+    sql(&a, "INSERT INTO p VALUES (2, 'taken'); UPDATE c SET code = 'Y', p = 2 WHERE id = 1;"
+            "UPDATE c SET code = 'X' WHERE id = 2; INSERT INTO c VALUES (3, 'W', 1)");
+    exchange(&a, &b);
+    expect(&b, "SELECT code FROM c ORDER BY code", "W X Z");
+    sql(&b, "UPDATE p SET code = 'free' WHERE id = 9");
+    exchange(&a, &b);
+    expect(&b, "SELECT c.id, c.code, p.code FROM c JOIN p ON p.id = c.p ORDER BY c.id",
+           "1|Y|taken 2|X|old 3|W|old");
+    expect_same(&a, &b, "SELECT c.id, c.code, p.code FROM c JOIN p ON p.id = c.p ORDER BY c.id");
+    close_pair(&a, &b);
+}
+
+/* A row that waits for a change of its own is in the file all the same: others may refer to it. */
+static void a_row_that_waits_may_be_referred_to(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p NOT NULL REFERENCES p(id))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO p VALUES (1, 'one')");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO p VALUES (2, 'uno')");
+    sql(&a, "UPDATE p SET code = 'uno'; INSERT INTO c VALUES (1, 1)");
+    exchange(&a, &b);
+    expect(&b, "SELECT code FROM c JOIN p ON p.id = c.p", "one");
+    assert_int_equal(status_of(&b).parked, 1);
+    close_pair(&a, &b);
+}
+
+/* ---- values ---- */
+
+static void a_value_that_the_file_changes_is_no_edit_of_its_application(void **state)
+{
+    static const char loose[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, v, note)";
+    static const char *const strict[] = {
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v REAL, note)",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, note)",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER, note)",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v DECIMAL(9, 2), note)",
+    };
+    static const char values[] =
+        "INSERT INTO t(v, note) VALUES (-0.0, 1), (0.0, 1), (5, 1), ('5', 1), (5.0, 1), ('5.0', 1),"
+        " (' 7 ', 1), ('1e3', 1), (9223372036854775807, 1), (9.3e18, 1), (-9.3e18, 1),"
+        " ('9223372036854775808', 1), (x'35', 1), (NULL, 1), ('', 1), (1e300, 1), ('0x10', 1),"
+        " (9223372036854775808.0, 1), (CAST(x'3500' AS TEXT), 1), ('١', 1)";
+    static const char all[] = "SELECT typeof(v), hex(v), quote(v), CASE typeof(v) WHEN 'real' THEN "
+                              "atan2(v, -1) END FROM t ORDER BY id";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(strict); i++) {
+        struct site a, b;
+        char *before;
+
+        open_pair(&a, &b, loose, strict[i]);
+        sql(&a, values);
+        exchange(&a, &b);
+        before = ask_file(a.app, all);
+        sql(&b, "UPDATE t SET note = 2");
+        exchange(&a, &b);
+        expect(&a, all, before);
+        expect(&a, "SELECT DISTINCT note FROM t", "2");
+        free(before);
+        close_pair(&a, &b);
+    }
+}
+
+static void text_that_utf16_cannot_hold_is_no_edit_either(void **state)
+{
+    struct site a = {0}, b = {.pragmas = "PRAGMA encoding = 'UTF-16le'; PRAGMA journal_mode = WAL"};
+
+    (void)state;
+    open_founder(&a, shop);
+    join_site(&a, &b, "B", shop);
+    sql(&a, "INSERT INTO client VALUES (1, CAST(x'61ff62' AS TEXT)), (2, 'Zoé 𝄞'),"
+            " (3, CAST(x'6100c3a9' AS TEXT));"
+            "INSERT INTO setting VALUES ('clé', 'été'); INSERT INTO article(ref) VALUES ('Œuf')");
+    exchange(&a, &b);
+    sql(&b, "UPDATE client SET id = id + 10");
+    sql(&b, "UPDATE setting SET value = value || '!'");
+    exchange(&a, &b);
+    expect(&a, "SELECT hex(name) FROM client ORDER BY id", "61FF62 5A6FC3A920F09D849E 6100C3A9");
+    expect(&a, "SELECT name, value FROM setting", "clé|été!");
+    expect(&b, "SELECT ref FROM article", "Œuf");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_conflict_clause_of_the_application_takes_no_row_away),
+        cmocka_unit_test(rows_that_all_move_by_one_place_arrive_in_a_few_passes),
+        cmocka_unit_test(many_rows_that_wait_cost_no_more_than_their_number),
+        cmocka_unit_test(rows_that_wait_use_up_no_keys),
+        cmocka_unit_test(a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else),
+        cmocka_unit_test(a_row_that_waits_may_be_referred_to),
+        cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
+        cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
