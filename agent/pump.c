@@ -311,7 +311,8 @@ static void apply(struct pump *p)
     }
     us = (uv_hrtime() - start) / 1000;
     job_succeeded(p, &p->apply, progress.changesets > 0);
-    p->apply.due = progress.more;
+    p->apply.due = progress.more || progress.again_ms > 0;
+    p->apply.at_ms = now_of(p) + progress.again_ms;
     p->apply_since_ms = now_of(p);
     changed_here(p);
     if (progress.changesets == 0 && progress.rows == 0)
@@ -457,6 +458,8 @@ void pump_staged(struct pump *p)
     if (!p->apply.due)
         p->apply_since_ms = now_of(p);
     p->apply.due = true;
+    if (p->apply.failures == 0)
+        p->apply.at_ms = 0; /* it may be due later, for rows that were refused */
     plan(p);
 }
 

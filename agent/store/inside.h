@@ -63,7 +63,8 @@ struct store {
     bool retry_again;           /* likewise, since the present round of attempts began */
     int64_t parked_after;       /* where that round stands */
     uint32_t parked_tried;      /* rows in it so far */
-    uint64_t parked_at_ms;      /* no round begins before */
+    uint64_t parked_ms;         /* when the last round ended */
+    uint64_t parked_pause_ms;   /* so much later the next one may begin */
     bool due_open;              /* the table `due` may hold rows that are not parked */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     char trouble[480];
@@ -144,6 +145,9 @@ MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, 
 MUST_USE bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
 /* Parked rows may get in now: try them again. */
 void project_retry(struct store *s);
+/* How long until a round of such attempts may begin or go on. A clock that was put back does not
+ * make it longer. False: there is no reason for one. */
+bool project_retry_due(const struct store *s, uint64_t now_ms, uint64_t *ms);
 /* The ledger's half of a batch that the file holds, from its payload; a ledger transaction of its
  * own. */
 MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t now_ms,

@@ -179,9 +179,10 @@ static bool gather_parked(struct batch *b, struct err *e)
 {
     struct store *s = b->s;
     uint32_t before = b->n;
+    uint64_t ms;
     bool left;
 
-    if (!s->retry_parked || b->now_ms < s->parked_at_ms)
+    if (!project_retry_due(s, b->now_ms, &ms) || ms > 0)
         return true;
     b->parked_after = s->parked_after;
     if (!gather_waiting(b, "SELECT gid FROM due WHERE gid > ?1 AND why IS NOT NULL ORDER BY gid",
@@ -287,6 +288,14 @@ void project_retry(struct store *s)
     s->retry_parked = true;
 }
 
+bool project_retry_due(const struct store *s, uint64_t now_ms, uint64_t *ms)
+{
+    uint64_t passed = now_ms - s->parked_ms;
+
+    *ms = now_ms < s->parked_ms || passed >= s->parked_pause_ms ? 0 : s->parked_pause_ms - passed;
+    return s->retry_parked;
+}
+
 /* The batch is done: where the round of attempts stands. */
 static void note_round(const struct batch *b)
 {
@@ -298,7 +307,8 @@ static void note_round(const struct batch *b)
     s->parked_tried += b->parked_tried;
     if (b->round == ROUND_GOES_ON)
         return;
-    s->parked_at_ms = b->now_ms + s->parked_tried / PARKED_ROWS_A_MS;
+    s->parked_ms = b->now_ms;
+    s->parked_pause_ms = s->parked_tried / PARKED_ROWS_A_MS;
     s->parked_after = 0;
     s->parked_tried = 0;
     s->retry_parked = s->retry_again;

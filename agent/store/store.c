@@ -310,6 +310,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
 bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct store_progress drained = {0};
+    uint64_t pause_ms;
 
     *p = (struct store_progress){0};
     if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, e))
@@ -339,7 +340,8 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     }
     release_memory(s, p);
     p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) ||
-              (p->rows > 0 && s->retry_parked && now_ms >= s->parked_at_ms);
+              (project_retry_due(s, now_ms, &pause_ms) && pause_ms == 0);
+    p->again_ms = s->retry_parked ? pause_ms : 0;
     return true;
 }
 

@@ -75,7 +75,9 @@ MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 struct store_progress {
     uint32_t changesets; /* made, or applied */
     uint32_t rows;
-    bool more; /* there is more to do: call again after the loop had its turn */
+    bool more;         /* there is more to do: call again after the loop had its turn */
+    uint64_t again_ms; /* of store_apply, where `more` is false: call again after so long, for rows
+                          that the file refused; 0: no need */
 };
 
 /* Marks -> change-sets: at most one of CUT_ROWS_MAX rows. Also works off rows of newly tracked

@@ -372,6 +372,9 @@ void node_apply(struct node *n)
             return;
         }
     }
+    n->again = p.again_ms > 0;
+    if (n->again && s->now_ms + p.again_ms < n->pump_ms)
+        n->pump_ms = s->now_ms + p.again_ms;
     if (changesets > 0) {
         sim_trace(s, n, "apply: %u change-sets", changesets);
         s->applied += changesets;
@@ -457,5 +460,5 @@ bool node_settled(struct node *n)
         sim_fail_err(n->sim, n, "status", &e);
         return false;
     }
-    return status.marks == 0 && status.staged == 0 && status.unscanned == 0;
+    return !n->again && status.marks == 0 && status.staged == 0 && status.unscanned == 0;
 }

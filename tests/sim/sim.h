@@ -62,6 +62,7 @@ struct node {
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
     int64_t tick;              /* of the commit under way, 0 if none */
     bool news;                 /* its vectors changed: its links must hear of it */
+    bool again;                /* it is to apply once more before it is quiet */
     bool stirred; /* something else than the application's commits may make it publish */
 };
 
