@@ -9,6 +9,8 @@ static void binding_free(struct binding *b)
     free(b->column);
     free(b->order);
     free(b->is_key);
+    free(b->counter);
+    free(b->local);
 }
 
 void bind_close(struct store *s)
@@ -48,6 +50,8 @@ static void order_columns(struct binding *b)
 
     b->order = mem_alloc(t->column_count * sizeof *b->order);
     b->is_key = mem_alloc(t->column_count * sizeof *b->is_key);
+    b->counter = mem_alloc(t->column_count * sizeof *b->counter);
+    b->local = mem_alloc(t->column_count * sizeof *b->local);
     for (uint32_t i = 0; i < t->key_count; i++) {
         b->order[n++] = t->keys[i];
         b->is_key[t->keys[i]] = true;

@@ -18,6 +18,8 @@ struct binding {
     uint32_t positions;
     uint32_t *order; /* columns as a change-set names them: the key first */
     bool *is_key;    /* by column */
+    bool *counter;   /* by column: by rule its changes are added up */
+    bool *local;     /* by column: by rule it stays on this PC */
     bool refers;     /* some column is a reference */
 };
 
