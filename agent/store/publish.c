@@ -1,6 +1,6 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
-#include "inside.h"
+#include "author.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,19 +10,13 @@ struct publisher {
     struct store *s;
     struct touch_list *list;
     struct keymap here; /* keys of the rows touched, as they are now: 1 + index into the list */
-    struct body_writer body;
-    bool body_open;
-    uint64_t number; /* of the change-set being written */
-    uint64_t stamp_max;
-    struct binding *table; /* whose record is open in the body */
-    uint32_t *actor_index; /* body's index + 1 by ledger actor */
+    struct author author;
     struct record rec, shadow, next;
     struct value *values; /* of one row, references translated */
     struct value *wire;
     uint32_t *columns;
     struct buf rec_bytes, shadow_bytes, key_room;
     uint64_t now_ms;
-    struct store_progress *progress;
 };
 
 /* ---- references ---- */
@@ -233,99 +227,6 @@ static bool name_rows(struct publisher *p, struct err *e)
     return ok;
 }
 
-/* ---- change-sets ---- */
-
-static bool seal(struct publisher *p, struct err *e)
-{
-    struct ledger *l = &p->s->ledger;
-    struct ledger_actor *self = &l->actors[l->self - 1];
-    struct changeset_header h = {.actor = self->actor,
-                                 .number = p->number,
-                                 .schema = p->s->app.schema.fingerprint,
-                                 .roster = p->s->roster->entries};
-    struct buf body = {0}, bytes;
-    uint32_t rows = p->body.rows;
-    bool ok;
-
-    buf_open(&bytes, CHANGESET_BYTES_MAX);
-    memcpy(h.fleet, p->s->roster->fleet, sizeof h.fleet);
-    memcpy(h.previous, self->hash, sizeof h.previous);
-    if (p->stamp_max > hlc_save(&l->clock))
-        hlc_load(&l->clock, p->stamp_max);
-    h.stamp = hlc_tick(&l->clock, p->now_ms);
-    for (uint32_t i = 0; i < l->actor_count; i++)
-        if (i + 1 != l->self && l->actors[i].applied > l->actors[i].said)
-            vector_set(&h.needs, &l->actors[i].actor, l->actors[i].applied, NULL);
-    ok = body_finish(&p->body, &body, e) &&
-         changeset_seal(&h, rows, buf_slice(&body), p->s->keys, &bytes, self->hash, e) &&
-         ledger_changeset_put(l, l->self, p->number, CHANGESET_PROJECTED, buf_slice(&bytes), e);
-    for (uint32_t i = 0; ok && i < l->actor_count; i++)
-        if (i + 1 != l->self && l->actors[i].applied > l->actors[i].said) {
-            l->actors[i].said = l->actors[i].applied;
-            ok = ledger_actor_save(l, i + 1, e);
-        }
-    self->staged = self->merged = self->applied = p->number;
-    ok = ok && ledger_actor_save(l, l->self, e);
-    p->progress->changesets++;
-    p->progress->rows += rows;
-    vector_close(&h.needs);
-    buf_close(&body);
-    buf_close(&bytes);
-    body_close(&p->body);
-    p->body_open = false;
-    p->number++;
-    p->stamp_max = 0;
-    return ok;
-}
-
-static void open_body(struct publisher *p)
-{
-    if (p->body_open)
-        return;
-    body_open(&p->body);
-    p->body_open = true;
-    p->table = NULL;
-    memset(p->actor_index, 0, ACTORS_MAX * sizeof *p->actor_index);
-}
-
-static uint32_t wire_actor(struct publisher *p, uint32_t actor)
-{
-    if (p->actor_index[actor - 1] == 0)
-        p->actor_index[actor - 1] = body_actor(&p->body, &p->s->ledger.actors[actor - 1].actor) + 1;
-    return p->actor_index[actor - 1] - 1;
-}
-
-static void open_table(struct publisher *p, struct binding *b)
-{
-    struct slice *names;
-
-    if (p->table == b)
-        return;
-    names = mem_alloc(b->app->column_count * sizeof *names);
-    for (uint32_t i = 0; i < b->app->column_count; i++)
-        names[i] = slice_text(b->app->columns[b->order[i]].name);
-    body_table(&p->body, slice_text(b->app->name), names, b->app->column_count, b->app->key_count,
-               b->app->surrogate);
-    free(names);
-    p->table = b;
-}
-
-static void emit(struct publisher *p, struct binding *b, enum change_op op, int64_t gid,
-                 uint64_t stamp, uint32_t n)
-{
-    struct gid g = gid_unpack(gid);
-
-    open_body(p);
-    open_table(p, b);
-    g.actor = wire_actor(p, g.actor);
-    for (uint32_t i = 0; i < n; i++)
-        if (p->wire[i].type == VALUE_REF)
-            p->wire[i].ref.actor = wire_actor(p, p->wire[i].ref.actor);
-    body_row(&p->body, op, g, stamp, op == CHANGE_UPDATE ? p->columns : NULL, p->wire, n);
-    if (stamp > p->stamp_max)
-        p->stamp_max = stamp;
-}
-
 /* ---- one row ---- */
 
 static uint64_t later(uint64_t stamp, const struct local_clock *c)
@@ -413,7 +314,7 @@ static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, 
         uint32_t position = t->b->position[t->b->order[p->columns[i]]];
         struct cell mine = {
             .v = p->wire[i],
-            .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->number},
+            .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number},
             .set = true};
         struct cell *have = record_cell(&p->rec, position);
 
@@ -439,11 +340,12 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
     for (uint32_t i = 0; i < base->n; i++)
         if (base->cells[i].set)
             stamp = later(stamp, &base->cells[i].clock);
-    open_body(p);
-    dead = (struct local_clock){.stamp = stamp, .actor = p->s->ledger.self, .number = p->number};
+    author_open(&p->author);
+    dead = (struct local_clock){
+        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)
         p->rec.dead = dead;
-    emit(p, t->b, CHANGE_DELETE, t->gid, stamp, 0);
+    author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     row->present = false;
     row->differs = false;
     return write_row(p, row, true, true, e);
@@ -517,12 +419,13 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     n = differences(p, t, base, &stamp);
     whole = base == NULL && n == t->b->app->column_count;
-    open_body(p);
+    author_open(&p->author);
     if (!set_key(p, t, &row, e) || !merge_own(p, t, n, stamp, e))
         return false;
     set_shadow(p, t, &row);
     if (n > 0)
-        emit(p, t->b, whole ? CHANGE_INSERT : CHANGE_UPDATE, t->gid, stamp, n);
+        author_row(&p->author, t->b, whole ? CHANGE_INSERT : CHANGE_UPDATE, t->gid, stamp,
+                   p->columns, p->wire, n);
     return write_row(p, &row, known, was_present, e);
 }
 
@@ -533,25 +436,20 @@ static void publisher_open(struct publisher *p)
     for (uint32_t i = 0; i < p->s->binding_count; i++)
         if (p->s->bindings[i].app->column_count > columns)
             columns = p->s->bindings[i].app->column_count;
-    p->actor_index = mem_alloc(ACTORS_MAX * sizeof *p->actor_index);
     p->values = mem_alloc(columns * sizeof *p->values);
     p->wire = mem_alloc(columns * sizeof *p->wire);
     p->columns = mem_alloc(columns * sizeof *p->columns);
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
     buf_open(&p->key_room, SIZE_MAX / 2);
-    p->number = p->s->ledger.actors[p->s->ledger.self - 1].staged + 1;
 }
 
 static void publisher_close(struct publisher *p)
 {
-    if (p->body_open)
-        body_close(&p->body);
     keymap_close(&p->here);
     record_close(&p->rec);
     record_close(&p->shadow);
     record_close(&p->next);
-    free(p->actor_index);
     free(p->values);
     free(p->wire);
     free(p->columns);
@@ -567,8 +465,7 @@ static bool publish_table(struct publisher *p, struct binding *b, uint32_t first
             continue;
         if (!publish_row(p, &p->list->rows[i], e))
             return false;
-        if (p->body_open &&
-            (p->body.rows >= CUT_ROWS_MAX || body_size(&p->body) >= BODY_BYTES_SOFT) && !seal(p, e))
+        if (author_is_full(&p->author) && !author_seal(&p->author, e))
             return false;
     }
     return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
@@ -598,14 +495,14 @@ static bool publish_rows(struct publisher *p, struct err *e)
 bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
              struct store_progress *progress, struct err *e)
 {
-    struct publisher p = {.s = s, .list = list, .now_ms = now_ms, .progress = progress};
+    struct publisher p = {.s = s, .list = list, .now_ms = now_ms};
     bool ok;
 
     s->due_stale = true;
     publisher_open(&p);
-    ok = name_rows(&p, e) && publish_rows(&p, e);
-    if (ok && p.body_open && p.body.rows > 0)
-        ok = seal(&p, e);
+    author_begin(&p.author, s, now_ms, progress);
+    ok = name_rows(&p, e) && publish_rows(&p, e) && author_seal(&p.author, e);
+    author_close(&p.author);
     publisher_close(&p);
     return ok;
 }

@@ -1,0 +1,131 @@
+#include "author.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void author_begin(struct author *a, struct store *s, uint64_t now_ms,
+                  struct store_progress *progress)
+{
+    *a = (struct author){.s = s, .progress = progress, .now_ms = now_ms};
+    a->actor_index = mem_alloc(ACTORS_MAX * sizeof *a->actor_index);
+    a->number = s->ledger.actors[s->ledger.self - 1].staged + 1;
+}
+
+void author_close(struct author *a)
+{
+    if (a->is_open)
+        body_close(&a->body);
+    free(a->actor_index);
+}
+
+void author_open(struct author *a)
+{
+    if (a->is_open)
+        return;
+    body_open(&a->body);
+    a->is_open = true;
+    a->table = NULL;
+    memset(a->actor_index, 0, ACTORS_MAX * sizeof *a->actor_index);
+}
+
+static uint32_t wire_actor(struct author *a, uint32_t actor)
+{
+    if (a->actor_index[actor - 1] == 0)
+        a->actor_index[actor - 1] = body_actor(&a->body, &a->s->ledger.actors[actor - 1].actor) + 1;
+    return a->actor_index[actor - 1] - 1;
+}
+
+static void open_table(struct author *a, struct binding *b)
+{
+    struct slice *names;
+
+    if (a->table == b)
+        return;
+    names = mem_alloc(b->app->column_count * sizeof *names);
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        names[i] = slice_text(b->app->columns[b->order[i]].name);
+    body_table(&a->body, slice_text(b->app->name), names, b->app->column_count, b->app->key_count,
+               b->app->surrogate);
+    free(names);
+    a->table = b;
+}
+
+void author_row(struct author *a, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
+                const uint32_t *columns, struct value *values, uint32_t n)
+{
+    struct gid g = gid_unpack(gid);
+
+    author_open(a);
+    open_table(a, b);
+    g.actor = wire_actor(a, g.actor);
+    for (uint32_t i = 0; i < n; i++)
+        if (values[i].type == VALUE_REF)
+            values[i].ref.actor = wire_actor(a, values[i].ref.actor);
+    body_row(&a->body, op, g, stamp, op == CHANGE_UPDATE ? columns : NULL, values, n);
+    if (stamp > a->stamp_max)
+        a->stamp_max = stamp;
+}
+
+bool author_is_full(const struct author *a)
+{
+    return a->is_open && (a->body.rows >= CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);
+}
+
+/* What we applied of others since we last said so. */
+static void add_needs(const struct ledger *l, struct vector *needs)
+{
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        if (i + 1 != l->self && l->actors[i].applied > l->actors[i].said)
+            vector_set(needs, &l->actors[i].actor, l->actors[i].applied, NULL);
+}
+
+static bool save_said(struct ledger *l, struct err *e)
+{
+    for (uint32_t i = 0; i < l->actor_count; i++) {
+        if (i + 1 == l->self || l->actors[i].applied <= l->actors[i].said)
+            continue;
+        l->actors[i].said = l->actors[i].applied;
+        if (!ledger_actor_save(l, i + 1, e))
+            return false;
+    }
+    return true;
+}
+
+bool author_seal(struct author *a, struct err *e)
+{
+    struct ledger *l = &a->s->ledger;
+    struct ledger_actor *self = &l->actors[l->self - 1];
+    struct changeset_header h = {.actor = self->actor,
+                                 .number = a->number,
+                                 .schema = a->s->app.schema.fingerprint,
+                                 .roster = a->s->roster->entries};
+    struct buf body = {0}, bytes;
+    uint32_t rows = a->body.rows;
+    bool ok;
+
+    if (!a->is_open || rows == 0)
+        return true;
+    buf_open(&bytes, CHANGESET_BYTES_MAX);
+    memcpy(h.fleet, a->s->roster->fleet, sizeof h.fleet);
+    memcpy(h.previous, self->hash, sizeof h.previous);
+    if (a->stamp_max > hlc_save(&l->clock))
+        hlc_load(&l->clock, a->stamp_max);
+    h.stamp = hlc_tick(&l->clock, a->now_ms);
+    add_needs(l, &h.needs);
+    ok = body_finish(&a->body, &body, e) &&
+         changeset_seal(&h, rows, buf_slice(&body), a->s->keys, &bytes, self->hash, e) &&
+         ledger_changeset_put(l, l->self, a->number, CHANGESET_PROJECTED, buf_slice(&bytes), e) &&
+         save_said(l, e);
+    self->staged = self->merged = self->applied = a->number;
+    ok = ok && ledger_actor_save(l, l->self, e);
+    a->progress->changesets++;
+    a->progress->rows += rows;
+    vector_close(&h.needs);
+    buf_close(&body);
+    buf_close(&bytes);
+    body_close(&a->body);
+    a->is_open = false;
+    a->number++;
+    a->stamp_max = 0;
+    return ok;
+}

@@ -1,0 +1,40 @@
+/* The author: rows of the ledger -> our own signed change-sets, numbered and chained, put into the
+ * log. Everything we say to others goes through here. Inside a ledger transaction:
+ *
+ *     author_begin(&a, s, now_ms, progress);
+ *     per row: author_open(&a), then its clock is {stamp, our actor, a.number}; author_row(...)
+ *              if (author_is_full(&a)) author_seal(&a, e)
+ *     author_seal(&a, e);
+ *     author_close(&a);
+ */
+#ifndef NAVETTE_AUTHOR_H
+#define NAVETTE_AUTHOR_H
+
+#include "inside.h"
+
+struct author {
+    struct store *s;
+    struct store_progress *progress;
+    uint64_t now_ms;
+    struct body_writer body;
+    bool is_open;
+    uint64_t number; /* of the change-set being written */
+    uint64_t stamp_max;
+    struct binding *table; /* whose record is open in the body */
+    uint32_t *actor_index; /* body's index + 1 by ledger actor */
+};
+
+void author_begin(struct author *a, struct store *s, uint64_t now_ms,
+                  struct store_progress *progress);
+/* Open the next change-set if none is open. */
+void author_open(struct author *a);
+/* A row as body_row takes it; references and gid with the ledger's numbers of actors, which become
+ * the body's, in `values` as well. `columns` index b->order. */
+void author_row(struct author *a, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
+                const uint32_t *columns, struct value *values, uint32_t n);
+bool author_is_full(const struct author *a);
+/* Sign what is open and put it into the log; nothing if it has no rows. */
+MUST_USE bool author_seal(struct author *a, struct err *e);
+void author_close(struct author *a);
+
+#endif
