@@ -54,6 +54,21 @@ static void read_enrol(struct reader *r, struct entry *n)
     read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
 }
 
+/* Checked here, so that whoever folds them later meets no error. */
+static void read_rules(struct reader *r, struct entry *n)
+{
+    n->change_count = read_array(r, RULE_CHANGES_MAX, "rules of a roster entry");
+    if (!r->failed && n->change_count == 0)
+        read_fail(r, ERR_INPUT, "a roster entry about rules has none");
+    n->changes = r->left;
+    for (uint32_t i = 0; i < n->change_count && !r->failed; i++) {
+        struct rule_change c;
+
+        rule_change_read(r, &c);
+        rule_change_close(&c);
+    }
+}
+
 static void read_fields(struct reader *r, struct entry *n, uint32_t count)
 {
     static const struct {
@@ -63,6 +78,7 @@ static void read_fields(struct reader *r, struct entry *n, uint32_t count)
         [ENTRY_CREATE] = {8, read_create},
         [ENTRY_INVITE] = {6, read_invite},
         [ENTRY_ENROL] = {8, read_enrol},
+        [ENTRY_RULES] = {5, read_rules},
     };
 
     if (count != kinds[n->kind].count) {
@@ -82,7 +98,7 @@ static bool entry_parse(struct entry *n, struct err *e)
     uint64_t format = read_uint(&r, UINT64_MAX, "format of a roster entry");
 
     n->kind = read_uint(&r, UINT64_MAX, "kind of a roster entry");
-    if (!r.failed && (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_ENROL))
+    if (!r.failed && (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_RULES))
         read_fail(&r, ERR_REFUSED,
                   "a roster entry was written by a newer version of Navette: update this PC");
     read_bin_exact(&r, n->author, sizeof n->author, "author of a roster entry");

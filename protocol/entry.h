@@ -12,7 +12,7 @@
 #define ROSTER_CONTEXT "navette roster 1"
 #define PARENT_BYTES   (2 + HASH_BYTES) /* bin 8 header, hash */
 
-enum entry_kind { ENTRY_CREATE = 1, ENTRY_INVITE = 2, ENTRY_ENROL = 3 };
+enum entry_kind { ENTRY_CREATE = 1, ENTRY_INVITE = 2, ENTRY_ENROL = 3, ENTRY_RULES = 4 };
 
 /* Members by their index in a draft: who was a member when an entry was written. */
 struct member_set {
@@ -33,6 +33,8 @@ struct entry {
     uint8_t exchange_public[KEY_BYTES];        /* likewise */
     uint8_t invite_id[ROSTER_INVITE_ID_BYTES]; /* invite and enrol */
     uint64_t ends_ms;                          /* invite */
+    struct slice changes; /* rules: what rule_change_read takes, one after the other */
+    uint32_t change_count;
     bool trusted; /* from our own log: its signature was checked when it came */
     bool twice;   /* an equal entry stands in front of it: to be skipped */
     bool placed;
@@ -51,5 +53,9 @@ const uint8_t *entry_parent(const struct entry *n, uint32_t i);
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k);
 void item_write(struct buf *log, struct slice entry, const uint8_t signature[SIGNATURE_BYTES]);
+/* roster.c: sign the entry with `k` and take it in as if it had come from a peer: the same checks
+ * hold for ours. */
+MUST_USE bool entry_append(struct roster *r, struct buf *entry, const struct keys *k,
+                           struct err *e);
 
 #endif

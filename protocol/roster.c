@@ -165,7 +165,7 @@ static bool entry_place(struct draft *d, struct entry *n, struct err *e)
     }
     if (!entry_check_author(d, n, e))
         return false;
-    if (n->kind != ENTRY_INVITE) {
+    if (n->kind == ENTRY_CREATE || n->kind == ENTRY_ENROL) {
         member = draft_member(d, n->sign_public);
         if (member == SITES_MAX)
             return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);
@@ -290,6 +290,33 @@ static void fold_invite(struct roster *r, const struct entry *n)
     r->invite_count++;
 }
 
+/* The later in the order of the fold counts. */
+static void fold_rules(struct roster *r, const struct entry *n)
+{
+    struct err e = {0};
+    struct reader reader = reader_of(n->changes, &e);
+
+    for (uint32_t i = 0; i < n->change_count; i++) {
+        struct rule_change c;
+
+        rule_change_read(&reader, &c);
+        assert(!reader.failed); /* entry_read took them */
+        rules_apply(&r->rules, &c);
+        rule_change_close(&c);
+    }
+    r->rule_entries++;
+}
+
+static void fold_entry(struct roster *r, const struct entry *n)
+{
+    if (n->kind == ENTRY_INVITE)
+        fold_invite(r, n);
+    else if (n->kind == ENTRY_RULES)
+        fold_rules(r, n);
+    else
+        fold_site(r, n);
+}
+
 static void fold_entries(struct roster *r, const struct draft *d)
 {
     const struct entry *first = d->folded[0];
@@ -298,12 +325,8 @@ static void fold_entries(struct roster *r, const struct draft *d)
     memcpy(r->fleet_name, first->fleet_name.p, first->fleet_name.n);
     r->sites = mem_alloc(d->member_count * sizeof *r->sites);
     r->invites = mem_alloc(d->distinct * sizeof *r->invites);
-    for (uint32_t i = 0; i < d->placed_count; i++) {
-        if (d->folded[i]->kind == ENTRY_INVITE)
-            fold_invite(r, d->folded[i]);
-        else
-            fold_site(r, d->folded[i]);
-    }
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        fold_entry(r, d->folded[i]);
     for (uint32_t i = 0; i < d->placed_count; i++)
         for (uint32_t j = 0; d->folded[i]->kind == ENTRY_ENROL && j < r->invite_count; j++)
             if (memcmp(r->invites[j].id, d->folded[i]->invite_id, sizeof r->invites[j].id) == 0)
@@ -373,13 +396,13 @@ void roster_close(struct roster *r)
     free(r->heads);
     free(r->sites);
     free(r->invites);
+    rules_close(&r->rules);
     *r = (struct roster){0};
 }
 
 /* ---- new entries ---- */
 
-/* Sign the entry and take it in as if it had come from a peer: the same checks hold for ours. */
-static bool entry_append(struct roster *r, struct buf *entry, const struct keys *k, struct err *e)
+bool entry_append(struct roster *r, struct buf *entry, const struct keys *k, struct err *e)
 {
     uint8_t signature[SIGNATURE_BYTES];
     struct buf item;

@@ -21,6 +21,9 @@
 #define BEACON_BYTES           64         /* exact size of the discovery datagram */
 #define ROSTER_BYTES_MAX       (1u << 20) /* encoded roster */
 #define ROSTER_ENTRIES_MAX     4096
+#define RULES_MAX              2000         /* rules that a site lets a fleet have */
+#define RULE_WHERE_BYTES_MAX   1024         /* a filter */
+#define RULE_CHANGES_MAX       256          /* in one roster entry */
 #define DROP_BYTES_MAX         (512u << 20) /* one drop file */
 #define CONTROL_LINE_BYTES_MAX 65536        /* one JSON request on the control socket */
 #define CONFIG_BYTES_MAX       65536        /* agent.conf */

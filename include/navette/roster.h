@@ -6,7 +6,7 @@
 #define NAVETTE_ROSTER_H
 
 #include <navette/bounds.h>
-#include <navette/keys.h>
+#include <navette/rules.h>
 
 #define ROSTER_PARENTS_MAX     SITES_MAX /* heads an entry can name */
 #define ROSTER_ENTRY_BYTES_MAX 16384     /* one encoded entry */
@@ -41,6 +41,8 @@ struct roster {
     uint32_t site_count;
     struct roster_invite *invites; /* likewise */
     uint32_t invite_count;
+    struct rules rules;    /* likewise */
+    uint32_t rule_entries; /* that speak of rules: where it did not grow, rules are as they were */
 };
 
 /* A new fleet whose first member and admin is `k`; `r` is empty (zeroed). The fleet id is the hash
@@ -57,6 +59,11 @@ MUST_USE bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBL
                            const uint8_t exchange_public[KEY_BYTES], const char *name,
                            const uint8_t invite_id[ROSTER_INVITE_ID_BYTES], const struct keys *k,
                            char *name_out, struct err *e);
+
+/* Any member changes rules, each with its rule_check passed. What would change nothing is left out;
+ * `changed`: something was appended, in as few entries as it fits into. ERR_LIMIT: too many. */
+MUST_USE bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t n,
+                           const struct keys *k, bool *changed, struct err *e);
 
 /* Take in a peer's log (what roster.log holds, or part of it, in any order). Entries already known
  * are skipped; unknown ones are verified and appended. `changed` says whether anything was new. On

@@ -59,6 +59,8 @@ A, B = Keys(run(0, 32)), Keys(run(32, 32))
 # ---- msgpack: only what the roster uses, always the shortest form ----
 
 def pack(v):
+    if v is None or isinstance(v, bool):
+        return {None: b"\xc0", False: b"\xc2", True: b"\xc3"}[v]
     if isinstance(v, list):
         assert len(v) < 65536
         head = bytes([0x90 | len(v)]) if len(v) < 16 else b"\xdc" + struct.pack(">H", len(v))
@@ -236,6 +238,19 @@ def token_file():
     return out
 
 
+def rules_file():
+    enrol = blake2b(roster_file()["enrol"])
+    rules = pack([1, 4, A.sign_public, [enrol], [
+        [1, "lot", ["quantite"], None, None, None, True],
+        [2, "auth_user", ["password"], None, "!", None, True],
+        [4, "django_content_type", ["app_label", "model"], None, None, None, True],
+        [5, "sale", ["client"], None, "client", None, True],
+        [8, "sale", [], B.site, None, "agence_id = 8", True],
+    ]])
+    unset = pack([1, 4, A.sign_public, [blake2b(rules)], [[1, "lot", ["quantite"], None, None, None, False]]])
+    return {"rules": rules, "unset": unset}
+
+
 def roster_file():
     invite = derive(run(0xC0, 16) + bytes(16), "navette invite id 1")[:8]
     create = pack([1, 1, A.sign_public, [], "Boutique", "CAISSE01", A.exchange_public, run(0x10, 16)])
@@ -253,7 +268,8 @@ def roster_file():
 def main():
     published_vectors()
     bad = 0
-    for make in (keys_file, handshake_file, beacon_file, token_file, roster_file):
+    for make in (keys_file, handshake_file, beacon_file, token_file, roster_file,
+                 rules_file):
         path = HERE / (make.__name__.removesuffix("_file") + ".txt")
         text = "".join(f"{k}={v.hex()}\n" for k, v in make().items())
         if sys.argv[1:] == ["--write"]:

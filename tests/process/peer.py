@@ -306,7 +306,7 @@ class Roster:
 
     def _add(self, entry, signature):
         version, kind, author, _, *fields = unpack(entry)
-        check(version == 1 and kind in (1, 2, 3), "entry of a newer version")
+        check(version == 1 and kind in (1, 2, 3, 4), "entry of a newer version")
         verify(author, signature, "navette roster 1", entry)
         if kind == 1:
             check(self.fleet in (None, blake(entry)[:16]), "another fleet")

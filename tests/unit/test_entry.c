@@ -124,8 +124,58 @@ static void entries_that_break_their_layout_are_refused(void **state)
     assert_int_equal(code_of_forged(1, 2, true, 1), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 2, true, 3), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 0, true, 2), ERR_REFUSED);
-    assert_int_equal(code_of_forged(1, 4, true, 2), ERR_REFUSED); /* of a newer version */
+    assert_int_equal(code_of_forged(1, 5, true, 2), ERR_REFUSED); /* of a newer version */
     assert_int_equal(code_of_forged(2, 2, true, 2), ERR_REFUSED);
+}
+
+/* One rule of the given fields, in an entry of a member. */
+static enum err_code code_of_rule(uint64_t kind, const char *table, const char *column,
+                                  const char *argument, bool set)
+{
+    struct keys k = keys_counting_from(0);
+    struct roster r = shop_of(&k);
+    enum err_code code;
+    struct forged f;
+
+    forge_begin(&f);
+    entry_begin(&f.w, &r, ENTRY_RULES, 1, &k);
+    write_array(&f.w, 1);
+    write_array(&f.w, 7);
+    write_uint(&f.w, kind);
+    write_text(&f.w, slice_text(table));
+    write_array(&f.w, column != NULL ? 2 : 0);
+    if (column != NULL) {
+        write_text(&f.w, slice_text("b"));
+        write_text(&f.w, slice_text(column));
+    }
+    write_nil(&f.w);
+    if (argument != NULL)
+        write_text(&f.w, slice_text(argument));
+    else
+        write_nil(&f.w);
+    write_nil(&f.w);
+    write_bool(&f.w, set);
+    code = forge_end(&f, &k, &r);
+    if (code == ERR_NONE)
+        assert_int_equal(r.rules.n, set);
+    roster_close(&r);
+    return code;
+}
+
+static void rules_that_break_their_layout_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(code_of_rule(RULE_MERGE, "t", "c", NULL, true), ERR_NONE);
+    assert_int_equal(code_of_rule(RULE_MERGE, "t", "c", NULL, false), ERR_NONE);
+    assert_int_equal(code_of_rule(RULE_MERGE, "t", "a", NULL, true), ERR_INPUT); /* order */
+    assert_int_equal(code_of_rule(RULE_MERGE, "t", "B", NULL, true), ERR_INPUT); /* twice */
+    assert_int_equal(code_of_rule(RULE_MERGE, "t", "c", "x", true), ERR_INPUT);
+    assert_int_equal(code_of_rule(RULE_MERGE, "", "c", NULL, true), ERR_LIMIT);
+    assert_int_equal(code_of_rule(RULE_COUNTER, "t", "c", NULL, true), ERR_INPUT);
+    assert_int_equal(code_of_rule(RULE_LOCAL, "t", NULL, NULL, true), ERR_NONE);
+    assert_int_equal(code_of_rule(RULE_LOCAL, "t", NULL, "x", false), ERR_INPUT);
+    assert_int_equal(code_of_rule(RULE_KINDS + 1, "t", NULL, NULL, true), ERR_REFUSED);
+    assert_int_equal(code_of_rule(0, "t", NULL, NULL, true), ERR_REFUSED);
 }
 
 /* A member is one in the past of what it signs: signing now and being enrolled elsewhere does not
@@ -273,6 +323,7 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_of_a_log_is_refused),
         cmocka_unit_test(a_log_that_is_cut_off_or_empty_is_refused),
         cmocka_unit_test(entries_that_break_their_layout_are_refused),
+        cmocka_unit_test(rules_that_break_their_layout_are_refused),
         cmocka_unit_test(parents_must_rise),
         cmocka_unit_test(an_author_must_be_a_member_in_the_past_of_its_entry),
         cmocka_unit_test(an_entry_signed_by_another_than_its_author_is_refused),

@@ -30,7 +30,11 @@ static void check_signed(struct roster *r, struct slice entry, const struct keys
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    enum entry_kind kind = n > 0 && bytes[0] % 2 == 0 ? ENTRY_INVITE : ENTRY_ENROL;
+    static const struct {
+        enum entry_kind kind;
+        uint32_t fields;
+    } kinds[] = {{ENTRY_INVITE, 2}, {ENTRY_ENROL, 4}, {ENTRY_RULES, 1}};
+    size_t at = n > 0 ? bytes[0] % COUNT_OF(kinds) : 0;
     struct roster r = {0};
     struct keys k;
     struct err e = {0};
@@ -44,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         abort();
     check_signed(&r, (struct slice){bytes, n}, &k);
     buf_open(&entry, n + 256); /* a right beginning, and the input for its fields */
-    entry_begin(&w, &r, kind, kind == ENTRY_INVITE ? 2 : 4, &k);
-    buf_add(&entry, bytes, n);
+    entry_begin(&w, &r, kinds[at].kind, kinds[at].fields, &k);
+    buf_add(&entry, n > 0 ? bytes + 1 : bytes, n > 0 ? n - 1 : 0);
     check_signed(&r, buf_slice(&entry), &k);
     buf_close(&entry);
     roster_close(&r);

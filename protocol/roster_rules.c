@@ -1,0 +1,65 @@
+/* New entries about rules. */
+#include <navette/roster.h>
+
+#include <stdlib.h>
+
+#include "entry.h"
+
+static bool rule_entry(struct roster *r, const struct rule_change *changes, uint32_t n,
+                       const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = {&entry};
+    bool ok;
+
+    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
+    entry_begin(&w, r, ENTRY_RULES, 1, k);
+    write_array(&w, n);
+    for (uint32_t i = 0; i < n; i++)
+        rule_change_write(&w, &changes[i]);
+    ok = entry_append(r, &entry, k, e);
+    buf_close(&entry);
+    return ok;
+}
+
+/* How many of these changes, at least one, go into one entry. */
+static uint32_t rules_in_entry(const struct roster *r, const struct rule_change *changes,
+                               uint32_t n)
+{
+    struct buf bytes;
+    struct writer w = {&bytes};
+    uint32_t fit = 0;
+
+    buf_open(&bytes, ROSTER_ENTRY_BYTES_MAX - 128 - (size_t)r->head_count * PARENT_BYTES);
+    while (fit < n && fit < RULE_CHANGES_MAX && !bytes.overflow) {
+        rule_change_write(&w, &changes[fit]);
+        fit += !bytes.overflow;
+    }
+    buf_close(&bytes);
+    return fit > 0 ? fit : 1;
+}
+
+bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t n,
+                  const struct keys *k, bool *changed, struct err *e)
+{
+    struct rule_change *news = mem_alloc((n + 1) * sizeof *news);
+    uint32_t count = 0, done = 0;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (changes[i].set && rules_at(&r->rules, &changes[i].rule) == NULL &&
+            r->rules.n + count >= RULES_MAX)
+            ok = err_set(e, ERR_LIMIT, "a fleet of more than %d rules", RULES_MAX);
+        if (rules_would_change(&r->rules, &changes[i]))
+            news[count++] = changes[i];
+    }
+    while (ok && done < count) {
+        uint32_t fit = rules_in_entry(r, news + done, count - done);
+
+        ok = rule_entry(r, news + done, fit, k, e);
+        done += fit;
+    }
+    *changed = count > 0 && ok;
+    free(news);
+    return ok;
+}
