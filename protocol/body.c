@@ -1,4 +1,5 @@
 #include <navette/body.h>
+#include <navette/vector.h>
 
 #include <assert.h>
 #include <inttypes.h>
@@ -6,6 +7,16 @@
 #include <string.h>
 
 #define ROW_FIXED 4 /* op, actor, counter, stamp: what every row begins with */
+
+static bool has_with(enum change_op op)
+{
+    return op == CHANGE_REPAIR || op == CHANGE_UNITE;
+}
+
+static uint32_t fixed_count(enum change_op op)
+{
+    return has_with(op) ? ROW_FIXED + 2 : ROW_FIXED;
+}
 
 /* ---- writer ---- */
 
@@ -75,17 +86,27 @@ void body_table(struct body_writer *b, struct slice name, const struct slice *co
 void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
               const uint32_t *columns, const struct value *values, uint32_t n)
 {
+    body_row_with(b, op, gid, stamp, (struct gid){0}, columns, values, n);
+}
+
+void body_row_with(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
+                   struct gid with, const uint32_t *columns, const struct value *values, uint32_t n)
+{
     struct writer w = {&b->out};
 
     assert(b->table_count > 0);
     assert(stamp <= INT64_MAX);
-    write_array(&w, ROW_FIXED + (op == CHANGE_UPDATE ? 2 * n : n));
+    write_array(&w, fixed_count(op) + (change_has_some(op) ? 2 * n : n));
     write_uint(&w, op);
     write_uint(&w, gid.actor);
     write_uint(&w, gid.counter);
     write_int(&w, (int64_t)stamp - (int64_t)b->last_stamp);
+    if (has_with(op)) {
+        write_uint(&w, with.actor);
+        write_uint(&w, with.counter);
+    }
     for (uint32_t i = 0; i < n; i++) {
-        if (op == CHANGE_UPDATE)
+        if (change_has_some(op))
             write_uint(&w, columns[i]);
         write_value(&w, &values[i]);
     }
@@ -293,14 +314,33 @@ static uint64_t read_stamp(struct body_reader *b)
     return stamp;
 }
 
+/* The write that a repair is of, or the row that this one is united with. */
+static struct gid read_with(struct body_reader *b, enum change_op op)
+{
+    struct gid with;
+
+    if (op == CHANGE_UNITE)
+        return read_gid(b);
+    with.actor = (uint32_t)read_uint(&b->r, UINT32_MAX, "a repair's author");
+    with.counter = read_uint(&b->r, VECTOR_NUMBER_MAX, "a repair's change-set");
+    if (!b->r.failed && (with.actor >= b->actor_count || with.counter == 0))
+        read_fail(&b->r, ERR_INPUT,
+                  "a repair of actor %" PRIu32 " of %" PRIu32 ", change-set %" PRIu64, with.actor,
+                  b->actor_count, with.counter);
+    return with;
+}
+
 /* How many cells a row of `n` elements has; fails when its op does not allow them. */
 static uint32_t cell_count(struct body_reader *b, enum change_op op, uint32_t n)
 {
-    uint32_t cells = op == CHANGE_UPDATE ? (n - ROW_FIXED) / 2 : n - ROW_FIXED;
+    uint32_t fixed = fixed_count(op);
+    uint32_t rest = n < fixed ? 0 : n - fixed;
+    uint32_t cells = change_has_some(op) ? rest / 2 : rest;
     bool fits = op == CHANGE_INSERT   ? cells == b->table.columns
-                : op == CHANGE_UPDATE ? n % 2 == 0 && cells > 0 && cells <= b->table.columns
-                                      : op == CHANGE_DELETE && cells == 0;
+                : change_has_some(op) ? rest % 2 == 0 && cells > 0 && cells <= b->table.columns
+                                      : cells == 0 && op != 0;
 
+    fits = fits && n >= fixed;
     if (fits)
         return cells;
     read_fail(&b->r, ERR_INPUT,
@@ -314,9 +354,9 @@ static void read_cells(struct body_reader *b)
     struct body_row *row = &b->row;
     uint32_t from = 0;
 
-    row->columns = row->op == CHANGE_UPDATE ? b->some : b->every;
+    row->columns = change_has_some(row->op) ? b->some : b->every;
     for (uint32_t i = 0; i < row->n && !b->r.failed; i++) {
-        if (row->op == CHANGE_UPDATE) {
+        if (change_has_some(row->op)) {
             b->some[i] = (uint32_t)read_uint(&b->r, b->table.columns - 1, "a cell's column");
             if (!b->r.failed && b->some[i] < from)
                 read_fail(&b->r, ERR_INPUT, "a row's columns are not in rising order");
@@ -337,13 +377,14 @@ bool body_next_row(struct body_reader *b)
     if (b->r.failed || b->rows_left == 0)
         return false;
     b->rows_left--;
-    n = read_array(&b->r, ROW_FIXED + 2 * COLUMNS_MAX, "a row");
+    n = read_array(&b->r, ROW_FIXED + 2 + 2 * COLUMNS_MAX, "a row");
     if (!b->r.failed && n < ROW_FIXED)
         read_fail(&b->r, ERR_INPUT, "a row has %" PRIu32 " elements, at least %d", n, ROW_FIXED);
-    row->op = (enum change_op)read_uint(&b->r, CHANGE_DELETE, "a row's op");
+    row->op = (enum change_op)read_uint(&b->r, CHANGE_UNITE, "a row's op");
     row->gid = read_gid(b);
     row->stamp = read_stamp(b);
     row->n = b->r.failed ? 0 : cell_count(b, row->op, n);
+    row->with = !b->r.failed && has_with(row->op) ? read_with(b, row->op) : (struct gid){0};
     read_cells(b);
     return !b->r.failed;
 }

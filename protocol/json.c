@@ -176,11 +176,11 @@ static enum change_op read_op(struct json_cursor *c, struct json_object *o)
 {
     struct slice name = json_string(c, o, "a row's op");
 
-    for (int op = CHANGE_INSERT; !c->failed && op <= CHANGE_DELETE; op++) {
+    for (int op = CHANGE_INSERT; !c->failed && op <= CHANGE_UNITE; op++) {
         if (slice_equal(name, slice_text(json_op_names[op])))
             return (enum change_op)op;
     }
-    json_fail(c, ERR_INPUT, "a row's op is none of insert, update and delete");
+    json_fail(c, ERR_INPUT, "a row's op is none of insert, update, delete, repair and unite");
     return CHANGE_DELETE;
 }
 
@@ -200,23 +200,23 @@ static uint32_t read_column(struct drop_reader *d, struct json_object *o, uint32
 }
 
 static uint32_t read_cells(struct drop_reader *d, struct json_object *row, enum change_op op,
-                           uint32_t elements)
+                           uint32_t first, uint32_t elements)
 {
-    uint32_t step = op == CHANGE_UPDATE ? 2 : 1;
-    uint32_t n = (elements - 4) / step, keys = 0, from = 0;
+    uint32_t step = change_has_some(op) ? 2 : 1;
+    uint32_t n = elements < first ? 0 : (elements - first) / step, keys = 0, from = 0;
 
-    if (n > d->column_count || (elements - 4) % step != 0) {
+    if (elements < first || n > d->column_count || (elements - first) % step != 0) {
         json_fail(&d->c, ERR_INPUT,
                   "a row has %" PRIu32 " elements in a table of %" PRIu32 " columns", elements,
                   d->column_count);
         return 0;
     }
     for (uint32_t i = 0; i < n && !d->c.failed; i++) {
-        if (op == CHANGE_UPDATE) {
-            d->cell_columns[i] = read_column(d, json_element(row, 4 + 2 * i), from);
+        if (change_has_some(op)) {
+            d->cell_columns[i] = read_column(d, json_element(row, first + 2 * i), from);
             from = d->cell_columns[i] + 1;
         }
-        d->values[i] = json_value(&d->c, json_element(row, 3 + step * (i + 1)), &keys);
+        d->values[i] = json_value(&d->c, json_element(row, first - 1 + step * (i + 1)), &keys);
     }
     if (!d->c.failed && keys != d->c.keys)
         json_fail(&d->c, ERR_INPUT, "a value has a key twice");
@@ -227,9 +227,9 @@ static void read_row(struct drop_reader *d, struct body_writer *b)
 {
     struct json_cursor *c = &d->c;
     struct json_object *row = json_piece(c, ROW_COMMAS_MAX, "a row");
-    uint32_t elements = json_count(c, row, 4 + 2 * COLUMNS_MAX, "a row"), n;
+    uint32_t elements = json_count(c, row, 6 + 2 * COLUMNS_MAX, "a row"), n, first = 4;
     enum change_op op;
-    struct gid gid;
+    struct gid gid, with = {0};
     uint64_t stamp;
 
     if (!c->failed && elements < 4)
@@ -240,9 +240,15 @@ static void read_row(struct drop_reader *d, struct body_writer *b)
     gid.actor = (uint32_t)json_uint(c, json_element(row, 1), UINT32_MAX, "a row's actor");
     gid.counter = json_uint(c, json_element(row, 2), GID_COUNTER_MAX - 1, "a row's counter");
     stamp = json_uint(c, json_element(row, 3), CHANGESET_STAMP_MAX, "a row's stamp");
-    n = c->failed ? 0 : read_cells(d, row, op, elements);
+    if (op == CHANGE_REPAIR || op == CHANGE_UNITE) {
+        first = 6;
+        with.actor = (uint32_t)json_uint(c, json_element(row, 4), UINT32_MAX, "another actor");
+        with.counter = json_uint(c, json_element(row, 5), VECTOR_NUMBER_MAX, "its number");
+    }
+    n = c->failed ? 0 : read_cells(d, row, op, first, elements);
     if (!c->failed)
-        body_row(b, op, gid, stamp, op == CHANGE_UPDATE ? d->cell_columns : NULL, d->values, n);
+        body_row_with(b, op, gid, stamp, with, change_has_some(op) ? d->cell_columns : NULL,
+                      d->values, n);
 }
 
 static void read_columns(struct drop_reader *d, struct json_object *o)

@@ -21,6 +21,8 @@ const char *const json_op_names[] = {
     [CHANGE_INSERT] = "insert",
     [CHANGE_UPDATE] = "update",
     [CHANGE_DELETE] = "delete",
+    [CHANGE_REPAIR] = "repair",
+    [CHANGE_UNITE] = "unite",
 };
 
 /* ---- writing ---- */

@@ -96,9 +96,11 @@ static void add_row(struct buf *out, const struct body_table *t, const struct bo
 {
     json_add(out, "[\"%s\", %" PRIu32 ", %" PRIu64 ", %" PRIu64, json_op_names[row->op],
              row->gid.actor, row->gid.counter, row->stamp);
+    if (row->with.counter != 0)
+        json_add(out, ", %" PRIu32 ", %" PRIu64, row->with.actor, row->with.counter);
     for (uint32_t i = 0; i < row->n; i++) {
         json_add(out, ", ");
-        if (row->op == CHANGE_UPDATE) {
+        if (change_has_some(row->op)) {
             json_add_string(out, t->names[row->columns[i]]);
             json_add(out, ", ");
         }

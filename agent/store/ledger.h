@@ -106,7 +106,8 @@ MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice 
                                  int64_t gid, struct err *e);
 
 /* Order of two clocks: later stamp, then actor, then number. Of two cells: if both stamps are zero
- * by their values first. */
+ * by their values first; if the clocks are equal the longer text is later (a repair), then the
+ * greater value. */
 int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
                          const struct local_clock *b);
 int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b);

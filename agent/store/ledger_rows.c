@@ -277,15 +277,26 @@ static int value_order(const struct value *a, const struct value *b)
     return order;
 }
 
+/* Of a write and its repairs, which have one clock, the one that was repaired most stands. */
+static int repair_order(const struct value *a, const struct value *b)
+{
+    size_t left = a->type == VALUE_TEXT ? a->bytes.n : 0;
+    size_t right = b->type == VALUE_TEXT ? b->bytes.n : 0;
+
+    return left != right ? (left < right ? -1 : 1) : value_order(a, b);
+}
+
 int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
 {
-    if (a->clock.stamp == 0 && b->clock.stamp == 0) {
-        int order = value_order(&a->v, &b->v);
+    int order;
 
+    if (a->clock.stamp == 0 && b->clock.stamp == 0) {
+        order = value_order(&a->v, &b->v);
         if (order != 0)
             return order;
     }
-    return ledger_clock_compare(l, &a->clock, &b->clock);
+    order = ledger_clock_compare(l, &a->clock, &b->clock);
+    return order != 0 ? order : repair_order(&a->v, &b->v);
 }
 
 bool ledger_alive(const struct ledger *l, const struct record *r)

@@ -105,6 +105,13 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
     return true;
 }
 
+/* What a repair says stands only in place of the very write it repairs. */
+static bool repairs(const struct cell *have, const struct cell *theirs)
+{
+    return have->set && have->clock.stamp == theirs->clock.stamp &&
+           have->clock.actor == theirs->clock.actor && have->clock.number == theirs->clock.number;
+}
+
 static bool merge_cells(struct merger *m, const struct local_clock *clock, struct err *e)
 {
     const struct body_row *row = &m->body.row;
@@ -113,12 +120,14 @@ static bool merge_cells(struct merger *m, const struct local_clock *clock, struc
         struct cell theirs = {.clock = *clock, .set = true};
         struct cell *have;
 
-        if (row->op == CHANGE_UPDATE && !m->body.table.surrogate &&
+        if (change_has_some(row->op) && !m->body.table.surrogate &&
             row->columns[i] < m->body.table.keys)
             continue; /* a natural key is the row's name and does not change */
         have = record_cell(&m->rec, m->positions[row->columns[i]]);
         if (!local_value(m, &row->values[i], &theirs.v, e))
             return false;
+        if (row->op == CHANGE_REPAIR && !repairs(have, &theirs))
+            continue;
         if (!have->set || ledger_cell_compare(&m->s->ledger, &theirs, have) > 0)
             *have = theirs;
     }
@@ -146,6 +155,10 @@ static bool merge_row(struct merger *m, struct err *e)
     int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
     bool known, ok = true;
 
+    if (in->op == CHANGE_REPAIR) {
+        clock.actor = m->actors[in->with.actor];
+        clock.number = in->with.counter;
+    }
     if (!unite(m, &gid, e) || !ledger_stands(&m->s->ledger, gid, &gid, e) ||
         !ledger_row_get(&m->s->ledger, gid, &row, &known, e))
         return false;

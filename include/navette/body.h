@@ -4,6 +4,7 @@
  *     body  = [actors: [bin 24...], tables: [table...]]
  *     table = [name, columns: [name...], keys: uint, surrogate: bool, rows: [row...]]
  *     row   = [op, actor index, counter, stamp minus the previous row's, cells...]
+ *             REPAIR, UNITE: [..., actor index, number, cells...]
  */
 #ifndef NAVETTE_BODY_H
 #define NAVETTE_BODY_H
@@ -37,6 +38,10 @@ void body_table(struct body_writer *b, struct slice name, const struct slice *co
  * n = 0. Values are copied; a NaN becomes NULL, as in SQLite. */
 void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
               const uint32_t *columns, const struct value *values, uint32_t n);
+/* A REPAIR, whose `with` is an actor and the number of a change-set, or a UNITE (n = 0). */
+void body_row_with(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
+                   struct gid with, const uint32_t *columns, const struct value *values,
+                   uint32_t n);
 /* Bytes so far: a drain closes its change-set at BODY_BYTES_SOFT. */
 size_t body_size(const struct body_writer *b);
 /* Finish the body into `body`, which is cleared first and gets the maximum it needs. ERR_LIMIT when
@@ -66,6 +71,7 @@ struct body_row {
     enum change_op op;
     struct gid gid;
     uint64_t stamp;
+    struct gid with;         /* of REPAIR and UNITE */
     uint32_t n;              /* cells */
     const uint32_t *columns; /* owned by the reader, good until the next row; INSERT: 0, 1, 2... */
     struct value *values;    /* likewise; their bytes borrow the body */

@@ -60,7 +60,17 @@ int clock_compare(const struct clock *a, const struct clock *b);
 enum change_op {
     CHANGE_INSERT = 1, /* the whole row: one value per column of its table record */
     CHANGE_UPDATE = 2, /* some cells: (column index, value) pairs, indices rising */
-    CHANGE_DELETE = 3  /* the row is gone */
+    CHANGE_DELETE = 3, /* the row is gone */
+    CHANGE_REPAIR = 4, /* some cells, as an update: they replace what one write put there and are as
+                          old as it: any other write of the cell wins over them. `with`: the
+                          author of that write and the number of its change-set */
+    CHANGE_UNITE = 5   /* the row and another are one. `with`: the other's gid */
 };
+
+/* Its cells are (column index, value) pairs. */
+static inline bool change_has_some(enum change_op op)
+{
+    return op == CHANGE_UPDATE || op == CHANGE_REPAIR;
+}
 
 #endif

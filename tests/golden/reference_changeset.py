@@ -67,7 +67,7 @@ def pack(v):
 
 # ---- change-sets ----
 
-INSERT, UPDATE, DELETE = 1, 2, 3
+INSERT, UPDATE, DELETE, REPAIR, UNITE = 1, 2, 3, 4, 5
 
 
 def body(actors, tables):
@@ -98,13 +98,15 @@ def sample():
             (INSERT, 0, 1, stamp - 2, 101, "Thé \"vert\"\n\U0001F375", 12.1, b"\0\xff\x10", Ref((1, 70000))),
             (INSERT, 0, 2, stamp - 1, -2**63, Text(b"caf\xe9"), -0.0, b"", None),
             (UPDATE, 1, 2**40 - 1, stamp, 1, Text(b"a\0b"), 2, -33),
-            (DELETE, 1, 9, stamp)]),
+            (DELETE, 1, 9, stamp),
+            (REPAIR, 1, 7, stamp - 1, 1, 40, 1, "#Caisse-Mangue"),
+            (UNITE, 0, 1, stamp, 1, 12)]),
         ("stock", ["shop", "article", "n"], 2, False, [
             (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])])
     return changeset({
         "fleet": b"\xf1" * 16, "actor": us, "number": 2, "previous": b"\xab" * 32, "stamp": stamp,
         "needs": [[them, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "schema": 0xFEDCBA9876543210,
-        "roster": 3, "rows": 5, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
+        "roster": 3, "rows": 7, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
 
 
 # ---- drop files ----
@@ -118,10 +120,12 @@ def value(v):
 
 
 def row(columns, op, actor, counter, stamp, *cells):
-    op = {"insert": INSERT, "update": UPDATE, "delete": DELETE}[op]
-    if op == UPDATE:
+    op = {"insert": INSERT, "update": UPDATE, "delete": DELETE, "repair": REPAIR, "unite": UNITE}[op]
+    both = cells[:2] if op in (REPAIR, UNITE) else ()
+    cells = cells[len(both):]
+    if op in (UPDATE, REPAIR):
         cells = [x for name, v in zip(cells[::2], cells[1::2]) for x in (columns.index(name), value(v))]
-    return (op, actor, counter, stamp, *map(value, cells))
+    return (op, actor, counter, stamp, *both, *map(value, cells))
 
 
 def from_drop(record):

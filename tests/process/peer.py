@@ -18,7 +18,7 @@ import time
 import msgpack
 from nacl import bindings, exceptions
 
-INSERT, UPDATE, DELETE = range(1, 4)
+INSERT, UPDATE, DELETE, REPAIR, UNITE = range(1, 6)
 HELLO, ROSTER, HAVE, WANT, CHANGESET, PING, PONG, BYE, ASKKEYS, KEYS = range(1, 11)
 JOIN, WELCOME, SORRY = 16, 17, 18
 FLEET, INVITATION = 1, 2
@@ -359,11 +359,12 @@ class ChangeSet:
                 if op == INSERT:
                     check(len(cells) == len(columns), "cells of an insert")
                     cells = dict(zip(columns, cells))
-                elif op == UPDATE:
+                elif op in (UPDATE, REPAIR):
+                    cells = cells[2:] if op == REPAIR else cells
                     check(cells and cells[::2] == sorted(set(cells[::2])), "cells of an update")
                     cells = {columns[i]: value for i, value in zip(cells[::2], cells[1::2])}
                 else:
-                    check(op == DELETE and not cells, "cells of a delete")
+                    check(op == DELETE and not cells or op == UNITE and len(cells) == 2, "cells of a delete")
                     cells = {}
                 yield Row(table, op, (actors[actor], counter), stamp, cells)
 
@@ -398,10 +399,12 @@ def _drop_change_set(item):
     for table in item["body"]["tables"]:
         rows = []
         for op, actor, counter, stamp, *cells in table["rows"]:
-            op = ("insert", "update", "delete").index(op) + 1
-            if op == UPDATE:
+            op = ("insert", "update", "delete", "repair", "unite").index(op) + 1
+            pair = cells[:2] if op in (REPAIR, UNITE) else []
+            cells = cells[len(pair):]
+            if op in (UPDATE, REPAIR):
                 cells[::2] = map(table["columns"].index, cells[::2])
-            rows.append([op, actor, counter, stamp - before, *map(_drop_value, cells)])
+            rows.append([op, actor, counter, stamp - before, *pair, *map(_drop_value, cells)])
             before = stamp
         tables.append([table["name"], table["columns"], table["keys"], table["surrogate"], rows])
     body = pack([[bytes.fromhex(actor) for actor in item["body"]["actors"]], tables])

@@ -15,7 +15,7 @@
 #include "random.h"
 
 #define SAMPLE_STAMP (UINT64_C(1795000000000) << 16 | 3)
-#define SAMPLE_ROWS  5
+#define SAMPLE_ROWS  7
 
 /* A device seed of bytes 00 01 02 ... 1f. */
 static inline void sample_keys(struct keys *k)
@@ -82,6 +82,10 @@ static inline void sample_body(struct buf *body)
                               {.type = VALUE_INT, .i = -33}},
              2);
     body_row(&b, CHANGE_DELETE, (struct gid){t, 9}, SAMPLE_STAMP, NULL, NULL, 0);
+    body_row_with(&b, CHANGE_REPAIR, (struct gid){t, 7}, SAMPLE_STAMP - 1, (struct gid){t, 40},
+                  (uint32_t[]){1}, (struct value[]){sample_text("#Caisse-Mangue")}, 1);
+    body_row_with(&b, CHANGE_UNITE, (struct gid){u, 1}, SAMPLE_STAMP, (struct gid){t, 12}, NULL,
+                  NULL, 0);
     body_table(&b, slice_text("stock"), stock, 3, 2, false);
     body_row(&b, CHANGE_INSERT, (struct gid){u, 3}, 0, NULL,
              (struct value[]){sample_text("Liège"),
@@ -178,14 +182,15 @@ static inline void sample_random_body(struct random_source *s, struct buf *body,
         body_table(&b, slice_text(names[t]), columns, 4, 1 + random_below(s, 4), false);
         for (uint32_t r = random_below(s, 20); r > 0; r--) {
             struct gid gid = {0, 1 + random_bits(s) % (GID_COUNTER_MAX - 1)};
-            enum change_op op = (enum change_op)(1 + random_below(s, 3));
-            uint32_t n = op == CHANGE_INSERT ? 4 : op == CHANGE_UPDATE ? 1 + random_below(s, 3) : 0;
+            enum change_op op = (enum change_op)(1 + random_below(s, 5));
+            uint32_t n = op == CHANGE_INSERT ? 4 : change_has_some(op) ? 1 + random_below(s, 3) : 0;
+            struct gid with = {0, op < CHANGE_REPAIR ? 0 : 1 + random_below(s, 1000)};
             uint32_t some[] = {n < 3, 2, 3};
             struct value cells[4];
 
             for (uint32_t i = 0; i < n; i++)
                 cells[i] = sample_random_cell(s, bytes[i], random_below(s, 64));
-            body_row(&b, op, gid, random_bits(s) % SAMPLE_STAMP, some, cells, n);
+            body_row_with(&b, op, gid, random_bits(s) % SAMPLE_STAMP, with, some, cells, n);
         }
     }
     *rows = b.rows;

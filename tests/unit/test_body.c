@@ -44,6 +44,24 @@ static void expect_update_and_delete(struct body_reader *b)
     assert_int_equal(b->row.n, 0);
 }
 
+static void expect_repair_and_unite(struct body_reader *b)
+{
+    assert_true(body_next_row(b));
+    assert_int_equal(b->row.op, CHANGE_REPAIR);
+    assert_int_equal(b->row.stamp, SAMPLE_STAMP - 1);
+    assert_int_equal(b->row.with.actor, 1);
+    assert_int_equal(b->row.with.counter, 40);
+    assert_int_equal(b->row.n, 1);
+    assert_int_equal(b->row.columns[0], 1);
+    assert_true(slice_equal(b->row.values[0].bytes, slice_text("#Caisse-Mangue")));
+    assert_true(body_next_row(b));
+    assert_int_equal(b->row.op, CHANGE_UNITE);
+    assert_int_equal(b->row.gid.counter, 1);
+    assert_int_equal(b->row.with.actor, 1);
+    assert_int_equal(b->row.with.counter, 12);
+    assert_int_equal(b->row.n, 0);
+}
+
 static void a_body_reads_back_as_it_was_written(void **state)
 {
     struct buf body = {0};
@@ -61,12 +79,13 @@ static void a_body_reads_back_as_it_was_written(void **state)
     assert_true(slice_equal(b.table.names[2], slice_text("price")));
     assert_int_equal(b.table.keys, 1);
     assert_true(b.table.surrogate);
-    assert_int_equal(b.table.rows, 4);
+    assert_int_equal(b.table.rows, 6);
     expect_insert(&b);
     assert_true(body_next_row(&b));
     assert_int_equal(b.row.values[0].i, INT64_MIN);
     assert_int_equal(b.row.values[4].type, VALUE_NULL);
     expect_update_and_delete(&b);
+    expect_repair_and_unite(&b);
     assert_false(body_next_row(&b));
     assert_true(body_next_table(&b));
     assert_int_equal(b.table.keys, 2);
@@ -280,6 +299,10 @@ static void the_hostile_bodies_are_well_formed_without_their_fault(void **state)
         BODY("919802000100"
              "01010201"),
         BODY("919403000100"),
+        BODY("91980400010000"
+             "010101"),
+        BODY("919605000100"
+             "0001"),
         BODY("91940300"
              "01"
              "cd03e8"),
@@ -365,7 +388,24 @@ static const struct {
      "a row has 2 elements, at least 4"},
     {BODY("91ddffffffff"), "a row has 4294967295 elements"},
     {BODY("919400000100"), "a row with op 0 has 4 elements"},
-    {BODY("919404000100"), "a row's op is 4, allowed up to 3"},
+    {BODY("919406000100"), "a row's op is 6, allowed up to 5"},
+    {BODY("919404000100"), "a row with op 4 has 4 elements"},
+    {BODY("91960400010000"
+          "01"),
+     "a row with op 4 has 6 elements"},
+    {BODY("91980400010001"
+          "010101"),
+     "a repair of actor 1 of 1"},
+    {BODY("91980400010000"
+          "000101"),
+     "a repair of actor 0 of 1, change-set 0"},
+    {BODY("919405000100"), "a row with op 5 has 4 elements"},
+    {BODY("919605000100"
+          "0000"),
+     "a row of actor 0 of 1 with counter 0"},
+    {BODY("919705000100"
+          "000101"),
+     "a row with op 5 has 7 elements"},
     {BODY("919403010100"), "a row of actor 1 of 1"},
     {BODY("919403000000"), "with counter 0"},
     {BODY("91940300cf000001000000000000"), "a row's counter is 1099511627776"},
@@ -455,7 +495,8 @@ static void write_again(struct body_reader *from, struct body_writer *to)
         while (body_next_row(from)) {
             const struct body_row *row = &from->row;
 
-            body_row(to, row->op, row->gid, row->stamp, row->columns, row->values, row->n);
+            body_row_with(to, row->op, row->gid, row->stamp, row->with, row->columns, row->values,
+                          row->n);
         }
     }
 }

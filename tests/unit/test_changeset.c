@@ -141,7 +141,7 @@ static void the_body_of_another_changeset_does_not_verify(void **state)
     buf_open(&mixed, CHANGESET_BYTES_MAX);
     changeset_join(&mixed, &c);
     assert_false(sample_verify(buf_slice(&mixed), &e));
-    assert_string_equal(e.text, "a body of 3 bytes, its header says 278");
+    assert_string_equal(e.text, "a body of 3 bytes, its header says 308");
     buf_close(&out);
     buf_close(&mixed);
     buf_close(&body);
