@@ -40,6 +40,7 @@ bool agent_roster_changed(struct agent *a, struct err *e)
 {
     roster_digest(&a->roster, a->roster_digest);
     links_local_changed(a->links);
+    pump_poke(a->pump); /* rules may be among what is new */
     return home_roster_save(&a->home, &a->roster, e);
 }
 

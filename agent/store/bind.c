@@ -63,6 +63,54 @@ static void order_columns(struct binding *b)
     }
 }
 
+/* What the fleet's rules say of this table's columns. */
+static void bind_rules(const struct store *s, struct binding *b)
+{
+    const struct rules *rules = &s->roster->rules;
+
+    for (uint32_t i = 0; i < b->app->column_count && rules->n > 0; i++) {
+        const struct app_column *c = &b->app->columns[i];
+
+        b->counter[i] = !b->is_key[i] && c->ref_table < 0 &&
+                        rules_find(rules, RULE_COUNTER, b->app->name, c->name) != NULL;
+    }
+}
+
+static bool is_among(uint32_t column, const uint32_t *columns, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (columns[i] == column)
+            return true;
+    return false;
+}
+
+/* A surrogate key and references, all of which make the key: the rows it joins say all there is. */
+static bool is_join(const struct app_table *t, const uint32_t *columns, uint32_t n)
+{
+    if (!t->surrogate)
+        return false;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!t->columns[i].in_key && (t->columns[i].ref_table < 0 || !is_among(i, columns, n)))
+            return false;
+    return n > 1;
+}
+
+bool bind_merges(const struct store *s, const struct app_table *t, const uint32_t *columns,
+                 uint32_t n)
+{
+    const char *names[KEY_COLUMNS_MAX];
+    enum rule_kind kind = 0;
+    bool natural = !t->surrogate && n == t->key_count;
+
+    for (uint32_t i = 0; i < n; i++)
+        natural = natural && t->columns[columns[i]].in_key;
+    for (uint32_t i = 0; i < n && n <= KEY_COLUMNS_MAX; i++)
+        names[i] = t->columns[columns[i]].name;
+    if (n <= KEY_COLUMNS_MAX)
+        kind = rules_key(&s->roster->rules, t->name, names, n);
+    return kind != 0 ? kind == RULE_MERGE : natural || is_join(t, columns, n);
+}
+
 static bool bind_table(struct store *s, struct app_table *t, struct binding *b, struct err *e)
 {
     struct ledger_table *lt;
@@ -78,6 +126,7 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
     *b = (struct binding){
         .app = t, .app_index = (uint32_t)(t - s->app.schema.tables), .table = lt->id};
     order_columns(b);
+    bind_rules(s, b);
     b->position = mem_alloc(t->column_count * sizeof *b->position);
     for (uint32_t i = 0; i < t->column_count; i++)
         if (!ledger_column(&s->ledger, lt, slice_text(t->columns[i].name), &b->position[i], e))
@@ -131,8 +180,10 @@ bool bind_schema(struct store *s, bool force, struct err *e)
 {
     bool ok;
 
+    force |= s->ruled != s->roster->rule_entries; /* what a reference is may depend on rules */
     if (!appdb_load_schema(&s->app, force, NULL, e))
         return false;
+    s->ruled = s->roster->rule_entries;
     if (s->bound == s->app.reads && s->bindings != NULL)
         return true;
     bind_close(s); /* whatever fails below, nothing is left that points into the old schema */

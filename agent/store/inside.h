@@ -52,6 +52,7 @@ struct store {
     struct binding *bindings; /* one for each tracked table that the file has */
     uint32_t binding_count;
     uint64_t bound; /* app.reads when they were made: they point into that schema */
+    uint32_t ruled; /* rule_entries of the roster at that time */
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
     struct due_list due;    /* rows of the merged change-sets */
@@ -80,6 +81,10 @@ void bind_close(struct store *s);
 struct binding *bind_by_app(struct store *s, const struct app_table *t);
 struct binding *bind_by_table(struct store *s, uint32_t table); /* NULL: not tracked here */
 int bind_column(const struct binding *b, uint32_t position);    /* -1 if the file has none */
+/* Do rows that are equal in these columns, the whole of a UNIQUE key or of the primary key, become
+ * one? By rule, else yes for natural primary keys and for pure join tables, else no. */
+bool bind_merges(const struct store *s, const struct app_table *t, const uint32_t *columns,
+                 uint32_t n);
 
 /* The local key of a row of values (all columns of the file), borrowed from `room`. */
 struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room);
