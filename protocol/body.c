@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_FIXED 4 /* op, actor, counter, stamp: what every row begins with */
+#define ROW_FIXED      4 /* op, actor, counter, stamp: what every row begins with */
+#define DELTA_ELEMENTS 2 /* total, form */
+#define SEEN_ELEMENTS  4 /* actor, number, total, row */
 
 static bool has_with(enum change_op op)
 {
@@ -83,6 +85,56 @@ void body_table(struct body_writer *b, struct slice name, const struct slice *co
     part->rows = 0;
 }
 
+static void write_counter(struct writer *w, const struct value *v, const struct body_counter *c)
+{
+    if (c->delta) {
+        write_array(w, DELTA_ELEMENTS);
+        write_decimal(w, &c->total);
+        write_uint(w, c->form);
+        return;
+    }
+    write_array(w, 1 + SEEN_ELEMENTS * c->seen_n);
+    write_value(w, v);
+    for (uint32_t i = 0; i < c->seen_n; i++) {
+        const struct body_seen *s = &c->seen[i];
+
+        write_uint(w, s->actor);
+        write_uint(w, s->number);
+        write_decimal(w, &s->total);
+        write_value(w, &(struct value){.type = s->row.counter == 0 ? VALUE_NULL : VALUE_REF,
+                                       .ref = s->row});
+    }
+}
+
+void body_row_write(struct body_writer *b, const struct body_row *row)
+{
+    struct writer w = {&b->out};
+    uint32_t counter = 0;
+
+    assert(b->table_count > 0);
+    assert(row->stamp <= INT64_MAX);
+    write_array(&w, fixed_count(row->op) + (change_has_some(row->op) ? 2 * row->n : row->n));
+    write_uint(&w, row->op);
+    write_uint(&w, row->gid.actor);
+    write_uint(&w, row->gid.counter);
+    write_int(&w, (int64_t)row->stamp - (int64_t)b->last_stamp);
+    if (has_with(row->op)) {
+        write_uint(&w, row->with.actor);
+        write_uint(&w, row->with.counter);
+    }
+    for (uint32_t i = 0; i < row->n; i++) {
+        if (change_has_some(row->op))
+            write_uint(&w, row->columns[i]);
+        if (counter < row->counter_n && row->counters[counter].cell == i)
+            write_counter(&w, &row->values[i], &row->counters[counter++]);
+        else
+            write_value(&w, &row->values[i]);
+    }
+    b->last_stamp = row->stamp;
+    b->tables[b->table_count - 1].rows++;
+    b->rows++;
+}
+
 void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
               const uint32_t *columns, const struct value *values, uint32_t n)
 {
@@ -92,27 +144,13 @@ void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t
 void body_row_with(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
                    struct gid with, const uint32_t *columns, const struct value *values, uint32_t n)
 {
-    struct writer w = {&b->out};
-
-    assert(b->table_count > 0);
-    assert(stamp <= INT64_MAX);
-    write_array(&w, fixed_count(op) + (change_has_some(op) ? 2 * n : n));
-    write_uint(&w, op);
-    write_uint(&w, gid.actor);
-    write_uint(&w, gid.counter);
-    write_int(&w, (int64_t)stamp - (int64_t)b->last_stamp);
-    if (has_with(op)) {
-        write_uint(&w, with.actor);
-        write_uint(&w, with.counter);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (change_has_some(op))
-            write_uint(&w, columns[i]);
-        write_value(&w, &values[i]);
-    }
-    b->last_stamp = stamp;
-    b->tables[b->table_count - 1].rows++;
-    b->rows++;
+    body_row_write(b, &(struct body_row){.op = op,
+                                         .gid = gid,
+                                         .stamp = stamp,
+                                         .with = with,
+                                         .n = n,
+                                         .columns = columns,
+                                         .values = values});
 }
 
 /* An upper bound of what body_finish puts around the tables. */
@@ -240,7 +278,8 @@ static void reserve_columns(struct body_reader *b, uint32_t n)
     if (n <= b->room)
         return;
     b->table.names = mem_grow(b->table.names, n * sizeof *b->table.names);
-    b->row.values = mem_grow(b->row.values, n * sizeof *b->row.values);
+    b->values = mem_grow(b->values, n * sizeof *b->values);
+    b->row.values = b->values;
     b->every = mem_grow(b->every, n * sizeof *b->every);
     b->some = mem_grow(b->some, n * sizeof *b->some);
     for (uint32_t i = b->room; i < n; i++)
@@ -349,12 +388,111 @@ static uint32_t cell_count(struct body_reader *b, enum change_op op, uint32_t n)
     return 0;
 }
 
+static void check_ref(struct body_reader *b, const struct value *v)
+{
+    if (v->type == VALUE_REF && v->ref.actor >= b->actor_count)
+        read_fail(&b->r, ERR_INPUT, "a reference to actor %" PRIu32 " of %" PRIu32, v->ref.actor,
+                  b->actor_count);
+}
+
+static int seen_compare(const struct body_seen *a, const struct body_seen *b)
+{
+    bool none_a = a->row.counter == 0, none_b = b->row.counter == 0;
+
+    if (none_a != none_b)
+        return none_a ? -1 : 1;
+    if (!none_a && a->row.actor != b->row.actor)
+        return a->row.actor < b->row.actor ? -1 : 1;
+    if (!none_a && a->row.counter != b->row.counter)
+        return a->row.counter < b->row.counter ? -1 : 1;
+    return a->actor == b->actor ? 0 : a->actor < b->actor ? -1 : 1;
+}
+
+static struct body_seen read_seen_one(struct body_reader *b)
+{
+    struct body_seen seen = {0};
+    struct value row;
+
+    seen.actor = (uint32_t)read_uint(&b->r, UINT32_MAX, "a total's actor");
+    seen.number = read_uint(&b->r, INT64_MAX, "a total's change-set");
+    seen.total = read_decimal(&b->r, "a total");
+    row = read_value(&b->r);
+    check_ref(b, &row);
+    if (row.type == VALUE_REF)
+        seen.row = row.ref;
+    if (b->r.failed)
+        return seen;
+    if (seen.actor >= b->actor_count || seen.number == 0)
+        read_fail(&b->r, ERR_INPUT,
+                  "a total of actor %" PRIu32 " of %" PRIu32 ", change-set %" PRIu64, seen.actor,
+                  b->actor_count, seen.number);
+    else if ((row.type != VALUE_NULL && row.type != VALUE_REF) ||
+             (seen.row.actor == b->row.gid.actor && seen.row.counter == b->row.gid.counter))
+        read_fail(&b->r, ERR_INPUT, "a total is not of another row");
+    return seen;
+}
+
+/* `n` totals behind a value. They go behind those of the row's other cells. */
+static void read_seen(struct body_reader *b, uint32_t n)
+{
+    if (b->seen_n + n > ROW_TOTALS_MAX || n > CELL_TOTALS_MAX) {
+        read_fail(&b->r, ERR_LIMIT, "a row has %" PRIu32 " totals, allowed up to %d a cell and %d",
+                  b->seen_n + n, CELL_TOTALS_MAX, ROW_TOTALS_MAX);
+        return;
+    }
+    if (b->seen_n + n > b->seen_room) {
+        b->seen_room = 2 * (b->seen_n + n);
+        b->seen = mem_grow(b->seen, b->seen_room * sizeof *b->seen);
+    }
+    for (uint32_t i = 0; i < n && !b->r.failed; i++) {
+        b->seen[b->seen_n] = read_seen_one(b);
+        if (i > 0 && !b->r.failed &&
+            seen_compare(&b->seen[b->seen_n - 1], &b->seen[b->seen_n]) >= 0)
+            read_fail(&b->r, ERR_INPUT, "a cell's totals are not in rising order");
+        b->seen_n++;
+    }
+}
+
+/* A cell that is more than a value. */
+static struct value read_counter(struct body_reader *b, uint32_t cell)
+{
+    struct value v = {.type = VALUE_NULL};
+    struct body_counter *c;
+    uint32_t n = read_array(&b->r, 1 + SEEN_ELEMENTS * CELL_TOTALS_MAX, "a counter");
+
+    if (b->row.counter_n == b->counter_room) {
+        b->counter_room = b->counter_room == 0 ? 8 : 2 * b->counter_room;
+        b->counters = mem_grow(b->counters, b->counter_room * sizeof *b->counters);
+    }
+    c = &b->counters[b->row.counter_n++];
+    *c = (struct body_counter){.cell = cell, .delta = n == DELTA_ELEMENTS};
+    if (b->r.failed)
+        return v;
+    if (b->row.columns[cell] < b->table.keys || b->row.op == CHANGE_REPAIR ||
+        (c->delta && b->row.op != CHANGE_UPDATE) ||
+        (!c->delta && (n <= 1 || n % SEEN_ELEMENTS != 1))) {
+        read_fail(&b->r, ERR_INPUT,
+                  "a counter of %" PRIu32 " elements stands in column %" PRIu32
+                  " of a row with op %d",
+                  n, b->row.columns[cell], (int)b->row.op);
+    } else if (c->delta) {
+        c->total = read_decimal(&b->r, "a total");
+        c->form = (uint8_t)read_uint(&b->r, DECIMAL_FORM_MAX, "a total's form");
+    } else {
+        c->seen_n = n / SEEN_ELEMENTS;
+        v = read_value(&b->r);
+        read_seen(b, c->seen_n);
+    }
+    return v;
+}
+
 static void read_cells(struct body_reader *b)
 {
     struct body_row *row = &b->row;
-    uint32_t from = 0;
+    uint32_t from = 0, seen = 0;
 
     row->columns = change_has_some(row->op) ? b->some : b->every;
+    row->counter_n = b->seen_n = 0;
     for (uint32_t i = 0; i < row->n && !b->r.failed; i++) {
         if (change_has_some(row->op)) {
             b->some[i] = (uint32_t)read_uint(&b->r, b->table.columns - 1, "a cell's column");
@@ -362,10 +500,13 @@ static void read_cells(struct body_reader *b)
                 read_fail(&b->r, ERR_INPUT, "a row's columns are not in rising order");
             from = b->some[i] + 1;
         }
-        row->values[i] = read_value(&b->r);
-        if (row->values[i].type == VALUE_REF && row->values[i].ref.actor >= b->actor_count)
-            read_fail(&b->r, ERR_INPUT, "a reference to actor %" PRIu32 " of %" PRIu32,
-                      row->values[i].ref.actor, b->actor_count);
+        b->values[i] = read_is_array(&b->r) ? read_counter(b, i) : read_value(&b->r);
+        check_ref(b, &b->values[i]);
+    }
+    row->counters = b->counters;
+    for (uint32_t i = 0; i < row->counter_n && !b->r.failed; i++) { /* the array may have moved */
+        b->counters[i].seen = b->seen + seen;
+        seen += b->counters[i].seen_n;
     }
 }
 
@@ -400,10 +541,12 @@ void body_read_close(struct body_reader *b)
 {
     free(b->actors);
     free(b->table.names);
-    free(b->row.values);
+    free(b->values);
     free(b->every);
     free(b->some);
     free(b->table_names);
+    free(b->counters);
+    free(b->seen);
     *b = (struct body_reader){0};
 }
 

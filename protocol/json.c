@@ -12,8 +12,8 @@
 /* A vector's entry has two commas and one behind it. */
 #define VECTOR_COMMAS_MAX (3 * ACTORS_MAX)
 #define HEADER_COMMAS_MAX (VECTOR_COMMAS_MAX + 16)
-/* A cell is at most a name and a reference. */
-#define ROW_COMMAS_MAX (3 * COLUMNS_MAX + 8)
+/* A cell is at most a name and a reference, a total four elements and a row. */
+#define ROW_COMMAS_MAX (3 * COLUMNS_MAX + 5 * ROW_TOTALS_MAX + 8)
 
 struct drop_reader {
     struct json_cursor c;
@@ -24,6 +24,7 @@ struct drop_reader {
     uint32_t column_count;
     uint32_t cell_columns[COLUMNS_MAX];
     struct value values[COLUMNS_MAX];
+    struct json_counters counters; /* of the present row */
 };
 
 static void read_vector(struct json_cursor *c, struct json_object *o, struct vector *v)
@@ -142,6 +143,7 @@ void drop_close(struct drop_reader *d)
         return;
     json_close(&d->c);
     buf_close(&d->roster);
+    json_counters_close(&d->counters);
     free(d);
 }
 
@@ -212,11 +214,14 @@ static uint32_t read_cells(struct drop_reader *d, struct json_object *row, enum 
         return 0;
     }
     for (uint32_t i = 0; i < n && !d->c.failed; i++) {
+        struct json_object *cell = json_element(row, first - 1 + step * (i + 1));
+
         if (change_has_some(op)) {
             d->cell_columns[i] = read_column(d, json_element(row, first + 2 * i), from);
             from = d->cell_columns[i] + 1;
         }
-        d->values[i] = json_value(&d->c, json_element(row, first - 1 + step * (i + 1)), &keys);
+        d->values[i] = json_is_counter(cell) ? json_counter(&d->c, cell, i, &d->counters, &keys)
+                                             : json_value(&d->c, cell, &keys);
     }
     if (!d->c.failed && keys != d->c.keys)
         json_fail(&d->c, ERR_INPUT, "a value has a key twice");
@@ -227,28 +232,29 @@ static void read_row(struct drop_reader *d, struct body_writer *b)
 {
     struct json_cursor *c = &d->c;
     struct json_object *row = json_piece(c, ROW_COMMAS_MAX, "a row");
-    uint32_t elements = json_count(c, row, 6 + 2 * COLUMNS_MAX, "a row"), n, first = 4;
-    enum change_op op;
-    struct gid gid, with = {0};
-    uint64_t stamp;
+    uint32_t elements = json_count(c, row, 6 + 2 * COLUMNS_MAX, "a row"), first = 4;
+    struct body_row out = {.columns = d->cell_columns, .values = d->values};
 
     if (!c->failed && elements < 4)
         json_fail(c, ERR_INPUT, "a row has %" PRIu32 " elements, at least 4", elements);
     if (c->failed)
         return;
-    op = read_op(c, json_element(row, 0));
-    gid.actor = (uint32_t)json_uint(c, json_element(row, 1), UINT32_MAX, "a row's actor");
-    gid.counter = json_uint(c, json_element(row, 2), GID_COUNTER_MAX - 1, "a row's counter");
-    stamp = json_uint(c, json_element(row, 3), CHANGESET_STAMP_MAX, "a row's stamp");
-    if (op == CHANGE_REPAIR || op == CHANGE_UNITE) {
+    out.op = read_op(c, json_element(row, 0));
+    out.gid.actor = (uint32_t)json_uint(c, json_element(row, 1), UINT32_MAX, "a row's actor");
+    out.gid.counter = json_uint(c, json_element(row, 2), GID_COUNTER_MAX - 1, "a row's counter");
+    out.stamp = json_uint(c, json_element(row, 3), CHANGESET_STAMP_MAX, "a row's stamp");
+    if (out.op == CHANGE_REPAIR || out.op == CHANGE_UNITE) {
         first = 6;
-        with.actor = (uint32_t)json_uint(c, json_element(row, 4), UINT32_MAX, "another actor");
-        with.counter = json_uint(c, json_element(row, 5), VECTOR_NUMBER_MAX, "its number");
+        out.with.actor = (uint32_t)json_uint(c, json_element(row, 4), UINT32_MAX, "another actor");
+        out.with.counter = json_uint(c, json_element(row, 5), VECTOR_NUMBER_MAX, "its number");
     }
-    n = c->failed ? 0 : read_cells(d, row, op, first, elements);
+    json_counters_begin(&d->counters);
+    out.n = c->failed ? 0 : read_cells(d, row, out.op, first, elements);
+    json_counters_end(&d->counters);
+    out.counter_n = d->counters.n;
+    out.counters = d->counters.counters;
     if (!c->failed)
-        body_row_with(b, op, gid, stamp, with, change_has_some(op) ? d->cell_columns : NULL,
-                      d->values, n);
+        body_row_write(b, &out);
 }
 
 static void read_columns(struct drop_reader *d, struct json_object *o)

@@ -12,17 +12,14 @@
 
 #include <navette/bounds.h>
 
-#define DEPTH_MAX       10 /* of a whole drop file: 8 */
-#define PIECE_DEPTH_MAX 5  /* a row with a reference: 3, and json-c counts one more */
+#define DEPTH_MAX       12 /* of a whole drop file: 11 */
+#define PIECE_DEPTH_MAX 6  /* a row with a counter's reference: 4, and json-c counts more */
 #define BARE_BYTES_MAX  32 /* a number, true, false or null */
 #define REAL_TEXT_BYTES 40
 
 const char *const json_op_names[] = {
-    [CHANGE_INSERT] = "insert",
-    [CHANGE_UPDATE] = "update",
-    [CHANGE_DELETE] = "delete",
-    [CHANGE_REPAIR] = "repair",
-    [CHANGE_UNITE] = "unite",
+    [CHANGE_INSERT] = "insert", [CHANGE_UPDATE] = "update", [CHANGE_DELETE] = "delete",
+    [CHANGE_REPAIR] = "repair", [CHANGE_UNITE] = "unite",
 };
 
 /* ---- writing ---- */
@@ -504,6 +501,21 @@ struct json_object *json_member(struct json_object *o, const char *key)
     if (json_object_is_type(o, json_type_object))
         json_object_object_get_ex(o, key, &member);
     return member;
+}
+
+bool json_is_string(struct json_object *o)
+{
+    return json_object_is_type(o, json_type_string);
+}
+
+bool json_has(struct json_object *o, const char *key)
+{
+    return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, key, NULL);
+}
+
+uint32_t json_members(struct json_object *o)
+{
+    return json_object_is_type(o, json_type_object) ? (uint32_t)json_object_object_length(o) : 0;
 }
 
 static double read_real(struct json_cursor *c, struct json_object *o)

@@ -6,8 +6,7 @@
 #ifndef NAVETTE_JSON_TEXT_H
 #define NAVETTE_JSON_TEXT_H
 
-#include <navette/bytes.h>
-#include <navette/change.h>
+#include <navette/body.h>
 
 #define JSON_DROP_KIND "change-sets"
 
@@ -23,6 +22,8 @@ void json_add_string(struct buf *out, struct slice utf8);
 void json_add_hex(struct buf *out, struct slice bytes);
 void json_add_base64(struct buf *out, struct slice bytes);
 void json_add_value(struct buf *out, const struct value *v);
+/* A cell that is more than a value (body.h). */
+void json_add_counter(struct buf *out, const struct value *v, const struct body_counter *counter);
 
 /* ---- reading: remembers the first failure, then does nothing ---- */
 
@@ -76,5 +77,25 @@ struct json_object *json_element(struct json_object *array, uint32_t i);
 struct json_object *json_member(struct json_object *o, const char *key);
 /* What json_add_value wrote. Adds to `keys` the number of keys it saw. */
 struct value json_value(struct json_cursor *c, struct json_object *o, uint32_t *keys);
+bool json_is_string(struct json_object *o);
+/* Also when what it has is null. */
+bool json_has(struct json_object *o, const char *key);
+/* The number of an object's keys; 0 of anything else. */
+uint32_t json_members(struct json_object *o);
+
+/* The counters of one row: begin, json_counter for each of them, end; then they can be used. */
+struct json_counters {
+    struct body_counter *counters;
+    struct body_seen *seen;
+    uint32_t n, room, seen_n, seen_room;
+};
+
+void json_counters_begin(struct json_counters *to);
+void json_counters_end(struct json_counters *to);
+void json_counters_close(struct json_counters *to);
+/* What json_add_counter wrote, of the row's cell `cell`. */
+bool json_is_counter(struct json_object *o);
+struct value json_counter(struct json_cursor *c, struct json_object *o, uint32_t cell,
+                          struct json_counters *to, uint32_t *keys);
 
 #endif

@@ -94,17 +94,22 @@ static void add_names(struct buf *out, const struct slice *names, uint32_t n)
 
 static void add_row(struct buf *out, const struct body_table *t, const struct body_row *row)
 {
+    uint32_t counter = 0;
+
     json_add(out, "[\"%s\", %" PRIu32 ", %" PRIu64 ", %" PRIu64, json_op_names[row->op],
              row->gid.actor, row->gid.counter, row->stamp);
     if (row->with.counter != 0)
         json_add(out, ", %" PRIu32 ", %" PRIu64, row->with.actor, row->with.counter);
-    for (uint32_t i = 0; i < row->n; i++) {
+    for (uint32_t i = 0; i < row->n && !out->overflow; i++) {
         json_add(out, ", ");
         if (change_has_some(row->op)) {
             json_add_string(out, t->names[row->columns[i]]);
             json_add(out, ", ");
         }
-        json_add_value(out, &row->values[i]);
+        if (counter < row->counter_n && row->counters[counter].cell == i)
+            json_add_counter(out, &row->values[i], &row->counters[counter++]);
+        else
+            json_add_value(out, &row->values[i]);
     }
     json_add(out, "]");
 }

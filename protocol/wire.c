@@ -384,6 +384,13 @@ void read_bin_exact(struct reader *r, uint8_t *out, size_t n, const char *what)
         memcpy(out, bytes.p, n);
 }
 
+bool read_is_array(const struct reader *r)
+{
+    uint8_t first = r->failed || r->left.n == 0 ? NIL : *r->left.p;
+
+    return (first & 0xf0) == FIXARRAY || first == ARRAY16 || first == ARRAY32;
+}
+
 /* Every element takes at least one byte: a count above what is left is a lie, whatever follows. */
 uint32_t read_array(struct reader *r, uint32_t max, const char *what)
 {

@@ -5,12 +5,48 @@
  *     table = [name, columns: [name...], keys: uint, surrogate: bool, rows: [row...]]
  *     row   = [op, actor index, counter, stamp minus the previous row's, cells...]
  *             REPAIR, UNITE: [..., actor index, number, cells...]
+ *     cell  = value | [total, form] | [value, (actor index, number, total, row or nil)...]
  */
 #ifndef NAVETTE_BODY_H
 #define NAVETTE_BODY_H
 
 #include <navette/bounds.h>
-#include <navette/wire.h>
+#include <navette/decimal.h>
+
+/* ---- rows ---- */
+
+/* A total that was seen: what an actor said in its change-set `number` to have added to the cell,
+ * of the row itself, or of another one that this row has been united with. */
+struct body_seen {
+    struct gid row; /* counter 0: the row itself */
+    uint32_t actor; /* index in the body's list */
+    uint64_t number;
+    struct decimal total;
+};
+
+/* A cell that is more than a value. A delta: all that its author ever added to the cell of the row
+ * of this gid, and the form in which the sum is to be shown; its value is NULL. Or a value with
+ * the totals that its author had seen, which are in it. */
+struct body_counter {
+    uint32_t cell; /* index into the row's cells */
+    bool delta;
+    uint8_t form; /* decimal.h */
+    struct decimal total;
+    uint32_t seen_n;
+    const struct body_seen *seen; /* 1 to CELL_TOTALS_MAX; rising: by row, none first, then actor */
+};
+
+struct body_row {
+    enum change_op op;
+    struct gid gid;
+    uint64_t stamp;
+    struct gid with;                     /* of REPAIR and UNITE */
+    uint32_t n;                          /* cells */
+    const uint32_t *columns;             /* rising; of an INSERT 0, 1, 2... */
+    const struct value *values;          /* their bytes borrow the body */
+    uint32_t counter_n;                  /* cells that are more than a value */
+    const struct body_counter *counters; /* cells rising; none in key columns */
+};
 
 /* ---- writing: body_open, then per table body_table and its rows, then body_finish ---- */
 
@@ -42,6 +78,9 @@ void body_row(struct body_writer *b, enum change_op op, struct gid gid, uint64_t
 void body_row_with(struct body_writer *b, enum change_op op, struct gid gid, uint64_t stamp,
                    struct gid with, const uint32_t *columns, const struct value *values,
                    uint32_t n);
+/* The same for a row that may have counters: `columns` is not looked at in an INSERT. A delta
+ * stands in an UPDATE only, no counter in a REPAIR. */
+void body_row_write(struct body_writer *b, const struct body_row *row);
 /* Bytes so far: a drain closes its change-set at BODY_BYTES_SOFT. */
 size_t body_size(const struct body_writer *b);
 /* Finish the body into `body`, which is cleared first and gets the maximum it needs. ERR_LIMIT when
@@ -67,16 +106,6 @@ struct body_table {
     uint32_t rows;
 };
 
-struct body_row {
-    enum change_op op;
-    struct gid gid;
-    uint64_t stamp;
-    struct gid with;         /* of REPAIR and UNITE */
-    uint32_t n;              /* cells */
-    const uint32_t *columns; /* owned by the reader, good until the next row; INSERT: 0, 1, 2... */
-    struct value *values;    /* likewise; their bytes borrow the body */
-};
-
 struct body_reader {
     struct reader r;
     uint64_t max_stamp;
@@ -87,7 +116,11 @@ struct body_reader {
     uint32_t rows_left;  /* in the current table */
     uint32_t rows_total; /* in all tables so far */
     struct body_table table;
-    struct body_row row;
+    struct body_row row; /* its arrays are the reader's, good until the next row */
+    struct value *values;
+    struct body_counter *counters;
+    struct body_seen *seen;
+    uint32_t counter_room, seen_n, seen_room;
     uint32_t room; /* of the arrays below and of table.names, in columns */
     uint32_t *every;
     uint32_t *some;

@@ -9,6 +9,8 @@
 #define TABLES_MAX             2000        /* tables in a database or change-set */
 #define COLUMNS_MAX            2000        /* columns in a table (SQLite's own default limit) */
 #define KEY_COLUMNS_MAX        16          /* columns in a primary key */
+#define CELL_TOTALS_MAX        1024        /* running totals that a counter's cell can hold */
+#define ROW_TOTALS_MAX         8192        /* seen totals in all cells of one row of a body */
 #define CUT_ROWS_MAX           100000      /* rows in one change-set */
 #define HEADER_BYTES_MAX       131072      /* encoded change-set header: ACTORS_MAX needs fit */
 #define BODY_BYTES_MAX         (64u << 20) /* encoded change-set body */

@@ -43,6 +43,8 @@ struct slice read_text(struct reader *r, size_t max, const char *what);
 struct slice read_bin(struct reader *r, size_t max, const char *what);
 /* A bin of exactly n bytes, copied to `out`. */
 void read_bin_exact(struct reader *r, uint8_t *out, size_t n, const char *what);
+/* Is an array next? */
+bool read_is_array(const struct reader *r);
 /* The count of an array; fails when it exceeds `max` or the bytes that are left. */
 uint32_t read_array(struct reader *r, uint32_t max, const char *what);
 /* An array of exactly `count`. */

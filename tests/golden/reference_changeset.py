@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A second implementation of protocol/README.md's values, change-sets and drop files.
 
-It shares no code with the C one. It makes the sample change-set from its description, and makes it again from the drop
-file; both must be tests/golden/changeset_1.bin ("--check"). Needs python3-cryptography; without it, it ends with 77, which
+It shares no code with the C one. It makes the sample change-sets from their description, and makes them again from the drop
+files; both must be tests/golden/changeset_*.bin ("--check"). Needs python3-cryptography; without it, it ends with 77, which
 the test runner counts as skipped.
 """
 import base64
@@ -68,6 +68,7 @@ def pack(v):
 # ---- change-sets ----
 
 INSERT, UPDATE, DELETE, REPAIR, UNITE = 1, 2, 3, 4, 5
+INTEGER, REAL, DIGITS = 0, 1, 2  # how a counter's sum is shown; digits behind the point are added to the last
 
 
 def body(actors, tables):
@@ -90,23 +91,37 @@ def changeset(fields, signature, packed_body):
     return pack([header, signature or A.signature(CONTEXT, header), packed_body])
 
 
-def sample():
-    stamp = 1795000000000 << 16 | 3
-    us, them = A.site + b"\1" * 8, b"\2" * 24
-    packed = body([us, them], [
-        ("article", ["id", "name", "price", "photo", "family"], 1, True, [
-            (INSERT, 0, 1, stamp - 2, 101, "Thé \"vert\"\n\U0001F375", 12.1, b"\0\xff\x10", Ref((1, 70000))),
-            (INSERT, 0, 2, stamp - 1, -2**63, Text(b"caf\xe9"), -0.0, b"", None),
-            (UPDATE, 1, 2**40 - 1, stamp, 1, Text(b"a\0b"), 2, -33),
-            (DELETE, 1, 9, stamp),
-            (REPAIR, 1, 7, stamp - 1, 1, 40, 1, "#Caisse-Mangue"),
-            (UNITE, 0, 1, stamp, 1, 12)]),
-        ("stock", ["shop", "article", "n"], 2, False, [
-            (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])])
+STAMP = 1795000000000 << 16 | 3
+US, THEM = A.site + b"\1" * 8, b"\2" * 24
+
+
+def sealed(rows, packed):
     return changeset({
-        "fleet": b"\xf1" * 16, "actor": us, "number": 2, "previous": b"\xab" * 32, "stamp": stamp,
-        "needs": [[them, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "schema": 0xFEDCBA9876543210,
-        "roster": 3, "rows": 7, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
+        "fleet": b"\xf1" * 16, "actor": US, "number": 2, "previous": b"\xab" * 32, "stamp": STAMP,
+        "needs": [[THEM, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "schema": 0xFEDCBA9876543210,
+        "roster": 3, "rows": rows, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
+
+
+def sample():
+    return sealed(7, body([US, THEM], [
+        ("article", ["id", "name", "price", "photo", "family"], 1, True, [
+            (INSERT, 0, 1, STAMP - 2, 101, "Thé \"vert\"\n\U0001F375", 12.1, b"\0\xff\x10", Ref((1, 70000))),
+            (INSERT, 0, 2, STAMP - 1, -2**63, Text(b"caf\xe9"), -0.0, b"", None),
+            (UPDATE, 1, 2**40 - 1, STAMP, 1, Text(b"a\0b"), 2, -33),
+            (DELETE, 1, 9, STAMP),
+            (REPAIR, 1, 7, STAMP - 1, 1, 40, 1, "#Caisse-Mangue"),
+            (UNITE, 0, 1, STAMP, 1, 12)]),
+        ("stock", ["shop", "article", "n"], 2, False, [
+            (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])]))
+
+
+def counters():
+    return sealed(4, body([US, THEM], [
+        ("article", ["id", "name", "stock", "price"], 1, True, [
+            (UPDATE, 1, 70000, STAMP - 2, 2, [-3, INTEGER]),
+            (UPDATE, 0, 1, STAMP - 1, 2, ["-2.5", REAL], 3, ["0.1", DIGITS + 2]),
+            (UPDATE, 1, 70000, STAMP, 2, [7, 0, 1, -3, None, 1, 12, "0.5", None, 1, 4, 2, Ref((0, 9))]),
+            (INSERT, 0, 3, STAMP, 103, "thé", [None, 1, 12, "0.5", None], 9.5)])]))
 
 
 # ---- drop files ----
@@ -114,6 +129,10 @@ def sample():
 def value(v):
     if not isinstance(v, dict):
         return v
+    if "total" in v:
+        return [v["total"], {"integer": INTEGER, "real": REAL}[v["as"]] if isinstance(v["as"], str) else DIGITS + v["as"]]
+    if "seen" in v:
+        return [value(v["set"])] + [Ref(x) if isinstance(x, list) else x for x in v["seen"]]
     (kind, inside), = v.items()
     return {"real": lambda: float(inside), "text": lambda: Text(base64.b64decode(inside, validate=True)),
             "blob": lambda: base64.b64decode(inside, validate=True), "ref": lambda: Ref(inside)}[kind]()
@@ -142,13 +161,15 @@ def from_drop(record):
 
 
 def main():
-    golden = (HERE / "changeset_1.bin").read_bytes()
-    drop = json.loads((HERE / "drop_1.json").read_text(encoding="utf-8"))
     bad = 0
-    for name, made in (("the description", [sample()]), ("drop_1.json", [from_drop(c) for c in drop["changesets"]])):
-        if made != [golden]:
-            print(f"changeset_1.bin is not what {name} gives", file=sys.stderr)
-            bad = 1
+    for number, described in ((1, sample()), (2, counters())):
+        golden = (HERE / f"changeset_{number}.bin").read_bytes()
+        drop = json.loads((HERE / f"drop_{number}.json").read_text(encoding="utf-8"))
+        for name, made in (("the description", [described]),
+                           (f"drop_{number}.json", [from_drop(c) for c in drop["changesets"]])):
+            if made != [golden]:
+                print(f"changeset_{number}.bin is not what {name} gives", file=sys.stderr)
+                bad = 1
     return bad
 
 

@@ -385,6 +385,11 @@ def encode_insert(site, header, table, gid, keys, surrogate, cells):
 def _drop_value(value):
     if not isinstance(value, dict):
         return value
+    if "total" in value:
+        form = value["as"]
+        return [value["total"], form + 2 if isinstance(form, int) else ("integer", "real").index(form)]
+    if "seen" in value:
+        return [_drop_value(value["set"])] + [Ref(x) if isinstance(x, list) else x for x in value["seen"]]
     (kind, content), = value.items()
     if kind == "real":
         return float(content)

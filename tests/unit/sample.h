@@ -97,6 +97,50 @@ static inline void sample_body(struct buf *body)
     body_close(&b);
 }
 
+/* Counters: deltas of every form, values with what their author had seen. */
+#define SAMPLE_COUNTER_ROWS 4
+static inline void sample_counter_body(struct buf *body)
+{
+    const struct slice article[] = {slice_text("id"), slice_text("name"), slice_text("stock"),
+                                    slice_text("price")};
+    struct actor us = sample_actor(1), them = sample_actor(2);
+    const struct decimal half = {.part = 500000000000000000}, tenth = {.part = 100000000000000000};
+    const struct body_seen seen[] = {
+        {.actor = 0, .number = 1, .total = {.whole = -3}},
+        {.actor = 1, .number = 12, .total = half},
+        {.row = {0, 9}, .actor = 1, .number = 4, .total = {.whole = 2}}};
+    const struct body_counter three[] = {{.delta = true, .total = {.whole = -3}}};
+    const struct body_counter both[] = {
+        {.delta = true, .form = DECIMAL_REAL, .total = {-3, half.part, 0}},
+        {.cell = 1, .delta = true, .form = DECIMAL_TEXT + 2, .total = tenth}};
+    const struct body_counter set[] = {{.seen_n = 3, .seen = seen}};
+    const struct body_counter none[] = {{.cell = 2, .seen_n = 1, .seen = &seen[1]}};
+    const struct value values[] = {{.type = VALUE_NULL}, {.type = VALUE_NULL}},
+                       seven = {.type = VALUE_INT, .i = 7},
+                       row[] = {{.type = VALUE_INT, .i = 103},
+                                sample_text("th\xc3\xa9"),
+                                {.type = VALUE_NULL},
+                                {.type = VALUE_REAL, .r = 9.5}};
+    struct body_row rows[] = {
+        {CHANGE_UPDATE, {1, 70000}, SAMPLE_STAMP - 2, {0}, 1, (uint32_t[]){2}, values, 1, three},
+        {CHANGE_UPDATE, {0, 1}, SAMPLE_STAMP - 1, {0}, 2, (uint32_t[]){2, 3}, values, 2, both},
+        {CHANGE_UPDATE, {1, 70000}, SAMPLE_STAMP, {0}, 1, (uint32_t[]){2}, &seven, 1, set},
+        {CHANGE_INSERT, {0, 3}, SAMPLE_STAMP, {0}, 4, NULL, row, 1, none},
+    };
+    struct body_writer b;
+    struct err e = {0};
+
+    body_open(&b);
+    body_actor(&b, &us);
+    body_actor(&b, &them);
+    body_table(&b, slice_text("article"), article, 4, 1, true);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        body_row_write(&b, &rows[i]);
+    assert_int_equal(b.rows, SAMPLE_COUNTER_ROWS);
+    assert_true(body_finish(&b, body, &e));
+    body_close(&b);
+}
+
 /* Its header, without what changeset_seal fills in. */
 static inline struct changeset_header sample_header(void)
 {
@@ -115,7 +159,7 @@ static inline struct changeset_header sample_header(void)
     return h;
 }
 
-static inline void sample_changeset(struct buf *out)
+static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, struct buf *out)
 {
     struct changeset_header h = sample_header();
     struct buf body = {0};
@@ -124,10 +168,20 @@ static inline void sample_changeset(struct buf *out)
     struct keys k;
 
     sample_keys(&k);
-    sample_body(&body);
-    assert_true(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &k, out, hash, &e));
+    write(&body);
+    assert_true(changeset_seal(&h, rows, buf_slice(&body), &k, out, hash, &e));
     changeset_header_close(&h);
     buf_close(&body);
+}
+
+static inline void sample_changeset(struct buf *out)
+{
+    sample_seal(sample_body, SAMPLE_ROWS, out);
+}
+
+static inline void sample_counter_changeset(struct buf *out)
+{
+    sample_seal(sample_counter_body, SAMPLE_COUNTER_ROWS, out);
 }
 
 /* Split, decode and verify: all that an agent does with a member's bytes before it keeps them. */
@@ -165,6 +219,49 @@ static inline struct value sample_random_cell(struct random_source *s, uint8_t *
     return v;
 }
 
+static inline struct decimal sample_random_total(struct random_source *s)
+{
+    struct decimal d = {.whole = (int64_t)(random_bits(s) % 1000000) - 500000};
+
+    if (random_below(s, 3) == 0)
+        d.part = UINT64_C(1000000000000000) * random_below(s, 1000);
+    if (random_below(s, 9) == 0)
+        d.rest = random_below(s, 1000);
+    return d;
+}
+
+/* Some of the cells of a row become counters. `room` is for what they had seen, 3 each. */
+static inline uint32_t sample_random_counters(struct random_source *s, const struct body_row *row,
+                                              uint32_t keys, struct value *values,
+                                              struct body_counter *counters, struct body_seen *room)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        uint32_t column = row->op == CHANGE_UPDATE ? row->columns[i] : i;
+        struct body_counter *c = &counters[n];
+
+        if (column < keys || random_below(s, 3) != 0)
+            continue;
+        *c = (struct body_counter){.cell = i,
+                                   .delta = row->op == CHANGE_UPDATE && random_below(s, 2)};
+        if (c->delta) {
+            values[i].type = VALUE_NULL;
+            c->form = (uint8_t)random_below(s, DECIMAL_FORM_MAX + 1);
+            c->total = sample_random_total(s);
+        } else {
+            c->seen = &room[3 * n];
+            c->seen_n = 1 + random_below(s, 3);
+            for (uint32_t k = 0; k < c->seen_n; k++)
+                room[3 * n + k] = (struct body_seen){.row = {0, k == 0 ? 0 : row->gid.counter + k},
+                                                     .number = 1 + random_bits(s) % INT64_MAX,
+                                                     .total = sample_random_total(s)};
+        }
+        n++;
+    }
+    return n;
+}
+
 /* Up to three tables of up to 19 rows, by one actor. */
 static inline void sample_random_body(struct random_source *s, struct buf *body, uint32_t *rows)
 {
@@ -172,6 +269,8 @@ static inline void sample_random_body(struct random_source *s, struct buf *body,
     struct slice columns[4] = {slice_text(names[0]), slice_text(names[1]), slice_text(names[2]),
                                slice_text(names[3])};
     struct actor us = sample_actor(1);
+    struct body_counter counters[4];
+    struct body_seen seen[12];
     uint8_t bytes[4][64];
     struct body_writer b;
     struct err e = {0};
@@ -179,18 +278,25 @@ static inline void sample_random_body(struct random_source *s, struct buf *body,
     body_open(&b);
     body_actor(&b, &us);
     for (uint32_t t = random_below(s, 4); t > 0; t--) {
-        body_table(&b, slice_text(names[t]), columns, 4, 1 + random_below(s, 4), false);
+        uint32_t keys = 1 + random_below(s, 4);
+
+        body_table(&b, slice_text(names[t]), columns, 4, keys, false);
         for (uint32_t r = random_below(s, 20); r > 0; r--) {
-            struct gid gid = {0, 1 + random_bits(s) % (GID_COUNTER_MAX - 1)};
+            struct gid gid = {0, 1 + random_bits(s) % (GID_COUNTER_MAX - 4)};
             enum change_op op = (enum change_op)(1 + random_below(s, 5));
             uint32_t n = op == CHANGE_INSERT ? 4 : change_has_some(op) ? 1 + random_below(s, 3) : 0;
             struct gid with = {0, op < CHANGE_REPAIR ? 0 : 1 + random_below(s, 1000)};
             uint32_t some[] = {n < 3, 2, 3};
             struct value cells[4];
+            struct body_row row = {op, gid, random_bits(s) % SAMPLE_STAMP, with, n, some, cells,
+                                   0,  NULL};
 
             for (uint32_t i = 0; i < n; i++)
                 cells[i] = sample_random_cell(s, bytes[i], random_below(s, 64));
-            body_row_with(&b, op, gid, random_bits(s) % SAMPLE_STAMP, with, some, cells, n);
+            if (op <= CHANGE_UPDATE)
+                row.counter_n = sample_random_counters(s, &row, keys, cells, counters, seen);
+            row.counters = counters;
+            body_row_write(&b, &row);
         }
     }
     *rows = b.rows;

@@ -492,12 +492,8 @@ static void write_again(struct body_reader *from, struct body_writer *to)
         const struct body_table *t = &from->table;
 
         body_table(to, t->name, t->names, t->columns, t->keys, t->surrogate);
-        while (body_next_row(from)) {
-            const struct body_row *row = &from->row;
-
-            body_row_with(to, row->op, row->gid, row->stamp, row->with, row->columns, row->values,
-                          row->n);
-        }
+        while (body_next_row(from))
+            body_row_write(to, &from->row);
     }
 }
 

@@ -49,20 +49,26 @@ static void a_sealed_changeset_verifies_and_reads_back(void **state)
     buf_close(&joined);
 }
 
-/* tests/golden/changeset_1.bin is format 1: it must be made and understood for ever. */
-static void the_golden_changeset_is_made_and_verifies(void **state)
+/* Golden change-sets are format 1: they must be made and understood for ever. */
+static void check_golden(const char *name, void (*make)(struct buf *out))
 {
     struct buf golden, made = {0};
     struct err e = {0};
 
-    (void)state;
-    sample_golden(&golden, "changeset_1.bin");
-    sample_changeset(&made);
+    sample_golden(&golden, name);
+    make(&made);
     assert_int_equal(made.n, golden.n);
     assert_memory_equal(made.p, golden.p, golden.n);
     assert_true(sample_verify(buf_slice(&golden), &e));
     buf_close(&golden);
     buf_close(&made);
+}
+
+static void the_golden_changesets_are_made_and_verify(void **state)
+{
+    (void)state;
+    check_golden("changeset_1.bin", sample_changeset);
+    check_golden("changeset_2.bin", sample_counter_changeset);
 }
 
 static void a_changeset_cut_off_anywhere_is_refused(void **state)
@@ -322,7 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sealed_changeset_verifies_and_reads_back),
-        cmocka_unit_test(the_golden_changeset_is_made_and_verifies),
+        cmocka_unit_test(the_golden_changesets_are_made_and_verify),
         cmocka_unit_test(a_changeset_cut_off_anywhere_is_refused),
         cmocka_unit_test(a_changeset_with_one_bit_flipped_never_verifies),
         cmocka_unit_test(another_sites_key_does_not_verify),

@@ -12,11 +12,10 @@ static void write_again(struct body_reader *from, struct body_writer *to)
         body_actor(to, &from->actors[i]);
     while (body_next_table(from)) {
         const struct body_table *t = &from->table;
-        const struct body_row *row = &from->row;
 
         body_table(to, t->name, t->names, t->columns, t->keys, t->surrogate);
         while (body_next_row(from))
-            body_row(to, row->op, row->gid, row->stamp, row->columns, row->values, row->n);
+            body_row_write(to, &from->row);
     }
 }
 
