@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "request.h"
+#include "rulebook.h"
 #include "tables.h"
 
 static bool run_status(struct agent *a, const struct request *r, struct json_object **result,
@@ -79,6 +80,26 @@ static bool run_tables(struct agent *a, const struct request *r, struct json_obj
     return true;
 }
 
+static bool run_rules(struct agent *a, const struct request *r, struct json_object **result,
+                      struct err *e)
+{
+    bool grown;
+
+    if (!a->in_fleet)
+        return err_set(e, ERR_REFUSED, "rules belong to a fleet, and this PC is in none yet");
+    if (a->store == NULL)
+        return err_set(e, a->store_trouble.code, "%s", a->store_trouble.text);
+    json_object_put(*result);
+    *result = NULL;
+    if (!rulebook_run(a->store, &a->roster, &a->keys, r, &grown, result, e))
+        return false;
+    if (!grown || agent_roster_changed(a, e))
+        return true;
+    json_object_put(*result);
+    *result = NULL;
+    return false;
+}
+
 static bool run_sync(struct agent *a, const struct request *r, struct json_object **result,
                      struct err *e)
 {
@@ -123,6 +144,8 @@ static runner *const runners[] = {
     [REQUEST_INVITE] = run_invite,      [REQUEST_SYNC] = run_sync,
     [REQUEST_WAIT] = run_wait,          [REQUEST_STOP] = run_stop,
     [REQUEST_DROP_EXPORT] = run_export, [REQUEST_DROP_IMPORT] = run_import,
+    [REQUEST_RULES] = run_rules,        [REQUEST_RULES_SET] = run_rules,
+    [REQUEST_RULES_UNSET] = run_rules,  [REQUEST_RULES_PRESET] = run_rules,
 };
 
 bool command_run(struct agent *a, const struct request *r, struct json_object **result,

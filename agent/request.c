@@ -7,9 +7,10 @@
 
 #include <json-c/json.h>
 
-#define DEPTH_MAX 6 /* request, args, tables; and some for what is then refused by name */
+#define DEPTH_MAX                                                                                  \
+    6 /* request, args, rules, rule, columns; and one more for what is then refused by name */
 
-enum arg_kind { ARG_BOOL, ARG_INT, ARG_TEXT, ARG_TABLES };
+enum arg_kind { ARG_BOOL, ARG_INT, ARG_TEXT, ARG_TABLES, ARG_RULES };
 
 struct arg {
     const char *name;
@@ -46,6 +47,11 @@ struct command {
         "tables", ARG_TABLES, false, AT(tables), 0, TABLES_MAX                                     \
     }
 
+#define RULES_ARG                                                                                  \
+    {                                                                                              \
+        "rules", ARG_RULES, true, AT(rules), 0, RULES_MAX                                          \
+    }
+
 static const struct command commands[] = {
     [REQUEST_STATUS] = {"status", {{0}}},
     [REQUEST_PEERS] = {"peers", {{0}}},
@@ -62,6 +68,10 @@ static const struct command commands[] = {
     [REQUEST_DROP_EXPORT] = {"drop-export",
                              {TEXT_ARG("directory", false, path), TEXT_ARG("peer", false, peer)}},
     [REQUEST_DROP_IMPORT] = {"drop-import", {TEXT_ARG("path", true, path)}},
+    [REQUEST_RULES] = {"rules", {{0}}},
+    [REQUEST_RULES_SET] = {"rules-set", {RULES_ARG}},
+    [REQUEST_RULES_UNSET] = {"rules-unset", {RULES_ARG}},
+    [REQUEST_RULES_PRESET] = {"rules-preset", {TEXT_ARG("name", true, preset)}},
 };
 
 const char *request_kind_name(enum request_kind kind)
@@ -108,6 +118,21 @@ static bool take_tables(struct request *r, struct json_object *v, struct err *e)
     return true;
 }
 
+static bool take_rules(struct request *r, struct json_object *v, struct err *e)
+{
+    size_t n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
+
+    if (n == 0 || n > RULES_MAX || r->rules != NULL)
+        return err_set(e, ERR_INPUT, "\"rules\" is no list of 1 to %d rules", RULES_MAX);
+    r->rules = mem_alloc(n * sizeof *r->rules);
+    for (size_t i = 0; i < n; i++) {
+        if (!rulejson_read(&r->rules[i], json_object_array_get_idx(v, i), e))
+            return err_wrap(e, "rule %zu", i + 1);
+        r->rule_count++;
+    }
+    return true;
+}
+
 static bool take_int(int64_t *out, const struct arg *a, struct json_object *v, struct err *e)
 {
     int64_t n;
@@ -142,6 +167,8 @@ static bool take_arg(struct request *r, const struct arg *a, struct json_object 
         return true;
     case ARG_TABLES:
         return take_tables(r, v, e);
+    case ARG_RULES:
+        return take_rules(r, v, e);
     }
     return err_set(e, ERR_USAGE, "\"%s\" has no kind", a->name);
 }
@@ -279,6 +306,9 @@ void request_close(struct request *r)
     for (uint32_t i = 0; i < r->table_count; i++)
         free(r->tables[i]);
     free(r->tables);
+    for (uint32_t i = 0; i < r->rule_count; i++)
+        asked_rule_close(&r->rules[i]);
+    free(r->rules);
     *r = (struct request){0};
 }
 

@@ -11,6 +11,7 @@
 #include <navette/invite.h>
 
 #include "file.h"
+#include "rulejson.h"
 
 struct json_object;
 
@@ -22,19 +23,23 @@ struct json_object;
 #define ANSWER_BYTES_MAX        (16u << 20) /* a client reads no longer line */
 
 enum request_kind {
-    REQUEST_STATUS,      /* -> the snapshot */
-    REQUEST_PEERS,       /* -> peers: [] */
-    REQUEST_TABLES,      /* -> tables: [{name, tracked, refused, rows}] */
-    REQUEST_TRACK,       /* tables: [text] or all: true -> as tables */
-    REQUEST_UNTRACK,     /* tables: [text] -> as tables */
-    REQUEST_UNINSTALL,   /* -> {} */
-    REQUEST_INVITE,      /* ttl_ms -> token, ends_in_ms */
-    REQUEST_JOIN,        /* token, copy -> {} when this PC is a member and its rows are matched */
-    REQUEST_SYNC,        /* -> {} at once */
-    REQUEST_WAIT,        /* timeout_ms -> settled */
-    REQUEST_STOP,        /* -> {} and the agent ends */
-    REQUEST_DROP_EXPORT, /* directory, peer -> path, changesets */
-    REQUEST_DROP_IMPORT, /* path -> added */
+    REQUEST_STATUS,       /* -> the snapshot */
+    REQUEST_PEERS,        /* -> peers: [] */
+    REQUEST_TABLES,       /* -> tables: [{name, tracked, refused, rows}] */
+    REQUEST_TRACK,        /* tables: [text] or all: true -> as tables */
+    REQUEST_UNTRACK,      /* tables: [text] -> as tables */
+    REQUEST_UNINSTALL,    /* -> {} */
+    REQUEST_INVITE,       /* ttl_ms -> token, ends_in_ms */
+    REQUEST_JOIN,         /* token, copy -> {} when this PC is a member and its rows are matched */
+    REQUEST_SYNC,         /* -> {} at once */
+    REQUEST_WAIT,         /* timeout_ms -> settled */
+    REQUEST_STOP,         /* -> {} and the agent ends */
+    REQUEST_DROP_EXPORT,  /* directory, peer -> path, changesets */
+    REQUEST_DROP_IMPORT,  /* path -> added */
+    REQUEST_RULES,        /* -> rules: [rulejson.h], changed: 0 */
+    REQUEST_RULES_SET,    /* rules: [...], all or none -> as rules, changed: how many */
+    REQUEST_RULES_UNSET,  /* likewise; argument and where are not looked at */
+    REQUEST_RULES_PRESET, /* name -> as rules-set */
 };
 
 /* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.
@@ -44,6 +49,9 @@ struct request {
     enum request_kind kind;
     char **tables; /* owned */
     uint32_t table_count;
+    struct asked_rule *rules; /* owned */
+    uint32_t rule_count;
+    char preset[32];
     bool all;
     bool copy;
     char token[INVITE_TEXT_BYTES_MAX];

@@ -274,6 +274,19 @@ void rule_target_print(const struct rule *r, struct buf *out)
     }
 }
 
+void rule_target_text(const struct rule *r, char out[RULE_TARGET_BYTES_MAX])
+{
+    struct buf text;
+    size_t n;
+
+    buf_open(&text, (KEY_COLUMNS_MAX + 1) * (2 * IDENTIFIER_BYTES_MAX + 3));
+    rule_target_print(r, &text);
+    n = text.n < RULE_TARGET_BYTES_MAX ? text.n : RULE_TARGET_BYTES_MAX - 1;
+    memcpy(out, text.p, n);
+    out[n] = '\0';
+    buf_close(&text);
+}
+
 /* ---- on the wire ---- */
 
 static void write_optional(struct writer *w, const char *text)

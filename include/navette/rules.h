@@ -66,6 +66,9 @@ MUST_USE bool rule_kind_parse(enum rule_kind *kind, const char *word, struct err
 MUST_USE bool rule_target_parse(struct rule *r, const char *text, struct err *e);
 /* The same as text, appended. */
 void rule_target_print(const struct rule *r, struct buf *out);
+/* Likewise, with its NUL, cut where it is too long: for messages. */
+#define RULE_TARGET_BYTES_MAX 160
+void rule_target_text(const struct rule *r, char out[RULE_TARGET_BYTES_MAX]);
 
 /* One change: [kind, table, [column...], site, argument, where, set]. */
 void rule_change_write(struct writer *w, const struct rule_change *c);

@@ -66,6 +66,12 @@ MUST_USE bool store_untrack(struct store *s, const char *const *names, uint32_t 
 /* Remove everything of ours from the application's file: its schema is exactly as before track. */
 MUST_USE bool store_uninstall(struct store *s, struct err *e);
 
+/* Does a rule that is about to be set beside `rules` fit this database? Gives its names the
+ * schema's spelling. ERR_USAGE: it names nothing here; ERR_REFUSED: it contradicts another rule or
+ * the data; ERR_INPUT: its filter is none. The text has the reason. */
+MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r,
+                               struct err *e);
+
 /* ---- capture ---- */
 
 /* Has the application's file been committed to by somebody else since the last call? Cheap (PRAGMA

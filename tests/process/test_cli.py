@@ -89,7 +89,7 @@ def test_wrong_usage_ends_64_and_says_what_is_wrong(cli, words, says):
 def test_help_names_every_command_and_fits_a_terminal(cli):
     text = cli.ok("help")
     assert text == cli.ok("--help")
-    commands = re.findall(r"^  ([a-z]+(?: (?:export|import))?) ", text, re.M)
+    commands = re.findall(r"^  ([a-z]+(?: (?:export|import|set|unset|preset))?) ", text, re.M)
     assert {"init", "track", "untrack", "tables", "invite", "join", "status", "peers", "sync", "wait", "drop export",
             "drop import", "stop", "uninstall"} <= set(commands)
     for command in commands:

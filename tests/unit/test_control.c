@@ -71,6 +71,13 @@ void agent_sync_now(struct agent *a)
     (void)a;
 }
 
+bool agent_roster_changed(struct agent *a, struct err *e)
+{
+    (void)a;
+    (void)e;
+    return true;
+}
+
 bool agent_is_settled(struct agent *a)
 {
     (void)a;
@@ -531,7 +538,7 @@ static void every_golden_request_is_understood(void **state)
         left.n -= (size_t)(end - left.p) + 1;
         left.p = end + 1;
     }
-    assert_int_equal(id, 15);
+    assert_int_equal(id, 19);
     buf_close(&file);
 }
 

@@ -27,6 +27,7 @@ struct cli {
     /* options of commands: NULL or false when not given */
     const char *db, *name, *fleet, *drop, *listen, *join, *discovery_port, *peers;
     const char *ttl, *timeout, *to, *for_peer;
+    const char *where, *site;
     bool copy, all, yes, man;
     const char *words[WORDS_MAX]; /* what is neither command nor option */
     uint32_t word_count;
@@ -48,6 +49,11 @@ int run_wait(struct cli *c);
 int run_stop(struct cli *c);
 int run_export(struct cli *c);
 int run_import(struct cli *c);
+int run_rules(struct cli *c);
+int run_rules_set(struct cli *c);
+int run_rules_unset(struct cli *c);
+int run_rules_import(struct cli *c);
+int run_rules_preset(struct cli *c);
 int run_help(struct cli *c);
 
 #endif

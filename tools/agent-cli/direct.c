@@ -7,6 +7,7 @@
 #include "config.h"
 #include "home.h"
 #include "request.h"
+#include "rulebook.h"
 #include "tables.h"
 
 #define BUSY_MS  10000
@@ -64,6 +65,24 @@ static bool open_all(struct direct *d, const struct home *h, struct err *e)
     return ok;
 }
 
+static bool run_rules(struct direct *d, const struct home *h, const struct request *r,
+                      struct json_object **result, struct err *e)
+{
+    bool grown;
+
+    if (d->roster.site_count == 0)
+        return err_set(e, ERR_REFUSED, "rules belong to a fleet, and this PC is in none yet");
+    return rulebook_run(d->store, &d->roster, &d->keys, r, &grown, result, e) &&
+           (!grown || home_roster_save(h, &d->roster, e));
+}
+
+static bool run(struct direct *d, const struct home *h, const struct request *r,
+                struct json_object **result, struct err *e)
+{
+    return rulebook_is_request(r) ? run_rules(d, h, r, result, e)
+                                  : tables_run(d->store, r, wall_ms(), result, e);
+}
+
 bool direct_run(const struct home *h, const char *command, struct json_object *args,
                 struct json_object **result, struct err *e)
 {
@@ -80,7 +99,7 @@ bool direct_run(const struct home *h, const char *command, struct json_object *a
     until = patience();
     if (ok) {
         do
-            ok = tables_run(d.store, &r, wall_ms(), result, e);
+            ok = run(&d, h, &r, result, e);
         while (!ok && try_again(e, until));
     }
     store_close(d.store);

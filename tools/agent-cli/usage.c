@@ -24,6 +24,11 @@ enum {
     TRACK,
     UNTRACK,
     TABLES,
+    RULES_SET,
+    RULES_UNSET,
+    RULES_IMPORT,
+    RULES_PRESET,
+    RULES, /* behind those of two words */
     INVITE,
     JOIN,
     STATUS,
@@ -51,6 +56,29 @@ static const struct command commands[COMMANDS] = {
     [UNTRACK] = {"untrack", "TABLE...", "stop sharing tables; their rows stay", "", 1, WORDS_MAX,
                  run_untrack},
     [TABLES] = {"tables", "", "which tables there are, and which are shared", "", 0, 0, run_tables},
+    [RULES_SET] = {"rules set", "TARGET KIND [ARGUMENT]", "say how the fleet treats a table",
+                   "TARGET is TABLE, TABLE.COLUMN or TABLE.COLUMN,COLUMN. Kinds: counter "
+                   "(TABLE.COLUMN: what several PCs take off or add meanwhile adds up); local "
+                   "(TABLE or TABLE.COLUMN: stays on each PC; ARGUMENT is what rows that arrive "
+                   "get in the column); keep or merge (the columns of a UNIQUE key: of two rows "
+                   "with the same value both stay, or they become one); references "
+                   "(TABLE.COLUMN: names a row of table ARGUMENT, though no foreign key says so); "
+                   "publish, subscribe or both (TABLE: its changes only go out from here, only "
+                   "come in, or both). What does not fit the database or another rule is "
+                   "refused. Rules reach the other PCs by themselves.",
+                   2, 3, run_rules_set},
+    [RULES_UNSET] = {"rules unset", "TARGET KIND", "take a rule back", "", 2, 2, run_rules_unset},
+    [RULES_IMPORT] = {"rules import", "FILE", "set the rules of a JSON file",
+                      "The file holds what `rules --json` prints, or a list such as "
+                      "[{\"target\": \"lot.quantite\", \"kind\": \"counter\"}].",
+                      1, 1, run_rules_import},
+    [RULES_PRESET] = {"rules preset", "NAME", "set the rules that a framework needs",
+                      "NAME is django: sessions, admin log and migrations stay on each PC, and so "
+                      "do passwords; content types and permissions are united by their natural "
+                      "keys.",
+                      1, 1, run_rules_preset},
+    [RULES] = {"rules", "", "the rules of the fleet, as they would be set again", "", 0, 0,
+               run_rules},
     [INVITE] = {"invite", "", "print a token with which one other PC can join",
                 "Whoever has the token while it is valid can join once: hand it over as you would "
                 "a key.",
@@ -111,6 +139,10 @@ static const struct option options[] = {
     {"--timeout", "TIME", ON(WAIT), 0, AT(timeout), "how long to wait (30s)"},
     {"--to", "DIR", ON(EXPORT), 0, AT(to), "where to write it (sortant in the drop folder)"},
     {"--for", "PEER", ON(EXPORT), 0, AT(for_peer), "only what this PC lacks (everything)"},
+    {"--where", "EXPRESSION", ON(RULES_SET), 0, AT(where),
+     "publish or both: only rows for which this SQL expression holds leave a PC"},
+    {"--site", "NAME", ON(RULES_SET) | ON(RULES_UNSET), 0, AT(site),
+     "publish, subscribe or both: what this PC does (every PC)"},
     {"--yes", NULL, ON(UNINSTALL), 0, AT(yes), "do not ask"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
     {"--home", "DIR", EVERYWHERE, 0, AT(home_given),
@@ -403,7 +435,7 @@ void usage_print_man(FILE *out)
         "Navette keeps the SQLite databases of several PCs the same, over the LAN, without a "
         "server.\nOn every PC runs one\n.BR navette\\-agent (1)\nper database; agent\\-cli speaks "
         "to it over a local socket in its home.\n.BR init ,\n.BR track ,\n.BR untrack ,\n"
-        ".B tables\nand\n.B uninstall\nalso work while no agent runs.\n"
+        ".BR tables ,\n.BR uninstall\nand\n.B rules\nalso work while no agent runs.\n"
         ".SH COMMANDS\n",
         out);
     for (size_t i = 0; i < COMMANDS; i++) {

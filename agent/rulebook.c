@@ -1,0 +1,210 @@
+#include "rulebook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "request.h"
+
+/* What a request comes to: changes in the order asked, and the rules as they would be then. */
+struct draft {
+    struct rule_change *changes;
+    uint32_t n;
+    struct rules rules;
+};
+
+bool rulebook_is_request(const struct request *r)
+{
+    return r->kind == REQUEST_RULES || r->kind == REQUEST_RULES_SET ||
+           r->kind == REQUEST_RULES_UNSET || r->kind == REQUEST_RULES_PRESET;
+}
+
+static void draft_open(struct draft *d, const struct roster *roster, uint32_t room)
+{
+    *d = (struct draft){.changes = mem_alloc((room + 1) * sizeof *d->changes)};
+    for (uint32_t i = 0; i < roster->rules.n; i++) {
+        struct rule_change same = {.rule = roster->rules.rules[i], .set = true};
+
+        rules_apply(&d->rules, &same);
+    }
+}
+
+static void draft_close(struct draft *d)
+{
+    for (uint32_t i = 0; i < d->n; i++)
+        rule_change_close(&d->changes[i]);
+    free(d->changes);
+    rules_close(&d->rules);
+}
+
+/* ---- one rule ---- */
+
+static bool find_site(const struct roster *roster, const struct asked_rule *a, struct rule *r,
+                      struct err *e)
+{
+    const struct roster_site *site;
+
+    if (a->site[0] == '\0')
+        return true;
+    site = roster_find_name(roster, a->site);
+    if (site == NULL)
+        return err_set(e, ERR_USAGE, "no PC of the fleet is called %s", a->site);
+    r->of_site = true;
+    r->site = site->site;
+    return true;
+}
+
+static bool wrap(const struct rule *r, struct err *e)
+{
+    char target[RULE_TARGET_BYTES_MAX];
+
+    rule_target_text(r, target);
+    return err_wrap(e, "rule %s %s", target, rule_kind_name(r->kind));
+}
+
+static bool draft_set(struct draft *d, struct store *s, const struct roster *roster,
+                      const struct asked_rule *a, struct err *e)
+{
+    struct rule_change *c = &d->changes[d->n];
+
+    *c = (struct rule_change){.set = true};
+    rule_copy(&c->rule, &a->rule);
+    if (!find_site(roster, a, &c->rule, e) || !store_rule_check(s, &d->rules, &c->rule, e)) {
+        wrap(&c->rule, e);
+        rule_change_close(c);
+        return false;
+    }
+    rules_apply(&d->rules, c);
+    d->n++;
+    return true;
+}
+
+static bool draft_unset(struct draft *d, const struct roster *roster, const struct asked_rule *a,
+                        struct err *e)
+{
+    struct rule_change *c = &d->changes[d->n];
+    const struct rule *there;
+
+    *c = (struct rule_change){0};
+    rule_copy(&c->rule, &a->rule);
+    if (!find_site(roster, a, &c->rule, e)) {
+        rule_change_close(c);
+        return false;
+    }
+    there = rules_at(&d->rules, &c->rule);
+    if (there == NULL || there->kind != c->rule.kind) {
+        err_set(e, ERR_USAGE,
+                "there is no such rule; `agent-cli rules` lists those that there are");
+        wrap(&c->rule, e);
+        rule_change_close(c);
+        return false;
+    }
+    rules_apply(&d->rules, c);
+    d->n++;
+    return true;
+}
+
+/* ---- presets ---- */
+
+struct preset {
+    const char *name;
+    struct {
+        const char *target;
+        enum rule_kind kind;
+        const char *argument;
+    } rules[8];
+};
+
+static const struct preset presets[] = {
+    {"django",
+     {{"django_session", RULE_LOCAL, NULL},
+      {"django_admin_log", RULE_LOCAL, NULL},
+      {"django_migrations", RULE_LOCAL, NULL},
+      {"auth_user.password", RULE_LOCAL, "!"},
+      {"django_content_type.app_label,model", RULE_MERGE, NULL},
+      {"auth_permission.content_type_id,codename", RULE_MERGE, NULL}}},
+};
+
+/* What the preset speaks of and the database has not is left out. */
+static bool draft_preset(struct draft *d, struct store *s, const struct roster *roster,
+                         const struct preset *p, struct err *e)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < COUNT_OF(p->rules) && p->rules[i].target != NULL; i++) {
+        struct asked_rule a = {0};
+
+        ok = rule_target_parse(&a.rule, p->rules[i].target, e);
+        a.rule.kind = p->rules[i].kind;
+        a.rule.argument = p->rules[i].argument == NULL ? NULL : mem_text(p->rules[i].argument);
+        if (ok)
+            rule_sort(&a.rule);
+        ok = ok && draft_set(d, s, roster, &a, e);
+        if (!ok && e->code == ERR_USAGE) {
+            err_clear(e);
+            ok = true;
+        }
+        asked_rule_close(&a);
+    }
+    if (ok && d->n == 0)
+        return err_set(e, ERR_REFUSED,
+                       "the database has none of the tables that the preset %s is "
+                       "about",
+                       p->name);
+    return ok;
+}
+
+static bool preset_run(struct draft *d, struct store *s, const struct roster *roster,
+                       const char *name, struct err *e)
+{
+    for (size_t i = 0; i < COUNT_OF(presets); i++)
+        if (strcmp(presets[i].name, name) == 0)
+            return draft_preset(d, s, roster, &presets[i], e);
+    return err_set(e, ERR_USAGE, "there is no preset \"%s\"; there is: django", name);
+}
+
+/* ---- requests ---- */
+
+static bool make_draft(struct draft *d, struct store *s, const struct roster *roster,
+                       const struct request *r, struct err *e)
+{
+    if (r->kind == REQUEST_RULES_PRESET)
+        return preset_run(d, s, roster, r->preset, e);
+    for (uint32_t i = 0; i < r->rule_count; i++)
+        if (r->kind == REQUEST_RULES_SET ? !draft_set(d, s, roster, &r->rules[i], e)
+                                         : !draft_unset(d, roster, &r->rules[i], e))
+            return false;
+    return true;
+}
+
+static struct json_object *list(const struct roster *roster)
+{
+    struct json_object *rules = json_object_new_array();
+
+    for (uint32_t i = 0; i < roster->rules.n; i++)
+        json_object_array_add(rules, rulejson_write(&roster->rules.rules[i], roster));
+    return rules;
+}
+
+bool rulebook_run(struct store *s, struct roster *roster, const struct keys *k,
+                  const struct request *r, bool *grown, struct json_object **result, struct err *e)
+{
+    uint32_t room = r->rule_count > 8 ? r->rule_count : 8, changed = 0;
+    struct draft d;
+    bool ok;
+
+    *grown = false;
+    draft_open(&d, roster, room);
+    ok = r->kind == REQUEST_RULES || make_draft(&d, s, roster, r, e);
+    for (uint32_t i = 0; i < d.n; i++)
+        changed += rules_would_change(&roster->rules, &d.changes[i]);
+    ok = ok && roster_rules(roster, d.changes, d.n, k, grown, e);
+    if (ok) {
+        *result = json_object_new_object();
+        json_object_object_add(*result, "rules", list(roster));
+        json_object_object_add(*result, "changed", json_object_new_int64(changed));
+    }
+    draft_close(&d);
+    return ok;
+}
