@@ -1,5 +1,7 @@
-# Turn schema.sql into a C string: the schema stays a file that people and tools can read.
+# Turn schema.sql into a C string, without its comments: the schema stays a file that people and tools can read.
 file(READ ${IN} text)
+string(REGEX REPLACE " *--[^\n]*" "" text "${text}")
+string(REGEX REPLACE "\n\n+" "\n" text "${text}")
 string(REPLACE "\\" "\\\\" text "${text}")
 string(REPLACE "\"" "\\\"" text "${text}")
 string(REPLACE "\n" "\\n\"\n\"" text "${text}")

@@ -85,7 +85,8 @@ static bool save_said(struct ledger *l, struct err *e)
         if (i + 1 == l->self || l->actors[i].applied <= l->actors[i].said)
             continue;
         l->actors[i].said = l->actors[i].applied;
-        if (!ledger_actor_save(l, i + 1, e))
+        if (!ledger_seen(l, l->self, i + 1, l->actors[i].said, e) ||
+            !ledger_actor_save(l, i + 1, e))
             return false;
     }
     return true;

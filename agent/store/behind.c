@@ -13,6 +13,7 @@
 
 #include <sqlite3.h>
 
+#include "conflict.h"
 #include "scan.h"
 
 struct fork {
@@ -380,9 +381,12 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             file = *have;
             *publish_it = true;
         } else if (edited && have != NULL) {
+            const struct conflict_row about = {
+                .s = r->s, .gid = gid, .table = b->table, .own_key = -1};
+
             file.clock = (struct local_clock){.number = 1, .actor = r->s->ledger.self};
-            if (!ledger_conflict(&r->s->ledger, gid, b->table, b->position[i], &file,
-                                 "written into a file that had been put back", r->now_ms, e))
+            r->s->noticed_ms = r->now_ms;
+            if (!conflict_note(&about, b->position[i], CONFLICT_PUT_BACK, &file, NULL, e))
                 return false;
         }
         *record_cell(&r->shadow, b->position[i]) = file;

@@ -196,8 +196,11 @@ static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, st
 
 bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, struct err *e)
 {
-    bool ok = ledger_begin(&s->ledger, true, e) &&
-              follow_payload(s, buf_slice(&state->payload), now_ms, e);
+    bool ok;
+
+    s->noticed_ms = now_ms;
+    ok = ledger_begin(&s->ledger, true, e) &&
+         follow_payload(s, buf_slice(&state->payload), now_ms, e);
 
     if (ok) {
         s->ledger.batch = state->batch;

@@ -69,6 +69,8 @@ struct store {
     uint64_t parked_ms;         /* when the last round ended */
     uint64_t parked_pause_ms;   /* so much later the next one may begin */
     bool due_open;              /* the table `due` may hold rows that are not parked */
+    uint64_t noticed_ms;        /* when what is listed for a person was noticed: the time of the
+                                   call under way */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     char trouble[480];
 };

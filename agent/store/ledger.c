@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "ledger_conflict.h"
 #include "ledger_statements.h"
 #include "schema_sql.h"
 
@@ -104,6 +105,13 @@ static bool load_counters(struct ledger *l, struct err *e)
     return code == SQLITE_ROW || ledger_err(l, "read the counters", e);
 }
 
+static void actors_forget(struct ledger *l)
+{
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        free(l->actors[i].seen);
+    l->actor_count = 0;
+}
+
 static bool load_actors(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_prepare(
@@ -112,7 +120,7 @@ static bool load_actors(struct ledger *l, struct err *e)
 
     if (s == NULL)
         return false;
-    l->actor_count = 0;
+    actors_forget(l);
     l->have.n = l->applied.n = 0;
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         struct ledger_actor a = {.staged = (uint64_t)sqlite3_column_int64(s, 2),
@@ -209,7 +217,8 @@ static bool load_facts(struct ledger *l, struct err *e)
     struct value v;
     bool found;
 
-    if (!load_actors(l, e) || !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
+    if (!load_actors(l, e) || !ledger_seen_load(l, e) || !conflict_load(l, e) ||
+        !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
@@ -251,7 +260,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
 {
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
-             "DELETE FROM point; DELETE FROM conflict; DELETE FROM changeset; DELETE FROM actor;"
+             "DELETE FROM point; DELETE FROM conflict; DELETE FROM changeset; DELETE FROM seen;"
+             "DELETE FROM actor;"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;
@@ -346,7 +356,9 @@ void ledger_close(struct ledger *l)
     free(l->statements);
     sqlite3_close_v2(l->db);
     tables_free(l);
+    actors_forget(l);
     free(l->actors);
+    free(l->conflicts.of_rows);
     free(l->path);
     vector_close(&l->have);
     vector_close(&l->applied);
@@ -423,5 +435,10 @@ bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err
     memcpy(a.bytes, site->bytes, SITE_ID_BYTES);
     random_fill(a.bytes + SITE_ID_BYTES, ACTOR_BYTES - SITE_ID_BYTES);
     l->gid_next = 1;
+    for (uint32_t i = 0; i < l->actor_count; i++) {
+        l->actors[i].said = 0; /* the new actor has not said anything yet */
+        if (!ledger_actor_save(l, i + 1, e))
+            return false;
+    }
     return ledger_actor(l, &a, &l->self, e) && meta_int_set(l, "self", l->self, e);
 }

@@ -21,6 +21,9 @@ struct ledger_actor {
     uint64_t staged, merged, applied, said;
     uint8_t hash[HASH_BYTES]; /* of the staged one */
     uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
+    uint64_t *seen;           /* change-sets of the others that it had applied when it made its
+                                 latest, by actor; owned */
+    uint32_t seen_room;
 };
 
 struct ledger_table {
@@ -62,6 +65,12 @@ struct ledger {
     int64_t live;        /* rows present */
     bool aliases;        /* some gid has an alias */
     int64_t live_before; /* when the transaction began */
+    struct {
+        uint32_t n;
+        uint64_t bytes;
+        int64_t dropped;   /* dismissed because there were too many, since a person dismissed all */
+        uint16_t *of_rows; /* how many, by a hash of the gid: most rows have none */
+    } conflicts;
 };
 
 /* Create or open `home`/ledger.db for `fleet`. A ledger of another fleet is emptied and starts
@@ -92,6 +101,11 @@ MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, s
 /* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
+/* `author` had applied `number` of `actor`. */
+MUST_USE bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t number,
+                          struct err *e);
+/* Had `author` seen this write when it made its latest change-set? Of ourselves: have we now? */
+bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c);
 int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
 int64_t ledger_mint(struct ledger *l);
@@ -174,7 +188,7 @@ MUST_USE bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t 
 MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice *bytes, bool *found, struct err *e);
 
-/* ---- settings, points, conflicts ---- */
+/* ---- settings, points ---- */
 MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
                               struct err *e);
 MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
@@ -190,9 +204,6 @@ void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
 /* The same, when the file holds other change-sets than l->applied. */
 MUST_USE bool ledger_point_holding(struct ledger *l, const struct vector *applied, struct err *e);
-MUST_USE bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
-                              const struct cell *lost, const char *why, uint64_t now_ms,
-                              struct err *e);
 /* A number from a query; a statement for the caller to step and finalize (NULL: failed). */
 MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);

@@ -577,7 +577,7 @@ bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, str
     return true;
 }
 
-/* ---- points and conflicts ---- */
+/* ---- points ---- */
 
 bool ledger_key_moved(struct ledger *l, int64_t gid, const struct row_key *key, struct err *e)
 {
@@ -646,27 +646,4 @@ bool ledger_point_holding(struct ledger *l, const struct vector *holds, struct e
 bool ledger_point(struct ledger *l, struct err *e)
 {
     return ledger_point_holding(l, &l->applied, e);
-}
-
-bool ledger_conflict(struct ledger *l, int64_t gid, uint32_t table, uint32_t position,
-                     const struct cell *lost, const char *why, uint64_t now_ms, struct err *e)
-{
-    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_ADD);
-    struct record r = {0};
-    struct buf bytes;
-    bool ok;
-
-    *record_cell(&r, 0) = *lost;
-    buf_open(&bytes, VALUE_BYTES_MAX + 64);
-    record_encode(&r, &bytes);
-    record_close(&r);
-    sqlite3_bind_int64(s, 1, (int64_t)now_ms);
-    sqlite3_bind_int64(s, 2, gid);
-    sqlite3_bind_int64(s, 3, table);
-    sqlite3_bind_int64(s, 4, position);
-    bind_bytes(s, 5, buf_slice(&bytes));
-    sqlite3_bind_text(s, 6, why, -1, SQLITE_STATIC);
-    ok = finish(l, s, "note a conflict", e);
-    buf_close(&bytes);
-    return ok;
 }

@@ -1,5 +1,5 @@
-/* The ledger's statements: one table, prepared in one loop. Included by ledger.c and ledger_rows.c
- * only. */
+/* The ledger's statements: one table, prepared in one loop. Included by ledger.c, ledger_rows.c and
+ * ledger_conflict.c only. */
 #ifndef NAVETTE_LEDGER_STATEMENTS_H
 #define NAVETTE_LEDGER_STATEMENTS_H
 
@@ -49,8 +49,17 @@
     X(KEY_MOVED, "INSERT INTO key_moved(point, gid, key)"                                          \
                  " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM point), :gid, :key)")             \
     X(KEY_MOVED_TRIM, "DELETE FROM key_moved WHERE point < (SELECT min(id) FROM point)")           \
-    X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, lost, why)"                   \
-                    " VALUES (:at, :gid, :tbl, :position, :lost, :why)")
+    X(SEEN_PUT, "INSERT INTO seen(author, actor, number) VALUES (:author, :actor, :number)"        \
+                " ON CONFLICT(author, actor) DO UPDATE SET number = excluded.number")              \
+    X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, why, cells, newer)"           \
+                    " VALUES (:at, :gid, :tbl, :position, :why, :cells, :newer)")                  \
+    X(CONFLICT_PUT, "UPDATE conflict SET position = :position, cells = :cells, newer = :newer"     \
+                    " WHERE id = :id")                                                             \
+    X(CONFLICT_REMOVE, "DELETE FROM conflict WHERE id = :id"                                       \
+                       " RETURNING gid, length(cells) + length(newer)")                            \
+    X(CONFLICT_OLDEST, "SELECT min(id) FROM conflict")                                             \
+    X(CONFLICTS_OF, "SELECT id, at_ms, gid, tbl, position, why, cells, newer FROM conflict"        \
+                    " WHERE gid = :gid ORDER BY id")
 
 #define AS_NAME(name, sql) STATEMENT_##name,
 #define AS_TEXT(name, sql) sql,

@@ -1,7 +1,7 @@
 /* Merge: change-sets -> logical state. A pure function of what the ledger holds: no file, no clock,
  * no configuration. Cells are won by the later clock; a delete is a register of the row beside
  * them; rows under equal natural keys are one row. */
-#include "inside.h"
+#include "conflict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,9 +112,21 @@ static bool repairs(const struct cell *have, const struct cell *theirs)
            have->clock.actor == theirs->clock.actor && have->clock.number == theirs->clock.number;
 }
 
-static bool merge_cells(struct merger *m, const struct local_clock *clock, struct err *e)
+/* What is listed about the row under way. */
+static struct conflict_row listed(const struct merger *m, int64_t gid)
+{
+    return (struct conflict_row){.s = m->s,
+                                 .gid = gid,
+                                 .table = m->table_id,
+                                 .own_key =
+                                     m->body.table.surrogate ? (int64_t)m->positions[0] : -1};
+}
+
+static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock *clock,
+                        struct err *e)
 {
     const struct body_row *row = &m->body.row;
+    const struct conflict_row about = listed(m, gid);
 
     for (uint32_t i = 0; i < row->n; i++) {
         struct cell theirs = {.clock = *clock, .set = true};
@@ -128,10 +140,25 @@ static bool merge_cells(struct merger *m, const struct local_clock *clock, struc
             return false;
         if (row->op == CHANGE_REPAIR && !repairs(have, &theirs))
             continue;
+        if (row->op != CHANGE_REPAIR && have->set &&
+            !conflict_cell(&about, m->positions[row->columns[i]], &theirs, have, e))
+            return false;
         if (!have->set || ledger_cell_compare(&m->s->ledger, &theirs, have) > 0)
             *have = theirs;
     }
-    return true;
+    return m->rec.dead.number == 0 || row->op == CHANGE_REPAIR ||
+           conflict_write(&about, &m->rec, clock, e);
+}
+
+static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock *clock,
+                         struct err *e)
+{
+    const struct conflict_row about = listed(m, gid);
+
+    if (m->rec.dead.number != 0 && ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)
+        return true;
+    m->rec.dead = *clock;
+    return conflict_delete(&about, &m->rec, e);
 }
 
 /* What the file holds stays on record while the logical state moves on. */
@@ -177,11 +204,7 @@ static bool merge_row(struct merger *m, struct err *e)
         buf_add(&key, row.key.bytes.p, row.key.bytes.n);
         row.key.bytes = buf_slice(&key);
     }
-    if (in->op != CHANGE_DELETE)
-        ok = merge_cells(m, &clock, e);
-    else if (m->rec.dead.number == 0 ||
-             ledger_clock_compare(&m->s->ledger, &clock, &m->rec.dead) > 0)
-        m->rec.dead = clock;
+    ok = in->op == CHANGE_DELETE ? merge_delete(m, gid, &clock, e) : merge_cells(m, gid, &clock, e);
     buf_clear(&m->rec_bytes);
     record_encode(&m->rec, &m->rec_bytes);
     row.rec = buf_slice(&m->rec_bytes);
@@ -227,6 +250,19 @@ static bool open_changeset(struct slice bytes, struct changeset *c, struct chang
     return changeset_split(c, bytes, e) && changeset_header_read(h, c->header, e);
 }
 
+/* Whom the author had applied when it made this change-set. */
+static bool note_needs(struct store *s, uint32_t author, const struct vector *needs, struct err *e)
+{
+    for (uint32_t i = 0; i < needs->n; i++) {
+        uint32_t actor;
+
+        if (!ledger_actor(&s->ledger, &needs->entries[i].actor, &actor, e) ||
+            !ledger_seen(&s->ledger, author, actor, needs->entries[i].number, e))
+            return false;
+    }
+    return true;
+}
+
 bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                      struct err *e)
 {
@@ -242,7 +278,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     ok = open_changeset(bytes, &c, &h, e);
     if (ok) {
         body_read(&m.body, c.body, h.stamp, e);
-        ok = local_actors(&m, e);
+        ok = local_actors(&m, e) && note_needs(s, actor, &h.needs, e);
         while (ok && body_next_table(&m.body)) {
             ok = begin_table(&m, e);
             while (ok && body_next_row(&m.body))
@@ -398,6 +434,7 @@ bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
 
     if (s->due.n >= CUT_ROWS_MAX || !merge_pending(s))
         return true;
+    s->noticed_ms = now_ms;
     if (ledger_begin(&s->ledger, true, e) && merge_rounds(s, now_ms, &actor, e) &&
         ledger_commit(&s->ledger, e))
         return true;

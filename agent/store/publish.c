@@ -1,6 +1,7 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
 #include "author.h"
+#include "conflict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -305,28 +306,38 @@ static uint32_t differences(struct publisher *p, const struct touched *t, const 
     return n;
 }
 
+static struct conflict_row listed(const struct publisher *p, const struct touched *t)
+{
+    const struct app_table *app = t->b->app;
+
+    return (struct conflict_row){.s = p->s,
+                                 .gid = t->gid,
+                                 .table = t->b->table,
+                                 .own_key =
+                                     app->surrogate ? (int64_t)t->b->position[app->keys[0]] : -1};
+}
+
 /* Put the changed cells into rec (where they are the later ones) and into next, what the file
  * holds. */
 static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, uint64_t stamp,
                       struct err *e)
 {
+    const struct conflict_row about = listed(p, t);
+    const struct local_clock clock = {
+        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+
     for (uint32_t i = 0; i < n; i++) {
         uint32_t position = t->b->position[t->b->order[p->columns[i]]];
-        struct cell mine = {
-            .v = p->wire[i],
-            .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number},
-            .set = true};
+        struct cell mine = {.v = p->wire[i], .clock = clock, .set = true};
         struct cell *have = record_cell(&p->rec, position);
 
+        if (have->set && !conflict_cell(&about, position, &mine, have, e))
+            return false;
         if (!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0)
             *have = mine;
-        else if (stamp == 0 &&
-                 !ledger_conflict(&p->s->ledger, t->gid, t->b->table, position, &mine,
-                                  "differed when this PC's rows were matched", p->now_ms, e))
-            return false;
         *record_cell(&p->next, position) = mine;
     }
-    return true;
+    return n == 0 || p->rec.dead.number == 0 || conflict_write(&about, &p->rec, &clock, e);
 }
 
 static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_row *row,
@@ -343,8 +354,13 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
     author_open(&p->author);
     dead = (struct local_clock){
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
-    if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)
+    if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0) {
+        const struct conflict_row about = listed(p, t);
+
         p->rec.dead = dead;
+        if (!conflict_delete(&about, &p->rec, e))
+            return false;
+    }
     author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     row->present = false;
     row->differs = false;
@@ -499,6 +515,7 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
     bool ok;
 
     s->due_stale = true;
+    s->noticed_ms = now_ms;
     publisher_open(&p);
     author_begin(&p.author, s, now_ms, progress);
     ok = name_rows(&p, e) && publish_rows(&p, e) && author_seal(&p.author, e);

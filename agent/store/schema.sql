@@ -100,13 +100,25 @@ CREATE TABLE key_moved(
     key
 );
 
--- Values that lost without their author having been able to know.
+-- Who had seen what: the last change-set of `actor` that `author` had applied when it made its own latest one that is merged
+-- here (the sum of the `needs` of its headers).
+CREATE TABLE seen(
+    author INTEGER NOT NULL,
+    actor INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY(author, actor)
+) WITHOUT ROWID;
+
+-- Values that lost to somebody who had not seen them (conflict.h). cells: a record of two, the one that lost and the one that
+-- won; without a value: a delete of the row. newer: writes of the cell later than the lost one, of each author the first: (actor, number: varint)...
 CREATE TABLE conflict(
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
     gid INTEGER NOT NULL,
     tbl INTEGER NOT NULL,
     position INTEGER NOT NULL,
-    lost BLOB NOT NULL,
-    why TEXT NOT NULL
+    why TEXT NOT NULL,
+    cells BLOB NOT NULL,
+    newer BLOB NOT NULL
 );
+CREATE INDEX conflict_gid ON conflict(gid);

@@ -20,6 +20,8 @@
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
 #define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
 #define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)
+#define CONFLICTS_MAX          1000       /* open conflicts; the oldest go first */
+#define CONFLICT_BYTES_MAX     (64u << 20) /* of their values together */
 #define BEACON_BYTES           64         /* exact size of the discovery datagram */
 #define ROSTER_BYTES_MAX       (1u << 20) /* encoded roster */
 #define ROSTER_ENTRIES_MAX     4096

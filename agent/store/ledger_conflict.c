@@ -1,0 +1,292 @@
+#include "ledger_conflict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "appdb.h"
+#include "ledger_statements.h"
+
+#define ROW_BUCKETS 16384u
+
+void conflict_close(struct conflict *c)
+{
+    free(c->why);
+    record_close(&c->cells);
+    buf_close(&c->newer);
+    *c = (struct conflict){0};
+}
+
+void conflict_list_close(struct conflict_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        conflict_close(&l->list[i]);
+    free(l->list);
+    *l = (struct conflict_list){0};
+}
+
+static sqlite3_stmt *statement(struct ledger *l, int which)
+{
+    (void)statement_sql;
+    sqlite3_reset(l->statements[which]);
+    return l->statements[which];
+}
+
+static bool finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct err *e)
+{
+    int code = sqlite3_step(s);
+
+    sqlite3_reset(s);
+    return code == SQLITE_DONE || ledger_err(l, doing, e);
+}
+
+static bool bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
+{
+    return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p,
+                               bytes.n, SQLITE_STATIC) == SQLITE_OK;
+}
+
+/* ---- counts ---- */
+
+static uint16_t *bucket(const struct ledger *l, int64_t gid)
+{
+    uint64_t hash = (uint64_t)gid * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &l->conflicts.of_rows[hash >> 50];
+}
+
+_Static_assert(ROW_BUCKETS == UINT32_C(1) << (64 - 50), "bucket() takes the highest bits");
+
+bool conflict_may_be(const struct ledger *l, int64_t gid)
+{
+    return l->conflicts.n > 0 && *bucket(l, gid) > 0;
+}
+
+static bool count_all(struct ledger *l, sqlite3_stmt *s, struct err *e)
+{
+    int code;
+
+    while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+        l->conflicts.n++;
+        l->conflicts.bytes += (uint64_t)sqlite3_column_int64(s, 1);
+        ++*bucket(l, sqlite3_column_int64(s, 0));
+    }
+    return code == SQLITE_DONE || ledger_err(l, "count the conflicts", e);
+}
+
+bool conflict_load(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *s =
+        ledger_prepare(l, "SELECT gid, length(cells) + length(newer) FROM conflict", e);
+    bool ok;
+
+    if (l->conflicts.of_rows == NULL)
+        l->conflicts.of_rows = mem_alloc(ROW_BUCKETS * sizeof *l->conflicts.of_rows);
+    memset(l->conflicts.of_rows, 0, ROW_BUCKETS * sizeof *l->conflicts.of_rows);
+    l->conflicts.n = 0;
+    l->conflicts.bytes = 0;
+    ok = s != NULL && count_all(l, s, e);
+    sqlite3_finalize(s);
+    return ok && ledger_number(l, "SELECT value FROM meta WHERE name = 'conflicts_dropped'",
+                               &l->conflicts.dropped, e);
+}
+
+static bool save_dropped(struct ledger *l, int64_t dropped, struct err *e)
+{
+    l->conflicts.dropped = dropped;
+    return ledger_meta_set(l, "conflicts_dropped", &(struct value){.type = VALUE_INT, .i = dropped},
+                           e);
+}
+
+/* ---- entries ---- */
+
+bool conflict_remove(struct ledger *l, int64_t id, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_REMOVE);
+    int code;
+
+    sqlite3_bind_int64(s, 1, id);
+    code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        l->conflicts.n--;
+        l->conflicts.bytes -= (uint64_t)sqlite3_column_int64(s, 1);
+        --*bucket(l, sqlite3_column_int64(s, 0));
+        code = sqlite3_step(s);
+    }
+    sqlite3_reset(s);
+    return code == SQLITE_DONE || ledger_err(l, "dismiss a conflict", e);
+}
+
+bool conflict_remove_all(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *s = ledger_prepare(l, "DELETE FROM conflict", e);
+    bool ok = s != NULL && finish(l, s, "dismiss all conflicts", e);
+
+    sqlite3_finalize(s);
+    return ok && save_dropped(l, 0, e) && conflict_load(l, e);
+}
+
+/* There are too many: the oldest go. */
+static bool make_room(struct ledger *l, uint64_t bytes, struct err *e)
+{
+    while (l->conflicts.n > 0 &&
+           (l->conflicts.n >= CONFLICTS_MAX || l->conflicts.bytes + bytes > CONFLICT_BYTES_MAX)) {
+        sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_OLDEST);
+        int64_t id;
+
+        if (sqlite3_step(s) != SQLITE_ROW)
+            return ledger_err(l, "look for the oldest conflict", e);
+        id = sqlite3_column_int64(s, 0);
+        sqlite3_reset(s);
+        if (!conflict_remove(l, id, e) || !save_dropped(l, l->conflicts.dropped + 1, e))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t encode_cells(const struct conflict *c, struct buf *cells)
+{
+    buf_open(cells, 2 * (VALUE_BYTES_MAX + 64));
+    record_encode(&c->cells, cells);
+    return cells->n + c->newer.n;
+}
+
+bool conflict_add(struct ledger *l, struct conflict *c, struct err *e)
+{
+    sqlite3_stmt *s;
+    struct buf cells;
+    bool ok;
+
+    c->bytes = encode_cells(c, &cells);
+    ok = make_room(l, c->bytes, e);
+    if (ok) {
+        s = statement(l, STATEMENT_CONFLICT_ADD);
+        sqlite3_bind_int64(s, 1, (int64_t)c->at_ms);
+        sqlite3_bind_int64(s, 2, c->gid);
+        sqlite3_bind_int64(s, 3, c->table);
+        sqlite3_bind_int64(s, 4, c->position);
+        sqlite3_bind_text(s, 5, c->why, -1, SQLITE_STATIC);
+        bind_bytes(s, 6, buf_slice(&cells));
+        bind_bytes(s, 7, buf_slice(&c->newer));
+        ok = finish(l, s, "note a conflict", e);
+    }
+    if (ok) {
+        c->id = sqlite3_last_insert_rowid(l->db);
+        l->conflicts.n++;
+        l->conflicts.bytes += c->bytes;
+        ++*bucket(l, c->gid);
+    }
+    buf_close(&cells);
+    return ok;
+}
+
+bool conflict_put(struct ledger *l, struct conflict *c, struct err *e)
+{
+    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_PUT);
+    struct buf cells;
+    uint64_t bytes = encode_cells(c, &cells);
+    bool ok;
+
+    l->conflicts.bytes += bytes - c->bytes;
+    c->bytes = bytes;
+    sqlite3_bind_int64(s, 1, c->position);
+    bind_bytes(s, 2, buf_slice(&cells));
+    bind_bytes(s, 3, buf_slice(&c->newer));
+    sqlite3_bind_int64(s, 4, c->id);
+    ok = finish(l, s, "note a conflict", e);
+    buf_close(&cells);
+    return ok;
+}
+
+bool conflict_read(sqlite3_stmt *s, struct conflict *c, struct err *e)
+{
+    struct slice newer = value_of_column(s, 7).bytes;
+
+    c->id = sqlite3_column_int64(s, 0);
+    c->at_ms = (uint64_t)sqlite3_column_int64(s, 1);
+    c->gid = sqlite3_column_int64(s, 2);
+    c->table = (uint32_t)sqlite3_column_int64(s, 3);
+    c->position = (uint32_t)sqlite3_column_int64(s, 4);
+    c->why = mem_text((const char *)sqlite3_column_text(s, 5));
+    buf_open(&c->newer, newer.n + ACTORS_MAX * 20);
+    buf_add(&c->newer, newer.p, newer.n);
+    c->bytes = (uint64_t)sqlite3_column_bytes(s, 6) + newer.n;
+    return record_decode(&c->cells, value_of_column(s, 6).bytes, e);
+}
+
+bool conflict_of_row(struct ledger *l, int64_t gid, struct conflict_list *list, struct err *e)
+{
+    sqlite3_stmt *s;
+    int code = SQLITE_ROW;
+    bool ok = true;
+
+    if (!conflict_may_be(l, gid))
+        return true;
+    s = statement(l, STATEMENT_CONFLICTS_OF);
+    sqlite3_bind_int64(s, 1, gid);
+    while (ok && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        list->list = mem_grow(list->list, (list->n + 1) * sizeof *list->list);
+        list->list[list->n] = (struct conflict){0};
+        ok = conflict_read(s, &list->list[list->n++], e);
+    }
+    sqlite3_reset(s);
+    return ok && (code == SQLITE_DONE || ledger_err(l, "read the conflicts of a row", e));
+}
+
+/* ---- who had seen what ---- */
+
+static void note_seen(struct ledger_actor *author, uint32_t actor, uint64_t number)
+{
+    if (actor > author->seen_room) {
+        uint32_t room = actor + 8;
+
+        author->seen = mem_grow(author->seen, room * sizeof *author->seen);
+        memset(author->seen + author->seen_room, 0,
+               (room - author->seen_room) * sizeof *author->seen);
+        author->seen_room = room;
+    }
+    author->seen[actor - 1] = number;
+}
+
+bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t number, struct err *e)
+{
+    struct ledger_actor *a = &l->actors[author - 1];
+    sqlite3_stmt *s;
+
+    if (actor <= a->seen_room && a->seen[actor - 1] >= number)
+        return true;
+    note_seen(a, actor, number);
+    s = statement(l, STATEMENT_SEEN_PUT);
+    sqlite3_bind_int64(s, 1, author);
+    sqlite3_bind_int64(s, 2, actor);
+    sqlite3_bind_int64(s, 3, (int64_t)number);
+    return finish(l, s, "note what an author had seen", e);
+}
+
+bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c)
+{
+    const struct ledger_actor *a = &l->actors[author - 1];
+
+    if (c->actor == author || c->actor == 0)
+        return true;
+    if (author == l->self)
+        return l->actors[c->actor - 1].applied >= c->number;
+    return c->actor <= a->seen_room && a->seen[c->actor - 1] >= c->number;
+}
+
+bool ledger_seen_load(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *s = ledger_prepare(l, "SELECT author, actor, number FROM seen", e);
+    int code = SQLITE_DONE;
+
+    while (s != NULL && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        int64_t author = sqlite3_column_int64(s, 0), actor = sqlite3_column_int64(s, 1);
+
+        if (author >= 1 && author <= l->actor_count && actor >= 1 && actor <= l->actor_count)
+            note_seen(&l->actors[author - 1], (uint32_t)actor,
+                      (uint64_t)sqlite3_column_int64(s, 2));
+    }
+    sqlite3_finalize(s);
+    return s != NULL && (code == SQLITE_DONE || ledger_err(l, "read who had seen what", e));
+}

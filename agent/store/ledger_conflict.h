@@ -1,0 +1,55 @@
+/* The ledger's table of conflicts: entries in and out, counted and bounded. What is a conflict is
+ * decided in conflict.c. */
+#ifndef NAVETTE_LEDGER_CONFLICT_H
+#define NAVETTE_LEDGER_CONFLICT_H
+
+#include "ledger.h"
+
+enum { CONFLICT_LOST, CONFLICT_WON };
+
+/* A zeroed one is empty. */
+struct conflict {
+    int64_t id;
+    uint64_t at_ms; /* when it was noticed here */
+    int64_t gid;
+    uint32_t table, position;
+    char *why;           /* owned; a word of conflict.h, or a sentence */
+    struct record cells; /* CONFLICT_LOST, CONFLICT_WON; unset: not known, NULL at a delete's clock:
+                            the row was deleted */
+    struct buf newer;    /* (actor, number: varint)... */
+    uint64_t bytes;      /* as counted */
+};
+
+void conflict_close(struct conflict *c);
+
+struct conflict_list {
+    struct conflict *list;
+    uint32_t n;
+};
+
+void conflict_list_close(struct conflict_list *l);
+
+/* ---- inside a transaction ---- */
+/* Writes it with a number of its own; the oldest make room. */
+MUST_USE bool conflict_add(struct ledger *l, struct conflict *c, struct err *e);
+/* Its position, cells and `newer` as they are now. */
+MUST_USE bool conflict_put(struct ledger *l, struct conflict *c, struct err *e);
+/* Harmless if there is none. */
+MUST_USE bool conflict_remove(struct ledger *l, int64_t id, struct err *e);
+MUST_USE bool conflict_remove_all(struct ledger *l, struct err *e);
+
+/* ---- reading ---- */
+/* May this row have any? Mostly not, and then nothing need be read. */
+bool conflict_may_be(const struct ledger *l, int64_t gid);
+/* Of one row, oldest first; `list` is zeroed. */
+MUST_USE bool conflict_of_row(struct ledger *l, int64_t gid, struct conflict_list *list,
+                              struct err *e);
+/* A row of "SELECT id, at_ms, gid, tbl, position, why, cells, newer". */
+MUST_USE bool conflict_read(struct sqlite3_stmt *s, struct conflict *c, struct err *e);
+/* Count them, after the ledger was opened or rolled back. */
+MUST_USE bool conflict_load(struct ledger *l, struct err *e);
+
+/* Read who had seen what, likewise. */
+MUST_USE bool ledger_seen_load(struct ledger *l, struct err *e);
+
+#endif
