@@ -314,6 +314,7 @@ static void apply(struct pump *p)
     p->apply.due = progress.more || progress.again_ms > 0;
     p->apply.at_ms = now_of(p) + progress.again_ms;
     p->apply_since_ms = now_of(p);
+    p->drain.due |= store_owes(a->store);
     changed_here(p);
     if (progress.changesets == 0 && progress.rows == 0)
         return;
@@ -489,6 +490,7 @@ void pump_tick(struct pump *p)
 
     if (a->store == NULL || p->stopping)
         return;
+    p->drain.due |= store_owes(a->store);
     consider_match(p);
     note_matching(a);
     rest(p);

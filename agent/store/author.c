@@ -66,6 +66,24 @@ void author_row(struct author *a, struct binding *b, enum change_op op, int64_t 
         a->stamp_max = stamp;
 }
 
+void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,
+                   uint32_t column, const struct value *value)
+{
+    struct gid g = gid_unpack(gid);
+    struct gid with = {0, of->number};
+    uint32_t o = 0;
+
+    author_open(a);
+    open_table(a, b);
+    g.actor = wire_actor(a, g.actor);
+    with.actor = wire_actor(a, of->actor);
+    while (b->order[o] != column)
+        o++;
+    body_row_with(&a->body, CHANGE_REPAIR, g, of->stamp, with, &o, value, 1);
+    if (of->stamp > a->stamp_max)
+        a->stamp_max = of->stamp;
+}
+
 bool author_is_full(const struct author *a)
 {
     return a->is_open && (a->body.rows >= CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);

@@ -32,6 +32,9 @@ void author_open(struct author *a);
  * the body's, in `values` as well. `columns` index b->order. */
 void author_row(struct author *a, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
                 const uint32_t *columns, struct value *values, uint32_t n);
+/* What `of` wrote into a column of the file is now `value`. */
+void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,
+                   uint32_t column, const struct value *value);
 bool author_is_full(const struct author *a);
 /* Sign what is open and put it into the log; nothing if it has no rows. */
 MUST_USE bool author_seal(struct author *a, struct err *e);

@@ -3,6 +3,7 @@
 #ifndef NAVETTE_BATCH_H
 #define NAVETTE_BATCH_H
 
+#include "appunique.h"
 #include "inside.h"
 #include "outcome.h"
 
@@ -17,9 +18,12 @@ struct work {
     bool alive, present;      /* logically; in the file before the batch */
     bool deleted;             /* its delete has been written */
     bool wrote;               /* something of it has been written */
+    bool collided;            /* the last refusal was of a UNIQUE value */
     bool held;                /* to be left as it is in the file (batch_hold) */
     struct row_key key;       /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
+    struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
+                          NULL: rec */
     struct slice
         shadow_after; /* read back: the file holds something else than rec; p NULL: not so */
     enum work_state state;
@@ -33,6 +37,8 @@ struct batch_table {
     int64_t used;                /* likewise, without those given to rows that did not get in */
     struct sqlite3_stmt *update; /* the last one made, for the columns in `mask` */
     uint8_t *mask;
+    bool uniques_known;
+    struct app_uniques uniques;
     struct sqlite3_stmt **children; /* SELECT key FROM child WHERE column = ?1, by child */
 };
 
@@ -76,6 +82,12 @@ MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
 /* Does the ledger have a value for every column? Else taking the row out of the file loses some. */
 MUST_USE bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e);
+/* The value of a column as the file has it: references become local keys. 1 fine, 0 not possible
+ * now (the work has failed), -1 error. */
+int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
+                struct value *out, struct err *e);
+/* Write one column of a row that is in the file, as w->want says. */
+MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e);
 /* Back to what the file held before the batch. Where that is not possible the row is held: as
  * batch_hold. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
@@ -83,6 +95,10 @@ MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
                                     struct err *e);
+
+/* batch_unique.c: of rows that want one UNIQUE value, all but the one with the earliest claim yield
+ * it. `moved`: how many got in or out of the way, so that others may be tried again. */
+MUST_USE bool batch_collide(struct batch *b, uint32_t *moved, struct err *e);
 
 /* batch_fit.c: write all that are to be written; then take back those whose parents the file
  * refuses. */

@@ -1,7 +1,8 @@
 /* Getting the rows of a batch past the constraints of the file. A value may be free only after
  * another row of the batch has let go of it, so rows that were refused are tried again, in turns
  * forwards and backwards, as long as that helps; then all of them are taken out and put in
- * together. What is refused even so is parked, and with it what refers to it.
+ * together. Rows that want one UNIQUE value are settled (batch_unique.c). What is refused even so
+ * is parked, and with it what refers to it.
  *
  * All of this happens under the application's lock: each pass costs no more than the rows it tries,
  * and there are a few. */
@@ -11,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#define ROUNDS_MAX 8 /* of rows that yield a UNIQUE value */
 #define PASSES_MAX 4 /* over the rows that were refused; the same for taking them out and in */
 
 static bool wants_writing(const struct work *w)
@@ -112,18 +114,17 @@ static bool try_again(struct batch *b, struct work *w, struct err *e)
     if (!may_try_again(w))
         return true;
     w->state = WORK_TODO;
+    w->collided = false;
     b->failures--;
     return batch_write(b, w, e);
 }
 
-bool batch_fit(struct batch *b, struct err *e)
+/* Again and again, as long as that helps. */
+static bool try_all_again(struct batch *b, struct err *e)
 {
     uint32_t before;
     int pass = 0;
 
-    for (uint32_t i = 0; i < b->n; i++)
-        if (wants_writing(&b->works[i]) && !batch_write(b, &b->works[i], e))
-            return false;
     do {
         before = b->failures;
         for (uint32_t i = 0; before > 0 && i < b->n; i++)
@@ -131,6 +132,21 @@ bool batch_fit(struct batch *b, struct err *e)
                 return false;
     } while (b->failures < before && ++pass < PASSES_MAX);
     return b->failures < 2 || write_swaps(b, e);
+}
+
+bool batch_fit(struct batch *b, struct err *e)
+{
+    uint32_t moved = 1;
+
+    for (uint32_t i = 0; i < b->n; i++)
+        if (wants_writing(&b->works[i]) && !batch_write(b, &b->works[i], e))
+            return false;
+    if (!try_all_again(b, e))
+        return false;
+    for (int round = 0; b->failures > 0 && moved > 0 && round < ROUNDS_MAX; round++)
+        if (!batch_collide(b, &moved, e) || (moved > 0 && !try_all_again(b, e)))
+            return false;
+    return true;
 }
 
 /* ---- what refers to rows that were refused ---- */

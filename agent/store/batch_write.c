@@ -22,6 +22,8 @@ static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct e
     if (sqlite3_get_autocommit(b->s->app.db) == 0 &&
         ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH ||
          (code & 0xff) == SQLITE_TOOBIG || (code & 0xff) == SQLITE_ERROR)) {
+        w->collided = code == SQLITE_CONSTRAINT_UNIQUE ||
+                      sqlite3_extended_errcode(b->s->app.db) == SQLITE_CONSTRAINT_UNIQUE;
         work_fail(b, w, "the file refuses it: %s", sqlite3_errmsg(b->s->app.db));
         sqlite3_reset(q);
         return 0;
@@ -31,9 +33,8 @@ static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct e
     return -1;
 }
 
-/* A cell as the file writes it. 1 fine, 0 not possible now (the work has failed), -1 error. */
-static int file_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
-                      struct value *out, struct err *e)
+int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
+                struct value *out, struct err *e)
 {
     const struct app_column *c = &w->b->app->columns[column];
     const char *table;
@@ -170,7 +171,7 @@ static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, c
     return prepare(b, sql, t->app->name, e);
 }
 
-/* Bind the cells of b->rec. Returns as file_value. */
+/* Bind the cells of b->rec. Returns as batch_value. */
 static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has, bool *whole,
                     bool *odd, struct err *e)
 {
@@ -193,7 +194,7 @@ static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has,
             *whole = false;
             continue;
         }
-        done = file_value(b, w, i, &c->v, &v, e);
+        done = batch_value(b, w, i, &c->v, &v, e);
         if (done != 1)
             return done;
         *odd |= may_change(&b->s->app, t->columns[i].affinity, &v);
@@ -203,6 +204,20 @@ static int bind_row(struct batch *b, struct work *w, sqlite3_stmt *q, bool *has,
     return 1;
 }
 
+/* What is to be written. */
+static struct slice wanted(const struct work *w)
+{
+    return w->want.p != NULL ? w->want : w->rec;
+}
+
+/* The row is written: note what the file holds where that is not what rec says. */
+static bool written(struct batch *b, struct work *w, bool odd, struct err *e)
+{
+    if (!odd && w->want.p == NULL)
+        return true;
+    return record_decode(&b->rec, w->rec, e) && read_back(b, w, e);
+}
+
 static bool insert(struct batch *b, struct work *w, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->insert, *partial = NULL;
@@ -210,7 +225,7 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
     bool whole = true, odd = false;
     int done;
 
-    if (!record_decode(&b->rec, w->rec, e)) {
+    if (!record_decode(&b->rec, wanted(w), e)) {
         free(has);
         return false;
     }
@@ -226,7 +241,7 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
         done = step_write(b, w, q, e);
     if (done == 1) {
         w->wrote = true;
-        if (odd && !read_back(b, w, e))
+        if (!written(b, w, odd, e))
             done = -1;
     }
     sqlite3_finalize(partial);
@@ -293,7 +308,7 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
 
         if (!mask[i])
             continue;
-        done = file_value(b, w, i, &record_get(to, w->b->position[i])->v, &v, e);
+        done = batch_value(b, w, i, &record_get(to, w->b->position[i])->v, &v, e);
         if (done == 1 && !value_bind(q, (int)(i + 1 + w->b->app->key_count), &v))
             return sqlite_err(b->s->app.db, w->b->app->name, e), -1;
         *odd |= done == 1 && may_change(&b->s->app, w->b->app->columns[i].affinity, &v);
@@ -314,19 +329,37 @@ static bool update(struct batch *b, struct work *w, struct err *e)
     bool odd = false;
     int done = 1;
 
-    if (w->shadow.p == NULL)
+    if (w->shadow.p == NULL && w->want.p == NULL)
         return true;
     mask = mem_alloc(w->b->app->column_count);
-    if (!record_decode(&b->rec, w->rec, e) || !record_decode(&b->shadow, w->shadow, e)) {
+    if (!record_decode(&b->rec, wanted(w), e) ||
+        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e)) {
         free(mask);
         return false;
     }
     if (find_differences(w->b, &b->shadow, &b->rec, mask)) {
         done = run_update(b, w, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
+    } else if (w->want.p != NULL) {
+        w->shadow_after = w->shadow; /* it has yielded before, and the file holds it so */
+        free(mask);
+        return true;
     }
     free(mask);
-    return done >= 0 && (done == 0 || !odd || read_back(b, w, e));
+    return done >= 0 && (done == 0 || written(b, w, odd, e));
+}
+
+bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e)
+{
+    uint8_t *mask = mem_alloc(w->b->app->column_count);
+    bool odd = false;
+    int done;
+
+    mask[column] = 1;
+    done = record_decode(&b->rec, w->want, e) ? run_update(b, w, &b->rec, mask, &odd, e) : -1;
+    free(mask);
+    w->wrote |= done == 1;
+    return done >= 0 && (done == 0 || written(b, w, odd, e));
 }
 
 bool batch_write(struct batch *b, struct work *w, struct err *e)
@@ -370,7 +403,8 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     if (!w->present)
         return delete_key(b, w, e);
     mask = mem_alloc(w->b->app->column_count);
-    if (!record_decode(&b->rec, w->rec, e) || !record_decode(&b->shadow, w->shadow, e))
+    if (!record_decode(&b->rec, wanted(w), e) ||
+        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         done = -1;
     else if (find_differences(w->b, &b->rec, &b->shadow, mask))
         done = run_update(b, w, &b->shadow, mask, &odd, e);

@@ -13,6 +13,12 @@ static bool is_kept(const struct work *w)
     return w->state == WORK_DONE && !w->alive && w->needed;
 }
 
+/* In the file under another UNIQUE value than its own. */
+static bool is_marked(const struct work *w)
+{
+    return w->state == WORK_DONE && w->alive && w->want.p != NULL;
+}
+
 static void put_outcome(struct buf *out, const struct work *w)
 {
     struct outcome o = {.gid = w->gid, .kind = OUTCOME_SAME};
@@ -29,8 +35,13 @@ static void put_outcome(struct buf *out, const struct work *w)
         o.shadow = w->shadow_after;
     } else if (w->present && (w->alive || w->needed)) {
         o.kind = OUTCOME_IN;
+        o.shadow = w->shadow_after;
     }
     outcome_write(out, &o);
+    if (is_marked(w)) {
+        o = (struct outcome){.gid = w->gid, .kind = OUTCOME_MARKED};
+        outcome_write(out, &o);
+    }
     if (is_kept(w)) {
         o = (struct outcome){.gid = w->gid, .kind = OUTCOME_KEPT};
         o.reason = slice_text("deleted elsewhere, kept because rows here refer to it");
@@ -45,7 +56,7 @@ void batch_payload(struct batch *b, struct buf *out)
     for (uint32_t i = 0; i < b->n; i++) {
         const struct work *w = &b->works[i];
 
-        rows += is_kept(w);
+        rows += (uint32_t)is_kept(w) + is_marked(w);
         if (w->wrote && w->key.kind == KEY_INT && w->key.i > b->tables[w->b->app_index].used)
             b->tables[w->b->app_index].used = w->key.i;
     }
@@ -76,6 +87,8 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
     char reason[256];
     bool in = o->kind == OUTCOME_IN || o->kind == OUTCOME_NEW;
 
+    if (o->kind == OUTCOME_MARKED)
+        return repair_note(s, o->gid, now_ms, e);
     if (in || o->kind == OUTCOME_GONE) {
         if (!ledger_row_settle(&s->ledger, o->gid, &o->key, in, o->kind != OUTCOME_NEW, o->shadow,
                                e))

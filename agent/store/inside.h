@@ -68,6 +68,7 @@ struct store {
     uint32_t parked_tried;      /* rows in it so far */
     uint64_t parked_ms;         /* when the last round ended */
     uint64_t parked_pause_ms;   /* so much later the next one may begin */
+    bool repairs;               /* the table `repair` may hold rows */
     bool due_open;              /* the table `due` may hold rows that are not parked */
     uint64_t noticed_ms;        /* when what is listed for a person was noticed: the time of the
                                    call under way */
@@ -163,6 +164,17 @@ MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t no
                      struct err *e);
 /* Does the log have the change-sets that it needs? Not if the ledger went back. */
 bool follow_possible(const struct store *s, const struct app_state *state);
+
+/* ---- repair ---- */
+/* Inside a ledger transaction: a row stands in the file under another UNIQUE value than its own
+ * (batch_unique.c). What it shows becomes its value by a REPAIR, said by the author of the value
+ * that yields, or, when he is silent for REPAIR_PAUSE_MS, by anybody. */
+MUST_USE bool repair_note(struct store *s, int64_t gid, uint64_t now_ms, struct err *e);
+/* Say what is to be said now; a ledger transaction of its own. */
+MUST_USE bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p,
+                             struct err *e);
+/* '#', a name, '-', then `value`: what a row that yields `value` shows. */
+bool repair_is_mark(const struct value *shown, const struct value *value);
 
 /* ---- scan, match, recover ---- */
 /* Compare one table whose triggers were lost, or that was untracked for a while, with what the

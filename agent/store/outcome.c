@@ -59,7 +59,7 @@ bool outcome_read(struct slice *in, struct outcome *o)
 
     *o = (struct outcome){0};
     if (!varint_read(in, &u) || !read_bytes(in, &kind, 1) || *kind.p < OUTCOME_IN ||
-        *kind.p > OUTCOME_NEW)
+        *kind.p > OUTCOME_MARKED)
         return false;
     o->gid = (int64_t)u;
     o->kind = (enum outcome_kind) * kind.p;

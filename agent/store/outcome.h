@@ -5,8 +5,8 @@
  *                 tables: n, n * (the ledger's number, highest key), rows: n, n * row
  *     row       = gid, outcome: u8, then
  *                 IN (updated), NEW (inserted): key (packed: 0 as before | 1 integer zigzag | 2
- * length, bytes), shadow: length + 1, bytes (0: none, the file holds what rec says) GONE, SAME:
- * nothing PARKED, KEPT: reason: length, bytes */
+ * length, bytes), shadow: length + 1, bytes (0: none, the file holds what rec says) GONE, SAME,
+ * MARKED: nothing PARKED, KEPT: reason: length, bytes */
 #ifndef NAVETTE_OUTCOME_H
 #define NAVETTE_OUTCOME_H
 
@@ -18,7 +18,8 @@ enum outcome_kind {
     OUTCOME_SAME = 3,   /* nothing was written: it was so already */
     OUTCOME_PARKED = 4, /* the file refused it; it stays due */
     OUTCOME_KEPT = 5,   /* dead, but in the file, because live rows refer to it; it stays due */
-    OUTCOME_NEW = 6     /* as IN, and it was not there before */
+    OUTCOME_NEW = 6,    /* as IN, and it was not there before */
+    OUTCOME_MARKED = 7  /* besides IN or NEW: it yielded a UNIQUE value to another row */
 };
 
 struct outcome {

@@ -132,6 +132,7 @@ static void batch_close(struct batch *b)
             sqlite3_finalize(t->children[c]);
         free(t->children);
         free(t->mask);
+        app_uniques_close(&t->uniques);
     }
     free(b->tables);
     free(b->works);

@@ -68,6 +68,12 @@ CREATE TABLE due(
     why TEXT
 );
 
+-- Rows that yielded a UNIQUE value to another row and stand in the file under another one, which no change-set says yet.
+CREATE TABLE repair(
+    gid INTEGER PRIMARY KEY,
+    since_ms INTEGER NOT NULL
+);
+
 -- Natural keys with references as gids: which row stands for the key; and gids that another row stands for.
 CREATE TABLE natural_key(
     tbl INTEGER NOT NULL,

@@ -11,6 +11,16 @@
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 
+static bool look_for_repairs(struct store *s, struct err *e)
+{
+    int64_t any;
+
+    if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM repair)", &any, e))
+        return false;
+    s->repairs = any != 0;
+    return true;
+}
+
 bool store_open(struct store **out, const struct store_options *o, uint64_t now_ms, struct err *e)
 {
     struct store *s = mem_alloc(sizeof *s);
@@ -26,7 +36,8 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
          sqlite_err(s->app.db, "set the cache", e)) &&
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
-        bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e))
+        bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
+        look_for_repairs(s, e))
         return true;
     store_close(s);
     *out = NULL;
@@ -218,6 +229,11 @@ bool store_uninstall(struct store *s, struct err *e)
 
 /* ---- capture ---- */
 
+bool store_owes(const struct store *s)
+{
+    return s->repairs;
+}
+
 bool store_changed(struct store *s, bool *changed, struct err *e)
 {
     return appdb_changed(&s->app, changed, e);
@@ -237,6 +253,8 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     release_memory(s, p);
     if (p->more)
         return true;
+    if (!repair_publish(s, now_ms, p, e))
+        return false;
     if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)))
         return false;
     p->more = did;

@@ -78,6 +78,10 @@ MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struc
  * data_version). */
 MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 
+/* Has it something to say that nobody wrote: repairs of rows that wanted one UNIQUE value?
+ * store_drain says it, some at once, some after half a minute. */
+bool store_owes(const struct store *s);
+
 struct store_progress {
     uint32_t changesets; /* made, or applied */
     uint32_t rows;

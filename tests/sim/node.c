@@ -460,5 +460,5 @@ bool node_settled(struct node *n)
         sim_fail_err(n->sim, n, "status", &e);
         return false;
     }
-    return !n->again && status.marks == 0 && status.staged == 0 && status.unscanned == 0;
+    return !n->again && !store_owes(n->store) && status.marks == 0 && status.staged == 0 && status.unscanned == 0;
 }

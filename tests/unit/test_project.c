@@ -31,20 +31,20 @@ static void a_conflict_clause_of_the_application_takes_no_row_away(void **state)
         char schema[256];
 
         snprintf(schema, sizeof schema,
-                 "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT UNIQUE ON CONFLICT %s, note)",
+                 "CREATE TABLE t(id INTEGER PRIMARY KEY, code INT UNIQUE ON CONFLICT %s, note)",
                  clauses[i]);
         open_pair(&a, &b, schema, schema);
-        sql(&a, "INSERT INTO t VALUES (1, 'x', 'of a'), (2, 'y', 'of a')");
-        sql(&b, "INSERT INTO t VALUES (7, 'x', 'of b')");
+        sql(&a, "INSERT INTO t VALUES (1, 10, 'of a'), (2, 20, 'of a')");
+        sql(&b, "INSERT INTO t VALUES (7, 10, 'of b')");
         exchange(&a, &b);
-        expect(&a, "SELECT code, note FROM t ORDER BY code", "x|of a y|of a");
-        expect(&b, "SELECT code, note FROM t ORDER BY code", "x|of b y|of a");
+        expect(&a, "SELECT code, note FROM t ORDER BY code", "10|of a 20|of a");
+        expect(&b, "SELECT code, note FROM t ORDER BY code", "10|of b 20|of a");
         assert_int_equal(status_of(&a).parked, 1);
         assert_int_equal(status_of(&b).parked, 1);
-        sql(&b, "UPDATE t SET code = 'z' WHERE code = 'x'");
+        sql(&b, "UPDATE t SET code = 30 WHERE code = 10");
         exchange(&a, &b);
         expect_same(&a, &b, "SELECT code, note FROM t ORDER BY code");
-        expect(&a, "SELECT code, note FROM t ORDER BY code", "x|of a y|of a z|of b");
+        expect(&a, "SELECT code, note FROM t ORDER BY code", "10|of a 20|of a 30|of b");
         assert_int_equal(status_of(&b).parked, 0);
         close_pair(&a, &b);
     }
@@ -87,7 +87,7 @@ static void rows_that_all_move_by_one_place_arrive_in_a_few_passes(void **state)
     close_pair(&a, &b);
 }
 
-static const char coded[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT UNIQUE, note);"
+static const char coded[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, code INT UNIQUE, note);"
                             "CREATE TABLE other(id INTEGER PRIMARY KEY, v)";
 
 static void many_rows_that_wait_cost_no_more_than_their_number(void **state)
@@ -98,11 +98,11 @@ static void many_rows_that_wait_cost_no_more_than_their_number(void **state)
     (void)state;
     open_pair(&a, &b, coded, coded);
     sql(&a, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-            " INSERT INTO t SELECT i, 'a' || i, 'a' FROM n");
+            " INSERT INTO t SELECT i, i, 'a' FROM n");
     exchange(&a, &b);
-    sql(&a, "UPDATE t SET code = 'c' || id");
+    sql(&a, "UPDATE t SET code = 5000 + id");
     sql(&b, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-            " INSERT INTO t SELECT 1000 + i, 'c' || i, 'b' FROM n");
+            " INSERT INTO t SELECT 1000 + i, 5000 + i, 'b' FROM n");
     work(&a);
     work(&b);
     carry(&a, &b);
@@ -125,18 +125,18 @@ static void rows_that_wait_use_up_no_keys(void **state)
 
     (void)state;
     open_pair(&a, &b, coded, coded);
-    sql(&b, "INSERT INTO t VALUES (1, 'x', 'b'), (2, 'y', 'b'), (3, 'z', 'b')");
-    sql(&a, "INSERT INTO t VALUES (1, 'x', 'a'), (2, 'y', 'a'), (3, 'q', 'a')");
+    sql(&b, "INSERT INTO t VALUES (1, 10, 'b'), (2, 20, 'b'), (3, 30, 'b')");
+    sql(&a, "INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'a'), (3, 40, 'a')");
     exchange(&a, &b);
-    expect(&b, "SELECT id FROM t WHERE code = 'q'", "6");
+    expect(&b, "SELECT id FROM t WHERE code = 40", "6");
     for (int i = 0; i < 5; i++) {
         sql(&b, "INSERT INTO other(v) VALUES (1)");
         sql(&a, "INSERT INTO other(v) VALUES (2)");
         exchange(&a, &b);
     }
-    sql(&b, "UPDATE t SET code = 'x2' WHERE code = 'x'");
+    sql(&b, "UPDATE t SET code = 11 WHERE code = 10");
     exchange(&a, &b);
-    expect(&b, "SELECT id FROM t WHERE note = 'a' AND code = 'x'", "7");
+    expect(&b, "SELECT id FROM t WHERE note = 'a' AND code = 10", "7");
     close_pair(&a, &b);
 }
 
@@ -145,23 +145,23 @@ static void rows_that_wait_use_up_no_keys(void **state)
 static void a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else(void **state)
 {
     static const char schema[] =
-        "CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
-        "CREATE TABLE c(id INTEGER PRIMARY KEY, code TEXT UNIQUE, p REFERENCES p(id))";
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code INT UNIQUE);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, code INT UNIQUE, p REFERENCES p(id))";
     struct site a, b;
 
     (void)state;
     open_pair(&a, &b, schema, schema);
-    sql(&a, "INSERT INTO p VALUES (1, 'old'); INSERT INTO c VALUES (1, 'X', 1), (2, 'Z', 1)");
+    sql(&a, "INSERT INTO p VALUES (1, 1); INSERT INTO c VALUES (1, 10, 1), (2, 30, 1)");
     exchange(&a, &b);
-    sql(&b, "INSERT INTO p VALUES (9, 'taken')");
-    sql(&a, "INSERT INTO p VALUES (2, 'taken'); UPDATE c SET code = 'Y', p = 2 WHERE id = 1;"
-            "UPDATE c SET code = 'X' WHERE id = 2; INSERT INTO c VALUES (3, 'W', 1)");
+    sql(&b, "INSERT INTO p VALUES (9, 2)");
+    sql(&a, "INSERT INTO p VALUES (2, 2); UPDATE c SET code = 20, p = 2 WHERE id = 1;"
+            "UPDATE c SET code = 10 WHERE id = 2; INSERT INTO c VALUES (3, 40, 1)");
     exchange(&a, &b);
-    expect(&b, "SELECT code FROM c ORDER BY code", "W X Z");
-    sql(&b, "UPDATE p SET code = 'free' WHERE id = 9");
+    expect(&b, "SELECT code FROM c ORDER BY code", "10 30 40");
+    sql(&b, "UPDATE p SET code = 3 WHERE id = 9");
     exchange(&a, &b);
     expect(&b, "SELECT c.id, c.code, p.code FROM c JOIN p ON p.id = c.p ORDER BY c.id",
-           "1|Y|taken 2|X|old 3|W|old");
+           "1|20|2 2|10|1 3|40|1");
     expect_same(&a, &b, "SELECT c.id, c.code, p.code FROM c JOIN p ON p.id = c.p ORDER BY c.id");
     close_pair(&a, &b);
 }
@@ -170,18 +170,18 @@ static void a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else(void **
 static void a_row_that_waits_may_be_referred_to(void **state)
 {
     static const char schema[] =
-        "CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code INT UNIQUE);"
         "CREATE TABLE c(id INTEGER PRIMARY KEY, p NOT NULL REFERENCES p(id))";
     struct site a, b;
 
     (void)state;
     open_pair(&a, &b, schema, schema);
-    sql(&a, "INSERT INTO p VALUES (1, 'one')");
+    sql(&a, "INSERT INTO p VALUES (1, 1)");
     exchange(&a, &b);
-    sql(&b, "INSERT INTO p VALUES (2, 'uno')");
-    sql(&a, "UPDATE p SET code = 'uno'; INSERT INTO c VALUES (1, 1)");
+    sql(&b, "INSERT INTO p VALUES (2, 2)");
+    sql(&a, "UPDATE p SET code = 2; INSERT INTO c VALUES (1, 1)");
     exchange(&a, &b);
-    expect(&b, "SELECT code FROM c JOIN p ON p.id = c.p", "one");
+    expect(&b, "SELECT code FROM c JOIN p ON p.id = c.p", "1");
     assert_int_equal(status_of(&b).parked, 1);
     close_pair(&a, &b);
 }

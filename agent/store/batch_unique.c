@@ -1,0 +1,342 @@
+/* Collisions: different rows of the fleet that want one UNIQUE value, as two tills do that number
+ * their sales apart. Nothing may be lost and every site must come to the same: the row with the
+ * earliest claim has the value, and the others yield it, which is to stand in the file under a mark
+ * in front of it, '#', the enrolment name of the value's author, '-'. It sorts below letters and
+ * digits, because tills number by max + 1 and parse the tail. repair.c makes that their value.
+ *
+ * A claim is the greatest clock of the key's cells: a pure function of the logical state. */
+#include "batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#define MARKS_MAX 4 /* in front of one value in one batch */
+
+struct collider {
+    struct batch *b;
+    struct record rec;
+    struct keymap by_key; /* of the works: 1 + index */
+    bool keys_known;
+};
+
+/* ---- who holds it ---- */
+
+static void know_keys(struct collider *c)
+{
+    for (uint32_t i = 0; !c->keys_known && i < c->b->n; i++) {
+        const struct work *w = &c->b->works[i];
+
+        if (w->b != NULL && w->key.kind != KEY_NONE && (w->present ? !w->deleted : w->wrote))
+            keymap_put(&c->by_key, w->b->app_index, &w->key, i + 1);
+    }
+    c->keys_known = true;
+}
+
+/* The gid of the row of the file under this key; 0: nobody knows it yet. */
+static bool row_at(struct collider *c, struct binding *t, const struct row_key *key, int64_t *gid,
+                   struct err *e)
+{
+    struct ledger_row row;
+    uint32_t at;
+    bool found;
+
+    know_keys(c);
+    at = keymap_get(&c->by_key, t->app_index, key);
+    if (at != 0) {
+        *gid = c->b->works[at - 1].gid;
+        return true;
+    }
+    if (!ledger_row_by_key(&c->b->s->ledger, t->table, key, false, &row, &found, e))
+        return false;
+    *gid = found && !row.minted ? row.gid : 0;
+    return true;
+}
+
+/* Bind the values that a row wants in a UNIQUE key. `any` false: one is NULL or unknown. */
+static bool bind_wanted(struct collider *c, struct work *w, const struct app_unique *u,
+                        sqlite3_stmt *q, bool *any, struct err *e)
+{
+    *any = true;
+    if (!record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+        return false;
+    for (uint32_t i = 0; *any && i < u->n; i++) {
+        const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
+        struct value v;
+        int done;
+
+        *any = cell != NULL && cell->v.type != VALUE_NULL;
+        if (!*any)
+            return true;
+        done = batch_value(c->b, w, u->columns[i], &cell->v, &v, e);
+        *any = done == 1;
+        if (done < 0 || (*any && !value_bind(q, (int)i + 1, &v)))
+            return e->code != ERR_NONE ? false : sqlite_err(c->b->s->app.db, w->b->app->name, e);
+    }
+    return true;
+}
+
+/* The row that stands in the way in this key; 0: none. */
+static bool find_holder(struct collider *c, struct work *w, const struct app_unique *u,
+                        int64_t *gid, struct err *e)
+{
+    const struct app_table *t = w->b->app;
+    sqlite3_stmt *q = app_unique_holders(&c->b->s->app, t, u, e);
+    struct value values[COLUMNS_MAX];
+    int code = SQLITE_DONE;
+    bool any, ok = q != NULL && bind_wanted(c, w, u, q, &any, e);
+
+    *gid = 0;
+    while (ok && any && *gid == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct row_key key;
+
+        for (uint32_t i = 0; i < t->key_count; i++)
+            values[t->keys[i]] = value_of_column(q, (int)i);
+        key = key_of_row(t, values, &c->b->key_room);
+        if (!row_key_equal(&key, &w->key))
+            ok = row_at(c, w->b, &key, gid, e);
+    }
+    if (ok && code != SQLITE_DONE && code != SQLITE_ROW)
+        ok = sqlite_err(c->b->s->app.db, t->name, e);
+    sqlite3_finalize(q);
+    return ok;
+}
+
+static bool uniques_of(struct collider *c, const struct binding *t, struct app_uniques **out,
+                       struct err *e)
+{
+    struct batch_table *bt = &c->b->tables[t->app_index];
+
+    *out = &bt->uniques;
+    if (!bt->uniques_known && !app_uniques_read(&c->b->s->app, t->app, &bt->uniques, e))
+        return false;
+    bt->uniques_known = true;
+    return true;
+}
+
+/* ---- who yields ---- */
+
+static bool read_claim(struct collider *c, const struct work *w, const struct app_unique *u,
+                       struct local_clock *claim, struct err *e)
+{
+    *claim = (struct local_clock){0};
+    if (!record_decode(&c->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; i < u->n; i++) {
+        const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
+
+        if (cell != NULL && ledger_clock_compare(&c->b->s->ledger, &cell->clock, claim) > 0)
+            *claim = cell->clock;
+    }
+    return true;
+}
+
+/* The same on every site, whatever its numbers of actors are. */
+static int gid_order(const struct ledger *l, int64_t a, int64_t b)
+{
+    struct gid x = gid_unpack(a), y = gid_unpack(b);
+    int order = actor_compare(&l->actors[x.actor - 1].actor, &l->actors[y.actor - 1].actor);
+
+    return order != 0 ? order : (x.counter > y.counter) - (x.counter < y.counter);
+}
+
+/* Does the holder yield to the other one? Dead rows yield to living ones, marked values to those
+ * that somebody wrote, the later claim to the earlier one. */
+static bool holder_yields(struct collider *c, const struct work *w, const struct work *h,
+                          const struct app_unique *u, bool *yields, struct err *e)
+{
+    struct local_clock mine, theirs;
+    int order;
+
+    if (w->alive != h->alive) {
+        *yields = w->alive;
+        return true;
+    }
+    if ((w->want.p != NULL) != (h->want.p != NULL)) {
+        *yields = h->want.p != NULL;
+        return true;
+    }
+    if (!read_claim(c, w, u, &mine, e) || !read_claim(c, h, u, &theirs, e))
+        return false;
+    order = ledger_clock_compare(&c->b->s->ledger, &mine, &theirs);
+    *yields = order < 0 || (order == 0 && gid_order(&c->b->s->ledger, w->gid, h->gid) < 0);
+    return true;
+}
+
+/* ---- yielding ---- */
+
+static void add_author(const struct store *s, const struct local_clock *claim, struct buf *out)
+{
+    struct site_id site = actor_site(&s->ledger.actors[claim->actor - 1].actor);
+    const struct roster_site *member = roster_find(s->roster, &site);
+    char hex[2 * 4 + 1];
+
+    if (member != NULL) {
+        buf_add(out, (const uint8_t *)member->name, strlen(member->name));
+        return;
+    }
+    hex_write(hex, (struct slice){site.bytes, 4});
+    buf_add(out, (const uint8_t *)hex, strlen(hex));
+}
+
+/* The last column of the key that holds text of its own carries the mark; -1: there is none. */
+static int markable(const struct collider *c, const struct work *w, const struct app_unique *u)
+{
+    for (uint32_t i = u->n; i-- > 0;) {
+        const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
+
+        if (cell != NULL && cell->v.type == VALUE_TEXT && !w->b->is_key[u->columns[i]])
+            return (int)u->columns[i];
+    }
+    return -1;
+}
+
+/* What the row wants from now on: its value behind one more mark. `column` -1: it cannot yield. */
+static bool put_mark(struct collider *c, struct work *w, const struct app_unique *u, int *column,
+                     struct err *e)
+{
+    struct local_clock claim;
+    struct buf text, encoded;
+    struct cell *cell;
+
+    if (!read_claim(c, w, u, &claim, e) ||
+        !record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+        return false;
+    *column = claim.actor == 0 ? -1 : markable(c, w, u);
+    if (*column < 0)
+        return true;
+    cell = record_cell(&c->rec, w->b->position[*column]);
+    buf_open(&text, VALUE_BYTES_MAX);
+    buf_add_byte(&text, '#');
+    add_author(c->b->s, &claim, &text);
+    buf_add_byte(&text, '-');
+    buf_add(&text, cell->v.bytes.p, cell->v.bytes.n);
+    if (text.overflow) {
+        *column = -1;
+    } else {
+        cell->v.bytes = buf_slice(&text);
+        buf_open(&encoded, SIZE_MAX / 2);
+        record_encode(&c->rec, &encoded);
+        w->want = arena_copy(&c->b->arena, buf_slice(&encoded));
+        buf_close(&encoded);
+    }
+    buf_close(&text);
+    return true;
+}
+
+/* The holder is in the file and stays there, with a mark. `done` false: it cannot. */
+static bool push_aside(struct collider *c, struct work *h, const struct app_unique *u, bool *done,
+                       struct err *e)
+{
+    struct slice before = h->want;
+    int column;
+
+    *done = false;
+    for (int i = 0; i < MARKS_MAX && !*done; i++) {
+        if (!put_mark(c, h, u, &column, e))
+            return false;
+        if (column < 0)
+            break;
+        h->state = WORK_DONE;
+        if (!batch_write_column(c->b, h, (uint32_t)column, e))
+            return false;
+        *done = h->state == WORK_DONE;
+        if (!*done) { /* it is as it was: in the file */
+            h->state = WORK_DONE;
+            c->b->failures--;
+        }
+    }
+    if (!*done)
+        h->want = before;
+    return true;
+}
+
+static bool write_again(struct collider *c, struct work *w, struct err *e)
+{
+    w->state = WORK_TODO;
+    w->collided = false;
+    c->b->failures--;
+    return batch_write(c->b, w, e);
+}
+
+/* Load the holder. `ready` false: it must itself get into shape first, or it cannot and the other
+ * one waits for it. */
+static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, struct err *e)
+{
+    bool known = batch_find(c->b, gid) != NULL;
+    struct work *h = batch_add(c->b, gid, false, false, e);
+
+    *ready = false;
+    if (h == NULL || h->b == NULL)
+        return h;
+    if (!known && h->shadow.p != NULL && h->alive && !batch_write(c->b, h, e))
+        return NULL;
+    if (!known && !h->alive)
+        h->needed = true; /* dead, and in the file because rows there refer to it */
+    if (!known && h->state == WORK_TODO)
+        h->state = WORK_DONE;
+    *ready = h->state == WORK_DONE && !h->held && !h->deleted && (h->present || h->wrote);
+    return h;
+}
+
+/* Settle one collision of work i in one key. `moved`: something has changed. */
+static bool settle(struct collider *c, uint32_t i, const struct app_unique *u, int64_t holder,
+                   bool *moved, struct err *e)
+{
+    bool ready, yields, done;
+    struct work *h = load_holder(c, holder, &ready, e), *w = &c->b->works[i];
+    int column;
+
+    *moved = false;
+    if (h == NULL || !ready)
+        return e->code == ERR_NONE;
+    if (!holder_yields(c, w, h, u, &yields, e))
+        return false;
+    if (yields) {
+        if (!push_aside(c, h, u, &done, e))
+            return false;
+        *moved = done;
+        return !done || write_again(c, w, e);
+    }
+    if (!put_mark(c, w, u, &column, e))
+        return false;
+    *moved = column >= 0;
+    return !*moved || write_again(c, w, e);
+}
+
+static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err *e)
+{
+    struct app_uniques *uniques;
+    bool did = false;
+
+    if (!uniques_of(c, c->b->works[i].b, &uniques, e))
+        return false;
+    for (uint32_t k = 0; !did && k < uniques->n; k++) {
+        int64_t holder;
+
+        if (!find_holder(c, &c->b->works[i], &uniques->keys[k], &holder, e) ||
+            (holder != 0 && !settle(c, i, &uniques->keys[k], holder, &did, e)))
+            return false;
+    }
+    *moved += did;
+    return true;
+}
+
+bool batch_collide(struct batch *b, uint32_t *moved, struct err *e)
+{
+    struct collider c = {.b = b};
+    bool ok = true;
+
+    *moved = 0;
+    for (uint32_t i = 0, n = b->n; ok && i < n; i++) {
+        const struct work *w = &b->works[i];
+
+        if (w->state == WORK_FAILED && w->collided && w->b != NULL && !w->held && !w->wrote &&
+            (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed))
+            ok = collide(&c, i, moved, e);
+    }
+    keymap_close(&c.by_key);
+    record_close(&c.rec);
+    return ok;
+}

@@ -1,0 +1,272 @@
+/* UNIQUE values that several PCs gave apart: nothing is lost, all files agree, and the numbering of
+ * the tills goes on. */
+#include "unit/sites.h"
+
+static const char tickets[] = "CREATE TABLE sale(id INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT "
+                              "NOT NULL UNIQUE, total INT);"
+                              "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, sale_id INT "
+                              "NOT NULL REFERENCES sale(id),"
+                              " what TEXT);";
+
+static const char sales[] = "SELECT s.number, s.total, l.what FROM sale s JOIN line l ON l.sale_id "
+                            "= s.id ORDER BY s.number";
+
+/* Marks carry milliseconds: what is written from here on is later. */
+static void later(void)
+{
+    uint64_t now = wall_ms();
+
+    while (wall_ms() <= now + 1)
+        ;
+}
+
+/* As a till does: the next number after the highest, with one line. */
+static void sell(struct site *s, int total, const char *what)
+{
+    char text[512];
+
+    snprintf(text, sizeof text,
+             "INSERT INTO sale(number, total) SELECT 'TKT' || printf('%%03d', coalesce("
+             "CAST(substr(max(number), 4) AS INT), 0) + 1), %d FROM sale;"
+             "INSERT INTO line(sale_id, what) SELECT max(id), '%s' FROM sale",
+             total, what);
+    sql(s, text);
+    later();
+}
+
+static void two_tills_that_gave_one_number_keep_both_sales(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tickets, tickets);
+    sell(&a, 10, "first of A");
+    sell(&b, 20, "first of B");
+    exchange(&a, &b);
+    expect(&a, sales, "#B-TKT001|20|first of B TKT001|10|first of A");
+    expect_same(&a, &b, sales);
+    expect(&b, "SELECT id FROM sale WHERE total = 20", "1");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    sell(&b, 30, "second of B");
+    exchange(&a, &b);
+    sell(&a, 40, "second of A");
+    exchange(&a, &b);
+    expect(&b, sales,
+           "#B-TKT001|20|first of B TKT001|10|first of A TKT002|30|second of B"
+           " TKT003|40|second of A");
+    expect_same(&a, &b, sales);
+    close_pair(&a, &b);
+}
+
+/* Only the author of the value that yields says so, once; a row that changes otherwise keeps it. */
+static void a_mark_is_said_once_and_stays(void **state)
+{
+    struct site a, b;
+    uint64_t by_a, by_b;
+
+    (void)state;
+    open_pair(&a, &b, tickets, tickets);
+    sell(&a, 10, "of A");
+    sell(&b, 20, "of B");
+    work(&a);
+    work(&b);
+    by_a = made_by(&a);
+    by_b = made_by(&b);
+    exchange(&a, &b);
+    assert_int_equal(made_by(&a), by_a);
+    assert_int_equal(made_by(&b), by_b + 1);
+    sql(&a, "UPDATE sale SET total = 21 WHERE total = 20");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM line WHERE what = 'of A'; DELETE FROM sale WHERE number = 'TKT001'");
+    exchange(&a, &b);
+    expect(&b, sales, "#B-TKT001|21|of B");
+    expect_same(&a, &b, sales);
+    sql(&b, "UPDATE sale SET number = 'TKT050'");
+    exchange(&a, &b);
+    expect(&a, sales, "TKT050|21|of B");
+    expect_same(&a, &b, sales);
+    close_pair(&a, &b);
+}
+
+/* In whatever order they meet. */
+static void five_tills_that_gave_one_number_keep_all_sales(void **state)
+{
+    static const int orders[][4][2] = {{{0, 1}, {1, 2}, {2, 3}, {3, 4}},
+                                       {{3, 4}, {0, 4}, {1, 2}, {2, 4}},
+                                       {{4, 2}, {1, 3}, {3, 2}, {0, 1}}};
+    static const char *const names[] = {"A", "B", "C", "D", "E"};
+
+    (void)state;
+    for (size_t o = 0; o < COUNT_OF(orders); o++) {
+        struct site s[5] = {0};
+
+        open_founder(&s[0], tickets);
+        for (int i = 1; i < 5; i++)
+            join_site(&s[0], &s[i], names[i], tickets);
+        for (int i = 1; i < 4; i++) {
+            struct err e = {0};
+            bool changed;
+
+            check(roster_merge(&s[i].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+        }
+        for (int i = 0; i < 5; i++)
+            sell(&s[i], 10 + i, names[i]);
+        for (size_t m = 0; m < COUNT_OF(orders[o]); m++)
+            exchange(&s[orders[o][m][0]], &s[orders[o][m][1]]);
+        for (int round = 0; round < 2; round++)
+            for (int i = 1; i < 5; i++)
+                exchange(&s[0], &s[i]);
+        for (int i = 0; i < 5; i++) {
+            expect(&s[i], sales,
+                   "#B-TKT001|11|B #C-TKT001|12|C #D-TKT001|13|D #E-TKT001|14|E TKT001|10|A");
+            assert_int_equal(status_of(&s[i]).parked, 0);
+        }
+        for (int i = 0; i < 5; i++)
+            close_site(&s[i]);
+    }
+}
+
+static void when_the_author_is_away_another_says_it_and_both_say_the_same(void **state)
+{
+    struct site a = {0}, b = {0}, c = {0};
+    uint64_t by_a;
+    struct err e = {0};
+    bool changed;
+
+    (void)state;
+    open_founder(&a, tickets);
+    join_site(&a, &b, "B", tickets);
+    join_site(&a, &c, "C", tickets);
+    check(roster_merge(&b.roster, buf_slice(&a.roster.log), &changed, &e), &e);
+    sell(&a, 10, "of A");
+    sell(&b, 20, "of B");
+    work(&a);
+    work(&b);
+    carry(&b, &c);
+    carry(&a, &c); /* B has not heard of A's sale */
+    work(&c);
+    expect(&c, sales, "#B-TKT001|20|of B TKT001|10|of A");
+    by_a = made_by(&c);
+    drain_all(&c);
+    assert_int_equal(made_by(&c), by_a);
+    c.now_ms += 31000;
+    drain_all(&c);
+    assert_int_equal(made_by(&c), by_a + 1);
+    exchange(&a, &b);
+    exchange(&a, &c);
+    exchange(&b, &c);
+    expect(&c, sales, "#B-TKT001|20|of B TKT001|10|of A");
+    expect_same(&c, &a, sales);
+    expect_same(&c, &b, sales);
+    close_pair(&a, &b);
+    close_site(&c);
+}
+
+static void a_mark_that_is_taken_is_put_twice(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tickets, tickets);
+    sql(&a, "INSERT INTO sale VALUES (50, '#B-TKT001', 1);"
+            "INSERT INTO line(sale_id, what) VALUES (50, 'odd')");
+    later();
+    sql(&a, "INSERT INTO sale VALUES (1, 'TKT001', 10);"
+            "INSERT INTO line(sale_id, what) VALUES (1, 'of A')");
+    later();
+    sql(&b, "INSERT INTO sale VALUES (1, 'TKT001', 20);"
+            "INSERT INTO line(sale_id, what) VALUES (1, 'of B')");
+    exchange(&a, &b);
+    expect(&a, sales, "#B-#B-TKT001|20|of B #B-TKT001|1|odd TKT001|10|of A");
+    expect_same(&a, &b, sales);
+    close_pair(&a, &b);
+}
+
+/* Deleted at A, and in B's file because a line there refers to it: it makes room. */
+static void a_dead_row_that_is_kept_yields_to_a_living_one(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tickets, tickets);
+    sell(&a, 10, "first");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO line(sale_id, what) VALUES (1, 'late')");
+    later();
+    sql(&a, "DELETE FROM line; DELETE FROM sale");
+    later();
+    sql(&a, "INSERT INTO sale VALUES (7, 'TKT001', 70);"
+            "INSERT INTO line(sale_id, what) VALUES (7, 'new')");
+    exchange(&a, &b);
+    expect(&a, "SELECT number, total FROM sale WHERE total = 70", "TKT001|70");
+    expect(&b, "SELECT number, total FROM sale WHERE total = 70", "TKT001|70");
+    expect(&b, "SELECT count(*) FROM line WHERE what = 'late'", "1");
+    expect_same(&a, &b, sales);
+    assert_int_equal(status_of(&b).staged, 0);
+    close_pair(&a, &b);
+}
+
+static void keys_of_every_kind_are_settled(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE shop(id INTEGER PRIMARY KEY, name TEXT COLLATE NOCASE UNIQUE);"
+        "CREATE TABLE bill(id INTEGER PRIMARY KEY, shop_id INT REFERENCES shop(id), number TEXT,"
+        " open INT, code TEXT, UNIQUE(shop_id, number));"
+        "CREATE UNIQUE INDEX bill_code ON bill(code) WHERE open = 1;";
+    static const char bills[] =
+        "SELECT s.name, b.number, b.open, b.code FROM bill b JOIN shop s ON s.id = b.shop_id"
+        " ORDER BY s.name, b.number, b.code";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO shop VALUES (1, 'Essos'), (2, 'Mokolo')");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO bill VALUES (1, 1, 'F1', 0, 'x'), (2, 2, 'F1', 1, 'y');"
+            "INSERT INTO shop VALUES (3, 'nsam')");
+    later();
+    sql(&b, "INSERT INTO bill VALUES (1, 1, 'F1', 0, 'x'), (2, 2, 'F2', 1, 'y');"
+            "INSERT INTO shop VALUES (3, 'NSAM')");
+    exchange(&a, &b);
+    expect(&a, bills, "Essos|#B-F1|0|x Essos|F1|0|x Mokolo|F1|1|y Mokolo|F2|1|#B-y");
+    expect_same(&a, &b, bills);
+    expect(&a, "SELECT name FROM shop ORDER BY name", "#B-NSAM Essos Mokolo nsam");
+    expect_same(&a, &b, "SELECT name FROM shop ORDER BY name");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void an_edit_that_takes_a_number_elsewhere_given_yields_too(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tickets, tickets);
+    sell(&a, 10, "one");
+    sell(&a, 20, "two");
+    exchange(&a, &b);
+    sell(&a, 30, "three");
+    sql(&b, "UPDATE sale SET number = 'TKT003' WHERE total = 20");
+    exchange(&a, &b);
+    expect(&a, sales, "#B-TKT003|20|two TKT001|10|one TKT003|30|three");
+    expect_same(&a, &b, sales);
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_tills_that_gave_one_number_keep_both_sales),
+        cmocka_unit_test(a_mark_is_said_once_and_stays),
+        cmocka_unit_test(five_tills_that_gave_one_number_keep_all_sales),
+        cmocka_unit_test(when_the_author_is_away_another_says_it_and_both_say_the_same),
+        cmocka_unit_test(a_mark_that_is_taken_is_put_twice),
+        cmocka_unit_test(a_dead_row_that_is_kept_yields_to_a_living_one),
+        cmocka_unit_test(keys_of_every_kind_are_settled),
+        cmocka_unit_test(an_edit_that_takes_a_number_elsewhere_given_yields_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
