@@ -285,6 +285,29 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
     feed(l, (struct slice){(const uint8_t *)bytes->base, (size_t)n});
 }
 
+void link_hold(struct link *l)
+{
+    if (l->state != LINK_OPEN || l->held)
+        return;
+    l->held = true;
+    uv_read_stop((uv_stream_t *)&l->tcp);
+}
+
+void link_resume(struct link *l)
+{
+    struct err e = {0};
+    int status;
+
+    if (l->state != LINK_OPEN || !l->held)
+        return;
+    l->held = false;
+    status = uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
+    if (status != 0) {
+        net_err(&e, status, "read");
+        link_close(l, &e);
+    }
+}
+
 /* ---- opening ---- */
 
 static struct link *link_new(struct agent *a, struct link_owner owner)

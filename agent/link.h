@@ -47,6 +47,7 @@ struct link {
     struct buf input;
     struct buf output; /* sealed, not yet given to the system */
     bool corked;
+    bool held;
 };
 
 /* Who is told, and of whom. */
@@ -80,6 +81,10 @@ size_t link_queued(const struct link *l);
 /* In between, what is sent is gathered, so that it leaves in one piece. */
 void link_cork(struct link *l);
 void link_uncork(struct link *l);
+
+/* Read nothing for a while, after what was read already: others have their turn. */
+void link_hold(struct link *l);
+void link_resume(struct link *l);
 
 /* Close it; `why` may be NULL for no failure. What was sent before is given to the system if it
  * takes it. */

@@ -18,12 +18,15 @@
 #define LARGER_WAITS_MS 300 /* the site with the smaller id dials first: fewer dials cross */
 #define NEVER           UINT64_MAX
 #define LOG_BURST       20
+#define TURN_NS         5000000 /* for one peer's messages in a turn of the loop, and one read more */
 
 struct conn {
     struct links *links;
     struct link *link;
     bool dead;
     bool talking;
+    bool served;       /* a guest has his answer */
+    uint64_t spent_ns; /* on its messages in this turn of the loop */
     struct talk talk;
 };
 
@@ -31,7 +34,8 @@ struct links {
     struct agent *agent;
     struct listener *listener;
     uv_timer_t timer;
-    uv_prepare_t soon; /* runs before the loop waits: SYNC_LOCAL, and sweeping the dead */
+    uv_prepare_t soon;     /* runs before the loop waits: SYNC_LOCAL, and sweeping the dead */
+    uv_check_t after_read; /* runs when all that waited was read once */
     uint32_t handles;
     bool paused;
     bool local_changed;
@@ -278,15 +282,49 @@ static void on_open(struct link *link)
     members_get(&l->members, &link->channel.peer);
 }
 
+/* What came is staged together; who has had more than his turn goes on in the next one. */
+static void on_after_read(uv_check_t *handle)
+{
+    struct links *l = handle->data;
+    uint32_t i;
+
+    uv_check_stop(handle);
+    for (i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+
+        c->spent_ns = 0;
+        if (is_open(c))
+            talk_pause(&c->talk);
+        if (!c->dead)
+            link_resume(c->link);
+    }
+}
+
+static bool serve_guest(struct conn *c, struct slice message, struct err *e)
+{
+    if (c->served)
+        return err_set(e, ERR_INPUT, "a guest who goes on after the answer");
+    c->served = true;
+    return invitations_serve(c->links->agent->invitations, c->link, message, e);
+}
+
 static bool on_message(struct link *link, struct slice message, struct err *e)
 {
     struct conn *c = link->user;
+    uint64_t start_ns = uv_hrtime();
+    bool ok;
 
     if (link->channel.mode == CHANNEL_INVITE)
-        return invitations_serve(c->links->agent->invitations, link, message, e);
+        return serve_guest(c, message, e);
     if (!c->talking)
         return err_set(e, ERR_INPUT, "a message before the conversation began");
-    return talk_message(&c->talk, message, e);
+    ok = talk_message(&c->talk, message, e);
+    c->spent_ns += uv_hrtime() - start_ns;
+    if (c->spent_ns > TURN_NS)
+        link_hold(link);
+    if (!c->links->stopping)
+        uv_check_start(&c->links->after_read, on_after_read);
+    return ok;
 }
 
 static void on_heard(struct link *link, size_t unfinished)
@@ -546,8 +584,9 @@ struct links *links_start(struct agent *a)
     l->wake_ms = NEVER;
     uv_timer_init(a->loop, &l->timer);
     uv_prepare_init(a->loop, &l->soon);
-    l->timer.data = l->soon.data = l;
-    l->handles = 2;
+    uv_check_init(a->loop, &l->after_read);
+    l->timer.data = l->soon.data = l->after_read.data = l;
+    l->handles = 3;
     for (i = 0; i < a->config.peer_count; i++)
         places_add_fixed(&l->places, &a->config.peers[i]);
     l->listener = listener_start(a, on_connection, l);
@@ -592,5 +631,6 @@ void links_stop(struct links *l)
     l->stopping = true;
     uv_close((uv_handle_t *)&l->timer, release);
     uv_close((uv_handle_t *)&l->soon, release);
+    uv_close((uv_handle_t *)&l->after_read, release);
     listener_stop(l->listener);
 }

@@ -10,6 +10,7 @@
 
 #define SEND_KEEP_BYTES 65536
 #define STRANGER_MS     5000 /* for a newly enrolled member to show the roster that names it */
+#define KEYS_EVERY_MS   5000 /* to tell them takes a look at every row */
 
 static struct sync_event event_of(struct talk *t, enum sync_event_kind kind)
 {
@@ -35,27 +36,72 @@ static void take_roster(struct talk *t, struct slice roster)
     }
 }
 
-/* The next event is the answer. A store that is full or broken is no fault of the peer's: it stays
- * unacknowledged, and comes again. */
-static void stage(struct talk *t, struct slice changeset, struct sync_event *ev, struct err *e)
+static void stage_later(struct talk_stages *s, struct slice changeset)
 {
-    enum stage_result result = STAGE_KNOWN;
-    bool ok;
+    assert(s->n < STAGE_TOGETHER);
+    assert(s->big.n == 0);
+    if (changeset.n >= STAGE_WAIT_BYTES) {
+        s->big = changeset;
+        return;
+    }
+    if (s->copies.max == 0)
+        buf_open(&s->copies, 2 * STAGE_WAIT_BYTES);
+    buf_add(&s->copies, changeset.p, changeset.n);
+    s->ends[s->n++] = s->copies.n;
+}
 
-    err_clear(e);
-    ok = store_stage(t->agent->store, changeset, &result, e);
-    *ev = event_of(t, SYNC_STAGED);
-    ev->ok = ok;
-    ev->e = e;
-    if (ok)
+static bool stages_are_full(const struct talk_stages *s)
+{
+    return s->n == STAGE_TOGETHER || s->copies.n >= STAGE_WAIT_BYTES || s->big.n > 0;
+}
+
+static uint32_t list_stages(const struct talk_stages *s, struct stage_item *items)
+{
+    size_t at = 0;
+    uint32_t n;
+
+    for (n = 0; n < s->n; n++) {
+        items[n] = (struct stage_item){.changeset = {s->copies.p + at, s->ends[n] - at}};
+        at = s->ends[n];
+    }
+    if (s->big.n > 0)
+        items[n++] = (struct stage_item){.changeset = s->big};
+    return n;
+}
+
+static void clear_stages(struct talk_stages *s)
+{
+    s->n = 0;
+    s->big = (struct slice){0};
+    if (s->copies.room > SEND_KEEP_BYTES)
+        buf_close(&s->copies);
+    else
+        buf_clear(&s->copies);
+}
+
+static void note_staged(struct talk *t, const struct stage_item *item)
+{
+    if (item->ok)
         pump_went_well(t->agent->pump);
-    if (ok && result == STAGE_NEW) {
+    if (item->ok && item->result == STAGE_NEW) {
         t->staged++;
         pump_staged(t->agent->pump);
         links_local_changed(t->agent->links);
-    } else if (!ok && (e->code == ERR_FULL || e->code == ERR_STORE)) {
-        pump_failed(t->agent->pump, "stage", e);
+    } else if (!item->ok && (item->e.code == ERR_FULL || item->e.code == ERR_STORE)) {
+        pump_failed(t->agent->pump, "stage", &item->e);
     }
+}
+
+/* How many there were. */
+static uint32_t stage_all(struct talk *t, struct stage_item *items)
+{
+    uint32_t i, n = list_stages(&t->stages, items);
+
+    store_stage_all(t->agent->store, items, n);
+    clear_stages(&t->stages);
+    for (i = 0; i < n; i++)
+        note_staged(t, &items[i]);
+    return n;
 }
 
 /* The next event is the answer; with none in it when they cannot be read. */
@@ -92,10 +138,12 @@ static void tell_keys(struct talk *t)
     struct store_status status;
     struct err e = {0};
 
-    t->keys_owed = store_state(t->agent->store) != STORE_READY ||
+    t->keys_owed = uv_now(t->agent->loop) < t->keys_ms ||
+                   store_state(t->agent->store) != STORE_READY ||
                    !store_status(t->agent->store, &status, &e) || status.unscanned > 0;
     if (t->keys_owed)
         return;
+    t->keys_ms = uv_now(t->agent->loop) + KEYS_EVERY_MS;
     buf_open(&keys, KEYS_BYTES_MAX);
     if (store_keys(t->agent->store, &keys, &e)) {
         sync_tell_keys(buf_slice(&keys), &send);
@@ -107,8 +155,7 @@ static void tell_keys(struct talk *t)
     buf_close(&send);
 }
 
-/* One step of the machine and what it asks for, except stage and fetch, whose answers are steps of
- * their own. */
+/* One step of the machine and what it asks for, except fetch, whose answer is a step of its own. */
 static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e)
 {
     struct sync_actions *todo = &t->todo;
@@ -132,17 +179,19 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         take_roster(t, todo->roster);
     if (todo->keys_wanted && !t->sync.stranger)
         tell_keys(t);
-    if (todo->keys.n > 0)
+    if (todo->keys.n > 0 && t->keys_asked && !t->sync.stranger) {
+        t->keys_asked = false;
         pump_take_keys(t->agent->pump, todo->keys);
+    }
+    if (todo->stage.n > 0)
+        stage_later(&t->stages, todo->stage);
     return true;
 }
 
 static bool step(struct talk *t, struct sync_event ev, struct err *e)
 {
     struct buf fetched = {0};
-    struct err staging = {0};
-    struct sync_actions wanted = {0};
-    bool fetching = false, ok = true;
+    bool ok;
 
     assert(!t->stepping);
     t->stepping = true;
@@ -150,20 +199,9 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
     buf_open(&fetched, CHANGESET_BYTES_MAX + SYNC_FETCH_BYTES);
     for (;;) {
         ok = step_once(t, &ev, e);
-        if (!ok || t->link->state != LINK_OPEN)
+        if (!ok || t->link->state != LINK_OPEN || !t->todo.fetch)
             break;
-        if (t->todo.fetch) {
-            fetching = true;
-            wanted = t->todo;
-        }
-        if (t->todo.stage.n > 0) {
-            stage(t, t->todo.stage, &ev, &staging);
-        } else if (fetching) {
-            fetching = false;
-            fetch(t, &wanted, &fetched, &ev);
-        } else {
-            break;
-        }
+        fetch(t, &t->todo, &fetched, &ev);
     }
     buf_close(&fetched);
     if (t->todo.send.room > SEND_KEEP_BYTES)
@@ -171,6 +209,24 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
     link_uncork(t->link);
     t->stepping = false;
     links_tick_by(t->agent->links, t->deadline_ms);
+    return ok;
+}
+
+/* A store that is full or broken is no fault of the peer's: what it could not take stays
+ * unacknowledged, and comes again. */
+static bool stage_and_answer(struct talk *t, struct err *e)
+{
+    struct stage_item items[STAGE_TOGETHER + 1];
+    uint32_t i, n = stage_all(t, items);
+    bool ok = true;
+
+    for (i = 0; i < n && ok && t->link->state == LINK_OPEN; i++) {
+        struct sync_event ev = event_of(t, SYNC_STAGED);
+
+        ev.ok = items[i].ok;
+        ev.e = &items[i].e;
+        ok = step(t, ev, e);
+    }
     return ok;
 }
 
@@ -202,7 +258,18 @@ bool talk_message(struct talk *t, struct slice message, struct err *e)
     struct sync_event ev = event_of(t, SYNC_MESSAGE);
 
     ev.bytes = message;
-    return step(t, ev, e);
+    if (!step(t, ev, e))
+        return false;
+    return !stages_are_full(&t->stages) || stage_and_answer(t, e);
+}
+
+void talk_pause(struct talk *t)
+{
+    struct err e = {0};
+
+    if (t->link->state == LINK_OPEN && (t->stages.n > 0 || t->stages.big.n > 0) &&
+        !stage_and_answer(t, &e))
+        link_close(t->link, &e);
 }
 
 void talk_local(struct talk *t)
@@ -261,6 +328,7 @@ void talk_ask_keys(struct talk *t)
 {
     struct buf send = {0};
 
+    t->keys_asked = true;
     sync_ask_keys(&send);
     link_send_all(t->link, buf_slice(&send));
     buf_close(&send);
@@ -282,8 +350,15 @@ void talk_leave(struct talk *t, const struct err *why)
     link_close(t->link, why);
 }
 
+/* The peer may have gone right behind what it sent. */
 void talk_close(struct talk *t)
 {
+    struct stage_item items[STAGE_TOGETHER + 1];
+
+    t->stages.big = (struct slice){0};
+    if (t->stages.n > 0 && t->agent->store != NULL)
+        (void)stage_all(t, items);
+    buf_close(&t->stages.copies);
     sync_close(&t->sync);
     buf_close(&t->todo.send);
 }

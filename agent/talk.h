@@ -6,14 +6,28 @@
 
 #include "link.h"
 
+#define STAGE_TOGETHER   SYNC_HAVE_EVERY
+#define STAGE_WAIT_BYTES (1u << 20) /* more does not wait */
+
+/* What the peer sent within one turn of the loop is staged at its end, together: one fsync. */
+struct talk_stages {
+    struct buf copies;
+    size_t ends[STAGE_TOGETHER]; /* of each in `copies` */
+    uint32_t n;
+    struct slice big; /* one more, not copied: staged before its message goes */
+};
+
 struct talk {
     struct agent *agent;
     struct link *link;
     struct sync sync;
-    struct sync_actions todo;   /* its buffer is used again and again */
-    bool stepping;              /* within sync_step's loop: nothing else may start one */
-    bool crowded;               /* the link's queue was full at the last step */
-    bool keys_owed;             /* the peer asked for our keys before we had published all rows */
+    struct sync_actions todo; /* its buffer is used again and again */
+    bool stepping;            /* within sync_step's loop: nothing else may start one */
+    bool crowded;             /* the link's queue was full at the last step */
+    struct talk_stages stages;
+    bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
+    bool keys_owed;             /* the peer asked for our keys and has to wait for them */
+    uint64_t keys_ms;           /* uv_now: no sooner is it told them again */
     uint64_t staged;            /* change-sets taken in on this link */
     uint64_t stranger_until_ms; /* uv_now: a peer not in our roster has so long to show one that has
                                    it; 0: a member */
@@ -23,8 +37,10 @@ struct talk {
 /* The link is open and its peer known: begin. The store must be there as long as the talk is. */
 void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
                struct sync_claims *claims);
-/* A message of the peer's. */
+/* A message of the peer's. When no more come for now, talk_pause. */
 MUST_USE bool talk_message(struct talk *t, struct slice message, struct err *e);
+/* Stage what came, and acknowledge it. */
+void talk_pause(struct talk *t);
 /* What we have, what we have applied, or the roster changed. */
 void talk_local(struct talk *t);
 /* Bytes came that do not end a message yet; `unfinished` are waiting. */

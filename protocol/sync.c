@@ -138,6 +138,7 @@ static bool on_roster(struct sync_turn *t, const struct message_roster *m)
 
 static bool on_have(struct sync_turn *t, const struct message_have *m)
 {
+    t->unmoved = m->have.n == 0 && m->applied.n == 0;
     return take_vectors(t, &m->have, &m->applied);
 }
 
@@ -219,6 +220,7 @@ out:
 
 static bool on_ping(struct sync_turn *t, const struct message_ping *m)
 {
+    t->unmoved = true;
     take_wall(t, m->wall_ms);
     send(t, &(struct message){.kind = MESSAGE_KIND_PONG,
                               .pong = {.token = m->token, .wall_ms = t->ev->wall_ms}});
@@ -229,6 +231,7 @@ static bool on_pong(struct sync_turn *t, const struct message_pong *m)
 {
     struct sync *s = t->s;
 
+    t->unmoved = true;
     if (m->token != s->ping_token)
         return true;
     s->rtt_ms = (uint32_t)(t->ev->now_ms - s->ping_ms);
@@ -259,12 +262,14 @@ static bool on_bye(struct sync_turn *t, const struct message_bye *m)
 static bool on_askkeys(struct sync_turn *t, const struct message_askkeys *m)
 {
     (void)m; /* a limit below ours is for later versions */
+    t->unmoved = true;
     t->out->keys_wanted = true;
     return true;
 }
 
 static bool on_keys(struct sync_turn *t, const struct message_keys *m)
 {
+    t->unmoved = true;
     t->out->keys = m->keys;
     return true;
 }
@@ -281,6 +286,7 @@ static bool take_message(struct sync_turn *t, const struct message *m)
         MESSAGES(CASE)
 #undef CASE
     }
+    t->unmoved = true;
     return true; /* of a later version, to be skipped */
 }
 

@@ -318,19 +318,28 @@ static bool plan_life(struct sync_turn *t)
     return true;
 }
 
+static void plan_talk(struct sync_turn *t)
+{
+    struct sync *s = t->s;
+
+    plan_roster(t);
+    if (s->stranger)
+        return;
+    plan_have(t);
+    for (uint32_t i = 0; i < s->peer_have.n; i++)
+        plan_want(t, &s->peer_have.entries[i]);
+    plan_fetch(t);
+}
+
 bool sync_plan(struct sync_turn *t)
 {
     struct sync *s = t->s;
 
-    if (s->state == SYNC_OPEN) {
-        plan_roster(t);
-    }
-    if (s->state == SYNC_OPEN && !s->stranger) {
-        plan_have(t);
-        for (uint32_t i = 0; i < s->peer_have.n; i++)
-            plan_want(t, &s->peer_have.entries[i]);
-        plan_fetch(t);
-    }
+    if (t->unmoved)
+        due(t, s->plan_ms);
+    else if (s->state == SYNC_OPEN)
+        plan_talk(t);
+    s->plan_ms = t->out->deadline_ms;
     if (!plan_life(t))
         return false;
     if (t->out->send.overflow)

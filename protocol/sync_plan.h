@@ -10,6 +10,7 @@ struct sync_turn {
     const struct sync_event *ev;
     struct sync_actions *out;
     struct err *e;
+    bool unmoved; /* nothing follows from the event but that the peer lives: the plan stands */
 };
 
 /* The chain of an actor, added when new. Good until the next call. */

@@ -42,30 +42,33 @@ static bool check_chain(const struct changeset_header *h, const struct ledger_ac
     return true;
 }
 
+/* Inside a ledger transaction. */
 static bool write_staged(struct store *s, const struct changeset_header *h,
                          const struct changeset *c, struct slice bytes, struct err *e)
 {
     struct ledger_actor *a;
     uint32_t id;
-    bool ok;
 
-    if (!ledger_begin(&s->ledger, false, e))
+    if (!ledger_actor(&s->ledger, &h->actor, &id, e) ||
+        (id == s->ledger.self && !recover_forgotten(s, e)))
         return false;
-    ok = ledger_actor(&s->ledger, &h->actor, &id, e) &&
-         (id != s->ledger.self || recover_forgotten(s, e));
-    if (ok) {
-        a = &s->ledger.actors[id - 1];
-        a->staged = h->number;
-        changeset_hash(c, a->hash);
-        ok = ledger_changeset_put(&s->ledger, id, h->number, CHANGESET_STAGED, bytes, e) &&
-             ledger_actor_save(&s->ledger, id, e) && ledger_commit(&s->ledger, e);
-    }
-    if (!ok)
-        ledger_rollback(&s->ledger);
-    return ok;
+    a = &s->ledger.actors[id - 1];
+    a->staged = h->number;
+    changeset_hash(c, a->hash);
+    return ledger_changeset_put(&s->ledger, id, h->number, CHANGESET_STAGED, bytes, e) &&
+           ledger_actor_save(&s->ledger, id, e);
 }
 
-bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
+static bool begin(struct store *s, struct err *e)
+{
+    return s->ledger.open || ledger_begin(&s->ledger, false, e);
+}
+
+/* Leaves a transaction open behind it, or the one that it found, if the change-set is new.
+ * `failed`: what went wrong is not the change-set's fault alone, and the transaction is worth
+ * nothing. */
+static bool stage_one(struct store *s, struct slice bytes, enum stage_result *result, bool *failed,
+                      struct err *e)
 {
     struct changeset_header h = {0};
     const struct roster_site *site = NULL;
@@ -80,11 +83,50 @@ bool store_stage(struct store *s, struct slice bytes, enum stage_result *result,
         *result = STAGE_NEW;
         ok = check_chain(&h, known, site->name, e) &&
              (changeset_verify(&c, &h, site->sign_public, e) ||
-              err_wrap(e, "change-set %llu of %s", (unsigned long long)h.number, site->name)) &&
-             write_staged(s, &h, &c, bytes, e);
+              err_wrap(e, "change-set %llu of %s", (unsigned long long)h.number, site->name));
+        *failed = ok && !(begin(s, e) && write_staged(s, &h, &c, bytes, e));
+        ok = ok && !*failed;
     }
     changeset_header_close(&h);
     return ok;
+}
+
+bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
+{
+    bool failed = false;
+    bool ok = stage_one(s, bytes, result, &failed, e);
+
+    if (ok && s->ledger.open)
+        ok = ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok;
+}
+
+/* False: nothing was staged. */
+static bool stage_together(struct store *s, struct stage_item *items, uint32_t n)
+{
+    struct err e = {0};
+    bool failed = false;
+
+    for (uint32_t i = 0; i < n && !failed; i++) {
+        err_clear(&items[i].e);
+        items[i].ok = stage_one(s, items[i].changeset, &items[i].result, &failed, &items[i].e);
+    }
+    if (!failed && (!s->ledger.open || ledger_commit(&s->ledger, &e)))
+        return true;
+    ledger_rollback(&s->ledger);
+    return false;
+}
+
+void store_stage_all(struct store *s, struct stage_item *items, uint32_t n)
+{
+    if (n > 1 && stage_together(s, items, n))
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        err_clear(&items[i].e);
+        items[i].ok = store_stage(s, items[i].changeset, &items[i].result, &items[i].e);
+    }
 }
 
 /* ---- reading the log ---- */

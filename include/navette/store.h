@@ -107,11 +107,21 @@ void store_rest(struct store *s);
 
 enum stage_result { STAGE_NEW, STAGE_KNOWN };
 
-/* Verify (roster, signature, chain, fleet) and write to the log, durably unless `defer_sync`: then
- * store_stage_sync makes all deferred ones durable. ERR_GAP: its predecessor is not here.
- * ERR_STRANGER: its author is no member. */
+/* Verify (roster, signature, chain, fleet) and write to the log, durably when the call returns.
+ * ERR_GAP: its predecessor is not here. ERR_STRANGER: its author is no member. */
 MUST_USE bool store_stage(struct store *s, struct slice changeset, enum stage_result *result,
                           struct err *e);
+
+struct stage_item {
+    struct slice changeset;
+    enum stage_result result;
+    bool ok;
+    struct err e; /* why it is not */
+};
+
+/* The same for several, in this order, which one fsync makes durable. Each of them succeeds or
+ * fails as it would alone. */
+void store_stage_all(struct store *s, struct stage_item *items, uint32_t n);
 /* Merge what is staged and whose needs are met, and project it into the file: one bounded batch of
  * whole change-sets. Also retries rows that wait. ERR_BUSY: try again later (or drain first:
  * store_drain is called inside when marks are in the way). */

@@ -77,6 +77,7 @@ struct sync {
     uint8_t peer_roster[HASH_BYTES];
     uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
+    uint64_t plan_ms; /* the deadline without what the life of the link needs */
 };
 
 enum sync_event_kind {

@@ -19,6 +19,7 @@ struct end {
     uint64_t bytes;
     struct err why;
     bool refuse; /* messages */
+    bool hold;   /* the link, at each message */
 };
 
 struct pair {
@@ -41,6 +42,8 @@ static bool on_message(struct link *l, struct slice message, struct err *e)
     assert_int_equal(end->opened, 1);
     end->messages++;
     end->bytes += message.n;
+    if (end->hold)
+        link_hold(l);
     return !end->refuse || err_set(e, ERR_INPUT, "not this");
 }
 
@@ -183,6 +186,29 @@ static void what_is_corked_leaves_when_it_is_uncorked(void **state)
     pair_close(&p);
 }
 
+/* Somebody who talks without end must not keep the loop from everybody else. */
+static void a_link_that_is_held_reads_no_more_until_it_is_resumed(void **state)
+{
+    static uint8_t big[1 << 20];
+    struct pair p;
+    int i;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    p.there.hold = true;
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, slice_text("one"));
+    run_until(&p, &p.there.messages, 1);
+    link_send(p.here.link, (struct slice){big, sizeof big});
+    for (i = 0; i < 50; i++)
+        uv_run(&p.loop, UV_RUN_NOWAIT);
+    assert_int_equal(p.there.messages, 1);
+    p.there.hold = false;
+    link_resume(p.there.link);
+    run_until(&p, &p.there.messages, 2);
+    pair_close(&p);
+}
+
 /* A corked goodbye would never be read. */
 static void what_was_said_before_closing_still_arrives(void **state)
 {
@@ -257,6 +283,7 @@ int main(void)
         cmocka_unit_test(both_ends_open_and_know_each_other),
         cmocka_unit_test(messages_arrive_whole_and_in_order_whatever_their_size),
         cmocka_unit_test(what_is_corked_leaves_when_it_is_uncorked),
+        cmocka_unit_test(a_link_that_is_held_reads_no_more_until_it_is_resumed),
         cmocka_unit_test(what_was_said_before_closing_still_arrives),
         cmocka_unit_test(a_stranger_is_closed_without_a_byte),
         cmocka_unit_test(a_refused_message_ends_the_link_with_its_reason),

@@ -1,0 +1,139 @@
+/* Change-sets of others staged together. */
+#include "doomed.h"
+
+#define MADE 5
+
+struct parcel {
+    struct buf bytes;
+    struct stage_item items[MADE];
+    uint32_t n;
+};
+
+/* MADE change-sets of `a` that nobody has yet. */
+static void make(struct site *a, struct parcel *p)
+{
+    uint64_t before = made_by(a);
+    struct slice left, one;
+    struct err e = {0};
+
+    for (int i = 0; i < MADE; i++) {
+        sql(a, "INSERT INTO client(name) VALUES ('Ana')");
+        tick(a);
+        drain_all(a);
+    }
+    *p = (struct parcel){0};
+    buf_open(&p->bytes, 1u << 20);
+    check(store_fetch(a->store, store_actor(a->store), before, 1u << 20, &p->bytes, &e), &e);
+    for (left = buf_slice(&p->bytes); store_fetch_next(&left, &one, &e); p->n++)
+        p->items[p->n].changeset = one;
+    assert_int_equal(p->n, MADE);
+}
+
+static uint64_t has_of(struct site *b, struct site *a)
+{
+    return vector_get(store_have(b->store), store_actor(a->store));
+}
+
+static void together_they_cost_little_more_than_one(void **state)
+{
+    struct parcel p;
+    struct site a, b;
+    struct doomed d;
+    uint32_t together, apart;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, shop);
+    make(&a, &p);
+    apart = disk_steps(d.disk, PROCESS_AGENT);
+    for (uint32_t i = 0; i < p.n; i++)
+        store_stage_all(b.store, &p.items[i], 1);
+    apart = disk_steps(d.disk, PROCESS_AGENT) - apart;
+    apply_all(&b);
+    buf_close(&p.bytes);
+    make(&a, &p);
+    together = disk_steps(d.disk, PROCESS_AGENT);
+    store_stage_all(b.store, p.items, p.n);
+    together = disk_steps(d.disk, PROCESS_AGENT) - together;
+    for (uint32_t i = 0; i < p.n; i++)
+        assert_true(p.items[i].ok && p.items[i].result == STAGE_NEW);
+    assert_int_equal(has_of(&b, &a), made_by(&a));
+    assert_in_range(together, 1, apart / 2);
+    exchange(&a, &b);
+    expect_same(&a, &b, "SELECT * FROM client ORDER BY id");
+    buf_close(&p.bytes);
+    close_doomed_pair(&a, &b, &d);
+}
+
+static void a_forged_one_fails_alone_and_its_followers_wait(void **state)
+{
+    struct parcel p;
+    struct site a, b;
+    uint64_t before;
+    uint8_t *forged;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    before = has_of(&b, &a);
+    make(&a, &p);
+    forged = p.bytes.p + (p.items[2].changeset.p - p.bytes.p) + p.items[2].changeset.n - 1;
+    *forged ^= 1;
+    store_stage_all(b.store, p.items, p.n);
+    assert_true(p.items[0].ok && p.items[1].ok);
+    assert_int_equal(p.items[2].e.code, ERR_CRYPTO);
+    assert_int_equal(p.items[3].e.code, ERR_GAP);
+    assert_int_equal(p.items[4].e.code, ERR_GAP);
+    assert_int_equal(has_of(&b, &a), before + 2);
+    *forged ^= 1;
+    store_stage_all(b.store, p.items, p.n);
+    assert_true(p.items[0].ok && p.items[0].result == STAGE_KNOWN);
+    assert_true(p.items[4].ok && p.items[4].result == STAGE_NEW);
+    assert_int_equal(has_of(&b, &a), before + MADE);
+    exchange(&a, &b);
+    expect_same(&a, &b, "SELECT * FROM client ORDER BY id");
+    buf_close(&p.bytes);
+    close_pair(&a, &b);
+}
+
+/* What is said to be there is there, and nothing else is counted as had. */
+static void a_disk_that_fails_at_any_step_takes_all_or_none(void **state)
+{
+    bool died = true;
+    uint32_t at;
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, shop);
+    for (at = 1; died; at++) {
+        uint64_t before = has_of(&b, &a);
+        uint32_t i, n = 0;
+        struct parcel p;
+
+        make(&a, &p);
+        disk_arm(d.disk, PROCESS_AGENT, at, DEATH_KILL);
+        store_stage_all(b.store, p.items, p.n);
+        died = disk_dead(d.disk, PROCESS_AGENT);
+        disk_arm(d.disk, PROCESS_AGENT, 0, DEATH_KILL);
+        for (i = 0; i < p.n; i++)
+            n += p.items[i].ok;
+        assert_int_equal(n, died ? 0 : MADE);
+        assert_int_equal(has_of(&b, &a), before + n);
+        disk_revive(d.disk, PROCESS_AGENT);
+        exchange(&a, &b);
+        expect_same(&a, &b, "SELECT * FROM client ORDER BY id");
+        buf_close(&p.bytes);
+    }
+    assert_in_range(at, 5, 500);
+    close_doomed_pair(&a, &b, &d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(together_they_cost_little_more_than_one),
+        cmocka_unit_test(a_forged_one_fails_alone_and_its_followers_wait),
+        cmocka_unit_test(a_disk_that_fails_at_any_step_takes_all_or_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
