@@ -18,7 +18,7 @@
 #define LARGER_WAITS_MS 300 /* the site with the smaller id dials first: fewer dials cross */
 #define NEVER           UINT64_MAX
 #define LOG_BURST       20
-#define TURN_NS         5000000 /* for one peer's messages in a turn of the loop, and one read more */
+#define TURN_NS         5000000 /* for the messages of one peer; one read more comes on top */
 
 struct conn {
     struct links *links;
