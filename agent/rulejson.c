@@ -28,7 +28,7 @@ static bool take_columns(struct rule *r, struct json_object *v, struct err *e)
                        KEY_COLUMNS_MAX);
     r->columns = mem_alloc((n + 1) * sizeof *r->columns);
     for (size_t i = 0; i < n; i++) {
-        const char *name;
+        const char *name = NULL;
 
         if (!text_of(json_object_array_get_idx(v, i), "columns", IDENTIFIER_BYTES_MAX, &name, e))
             return false;
@@ -40,7 +40,7 @@ static bool take_columns(struct rule *r, struct json_object *v, struct err *e)
 static bool take_text(char **out, struct json_object *v, const char *what, size_t max,
                       struct err *e)
 {
-    const char *text;
+    const char *text = NULL;
 
     if (*out != NULL)
         return err_set(e, ERR_INPUT, "a rule says its \"%s\" twice", what);
@@ -52,7 +52,7 @@ static bool take_text(char **out, struct json_object *v, const char *what, size_
 
 static bool take_target(struct rule *r, struct json_object *v, struct err *e)
 {
-    const char *text;
+    const char *text = NULL;
 
     if (r->table != NULL || r->columns != NULL)
         return err_set(e, ERR_INPUT, "a rule says its \"target\" twice");
@@ -63,7 +63,7 @@ static bool take_target(struct rule *r, struct json_object *v, struct err *e)
 static bool take_field(struct asked_rule *a, const char *name, struct json_object *v, struct err *e)
 {
     struct rule *r = &a->rule;
-    const char *text;
+    const char *text = NULL;
 
     if (v == NULL)
         return true;
