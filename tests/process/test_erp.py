@@ -16,14 +16,15 @@ CALM = 20  # sales a second: slow enough for cables and agents to fail among the
 
 
 class Tills:
-    """The ERP's till on two files at once (or twice on one), each with its journal."""
+    """The ERP's till on several files at once (or twice on one), each with its journal. `tickets`: numbered by the
+    site, or really as the ERP does it, the next after the highest in the file."""
 
-    def __init__(self, data, files, journals, rate):
+    def __init__(self, data, files, journals, rate, tickets="site"):
         self.program, self.journals = str(data / "erp" / "till.py"), journals
         self.running = [subprocess.Popen(
-            [sys.executable, self.program, str(file), "--site", site, "--ops", str(SALES), "--tickets", "site",
+            [sys.executable, self.program, str(file), "--site", site, "--ops", str(SALES), "--tickets", tickets,
              "--journal", str(journal), "--rate", str(rate)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for file, site, journal in zip(files, "AB", journals)]
+            for file, site, journal in zip(files, "ABC", journals)]
 
     def sell_on(self):
         return any(till.poll() is None for till in self.running)
@@ -42,7 +43,7 @@ class Tills:
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
         result = json.loads(done.stdout.splitlines()[0])
-        assert result["sales"] + result["refused"] == 2 * SALES and result["sales"] > SALES / 2
+        assert result["sales"] + result["refused"] == len(self.running) * SALES and result["sales"] > SALES / 2
 
 
 def errors(result):
@@ -55,21 +56,26 @@ def copy(data, path):
     return path
 
 
-@pytest.fixture
-def fleet(shop, real_data):
-    """Two PCs that each started from a copy of the ERP's file, every table tracked."""
+def found_fleet(shop, real_data, *names):
+    """PCs that each started from a copy of the ERP's file, every table tracked."""
     lan = shop.network.lan()
     pcs = []
-    for name in ("CAISSE01", "COMPTA01"):
+    for name in names:
         pc = shop.pc(name, lan, tables=False)
         copy(real_data, pc.db)
         pc.init()
         pc.cli("track", "--all")
         pc.start()
+        if pcs:
+            pc.cli("join", pcs[0].invite())
         pcs.append(pc)
-    pcs[1].cli("join", pcs[0].invite())
-    shop.wait_equal(*pcs)
+        shop.wait_equal(*pcs)
     return lan, *pcs
+
+
+@pytest.fixture
+def fleet(shop, real_data):
+    return found_fleet(shop, real_data, "CAISSE01", "COMPTA01")
 
 
 def test_two_copies_of_one_database_join_without_doubling_a_row(shop, real_data, fleet):
@@ -148,3 +154,28 @@ def test_tills_at_full_speed_are_refused_nothing_that_another_till_would_not_cau
     for pc in (a, b):
         tills.check(pc.db)
     compare(without, with_us, record_property)
+
+
+def test_three_tills_that_number_their_sales_apart_lose_none_of_them(shop, real_data, seed):
+    """Each gives the next number after the highest it knows, half of the time alone: the same numbers, for other sales."""
+    lan, *pcs = found_fleet(shop, real_data, "CAISSE01", "CAISSE02", "COMPTA01")
+    chance = random.Random(seed)
+    tills = Tills(real_data, [pc.db for pc in pcs], [shop.directory / (site + ".jsonl") for site in "ABC"], CALM, "real")
+    plugged = {pc: True for pc in pcs}
+    while tills.sell_on():
+        time.sleep(chance.random())  # a moment of its own, not an event's
+        pc = chance.choice(pcs)
+        (shop.network.pull if plugged[pc] else shop.network.plug)(pc.space, lan)
+        plugged[pc] = not plugged[pc]
+    tills.finish()
+    for pc in pcs:
+        if not plugged[pc]:
+            shop.network.plug(pc.space, lan)
+    shop.wait_equal(*pcs, seconds=180)
+    for pc in pcs:
+        tills.check(pc.db)
+        assert pc.status()["parked"] == 0
+    marked = [row[0] for row in pcs[0].sql("SELECT numero_ticket FROM supermarket_facturevente"
+                                           " WHERE numero_ticket LIKE '#%'")]
+    assert marked, "no number was given twice: the tills were never apart"
+    assert all(number[1:].split("-")[0] in ("CAISSE01", "CAISSE02", "COMPTA01") for number in marked)
