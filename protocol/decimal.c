@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMB        UINT64_C(1000000000000000000)
+#define LIMB        DECIMAL_LIMB
 #define LIMB_DIGITS 18
 
 bool decimal_equal(const struct decimal *a, const struct decimal *b)

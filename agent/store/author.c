@@ -16,6 +16,8 @@ void author_close(struct author *a)
     if (a->is_open)
         body_close(&a->body);
     free(a->actor_index);
+    free(a->counters);
+    free(a->seen);
 }
 
 void author_open(struct author *a)
@@ -50,20 +52,82 @@ static void open_table(struct author *a, struct binding *b)
     a->table = b;
 }
 
-void author_row(struct author *a, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
-                const uint32_t *columns, struct value *values, uint32_t n)
+static int compare_seen(const void *a, const void *b)
 {
-    struct gid g = gid_unpack(gid);
+    const struct body_seen *left = a, *right = b;
+
+    if ((left->row.counter == 0) != (right->row.counter == 0))
+        return left->row.counter == 0 ? -1 : 1;
+    if (left->row.counter != 0 && left->row.actor != right->row.actor)
+        return left->row.actor < right->row.actor ? -1 : 1;
+    if (left->row.counter != right->row.counter)
+        return left->row.counter < right->row.counter ? -1 : 1;
+    return left->actor == right->actor ? 0 : left->actor < right->actor ? -1 : 1;
+}
+
+/* What was seen, with the body's indices and in their order. */
+static void translate_seen(struct author *a, const struct body_counter *c, struct body_seen *out)
+{
+    for (uint32_t i = 0; i < c->seen_n; i++) {
+        out[i] = c->seen[i];
+        out[i].actor = wire_actor(a, out[i].actor);
+        if (out[i].row.counter != 0)
+            out[i].row.actor = wire_actor(a, out[i].row.actor);
+    }
+    if (c->seen_n > 1)
+        qsort(out, c->seen_n, sizeof *out, compare_seen);
+}
+
+static void translate_counters(struct author *a, struct body_row *row)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < row->counter_n; i++)
+        n += row->counters[i].seen_n;
+    if (row->counter_n > a->counter_room) {
+        a->counter_room = row->counter_n * 2;
+        a->counters = mem_grow(a->counters, a->counter_room * sizeof *a->counters);
+    }
+    if (n > a->seen_room) {
+        a->seen_room = n * 2;
+        a->seen = mem_grow(a->seen, a->seen_room * sizeof *a->seen);
+    }
+    n = 0;
+    for (uint32_t i = 0; i < row->counter_n; i++) {
+        a->counters[i] = row->counters[i];
+        a->counters[i].seen = a->seen + n;
+        translate_seen(a, &row->counters[i], a->seen + n);
+        n += row->counters[i].seen_n;
+    }
+    row->counters = a->counters;
+}
+
+void author_write(struct author *a, struct binding *b, const struct body_row *row,
+                  struct value *values)
+{
+    struct body_row out = *row;
 
     author_open(a);
     open_table(a, b);
-    g.actor = wire_actor(a, g.actor);
-    for (uint32_t i = 0; i < n; i++)
+    out.gid.actor = wire_actor(a, out.gid.actor);
+    for (uint32_t i = 0; i < out.n; i++)
         if (values[i].type == VALUE_REF)
             values[i].ref.actor = wire_actor(a, values[i].ref.actor);
-    body_row(&a->body, op, g, stamp, op == CHANGE_UPDATE ? columns : NULL, values, n);
-    if (stamp > a->stamp_max)
-        a->stamp_max = stamp;
+    out.values = values;
+    if (out.counter_n > 0)
+        translate_counters(a, &out);
+    body_row_write(&a->body, &out);
+    if (out.stamp > a->stamp_max)
+        a->stamp_max = out.stamp;
+}
+
+void author_row(struct author *a, struct binding *b, enum change_op op, int64_t gid, uint64_t stamp,
+                const uint32_t *columns, struct value *values, uint32_t n)
+{
+    struct body_row row = {
+        .op = op, .gid = gid_unpack(gid), .stamp = stamp, .n = n, .columns = columns};
+
+    author_write(a, b, &row, values);
 }
 
 void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,

@@ -20,8 +20,11 @@ struct author {
     bool is_open;
     uint64_t number; /* of the change-set being written */
     uint64_t stamp_max;
-    struct binding *table; /* whose record is open in the body */
-    uint32_t *actor_index; /* body's index + 1 by ledger actor */
+    struct binding *table;         /* whose record is open in the body */
+    uint32_t *actor_index;         /* body's index + 1 by ledger actor */
+    struct body_counter *counters; /* of one row, with the body's indices */
+    struct body_seen *seen;
+    uint32_t counter_room, seen_room;
 };
 
 void author_begin(struct author *a, struct store *s, uint64_t now_ms,
@@ -35,6 +38,10 @@ void author_row(struct author *a, struct binding *b, enum change_op op, int64_t 
 /* What `of` wrote into a column of the file is now `value`. */
 void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,
                    uint32_t column, const struct value *value);
+/* The same for a row that may have counters: everything in `row` with the ledger's numbers of
+ * actors, what was seen in any order. Its values are `values`, which are overwritten. */
+void author_write(struct author *a, struct binding *b, const struct body_row *row,
+                  struct value *values);
 bool author_is_full(const struct author *a);
 /* Sign what is open and put it into the log; nothing if it has no rows. */
 MUST_USE bool author_seal(struct author *a, struct err *e);

@@ -1,5 +1,6 @@
 /* Writing a batch's rows into the application's file, and taking them back. */
 #include "batch.h"
+#include "counter.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -109,11 +110,11 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
         if (c != NULL && c->v.type == VALUE_REF)
             v = c->v;
         to = record_cell(&after, w->b->position[i]);
-        *to = (struct cell){.v = v, .set = true};
+        *to = (struct cell){.clock = {.number = 1, .actor = b->s->ledger.self}};
         if (c != NULL)
-            to->clock = c->clock;
-        else
-            to->clock.number = 1, to->clock.actor = b->s->ledger.self;
+            *to = *c;
+        if (c == NULL || !value_equal(&v, &c->v))
+            counter_settle(&after, w->b->position[i], &v);
         if (!(w->b->app->surrogate && w->b->is_key[i]) && (c == NULL || !value_equal(&v, &c->v)))
             differs = true;
     }

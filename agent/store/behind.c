@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 #include "conflict.h"
+#include "counter.h"
 #include "scan.h"
 
 struct fork {
@@ -107,6 +108,21 @@ static bool before_fork(const struct recovery *r, const struct local_clock *c)
 
     return c->number == 0 || c->actor == 0 ||
            c->number <= vector_get(&r->fork.applied, &l->actors[c->actor - 1].actor);
+}
+
+/* Likewise all that a cell shows. */
+static bool cell_before_fork(const struct recovery *r, const struct cell *c)
+{
+    if (!before_fork(r, &c->clock))
+        return false;
+    for (uint32_t i = 0; c->counter != NULL && i < c->counter->n; i++) {
+        const struct total *t = &c->counter->totals[i];
+        struct local_clock clock = {.number = t->number, .actor = t->actor};
+
+        if (!before_fork(r, &clock))
+            return false;
+    }
+    return true;
 }
 
 /* ---- marks that the ledger has seen ---- */
@@ -377,7 +393,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         if (have != NULL && ((b->app->surrogate && b->is_key[i]) || is_private(&values[i]) ||
                              value_equal(&have->v, &file.v))) {
             file = *have;
-        } else if (edited && have != NULL && before_fork(r, &have->clock)) {
+        } else if (edited && have != NULL && cell_before_fork(r, have)) {
             file = *have;
             *publish_it = true;
         } else if (edited && have != NULL) {

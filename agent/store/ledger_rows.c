@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "counter.h"
 #include "ledger_statements.h"
 
 static sqlite3_stmt *statement(struct ledger *l, int which)
@@ -291,20 +292,40 @@ int ledger_cell_compare(const struct ledger *l, const struct cell *a, const stru
     int order;
 
     if (a->clock.stamp == 0 && b->clock.stamp == 0) {
-        order = value_order(&a->v, &b->v);
+        order = value_order(cell_base(a), cell_base(b));
         if (order != 0)
             return order;
     }
     order = ledger_clock_compare(l, &a->clock, &b->clock);
-    return order != 0 ? order : repair_order(&a->v, &b->v);
+    return order != 0 ? order : repair_order(cell_base(a), cell_base(b));
+}
+
+static bool is_edit(const struct ledger *l, const struct record *r, const struct local_clock *c)
+{
+    return r->dead.number == 0 || ledger_clock_compare(l, c, &r->dead) > 0;
+}
+
+/* Has a total said something later than the delete? */
+static bool counted_after(const struct ledger *l, const struct record *r, const struct cell *c)
+{
+    for (uint32_t i = 0; c->counter != NULL && i < c->counter->n; i++) {
+        const struct total *t = &c->counter->totals[i];
+        struct local_clock clock = {.stamp = t->stamp, .number = t->number, .actor = t->actor};
+
+        if (t->number > 0 && is_edit(l, r, &clock))
+            return true;
+    }
+    return false;
 }
 
 bool ledger_alive(const struct ledger *l, const struct record *r)
 {
-    for (uint32_t i = 0; i < r->n; i++)
-        if (r->cells[i].set &&
-            (r->dead.number == 0 || ledger_clock_compare(l, &r->cells[i].clock, &r->dead) > 0))
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct cell *c = &r->cells[i];
+
+        if ((c->set && is_edit(l, r, &c->clock)) || counted_after(l, r, c))
             return true;
+    }
     return false;
 }
 

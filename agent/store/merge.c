@@ -2,6 +2,7 @@
  * no configuration. Cells are won by the later clock; a delete is a register of the row beside
  * them; rows under equal natural keys are one row. */
 #include "conflict.h"
+#include "counter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,51 @@ static bool repairs(const struct cell *have, const struct cell *theirs)
            have->clock.actor == theirs->clock.actor && have->clock.number == theirs->clock.number;
 }
 
+static int64_t named_gid(const struct merger *m, struct gid g)
+{
+    return gid_pack((struct gid){m->actors[g.actor], g.counter});
+}
+
+/* All that their author ever added to a cell of the row that he names so. */
+static bool merge_delta(struct merger *m, uint32_t position, const struct body_counter *c,
+                        const struct local_clock *clock, struct err *e)
+{
+    return counter_add(&m->rec, position,
+                       &(struct total){.gid = named_gid(m, m->body.row.gid),
+                                       .actor = clock->actor,
+                                       .number = clock->number,
+                                       .stamp = clock->stamp,
+                                       .total = c->total,
+                                       .form = c->form},
+                       e);
+}
+
+/* What the author of a set had seen, and what is therefore in it. */
+static const struct counter *seen_totals(struct merger *m, const struct value *base,
+                                         const struct body_counter *c)
+{
+    struct total *totals = counter_totals(&m->rec, c->seen_n);
+
+    for (uint32_t i = 0; i < c->seen_n; i++) {
+        const struct body_seen *s = &c->seen[i];
+
+        totals[i] =
+            (struct total){.gid = named_gid(m, s->row.counter == 0 ? m->body.row.gid : s->row),
+                           .actor = m->actors[s->actor],
+                           .seen_number = s->number,
+                           .seen = s->total};
+    }
+    return counter_of(&m->rec, base, totals, c->seen_n);
+}
+
+/* The next cell of the row that is more than a value, if it is cell `i`. */
+static const struct body_counter *next_counter(const struct body_row *row, uint32_t *next,
+                                               uint32_t i)
+{
+    return *next < row->counter_n && row->counters[*next].cell == i ? &row->counters[(*next)++]
+                                                                    : NULL;
+}
+
 /* What is listed about the row under way. */
 static struct conflict_row listed(const struct merger *m, int64_t gid)
 {
@@ -122,29 +168,49 @@ static struct conflict_row listed(const struct merger *m, int64_t gid)
                                      m->body.table.surrogate ? (int64_t)m->positions[0] : -1};
 }
 
+/* A write of the cell meets what is there; it is the later one or a repair of it, or nothing. */
+static bool merge_set(struct merger *m, const struct conflict_row *about, uint32_t position,
+                      struct cell *theirs, const struct body_counter *counter, struct err *e)
+{
+    struct cell *have = record_cell(&m->rec, position);
+    struct cell had = cell_plain(have);
+    bool repair = m->body.row.op == CHANGE_REPAIR;
+
+    if (repair && !repairs(have, theirs))
+        return true;
+    if (!repair && have->set && !conflict_cell(about, position, theirs, &had, e))
+        return false;
+    if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
+        return true;
+    if (counter != NULL)
+        theirs->counter = seen_totals(m, &theirs->v, counter);
+    else if (repair) /* it has seen what the repaired write had */
+        theirs->counter = counter_rebase(&m->rec, have->counter, &theirs->v);
+    return counter_set(&m->rec, position, theirs, e);
+}
+
 static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock *clock,
                         struct err *e)
 {
     const struct body_row *row = &m->body.row;
     const struct conflict_row about = listed(m, gid);
+    uint32_t next = 0;
 
     for (uint32_t i = 0; i < row->n; i++) {
         struct cell theirs = {.clock = *clock, .set = true};
-        struct cell *have;
+        const struct body_counter *counter = next_counter(row, &next, i);
+        uint32_t position = m->positions[row->columns[i]];
 
         if (change_has_some(row->op) && !m->body.table.surrogate &&
             row->columns[i] < m->body.table.keys)
             continue; /* a natural key is the row's name and does not change */
-        have = record_cell(&m->rec, m->positions[row->columns[i]]);
-        if (!local_value(m, &row->values[i], &theirs.v, e))
+        if (counter != NULL && counter->delta) {
+            if (!merge_delta(m, position, counter, clock, e))
+                return false;
+        } else if (!local_value(m, &row->values[i], &theirs.v, e) ||
+                   !merge_set(m, &about, position, &theirs, counter, e)) {
             return false;
-        if (row->op == CHANGE_REPAIR && !repairs(have, &theirs))
-            continue;
-        if (row->op != CHANGE_REPAIR && have->set &&
-            !conflict_cell(&about, m->positions[row->columns[i]], &theirs, have, e))
-            return false;
-        if (!have->set || ledger_cell_compare(&m->s->ledger, &theirs, have) > 0)
-            *have = theirs;
+        }
     }
     return m->rec.dead.number == 0 || row->op == CHANGE_REPAIR ||
            conflict_write(&about, &m->rec, clock, e);

@@ -1,24 +1,9 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
-#include "author.h"
-#include "conflict.h"
+#include "publish.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct publisher {
-    struct store *s;
-    struct touch_list *list;
-    struct keymap here; /* keys of the rows touched, as they are now: 1 + index into the list */
-    struct author author;
-    struct record rec, shadow, next;
-    struct value *values; /* of one row, references translated */
-    struct value *wire;
-    uint32_t *columns;
-    struct buf rec_bytes, shadow_bytes, key_room;
-    uint64_t now_ms;
-};
 
 /* ---- references ---- */
 
@@ -277,69 +262,6 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
-/* Which columns differ from what the file held; their cells go to p->wire and p->columns (indices
- * into the body's order). */
-static uint32_t differences(struct publisher *p, const struct touched *t, const struct record *base,
-                            uint64_t *stamp)
-{
-    struct binding *b = t->b;
-    uint32_t n = 0;
-
-    for (uint32_t o = 0; o < b->app->column_count; o++) {
-        uint32_t i = b->order[o];
-        const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
-        const struct value *v = &p->values[i];
-
-        if (was != NULL && ((b->app->surrogate && b->is_key[i]) || value_equal(&was->v, v)))
-            continue;
-        if ((v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX) {
-            snprintf(p->s->trouble, sizeof p->s->trouble,
-                     "table %s, column %s: a value of %zu bytes is not sent, the limit is %u",
-                     b->app->name, b->app->columns[i].name, v->bytes.n, VALUE_BYTES_MAX);
-            continue;
-        }
-        p->columns[n] = o;
-        p->wire[n++] = *v;
-        if (was != NULL && *stamp != 0)
-            *stamp = later(*stamp, &was->clock);
-    }
-    return n;
-}
-
-static struct conflict_row listed(const struct publisher *p, const struct touched *t)
-{
-    const struct app_table *app = t->b->app;
-
-    return (struct conflict_row){.s = p->s,
-                                 .gid = t->gid,
-                                 .table = t->b->table,
-                                 .own_key =
-                                     app->surrogate ? (int64_t)t->b->position[app->keys[0]] : -1};
-}
-
-/* Put the changed cells into rec (where they are the later ones) and into next, what the file
- * holds. */
-static bool merge_own(struct publisher *p, const struct touched *t, uint32_t n, uint64_t stamp,
-                      struct err *e)
-{
-    const struct conflict_row about = listed(p, t);
-    const struct local_clock clock = {
-        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
-
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t position = t->b->position[t->b->order[p->columns[i]]];
-        struct cell mine = {.v = p->wire[i], .clock = clock, .set = true};
-        struct cell *have = record_cell(&p->rec, position);
-
-        if (have->set && !conflict_cell(&about, position, &mine, have, e))
-            return false;
-        if (!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0)
-            *have = mine;
-        *record_cell(&p->next, position) = mine;
-    }
-    return n == 0 || p->rec.dead.number == 0 || conflict_write(&about, &p->rec, &clock, e);
-}
-
 static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_row *row,
                          const struct record *base, struct err *e)
 {
@@ -349,13 +271,12 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
     if (stamp == 0)
         stamp = hlc_stamp(p->now_ms, 0);
     for (uint32_t i = 0; i < base->n; i++)
-        if (base->cells[i].set)
-            stamp = later(stamp, &base->cells[i].clock);
+        stamp = stamp_after(stamp, &base->cells[i]);
     author_open(&p->author);
     dead = (struct local_clock){
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0) {
-        const struct conflict_row about = listed(p, t);
+        const struct conflict_row about = cells_listed(p, t);
 
         p->rec.dead = dead;
         if (!conflict_delete(&about, &p->rec, e))
@@ -406,7 +327,6 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     const struct record *base;
     uint64_t stamp = first_stamp(t);
     bool known, was_present, whole;
-    uint32_t n;
 
     if (!load_row(p, t, &row, &known, e))
         return false;
@@ -433,15 +353,22 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
                 *record_cell(&p->next, i) = base->cells[i];
     if (p->rec.dead.number != 0 && (stamp != 0 || !was_present)) /* whoever writes a row wants it */
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
-    n = differences(p, t, base, &stamp);
-    whole = base == NULL && n == t->b->app->column_count;
     author_open(&p->author);
-    if (!set_key(p, t, &row, e) || !merge_own(p, t, n, stamp, e))
+    if (!cells_find(p, t, base, &stamp, e) || !set_key(p, t, &row, e) ||
+        !cells_merge(p, t, stamp, e))
         return false;
     set_shadow(p, t, &row);
-    if (n > 0)
-        author_row(&p->author, t->b, whole ? CHANGE_INSERT : CHANGE_UPDATE, t->gid, stamp,
-                   p->columns, p->wire, n);
+    whole = base == NULL && p->n == t->b->app->column_count;
+    if (p->n > 0)
+        author_write(&p->author, t->b,
+                     &(struct body_row){.op = whole ? CHANGE_INSERT : CHANGE_UPDATE,
+                                        .gid = gid_unpack(t->gid),
+                                        .stamp = stamp,
+                                        .n = p->n,
+                                        .columns = p->columns,
+                                        .counters = p->counters,
+                                        .counter_n = p->counter_n},
+                     p->wire);
     return write_row(p, &row, known, was_present, e);
 }
 
@@ -455,6 +382,7 @@ static void publisher_open(struct publisher *p)
     p->values = mem_alloc(columns * sizeof *p->values);
     p->wire = mem_alloc(columns * sizeof *p->wire);
     p->columns = mem_alloc(columns * sizeof *p->columns);
+    p->counters = mem_alloc(columns * sizeof *p->counters);
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
     buf_open(&p->key_room, SIZE_MAX / 2);
@@ -469,6 +397,7 @@ static void publisher_close(struct publisher *p)
     free(p->values);
     free(p->wire);
     free(p->columns);
+    free(p->counters);
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);
     buf_close(&p->key_room);

@@ -1,14 +1,59 @@
 #include "record.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <navette/bounds.h>
 
+#include "counter.h"
+
 #define RECORD_VERSION    1
+#define TYPE_COUNTER      6
 #define TYPE_UNSET        7
 #define CLOCK_FOLLOWS     31
 #define RECORD_CLOCKS_MAX (2 * COLUMNS_MAX + 1) /* one for each cell, and the delete's */
+#define BLOCK_BYTES       4000
+
+/* Flags of a total. */
+enum { TOTAL_SAID = 1, TOTAL_SEEN = 2, TOTAL_SEEN_SAID = 4 /* seen is what was said */ };
+
+struct record_block {
+    struct record_block *next;
+    size_t used, room;
+    _Alignas(max_align_t) uint8_t bytes[];
+};
+
+void *record_alloc(struct record *r, size_t n)
+{
+    struct record_block *b = r->blocks;
+    void *at;
+
+    n = (n + 15) & ~(size_t)15;
+    if (b == NULL || b->room - b->used < n) {
+        size_t room = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+
+        b = mem_grow(NULL, sizeof *b + room);
+        *b = (struct record_block){.next = r->blocks, .room = room};
+        r->blocks = b;
+    }
+    at = b->bytes + b->used;
+    b->used += n;
+    return at;
+}
+
+/* Forget what was allocated; one block is kept for the next time. */
+static void reset_blocks(struct record *r)
+{
+    while (r->blocks != NULL && r->blocks->next != NULL) {
+        struct record_block *next = r->blocks->next;
+
+        free(r->blocks);
+        r->blocks = next;
+    }
+    if (r->blocks != NULL)
+        r->blocks->used = 0;
+}
 
 void varint_write(struct buf *out, uint64_t v)
 {
@@ -37,21 +82,62 @@ bool varint_read(struct slice *in, uint64_t *v)
     return false;
 }
 
+static void zigzag_write(struct buf *out, int64_t i)
+{
+    varint_write(out, (uint64_t)i << 1 ^ (i < 0 ? UINT64_MAX : 0));
+}
+
+static bool zigzag_read(struct slice *in, int64_t *i)
+{
+    uint64_t u;
+
+    if (!varint_read(in, &u))
+        return false;
+    *i = (int64_t)(u >> 1 ^ ((u & 1) != 0 ? UINT64_MAX : 0));
+    return true;
+}
+
+static bool byte_read(struct slice *in, uint8_t *byte)
+{
+    if (in->n == 0)
+        return false;
+    *byte = *in->p;
+    in->p++;
+    in->n--;
+    return true;
+}
+
+static void u64_write(struct buf *out, uint64_t v)
+{
+    uint8_t bytes[8];
+
+    be64_write(bytes, v);
+    buf_add(out, bytes, sizeof bytes);
+}
+
+static bool u64_read(struct slice *in, uint64_t *v)
+{
+    if (in->n < 8)
+        return false;
+    *v = be64_read(in->p);
+    in->p += 8;
+    in->n -= 8;
+    return true;
+}
+
 static void value_payload_write(struct buf *out, const struct value *v)
 {
-    uint8_t bits[8];
     uint64_t u;
 
     switch (v->type) {
     case VALUE_NULL:
         break;
     case VALUE_INT:
-        varint_write(out, (uint64_t)v->i << 1 ^ (v->i < 0 ? UINT64_MAX : 0));
+        zigzag_write(out, v->i);
         break;
     case VALUE_REAL:
         memcpy(&u, &v->r, sizeof u);
-        be64_write(bits, u);
-        buf_add(out, bits, sizeof bits);
+        u64_write(out, u);
         break;
     case VALUE_TEXT:
     case VALUE_BLOB:
@@ -73,14 +159,12 @@ static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
     case VALUE_NULL:
         return true;
     case VALUE_REAL:
-        if (in->n < 8)
+        if (!u64_read(in, &u))
             return false;
-        u = be64_read(in->p);
         memcpy(&v->r, &u, sizeof u);
-        in->p += 8;
-        in->n -= 8;
         return true;
     case VALUE_INT:
+        return zigzag_read(in, &v->i);
     case VALUE_TEXT:
     case VALUE_BLOB:
     case VALUE_REF:
@@ -90,9 +174,7 @@ static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
     }
     if (!varint_read(in, &u))
         return false;
-    if (type == VALUE_INT) {
-        v->i = (int64_t)(u >> 1 ^ ((u & 1) != 0 ? UINT64_MAX : 0));
-    } else if (type == VALUE_REF) {
+    if (type == VALUE_REF) {
         v->ref = (struct gid){(uint32_t)(u >> 40), u & (GID_COUNTER_MAX - 1)};
     } else {
         if (u > in->n)
@@ -114,12 +196,111 @@ bool packed_value_read(struct slice *in, struct value *v)
 {
     uint8_t type;
 
-    if (in->n == 0)
+    return byte_read(in, &type) && value_payload_read(in, type, v);
+}
+
+/* ---- counters ---- */
+
+static void decimal_pack(struct buf *out, const struct decimal *d)
+{
+    uint8_t limbs = d->rest != 0 ? 2 : d->part != 0 ? 1 : 0;
+
+    buf_add_byte(out, limbs);
+    zigzag_write(out, d->whole);
+    if (limbs > 0)
+        u64_write(out, d->part);
+    if (limbs > 1)
+        u64_write(out, d->rest);
+}
+
+static bool decimal_unpack(struct slice *in, struct decimal *d)
+{
+    uint8_t limbs;
+
+    *d = (struct decimal){0};
+    return byte_read(in, &limbs) && limbs <= 2 && zigzag_read(in, &d->whole) &&
+           (limbs < 1 || u64_read(in, &d->part)) && (limbs < 2 || u64_read(in, &d->rest)) &&
+           d->part < DECIMAL_LIMB && d->rest < DECIMAL_LIMB && decimal_within(d, DECIMAL_TOTAL_MAX);
+}
+
+static void total_write(struct buf *out, const struct total *t)
+{
+    bool same = t->number > 0 && t->number == t->seen_number && decimal_equal(&t->total, &t->seen);
+    uint8_t flags = (uint8_t)((t->number > 0 ? TOTAL_SAID : 0) | (same ? TOTAL_SEEN_SAID
+                                                                  : t->seen_number > 0 ? TOTAL_SEEN
+                                                                                       : 0));
+
+    varint_write(out, (uint64_t)t->gid);
+    varint_write(out, t->actor);
+    buf_add_byte(out, flags);
+    if ((flags & TOTAL_SAID) != 0) {
+        varint_write(out, t->number);
+        u64_write(out, t->stamp);
+        buf_add_byte(out, t->form);
+        decimal_pack(out, &t->total);
+    }
+    if ((flags & TOTAL_SEEN) != 0) {
+        varint_write(out, t->seen_number);
+        decimal_pack(out, &t->seen);
+    }
+}
+
+static bool total_read(struct slice *in, struct total *t)
+{
+    uint64_t gid, actor;
+    uint8_t flags;
+
+    *t = (struct total){0};
+    if (!varint_read(in, &gid) || !varint_read(in, &actor) || !byte_read(in, &flags))
         return false;
-    type = *in->p;
-    in->p++;
-    in->n--;
-    return value_payload_read(in, type, v);
+    t->gid = (int64_t)gid;
+    t->actor = (uint32_t)actor;
+    if (flags == 0 || flags > (TOTAL_SAID | TOTAL_SEEN_SAID) || flags == TOTAL_SEEN_SAID)
+        return false;
+    if ((flags & TOTAL_SAID) != 0 &&
+        (!varint_read(in, &t->number) || t->number == 0 || !u64_read(in, &t->stamp) ||
+         !byte_read(in, &t->form) || t->form > DECIMAL_FORM_MAX || !decimal_unpack(in, &t->total)))
+        return false;
+    if ((flags & TOTAL_SEEN) != 0)
+        return varint_read(in, &t->seen_number) && t->seen_number > 0 &&
+               decimal_unpack(in, &t->seen);
+    if ((flags & TOTAL_SEEN_SAID) != 0) {
+        t->seen_number = t->number;
+        t->seen = t->total;
+    }
+    return true;
+}
+
+static void counter_write(struct buf *out, const struct cell *c)
+{
+    buf_add_byte(out, c->set ? (uint8_t)c->counter->base.type : TYPE_UNSET);
+    if (c->set)
+        value_payload_write(out, &c->counter->base);
+    varint_write(out, c->counter->n);
+    for (uint32_t i = 0; i < c->counter->n; i++)
+        total_write(out, &c->counter->totals[i]);
+}
+
+static bool counter_read(struct record *r, struct slice *in, struct cell *c)
+{
+    struct value base = {.type = VALUE_NULL};
+    struct total *totals;
+    uint64_t n;
+    uint8_t type;
+
+    if (!byte_read(in, &type))
+        return false;
+    c->set = type != TYPE_UNSET;
+    if (c->set && !value_payload_read(in, type, &base))
+        return false;
+    if (!varint_read(in, &n) || n == 0 || n > CELL_TOTALS_MAX)
+        return false;
+    totals = counter_totals(r, (uint32_t)n);
+    for (uint64_t i = 0; i < n; i++)
+        if (!total_read(in, &totals[i]))
+            return false;
+    c->counter = counter_of(r, &base, totals, (uint32_t)n);
+    return true;
 }
 
 struct cell *record_cell(struct record *r, uint32_t position)
@@ -144,10 +325,13 @@ void record_clear(struct record *r)
 {
     r->n = 0;
     r->dead = (struct local_clock){0};
+    reset_blocks(r);
 }
 
 void record_close(struct record *r)
 {
+    reset_blocks(r);
+    free(r->blocks);
     free(r->cells);
     free(r->bytes);
     *r = (struct record){0};
@@ -177,7 +361,6 @@ void record_encode(const struct record *r, struct buf *out)
     struct local_clock few[64];
     struct local_clock *list = few;
     uint32_t count = 0;
-    uint8_t stamp[8];
     uint32_t dead = 0;
 
     if (r->n + 1 > COUNT_OF(few))
@@ -192,8 +375,7 @@ void record_encode(const struct record *r, struct buf *out)
     varint_write(out, count);
     varint_write(out, dead);
     for (uint32_t i = 0; i < count; i++) {
-        be64_write(stamp, list[i].stamp);
-        buf_add(out, stamp, sizeof stamp);
+        u64_write(out, list[i].stamp);
         varint_write(out, list[i].actor);
         varint_write(out, list[i].number);
     }
@@ -201,16 +383,19 @@ void record_encode(const struct record *r, struct buf *out)
         const struct cell *c = &r->cells[i];
         uint32_t index;
 
-        if (!c->set) {
+        if (!c->set && c->counter == NULL) {
             buf_add_byte(out, TYPE_UNSET);
             continue;
         }
-        index = clock_index(list, &count, &c->clock);
-        buf_add_byte(out,
-                     (uint8_t)(c->v.type | (index < CLOCK_FOLLOWS ? index : CLOCK_FOLLOWS) << 3));
+        index = c->set ? clock_index(list, &count, &c->clock) : 0;
+        buf_add_byte(out, (uint8_t)((c->counter != NULL ? TYPE_COUNTER : c->v.type) |
+                                    (index < CLOCK_FOLLOWS ? index : CLOCK_FOLLOWS) << 3));
         if (index >= CLOCK_FOLLOWS)
             varint_write(out, index);
-        value_payload_write(out, &c->v);
+        if (c->counter != NULL)
+            counter_write(out, c);
+        else
+            value_payload_write(out, &c->v);
     }
     if (list != few)
         free(list);
@@ -221,12 +406,8 @@ static bool read_clocks(struct slice *in, struct local_clock *list, uint64_t cou
     for (uint64_t i = 0; i < count; i++) {
         uint64_t actor;
 
-        if (in->n < 8)
-            return false;
-        list[i].stamp = be64_read(in->p);
-        in->p += 8;
-        in->n -= 8;
-        if (!varint_read(in, &actor) || !varint_read(in, &list[i].number))
+        if (!u64_read(in, &list[i].stamp) || !varint_read(in, &actor) ||
+            !varint_read(in, &list[i].number))
             return false;
         list[i].actor = (uint32_t)actor;
     }
@@ -241,20 +422,22 @@ static bool read_cells(struct record *r, struct slice *in, uint64_t cells,
         uint64_t index;
         uint8_t head;
 
-        if (in->n == 0)
+        if (!byte_read(in, &head))
             return false;
-        head = *in->p;
-        in->p++;
-        in->n--;
         if ((head & 7) == TYPE_UNSET)
             continue;
         index = head >> 3;
         if (index == CLOCK_FOLLOWS && !varint_read(in, &index))
             return false;
-        if (index >= count || !value_payload_read(in, head & 7, &c->v))
-            return false;
-        c->clock = list[index];
         c->set = true;
+        if ((head & 7) == TYPE_COUNTER ? !counter_read(r, in, c)
+                                       : !value_payload_read(in, head & 7, &c->v))
+            return false;
+        if (c->set && index >= count)
+            return false;
+        if (c->set)
+            c->clock = list[index];
+        counter_show(r, c);
     }
     return in->n == 0;
 }

@@ -1,11 +1,21 @@
 /* A row's cells with their clocks, as the ledger stores them. Local to one ledger: actors are its
  * small numbers.
  *
- *     record = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
- * clock index + 1), clocks * (stamp: u64 BE, actor: varint, number: varint), cells * (type and
- * clock: u8 = type | clock index << 3, 31: index follows as varint; then the value) value  =
- * nothing | zigzag varint | f64 BE | varint length, bytes | varint gid Cell i belongs to the column
- * at position i; one that was never written has type 7. */
+ *     record  = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
+ *               clock index + 1), clocks * (stamp: u64 BE, actor: varint, number: varint),
+ *               cells * cell
+ *     cell    = type and clock: u8 = type | clock index << 3 (31: index follows as varint), value
+ *     value   = nothing | zigzag varint | f64 BE | varint length, bytes | varint gid
+ *
+ * Cell i belongs to the column at position i; one that was never written has type 7. A counter's
+ * cell has type 6, then
+ *
+ *     counter = type: u8 (7: no value), value, totals: varint, totals * (gid: varint, actor:
+ *               varint, flags: u8, said and seen as flags say)
+ *     said    = change-set: varint, stamp: u64 BE, form: u8, decimal
+ *     seen    = change-set: varint, decimal
+ *     decimal = limbs behind the point: u8, whole: zigzag varint, limbs * u64 BE
+ */
 #ifndef NAVETTE_RECORD_H
 #define NAVETTE_RECORD_H
 
@@ -17,10 +27,13 @@ struct local_clock {
     uint32_t actor;
 };
 
+struct counter; /* counter.h */
+
 struct cell {
-    struct value v; /* a VALUE_REF's actor is the ledger's number */
+    struct value v; /* what is shown. A VALUE_REF's actor is the ledger's number */
     struct local_clock clock;
-    bool set;
+    const struct counter *counter; /* NULL: v is all there is to it */
+    bool set; /* false with a counter: only totals are known, and nothing is shown */
 };
 
 struct record {
@@ -29,19 +42,22 @@ struct record {
     struct local_clock dead;
     uint8_t *bytes; /* what text and blobs of a decoded record point into */
     size_t bytes_room;
+    struct record_block *blocks; /* where counters live */
 };
 
 /* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger
  * is damaged. */
 MUST_USE bool record_decode(struct record *r, struct slice bytes, struct err *e);
 void record_encode(const struct record *r, struct buf *out);
+/* Memory for what belongs to the record's cells, until the next decode, clear or close. */
+void *record_alloc(struct record *r, size_t n);
 /* Forget all cells. */
 void record_clear(struct record *r);
 void record_close(struct record *r);
 /* The cell at a position, made (unset) if it is beyond the end. Pointers to other cells become
  * invalid. */
 struct cell *record_cell(struct record *r, uint32_t position);
-/* NULL when it is not set. */
+/* NULL when it is not set: nothing is shown there. */
 const struct cell *record_get(const struct record *r, uint32_t position);
 
 void varint_write(struct buf *out, uint64_t v);

@@ -111,7 +111,8 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
         const struct cell *shown = record_get(&r->shadow, b->position[i]);
         struct cell *cell = record_cell(&r->rec, b->position[i]);
 
-        if (shown == NULL || !cell->set || !repair_is_mark(&shown->v, &cell->v))
+        if (shown == NULL || !cell->set || cell->counter != NULL ||
+            !repair_is_mark(&shown->v, &cell->v))
             continue;
         if (patient && !is_ours(s, &cell->clock)) {
             *done = false;

@@ -12,6 +12,7 @@ struct decimal {
     uint64_t part, rest;
 };
 
+#define DECIMAL_LIMB       UINT64_C(1000000000000000000)
 #define DECIMAL_DIGITS_MAX 36 /* behind the point */
 /* No value beyond this is a decimal. It leaves room for all the totals of one cell: a sum of
  * ACTORS_MAX of them, less as many, cannot overflow, whatever the order. */

@@ -1,0 +1,40 @@
+/* Inside publish.c and publish_cells.c: rows on their way into our change-sets. */
+#ifndef NAVETTE_PUBLISH_H
+#define NAVETTE_PUBLISH_H
+
+#include "author.h"
+#include "conflict.h"
+#include "counter.h"
+
+struct publisher {
+    struct store *s;
+    struct touch_list *list;
+    struct keymap here; /* keys of the rows touched, as they are now: 1 + index into the list */
+    struct author author;
+    struct record rec, shadow, next;
+    struct value *values; /* of one row, references translated */
+    /* its cells that go out, as author_write takes them: */
+    struct value *wire;
+    uint32_t *columns; /* indices into the body's order */
+    struct body_counter *counters;
+    uint32_t n, counter_n;
+    struct buf rec_bytes, shadow_bytes, key_room;
+    uint64_t now_ms;
+};
+
+/* A stamp later than everything that the cell shows. */
+uint64_t stamp_after(uint64_t stamp, const struct cell *c);
+
+/* What is listed of a row. */
+struct conflict_row cells_listed(const struct publisher *p, const struct touched *t);
+
+/* Which cells of the row differ from what the file held (`base`, NULL: it was not there), and how
+ * each goes out: as a value, or as what was added to a counter. `stamp` becomes later than
+ * everything that the application saw in them. */
+MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
+                         uint64_t *stamp, struct err *e);
+/* Put them into rec (where they are the later ones) and into next, what the file holds. */
+MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp,
+                          struct err *e);
+
+#endif

@@ -1,0 +1,261 @@
+/* The cells of one row that the application wrote: which they are, and whether they go out as
+ * values or, of a counter, as what was added. */
+#include "publish.h"
+
+#include <stdio.h>
+
+uint64_t stamp_after(uint64_t stamp, const struct cell *c)
+{
+    uint64_t seen = counter_stamp(c);
+
+    return (c->clock.number != 0 || c->counter != NULL) && seen >= stamp ? seen + 1 : stamp;
+}
+
+/* A value that is too long to be sent is nobody's business but this file's. */
+static bool is_private(struct publisher *p, const struct app_table *table, uint32_t column,
+                       const struct value *v)
+{
+    if ((v->type != VALUE_TEXT && v->type != VALUE_BLOB) || v->bytes.n <= VALUE_BYTES_MAX)
+        return false;
+    snprintf(p->s->trouble, sizeof p->s->trouble,
+             "table %s, column %s: a value of %zu bytes is not sent, the limit is %u", table->name,
+             table->columns[column].name, v->bytes.n, VALUE_BYTES_MAX);
+    return true;
+}
+
+/* ---- counters ---- */
+
+/* What the application added: the running total that says so. False where this is no change of a
+ * counter; it goes out as a value then. */
+static bool find_delta(struct publisher *p, const struct touched *t, uint32_t column,
+                       const struct cell *was, struct body_counter *c)
+{
+    const struct cell *have = record_get(&p->rec, t->b->position[column]);
+    const struct total *mine;
+    struct decimal before, after;
+    uint8_t form;
+
+    if (!t->b->counter[column] || was == NULL || have == NULL)
+        return false;
+    if (!decimal_of_value(&was->v, &before, &form) ||
+        !decimal_of_value(&p->values[column], &after, &c->form) ||
+        !decimal_subtract(&c->total, &after, &before) ||
+        !decimal_within(&c->total, DECIMAL_TOTAL_MAX))
+        return false;
+    mine = counter_find(have, t->gid, p->s->ledger.self);
+    if (mine == NULL && have->counter != NULL && have->counter->n >= CELL_TOTALS_MAX)
+        return false;
+    if (mine != NULL && !decimal_add(&c->total, &c->total, &mine->total))
+        return false;
+    c->delta = true;
+    return decimal_within(&c->total, DECIMAL_TOTAL_MAX);
+}
+
+/* All totals that the application saw in a cell are in what it wrote there. */
+static void find_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
+                      struct body_counter *c)
+{
+    const struct counter *k = saw->counter;
+    struct body_seen *seen = record_alloc(&p->next, k->n * sizeof *seen);
+
+    for (uint32_t i = 0; i < k->n; i++) {
+        const struct total *from = &k->totals[i];
+        bool said = from->number >= from->seen_number;
+
+        seen[i] = (struct body_seen){.actor = from->actor,
+                                     .number = said ? from->number : from->seen_number,
+                                     .total = said ? from->total : from->seen};
+        if (from->gid != t->gid)
+            seen[i].row = gid_unpack(from->gid);
+    }
+    c->seen = seen;
+    c->seen_n = k->n;
+}
+
+/* What the application had seen of a cell: what the file showed. Where it made the row, it may have
+ * deleted it before. */
+static const struct cell *saw(const struct publisher *p, const struct touched *t, uint32_t column,
+                              const struct cell *was)
+{
+    if (was != NULL || p->rec.dead.number == 0 || ledger_alive(&p->s->ledger, &p->rec))
+        return was;
+    return record_get(&p->rec, t->b->position[column]);
+}
+
+struct conflict_row cells_listed(const struct publisher *p, const struct touched *t)
+{
+    const struct app_table *app = t->b->app;
+
+    return (struct conflict_row){.s = p->s,
+                                 .gid = t->gid,
+                                 .table = t->b->table,
+                                 .own_key =
+                                     app->surrogate ? (int64_t)t->b->position[app->keys[0]] : -1};
+}
+
+/* Matching knows no times, and a sum cannot be compared with a value: the fleet's stands. */
+static bool keep_sum(struct publisher *p, const struct touched *t, uint32_t column, struct err *e)
+{
+    const struct conflict_row about = cells_listed(p, t);
+    uint32_t position = t->b->position[column];
+    struct cell file = {
+        .v = p->values[column], .clock = {.number = 1, .actor = p->s->ledger.self}, .set = true};
+
+    *record_cell(&p->next, position) = file;
+    return conflict_note(&about, position, CONFLICT_MATCHED, &file, NULL, e);
+}
+
+static bool row_has_room(const struct publisher *p, const struct body_counter *more)
+{
+    uint32_t n = more->seen_n;
+
+    for (uint32_t i = 0; i < p->counter_n; i++)
+        n += p->counters[i].seen_n;
+    return n <= ROW_TOTALS_MAX;
+}
+
+/* ---- which cells ---- */
+
+static void add_cell(struct publisher *p, const struct touched *t, uint32_t order,
+                     const struct cell *was, bool timed)
+{
+    uint32_t column = t->b->order[order];
+    struct body_counter counter = {.cell = p->n};
+    const struct cell *seen = saw(p, t, column, was);
+
+    p->columns[p->n] = order;
+    p->wire[p->n] = p->values[column];
+    if (timed && find_delta(p, t, column, was, &counter)) {
+        p->wire[p->n] = (struct value){.type = VALUE_NULL};
+    } else {
+        counter = (struct body_counter){.cell = p->n};
+        if (seen != NULL && seen->counter != NULL)
+            find_seen(p, t, seen, &counter);
+    }
+    if (!row_has_room(p, &counter)) {
+        snprintf(p->s->trouble, sizeof p->s->trouble,
+                 "table %s: a row has more than %d totals of counters, a change is not sent",
+                 t->b->app->name, ROW_TOTALS_MAX);
+        return;
+    }
+    if (counter.delta || counter.seen_n > 0)
+        p->counters[p->counter_n++] = counter;
+    p->n++;
+}
+
+bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
+                uint64_t *stamp, struct err *e)
+{
+    struct binding *b = t->b;
+    bool timed = *stamp != 0;
+
+    p->n = p->counter_n = 0;
+    for (uint32_t o = 0; o < b->app->column_count; o++) {
+        uint32_t i = b->order[o];
+        const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
+        const struct cell *have = record_get(&p->rec, b->position[i]);
+
+        if (was != NULL &&
+            ((b->app->surrogate && b->is_key[i]) || value_equal(&was->v, &p->values[i])))
+            continue;
+        if (is_private(p, b->app, i, &p->values[i]))
+            continue;
+        if (!timed && was != NULL && have != NULL && have->counter != NULL) {
+            if (!keep_sum(p, t, i, e))
+                return false;
+            continue;
+        }
+        add_cell(p, t, o, was, timed);
+        if (was != NULL && timed)
+            *stamp = stamp_after(*stamp, was);
+    }
+    return true;
+}
+
+/* ---- what becomes of them ---- */
+
+static bool merge_delta(struct publisher *p, const struct touched *t, uint32_t column,
+                        const struct body_counter *c, const struct local_clock *clock,
+                        struct err *e)
+{
+    uint32_t position = t->b->position[column];
+    struct total mine = {.gid = t->gid,
+                         .actor = clock->actor,
+                         .number = clock->number,
+                         .stamp = clock->stamp,
+                         .total = c->total,
+                         .form = c->form};
+
+    if (!counter_add(&p->rec, position, &mine, e) || !counter_add(&p->next, position, &mine, e))
+        return false;
+    if (!value_equal(&record_get(&p->next, position)->v, &p->values[column]))
+        counter_settle(&p->next, position, &p->values[column]);
+    return true;
+}
+
+/* The file shows what was written, and whatever the application had seen is in it. */
+static void settle_next(struct publisher *p, const struct cell *mine, uint32_t position)
+{
+    struct cell *to = record_cell(&p->next, position);
+
+    to->clock = mine->clock;
+    to->counter = mine->counter;
+    counter_settle(&p->next, position, &mine->v);
+}
+
+/* As in a merge: what was seen is in the value. */
+static const struct counter *seen_totals(struct publisher *p, const struct value *base,
+                                         const struct touched *t, const struct body_counter *c)
+{
+    struct total *totals = counter_totals(&p->next, c->seen_n);
+
+    for (uint32_t i = 0; i < c->seen_n; i++) {
+        const struct body_seen *s = &c->seen[i];
+
+        totals[i] = (struct total){.gid = s->row.counter == 0 ? t->gid : gid_pack(s->row),
+                                   .actor = s->actor,
+                                   .seen_number = s->number,
+                                   .seen = s->total};
+    }
+    return counter_of(&p->next, base, totals, c->seen_n);
+}
+
+static bool merge_value(struct publisher *p, const struct touched *t, uint32_t column,
+                        const struct body_counter *c, const struct local_clock *clock,
+                        struct err *e)
+{
+    const struct conflict_row about = cells_listed(p, t);
+    uint32_t position = t->b->position[column];
+    struct cell *have = record_cell(&p->rec, position);
+    struct cell mine = {.v = p->values[column], .clock = *clock, .set = true},
+                had = cell_plain(have);
+
+    if (have->set && !conflict_cell(&about, position, &mine, &had, e))
+        return false;
+    if (c != NULL)
+        mine.counter = seen_totals(p, &mine.v, t, c);
+    if ((!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0) &&
+        !counter_set(&p->rec, position, &mine, e))
+        return false;
+    settle_next(p, &mine, position);
+    return true;
+}
+
+bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, struct err *e)
+{
+    const struct conflict_row about = cells_listed(p, t);
+    const struct local_clock clock = {
+        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        bool special = next < p->counter_n && p->counters[next].cell == i;
+        const struct body_counter *c = special ? &p->counters[next++] : NULL;
+        uint32_t column = t->b->order[p->columns[i]];
+
+        if (c != NULL && c->delta ? !merge_delta(p, t, column, c, &clock, e)
+                                  : !merge_value(p, t, column, c, &clock, e))
+            return false;
+    }
+    return p->n == 0 || p->rec.dead.number == 0 || conflict_write(&about, &p->rec, &clock, e);
+}
