@@ -1,6 +1,7 @@
 #include "habit.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <sqlite3.h>
@@ -14,6 +15,39 @@ static const struct shape_table *table_of(const struct app *a, uint32_t table)
 }
 
 /* ---- drawing ---- */
+
+/* Is this number given in this column? `highest`: what all of them end in. */
+static bool ticket_used(const struct app *a, const struct shape_column *c, uint32_t word,
+                        uint32_t *highest)
+{
+    bool used = false;
+
+    for (uint32_t i = 0; i < a->now.n; i++) {
+        const struct view_row *r = &a->now.rows[i];
+        const struct shape_table *t = table_of(a, r->table);
+        unsigned number;
+
+        if (c < t->columns || c >= t->columns + t->columns_n)
+            continue;
+        used |= r->raw[c - t->columns] == word;
+        if (sscanf(words_text(a->words, r->raw[c - t->columns]), "'T%u'", &number) == 1 &&
+            number > *highest)
+            *highest = number;
+    }
+    return used;
+}
+
+/* The next number after the highest, sometimes one that was left out. */
+static uint32_t draw_ticket(struct app *a, const struct shape_column *c)
+{
+    uint32_t highest = 0, word;
+
+    ticket_used(a, c, WORD_NULL, &highest);
+    word = words_format(a->words, "'T%u'", 1 + rng_below(&a->rng, highest + 1));
+    return rng_chance(&a->rng, 80) || ticket_used(a, c, word, &highest)
+               ? words_format(a->words, "'T%u'", highest + 1)
+               : word;
+}
 
 /* A value for a column, unlike every other value ever written, but for flags and NULLs. */
 static uint32_t draw_value(struct app *a, const struct shape_column *c)
@@ -45,6 +79,8 @@ static uint32_t draw_value(struct app *a, const struct shape_column *c)
                             serial);
     case SHAPE_BLOB:
         return words_format(a->words, "x'%016llx'", serial);
+    case SHAPE_TICKET:
+        return draw_ticket(a, c);
     case SHAPE_DECIMAL:
         return words_format(a->words, dice < 40 ? "'%llu.00'" : "'%llu.50'", serial);
     default:

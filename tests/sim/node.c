@@ -313,6 +313,7 @@ void node_drain(struct node *n)
 
     if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
         return;
+    owed |= store_owes(n->store);
     for (int turns = 0; p.more; turns++) {
         p = (struct store_progress){0};
         if (store_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e))
@@ -460,5 +461,6 @@ bool node_settled(struct node *n)
         sim_fail_err(n->sim, n, "status", &e);
         return false;
     }
-    return !n->again && !store_owes(n->store) && status.marks == 0 && status.staged == 0 && status.unscanned == 0;
+    return !n->again && !store_owes(n->store) && status.marks == 0 && status.staged == 0 &&
+           status.unscanned == 0;
 }

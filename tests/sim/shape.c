@@ -92,18 +92,25 @@ static void draw_key(struct shape *s, struct shape_table *t, struct rng *r)
     t->without_rowid = t->kind != SHAPE_ONE && rng_chance(r, 40);
 }
 
+static enum shape_values draw_values(const struct shape_table *t, struct rng *r)
+{
+    return shape_surrogate(t) && rng_chance(r, 15) ? SHAPE_TICKET
+                                                   : (enum shape_values)rng_below(r, SHAPE_TICKET);
+}
+
 static void draw_data(struct shape_table *t, struct rng *r)
 {
     static const char *const types[SHAPE_VALUES][2] = {
-        [SHAPE_INT] = {"INTEGER", "bigint"},   [SHAPE_REAL] = {"REAL", "double"},
-        [SHAPE_TEXT] = {"TEXT", "varchar(9)"}, [SHAPE_BLOB] = {"BLOB", ""},
-        [SHAPE_DECIMAL] = {"decimal", "NUM"},  [SHAPE_FLAG] = {"bool", "INTEGER"},
+        [SHAPE_INT] = {"INTEGER", "bigint"},     [SHAPE_REAL] = {"REAL", "double"},
+        [SHAPE_TEXT] = {"TEXT", "varchar(9)"},   [SHAPE_BLOB] = {"BLOB", ""},
+        [SHAPE_DECIMAL] = {"decimal", "NUM"},    [SHAPE_FLAG] = {"bool", "INTEGER"},
+        [SHAPE_TICKET] = {"TEXT", "varchar(9)"},
     };
     static const char *const names[] = {"name", "price", "Stück", "order", "a b"};
     uint32_t n = rng_below(r, COUNT_OF(names)) + (t->kind == SHAPE_JOIN ? 0 : 1);
 
     for (uint32_t i = 0; i < n && i < COUNT_OF(names); i++) {
-        enum shape_values values = (enum shape_values)rng_below(r, SHAPE_VALUES);
+        enum shape_values values = draw_values(t, r);
         struct shape_column *c =
             column_add(t, SHAPE_DATA, names[i], types[values][rng_below(r, 2)]);
 
@@ -207,6 +214,8 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
         sqlite3_str_appendf(out, " PRIMARY KEY");
     if (c->not_null)
         sqlite3_str_appendf(out, " NOT NULL");
+    if (c->role == SHAPE_DATA && c->values == SHAPE_TICKET)
+        sqlite3_str_appendf(out, " UNIQUE");
     if (c->role == SHAPE_REF) {
         const struct shape_table *parent = &s->tables[c->parent];
 

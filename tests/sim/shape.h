@@ -34,7 +34,8 @@ enum shape_values {
     SHAPE_TEXT,
     SHAPE_BLOB,
     SHAPE_DECIMAL,
-    SHAPE_FLAG, /* few values, so that writes repeat */
+    SHAPE_FLAG,   /* few values, so that writes repeat */
+    SHAPE_TICKET, /* a number as tills give it, T and max + 1: UNIQUE */
     SHAPE_VALUES
 };
 

@@ -115,6 +115,19 @@ static uint32_t reference_cell(struct view *v, const struct shape *s, struct wor
     return words_format(w, "%s/nowhere %s", s->tables[parent].name, words_text(w, raw));
 }
 
+/* A ticket number without the marks of PCs that had given it as well. */
+static uint32_t bare_ticket(struct words *w, uint32_t raw)
+{
+    const char *text = words_text(w, raw), *end;
+
+    for (;;) {
+        if (strncmp(text, "'#PC", 4) != 0 || (end = strchr(text, '-')) == NULL)
+            return raw;
+        raw = words_format(w, "'%s", end + 1);
+        text = words_text(w, raw);
+    }
+}
+
 static void resolve(struct view *v, const struct shape *s, struct words *w, struct view_row *row,
                     bool key)
 {
@@ -123,8 +136,12 @@ static void resolve(struct view *v, const struct shape *s, struct words *w, stru
     for (uint32_t i = key ? 0 : t->keys; i < (key ? t->keys : t->columns_n); i++) {
         const struct shape_column *c = &t->columns[i];
 
-        row->cells[i] =
-            c->role == SHAPE_REF ? reference_cell(v, s, w, c, row->raw[i]) : row->raw[i];
+        if (c->role == SHAPE_REF)
+            row->cells[i] = reference_cell(v, s, w, c, row->raw[i]);
+        else if (c->role == SHAPE_DATA && c->values == SHAPE_TICKET)
+            row->cells[i] = bare_ticket(w, row->raw[i]);
+        else
+            row->cells[i] = row->raw[i];
     }
 }
 
@@ -266,9 +283,13 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
         if (y == NULL)
             return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
         for (uint32_t c = 0; c < t->columns_n; c++)
-            if (x->cells[c] != y->cells[c] && !(shape_surrogate(t) && c == 0))
-                return describe("%s.%s is %s and %s", words_text(w, x->name), t->columns[c].name,
-                                words_text(w, x->cells[c]), words_text(w, y->cells[c]));
+            if ((x->cells[c] != y->cells[c] ||
+                 (t->columns[c].role == SHAPE_DATA && x->raw[c] != y->raw[c])) &&
+                !(shape_surrogate(t) && c == 0))
+                return describe(
+                    "%s.%s is %s and %s", words_text(w, x->name), t->columns[c].name,
+                    words_text(w, x->cells[c] != y->cells[c] ? x->cells[c] : x->raw[c]),
+                    words_text(w, x->cells[c] != y->cells[c] ? y->cells[c] : y->raw[c]));
     }
     for (uint32_t i = 0; i < b->n; i++)
         if (view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
