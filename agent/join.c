@@ -18,6 +18,14 @@
 #define LOOK_EVERY_MS     500
 #define ANNOUNCE_EVERY_MS 2000
 #define HEARD_MAX         4
+#define ATTEMPTS_MAX      (INVITE_ADDRESSES_MAX + HEARD_MAX)
+
+/* All addresses are tried at once: of a member's several, most may lead nowhere, and one that
+ * swallows what it gets must not hold up the others. */
+struct attempt {
+    struct address address;
+    struct link *link; /* NULL: not dialled now */
+};
 
 struct join {
     struct agent *agent;
@@ -26,11 +34,11 @@ struct join {
     bool looking;
     bool lasting; /* the token of `init --join`: no end but an answer */
     struct invite token;
-    struct address addresses[INVITE_ADDRESSES_MAX + HEARD_MAX];
-    uint32_t address_count, next_address;
+    struct attempt attempts[ATTEMPTS_MAX];
+    uint32_t attempt_count, heard_count; /* the token's come first, then those heard */
     uint64_t started_ms, announced_ms;
-    struct link *link;
-    bool reached; /* a link to the member was open */
+    struct attempt *asked; /* the one whose link is open: JOIN is sent there, and only there */
+    bool reached;          /* there was one, now or before */
     agent_on_joined *on_done;
     void *context;
 };
@@ -45,6 +53,26 @@ void join_send(struct link *l, const struct join_message *m)
     buf_wipe(&out);
 }
 
+/* Hang up on every address but `but`, which may be NULL. */
+static void hang_up(struct join *j, const struct attempt *but)
+{
+    uint32_t i;
+
+    for (i = 0; i < j->attempt_count; i++)
+        if (&j->attempts[i] != but && j->attempts[i].link != NULL)
+            link_close(j->attempts[i].link, NULL);
+}
+
+static struct attempt *attempt_of(struct join *j, const struct link *l)
+{
+    uint32_t i;
+
+    for (i = 0; i < j->attempt_count; i++)
+        if (j->attempts[i].link == l)
+            return &j->attempts[i];
+    return NULL;
+}
+
 static void finish(struct join *j, const struct err *e)
 {
     agent_on_joined *on_done = j->on_done;
@@ -54,8 +82,7 @@ static void finish(struct join *j, const struct err *e)
     j->looking = false;
     j->on_done = NULL;
     uv_timer_stop(&j->timer);
-    if (j->link != NULL)
-        link_close(j->link, NULL);
+    hang_up(j, NULL);
     if (j->lasting && e->code != ERR_FULL && !home_join_token_remove(&j->agent->home, &clean))
         log_warn("the token stays behind reason=%s", clean.text);
     if (e->code == ERR_NONE)
@@ -79,10 +106,10 @@ static bool check_welcome(struct join *j, const struct join_message *m, struct r
     return true;
 }
 
-static void welcomed(struct join *j, const struct join_message *m)
+static void welcomed(struct join *j, const struct link *l, const struct join_message *m)
 {
-    struct site_id member = j->link->channel.peer;
-    struct address address = j->link->address;
+    struct site_id member = l->channel.peer;
+    struct address address = l->address;
     struct roster r = {0};
     struct err e = {0};
 
@@ -104,7 +131,7 @@ static bool on_message(struct link *l, struct slice message, struct err *e)
     if (!j->looking || !join_message_read(&m, message, e))
         return err_set(e, ERR_INPUT, "not expected");
     if (m.kind == JOIN_WELCOME) {
-        welcomed(j, &m);
+        welcomed(j, l, &m);
     } else if (m.kind == JOIN_SORRY) {
         err_set(&sorry, ERR_REFUSED, "%s", m.sorry);
         finish(j, &sorry);
@@ -119,7 +146,13 @@ static void on_open(struct link *l)
     struct join *j = l->user;
     struct join_message m = {.kind = JOIN_JOIN};
 
+    if (!j->looking || j->asked != NULL) {
+        link_close(l, NULL);
+        return;
+    }
+    j->asked = attempt_of(j, l);
     j->reached = true;
+    hang_up(j, j->asked);
     snprintf(m.name, sizeof m.name, "%s", j->agent->config.name);
     memcpy(m.sign_public, j->agent->keys.sign_public, sizeof m.sign_public);
     memcpy(m.exchange_public, j->agent->keys.exchange_public, sizeof m.exchange_public);
@@ -140,10 +173,13 @@ static void on_drained(struct link *l)
 static void on_closed(struct link *l, const struct err *why)
 {
     struct join *j = l->user;
+    struct attempt *attempt = attempt_of(j, l);
     char text[ADDRESS_TEXT_BYTES];
 
-    if (j->link == l)
-        j->link = NULL;
+    if (attempt != NULL)
+        attempt->link = NULL;
+    if (attempt != NULL && attempt == j->asked)
+        j->asked = NULL;
     if (j->looking)
         log_debug("no welcome yet addr=%s reason=%s", address_text(text, &l->address), why->text);
 }
@@ -156,21 +192,35 @@ static const struct link_events events = {
     .on_closed = on_closed,
 };
 
-static void dial_next(struct join *j)
+static void dial(struct join *j, struct attempt *attempt)
 {
     struct channel_secret secret = {.mode = CHANNEL_INVITE};
     struct link_owner owner = {&events, j};
-    struct address *to;
     struct err e = {0};
 
-    if (j->address_count == 0)
+    if (attempt->link != NULL || j->asked != NULL)
         return;
-    to = &j->addresses[j->next_address++ % j->address_count];
     invite_psk(secret.psk, &j->token);
     invite_id(secret.context, &j->token);
-    if (!link_dial(&j->link, j->agent, to, &secret, owner, &e)) {
-        j->link = NULL;
-        log_debug("no welcome yet addr=%s reason=%s", to->host, e.text);
+    if (!link_dial(&attempt->link, j->agent, &attempt->address, &secret, owner, &e)) {
+        attempt->link = NULL;
+        log_debug("no welcome yet addr=%s reason=%s", attempt->address.host, e.text);
+    }
+}
+
+/* Those that lead nowhere are dialled anew, in case that what was in the way has gone. */
+static void dial_all(struct join *j)
+{
+    uint64_t now = uv_now(j->agent->loop);
+    uint32_t i;
+
+    for (i = 0; i < j->attempt_count; i++) {
+        struct attempt *attempt = &j->attempts[i];
+        uint64_t limit_ms = attempt == j->asked ? 2 * HANDSHAKE_MS_MAX : HANDSHAKE_MS_MAX;
+
+        if (attempt->link != NULL && now - attempt->link->started_ms > limit_ms)
+            link_close(attempt->link, NULL);
+        dial(j, attempt);
     }
 }
 
@@ -202,10 +252,7 @@ static void on_timer(uv_timer_t *timer)
         give_up(j);
         return;
     }
-    if (j->link != NULL && now - j->link->started_ms > 2 * HANDSHAKE_MS_MAX)
-        link_close(j->link, NULL);
-    if (j->link == NULL)
-        dial_next(j);
+    dial_all(j);
     if (now - j->announced_ms >= ANNOUNCE_EVERY_MS) {
         j->announced_ms = now;
         discovery_announce(j->agent->discovery);
@@ -228,23 +275,33 @@ bool join_is_looking(const struct join *j)
     return j->looking;
 }
 
+/* The latest ones heard are kept: an address can be wrong, or old. */
+static struct attempt *attempt_new(struct join *j, const struct address *address)
+{
+    uint32_t at = j->token.address_count + j->heard_count++ % HEARD_MAX;
+    struct attempt *attempt = &j->attempts[at];
+
+    if (at == j->attempt_count)
+        j->attempt_count++;
+    else if (attempt->link != NULL)
+        link_close(attempt->link, NULL);
+    *attempt = (struct attempt){.address = *address};
+    return attempt;
+}
+
 void join_heard(struct join *j, const struct address *address)
 {
+    struct attempt *attempt = NULL;
     uint32_t i;
 
-    if (!j->looking)
+    if (!j->looking || j->asked != NULL)
         return;
-    for (i = 0; i < j->address_count; i++)
-        if (address_equal(&j->addresses[i], address))
-            break;
-    if (i == COUNT_OF(j->addresses))
-        i--;
-    j->addresses[i] = *address;
-    if (i == j->address_count)
-        j->address_count++;
-    j->next_address = i;
-    if (j->link == NULL)
-        dial_next(j);
+    for (i = 0; i < j->attempt_count && attempt == NULL; i++)
+        if (address_equal(&j->attempts[i].address, address))
+            attempt = &j->attempts[i];
+    if (attempt == NULL)
+        attempt = attempt_new(j, address);
+    dial(j, attempt);
 }
 
 static void look(struct join *j, const struct invite *token)
@@ -254,11 +311,13 @@ static void look(struct join *j, const struct invite *token)
     j->token = *token;
     j->looking = true;
     j->reached = false;
-    j->address_count = j->next_address = 0;
+    j->attempt_count = j->heard_count = 0;
+    j->asked = NULL;
     for (i = 0; i < token->address_count; i++) {
         const struct invite_address *from = &token->addresses[i];
-        struct address *to = &j->addresses[j->address_count++];
+        struct address *to = &j->attempts[j->attempt_count].address;
 
+        j->attempts[j->attempt_count++].link = NULL;
         snprintf(to->host, sizeof to->host, "%u.%u.%u.%u", from->ip[0], from->ip[1], from->ip[2],
                  from->ip[3]);
         to->port = from->port;
@@ -295,8 +354,7 @@ bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *
         if (!config_save(&a->config, a->home.conf, e))
             return false;
     }
-    if (j->link != NULL)
-        link_close(j->link, NULL);
+    hang_up(j, NULL);
     j->lasting = false;
     j->on_done = on_done;
     j->context = context;

@@ -1,7 +1,7 @@
 /* Join: how this PC becomes a member, with a token that a member made. protocol/README.md,
  * "Joining", has the messages.
  *
- * LOOKING (dials the token's addresses in turn, and whoever answers its beacon) -> asked (JOIN is
+ * LOOKING (dials all of the token's addresses, and whoever answers its beacon) -> asked (JOIN is
  * sent) -> a member; or failed after JOIN_MS with what could be wrong. */
 #ifndef NAVETTE_AGENT_JOIN_H
 #define NAVETTE_AGENT_JOIN_H

@@ -114,12 +114,26 @@ const struct talk *links_next_talk(const struct links *l, uint32_t *at)
     return NULL;
 }
 
-bool links_ask_keys(struct links *l)
+static bool has_published(const struct talk *t)
+{
+    const struct vector *have = &t->sync.peer_have;
+
+    for (uint32_t i = 0; i < have->n; i++) {
+        struct site_id author = actor_site(&have->entries[i].actor);
+
+        if (memcmp(&author, &t->sync.peer, sizeof author) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool links_ask_keys(struct links *l, bool author)
 {
     for (uint32_t i = 0; i < l->n; i++) {
         struct talk *talk = &l->conns[i]->talk;
 
-        if (!is_open(l->conns[i]) || !talk_is_open(talk) || talk->stranger_until_ms != 0)
+        if (!is_open(l->conns[i]) || !talk_is_open(talk) || talk->stranger_until_ms != 0 ||
+            talk->keys_asked || (author && !has_published(talk)))
             continue;
         talk_ask_keys(talk);
         return true;

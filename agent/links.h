@@ -42,9 +42,9 @@ void links_tick_by(struct links *l, uint64_t deadline_ms);
 
 /* The conversation with `site`; NULL when there is none. */
 const struct talk *links_talk(const struct links *l, const struct site_id *site);
-/* Ask one connected member for its local keys (pump_take_keys gets them); false when there is none.
- */
-bool links_ask_keys(struct links *l);
+/* Ask one more connected member for its local keys (pump_take_keys gets them), `author`: one that
+ * has published something; false when there is none that was not asked yet. */
+bool links_ask_keys(struct links *l, bool author);
 /* Open conversations, one after the other: start with *at = 0; NULL at the end. */
 const struct talk *links_next_talk(const struct links *l, uint32_t *at);
 struct members *links_members(struct links *l);

@@ -8,6 +8,7 @@
 #define STILL_MS     1000  /* nothing new came for so long: members have no more */
 #define EMPTY_MS     4000  /* the same, for each member before us, when nobody has anything yet */
 #define KEYS_WAIT_MS 10000 /* a member's answer is waited for so long */
+#define KEYS_NEXT_MS 500   /* and so long until another one is asked as well */
 
 static uint64_t now_of(const struct agent *a)
 {
@@ -67,20 +68,29 @@ static bool is_still(const struct newcomer *n, const struct agent *a)
     return now_of(a) - n->grew_ms >= still_ms;
 }
 
-/* Ask one member which keys its file has. Its answer says, too, that it has published all its rows;
- * without one it is stillness that tells, which sales that go on would never grant. */
+/* One member at a time is asked which keys its file has; first one that has published itself: of
+ * two newcomers that only wait for each other, neither has. */
+static bool ask(struct newcomer *n, struct agent *a)
+{
+    bool asked = !n->author_asked && links_ask_keys(a->links, true);
+
+    n->author_asked |= asked;
+    if (!asked && (n->keys_asked_ms == 0 || now_of(a) - n->keys_asked_ms >= KEYS_NEXT_MS))
+        asked = links_ask_keys(a->links, false);
+    if (asked)
+        n->keys_asked_ms = now_of(a);
+    return asked;
+}
+
+/* A member's answer says, too, that it has published all its rows; without one it is stillness that
+ * tells, which sales that go on would never grant. */
 static bool has_keys(struct newcomer *n, struct agent *a)
 {
     if (n->keys.n > 0)
         return true;
-    if (n->keys_asked_ms != 0 && now_of(a) - n->keys_asked_ms < KEYS_WAIT_MS)
+    if (ask(n, a) || (n->keys_asked_ms != 0 && now_of(a) - n->keys_asked_ms < KEYS_WAIT_MS))
         return false;
-    if (n->keys_asked_ms != 0 && is_still(n, a))
-        return true;
-    if (!links_ask_keys(a->links))
-        return is_still(n, a);
-    n->keys_asked_ms = now_of(a);
-    return false;
+    return is_still(n, a);
 }
 
 bool newcomer_is_ready(struct newcomer *n, struct agent *a)

@@ -12,11 +12,13 @@ struct newcomer {
     uint64_t have_sum;      /* of our have-vector when it last grew, */
     uint64_t grew_ms;       /* and when that was */
     struct buf keys;        /* a member's local keys */
-    uint64_t keys_asked_ms; /* when they were asked for; 0: not yet */
+    uint64_t keys_asked_ms; /* when they were last asked for; 0: not yet */
+    bool author_asked;      /* of a member that has published something */
 };
 
 /* All is here that connected members have, and that they will publish of what they had: match now.
- * Asks a member for its keys on the way: call it again about once a second. */
+ * Asks members for their keys on the way: call it again about once a second, and when one
+ * was heard. */
 bool newcomer_is_ready(struct newcomer *n, struct agent *a);
 /* A member told its local keys; false when nobody asked. Borrowed. */
 bool newcomer_take_keys(struct newcomer *n, struct slice keys);

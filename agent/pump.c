@@ -45,6 +45,7 @@ struct pump {
     bool stopping;
     bool failing;      /* something failed elsewhere and is not known to be over */
     bool drained_last; /* the last turn was a drain's */
+    bool heard;        /* something came from a peer while this PC's rows are not matched yet */
     struct job open, drain, apply, tidy;
     uint64_t wrote_ms;        /* when the application was last seen to commit */
     uint64_t apply_since_ms;  /* when the apply became due */
@@ -416,6 +417,7 @@ static void on_idle(uv_idle_t *idle)
     struct pump *p = idle->data;
 
     turn(p);
+    p->heard = false;
     consider_match(p);
     plan(p);
 }
@@ -431,10 +433,10 @@ static void plan(struct pump *p)
 
     if (p->stopping)
         return;
-    if (next_job(p, &at) == NULL || at > now)
-        uv_idle_stop(&p->idle);
-    else
+    if ((next_job(p, &at) != NULL && at <= now) || p->heard)
         uv_idle_start(&p->idle, on_idle);
+    else
+        uv_idle_stop(&p->idle);
     if (at > now && at != UINT64_MAX)
         uv_timer_start(&p->timer, on_timer, at - now, 0);
     else
@@ -468,6 +470,15 @@ void pump_poke(struct pump *p)
 {
     p->drain.due = true;
     pump_staged(p);
+}
+
+/* In a turn of its own: matching ends the conversations, this one too. */
+void pump_heard(struct pump *p)
+{
+    if (p->agent->store == NULL || store_state(p->agent->store) == STORE_READY)
+        return;
+    p->heard = true;
+    plan(p);
 }
 
 static void rest(struct pump *p)

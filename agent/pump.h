@@ -28,6 +28,8 @@ void pump_went_well(struct pump *p);
 void pump_reopen(struct pump *p, const char *why);
 /* Close the store now, end all conversations first. */
 void pump_close_store(struct pump *p, const char *why);
+/* A conversation went on: a newcomer may have all that it waits for. */
+void pump_heard(struct pump *p);
 /* A member told its local keys: what the rows here are matched with. Borrowed. */
 void pump_take_keys(struct pump *p, struct slice keys);
 /* Nothing to do and nothing failed. */

@@ -209,6 +209,7 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
     link_uncork(t->link);
     t->stepping = false;
     links_tick_by(t->agent->links, t->deadline_ms);
+    pump_heard(t->agent->pump);
     return ok;
 }
 
