@@ -154,7 +154,8 @@ void agent_stop(struct agent *a)
     if (a->stopping)
         return;
     a->stopping = true;
-    log_info("stop");
+    if (a->links != NULL) /* else it never started: the log may be another agent's */
+        log_info("stop");
     control_stop(a->control);
     discovery_stop(a->discovery);
     join_stop(a->join);

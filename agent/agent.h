@@ -20,6 +20,7 @@ struct control;
 struct pump;
 struct join;
 struct invitations;
+struct transfer;
 
 struct agent {
     uv_loop_t *loop;
@@ -39,6 +40,7 @@ struct agent {
     struct watch *watch;             /* the database's files */
     struct pump *pump;               /* drain and apply, when and how often; opens the store */
     struct drop *drop;               /* the folder */
+    struct transfer *transfers;      /* drop files that are being written or taken in */
     struct invitations *invitations; /* tokens made here, and guests */
     struct join *join;               /* becoming a member */
     struct control *control;         /* the local socket */
@@ -90,15 +92,29 @@ void agent_join_forget(struct agent *a, void *context);
 /* Dial everybody and exchange now. */
 void agent_sync_now(struct agent *a);
 /* Nothing captured is unsent, and every connected peer has acknowledged all of it (and nothing
- * waits to be applied here). */
-bool agent_is_settled(struct agent *a);
+ * waits to be applied here). ERR_BUSY says what is not so yet. */
+MUST_USE bool agent_is_settled(struct agent *a, struct err *e);
+/* Members, besides us, that are connected. */
+uint32_t agent_connected(const struct agent *a);
 /* Tables changed by a control request: drain at once. */
 void agent_poke(struct agent *a);
-/* Write what `peer` (a name, NULL: anybody, everything) lacks as a drop file into `directory`
- * (NULL: the configured one's sortant); `path` gets its name (PATH_BYTES_MAX), `changesets` how
- * many are in it. */
+
+/* Drop files are written and taken in a slice at a time, between other work. `on_done` is called
+ * once, later; `paths` and `e` are lent. */
+struct drop_done {
+    const struct file_names *paths; /* export: of the files that were written */
+    uint32_t changesets;            /* export: in the files; import: new here */
+    bool foreign;                   /* import: a whole JSON file, but none of ours */
+    struct err e;                   /* ERR_NONE: it went well */
+};
+typedef void agent_on_drop(void *context, const struct drop_done *done);
+/* Write what `peer` (a name; "" for anybody: everything) lacks into `directory` ("" for the
+ * configured one's sortant); nothing is written when nothing is lacking. */
 MUST_USE bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
-                                char *path, uint32_t *changesets, struct err *e);
-MUST_USE bool agent_drop_import(struct agent *a, const char *path, uint32_t *added, struct err *e);
+                                agent_on_drop *on_done, void *context, struct err *e);
+MUST_USE bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done,
+                                void *context, struct err *e);
+/* The one who asked has gone: on_done of `context` is not called any more, and the work ends. */
+void agent_drop_forget(struct agent *a, void *context);
 
 #endif

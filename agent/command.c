@@ -41,31 +41,6 @@ static bool run_invite(struct agent *a, const struct request *r, struct json_obj
     return true;
 }
 
-static bool run_export(struct agent *a, const struct request *r, struct json_object **result,
-                       struct err *e)
-{
-    char path[PATH_BYTES_MAX] = "";
-    uint32_t changesets = 0;
-
-    if (!agent_drop_export(a, r->path[0] != '\0' ? r->path : NULL,
-                           r->peer[0] != '\0' ? r->peer : NULL, path, &changesets, e))
-        return false;
-    json_object_object_add(*result, "path", json_object_new_string(path));
-    json_object_object_add(*result, "changesets", json_object_new_int64(changesets));
-    return true;
-}
-
-static bool run_import(struct agent *a, const struct request *r, struct json_object **result,
-                       struct err *e)
-{
-    uint32_t added = 0;
-
-    if (!agent_drop_import(a, r->path, &added, e))
-        return false;
-    json_object_object_add(*result, "added", json_object_new_int64(added));
-    return true;
-}
-
 static bool run_tables(struct agent *a, const struct request *r, struct json_object **result,
                        struct err *e)
 {
@@ -104,9 +79,9 @@ static bool run_sync(struct agent *a, const struct request *r, struct json_objec
                      struct err *e)
 {
     (void)r;
-    (void)result;
     (void)e;
     agent_sync_now(a);
+    json_object_object_add(*result, "connected", json_object_new_int64(agent_connected(a)));
     return true;
 }
 
@@ -124,13 +99,11 @@ static bool run_stop(struct agent *a, const struct request *r, struct json_objec
 static bool run_wait(struct agent *a, const struct request *r, struct json_object **result,
                      struct err *e)
 {
-    if (!agent_is_settled(a))
-        return err_set(e, ERR_BUSY,
-                       "after %" PRId64
-                       " ms not everything has arrived everywhere: `agent-cli status` "
-                       "shows what is under way",
-                       r->timeout_ms);
+    if (!agent_is_settled(a, e))
+        return err_wrap(e, "not settled after %" PRId64 " ms", r->timeout_ms);
     json_object_object_add(*result, "settled", json_object_new_boolean(true));
+    json_object_object_add(*result, "connected", json_object_new_int64(agent_connected(a)));
+    json_object_object_add(*result, "peers", json_object_new_int64(agent_others(a)));
     return true;
 }
 
@@ -138,14 +111,13 @@ typedef bool runner(struct agent *a, const struct request *r, struct json_object
                     struct err *e);
 
 static runner *const runners[] = {
-    [REQUEST_STATUS] = run_status,      [REQUEST_PEERS] = run_peers,
-    [REQUEST_TABLES] = run_tables,      [REQUEST_TRACK] = run_tables,
-    [REQUEST_UNTRACK] = run_tables,     [REQUEST_UNINSTALL] = run_tables,
-    [REQUEST_INVITE] = run_invite,      [REQUEST_SYNC] = run_sync,
-    [REQUEST_WAIT] = run_wait,          [REQUEST_STOP] = run_stop,
-    [REQUEST_DROP_EXPORT] = run_export, [REQUEST_DROP_IMPORT] = run_import,
-    [REQUEST_RULES] = run_rules,        [REQUEST_RULES_SET] = run_rules,
-    [REQUEST_RULES_UNSET] = run_rules,  [REQUEST_RULES_PRESET] = run_rules,
+    [REQUEST_STATUS] = run_status,     [REQUEST_PEERS] = run_peers,
+    [REQUEST_TABLES] = run_tables,     [REQUEST_TRACK] = run_tables,
+    [REQUEST_UNTRACK] = run_tables,    [REQUEST_UNINSTALL] = run_tables,
+    [REQUEST_INVITE] = run_invite,     [REQUEST_SYNC] = run_sync,
+    [REQUEST_WAIT] = run_wait,         [REQUEST_STOP] = run_stop,
+    [REQUEST_RULES] = run_rules,       [REQUEST_RULES_SET] = run_rules,
+    [REQUEST_RULES_UNSET] = run_rules, [REQUEST_RULES_PRESET] = run_rules,
 };
 
 bool command_run(struct agent *a, const struct request *r, struct json_object **result,

@@ -13,13 +13,13 @@
 #include "request.h"
 
 /* A request is run when its line is complete. What cannot be done yet says ERR_BUSY and is run
- * again by a timer until its deadline; "join" is answered by its callback. A client is closed when
- * it has gone, when it broke the rules (after the answer that says so), or when it does not read
- * its answers.
+ * again by a timer until its deadline; "join" and drop files are answered by callbacks. A client is
+ * closed when it has gone, when it broke the rules (after the answer that says so), or when it does
+ * not read its answers.
  *
  *     client --line--> pending --run--> answer
  *                        |  ^ERR_BUSY      ^
- *                        +--+ timer        +-- on_joined
+ *                        +--+ timer        +-- on_joined, on_drop
  */
 #define RETRY_MS         20
 #define READ_BYTES       16384
@@ -31,7 +31,7 @@ struct pending {
     struct client *client; /* NULL: answered or given up */
     struct request request;
     uint64_t deadline_ms; /* by uv_now */
-    bool joining;         /* waits for on_joined, not for the timer */
+    bool called_back;     /* waits for on_joined or on_drop, not for the timer */
 };
 
 struct client {
@@ -123,8 +123,10 @@ static void forget_requests(struct client *l)
     for (struct pending *p = c->pending; p != NULL; p = p->next) {
         if (p->client != l)
             continue;
-        if (p->joining)
+        if (p->called_back && p->request.kind == REQUEST_JOIN)
             agent_join_forget(c->agent, p);
+        else if (p->called_back)
+            agent_drop_forget(c->agent, p);
         p->client = NULL;
     }
     l->pending_count = 0;
@@ -246,12 +248,56 @@ static void on_joined(void *context, const struct err *e)
     sweep(c);
 }
 
-static bool start_joining(struct pending *p, struct err *e)
+static struct json_object *drop_result(const struct pending *p, const struct drop_done *done)
+{
+    struct json_object *result = json_object_new_object();
+    struct json_object *paths;
+    uint32_t i;
+
+    if (p->request.kind == REQUEST_DROP_IMPORT) {
+        json_object_object_add(result, "added", json_object_new_int64(done->changesets));
+        return result;
+    }
+    paths = json_object_new_array();
+    for (i = 0; i < done->paths->n; i++)
+        json_object_array_add(paths, json_object_new_string(done->paths->names[i]));
+    json_object_object_add(result, "path",
+                           i > 0 ? json_object_new_string(done->paths->names[0]) : NULL);
+    json_object_object_add(result, "paths", paths);
+    json_object_object_add(result, "changesets", json_object_new_int64(done->changesets));
+    return result;
+}
+
+static void on_drop(void *context, const struct drop_done *done)
+{
+    struct pending *p = context;
+    struct control *c = p->client->control;
+    struct json_object *result = done->e.code == ERR_NONE ? drop_result(p, done) : NULL;
+    struct err e = done->e;
+
+    if (e.code != ERR_NONE && p->request.kind == REQUEST_DROP_IMPORT &&
+        strstr(e.text, p->request.path) == NULL)
+        err_wrap(&e, "%s", p->request.path);
+    finish(p, result, &e);
+    sweep(c);
+}
+
+/* Those that take their time. False when `p` is none of them, or has failed with `e`. */
+static bool start(struct pending *p, struct err *e)
 {
     struct agent *a = p->client->control->agent;
+    const struct request *r = &p->request;
 
-    p->joining = agent_join(a, p->request.token, p->request.copy, on_joined, p, e);
-    return p->joining;
+    switch (r->kind) {
+    case REQUEST_JOIN:
+        return agent_join(a, r->token, r->copy, on_joined, p, e);
+    case REQUEST_DROP_EXPORT:
+        return agent_drop_export(a, r->path, r->peer, on_drop, p, e);
+    case REQUEST_DROP_IMPORT:
+        return agent_drop_import(a, r->path, on_drop, p, e);
+    default:
+        return false;
+    }
 }
 
 static void attempt(struct pending *p)
@@ -259,13 +305,12 @@ static void attempt(struct pending *p)
     struct control *c = p->client->control;
     struct json_object *result = NULL;
     struct err e = {0};
-    bool ok = p->request.kind == REQUEST_JOIN ? start_joining(p, &e)
-                                              : command_run(c->agent, &p->request, &result, &e);
 
-    if (!ok)
-        assert(e.code != ERR_NONE);
-    if (p->joining)
+    p->called_back = start(p, &e);
+    if (p->called_back)
         return;
+    if (e.code == ERR_NONE && !command_run(c->agent, &p->request, &result, &e))
+        assert(e.code != ERR_NONE);
     if (e.code == ERR_BUSY && uv_now(c->agent->loop) < p->deadline_ms)
         json_object_put(result);
     else
@@ -275,7 +320,7 @@ static void attempt(struct pending *p)
 static bool is_waiting(const struct control *c)
 {
     for (const struct pending *p = c->pending; p != NULL; p = p->next) {
-        if (p->client != NULL && !p->joining)
+        if (p->client != NULL && !p->called_back)
             return true;
     }
     return false;
@@ -287,7 +332,7 @@ static void on_timer(uv_timer_t *timer)
 
     c->depth++;
     for (struct pending *p = c->pending; p != NULL; p = p->next) {
-        if (p->client != NULL && !p->joining)
+        if (p->client != NULL && !p->called_back)
             attempt(p);
     }
     c->depth--;
@@ -321,7 +366,7 @@ static void accept_request(struct client *l, struct request *r)
         agent_poke(c->agent);
     else
         attempt(p);
-    if (p->client != NULL && !p->joining && !uv_is_active((uv_handle_t *)&c->timer))
+    if (p->client != NULL && !p->called_back && !uv_is_active((uv_handle_t *)&c->timer))
         uv_timer_start(&c->timer, on_timer, RETRY_MS, 0);
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent.h"
 #include "dropfile.h"
 #include "log.h"
 
@@ -40,6 +39,7 @@ struct drop {
     char logs[PATH_BYTES_MAX];
     struct candidate *candidates;
     uint32_t n;
+    char *taking; /* the name of the file that is being imported; NULL: none is */
 };
 
 static uint64_t now_of(const struct drop *d)
@@ -119,43 +119,6 @@ static void archive(struct drop *d, const char *path, const char *name, uint32_t
     note(d, name, what);
     if (!move_to(path, d->archive, name, to, &e))
         log_warn("drop file cannot be moved file=%s reason=%s", name, e.text);
-    else
-        log_info("drop file imported file=%s changesets=%u", name, added);
-}
-
-/* ---- one file ---- */
-
-/* True when the file has left entrant (or has gone by itself). */
-static bool take(struct drop *d, struct candidate *c)
-{
-    char path[PATH_BYTES_MAX];
-    struct buf file = {0};
-    struct err e = {0};
-    uint32_t added = 0;
-    bool ok, gone = true;
-
-    if (!path_join(path, d->entrant, c->name, &e))
-        return false;
-    buf_open(&file, DROP_BYTES_MAX);
-    ok = file_read(path, DROP_BYTES_MAX, &file, &e);
-    if (ok && dropfile_import(d->agent, buf_slice(&file), &added, &e)) {
-        archive(d, path, c->name, added);
-    } else if (is_our_trouble(&e)) {
-        log_warn("drop file waits file=%s reason=%s", c->name, e.text);
-        c->next_ms = now_of(d) + RETRY_MS;
-        gone = false;
-    } else if (ok && dropfile_is_foreign(buf_slice(&file))) {
-        log_info("drop file left alone file=%s reason=it is no export of this program", c->name);
-        c->foreign = true;
-        gone = false;
-    } else if (e.code == ERR_INPUT && now_of(d) - c->since_ms < BROKEN_MS) {
-        c->next_ms = c->since_ms + BROKEN_MS;
-        gone = false;
-    } else {
-        reject(d, path, c->name, &e);
-    }
-    buf_close(&file);
-    return gone;
 }
 
 /* ---- candidates ---- */
@@ -247,6 +210,69 @@ static void scan(struct drop *d)
     look_at_rejected(d);
 }
 
+/* ---- one file ---- */
+
+/* Written anew while it was read: it is a candidate again. */
+static bool has_changed(const char *path, const struct candidate *c)
+{
+    struct file_info info;
+    struct err e = {0};
+
+    return !file_stat(path, &info, &e) || info.bytes != c->bytes ||
+           info.modified_ms != c->modified_ms;
+}
+
+static void dispose(struct drop *d, struct candidate *c, const struct drop_done *done)
+{
+    const struct err *e = &done->e;
+    char path[PATH_BYTES_MAX];
+    struct err unused = {0};
+
+    c->next_ms = now_of(d) + RETRY_MS; /* should it still be there at the next scan */
+    if (!path_join(path, d->entrant, c->name, &unused) || has_changed(path, c))
+        return;
+    if (e->code == ERR_NONE) {
+        archive(d, path, c->name, done->changesets);
+    } else if (is_our_trouble(e)) {
+        log_warn("drop file waits file=%s reason=%s", c->name, e->text);
+    } else if (done->foreign) {
+        log_info("drop file left alone file=%s reason=it is no export of this program", c->name);
+        c->foreign = true;
+    } else if (e->code == ERR_INPUT && now_of(d) - c->since_ms < BROKEN_MS) {
+        c->next_ms = c->since_ms + BROKEN_MS;
+    } else {
+        reject(d, path, c->name, e);
+    }
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void on_imported(void *context, const struct drop_done *done)
+{
+    struct drop *d = context;
+    uint32_t i;
+
+    for (i = 0; i < d->n; i++)
+        if (strcmp(d->candidates[i].name, d->taking) == 0)
+            dispose(d, &d->candidates[i], done);
+    free(d->taking);
+    d->taking = NULL;
+    uv_timer_start(&d->timer, on_timer, 0, 0);
+}
+
+static void take(struct drop *d, struct candidate *c)
+{
+    char path[PATH_BYTES_MAX];
+    struct err e = {0};
+
+    c->next_ms = now_of(d) + RETRY_MS;
+    if (path_join(path, d->entrant, c->name, &e) &&
+        agent_drop_import(d->agent, path, on_imported, d, &e))
+        d->taking = mem_text(c->name);
+    else
+        log_warn("drop file waits file=%s reason=%s", c->name, e.text);
+}
+
 /* ---- time ---- */
 
 /* The next one by name, of those that may be tried now: names carry the time they were made at. */
@@ -277,7 +303,7 @@ static void try_watch(struct drop *d)
     d->watching = uv_fs_event_start(&d->events, on_event, d->entrant, 0) == 0;
 }
 
-/* One file a turn. */
+/* One file at a time. */
 static void on_timer(uv_timer_t *timer)
 {
     struct drop *d = timer->data;
@@ -287,12 +313,11 @@ static void on_timer(uv_timer_t *timer)
     if (!d->watching)
         try_watch(d);
     scan(d);
-    c = d->agent->in_fleet && d->agent->store != NULL ? next_candidate(d, &next_ms) : NULL;
-    if (c != NULL) {
-        if (take(d, c))
-            c->next_ms = now_of(d) + RETRY_MS; /* should it still be there at the next scan */
-        next_ms = now_of(d) + 1;
-    }
+    c = d->taking == NULL && d->agent->in_fleet && d->agent->store != NULL
+            ? next_candidate(d, &next_ms)
+            : NULL;
+    if (c != NULL)
+        take(d, c);
     uv_timer_start(&d->timer, on_timer, next_ms - now_of(d), 0);
 }
 
@@ -354,6 +379,7 @@ static void release(uv_handle_t *handle)
     for (i = 0; i < d->n; i++)
         free(d->candidates[i].name);
     free(d->candidates);
+    free(d->taking);
     free(d);
 }
 
@@ -362,6 +388,7 @@ void drop_stop(struct drop *d)
     if (d == NULL || d->stopping)
         return;
     d->stopping = true;
+    agent_drop_forget(d->agent, d);
     uv_close((uv_handle_t *)&d->events, release);
     uv_close((uv_handle_t *)&d->timer, release);
 }

@@ -1,16 +1,10 @@
-/* Drop files: change-sets out into a file and in from one. agent_drop_export and agent_drop_import
- * (agent.h) are here. The folder that is watched is drop.c. */
+/* Drop files: their names, and what export and import of one have in common: they go on for many
+ * turns of the loop, and the one who asked for them may go away. The folder that is watched is
+ * drop.c. */
 #ifndef NAVETTE_DROPFILE_H
 #define NAVETTE_DROPFILE_H
 
-#include <navette/bytes.h>
-
-struct agent;
-
-/* Take in the change-sets of a file. All of them are verified before the first is kept; one that is
- * known already is fine. ERR_REFUSED for a file of another fleet, ERR_GAP when some that come
- * before are missing (the text says which; the rest is kept), else what is wrong with the file. */
-MUST_USE bool dropfile_import(struct agent *a, struct slice file, uint32_t *added, struct err *e);
+#include "agent.h"
 
 /* Is this a file that is none of ours, but whole: a legacy export, JSON without the key "navette"?
  */
@@ -27,5 +21,24 @@ void dropfile_name(char out[DROP_NAME_BYTES], const char *pc, uint64_t wall_ms, 
  * suffix. */
 MUST_USE bool dropfile_free_path(char *path, const char *directory, const char *name,
                                  struct err *e);
+
+/* ---- what is under way ---- */
+
+/* The beginning of an export or an import; it owns itself. When it is not wanted any more it ends
+ * without touching the agent. */
+struct transfer {
+    struct transfer *next;
+    struct agent *agent;
+    agent_on_drop *on_done; /* NULL: not wanted any more */
+    void *context;
+};
+
+MUST_USE bool transfer_begin(struct transfer *t, struct agent *a, agent_on_drop *on_done,
+                             void *context, struct err *e);
+bool transfer_is_wanted(const struct transfer *t);
+/* There are still a fleet and a store: ask before each use of them. */
+MUST_USE bool transfer_may_go_on(const struct agent *a, struct err *e);
+/* Tell the one who asked. */
+void transfer_end(struct transfer *t, const struct drop_done *done);
 
 #endif

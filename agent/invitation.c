@@ -175,7 +175,7 @@ bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e)
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED,
-                       "this PC is in no fleet: agent-cli join TOKEN, or init anew");
+                       "this PC is in no fleet: `agent-cli join TOKEN`, or init anew");
     if (!invitations_make_room(all, e))
         return false;
     invite_generate(&v.invite);
@@ -244,16 +244,16 @@ static bool check_guest(struct invitations *all, const struct link *l, const str
         memcmp(m->exchange_public, l->channel.peer_exchange_public, sizeof m->exchange_public) != 0)
         return err_set(e, ERR_CRYPTO, "the keys in JOIN are not those of the channel");
     if (v == NULL)
-        return err_set(
-            e, ERR_REFUSED,
-            "the invitation is not known any more: on a member, agent-cli invite makes a new one");
+        return err_set(e, ERR_REFUSED,
+                       "the invitation is not known any more: on a member, `agent-cli invite` "
+                       "makes a new one");
     if (v->used && memcmp(&v->used_by, &l->channel.peer, sizeof v->used_by) != 0)
         return err_set(
             e, ERR_REFUSED,
-            "the token has been used already: on a member, agent-cli invite makes a new one");
+            "the token has been used already: on a member, `agent-cli invite` makes a new one");
     if (!v->used && agent_wall_ms(all->agent) >= v->ends_ms)
         return err_set(e, ERR_REFUSED,
-                       "the token has expired: on a member, agent-cli invite makes a new one");
+                       "the token has expired: on a member, `agent-cli invite` makes a new one");
     return true;
 }
 

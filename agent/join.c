@@ -334,7 +334,7 @@ static bool may_join(struct agent *a, struct err *e)
         return err_set(
             e, ERR_REFUSED,
             "this PC is a member of the fleet \"%s\" already: to move it, make a new home "
-            "for it with agent-cli init",
+            "for it with `agent-cli init`",
             a->roster.fleet_name);
     if (a->join->looking && !a->join->lasting)
         return err_set(e, ERR_REFUSED, "joining is under way already: wait for its end");

@@ -31,10 +31,11 @@ enum request_kind {
     REQUEST_UNINSTALL,    /* -> {} */
     REQUEST_INVITE,       /* ttl_ms -> token, ends_in_ms */
     REQUEST_JOIN,         /* token, copy -> {} when this PC is a member and its rows are matched */
-    REQUEST_SYNC,         /* -> {} at once */
-    REQUEST_WAIT,         /* timeout_ms -> settled */
+    REQUEST_SYNC,         /* -> connected, at once */
+    REQUEST_WAIT,         /* timeout_ms -> settled, connected, peers */
     REQUEST_STOP,         /* -> {} and the agent ends */
-    REQUEST_DROP_EXPORT,  /* directory, peer -> path, changesets */
+    REQUEST_DROP_EXPORT,  /* directory, peer -> path (of the first file or null), paths, changesets
+                           */
     REQUEST_DROP_IMPORT,  /* path -> added */
     REQUEST_RULES,        /* -> rules: [rulejson.h], changed: 0 */
     REQUEST_RULES_SET,    /* rules: [...], all or none -> as rules, changed: how many */

@@ -282,35 +282,78 @@ struct json_object *agent_status(struct agent *a)
 
 /* ---- settled ---- */
 
-static bool peers_have_all(struct agent *a)
+uint32_t agent_connected(const struct agent *a)
+{
+    const struct talk *talk;
+    uint32_t at = 0, n = 0;
+
+    while ((talk = links_next_talk(a->links, &at)) != NULL)
+        n += talk_is_open(talk);
+    return n;
+}
+
+static bool peers_have_all(struct agent *a, struct err *e)
 {
     const struct talk *talk;
     uint32_t at = 0;
 
     while ((talk = links_next_talk(a->links, &at)) != NULL) {
         if (!talk_is_open(talk) || !vector_covers(&talk->sync.peer_have, store_have(a->store)))
-            return false;
+            return err_set(e, ERR_BUSY,
+                           "a connected PC has not everything yet: see `agent-cli "
+                           "peers`");
         members_note(a, links_members(a->links), &talk->sync);
     }
     return true;
 }
 
-bool agent_is_settled(struct agent *a)
+/* Before anything can be said to be settled. */
+static bool is_at_work(struct agent *a, struct err *e)
+{
+    if (a->store == NULL)
+        return err_set(e, ERR_BUSY, "the database is not open: see `agent-cli status`");
+    if (!a->in_fleet)
+        return err_set(e, ERR_BUSY, "this PC is in no fleet yet: see `agent-cli status`");
+    return true;
+}
+
+static bool is_published(struct agent *a, struct err *e)
 {
     struct store_status s;
-    struct err e = {0};
 
-    if (a->store == NULL || !a->in_fleet || !pump_is_idle(a->pump) ||
-        store_state(a->store) != STORE_READY)
-        return false;
-    if (!peers_have_all(a) || !own_is_sent(a) ||
-        !vector_covers(store_applied(a->store), store_have(a->store)))
-        return false;
-    if (!store_status(a->store, &s, &e)) {
-        pump_failed(a->pump, "status", &e);
+    if (!store_status(a->store, &s, e)) {
+        pump_failed(a->pump, "status", e);
+        e->code = ERR_BUSY;
         return false;
     }
-    return s.marks == 0 && s.unscanned == 0;
+    if (store_state(a->store) != STORE_READY && s.tracked_tables == 0)
+        return err_set(e, ERR_BUSY, "no table is shared here yet: `agent-cli track --all`");
+    if (store_state(a->store) != STORE_READY)
+        return err_set(e, ERR_BUSY, "this PC's rows are not compared with another member's yet");
+    if (s.marks > 0 || s.unscanned > 0)
+        return err_set(e, ERR_BUSY, "%" PRId64 " writes and %" PRId64 " rows are not sent yet",
+                       s.marks, s.unscanned);
+    return true;
+}
+
+bool agent_is_settled(struct agent *a, struct err *e)
+{
+    if (!is_at_work(a, e))
+        return false;
+    if (!pump_is_idle(a->pump) || !vector_covers(store_applied(a->store), store_have(a->store))) {
+        if (is_published(a, e))
+            err_set(e, ERR_BUSY,
+                    "what others wrote is not in this database yet: see `agent-cli "
+                    "status`");
+        return false;
+    }
+    if (!peers_have_all(a, e))
+        return false;
+    if (!own_is_sent(a))
+        return err_set(e, ERR_BUSY,
+                       "no other PC is connected, and what was written here waits for "
+                       "one");
+    return is_published(a, e);
 }
 
 /* ---- the slow tick ---- */

@@ -14,9 +14,9 @@
     X(DISK_FULL, "disk-full", true, "free some space; nothing is lost, work goes on by itself")    \
     X(STORE, "store-failed", true, "the text says why; it is tried again, see the log")            \
     X(NO_FLEET, "no-fleet", false,                                                                 \
-      "on a PC of the fleet: agent-cli invite; here: agent-cli join TOKEN")                        \
+      "on a PC of the fleet: `agent-cli invite`; here: `agent-cli join TOKEN`")                    \
     X(JOIN, "join-failed", false,                                                                  \
-      "on a PC of the fleet: agent-cli invite; here: agent-cli join TOKEN")                        \
+      "on a PC of the fleet: `agent-cli invite`; here: `agent-cli join TOKEN`")                    \
     X(MATCHING, "matching-waits", false,                                                           \
       "start another PC of the fleet: this one publishes after it has compared its rows")          \
     X(NO_PEER, "no-peer", false,                                                                   \
@@ -28,14 +28,14 @@
     X(IDENTITY, "same-identity", false,                                                            \
       "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
     X(FORK, "forked-history", false,                                                               \
-      "on the PC whose home was copied or restored: see agent-cli status there")                   \
-    X(NO_MEMBER, "not-a-member", false, "invite that PC anew: agent-cli invite")                   \
+      "on the PC whose home was copied or restored: see `agent-cli status` there")                 \
+    X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false,                                                                \
-      "agent-cli status shows how many; bring both PCs to one version")                            \
-    X(TROUBLE, "database-trouble", false, "the text says what; see agent-cli tables")              \
+      "`agent-cli status` shows how many; bring both PCs to one version")                          \
+    X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
-    X(TABLES, "nothing-tracked", false, "agent-cli track --all")
+    X(TABLES, "nothing-tracked", false, "`agent-cli track --all`")
 
 #define WARNING_ID(id, word, failing, remedy) WARNING_##id,
 enum warning_id { WARNINGS(WARNING_ID) WARNING_COUNT };

@@ -340,7 +340,7 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
             err_clear(e);
             return err_set(e, ERR_REFUSED,
                            "%s is in use: another agent or command works on this home; stop "
-                           "it first (agent-cli stop)",
+                           "it first (`agent-cli stop`)",
                            l->path);
         }
         return false;

@@ -103,7 +103,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             return true;
         snprintf(s->trouble, sizeof s->trouble,
                  "nothing captures the application's writes any more (capture was removed, or a "
-                 "copy from before was put back): agent-cli track --all");
+                 "copy from before was put back): `agent-cli track --all`");
         return detach(s, state, false, e);
     }
     if (is_zero(l->token)) /* the first time */

@@ -176,7 +176,7 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
         const struct app_table *t = appdb_table(&s->app, names[i]);
 
         if (t == NULL)
-            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see agent-cli tables", s->app.path,
+            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see `agent-cli tables`", s->app.path,
                          names[i]);
         else if (t->refused != NULL)
             ok = err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
@@ -212,7 +212,7 @@ bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64
         return err_set(e, ERR_USAGE, "say which tables to untrack");
     for (uint32_t i = 0; i < n; i++)
         if (appdb_table(&s->app, names[i]) == NULL || appdb_table(&s->app, names[i])->number == 0)
-            return err_set(e, ERR_REFUSED, "table %s is not tracked; see agent-cli tables",
+            return err_set(e, ERR_REFUSED, "table %s is not tracked; see `agent-cli tables`",
                            names[i]);
     while (p.more && store_state(s) == STORE_READY) {
         p = (struct store_progress){0};

@@ -19,6 +19,8 @@ static struct {
     uint32_t pokes;
     uint32_t tracked;
     agent_on_joined *on_joined;
+    agent_on_drop *on_drop;
+    void *drop_context;
     void *join_context;
     uint32_t forgotten;
     bool stopped;
@@ -78,13 +80,25 @@ bool agent_roster_changed(struct agent *a, struct err *e)
     return true;
 }
 
-bool agent_is_settled(struct agent *a)
+bool agent_is_settled(struct agent *a, struct err *e)
 {
     (void)a;
     if (fake.settled_in == 0)
         return true;
     fake.settled_in--;
-    return false;
+    return err_set(e, ERR_BUSY, "something is under way");
+}
+
+uint32_t agent_others(const struct agent *a)
+{
+    (void)a;
+    return 2;
+}
+
+uint32_t agent_connected(const struct agent *a)
+{
+    (void)a;
+    return 1;
 }
 
 void agent_poke(struct agent *a)
@@ -93,24 +107,34 @@ void agent_poke(struct agent *a)
     fake.pokes++;
 }
 
-bool agent_drop_export(struct agent *a, const char *directory, const char *peer, char *path,
-                       uint32_t *changesets, struct err *e)
+bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
+                       agent_on_drop *on_done, void *context, struct err *e)
 {
     (void)a;
     (void)directory;
     (void)peer;
-    (void)path;
-    (void)changesets;
+    (void)on_done;
+    (void)context;
     return err_set(e, ERR_REFUSED, "no folder \xc3");
 }
 
-bool agent_drop_import(struct agent *a, const char *path, uint32_t *added, struct err *e)
+bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done, void *context,
+                       struct err *e)
 {
     (void)a;
     (void)path;
     (void)e;
-    *added = 3;
+    fake.on_drop = on_done;
+    fake.drop_context = context;
     return true;
+}
+
+void agent_drop_forget(struct agent *a, void *context)
+{
+    (void)a;
+    assert_ptr_equal(context, fake.drop_context);
+    fake.on_drop = NULL;
+    fake.forgotten++;
 }
 
 void agent_stop(struct agent *a)
@@ -342,16 +366,14 @@ static void a_request_may_come_in_pieces_and_two_in_one(void **state)
     uv_run(&f->loop, UV_RUN_NOWAIT);
     send_text(f, "and\": \"sync\"}\n{\"id\": 2, \"command\": \"sync\"}\n");
     wait_lines(f, 2);
-    assert_string_equal(f->answer, "{\"id\":1,\"ok\":true,\"result\":{}}\n"
-                                   "{\"id\":2,\"ok\":true,\"result\":{}}\n");
+    assert_string_equal(f->answer, "{\"id\":1,\"ok\":true,\"result\":{\"connected\":1}}\n"
+                                   "{\"id\":2,\"ok\":true,\"result\":{\"connected\":1}}\n");
 }
 
 static void numbers_and_texts_reach_the_agent(void **state)
 {
     assert_has(ask(*state, "{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":1000}}\n"),
                "\"token\":\"TOKEN-1000\"");
-    assert_has(ask(*state, "{\"id\":2,\"command\":\"drop-import\",\"args\":{\"path\":\"/x\"}}\n"),
-               "\"added\":3");
 }
 
 static void an_error_keeps_the_connection_when_the_request_was_sound(void **state)
@@ -434,6 +456,27 @@ static void join_says_why_it_failed(void **state)
     assert_has(f->answer, "{\"id\":2,\"ok\":false,\"error\":{\"code\":\"net\"");
 }
 
+static void a_drop_file_is_answered_when_it_is_done_and_others_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct drop_done done = {.changesets = 3};
+
+    send_text(f, "{\"id\":1,\"command\":\"drop-import\",\"args\":{\"path\":\"/x\"}}\n");
+    assert_has(ask(f, "{\"id\":2,\"command\":\"sync\"}\n"), "{\"id\":2,");
+    assert_null(strstr(f->answer, "{\"id\":1,"));
+    fake.on_drop(fake.drop_context, &done);
+    wait_lines(f, 2);
+    assert_has(f->answer, "\"added\":3");
+    send_text(f, "{\"id\":3,\"command\":\"drop-import\",\"args\":{\"path\":\"/y\"}}\n");
+    fake.on_drop = NULL;
+    while (fake.on_drop == NULL)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    err_set(&done.e, ERR_CRYPTO, "touched");
+    fake.on_drop(fake.drop_context, &done);
+    wait_lines(f, 3);
+    assert_has(f->answer, "\"text\":\"/y: touched\"");
+}
+
 static void a_client_that_leaves_is_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -441,10 +484,11 @@ static void a_client_that_leaves_is_forgotten(void **state)
     fake.settled_in = UINT32_MAX;
     send_text(f, "{\"id\":1,\"command\":\"join\",\"args\":{\"token\":\"t\"}}\n");
     send_text(f, "{\"id\":2,\"command\":\"wait\"}\n");
-    while (fake.on_joined == NULL)
+    send_text(f, "{\"id\":3,\"command\":\"drop-import\",\"args\":{\"path\":\"/x\"}}\n");
+    while (fake.on_joined == NULL || fake.on_drop == NULL)
         uv_run(&f->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&f->pipe, NULL);
-    while (fake.forgotten == 0)
+    while (fake.forgotten < 2)
         uv_run(&f->loop, UV_RUN_ONCE);
 }
 
@@ -619,6 +663,7 @@ int main(void)
         WITH_AGENT(a_poke_asks_again_at_once),
         WITH_AGENT(join_is_answered_when_it_is_done_and_others_meanwhile),
         WITH_AGENT(join_says_why_it_failed),
+        WITH_AGENT(a_drop_file_is_answered_when_it_is_done_and_others_meanwhile),
         WITH_AGENT(a_client_that_leaves_is_forgotten),
         WITH_AGENT(stop_is_answered_before_the_agent_stops),
         WITH_AGENT(unanswered_requests_hear_that_the_agent_stops),

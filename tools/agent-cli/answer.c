@@ -1,7 +1,5 @@
 #include "answer.h"
 
-#include <string.h>
-
 #include <json-c/json.h>
 
 #include "client.h"
@@ -51,8 +49,7 @@ static void print_error(const struct cli *c, const struct err *e)
         json_object_put(o);
     }
     fputs("agent-cli: ", stderr);
-    text_put(stderr, e->text, strlen(e->text));
-    fputc('\n', stderr);
+    text_wrap(stderr, e->text, 11, 0);
 }
 
 int answer_failed(const struct cli *c, const struct err *e)

@@ -18,6 +18,7 @@ struct command;
 /* The command line, taken apart; texts are lent by argv. */
 struct cli {
     const struct command *command;
+    const char *group; /* first word of several commands, whose help is asked for; else NULL */
     struct home home;
     /* for every command */
     const char *home_given;

@@ -23,6 +23,11 @@ static const char *text_of(struct json_object *o, const char *name)
     return text != NULL ? text : "";
 }
 
+static int64_t number_of(struct json_object *o, const char *name)
+{
+    return json_object_get_int64(json_object_object_get(o, name));
+}
+
 /* Most answers: JSON, or the line that a person wants. */
 static void print_result(const struct cli *c, struct json_object *result, const char *line)
 {
@@ -123,7 +128,11 @@ int run_invite(struct cli *c)
     char words[INVITE_TEXT_BYTES_MAX + 8];
     int code;
 
-    if (c->ttl != NULL && !duration_parse(c->ttl, &ttl_ms, &e)) {
+    if (c->ttl != NULL && !duration_parse(c->ttl, &ttl_ms, &e))
+        err_wrap(&e, "--ttl");
+    else if (ttl_ms < REQUEST_TTL_MS_MIN || ttl_ms > REQUEST_TTL_MS_MAX)
+        err_set(&e, ERR_USAGE, "--ttl %s: a token can be valid for 1s to 24h", c->ttl);
+    if (e.code != ERR_NONE) {
         json_object_put(args);
         return answer_failed(c, &e);
     }
@@ -247,9 +256,28 @@ int run_sync(struct cli *c)
 
     if (!ask(c, "sync", NULL, ASK_MS, &result, &code))
         return code;
-    print_result(c, result, "Every PC has been asked to exchange; `agent-cli wait` waits for it.");
+    print_result(
+        c, result,
+        number_of(result, "connected") > 0
+            ? "Every connected PC has been asked to exchange; `agent-cli wait` waits for it."
+            : "No other PC is connected; all that are known are being called.");
     json_object_put(result);
     return code;
+}
+
+/* What it means that all is settled depends on who is there. */
+static const char *settled_line(struct json_object *result)
+{
+    int64_t peers = number_of(result, "peers");
+    int64_t connected = number_of(result, "connected");
+
+    if (peers == 0)
+        return "No other PC is in the fleet yet; everything written here is captured.";
+    if (connected == 0)
+        return "No other PC is connected; everything written here was on another one before.";
+    if (connected < peers)
+        return "Every connected PC has everything from here; `agent-cli peers` says who is away.";
+    return "Every PC of the fleet has everything from here.";
 }
 
 int run_wait(struct cli *c)
@@ -260,14 +288,18 @@ int run_wait(struct cli *c)
     struct err e = {0};
     int code;
 
-    if (c->timeout != NULL && !duration_parse(c->timeout, &ms, &e)) {
+    if (c->timeout != NULL && !duration_parse(c->timeout, &ms, &e))
+        err_wrap(&e, "--timeout");
+    else if (ms > REQUEST_WAIT_MS_MAX)
+        err_set(&e, ERR_USAGE, "--timeout %s: it can wait for up to 24h", c->timeout);
+    if (e.code != ERR_NONE) {
         json_object_put(args);
         return answer_failed(c, &e);
     }
     json_object_object_add(args, "timeout_ms", json_object_new_int64(ms));
     if (!ask(c, "wait", args, (uint64_t)ms + ASK_MS, &result, &code))
         return code;
-    print_result(c, result, "Every connected PC has everything from here.");
+    print_result(c, result, settled_line(result));
     json_object_put(result);
     return code;
 }
@@ -306,13 +338,31 @@ int run_stop(struct cli *c)
 
 /* ---- drop files ---- */
 
+static void print_exported(const struct cli *c, struct json_object *result)
+{
+    struct json_object *paths = json_object_object_get(result, "paths");
+    size_t files =
+        json_object_is_type(paths, json_type_array) ? json_object_array_length(paths) : 0;
+    int64_t n = number_of(result, "changesets");
+
+    if (files == 0 && c->for_peer != NULL)
+        printf("%s has everything already, as far as is known here: no file was written.\n",
+               c->for_peer);
+    else if (files == 0)
+        puts("Nothing has been shared here yet: no file was written.");
+    for (size_t i = 0; i < files; i++)
+        puts(json_object_get_string(json_object_array_get_idx(paths, i)));
+    if (files > 0)
+        printf("%" PRId64 " change-set%s in %zu file%s.\n", n, n == 1 ? "" : "s", files,
+               files == 1 ? "" : "s");
+}
+
 int run_export(struct cli *c)
 {
     struct json_object *args = json_object_new_object();
     struct json_object *result;
     char directory[PATH_BYTES_MAX];
     struct err e = {0};
-    int64_t n;
     int code;
 
     if (c->to != NULL) {
@@ -324,15 +374,12 @@ int run_export(struct cli *c)
     }
     if (c->for_peer != NULL)
         json_object_object_add(args, "peer", json_object_new_string(c->for_peer));
-    if (!ask(c, "drop-export", args, ASK_MS, &result, &code))
+    if (!ask(c, "drop-export", args, 0, &result, &code))
         return code;
-    n = json_object_get_int64(json_object_object_get(result, "changesets"));
     if (c->json)
         answer_json(result);
-    else if (text_of(result, "path")[0] == '\0')
-        puts("There is nothing to write: everything has been acknowledged.");
     else
-        printf("%s has %" PRId64 " change-set%s.\n", text_of(result, "path"), n, n == 1 ? "" : "s");
+        print_exported(c, result);
     json_object_put(result);
     return code;
 }

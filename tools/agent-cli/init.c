@@ -60,9 +60,10 @@ static bool check_database(const struct cli *c, const char *path, char *journal_
     if (ok && a.installed && c->join == NULL)
         ok = err_set(e, ERR_REFUSED,
                      "%s is or was kept by another Navette home. If it is a copy of another PC's "
-                     "database, join that PC's fleet: init --db FILE --copy --join TOKEN. If that "
+                     "database, join that PC's fleet: `agent-cli init --db FILE --copy --join "
+                     "TOKEN`. If that "
                      "home is this PC's and still there, use it (--home). If it is lost, clear the "
-                     "file first: agent-cli uninstall --db FILE",
+                     "file first: `agent-cli uninstall --db FILE`",
                      path);
     appdb_close(&a);
     return ok;

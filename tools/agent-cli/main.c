@@ -12,10 +12,12 @@ static int refuse(const struct cli *c, const struct err *e)
 {
     int code = answer_failed(c, e);
 
-    if (c->command == NULL)
-        fputs("`agent-cli help` lists the commands.\n", stderr);
-    else
+    if (c->command != NULL)
         fprintf(stderr, "`agent-cli help %s` says how.\n", usage_name(c->command));
+    else if (c->group != NULL)
+        fprintf(stderr, "`agent-cli help %s` says how.\n", c->group);
+    else
+        fputs("`agent-cli help` lists the commands.\n", stderr);
     return code;
 }
 
@@ -35,7 +37,8 @@ int main(int argc, char **argv)
         return CODE_OK;
     }
     if (c.help) {
-        usage_print(stdout, c.command);
+        if (c.group == NULL || !usage_print_group(stdout, c.group))
+            usage_print(stdout, c.command);
         return CODE_OK;
     }
     if (!keys_library_start(&e) || !home_locate(&c.home, c.home_given, &e))

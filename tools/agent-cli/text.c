@@ -10,12 +10,13 @@
 
 #include "cli.h"
 
-#define LABEL_COLUMNS   11
-#define NAME_COLUMNS    24
-#define STATE_COLUMNS   12
-#define ADDRESS_COLUMNS 21
-#define COUNT_COLUMNS   8
-#define TABLE_COLUMNS   32
+#define LABEL_COLUMNS     11
+#define NAME_COLUMNS      24
+#define STATE_COLUMNS     12
+#define ADDRESS_COLUMNS   21
+#define COUNT_COLUMNS     8
+#define TABLE_COLUMNS     32
+#define TABLE_COLUMNS_MAX 48
 
 /* ---- reading the answer: what is missing is empty ---- */
 
@@ -112,12 +113,26 @@ static void count_cell(FILE *out, struct json_object *n)
     cell(out, n != NULL ? digits : "-", -COUNT_COLUMNS);
 }
 
+/* Bytes of the word at `s`. */
+static size_t word_bytes(const char *s)
+{
+    size_t n = strcspn(s, " \n`");
+    const char *end;
+
+    while (s[n] == '`') {
+        end = strchr(s + n + 1, '`');
+        n = end != NULL ? (size_t)(end + 1 - s) : n + 1;
+        n += strcspn(s + n, " \n`");
+    }
+    return n;
+}
+
 void text_wrap(FILE *out, const char *s, int at, int indent)
 {
     bool space = false; /* one is due, unless the line ends here */
 
     while (*s != '\0') {
-        size_t n = strcspn(s, " \n");
+        size_t n = word_bytes(s);
         int columns = width(s, n);
 
         if (at > indent && at + space + columns > TEXT_COLUMNS) {
@@ -376,31 +391,56 @@ static bool is_tracked(struct json_object *t)
     return json_object_get_boolean(field(t, "tracked"));
 }
 
+/* As wide as the longest name, so that none is cut: a person types it after `track`. One that is
+ * too long for that has a line of its own. */
+static int table_columns(struct json_object *tables)
+{
+    int columns = TABLE_COLUMNS;
+
+    for (size_t i = 0; i < count(tables); i++) {
+        const char *name = text(json_object_array_get_idx(tables, i), "name");
+        int n = width(name, strlen(name));
+
+        if (n > columns && n <= TABLE_COLUMNS_MAX)
+            columns = n;
+    }
+    return columns;
+}
+
+static void print_table(FILE *out, struct json_object *t, int columns)
+{
+    const char *refused = text(t, "refused");
+    const char *name = text(t, "name");
+
+    if (width(name, strlen(name)) > columns) {
+        text_wrap(out, name, 0, 0);
+        name = "";
+    }
+    cell(out, name, columns);
+    fputs("  ", out);
+    if (refused[0] == '\0') {
+        count_cell(out, field(t, "rows"));
+        fputs(is_tracked(t) ? "  yes\n" : "  no\n", out);
+        return;
+    }
+    cell(out, "-", -COUNT_COLUMNS);
+    fputs("  cannot: ", out);
+    text_wrap(out, refused, columns + COUNT_COLUMNS + 12, columns + COUNT_COLUMNS + 4);
+}
+
 void text_tables(FILE *out, struct json_object *tables)
 {
+    int columns = table_columns(tables);
+
     if (count(tables) == 0) {
         fputs("The database has no tables yet.\n", out);
         return;
     }
-    cell(out, "table", TABLE_COLUMNS);
+    cell(out, "table", columns);
     cell(out, "rows", -COUNT_COLUMNS - 2);
     fputs("  shared\n", out);
-    for (size_t i = 0; i < count(tables); i++) {
-        struct json_object *t = json_object_array_get_idx(tables, i);
-        const char *refused = text(t, "refused");
-
-        cell(out, text(t, "name"), TABLE_COLUMNS);
-        fputs("  ", out);
-        if (refused[0] == '\0') {
-            count_cell(out, field(t, "rows"));
-            fputs(is_tracked(t) ? "  yes\n" : "  no\n", out);
-            continue;
-        }
-        cell(out, "-", -COUNT_COLUMNS);
-        fputs("  cannot: ", out);
-        text_wrap(out, refused, TABLE_COLUMNS + COUNT_COLUMNS + 12,
-                  TABLE_COLUMNS + COUNT_COLUMNS + 12);
-    }
+    for (size_t i = 0; i < count(tables); i++)
+        print_table(out, json_object_array_get_idx(tables, i), columns);
 }
 
 void text_command(FILE *out, const struct cli *c, const char *program, const char *words)

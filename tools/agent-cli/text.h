@@ -19,7 +19,7 @@ void text_command(FILE *out, const struct cli *c, const char *program, const cha
 /* `n` bytes, with "?" for what steers a terminal or is not UTF-8. */
 void text_put(FILE *out, const char *s, size_t n);
 /* Words of `text` in lines of at most TEXT_COLUMNS; the first goes on at column `at`, the others at
- * `indent`. */
+ * `indent`. What stands in `backquotes` is a command to be copied: it counts as one word. */
 void text_wrap(FILE *out, const char *text, int at, int indent);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "manual.h"
 #include "text.h"
 
@@ -92,10 +93,11 @@ static const struct command commands[COMMANDS] = {
     [SYNC] = {"sync", "", "exchange with every PC that can be reached, now", "", 0, 0, run_sync},
     [WAIT] = {"wait", "", "wait until every connected PC has everything from here",
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
-              "of it, 1 at the timeout.",
+              "of it, 1 at the timeout, with what it waited for.",
               0, 0, run_wait},
-    [EXPORT] = {"drop export", "", "write what others lack to a file, for a stick or a share", "",
-                0, 0, run_export},
+    [EXPORT] = {"drop export", "", "write what others lack to a file, for a stick or a share",
+                "With --for, no file is written when that PC is known to have everything.", 0, 0,
+                run_export},
     [IMPORT] = {"drop import", "FILE...", "take in files that another PC wrote",
                 "A file may be taken in twice: the second time changes nothing.", 1, WORDS_MAX,
                 run_import},
@@ -174,6 +176,21 @@ const struct command *usage_find(const char *word, const char *next)
     return NULL;
 }
 
+static bool is_in_group(const struct command *command, const char *word)
+{
+    size_t n = strlen(word);
+
+    return strncmp(command->name, word, n) == 0 && command->name[n] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (is_in_group(&commands[i], word))
+            return true;
+    return false;
+}
+
 const char *usage_name(const struct command *command)
 {
     return command->name;
@@ -246,8 +263,10 @@ static bool take_command(struct cli *c, struct err *e)
     if (c->word_count == 0)
         return err_set(e, ERR_USAGE, "which command?");
     c->command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
-    if (c->command == NULL && strcmp(c->words[0], "drop") == 0)
-        return err_set(e, ERR_USAGE, "drop needs export or import");
+    if (c->command == NULL && is_group(c->words[0])) {
+        c->group = c->words[0];
+        return c->help || c->version || err_set(e, ERR_USAGE, "drop needs export or import");
+    }
     if (c->command == NULL)
         return err_set(e, ERR_USAGE, "unknown command \"%.60s\"", c->words[0]);
     words = strchr(c->command->name, ' ') != NULL ? 2 : 1;
@@ -380,6 +399,21 @@ static void print_command(FILE *out, const struct command *command)
     print_options(out, command);
 }
 
+bool usage_print_group(FILE *out, const char *word)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (!is_in_group(&commands[i], word))
+            continue;
+        if (found)
+            fputs("\n", out);
+        print_command(out, &commands[i]);
+        found = true;
+    }
+    return found;
+}
+
 void usage_print(FILE *out, const struct command *command)
 {
     if (command != NULL) {
@@ -468,6 +502,7 @@ void usage_print_man(FILE *out)
 int run_help(struct cli *c)
 {
     const struct command *command = NULL;
+    struct err e = {0};
 
     if (c->man && c->word_count > 0 && strcmp(c->words[0], "navette-agent") == 0) {
         manual_print_agent(stdout);
@@ -479,9 +514,12 @@ int run_help(struct cli *c)
     }
     if (c->word_count > 0) {
         command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
+        if (command == NULL && c->word_count == 1 && usage_print_group(stdout, c->words[0]))
+            return CODE_OK;
         if (command == NULL) {
-            fprintf(stderr, "agent-cli: unknown command \"%.60s\"\n", c->words[0]);
-            return CODE_USAGE;
+            err_set(&e, ERR_USAGE, "unknown command \"%.60s\"; `agent-cli help` lists them",
+                    c->words[0]);
+            return answer_failed(c, &e);
         }
     }
     usage_print(stdout, command);

@@ -10,6 +10,8 @@
 MUST_USE bool usage_parse(struct cli *c, int argc, char **argv, struct err *e);
 /* Everything in short, or one command in full. */
 void usage_print(FILE *out, const struct command *command);
+/* The commands that begin with `word`, such as "drop", each in full; false when there is none. */
+bool usage_print_group(FILE *out, const char *word);
 /* The same as a manual page (man(7) macros). */
 void usage_print_man(FILE *out);
 const struct command *usage_find(const char *word, const char *next);

@@ -1,0 +1,247 @@
+/* Taking in a drop file. What needs nothing but the file (reading, parsing, decoding) is done by a
+ * thread of libuv's, one step after the other; what concerns the agent, between two turns of the
+ * loop. Thread and loop never have the struct at the same time.
+ *
+ *     thread:  OPEN ─────> NEXT... ─────> REWIND ─────> NEXT... ─────> end
+ *     loop:    fleet,      verify         -             stage each
+ *              roster      each
+ *
+ * All change-sets are verified before the first one is kept. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <navette/json.h>
+
+#include "dropfile.h"
+#include "links.h"
+#include "log.h"
+#include "pump.h"
+
+struct import {
+    struct transfer transfer;
+    uv_work_t work;
+    enum { IMPORT_OPEN, IMPORT_VERIFY, IMPORT_REWIND, IMPORT_STAGE } phase;
+    char path[PATH_BYTES_MAX];
+    struct buf file, changeset;
+    struct drop_reader *reader;
+    struct drop_head head;
+    bool more;      /* `changeset` is one of the file; false: that was the last */
+    uint32_t at;    /* its place in the file, from 1 */
+    struct err e;   /* of the last step */
+    struct err gap; /* the first one */
+    struct drop_done done;
+};
+
+/* ---- in the thread ---- */
+
+static void open_reader(struct import *i)
+{
+    drop_close(i->reader);
+    i->reader = NULL;
+    vector_close(&i->head.have);
+    if (!drop_open(&i->reader, buf_slice(&i->file), &i->head, &i->e))
+        i->done.foreign = dropfile_is_foreign(buf_slice(&i->file));
+}
+
+static void work(uv_work_t *request)
+{
+    struct import *i = request->data;
+
+    if (i->phase == IMPORT_OPEN && !file_read(i->path, DROP_BYTES_MAX, &i->file, &i->e))
+        return;
+    if (i->phase == IMPORT_OPEN || i->phase == IMPORT_REWIND) {
+        open_reader(i);
+        return;
+    }
+    i->more = drop_next(i->reader, &i->changeset, &i->e);
+    i->at += i->more;
+}
+
+/* ---- in the loop ---- */
+
+static bool check_fleet(const struct agent *a, const struct drop_head *head, struct err *e)
+{
+    if (memcmp(head->fleet, a->roster.fleet, sizeof head->fleet) == 0)
+        return true;
+    return err_set(e, ERR_REFUSED,
+                   "it is of the fleet \"%s\" (from %s); this PC is in the fleet \"%s\"",
+                   head->fleet_name, head->from, a->roster.fleet_name);
+}
+
+/* Whose is it, and is it as its author signed it? */
+static bool verify(const struct agent *a, struct slice bytes, struct changeset_header *h,
+                   struct err *e)
+{
+    const struct roster_site *author;
+    struct changeset c;
+    struct site_id site;
+
+    if (!changeset_split(&c, bytes, e) || !changeset_header_read(h, c.header, e))
+        return false;
+    if (memcmp(h->fleet, a->roster.fleet, sizeof h->fleet) != 0)
+        return err_set(e, ERR_REFUSED, "it is of another fleet");
+    site = actor_site(&h->actor);
+    author = roster_find(&a->roster, &site);
+    if (author == NULL)
+        return err_set(e, ERR_STRANGER, "its author is no member of the fleet");
+    if (!changeset_verify(&c, h, author->sign_public, e))
+        return err_wrap(e, "of %s, number %" PRIu64, author->name, h->number);
+    return true;
+}
+
+/* The file goes on after a gap: what other authors wrote is not concerned. */
+static void note_gap(struct import *i, struct slice bytes)
+{
+    const struct agent *a = i->transfer.agent;
+    struct changeset_header h = {0};
+    struct err e = {0};
+    struct site_id site;
+    const struct roster_site *author;
+
+    if (verify(a, bytes, &h, &e)) {
+        site = actor_site(&h.actor);
+        author = roster_find(&a->roster, &site);
+        err_set(&i->gap, ERR_GAP,
+                "change-sets %" PRIu64 " to %" PRIu64
+                " of %s are missing here: import the file that has them, then this one again",
+                vector_get(store_have(a->store), &h.actor) + 1, h.number - 1,
+                author != NULL ? author->name : "?");
+    }
+    changeset_header_close(&h);
+}
+
+static bool verify_one(struct import *i)
+{
+    struct changeset_header h = {0};
+    bool ok = verify(i->transfer.agent, buf_slice(&i->changeset), &h, &i->e);
+
+    changeset_header_close(&h);
+    return ok || err_wrap(&i->e, "change-set %u of the file", i->at);
+}
+
+static bool stage_one(struct import *i)
+{
+    struct agent *a = i->transfer.agent;
+    struct slice bytes = buf_slice(&i->changeset);
+    enum stage_result result = STAGE_KNOWN;
+
+    if (store_stage(a->store, bytes, &result, &i->e)) {
+        if (result == STAGE_NEW) {
+            i->done.changesets++;
+            pump_staged(a->pump);
+            links_local_changed(a->links);
+        }
+        return true;
+    }
+    if (i->e.code != ERR_GAP)
+        return err_wrap(&i->e, "change-set %u of the file", i->at);
+    err_clear(&i->e);
+    if (i->gap.code == ERR_NONE)
+        note_gap(i, bytes);
+    return true;
+}
+
+static void note_sender(struct agent *a, const struct drop_head *head)
+{
+    const struct roster_site *from = roster_find_name(&a->roster, head->from);
+
+    if (from != NULL && memcmp(&from->site, &a->keys.site, sizeof from->site) != 0)
+        members_note_told(a, links_members(a->links), &from->site, &head->have);
+}
+
+static bool take_head(struct import *i)
+{
+    struct agent *a = i->transfer.agent;
+
+    if (!check_fleet(a, &i->head, &i->e) || !agent_roster_merge(a, i->head.roster, &i->e))
+        return false;
+    note_sender(a, &i->head);
+    return true;
+}
+
+/* What the thread brought; false when that was the end. */
+static bool take(struct import *i)
+{
+    if (i->e.code != ERR_NONE || !transfer_may_go_on(i->transfer.agent, &i->e))
+        return false;
+    switch (i->phase) {
+    case IMPORT_OPEN:
+        i->phase = IMPORT_VERIFY;
+        return take_head(i);
+    case IMPORT_VERIFY:
+        if (i->more)
+            return verify_one(i);
+        i->phase = IMPORT_REWIND;
+        return true;
+    case IMPORT_REWIND:
+        i->phase = IMPORT_STAGE;
+        i->at = 0;
+        return true;
+    case IMPORT_STAGE:
+        if (i->more)
+            return stage_one(i);
+        i->e = i->gap;
+        return false;
+    }
+    return false;
+}
+
+static void release(struct import *i)
+{
+    drop_close(i->reader);
+    vector_close(&i->head.have);
+    buf_close(&i->file);
+    buf_close(&i->changeset);
+    free(i);
+}
+
+static void on_worked(uv_work_t *request, int status);
+
+static void end(struct import *i)
+{
+    i->done.e = i->e;
+    if (i->e.code == ERR_NONE)
+        log_info("drop file imported file=%s changesets=%u", path_name(i->path),
+                 i->done.changesets);
+    transfer_end(&i->transfer, &i->done);
+    release(i);
+}
+
+static void go_on(struct import *i)
+{
+    if (uv_queue_work(i->transfer.agent->loop, &i->work, work, on_worked) == 0)
+        return;
+    err_set(&i->e, ERR_STORE, "the system gives no thread to read %s", i->path);
+    end(i);
+}
+
+static void on_worked(uv_work_t *request, int status)
+{
+    struct import *i = request->data;
+
+    (void)status; /* nobody cancels it */
+    if (!transfer_is_wanted(&i->transfer))
+        release(i);
+    else if (take(i))
+        go_on(i);
+    else
+        end(i);
+}
+
+bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done, void *context,
+                       struct err *e)
+{
+    struct import *i = mem_alloc(sizeof *i);
+
+    if (!transfer_begin(&i->transfer, a, on_done, context, e)) {
+        free(i);
+        return false;
+    }
+    i->work.data = i;
+    snprintf(i->path, sizeof i->path, "%s", path);
+    buf_open(&i->file, DROP_BYTES_MAX);
+    buf_open(&i->changeset, CHANGESET_BYTES_MAX);
+    go_on(i);
+    return true;
+}
