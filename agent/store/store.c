@@ -329,6 +329,7 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
 {
     struct store_progress drained = {0};
     uint64_t pause_ms;
+    bool parked;
 
     *p = (struct store_progress){0};
     if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, e))
@@ -357,9 +358,9 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
             return false;
     }
     release_memory(s, p);
-    p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) ||
-              (project_retry_due(s, now_ms, &pause_ms) && pause_ms == 0);
-    p->again_ms = s->retry_parked ? pause_ms : 0;
+    parked = project_retry_due(s, now_ms, &pause_ms);
+    p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
+    p->again_ms = parked && !p->more ? pause_ms : 0;
     return true;
 }
 
