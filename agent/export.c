@@ -1,6 +1,6 @@
-/* Writing drop files. The change-sets are fetched and put into words a few at a time, one slice a
- * turn of the loop; a full file is written and synced by a thread of libuv's, which has nothing but
- * the bytes and the path. */
+/* Writing drop files. Change-sets are fetched from the store some at a time, in the loop; a thread
+ * of libuv's puts them into words, and writes and syncs the file once it is full. Thread and loop
+ * never have the struct at the same time. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,28 +18,23 @@
 struct export
 {
     struct transfer transfer;
-    uv_idle_t idle;
     uv_work_t work;
     char directory[PATH_BYTES_MAX], name[DROP_NAME_BYTES], path[PATH_BYTES_MAX];
     struct vector have, base; /* what we have; what the receiver has */
     uint32_t author;          /* index into `have` */
     struct buf out, fetched;
     uint32_t in_file; /* change-sets */
+    bool written;     /* the file is on the disk */
     uint64_t wall_ms;
     struct file_names paths;
     struct drop_done done;
     struct err e;
 };
 
-static void on_idle(uv_idle_t *idle);
-static void on_written(uv_work_t *work, int status);
-
 /* ---- the end ---- */
 
-static void on_closed(uv_handle_t *handle)
+static void release(struct export *x)
 {
-    struct export *x = handle->data;
-
     file_names_close(&x->paths);
     vector_close(&x->have);
     vector_close(&x->base);
@@ -50,17 +45,51 @@ static void on_closed(uv_handle_t *handle)
 
 static void end(struct export *x)
 {
-    uv_close((uv_handle_t *)&x->idle, on_closed);
-    if (!transfer_is_wanted(&x->transfer))
-        return;
     x->done.e = x->e;
     x->done.paths = &x->paths;
     if (x->e.code != ERR_NONE)
         err_wrap(&x->done.e, "drop export");
     transfer_end(&x->transfer, &x->done);
+    release(x);
 }
 
-/* ---- a file ---- */
+/* ---- in the thread ---- */
+
+/* `fetched` as JSON, behind what is there. */
+static bool put_into_words(struct export *x)
+{
+    struct slice left = buf_slice(&x->fetched), one;
+
+    while (store_fetch_next(&left, &one, &x->e)) {
+        if (!drop_write_changeset(&x->out, x->in_file == 0, one, &x->e))
+            return false;
+        x->in_file++;
+    }
+    return x->e.code == ERR_NONE;
+}
+
+static bool write_file(struct export *x)
+{
+    return drop_write_end(&x->out, &x->e) &&
+           dropfile_free_path(x->path, x->directory, x->name, &x->e) &&
+           file_write_atomic(x->path, buf_slice(&x->out), 0644, &x->e);
+}
+
+/* Whoever asked is not answered before the call that asks is over. */
+static void begin(uv_work_t *request)
+{
+    (void)request;
+}
+
+static void work(uv_work_t *request)
+{
+    struct export *x = request->data;
+
+    x->written = put_into_words(x) && x->in_file > 0 &&
+                 (x->author == x->have.n || x->out.n > EXPORT_BYTES) && write_file(x);
+}
+
+/* ---- in the loop ---- */
 
 static void head_of(const struct export *x, struct drop_head *head)
 {
@@ -74,112 +103,96 @@ static void head_of(const struct export *x, struct drop_head *head)
     head->have = x->have; /* lent */
 }
 
-static bool begin_file(struct export *x, struct err *e)
+static bool begin_file(struct export *x)
 {
     struct drop_head head;
 
     if (x->in_file > 0)
         return true;
+    dropfile_name(x->name, x->transfer.agent->config.name, x->wall_ms, 0);
     head_of(x, &head);
-    return drop_write_begin(&x->out, &head, e);
+    return drop_write_begin(&x->out, &head, &x->e);
 }
 
-/* In a thread. */
-static void write_file(uv_work_t *work)
+/* How many of `author` the receiver lacks after those that were fetched. */
+static uint64_t lacking(const struct export *x)
 {
-    struct export *x = work->data;
+    const struct vector_entry *author = &x->have.entries[x->author];
+    uint64_t after = vector_get(&x->base, &author->actor);
 
-    if (dropfile_free_path(x->path, x->directory, x->name, &x->e) &&
-        file_write_atomic(x->path, buf_slice(&x->out), 0644, &x->e))
-        return;
+    return author->number > after ? author->number - after : 0;
 }
 
-static bool end_file(struct export *x)
+/* The next ones that the receiver lacks, all of one author; none at the end. */
+static bool fetch(struct export *x)
 {
-    struct agent *a = x->transfer.agent;
-
-    dropfile_name(x->name, a->config.name, x->wall_ms, 0);
-    uv_idle_stop(&x->idle);
-    if (!drop_write_end(&x->out, &x->e))
-        return false;
-    if (uv_queue_work(a->loop, &x->work, write_file, on_written) != 0)
-        return err_set(&x->e, ERR_STORE, "the system gives no thread to write %s", x->name);
-    return true;
-}
-
-static void on_written(uv_work_t *work, int status)
-{
-    struct export *x = work->data;
-
-    (void)status; /* nobody cancels it */
-    if (!transfer_is_wanted(&x->transfer) || x->e.code != ERR_NONE) {
-        end(x);
-        return;
-    }
-    log_info("drop file written file=%s changesets=%u", x->path, x->in_file);
-    x->paths.names = mem_grow(x->paths.names, (x->paths.n + 1) * sizeof *x->paths.names);
-    x->paths.names[x->paths.n++] = mem_text(x->path);
-    x->in_file = 0;
-    buf_clear(&x->out);
-    uv_idle_start(&x->idle, on_idle);
-}
-
-/* ---- change-sets ---- */
-
-static bool add_changeset(struct export *x, struct slice changeset, struct err *e)
-{
-    if (!begin_file(x, e) || !drop_write_changeset(&x->out, x->in_file == 0, changeset, e))
-        return false;
-    x->in_file++;
-    x->done.changesets++;
-    return true;
-}
-
-/* The next ones of this author that the receiver lacks. */
-static bool add_some(struct export *x, struct vector_entry *author, struct err *e)
-{
-    struct store *store = x->transfer.agent->store;
-    uint64_t after = vector_get(&x->base, &author->actor), before = after;
+    const struct vector_entry *author;
     struct slice left, one;
+    uint64_t after, before;
 
-    buf_clear(&x->fetched);
-    if (!store_fetch(store, &author->actor, after, FETCH_BYTES, &x->fetched, e))
+    while (x->author < x->have.n && lacking(x) == 0)
+        x->author++;
+    if (x->author == x->have.n)
+        return true;
+    author = &x->have.entries[x->author];
+    after = before = vector_get(&x->base, &author->actor);
+    if (!store_fetch(x->transfer.agent->store, &author->actor, after, FETCH_BYTES, &x->fetched,
+                     &x->e))
         return false;
     left = buf_slice(&x->fetched);
-    while (after < author->number && store_fetch_next(&left, &one, e)) {
-        if (!add_changeset(x, one, e))
-            return false;
+    while (store_fetch_next(&left, &one, &x->e))
         after++;
-    }
-    if (e->code != ERR_NONE)
+    if (x->e.code != ERR_NONE)
         return false;
     if (after == before)
-        return err_set(e, ERR_STORE, "the ledger lacks change-set %" PRIu64 " that it should have",
-                       after + 1);
+        return err_set(&x->e, ERR_STORE,
+                       "the ledger lacks change-set %" PRIu64 " that it should have", after + 1);
+    x->done.changesets += (uint32_t)(after - before);
     vector_set(&x->base, &author->actor, after, author->hash);
     return true;
 }
 
-static void on_idle(uv_idle_t *idle)
+static void note_file(struct export *x)
 {
-    struct export *x = idle->data;
-    bool ok = true;
+    log_info("drop file written file=%s changesets=%u", x->path, x->in_file);
+    x->paths.names = mem_grow(x->paths.names, (x->paths.n + 1) * sizeof *x->paths.names);
+    x->paths.names[x->paths.n++] = mem_text(x->path);
+    x->written = false;
+    x->in_file = 0;
+}
 
+static void go_on(struct export *x);
+
+static void on_worked(uv_work_t *request, int status)
+{
+    struct export *x = request->data;
+
+    (void)status; /* nobody cancels it */
     if (!transfer_is_wanted(&x->transfer)) {
-        end(x);
+        release(x);
         return;
     }
-    while (x->author < x->have.n && vector_get(&x->base, &x->have.entries[x->author].actor) >=
-                                        x->have.entries[x->author].number)
-        x->author++;
-    if (x->author < x->have.n && x->out.n <= EXPORT_BYTES)
-        ok = transfer_may_go_on(x->transfer.agent, &x->e) &&
-             add_some(x, &x->have.entries[x->author], &x->e);
-    else if (x->in_file > 0)
-        ok = end_file(x);
-    else
-        ok = false; /* all is written */
-    if (!ok)
+    if (x->written)
+        note_file(x);
+    go_on(x);
+}
+
+static bool step(struct export *x)
+{
+    buf_clear(&x->fetched);
+    if (x->e.code != ERR_NONE || !transfer_may_go_on(x->transfer.agent, &x->e) || !fetch(x))
+        return false;
+    if (x->fetched.n == 0 && x->in_file == 0)
+        return false; /* all is written */
+    if (!begin_file(x))
+        return false;
+    return uv_queue_work(x->transfer.agent->loop, &x->work, work, on_worked) == 0 ||
+           err_set(&x->e, ERR_STORE, "the system gives no thread to write %s", x->name);
+}
+
+static void go_on(struct export *x)
+{
+    if (!step(x))
         end(x);
 }
 
@@ -235,12 +248,11 @@ bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
         free(x);
         return err_wrap(e, "drop export");
     }
-    uv_idle_init(a->loop, &x->idle);
-    x->idle.data = x->work.data = x;
+    x->work.data = x;
     x->wall_ms = agent_wall_ms(a);
     vector_copy(&x->have, store_have(a->store));
     buf_open(&x->out, DROP_BYTES_MAX);
     buf_open(&x->fetched, CHANGESET_BYTES_MAX + FETCH_BYTES);
-    uv_idle_start(&x->idle, on_idle);
+    uv_queue_work(a->loop, &x->work, begin, on_worked);
     return true;
 }

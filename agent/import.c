@@ -18,18 +18,24 @@
 #include "log.h"
 #include "pump.h"
 
+#define TOGETHER_MAX   64         /* change-sets a step... */
+#define TOGETHER_BYTES (1u << 20) /* ...and their bytes, of which the last one may exceed it */
+
 struct import {
     struct transfer transfer;
     uv_work_t work;
     enum { IMPORT_OPEN, IMPORT_VERIFY, IMPORT_REWIND, IMPORT_STAGE } phase;
     char path[PATH_BYTES_MAX];
-    struct buf file, changeset;
+    struct buf file;
     struct drop_reader *reader;
     struct drop_head head;
-    bool more;      /* `changeset` is one of the file; false: that was the last */
-    uint32_t at;    /* its place in the file, from 1 */
-    struct err e;   /* of the last step */
-    struct err gap; /* the first one */
+    struct buf one;            /* for the reader */
+    struct buf some;           /* the change-sets of one step, one after the other... */
+    size_t ends[TOGETHER_MAX]; /* ...and where each ends */
+    uint32_t n;                /* how many they are; none: that was the end of the file */
+    uint32_t before;           /* how many came before them */
+    struct err e;              /* of the last step */
+    struct err gap;            /* the first one */
     struct drop_done done;
 };
 
@@ -39,9 +45,22 @@ static void open_reader(struct import *i)
 {
     drop_close(i->reader);
     i->reader = NULL;
+    i->n = i->before = 0;
     vector_close(&i->head.have);
     if (!drop_open(&i->reader, buf_slice(&i->file), &i->head, &i->e))
         i->done.foreign = dropfile_is_foreign(buf_slice(&i->file));
+}
+
+static void read_some(struct import *i)
+{
+    i->before += i->n;
+    i->n = 0;
+    buf_clear(&i->some);
+    while (i->n < TOGETHER_MAX && i->some.n < TOGETHER_BYTES &&
+           drop_next(i->reader, &i->one, &i->e)) {
+        buf_add(&i->some, i->one.p, i->one.n);
+        i->ends[i->n++] = i->some.n;
+    }
 }
 
 static void work(uv_work_t *request)
@@ -50,12 +69,10 @@ static void work(uv_work_t *request)
 
     if (i->phase == IMPORT_OPEN && !file_read(i->path, DROP_BYTES_MAX, &i->file, &i->e))
         return;
-    if (i->phase == IMPORT_OPEN || i->phase == IMPORT_REWIND) {
+    if (i->phase == IMPORT_OPEN || i->phase == IMPORT_REWIND)
         open_reader(i);
-        return;
-    }
-    i->more = drop_next(i->reader, &i->changeset, &i->e);
-    i->at += i->more;
+    else
+        read_some(i);
 }
 
 /* ---- in the loop ---- */
@@ -111,35 +128,52 @@ static void note_gap(struct import *i, struct slice bytes)
     changeset_header_close(&h);
 }
 
-static bool verify_one(struct import *i)
+static struct slice item_of(const struct import *i, uint32_t at)
 {
-    struct changeset_header h = {0};
-    bool ok = verify(i->transfer.agent, buf_slice(&i->changeset), &h, &i->e);
+    size_t from = at > 0 ? i->ends[at - 1] : 0;
 
-    changeset_header_close(&h);
-    return ok || err_wrap(&i->e, "change-set %u of the file", i->at);
+    return (struct slice){i->some.p + from, i->ends[at] - from};
 }
 
-static bool stage_one(struct import *i)
+static bool verify_some(struct import *i)
 {
-    struct agent *a = i->transfer.agent;
-    struct slice bytes = buf_slice(&i->changeset);
-    enum stage_result result = STAGE_KNOWN;
+    bool ok = true;
+    uint32_t at;
 
-    if (store_stage(a->store, bytes, &result, &i->e)) {
-        if (result == STAGE_NEW) {
-            i->done.changesets++;
-            pump_staged(a->pump);
-            links_local_changed(a->links);
-        }
-        return true;
+    for (at = 0; ok && at < i->n; at++) {
+        struct changeset_header h = {0};
+
+        ok = verify(i->transfer.agent, item_of(i, at), &h, &i->e);
+        changeset_header_close(&h);
     }
-    if (i->e.code != ERR_GAP)
-        return err_wrap(&i->e, "change-set %u of the file", i->at);
-    err_clear(&i->e);
-    if (i->gap.code == ERR_NONE)
-        note_gap(i, bytes);
-    return true;
+    return ok || err_wrap(&i->e, "change-set %u of the file", i->before + at);
+}
+
+static void note_staged(struct import *i, const struct stage_item *item, uint32_t at)
+{
+    if (item->ok && item->result == STAGE_NEW) {
+        i->done.changesets++;
+        pump_staged(i->transfer.agent->pump);
+        links_local_changed(i->transfer.agent->links);
+    } else if (!item->ok && item->e.code == ERR_GAP && i->gap.code == ERR_NONE) {
+        note_gap(i, item->changeset);
+    } else if (!item->ok && item->e.code != ERR_GAP && i->e.code == ERR_NONE) {
+        i->e = item->e;
+        err_wrap(&i->e, "change-set %u of the file", i->before + at + 1);
+    }
+}
+
+static bool stage_some(struct import *i)
+{
+    struct stage_item items[TOGETHER_MAX];
+    uint32_t at;
+
+    for (at = 0; at < i->n; at++)
+        items[at] = (struct stage_item){.changeset = item_of(i, at)};
+    store_stage_all(i->transfer.agent->store, items, i->n);
+    for (at = 0; at < i->n; at++)
+        note_staged(i, &items[at], at);
+    return i->e.code == ERR_NONE;
 }
 
 static void note_sender(struct agent *a, const struct drop_head *head)
@@ -170,17 +204,16 @@ static bool take(struct import *i)
         i->phase = IMPORT_VERIFY;
         return take_head(i);
     case IMPORT_VERIFY:
-        if (i->more)
-            return verify_one(i);
+        if (i->n > 0)
+            return verify_some(i);
         i->phase = IMPORT_REWIND;
         return true;
     case IMPORT_REWIND:
         i->phase = IMPORT_STAGE;
-        i->at = 0;
         return true;
     case IMPORT_STAGE:
-        if (i->more)
-            return stage_one(i);
+        if (i->n > 0)
+            return stage_some(i);
         i->e = i->gap;
         return false;
     }
@@ -192,7 +225,8 @@ static void release(struct import *i)
     drop_close(i->reader);
     vector_close(&i->head.have);
     buf_close(&i->file);
-    buf_close(&i->changeset);
+    buf_close(&i->one);
+    buf_close(&i->some);
     free(i);
 }
 
@@ -241,7 +275,8 @@ bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done
     i->work.data = i;
     snprintf(i->path, sizeof i->path, "%s", path);
     buf_open(&i->file, DROP_BYTES_MAX);
-    buf_open(&i->changeset, CHANGESET_BYTES_MAX);
+    buf_open(&i->one, CHANGESET_BYTES_MAX);
+    buf_open(&i->some, TOGETHER_BYTES + CHANGESET_BYTES_MAX);
     go_on(i);
     return true;
 }

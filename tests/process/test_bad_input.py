@@ -83,6 +83,7 @@ def test_a_second_agent_on_the_same_home_is_refused(shop):
     a = shop.founder("A", shop.network.lan())
     text = complaint(run_agent(a))
     assert "already" in text
+    assert " stop" not in (a.home / "logs" / "agent.log").read_text(), "it wrote into the log of the one that runs"
     assert a.cli("status", ok=(0, 1)).stdout
 
 

@@ -59,6 +59,14 @@ def cli(directory):
 
 # ---- usage ----
 
+@pytest.mark.parametrize("words", [["help", "drop"], ["drop", "--help"]])
+def test_help_about_a_group_shows_each_of_its_commands(cli, words):
+    text = cli.ok(*words)
+    assert "agent-cli drop export" in text and "agent-cli drop import" in text
+    done = cli("drop")
+    assert done.returncode == USAGE and "export or import" in done.stderr and "help drop" in done.stderr
+
+
 @pytest.mark.parametrize("words, says", [
     ([], "usage:"),
     (["frobnicate"], "frobnicate"),
@@ -295,6 +303,37 @@ def test_a_damaged_home_says_what_is_wrong_and_is_left_as_it_is(cli, what):
     assert before == {p.name: p.read_bytes() for p in cli.home.iterdir() if p.is_file()}
 
 
+def test_the_name_of_a_table_is_never_cut(cli):
+    names = ["supermarket_commandefournisseur_ligne", "a" * 48, "b" * 99, "short"]
+    with database(cli.db) as connection:
+        for name in names:
+            connection.execute("CREATE TABLE %s(id INTEGER PRIMARY KEY)" % name)
+    cli.ok("init", "--db", cli.db)
+    text = cli.ok("tables")
+    assert all(len(line) <= 100 for line in text.splitlines()), text
+    for name in names:
+        assert re.search(r"^%s(\s|$)" % name, text, re.M), text
+
+
+@pytest.mark.parametrize("words", [["init", "--db", "missing"], ["track", "no_such_table"], ["invite"], ["tables"]])
+def test_errors_fit_a_terminal_too(cli, words):
+    home = cli.directory / ("a long name for a home, " * 5).strip()
+    if words[0] == "track":
+        cli.ok("init", "--db", cli.db, home=home)
+    done = cli(*words, home=home)
+    assert done.returncode != 0
+    assert all(len(line) <= 100 for line in done.stderr.splitlines()), done.stderr
+    assert len(done.stderr.splitlines()) > 1 or words[0] in ("init", "track"), done.stderr
+
+
+@pytest.mark.parametrize("words, says", [(["invite", "--ttl", "0"], "1s to 24h"), (["invite", "--ttl", "25h"], "1s to 24h"),
+                                         (["wait", "--timeout", "25h"], "24h"), (["invite", "--ttl", "soon"], "--ttl")])
+def test_a_time_out_of_bounds_is_wrong_usage_in_the_words_it_was_given(cli, words, says):
+    cli.ok("init", "--db", cli.db)
+    done = cli(*words)
+    assert done.returncode == USAGE and says in done.stderr and "_ms" not in done.stderr, done.stderr
+
+
 # ---- an agent that pretends ----
 
 class Pretender(threading.Thread):
@@ -452,6 +491,21 @@ def test_what_a_person_types_arrives_as_it_should(cli, pretend):
         cli.ok(*words)
         request = agent.requests[-1]
         assert (request["command"], request["args"]) == (command, args)
+
+
+@pytest.mark.parametrize("peers, connected, says", [
+    (0, 0, "No other PC is in the fleet yet"), (2, 0, "No other PC is connected"),
+    (2, 1, "Every connected PC has everything"), (2, 2, "Every PC of the fleet has everything"),
+])
+def test_wait_says_what_it_means_that_all_is_settled(cli, pretend, peers, connected, says):
+    pretend(lambda request: {"id": 1, "ok": True, "result": {"settled": True, "peers": peers, "connected": connected}})
+    assert cli.ok("wait").startswith(says)
+
+
+def test_every_file_of_an_export_is_named(cli, pretend):
+    paths = ["/a/export_1.json", "/a/export_2.json"]
+    pretend(lambda request: {"id": 1, "ok": True, "result": {"path": paths[0], "paths": paths, "changesets": 7}})
+    assert cli.ok("drop", "export").splitlines() == paths + ["7 change-sets in 2 files."]
 
 
 def test_every_file_of_an_import_is_tried_and_the_worst_is_told(cli, pretend):

@@ -79,6 +79,29 @@ def test_wait_ends_when_every_connected_peer_has_everything(shop):
     assert status["pending"] == {**status["pending"], "marks": 0, "changesets": 0}
 
 
+def test_wait_with_nobody_there_tells_what_waits(shop):
+    _, a, b = shop.pair()
+    a.cli("wait")
+    b.stop()
+    assert a.cli("wait").stdout.startswith("No other PC is connected")
+    sell(a, "A-1", [("RIZ25", 1)])
+    done = a.cli("wait", "--timeout", "500ms", ok=(1,))
+    assert "no other PC is connected" in " ".join(done.stderr.split())
+
+
+def test_wait_on_a_joiner_that_shares_nothing_says_so(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), shop.pc("B", lan)
+    b.init()
+    b.start()
+    b.cli("join", a.invite())
+    done = b.cli("wait", "--timeout", "500ms", ok=(1,))
+    assert "agent-cli track --all" in done.stderr
+    b.cli("track", "--all")
+    b.cli("wait")
+    shop.wait_equal(a, b)
+
+
 def test_stop_ends_the_agent_and_its_socket(shop):
     pc = shop.founder("A", shop.network.lan())
     pc.cli("stop")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -52,6 +53,60 @@ def test_a_file_imported_twice_changes_nothing(shop, apart):
     wait_sale(a, "B-3", [("CAFE", 3)])
     shop.wait_equal(a, b)
     assert before == (b.sql("SELECT * FROM shop_invoice ORDER BY id"), b.sql("SELECT * FROM shop_line ORDER BY id"))
+
+
+def test_no_file_is_written_for_a_pc_that_has_everything(shop, apart):
+    a, b, stick = apart
+    b.cli("drop", "import", export(a, stick))
+    a.cli("drop", "import", export(b, stick))
+    before = sorted(stick.iterdir())
+    done = a.ask("drop", "export", "--to", stick, "--for", "COMPTA01")
+    assert (done["path"], done["paths"], done["changesets"]) == (None, [], 0)
+    assert "COMPTA01 has everything" in a.cli("drop", "export", "--to", stick, "--for", "COMPTA01").stdout
+    assert sorted(stick.iterdir()) == before
+    sell(a, "A-4", [("RIZ25", 4)])
+    wait_for(lambda: a.status()["pending"]["marks"] == 0, "the sale is captured")
+    done = a.ask("drop", "export", "--to", stick, "--for", "COMPTA01")
+    assert done["changesets"] == 1 and len(done["paths"]) == 1
+
+
+def test_the_agent_answers_while_it_writes_and_takes_in_a_large_file(shop, apart):
+    a, b, stick = apart
+    a.sql("INSERT INTO shop_client(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+          " SELECT 'a client with the number ' || i FROM n")
+    wait_for(lambda: a.status()["pending"]["marks"] == 0, "the rows are captured")
+
+    def answers_during(pc, *words):
+        work = subprocess.Popen(pc.prefix + [str(pc.programs / "agent-cli"), *map(str, words)], env=pc.environment,
+                                stdout=subprocess.DEVNULL)
+        count = 0
+        while work.poll() is None:
+            pc.cli("peers")
+            count += 1
+        assert work.returncode == 0
+        return count
+    assert answers_during(a, "drop", "export", "--to", stick) > 4
+    path, = stick.iterdir()
+    assert answers_during(b, "drop", "import", path) > 4
+    shop.wait_equal(a, b, only=["shop_client"])
+
+
+def test_an_agent_that_is_stopped_while_it_takes_in_a_file_ends_well_and_goes_on_later(shop, apart):
+    a, b, stick = apart
+    a.sql("INSERT INTO shop_client(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+          " SELECT 'a client with the number ' || i FROM n")
+    wait_for(lambda: a.status()["pending"]["marks"] == 0, "the rows are captured")
+    path = export(a, stick)
+    for pc, words in ((b, ("drop", "import", path)), (a, ("drop", "export", "--to", stick))):
+        work = subprocess.Popen(pc.prefix + [str(pc.programs / "agent-cli"), *map(str, words)], env=pc.environment,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        pc.cli("peers")
+        assert pc.stop() == 0
+        work.wait(30)
+        pc.start()
+    assert not [file for file in stick.iterdir() if str(file) != path and not file.name.startswith("export_")]
+    b.cli("drop", "import", path)
+    shop.wait_equal(a, b, only=["shop_client"])
 
 
 def test_a_file_is_json_that_a_person_can_read(apart):

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 
+import network as networks
 from pc import wait_for
 from till import Till, check_books
 
@@ -296,6 +297,45 @@ def test_a_joiner_with_rows_of_its_own_keeps_them_all(shop):
         assert pc.value("SELECT count(*) FROM shop_article WHERE reference LIKE 'OWN%'") == 2
     # The rows that B's application knew keep their numbers there.
     assert b.sql("SELECT id FROM shop_article WHERE reference LIKE 'OWN%' ORDER BY id") == [(1,), (2,)]
+
+
+def test_an_address_that_swallows_everything_does_not_hold_a_joiner_up(shop):
+    elsewhere, lan = shop.network.lan(), shop.network.lan()
+    a, b = shop.founder("A", elsewhere, lan), alone(shop, "B", lan)
+    nobody = lan.prefix + ".77"
+    networks.run("ip", "-n", b.space, "neigh", "add", nobody, "lladdr", "02:00:00:00:00:77", "dev", "eth0")
+    networks.run("ip", "-n", b.space, "route", "add", elsewhere.prefix + ".0/24", "via", nobody)
+    b.cli("join", a.invite(), timeout=8)
+    shop.wait_equal(a, b)
+
+
+def test_a_token_holds_when_the_address_of_its_maker_has_changed(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), alone(shop, "B", lan)
+    token = a.invite()
+    networks.run("ip", "-n", a.space, "addr", "flush", "dev", "eth0")
+    networks.run("ip", "-n", a.space, "addr", "add", lan.prefix + ".50/24", "brd", "+", "dev", "eth0")
+    b.cli("join", token)
+    shop.wait_equal(a, b)
+
+
+def test_two_newcomers_that_meet_first_do_not_wait_for_each_other(shop):
+    lan = shop.network.lan()
+    a, b, c = shop.founder("A", lan), shop.pc("B", lan), shop.pc("C", lan)
+    for pc in (b, c):
+        pc.init()
+        pc.start()
+        pc.cli("join", a.invite())
+    for pc in (b, c):
+        shop.wait_peer(pc, a)
+    a.stop()
+    for pc in (b, c):
+        pc.cli("track", "--all")
+    shop.wait_peer(b, c)
+    a.start()
+    for pc in (b, c):
+        wait_for(lambda: pc.status()["database"]["state"] == "ready", "%s is matched" % pc.name, seconds=6)
+    shop.wait_equal(a, b, c)
 
 
 def test_secrets_in_the_home_are_closed_to_others(shop):

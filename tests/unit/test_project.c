@@ -243,6 +243,42 @@ static void text_that_utf16_cannot_hold_is_no_edit_either(void **state)
     close_pair(&a, &b);
 }
 
+/* What the stack held before must not matter. */
+static void soil_the_stack(void)
+{
+    volatile uint8_t bytes[16384];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0x5a;
+}
+
+static void after_a_full_batch_the_next_one_is_due_at_once(void **state)
+{
+    struct store_progress p = {0};
+    struct site a, b;
+    struct err e = {0};
+    char text[256];
+
+    (void)state;
+    open_pair(&a, &b, "CREATE TABLE t(id INTEGER PRIMARY KEY)",
+              "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+    snprintf(text, sizeof text,
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= %d)"
+             " INSERT INTO t SELECT i FROM n",
+             CUT_ROWS_MAX);
+    sql(&a, text);
+    work(&a);
+    carry(&a, &b);
+    tick(&b);
+    soil_the_stack();
+    check(store_apply(b.store, b.now_ms, &p, &e), &e);
+    assert_true(p.more);
+    assert_int_equal(p.again_ms, 0);
+    work(&b);
+    expect_same(&a, &b, "SELECT count(*) FROM t");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -251,6 +287,7 @@ int main(void)
         cmocka_unit_test(many_rows_that_wait_cost_no_more_than_their_number),
         cmocka_unit_test(rows_that_wait_use_up_no_keys),
         cmocka_unit_test(a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else),
+        cmocka_unit_test(after_a_full_batch_the_next_one_is_due_at_once),
         cmocka_unit_test(a_row_that_waits_may_be_referred_to),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
