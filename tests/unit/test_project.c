@@ -272,6 +272,7 @@ static void after_a_full_batch_the_next_one_is_due_at_once(void **state)
     tick(&b);
     soil_the_stack();
     check(store_apply(b.store, b.now_ms, &p, &e), &e);
+    assert_int_equal(status_of(&b).staged, 1);
     assert_true(p.more);
     assert_int_equal(p.again_ms, 0);
     work(&b);
