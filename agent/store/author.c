@@ -197,8 +197,7 @@ bool author_seal(struct author *a, struct err *e)
     add_needs(l, &h.needs);
     ok = body_finish(&a->body, &body, e) &&
          changeset_seal(&h, rows, buf_slice(&body), a->s->keys, &bytes, self->hash, e) &&
-         ledger_changeset_put(l, l->self, a->number, CHANGESET_PROJECTED, buf_slice(&bytes), e) &&
-         save_said(l, e);
+         ledger_changeset_put(l, l->self, a->number, buf_slice(&bytes), e) && save_said(l, e);
     self->staged = self->merged = self->applied = a->number;
     ok = ok && ledger_actor_save(l, l->self, e);
     a->progress->changesets++;

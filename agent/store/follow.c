@@ -189,8 +189,7 @@ static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, st
         if (!merge_again(s, (uint32_t)actor, number, e))
             return false;
         s->ledger.actors[actor - 1].applied = number;
-        if (!ledger_changeset_state(&s->ledger, (uint32_t)actor, number, CHANGESET_PROJECTED, e) ||
-            !ledger_actor_save(&s->ledger, (uint32_t)actor, e))
+        if (!ledger_actor_save(&s->ledger, (uint32_t)actor, e))
             return false;
     }
     if (!follow_tables(s, &in, e))

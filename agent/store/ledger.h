@@ -14,7 +14,6 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 enum { SCAN_NONE = 0, SCAN_MATCH = 1, SCAN_RECONCILE = 2 };
-enum { CHANGESET_STAGED = 1, CHANGESET_MERGED = 2, CHANGESET_PROJECTED = 3 };
 
 struct ledger_actor {
     struct actor actor;
@@ -180,10 +179,8 @@ MUST_USE bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, con
 MUST_USE bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e);
 
 /* ---- the log ---- */
-MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state,
+MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice bytes, struct err *e);
-MUST_USE bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state,
-                                     struct err *e);
 /* Its bytes, good until the next call; `found` false when it is not there. */
 MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice *bytes, bool *found, struct err *e);

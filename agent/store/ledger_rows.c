@@ -561,27 +561,15 @@ bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 
 /* ---- the log ---- */
 
-bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, int state,
-                          struct slice bytes, struct err *e)
+bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, struct slice bytes,
+                          struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_PUT);
 
     sqlite3_bind_int64(s, 1, actor);
     sqlite3_bind_int64(s, 2, (int64_t)number);
-    sqlite3_bind_int(s, 3, state);
-    bind_bytes(s, 4, bytes);
+    bind_bytes(s, 3, bytes);
     return finish(l, s, "write a change-set", e);
-}
-
-bool ledger_changeset_state(struct ledger *l, uint32_t actor, uint64_t number, int state,
-                            struct err *e)
-{
-    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_STATE);
-
-    sqlite3_bind_int(s, 1, state);
-    sqlite3_bind_int64(s, 2, actor);
-    sqlite3_bind_int64(s, 3, (int64_t)number);
-    return finish(l, s, "note a change-set", e);
 }
 
 bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, struct slice *bytes,

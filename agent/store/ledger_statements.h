@@ -38,10 +38,8 @@
     X(ALIAS_GET, "SELECT stands FROM alias WHERE gid = :gid")                                      \
     X(ALIAS_PUT,                                                                                   \
       "INSERT INTO alias(gid, stands) VALUES (:gid, :stands) ON CONFLICT(gid) DO NOTHING")         \
-    X(CHANGESET_PUT, "INSERT INTO changeset(actor, number, state, bytes)"                          \
-                     " VALUES (:actor, :number, :state, :bytes)")                                  \
-    X(CHANGESET_STATE,                                                                             \
-      "UPDATE changeset SET state = :state WHERE actor = :actor AND number = :number")             \
+    X(CHANGESET_PUT,                                                                               \
+      "INSERT INTO changeset(actor, number, bytes) VALUES (:actor, :number, :bytes)")              \
     X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
     X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied, runs)"         \
                  " VALUES (:batch, :token, :mark, :time, :number, :applied, :runs)")               \

@@ -358,8 +358,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     if (ok) {
         s->ledger.actors[actor - 1].merged = number;
         note_merged(s, actor, number);
-        ok = ledger_changeset_state(&s->ledger, actor, number, CHANGESET_MERGED, e) &&
-             ledger_actor_save(&s->ledger, actor, e);
+        ok = ledger_actor_save(&s->ledger, actor, e);
     }
     changeset_header_close(&h);
     merger_close(&m);
@@ -396,7 +395,10 @@ static bool collect_due(struct store *s, struct slice bytes, struct err *e)
 bool merge_reload(struct store *s, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(
-        &s->ledger, "SELECT actor, number, bytes FROM changeset WHERE state = 2 ORDER BY id", e);
+        &s->ledger,
+        "SELECT c.actor, c.number, c.bytes FROM actor a JOIN changeset c ON c.actor = a.id"
+        " WHERE c.number > a.applied AND c.number <= a.merged ORDER BY c.id",
+        e);
     int code = SQLITE_ROW;
     bool ok = q != NULL;
 

@@ -19,16 +19,14 @@ CREATE TABLE actor(
     said INTEGER NOT NULL DEFAULT 0
 );
 
--- The log. state: 1 staged, 2 merged (its rows are due), 3 projected.
+-- The log. What became of each is told by its actor's numbers: to write that beside the bytes would write them again.
 CREATE TABLE changeset(
     id INTEGER PRIMARY KEY,
     actor INTEGER NOT NULL REFERENCES actor(id),
     number INTEGER NOT NULL,
-    state INTEGER NOT NULL,
     bytes BLOB NOT NULL,
     UNIQUE(actor, number)
 );
-CREATE INDEX changeset_open ON changeset(state) WHERE state < 3;
 
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile.
 -- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).

@@ -55,7 +55,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
     a = &s->ledger.actors[id - 1];
     a->staged = h->number;
     changeset_hash(c, a->hash);
-    return ledger_changeset_put(&s->ledger, id, h->number, CHANGESET_STAGED, bytes, e) &&
+    return ledger_changeset_put(&s->ledger, id, h->number, bytes, e) &&
            ledger_actor_save(&s->ledger, id, e);
 }
 

@@ -282,8 +282,7 @@ static bool settle_unprojected(struct store *s, struct err *e)
         struct merged_changeset *m = &s->merged[i];
 
         s->ledger.actors[m->actor - 1].applied = m->number;
-        ok = ledger_changeset_state(&s->ledger, m->actor, m->number, CHANGESET_PROJECTED, e) &&
-             ledger_actor_save(&s->ledger, m->actor, e);
+        ok = ledger_actor_save(&s->ledger, m->actor, e);
     }
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok) {
