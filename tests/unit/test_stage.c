@@ -1,4 +1,4 @@
-/* Change-sets of others staged together. */
+/* Change-sets of others on their way into the log, alone and together, and what that costs. */
 #include "doomed.h"
 
 #define MADE 5
@@ -127,12 +127,46 @@ static void a_disk_that_fails_at_any_step_takes_all_or_none(void **state)
     close_doomed_pair(&a, &b, &d);
 }
 
+/* What became of it is noted elsewhere: its bytes, which may be many, are written once. */
+static void a_change_set_is_not_written_again_when_it_is_applied(void **state)
+{
+    struct stage_item item = {.ok = false};
+    uint32_t start, staging, applying;
+    struct site a, b;
+    struct doomed d;
+    struct buf bytes;
+    struct err e = {0};
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, shop);
+    sql(&a, "INSERT INTO client(name) VALUES (hex(zeroblob(2000000)))");
+    tick(&a);
+    drain_all(&a);
+    buf_open(&bytes, 16u << 20);
+    check(store_fetch(a.store, store_actor(a.store), made_by(&a) - 1, 16u << 20, &bytes, &e), &e);
+    item.changeset = buf_slice(&bytes);
+    start = disk_steps(d.disk, PROCESS_AGENT);
+    store_stage_all(b.store, &item, 1);
+    check(item.ok, &item.e);
+    staging = disk_steps(d.disk, PROCESS_AGENT) - start;
+    apply_all(&b);
+    applying = disk_steps(d.disk, PROCESS_AGENT) - start - staging;
+    assert_in_range(staging, 500, 2000);
+    /* The row is written to the ledger (as many steps) and to the file, whose pages are half as
+     * large (twice as many), and which makes a checkpoint of one step for each. */
+    assert_in_range(applying, staging, staging * 9 / 2);
+    expect_same(&a, &b, "SELECT count(*), sum(length(name)) FROM client");
+    buf_close(&bytes);
+    close_doomed_pair(&a, &b, &d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(together_they_cost_little_more_than_one),
         cmocka_unit_test(a_forged_one_fails_alone_and_its_followers_wait),
         cmocka_unit_test(a_disk_that_fails_at_any_step_takes_all_or_none),
+        cmocka_unit_test(a_change_set_is_not_written_again_when_it_is_applied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
