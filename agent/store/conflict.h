@@ -19,6 +19,9 @@
 #define CONFLICT_RETURNED    "returned"    /* a delete beaten by a write of the row, unseen */
 #define CONFLICT_PUT_BACK    "put-back"    /* written into a file that had been put back */
 
+/* Change-sets looked up in the log by one merge or drain. */
+#define LOOK_UPS_MAX 5000
+
 /* One row as it is merged. */
 struct conflict_row {
     struct store *s;
@@ -34,12 +37,22 @@ MUST_USE bool conflict_cell(const struct conflict_row *row, uint32_t position,
 /* A delete became the row's; `rec` is the record with it. */
 MUST_USE bool conflict_delete(const struct conflict_row *row, const struct record *rec,
                               struct err *e);
-/* Cells of a row that was once deleted have been written with this clock; `rec` is the record with
- * them. */
+/* The latest of some cells; of those written together the one whose column has the first name, so
+ * that every site names the same. A zeroed one is empty; texts are borrowed. */
+struct conflict_choice {
+    const struct cell *cell; /* NULL or &copy */
+    struct cell copy;
+    uint32_t position;
+};
+void conflict_consider(const struct conflict_row *row, struct conflict_choice *best,
+                       const struct cell *cell, uint32_t position);
+/* Cells of a row that was once deleted have been written with this clock: `written` is the choice
+ * among all of them, whether or not they won; `rec` is the record with them. */
 MUST_USE bool conflict_write(const struct conflict_row *row, const struct record *rec,
-                             const struct local_clock *write, struct err *e);
+                             const struct local_clock *write, const struct conflict_choice *written,
+                             struct err *e);
 /* List what some other rule has decided; `won` NULL: what the row holds when it is shown. An equal
- * value that is listed there already is enough. */
+ * value that is kept there for the same reason is enough. */
 MUST_USE bool conflict_note(const struct conflict_row *row, uint32_t position, const char *why,
                             const struct cell *lost, const struct cell *won, struct err *e);
 

@@ -1,6 +1,7 @@
 /* The ledger follows the file: what a batch came to, as it is written into the file with the batch,
  * and how the ledger takes it over, at once or after a crash. */
 #include "batch.h"
+#include "conflict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +98,8 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
     if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_KEPT) {
         snprintf(reason, sizeof reason, "%.*s", (int)(o->reason.n < 255 ? o->reason.n : 255),
                  (const char *)o->reason.p);
-        return ledger_due_put(&s->ledger, o->gid, now_ms, reason, e);
+        return o->kind == OUTCOME_KEPT ? ledger_due_keep(&s->ledger, o->gid, now_ms, reason, e)
+                                       : ledger_due_put(&s->ledger, o->gid, now_ms, reason, e);
     }
     return !due_any || ledger_due_remove(&s->ledger, o->gid, e);
 }
@@ -211,6 +213,7 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     bool ok;
 
     s->noticed_ms = now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
     ok = ledger_begin(&s->ledger, true, e) &&
          follow_payload(s, buf_slice(&state->payload), now_ms, e);
 

@@ -70,6 +70,7 @@ struct store {
     uint64_t parked_pause_ms;   /* so much later the next one may begin */
     bool repairs;               /* the table `repair` may hold rows */
     bool due_open;              /* the table `due` may hold rows that are not parked */
+    uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;        /* when what is listed for a person was noticed: the time of the
                                    call under way */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */

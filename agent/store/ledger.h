@@ -65,7 +65,7 @@ struct ledger {
     bool aliases;        /* some gid has an alias */
     int64_t live_before; /* when the transaction began */
     struct {
-        uint32_t n;
+        uint32_t n, hidden; /* listed and not listed */
         uint64_t bytes;
         int64_t dropped;   /* dismissed because there were too many, since a person dismissed all */
         uint16_t *of_rows; /* how many, by a hash of the gid: most rows have none */
@@ -103,6 +103,8 @@ MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
 /* `author` had applied `number` of `actor`. */
 MUST_USE bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t number,
                           struct err *e);
+/* So many change-sets of `actor`, another one. */
+uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t actor);
 /* Had `author` seen this write when it made its latest change-set? Of ourselves: have we now? */
 bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c);
 int64_t gid_pack(struct gid g);
@@ -176,6 +178,9 @@ void ledger_row_of(struct sqlite3_stmt *s, struct ledger_row *r);
 /* ---- due ---- */
 MUST_USE bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why,
                              struct err *e);
+/* It is dead, and stays in the file because rows there refer to it: that is no trouble. */
+MUST_USE bool ledger_due_keep(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why,
+                              struct err *e);
 MUST_USE bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e);
 
 /* ---- the log ---- */

@@ -15,6 +15,7 @@ void conflict_close(struct conflict *c)
     free(c->why);
     record_close(&c->cells);
     buf_close(&c->newer);
+    buf_close(&c->past);
     *c = (struct conflict){0};
 }
 
@@ -60,7 +61,14 @@ _Static_assert(ROW_BUCKETS == UINT32_C(1) << (64 - 50), "bucket() takes the high
 
 bool conflict_may_be(const struct ledger *l, int64_t gid)
 {
-    return l->conflicts.n > 0 && *bucket(l, gid) > 0;
+    return l->conflicts.n + l->conflicts.hidden > 0 && *bucket(l, gid) > 0;
+}
+
+static void count(struct ledger *l, bool hidden, int change)
+{
+    uint32_t *n = hidden ? &l->conflicts.hidden : &l->conflicts.n;
+
+    *n = (uint32_t)((int64_t)*n + change);
 }
 
 static bool count_all(struct ledger *l, sqlite3_stmt *s, struct err *e)
@@ -68,7 +76,7 @@ static bool count_all(struct ledger *l, sqlite3_stmt *s, struct err *e)
     int code;
 
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-        l->conflicts.n++;
+        count(l, sqlite3_column_int(s, 2) != 0, 1);
         l->conflicts.bytes += (uint64_t)sqlite3_column_int64(s, 1);
         ++*bucket(l, sqlite3_column_int64(s, 0));
     }
@@ -78,13 +86,13 @@ static bool count_all(struct ledger *l, sqlite3_stmt *s, struct err *e)
 bool conflict_load(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s =
-        ledger_prepare(l, "SELECT gid, length(cells) + length(newer) FROM conflict", e);
+        ledger_prepare(l, "SELECT gid, length(cells) + length(newer), hidden FROM conflict", e);
     bool ok;
 
     if (l->conflicts.of_rows == NULL)
         l->conflicts.of_rows = mem_alloc(ROW_BUCKETS * sizeof *l->conflicts.of_rows);
     memset(l->conflicts.of_rows, 0, ROW_BUCKETS * sizeof *l->conflicts.of_rows);
-    l->conflicts.n = 0;
+    l->conflicts.n = l->conflicts.hidden = 0;
     l->conflicts.bytes = 0;
     ok = s != NULL && count_all(l, s, e);
     sqlite3_finalize(s);
@@ -109,7 +117,7 @@ bool conflict_remove(struct ledger *l, int64_t id, struct err *e)
     sqlite3_bind_int64(s, 1, id);
     code = sqlite3_step(s);
     if (code == SQLITE_ROW) {
-        l->conflicts.n--;
+        count(l, sqlite3_column_int(s, 2) != 0, -1);
         l->conflicts.bytes -= (uint64_t)sqlite3_column_int64(s, 1);
         --*bucket(l, sqlite3_column_int64(s, 0));
         code = sqlite3_step(s);
@@ -127,22 +135,33 @@ bool conflict_remove_all(struct ledger *l, struct err *e)
     return ok && save_dropped(l, 0, e) && conflict_load(l, e);
 }
 
-/* There are too many: the oldest go. */
-static bool make_room(struct ledger *l, uint64_t bytes, struct err *e)
+static bool remove_oldest(struct ledger *l, bool hidden, struct err *e)
 {
-    while (l->conflicts.n > 0 &&
-           (l->conflicts.n >= CONFLICTS_MAX || l->conflicts.bytes + bytes > CONFLICT_BYTES_MAX)) {
-        sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_OLDEST);
-        int64_t id;
+    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_OLDEST);
+    int64_t id;
 
-        if (sqlite3_step(s) != SQLITE_ROW)
-            return ledger_err(l, "look for the oldest conflict", e);
-        id = sqlite3_column_int64(s, 0);
-        sqlite3_reset(s);
-        if (!conflict_remove(l, id, e) || !save_dropped(l, l->conflicts.dropped + 1, e))
-            return false;
-    }
-    return true;
+    sqlite3_bind_int(s, 1, hidden);
+    if (sqlite3_step(s) != SQLITE_ROW)
+        return ledger_err(l, "look for the oldest conflict", e);
+    id = sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    return conflict_remove(l, id, e) && (hidden || save_dropped(l, l->conflicts.dropped + 1, e));
+}
+
+/* There are too many: the oldest go, and first those that nobody is shown. */
+static bool make_room(struct ledger *l, bool hidden, uint64_t bytes, struct err *e)
+{
+    bool ok = true;
+
+    while (ok && l->conflicts.hidden > 0 &&
+           ((hidden && l->conflicts.hidden >= CONFLICTS_MAX) ||
+            l->conflicts.bytes + bytes > CONFLICT_BYTES_MAX))
+        ok = remove_oldest(l, true, e);
+    while (ok && l->conflicts.n > 0 &&
+           ((!hidden && l->conflicts.n >= CONFLICTS_MAX) ||
+            l->conflicts.bytes + bytes > CONFLICT_BYTES_MAX))
+        ok = remove_oldest(l, false, e);
+    return ok;
 }
 
 static uint64_t encode_cells(const struct conflict *c, struct buf *cells)
@@ -159,7 +178,7 @@ bool conflict_add(struct ledger *l, struct conflict *c, struct err *e)
     bool ok;
 
     c->bytes = encode_cells(c, &cells);
-    ok = make_room(l, c->bytes, e);
+    ok = make_room(l, c->hidden, c->bytes, e);
     if (ok) {
         s = statement(l, STATEMENT_CONFLICT_ADD);
         sqlite3_bind_int64(s, 1, (int64_t)c->at_ms);
@@ -169,11 +188,14 @@ bool conflict_add(struct ledger *l, struct conflict *c, struct err *e)
         sqlite3_bind_text(s, 5, c->why, -1, SQLITE_STATIC);
         bind_bytes(s, 6, buf_slice(&cells));
         bind_bytes(s, 7, buf_slice(&c->newer));
+        sqlite3_bind_int(s, 8, c->hidden);
+        bind_bytes(s, 9, buf_slice(&c->past));
         ok = finish(l, s, "note a conflict", e);
     }
     if (ok) {
         c->id = sqlite3_last_insert_rowid(l->db);
-        l->conflicts.n++;
+        count(l, c->hidden, 1);
+        c->was_hidden = c->hidden;
         l->conflicts.bytes += c->bytes;
         ++*bucket(l, c->gid);
     }
@@ -188,12 +210,16 @@ bool conflict_put(struct ledger *l, struct conflict *c, struct err *e)
     uint64_t bytes = encode_cells(c, &cells);
     bool ok;
 
+    count(l, c->was_hidden, -1);
+    count(l, c->hidden, 1);
+    c->was_hidden = c->hidden;
     l->conflicts.bytes += bytes - c->bytes;
     c->bytes = bytes;
     sqlite3_bind_int64(s, 1, c->position);
     bind_bytes(s, 2, buf_slice(&cells));
     bind_bytes(s, 3, buf_slice(&c->newer));
-    sqlite3_bind_int64(s, 4, c->id);
+    sqlite3_bind_int(s, 4, c->hidden);
+    sqlite3_bind_int64(s, 5, c->id);
     ok = finish(l, s, "note a conflict", e);
     buf_close(&cells);
     return ok;
@@ -201,7 +227,7 @@ bool conflict_put(struct ledger *l, struct conflict *c, struct err *e)
 
 bool conflict_read(sqlite3_stmt *s, struct conflict *c, struct err *e)
 {
-    struct slice newer = value_of_column(s, 7).bytes;
+    struct slice newer = value_of_column(s, 7).bytes, past = value_of_column(s, 9).bytes;
 
     c->id = sqlite3_column_int64(s, 0);
     c->at_ms = (uint64_t)sqlite3_column_int64(s, 1);
@@ -211,6 +237,9 @@ bool conflict_read(sqlite3_stmt *s, struct conflict *c, struct err *e)
     c->why = mem_text((const char *)sqlite3_column_text(s, 5));
     buf_open(&c->newer, newer.n + ACTORS_MAX * 20);
     buf_add(&c->newer, newer.p, newer.n);
+    buf_open(&c->past, past.n + 1);
+    buf_add(&c->past, past.p, past.n);
+    c->hidden = c->was_hidden = sqlite3_column_int(s, 8) != 0;
     c->bytes = (uint64_t)sqlite3_column_bytes(s, 6) + newer.n;
     return record_decode(&c->cells, value_of_column(s, 6).bytes, e);
 }
@@ -264,15 +293,19 @@ bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t num
     return finish(l, s, "note what an author had seen", e);
 }
 
-bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c)
+uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t actor)
 {
     const struct ledger_actor *a = &l->actors[author - 1];
 
-    if (c->actor == author || c->actor == 0)
-        return true;
     if (author == l->self)
-        return l->actors[c->actor - 1].applied >= c->number;
-    return c->actor <= a->seen_room && a->seen[c->actor - 1] >= c->number;
+        return l->actors[actor - 1].applied;
+    return actor <= a->seen_room ? a->seen[actor - 1] : 0;
+}
+
+bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c)
+{
+    return c->actor == author || c->actor == 0 ||
+           ledger_seen_number(l, author, c->actor) >= c->number;
 }
 
 bool ledger_seen_load(struct ledger *l, struct err *e)

@@ -17,7 +17,10 @@ struct conflict {
     struct record cells; /* CONFLICT_LOST, CONFLICT_WON; unset: not known, NULL at a delete's clock:
                             the row was deleted */
     struct buf newer;    /* (actor, number: varint)... */
+    struct buf past;     /* what its author had seen, likewise; empty: `newer` tells all */
+    bool hidden;         /* not listed: the value is the cell's, or is listed already */
     uint64_t bytes;      /* as counted */
+    bool was_hidden;     /* likewise */
 };
 
 void conflict_close(struct conflict *c);
@@ -44,7 +47,7 @@ bool conflict_may_be(const struct ledger *l, int64_t gid);
 /* Of one row, oldest first; `list` is zeroed. */
 MUST_USE bool conflict_of_row(struct ledger *l, int64_t gid, struct conflict_list *list,
                               struct err *e);
-/* A row of "SELECT id, at_ms, gid, tbl, position, why, cells, newer". */
+/* A row of "SELECT id, at_ms, gid, tbl, position, why, cells, newer, hidden, past". */
 MUST_USE bool conflict_read(struct sqlite3_stmt *s, struct conflict *c, struct err *e);
 /* Count them, after the ledger was opened or rolled back. */
 MUST_USE bool conflict_load(struct ledger *l, struct err *e);

@@ -538,7 +538,8 @@ bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e)
 
 /* ---- due ---- */
 
-bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)
+static bool due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, bool kept,
+                    struct err *e)
 {
     sqlite3_stmt *s = statement(l, STATEMENT_DUE_PUT);
 
@@ -548,7 +549,18 @@ bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *
         sqlite3_bind_null(s, 3);
     else
         sqlite3_bind_text(s, 3, why, -1, SQLITE_STATIC);
+    sqlite3_bind_int(s, 4, kept);
     return finish(l, s, "note a row that is due", e);
+}
+
+bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)
+{
+    return due_put(l, gid, now_ms, why, false, e);
+}
+
+bool ledger_due_keep(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)
+{
+    return due_put(l, gid, now_ms, why, true, e);
 }
 
 bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)

@@ -29,8 +29,9 @@
     X(ROW_UNPLACE, "UPDATE row SET key = :key, present = 0, shadow = NULL WHERE gid = :gid")       \
     X(ROW_REKEY, "UPDATE row SET key = :key WHERE gid = :gid")                                     \
     X(ROW_WISH, "UPDATE row SET key = :key WHERE gid = :gid AND present = 0 AND key IS NULL")      \
-    X(DUE_PUT, "INSERT INTO due(gid, since_ms, why) VALUES (:gid, :since, :why)"                   \
-               " ON CONFLICT(gid) DO UPDATE SET why = excluded.why WHERE why IS NOT excluded.why") \
+    X(DUE_PUT, "INSERT INTO due(gid, since_ms, why, kept) VALUES (:gid, :since, :why, :kept)"      \
+               " ON CONFLICT(gid) DO UPDATE SET why = excluded.why, kept = excluded.kept"          \
+               " WHERE why IS NOT excluded.why OR kept <> excluded.kept")                          \
     X(DUE_REMOVE, "DELETE FROM due WHERE gid = :gid")                                              \
     X(NATURAL_GET, "SELECT gid FROM natural_key WHERE tbl = :tbl AND identity = :identity")        \
     X(NATURAL_PUT, "INSERT INTO natural_key(tbl, identity, gid) VALUES (:tbl, :identity, :gid)"    \
@@ -49,15 +50,16 @@
     X(KEY_MOVED_TRIM, "DELETE FROM key_moved WHERE point < (SELECT min(id) FROM point)")           \
     X(SEEN_PUT, "INSERT INTO seen(author, actor, number) VALUES (:author, :actor, :number)"        \
                 " ON CONFLICT(author, actor) DO UPDATE SET number = excluded.number")              \
-    X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, why, cells, newer)"           \
-                    " VALUES (:at, :gid, :tbl, :position, :why, :cells, :newer)")                  \
-    X(CONFLICT_PUT, "UPDATE conflict SET position = :position, cells = :cells, newer = :newer"     \
-                    " WHERE id = :id")                                                             \
+    X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, why, cells, newer, hidden,"   \
+                    " past) VALUES (:at, :gid, :tbl, :position, :why, :cells, :newer, :hidden,"    \
+                    " :past)")                                                                     \
+    X(CONFLICT_PUT, "UPDATE conflict SET position = :position, cells = :cells, newer = :newer,"    \
+                    " hidden = :hidden WHERE id = :id")                                            \
     X(CONFLICT_REMOVE, "DELETE FROM conflict WHERE id = :id"                                       \
-                       " RETURNING gid, length(cells) + length(newer)")                            \
-    X(CONFLICT_OLDEST, "SELECT min(id) FROM conflict")                                             \
-    X(CONFLICTS_OF, "SELECT id, at_ms, gid, tbl, position, why, cells, newer FROM conflict"        \
-                    " WHERE gid = :gid ORDER BY id")
+                       " RETURNING gid, length(cells) + length(newer), hidden")                    \
+    X(CONFLICT_OLDEST, "SELECT id FROM conflict WHERE hidden = :hidden ORDER BY id LIMIT 1")       \
+    X(CONFLICTS_OF, "SELECT id, at_ms, gid, tbl, position, why, cells, newer, hidden, past"        \
+                    " FROM conflict WHERE gid = :gid ORDER BY id")
 
 #define AS_NAME(name, sql) STATEMENT_##name,
 #define AS_TEXT(name, sql) sql,

@@ -194,6 +194,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
 {
     const struct body_row *row = &m->body.row;
     const struct conflict_row about = listed(m, gid);
+    struct conflict_choice written = {0};
     uint32_t next = 0;
 
     for (uint32_t i = 0; i < row->n; i++) {
@@ -211,9 +212,13 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
                    !merge_set(m, &about, position, &theirs, counter, e)) {
             return false;
         }
+        if (counter != NULL && counter->delta)
+            theirs.v = record_get(&m->rec, position)->v;
+        if (m->rec.dead.number != 0)
+            conflict_consider(&about, &written, &theirs, position);
     }
     return m->rec.dead.number == 0 || row->op == CHANGE_REPAIR ||
-           conflict_write(&about, &m->rec, clock, e);
+           conflict_write(&about, &m->rec, clock, &written, e);
 }
 
 static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock *clock,
@@ -503,6 +508,7 @@ bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
     if (s->due.n >= CUT_ROWS_MAX || !merge_pending(s))
         return true;
     s->noticed_ms = now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
     if (ledger_begin(&s->ledger, true, e) && merge_rounds(s, now_ms, &actor, e) &&
         ledger_commit(&s->ledger, e))
         return true;

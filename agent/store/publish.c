@@ -445,6 +445,7 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
 
     s->due_stale = true;
     s->noticed_ms = now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
     publisher_open(&p);
     author_begin(&p.author, s, now_ms, progress);
     ok = name_rows(&p, e) && publish_rows(&p, e) && author_seal(&p.author, e);

@@ -246,6 +246,7 @@ bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, s
     const struct conflict_row about = cells_listed(p, t);
     const struct local_clock clock = {
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    struct conflict_choice written = {0};
     uint32_t next = 0;
 
     for (uint32_t i = 0; i < p->n; i++) {
@@ -256,6 +257,10 @@ bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, s
         if (c != NULL && c->delta ? !merge_delta(p, t, column, c, &clock, e)
                                   : !merge_value(p, t, column, c, &clock, e))
             return false;
+        conflict_consider(&about, &written,
+                          &(struct cell){.v = p->values[column], .clock = clock, .set = true},
+                          t->b->position[column]);
     }
-    return p->n == 0 || p->rec.dead.number == 0 || conflict_write(&about, &p->rec, &clock, e);
+    return p->n == 0 || p->rec.dead.number == 0 ||
+           conflict_write(&about, &p->rec, &clock, &written, e);
 }

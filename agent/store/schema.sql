@@ -59,11 +59,13 @@ CREATE TABLE row(
 CREATE INDEX row_key ON row(tbl, key) WHERE key IS NOT NULL;
 CREATE INDEX row_minted ON row(gid) WHERE rec IS NULL;
 
--- Rows to be projected besides those of merged change-sets; why: the file refused it (parked).
+-- Rows to be projected besides those of merged change-sets; why: the file refused it (parked), or (kept) it is dead and stays
+-- because rows in the file refer to it.
 CREATE TABLE due(
     gid INTEGER PRIMARY KEY,
     since_ms INTEGER NOT NULL,
-    why TEXT
+    why TEXT,
+    kept INTEGER NOT NULL DEFAULT 0
 );
 
 -- Rows that yielded a UNIQUE value to another row and stand in the file under another one, which no change-set says yet.
@@ -115,6 +117,8 @@ CREATE TABLE seen(
 
 -- Values that lost to somebody who had not seen them (conflict.h). cells: a record of two, the one that lost and the one that
 -- won; without a value: a delete of the row. newer: writes of the cell later than the lost one, of each author the first: (actor, number: varint)...
+-- past: if it came when it had lost already: what its author had seen, like newer.
+-- hidden: not listed, since the value is the cell's, or is listed already.
 CREATE TABLE conflict(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
@@ -123,6 +127,9 @@ CREATE TABLE conflict(
     position INTEGER NOT NULL,
     why TEXT NOT NULL,
     cells BLOB NOT NULL,
-    newer BLOB NOT NULL
+    newer BLOB NOT NULL,
+    past BLOB,
+    hidden INTEGER NOT NULL
 );
 CREATE INDEX conflict_gid ON conflict(gid);
+CREATE INDEX conflict_hidden ON conflict(hidden, id);

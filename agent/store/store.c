@@ -411,10 +411,13 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         int64_t minted;
 
         if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL", &minted, e) ||
-            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL",
+            !ledger_number(&s->ledger,
+                           "SELECT count(*) FROM due WHERE why IS NOT NULL AND kept = 0",
                            &out->parked, e) ||
-            !ledger_number(&s->ledger, "SELECT count(*) FROM conflict", &out->conflicts, e))
+            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE kept = 1", &out->kept, e))
             return false;
+        out->conflicts = s->ledger.conflicts.n;
+        out->conflicts_dropped = s->ledger.conflicts.dropped;
         out->unscanned += minted;
     }
     return true;

@@ -158,7 +158,8 @@ struct store_status {
     int64_t marks;  /* not yet drained */
     int64_t staged; /* change-sets not yet applied */
     int64_t parked; /* rows the file cannot hold yet */
-    int64_t conflicts;
+    int64_t kept;   /* deleted elsewhere, and here as long as rows here refer to them */
+    int64_t conflicts, conflicts_dropped; /* listed; and dismissed for want of room */
     int64_t unscanned; /* rows of newly tracked tables not yet published */
     char trouble[480]; /* what stands in the way, "" if nothing */
 };
