@@ -148,6 +148,17 @@ void author_repair(struct author *a, struct binding *b, int64_t gid, const struc
         a->stamp_max = of->stamp;
 }
 
+void author_unite(struct author *a, struct binding *b, int64_t gid, int64_t other)
+{
+    struct gid g = gid_unpack(gid), with = gid_unpack(other);
+
+    author_open(a);
+    open_table(a, b);
+    g.actor = wire_actor(a, g.actor);
+    with.actor = wire_actor(a, with.actor);
+    body_row_with(&a->body, CHANGE_UNITE, g, 0, with, NULL, NULL, 0);
+}
+
 bool author_is_full(const struct author *a)
 {
     return a->is_open && (a->body.rows >= CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);

@@ -38,6 +38,8 @@ void author_row(struct author *a, struct binding *b, enum change_op op, int64_t 
 /* What `of` wrote into a column of the file is now `value`. */
 void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,
                    uint32_t column, const struct value *value);
+/* These two rows are one. */
+void author_unite(struct author *a, struct binding *b, int64_t gid, int64_t other);
 /* The same for a row that may have counters: everything in `row` with the ledger's numbers of
  * actors, what was seen in any order. Its values are `values`, which are overwritten. */
 void author_write(struct author *a, struct binding *b, const struct body_row *row,

@@ -18,6 +18,8 @@ struct work {
     bool alive, present;      /* logically; in the file before the batch */
     bool deleted;             /* its delete has been written */
     bool wrote;               /* something of it has been written */
+    bool moved;               /* what it refers to left the file: it cannot go back */
+    int64_t same_as;          /* by rule it is one with this row; 0: with none */
     bool collided;            /* the last refusal was of a UNIQUE value */
     bool held;                /* to be left as it is in the file (batch_hold) */
     struct row_key key;       /* in the file; given to newcomers */
@@ -111,6 +113,9 @@ void batch_payload(struct batch *b, struct buf *out);
 /* The batch must be done again, leaving this row as it is in the file: ERR_BUSY, and one more in
  * the store's `held`. Returns false. */
 bool batch_hold(struct batch *b, const struct work *w, struct err *e);
+
+/* batch_unite.c: rows that are part of others now leave the file: bring in what refers to them. */
+MUST_USE bool batch_unite(struct batch *b, struct err *e);
 
 /* batch_dead.c: first, mark as needed the dead rows that stay; delete the others; last, put back
  * those that something still refers to. One that cannot be put back is held. */

@@ -4,6 +4,9 @@
  * in front of it, '#', the enrolment name of the value's author, '-'. It sorts below letters and
  * digits, because tills number by max + 1 and parse the tail. repair.c makes that their value.
  *
+ * Where a rule says that equal values mean one thing, the rows are to be one instead (unite.h):
+ * that must be said to others first, and the one that is not in the file waits for it.
+ *
  * A claim is the greatest clock of the key's cells: a pure function of the logical state. */
 #include "batch.h"
 
@@ -130,15 +133,6 @@ static bool read_claim(struct collider *c, const struct work *w, const struct ap
             *claim = cell->clock;
     }
     return true;
-}
-
-/* The same on every site, whatever its numbers of actors are. */
-static int gid_order(const struct ledger *l, int64_t a, int64_t b)
-{
-    struct gid x = gid_unpack(a), y = gid_unpack(b);
-    int order = actor_compare(&l->actors[x.actor - 1].actor, &l->actors[y.actor - 1].actor);
-
-    return order != 0 ? order : (x.counter > y.counter) - (x.counter < y.counter);
 }
 
 /* Does the holder yield to the other one? Dead rows yield to living ones, marked values to those
@@ -291,6 +285,11 @@ static bool settle(struct collider *c, uint32_t i, const struct app_unique *u, i
     *moved = false;
     if (h == NULL || !ready)
         return e->code == ERR_NONE;
+    if (w->alive && h->alive && w->b->app->surrogate &&
+        bind_merges(c->b->s, w->b->app, u->columns, u->n)) {
+        w->same_as = h->gid;
+        return true;
+    }
     if (!holder_yields(c, w, h, u, &yields, e))
         return false;
     if (yields) {

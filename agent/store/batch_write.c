@@ -1,5 +1,6 @@
 /* Writing a batch's rows into the application's file, and taking them back. */
 #include "batch.h"
+#include "unite.h"
 #include "counter.h"
 
 #include <ctype.h>
@@ -278,19 +279,21 @@ static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, 
 }
 
 /* Which columns of the file differ from what `to` says, the file holding what `from` says. */
-static bool find_differences(const struct binding *t, const struct record *from,
-                             const struct record *to, uint8_t *mask)
+static bool find_differences(struct batch *b, const struct binding *t, const struct record *from,
+                             const struct record *to, uint8_t *mask, bool *any, struct err *e)
 {
-    bool any = false;
-
+    *any = false;
     for (uint32_t i = 0; i < t->app->column_count; i++) {
         const struct cell *was = record_get(from, t->position[i]);
         const struct cell *is = record_get(to, t->position[i]);
+        bool same = is == NULL || t->is_key[i];
 
-        mask[i] = is != NULL && !t->is_key[i] && (was == NULL || !value_equal(&was->v, &is->v));
-        any |= mask[i] != 0;
+        if (!same && was != NULL && !value_same(b->s, &was->v, &is->v, &same, e))
+            return false;
+        mask[i] = !same;
+        *any |= !same;
     }
-    return any;
+    return true;
 }
 
 static int run_update(struct batch *b, struct work *w, const struct record *to, const uint8_t *mask,
@@ -327,7 +330,7 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
 static bool update(struct batch *b, struct work *w, struct err *e)
 {
     uint8_t *mask;
-    bool odd = false;
+    bool odd = false, any;
     int done = 1;
 
     if (w->shadow.p == NULL && w->want.p == NULL)
@@ -338,7 +341,9 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         free(mask);
         return false;
     }
-    if (find_differences(w->b, &b->shadow, &b->rec, mask)) {
+    if (!find_differences(b, w->b, &b->shadow, &b->rec, mask, &any, e)) {
+        done = -1;
+    } else if (any) {
         done = run_update(b, w, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
     } else if (w->want.p != NULL) {
@@ -394,11 +399,13 @@ bool batch_delete(struct batch *b, struct work *w, struct err *e)
 bool batch_undo(struct batch *b, struct work *w, struct err *e)
 {
     uint8_t *mask;
-    bool odd = false;
+    bool odd = false, any;
     int done = 1;
 
     if (!w->wrote)
         return true;
+    if (w->moved)
+        return batch_hold(b, w, e);
     w->wrote = false;
     w->shadow_after = (struct slice){NULL, 0};
     if (!w->present)
@@ -407,7 +414,9 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     if (!record_decode(&b->rec, wanted(w), e) ||
         !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         done = -1;
-    else if (find_differences(w->b, &b->rec, &b->shadow, mask))
+    else if (!find_differences(b, w->b, &b->rec, &b->shadow, mask, &any, e))
+        done = -1;
+    else if (any)
         done = run_update(b, w, &b->shadow, mask, &odd, e);
     free(mask);
     return done == 0 ? batch_hold(b, w, e) : done > 0;

@@ -20,6 +20,11 @@ static bool is_marked(const struct work *w)
     return w->state == WORK_DONE && w->alive && w->want.p != NULL;
 }
 
+static bool is_to_unite(const struct work *w)
+{
+    return w->state == WORK_FAILED && w->same_as != 0;
+}
+
 static void put_outcome(struct buf *out, const struct work *w)
 {
     struct outcome o = {.gid = w->gid, .kind = OUTCOME_SAME};
@@ -39,6 +44,10 @@ static void put_outcome(struct buf *out, const struct work *w)
         o.shadow = w->shadow_after;
     }
     outcome_write(out, &o);
+    if (is_to_unite(w)) {
+        o = (struct outcome){.gid = w->gid, .kind = OUTCOME_UNITE, .other = w->same_as};
+        outcome_write(out, &o);
+    }
     if (is_marked(w)) {
         o = (struct outcome){.gid = w->gid, .kind = OUTCOME_MARKED};
         outcome_write(out, &o);
@@ -57,7 +66,7 @@ void batch_payload(struct batch *b, struct buf *out)
     for (uint32_t i = 0; i < b->n; i++) {
         const struct work *w = &b->works[i];
 
-        rows += (uint32_t)is_kept(w) + is_marked(w);
+        rows += (uint32_t)is_kept(w) + is_marked(w) + is_to_unite(w);
         if (w->wrote && w->key.kind == KEY_INT && w->key.i > b->tables[w->b->app_index].used)
             b->tables[w->b->app_index].used = w->key.i;
     }
@@ -88,8 +97,8 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
     char reason[256];
     bool in = o->kind == OUTCOME_IN || o->kind == OUTCOME_NEW;
 
-    if (o->kind == OUTCOME_MARKED)
-        return repair_note(s, o->gid, now_ms, e);
+    if (o->kind == OUTCOME_MARKED || o->kind == OUTCOME_UNITE)
+        return repair_note(s, o->gid, o->other, now_ms, e);
     if (in || o->kind == OUTCOME_GONE) {
         if (!ledger_row_settle(&s->ledger, o->gid, &o->key, in, o->kind != OUTCOME_NEW, o->shadow,
                                e))

@@ -169,11 +169,16 @@ bool follow_possible(const struct store *s, const struct app_state *state);
 /* ---- repair ---- */
 /* Inside a ledger transaction: a row stands in the file under another UNIQUE value than its own
  * (batch_unique.c). What it shows becomes its value by a REPAIR, said by the author of the value
- * that yields, or, when he is silent for REPAIR_PAUSE_MS, by anybody. */
-MUST_USE bool repair_note(struct store *s, int64_t gid, uint64_t now_ms, struct err *e);
+ * that yields, or, when he is silent for REPAIR_PAUSE_MS, by anybody. With `other`: by rule these
+ * two rows are one, which the author of one of them says, or anybody. */
+MUST_USE bool repair_note(struct store *s, int64_t gid, int64_t other, uint64_t now_ms,
+                          struct err *e);
 /* Say what is to be said now; a ledger transaction of its own. */
 MUST_USE bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p,
                              struct err *e);
+/* A person says that the rows under these two keys are one; a ledger transaction of its own. */
+MUST_USE bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2],
+                           uint64_t now_ms, struct store_progress *p, struct err *e);
 /* '#', a name, '-', then `value`: what a row that yields `value` shows. */
 bool repair_is_mark(const struct value *shown, const struct value *value);
 

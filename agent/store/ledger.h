@@ -109,6 +109,8 @@ uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t ac
 bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c);
 int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
+/* By actor and counter: the same on every site, whatever its numbers of actors are. */
+int gid_order(const struct ledger *l, int64_t a, int64_t b);
 int64_t ledger_mint(struct ledger *l);
 /* Is this gid met for the first time? Then there is neither a row nor an alias to look for. */
 bool ledger_is_news(const struct ledger *l, int64_t gid);

@@ -166,6 +166,14 @@ struct gid gid_unpack(int64_t gid)
     return (struct gid){(uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1)};
 }
 
+int gid_order(const struct ledger *l, int64_t a, int64_t b)
+{
+    struct gid x = gid_unpack(a), y = gid_unpack(b);
+    int order = actor_compare(&l->actors[x.actor - 1].actor, &l->actors[y.actor - 1].actor);
+
+    return order != 0 ? order : (x.counter > y.counter) - (x.counter < y.counter);
+}
+
 bool ledger_is_news(const struct ledger *l, int64_t gid)
 {
     struct gid g = gid_unpack(gid);

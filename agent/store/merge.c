@@ -2,6 +2,7 @@
  * no configuration. Cells are won by the later clock; a delete is a register of the row beside
  * them; rows under equal natural keys are one row. */
 #include "conflict.h"
+#include "unite.h"
 #include "counter.h"
 
 #include <stdio.h>
@@ -244,6 +245,20 @@ static void keep_shadow(struct merger *m, struct ledger_row *row)
     row->differs = true;
 }
 
+/* The body says that two rows are one. */
+static bool merge_unite(struct merger *m, struct err *e)
+{
+    const struct body_row *in = &m->body.row;
+    int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
+    int64_t other = gid_pack((struct gid){m->actors[in->with.actor], in->with.counter});
+
+    if (!m->body.table.surrogate)
+        return err_set(e, ERR_INPUT,
+                       "rows of table %s are named by their keys and cannot be united",
+                       m->table->name);
+    return unite_rows(m->s, gid, other, e);
+}
+
 static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
@@ -251,8 +266,11 @@ static bool merge_row(struct merger *m, struct err *e)
     struct ledger_row row = {0};
     struct buf key = {0};
     int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
-    bool known, ok = true;
+    int64_t named = gid;
+    bool known, united, ok = true;
 
+    if (in->op == CHANGE_UNITE)
+        return merge_unite(m, e);
     if (in->op == CHANGE_REPAIR) {
         clock.actor = m->actors[in->with.actor];
         clock.number = in->with.counter;
@@ -275,7 +293,11 @@ static bool merge_row(struct merger *m, struct err *e)
         buf_add(&key, row.key.bytes.p, row.key.bytes.n);
         row.key.bytes = buf_slice(&key);
     }
-    ok = in->op == CHANGE_DELETE ? merge_delete(m, gid, &clock, e) : merge_cells(m, gid, &clock, e);
+    ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
+    if (ok && in->op != CHANGE_DELETE)
+        ok = merge_cells(m, gid, &clock, e);
+    else if (ok && !united)
+        ok = merge_delete(m, gid, &clock, e);
     buf_clear(&m->rec_bytes);
     record_encode(&m->rec, &m->rec_bytes);
     row.rec = buf_slice(&m->rec_bytes);

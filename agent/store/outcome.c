@@ -27,6 +27,8 @@ void outcome_write(struct buf *out, const struct outcome *o)
         varint_write(out, o->shadow.p == NULL ? 0 : o->shadow.n + 1);
         buf_add(out, o->shadow.p, o->shadow.p == NULL ? 0 : o->shadow.n);
     }
+    if (o->kind == OUTCOME_UNITE)
+        varint_write(out, (uint64_t)o->other);
     if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_KEPT) {
         varint_write(out, o->reason.n);
         buf_add(out, o->reason.p, o->reason.n);
@@ -59,7 +61,7 @@ bool outcome_read(struct slice *in, struct outcome *o)
 
     *o = (struct outcome){0};
     if (!varint_read(in, &u) || !read_bytes(in, &kind, 1) || *kind.p < OUTCOME_IN ||
-        *kind.p > OUTCOME_MARKED)
+        *kind.p > OUTCOME_UNITE)
         return false;
     o->gid = (int64_t)u;
     o->kind = (enum outcome_kind) * kind.p;
@@ -67,6 +69,11 @@ bool outcome_read(struct slice *in, struct outcome *o)
         if (!read_key(in, &o->key) || !varint_read(in, &u))
             return false;
         return u == 0 || read_bytes(in, &o->shadow, u - 1);
+    }
+    if (o->kind == OUTCOME_UNITE) {
+        if (!varint_read(in, &u))
+            return false;
+        o->other = (int64_t)u;
     }
     if (o->kind == OUTCOME_PARKED || o->kind == OUTCOME_KEPT)
         return varint_read(in, &u) && read_bytes(in, &o->reason, u);

@@ -19,7 +19,8 @@ enum outcome_kind {
     OUTCOME_PARKED = 4, /* the file refused it; it stays due */
     OUTCOME_KEPT = 5,   /* dead, but in the file, because live rows refer to it; it stays due */
     OUTCOME_NEW = 6,    /* as IN, and it was not there before */
-    OUTCOME_MARKED = 7  /* besides IN or NEW: it yielded a UNIQUE value to another row */
+    OUTCOME_MARKED = 7, /* besides IN or NEW: it yielded a UNIQUE value to another row */
+    OUTCOME_UNITE = 8   /* besides PARKED: by rule it is one with the row whose gid is `other` */
 };
 
 struct outcome {
@@ -28,6 +29,7 @@ struct outcome {
     struct row_key key;  /* KEY_NONE: as it was */
     struct slice shadow; /* p NULL: none */
     struct slice reason;
+    int64_t other; /* of UNITE */
 };
 
 void outcome_write(struct buf *out, const struct outcome *o);

@@ -231,8 +231,9 @@ static bool gather(struct batch *b, bool *left, struct err *e)
 
 static bool write_rows(struct batch *b, struct err *e)
 {
-    return batch_keep(b, e) && batch_parents(b, e) && batch_keys(b, e) && batch_delete_dead(b, e) &&
-           batch_fit(b, e) && batch_undo_orphans(b, e) && batch_restore(b, e);
+    return batch_unite(b, e) && batch_keep(b, e) && batch_parents(b, e) && batch_keys(b, e) &&
+           batch_delete_dead(b, e) && batch_fit(b, e) && batch_undo_orphans(b, e) &&
+           batch_restore(b, e);
 }
 
 /* ---- the batch ---- */

@@ -1,6 +1,7 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
 #include "publish.h"
+#include "unite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,8 @@ static uint64_t first_stamp(const struct touched *t)
 
 /* The whole row as the file holds it now, and the clocks the application saw, becomes the shadow;
  * none if that is what rec says. */
-static void set_shadow(struct publisher *p, struct touched *t, struct ledger_row *row)
+static bool set_shadow(struct publisher *p, struct touched *t, struct ledger_row *row,
+                       struct err *e)
 {
     struct binding *b = t->b;
 
@@ -235,21 +237,53 @@ static void set_shadow(struct publisher *p, struct touched *t, struct ledger_row
     for (uint32_t i = 0; i < b->app->column_count && !row->differs; i++) {
         const struct cell *have = record_get(&p->rec, b->position[i]);
         const struct cell *file = record_get(&p->next, b->position[i]);
+        bool same = false;
 
-        if (b->app->surrogate && b->is_key[i])
+        if ((b->app->surrogate && b->is_key[i]) || file == NULL)
             continue;
-        row->differs = file != NULL && (have == NULL || !value_equal(&have->v, &file->v));
+        if (have != NULL && !value_same(p->s, &have->v, &file->v, &same, e))
+            return false;
+        row->differs = !same;
     }
     if (!row->differs)
-        return;
+        return true;
     buf_clear(&p->shadow_bytes);
     record_encode(&p->next, &p->shadow_bytes);
     row->shadow = buf_slice(&p->shadow_bytes);
+    return true;
+}
+
+/* The row under way is part of another one: the record is that one's, and of this one only what the
+ * file holds is kept until it leaves. */
+static bool write_part(struct publisher *p, struct ledger_row *row, bool was_present, struct err *e)
+{
+    struct ledger *l = &p->s->ledger;
+
+    buf_clear(&p->rec_bytes);
+    record_encode(&p->rec, &p->rec_bytes);
+    p->standing.rec = buf_slice(&p->rec_bytes);
+    p->s->due_open = true;
+    if (!ledger_row_put(l, &p->standing, true, p->standing.present, e) ||
+        !ledger_due_put(l, p->stands, p->now_ms, NULL, e))
+        return false;
+    record_clear(&p->rec);
+    p->rec.dead = (struct local_clock){.actor = l->self, .number = 1};
+    buf_clear(&p->rec_bytes);
+    record_encode(&p->rec, &p->rec_bytes);
+    buf_clear(&p->shadow_bytes);
+    record_encode(&p->next, &p->shadow_bytes);
+    row->rec = buf_slice(&p->rec_bytes);
+    row->shadow = buf_slice(&p->shadow_bytes);
+    row->differs = row->present;
+    return ledger_row_put(l, row, true, was_present, e) &&
+           ledger_due_put(l, row->gid, p->now_ms, NULL, e);
 }
 
 static bool write_row(struct publisher *p, struct ledger_row *row, bool known, bool was_present,
                       struct err *e)
 {
+    if (p->stands != row->gid)
+        return write_part(p, row, was_present, e);
     buf_clear(&p->rec_bytes);
     record_encode(&p->rec, &p->rec_bytes);
     row->rec = buf_slice(&p->rec_bytes);
@@ -262,11 +296,31 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
+/* Delete a row that was united with others: all that it is made of, or, of one that is only a part,
+ * that part. `united` false: it is an ordinary row. */
+static bool delete_parts(struct publisher *p, const struct touched *t,
+                           const struct local_clock *dead, bool *united, struct err *e)
+{
+    struct parts all;
+    bool ok = parts_read(p->s, p->stands, &all, e), did;
+
+    *united = ok && all.n > 0;
+    for (uint32_t i = 0; ok && i < all.n; i++) {
+        if (p->stands != t->gid && all.rows[i].gid != t->gid)
+            continue;
+        author_row(&p->author, t->b, CHANGE_DELETE, all.rows[i].gid, dead->stamp, NULL, NULL, 0);
+        ok = unite_note(p->s, all.rows[i].gid, p->stands, dead, true, &p->rec, &did, e);
+    }
+    parts_close(&all);
+    return ok;
+}
+
 static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_row *row,
                          const struct record *base, struct err *e)
 {
     uint64_t stamp = first_stamp(t);
     struct local_clock dead;
+    bool united;
 
     if (stamp == 0)
         stamp = hlc_stamp(p->now_ms, 0);
@@ -275,17 +329,38 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
     author_open(&p->author);
     dead = (struct local_clock){
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
-    if (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0) {
+    if (!delete_parts(p, t, &dead, &united, e))
+        return false;
+    if (!united &&
+        (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)) {
         const struct conflict_row about = cells_listed(p, t);
 
         p->rec.dead = dead;
         if (!conflict_delete(&about, &p->rec, e))
             return false;
     }
-    author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
+    if (!united)
+        author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     row->present = false;
     row->differs = false;
     return write_row(p, row, true, true, e);
+}
+
+static bool load_standing(struct publisher *p, struct err *e)
+{
+    struct ledger_row *row = &p->standing;
+    bool found;
+
+    if (!ledger_row_get(&p->s->ledger, p->stands, row, &found, e))
+        return false;
+    if (!found || row->minted)
+        return err_set(e, ERR_STORE, "the ledger has lost a row that stands for another one");
+    buf_clear(&p->standing_shadow);
+    buf_add(&p->standing_shadow, row->differs ? row->shadow.p : row->rec.p,
+            row->differs ? row->shadow.n : row->rec.n);
+    row->shadow = buf_slice(&p->standing_shadow);
+    row->differs = row->present;
+    return record_decode(&p->rec, row->rec, e);
 }
 
 static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *row, bool *known,
@@ -297,11 +372,14 @@ static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *
     record_clear(&p->rec);
     record_clear(&p->shadow);
     record_clear(&p->next);
+    p->stands = t->gid;
     if (!*known || row->minted)
         return true;
-    if (!record_decode(&p->rec, row->rec, e))
+    if (row->differs && !record_decode(&p->shadow, row->shadow, e))
         return false;
-    return !row->differs || record_decode(&p->shadow, row->shadow, e);
+    if (!ledger_stands(&p->s->ledger, t->gid, &p->stands, e))
+        return false;
+    return p->stands == t->gid ? record_decode(&p->rec, row->rec, e) : load_standing(p, e);
 }
 
 /* The key the row has in the file now; packed ones live in the list's arena. */
@@ -319,6 +397,16 @@ static bool set_key(struct publisher *p, const struct touched *t, struct ledger_
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
     return true;
+}
+
+/* Of a row that was united with others, this part lives on. */
+static bool note_life(struct publisher *p, const struct touched *t, uint64_t stamp, struct err *e)
+{
+    struct local_clock life = {
+        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    bool united;
+
+    return p->n == 0 || unite_note(p->s, t->gid, p->stands, &life, false, &p->rec, &united, e);
 }
 
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
@@ -355,9 +443,8 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     author_open(&p->author);
     if (!cells_find(p, t, base, &stamp, e) || !set_key(p, t, &row, e) ||
-        !cells_merge(p, t, stamp, e))
+        !cells_merge(p, t, stamp, e) || !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
         return false;
-    set_shadow(p, t, &row);
     whole = base == NULL && p->n == t->b->app->column_count;
     if (p->n > 0)
         author_write(&p->author, t->b,
@@ -386,6 +473,7 @@ static void publisher_open(struct publisher *p)
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
     buf_open(&p->key_room, SIZE_MAX / 2);
+    buf_open(&p->standing_shadow, SIZE_MAX / 2);
 }
 
 static void publisher_close(struct publisher *p)
@@ -401,6 +489,7 @@ static void publisher_close(struct publisher *p)
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);
     buf_close(&p->key_room);
+    buf_close(&p->standing_shadow);
 }
 
 static bool publish_table(struct publisher *p, struct binding *b, uint32_t first, struct err *e)

@@ -19,6 +19,11 @@ struct publisher {
     struct body_counter *counters;
     uint32_t n, counter_n;
     struct buf rec_bytes, shadow_bytes, key_room;
+    /* The row that stands for the one under way (rec is its record): another one if they were
+     * united and the one under way has not left the file yet. */
+    int64_t stands;
+    struct ledger_row standing;
+    struct buf standing_shadow;
     uint64_t now_ms;
 };
 

@@ -1,6 +1,7 @@
 /* The cells of one row that the application wrote: which they are, and whether they go out as
  * values or, of a counter, as what was added. */
 #include "publish.h"
+#include "unite.h"
 
 #include <stdio.h>
 
@@ -155,8 +156,11 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
         const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
         const struct cell *have = record_get(&p->rec, b->position[i]);
 
-        if (was != NULL &&
-            ((b->app->surrogate && b->is_key[i]) || value_equal(&was->v, &p->values[i])))
+        bool same = was != NULL && b->app->surrogate && b->is_key[i];
+
+        if (!same && was != NULL && !value_same(p->s, &was->v, &p->values[i], &same, e))
+            return false;
+        if (same)
             continue;
         if (is_private(p, b->app, i, &p->values[i]))
             continue;

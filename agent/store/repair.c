@@ -2,6 +2,7 @@
  * the same at once, from the same logical state; a repair makes it last, so that a number does not
  * change back when the row that has it goes away. */
 #include "author.h"
+#include "unite.h"
 
 #include <string.h>
 
@@ -22,25 +23,37 @@ bool repair_is_mark(const struct value *shown, const struct value *value)
             memcmp(shown->bytes.p + more, value->bytes.p, value->bytes.n) == 0);
 }
 
-static bool run(struct store *s, const char *sql, int64_t gid, uint64_t now_ms, struct err *e)
+static bool finish(struct store *s, sqlite3_stmt *q, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&s->ledger, sql, e);
-    int code;
+    int code = sqlite3_step(q);
 
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, gid);
-    if (sqlite3_bind_parameter_count(q) > 1)
-        sqlite3_bind_int64(q, 2, (int64_t)now_ms);
-    code = sqlite3_step(q);
     sqlite3_finalize(q);
     return code == SQLITE_DONE || ledger_err(&s->ledger, "note a repair", e);
 }
 
-bool repair_note(struct store *s, int64_t gid, uint64_t now_ms, struct err *e)
+bool repair_note(struct store *s, int64_t gid, int64_t other, uint64_t now_ms, struct err *e)
 {
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "INSERT OR IGNORE INTO repair(gid, since_ms, other) VALUES (?1, ?2, ?3)", e);
+
+    if (q == NULL)
+        return false;
     s->repairs = true;
-    return run(s, "INSERT OR IGNORE INTO repair(gid, since_ms) VALUES (?1, ?2)", gid, now_ms, e);
+    sqlite3_bind_int64(q, 1, gid);
+    sqlite3_bind_int64(q, 2, (int64_t)now_ms);
+    if (other != 0)
+        sqlite3_bind_int64(q, 3, other);
+    return finish(s, q, e);
+}
+
+static bool forget(struct store *s, int64_t gid, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&s->ledger, "DELETE FROM repair WHERE gid = ?1", e);
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, gid);
+    return finish(s, q, e);
 }
 
 struct repairer {
@@ -58,23 +71,30 @@ static bool is_ours(const struct store *s, const struct local_clock *c)
 }
 
 /* Anything besides what was repaired in which the file differs from rec? */
-static bool still_differs(const struct repairer *r, const struct binding *b)
+static bool find_difference(const struct repairer *r, struct store *s, const struct binding *b,
+                            bool *differs, struct err *e)
 {
+    *differs = false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *file = record_get(&r->shadow, b->position[i]);
         const struct cell *have = record_get(&r->rec, b->position[i]);
 
-        if (!(b->app->surrogate && b->is_key[i]) && file != NULL &&
-            (have == NULL || !value_equal(&have->v, &file->v)))
-            return true;
+        bool same = false;
+
+        if ((b->app->surrogate && b->is_key[i]) || file == NULL)
+            continue;
+        if (have != NULL && !value_same(s, &have->v, &file->v, &same, e))
+            return false;
+        *differs |= !same;
     }
-    return false;
+    return true;
 }
 
 static bool write_row(struct repairer *r, struct store *s, struct ledger_row *row,
                       const struct binding *b, struct err *e)
 {
-    row->differs = still_differs(r, b);
+    if (!find_difference(r, s, b, &row->differs, e))
+        return false;
     buf_clear(&r->bytes);
     record_encode(&r->rec, &r->bytes);
     row->rec = buf_slice(&r->bytes);
@@ -125,11 +145,48 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
     return !said || write_row(r, s, &row, b, e);
 }
 
+/* Two rows are one, by rule, unless somebody said so already or one has gone. `done` false: others
+ * come first. */
+static bool unite_row(struct repairer *r, struct store *s, int64_t gid, int64_t other, bool patient,
+                      bool *done, struct err *e)
+{
+    int64_t pair[2] = {gid, other}, first;
+    struct ledger_row row;
+    struct local_clock author;
+    bool found;
+
+    *done = true;
+    for (int i = 0; i < 2; i++) {
+        if (!ledger_stands(&s->ledger, pair[i], &pair[i], e) ||
+            !ledger_row_get(&s->ledger, pair[i], &row, &found, e))
+            return false;
+        if (!found || row.minted || bind_by_table(s, row.table) == NULL)
+            return true;
+        if (!record_decode(&r->rec, row.rec, e))
+            return false;
+        if (!ledger_alive(&s->ledger, &r->rec))
+            return true;
+    }
+    if (pair[0] == pair[1])
+        return true;
+    first = gid_order(&s->ledger, pair[0], pair[1]) < 0 ? pair[0] : pair[1];
+    author = (struct local_clock){.actor = gid_unpack(first).actor};
+    if (patient && !is_ours(s, &author)) {
+        *done = false;
+        return true;
+    }
+    author_unite(&r->author, bind_by_table(s, row.table), gid, other);
+    return unite_rows(s, gid, other, e);
+}
+
 static bool repair_rows(struct repairer *r, struct store *s, uint64_t now_ms, bool *left,
                         struct err *e)
 {
-    sqlite3_stmt *q =
-        ledger_prepare(&s->ledger, "SELECT gid, since_ms FROM repair ORDER BY gid", e);
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger,
+        "SELECT p.gid, p.since_ms, p.other FROM repair p LEFT JOIN row r ON r.gid = p.gid"
+        " ORDER BY r.tbl, p.gid",
+        e);
     int code = SQLITE_DONE;
     bool ok = q != NULL, done;
 
@@ -138,8 +195,10 @@ static bool repair_rows(struct repairer *r, struct store *s, uint64_t now_ms, bo
         uint64_t since = (uint64_t)sqlite3_column_int64(q, 1);
         bool patient = since <= now_ms && now_ms - since < REPAIR_PAUSE_MS;
 
-        ok = repair_row(r, s, gid, patient, &done, e) &&
-             (!done || run(s, "DELETE FROM repair WHERE gid = ?1", gid, 0, e)) &&
+        ok = (sqlite3_column_type(q, 2) == SQLITE_NULL
+                  ? repair_row(r, s, gid, patient, &done, e)
+                  : unite_row(r, s, gid, sqlite3_column_int64(q, 2), patient, &done, e)) &&
+             (!done || forget(s, gid, e)) &&
              (!author_is_full(&r->author) || author_seal(&r->author, e));
         *left |= !done;
     }
@@ -173,5 +232,43 @@ bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p, 
     buf_close(&r.bytes);
     buf_close(&r.key);
     buf_close(&r.shadow_bytes);
+    return ok;
+}
+
+/* The row of the file under a key that this PC gave. */
+static bool row_at(struct store *s, const struct binding *b, int64_t key, int64_t *gid,
+                   struct err *e)
+{
+    struct row_key k = {.kind = KEY_INT, .i = key};
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_by_key(&s->ledger, b->table, &k, false, &row, &found, e))
+        return false;
+    if (!found || row.minted)
+        return err_set(e, ERR_REFUSED, "table %s has no row %lld that others know of", b->app->name,
+                       (long long)key);
+    *gid = row.gid;
+    return true;
+}
+
+bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2], uint64_t now_ms,
+                  struct store_progress *p, struct err *e)
+{
+    struct author author;
+    int64_t gids[2] = {0};
+    bool ok;
+
+    author_begin(&author, s, now_ms, p);
+    ok = ledger_begin(&s->ledger, false, e) && row_at(s, b, keys[0], &gids[0], e) &&
+         row_at(s, b, keys[1], &gids[1], e);
+    if (ok) {
+        author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
+        ok = unite_rows(s, gids[0], gids[1], e) && author_seal(&author, e) &&
+             ledger_commit(&s->ledger, e);
+    }
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    author_close(&author);
     return ok;
 }

@@ -69,9 +69,11 @@ CREATE TABLE due(
 );
 
 -- Rows that yielded a UNIQUE value to another row and stand in the file under another one, which no change-set says yet.
+-- other: the row with which it is to be one, by rule; else NULL.
 CREATE TABLE repair(
     gid INTEGER PRIMARY KEY,
-    since_ms INTEGER NOT NULL
+    since_ms INTEGER NOT NULL,
+    other INTEGER
 );
 
 -- Natural keys with references as gids: which row stands for the key; and gids that another row stands for.
@@ -85,6 +87,19 @@ CREATE TABLE alias(
     gid INTEGER PRIMARY KEY,
     stands INTEGER NOT NULL
 );
+
+-- Rows that were united: of each gid its latest write and its delete. The row that stands for them is dead when all are.
+CREATE TABLE part(
+    gid INTEGER PRIMARY KEY,
+    stands INTEGER NOT NULL,
+    life_stamp INTEGER NOT NULL,
+    life_actor INTEGER NOT NULL,
+    life_number INTEGER NOT NULL,
+    dead_stamp INTEGER NOT NULL,
+    dead_actor INTEGER NOT NULL,
+    dead_number INTEGER NOT NULL
+);
+CREATE INDEX part_stands ON part(stands);
 
 -- Where the two files stood after each write of ours and each drain: to find the fork point of a file that went back.
 CREATE TABLE point(

@@ -72,6 +72,12 @@ MUST_USE bool store_uninstall(struct store *s, struct err *e);
 MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r,
                                struct err *e);
 
+/* The rows of `table` under these two keys, which this PC numbered, are one thing: make one row of
+ * them on every PC. Cells that differ: the later one. What refers to either refers to it. One of the
+ * keys goes. ERR_REFUSED: no such rows, or a table whose keys are names. */
+MUST_USE bool store_unite(struct store *s, const char *table, const int64_t keys[2],
+                          uint64_t now_ms, struct err *e);
+
 /* ---- capture ---- */
 
 /* Has the application's file been committed to by somebody else since the last call? Cheap (PRAGMA

@@ -1,0 +1,91 @@
+/* Rows that were united with others: they leave the file, and what refers to them there refers to
+ * the row that stands for them. The ledger need not change what refers to them, since it resolves
+ * references when it uses them; so those rows are found in the file. */
+#include "batch.h"
+#include "unite.h"
+
+#include <sqlite3.h>
+
+/* The row of the file refers in this column to what leaves: let it be written anew. */
+static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct err *e)
+{
+    struct cell *cell;
+
+    if (!record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
+        return false;
+    cell = record_cell(&b->shadow, w->b->position[column]);
+    cell->v = (struct value){.type = VALUE_NULL};
+    cell->set = true;
+    buf_clear(&b->room_b);
+    record_encode(&b->shadow, &b->room_b);
+    w->shadow = arena_copy(&b->arena, buf_slice(&b->room_b));
+    w->moved = true;
+    return true;
+}
+
+/* One row of the file that refers to it, which the statement shows. */
+static bool take_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q, struct err *e)
+{
+    struct app_table *t = &b->s->app.schema.tables[c->table];
+    struct binding *binding = bind_by_app(b->s, t);
+    struct value values[COLUMNS_MAX];
+    struct ledger_row row;
+    struct row_key key;
+    struct work *w;
+    bool found;
+
+    if (binding == NULL)
+        return true;
+    for (uint32_t i = 0; i < t->key_count; i++)
+        values[t->keys[i]] = value_of_column(q, (int)i);
+    key = key_of_row(t, values, &b->key_room);
+    if (!ledger_row_by_key(&b->s->ledger, binding->table, &key, false, &row, &found, e))
+        return false;
+    if (!found || row.minted)
+        return true;
+    w = batch_add(b, row.gid, false, false, e);
+    return w == NULL ? e->code == ERR_NONE : point_anew(b, w, c->column, e);
+}
+
+static bool bring_children(struct batch *b, uint32_t index, struct err *e)
+{
+    const struct app_table *t = b->works[index].b->app;
+
+    for (uint32_t i = 0; i < t->child_count; i++) {
+        sqlite3_stmt *q = batch_children(b, &b->works[index], i, e);
+        int code = SQLITE_DONE;
+
+        if (q == NULL)
+            return false;
+        while (e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW)
+            if (!take_child(b, &t->children[i], q, e))
+                break;
+        sqlite3_reset(q);
+        if (e->code != ERR_NONE)
+            return false;
+        if (code != SQLITE_DONE)
+            return sqlite_err(b->s->app.db, t->name, e);
+    }
+    return true;
+}
+
+bool batch_unite(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; b->s->ledger.aliases && i < b->n; i++) {
+        struct work *w = &b->works[i];
+        int64_t stands;
+
+        if (w->alive || !w->present || w->b == NULL || !w->b->app->surrogate)
+            continue;
+        if (!ledger_stands(&b->s->ledger, w->gid, &stands, e))
+            return false;
+        if (stands == w->gid)
+            continue;
+        w->want = w->shadow; /* should it have to stay all the same */
+        if (batch_add(b, stands, false, true, e) == NULL && e->code != ERR_NONE)
+            return false;
+        if (!bring_children(b, i, e))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,271 @@
+#include "unite.h"
+
+#include "counter.h"
+
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+/* ---- parts ---- */
+
+static struct local_clock clock_of(sqlite3_stmt *q, int column)
+{
+    return (struct local_clock){.stamp = (uint64_t)sqlite3_column_int64(q, column),
+                                .actor = (uint32_t)sqlite3_column_int64(q, column + 1),
+                                .number = (uint64_t)sqlite3_column_int64(q, column + 2)};
+}
+
+static void bind_clock(sqlite3_stmt *q, int parameter, const struct local_clock *c)
+{
+    sqlite3_bind_int64(q, parameter, (int64_t)c->stamp);
+    sqlite3_bind_int64(q, parameter + 1, (int64_t)c->actor);
+    sqlite3_bind_int64(q, parameter + 2, (int64_t)c->number);
+}
+
+void parts_close(struct parts *m)
+{
+    free(m->rows);
+    *m = (struct parts){0};
+}
+
+static void add(struct parts *m, const struct part *one)
+{
+    if (m->n == m->room) {
+        m->room = m->room == 0 ? 4 : m->room * 2;
+        m->rows = mem_grow(m->rows, m->room * sizeof *m->rows);
+    }
+    m->rows[m->n++] = *one;
+}
+
+bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e)
+{
+    sqlite3_stmt *q;
+    int code;
+
+    *m = (struct parts){0};
+    if (!s->ledger.aliases)
+        return true;
+    q = ledger_prepare(&s->ledger,
+                       "SELECT gid, life_stamp, life_actor, life_number, dead_stamp, dead_actor,"
+                       " dead_number FROM part WHERE stands = ?1 ORDER BY gid",
+                       e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, stands);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct part one = {
+            .gid = sqlite3_column_int64(q, 0), .life = clock_of(q, 1), .dead = clock_of(q, 4)};
+
+        add(m, &one);
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "read united rows", e);
+}
+
+static bool part_put(struct store *s, const struct part *m, int64_t stands, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "INSERT OR REPLACE INTO part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, m->gid);
+    sqlite3_bind_int64(q, 2, stands);
+    bind_clock(q, 3, &m->life);
+    bind_clock(q, 6, &m->dead);
+    code = sqlite3_step(q);
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "note a united row", e);
+}
+
+bool part_alive(const struct store *s, const struct part *m)
+{
+    return m->dead.number == 0 || ledger_clock_compare(&s->ledger, &m->life, &m->dead) > 0;
+}
+
+/* What the record of all of them has for a delete: none while one lives. */
+static struct local_clock common_death(const struct store *s, const struct parts *m)
+{
+    struct local_clock latest = {0};
+
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (part_alive(s, &m->rows[i]))
+            return (struct local_clock){0};
+        if (ledger_clock_compare(&s->ledger, &m->rows[i].dead, &latest) > 0)
+            latest = m->rows[i].dead;
+    }
+    return latest;
+}
+
+bool unite_note(struct store *s, int64_t gid, int64_t stands, const struct local_clock *clock,
+                bool is_delete, struct record *rec, bool *united, struct err *e)
+{
+    struct parts all;
+    uint32_t i = 0;
+    bool ok = parts_read(s, stands, &all, e);
+
+    *united = ok && all.n > 0;
+    if (*united) {
+        struct local_clock *has;
+
+        while (i + 1 < all.n && all.rows[i].gid != gid)
+            i++;
+        has = is_delete ? &all.rows[i].dead : &all.rows[i].life;
+        if (has->number == 0 || ledger_clock_compare(&s->ledger, clock, has) > 0) {
+            *has = *clock;
+            ok = part_put(s, &all.rows[i], stands, e);
+        }
+        rec->dead = common_death(s, &all);
+    }
+    parts_close(&all);
+    return ok;
+}
+
+/* ---- uniting ---- */
+
+bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
+                struct err *e)
+{
+    int64_t x, y;
+
+    *same = value_equal(a, b);
+    if (*same || !s->ledger.aliases || a->type != VALUE_REF || b->type != VALUE_REF)
+        return true;
+    if (!ledger_stands(&s->ledger, gid_pack(a->ref), &x, e) ||
+        !ledger_stands(&s->ledger, gid_pack(b->ref), &y, e))
+        return false;
+    *same = x == y;
+    return true;
+}
+
+struct party {
+    struct ledger_row row;
+    struct record rec;
+    struct buf rec_bytes, shadow_bytes;
+    struct parts parts;
+};
+
+static void party_close(struct party *p)
+{
+    record_close(&p->rec);
+    buf_close(&p->rec_bytes);
+    buf_close(&p->shadow_bytes);
+    parts_close(&p->parts);
+}
+
+/* The row as it stands, copied: it is about to be looked up for another one. */
+static bool party_read(struct store *s, int64_t gid, struct party *p, struct err *e)
+{
+    struct part self = {.gid = gid};
+    bool found;
+
+    buf_open(&p->rec_bytes, SIZE_MAX / 2);
+    buf_open(&p->shadow_bytes, SIZE_MAX / 2);
+    if (!ledger_row_get(&s->ledger, gid, &p->row, &found, e))
+        return false;
+    if (!found || p->row.minted || p->row.key.kind == KEY_PACKED)
+        return err_set(e, ERR_INPUT,
+                       "a row that is not known, or has a name of its own, is to be "
+                       "united with another one");
+    if (!record_decode(&p->rec, p->row.rec, e) || !parts_read(s, gid, &p->parts, e))
+        return false;
+    buf_add(&p->shadow_bytes, p->row.differs ? p->row.shadow.p : p->row.rec.p,
+            p->row.differs ? p->row.shadow.n : p->row.rec.n);
+    p->row.shadow = buf_slice(&p->shadow_bytes);
+    p->row.differs = p->row.present; /* what the file holds stays on record */
+    if (p->parts.n > 0)
+        return true;
+    for (uint32_t i = 0; i < p->rec.n; i++)
+        if (p->rec.cells[i].set &&
+            ledger_clock_compare(&s->ledger, &p->rec.cells[i].clock, &self.life) > 0)
+            self.life = p->rec.cells[i].clock;
+    self.dead = p->rec.dead;
+    add(&p->parts, &self);
+    return true;
+}
+
+static bool party_write(struct store *s, struct party *p, struct err *e)
+{
+    buf_clear(&p->rec_bytes);
+    record_encode(&p->rec, &p->rec_bytes);
+    p->row.rec = buf_slice(&p->rec_bytes);
+    s->due_open = s->due_stale = true;
+    return ledger_row_put(&s->ledger, &p->row, true, p->row.present, e) &&
+           ledger_due_put(&s->ledger, p->row.gid, 0, NULL, e);
+}
+
+static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
+{
+    sqlite3_stmt *q =
+        ledger_prepare(&s->ledger, "UPDATE alias SET stands = ?2 WHERE stands = ?1", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, to);
+    code = sqlite3_step(q);
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE ? ledger_alias(&s->ledger, from, to, e)
+                               : ledger_err(&s->ledger, "unite two rows", e);
+}
+
+/* `gone` is part of `keep` from here on, and leaves the file. */
+static bool absorb(struct store *s, struct party *keep, struct party *gone, struct err *e)
+{
+    for (uint32_t i = 0; i < gone->rec.n; i++) {
+        const struct cell *theirs = &gone->rec.cells[i];
+        struct cell *have = record_cell(&keep->rec, i);
+        bool wins =
+            theirs->set && (!have->set || ledger_cell_compare(&s->ledger, theirs, have) > 0);
+
+        if (theirs->counter != NULL || have->counter != NULL) {
+            if (!counter_unite(&keep->rec, i, theirs, wins, e))
+                return false;
+        } else if (wins) {
+            *have = *theirs;
+        }
+    }
+    for (uint32_t i = 0; i < gone->parts.n; i++)
+        add(&keep->parts, &gone->parts.rows[i]);
+    for (uint32_t i = 0; i < keep->parts.n; i++)
+        if (!part_put(s, &keep->parts.rows[i], keep->row.gid, e))
+            return false;
+    keep->rec.dead = common_death(s, &keep->parts);
+    if (!party_write(s, keep, e))
+        return false;
+    record_clear(&gone->rec); /* its bytes have been copied with keep's */
+    gone->rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};
+    return party_write(s, gone, e) && point_to(s, gone->row.gid, keep->row.gid, e);
+}
+
+/* The one in the file stays there; of two that are, the smaller gid, as every site orders them. */
+static bool stays(const struct store *s, const struct party *a, const struct party *b)
+{
+    if (a->row.present != b->row.present)
+        return a->row.present;
+    return gid_order(&s->ledger, a->row.gid, b->row.gid) < 0;
+}
+
+bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e)
+{
+    struct party first = {0}, second = {0};
+    bool ok = ledger_stands(&s->ledger, a, &a, e) && ledger_stands(&s->ledger, b, &b, e);
+
+    if (!ok || a == b)
+        return ok;
+    project_retry(s); /* rows wait for the one that another stands for now */
+    ok = party_read(s, a, &first, e) && party_read(s, b, &second, e);
+    if (ok && first.row.table != second.row.table)
+        ok = err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united",
+                     s->ledger.tables[first.row.table - 1].name,
+                     s->ledger.tables[second.row.table - 1].name);
+    if (ok && stays(s, &first, &second))
+        ok = absorb(s, &first, &second, e);
+    else if (ok)
+        ok = absorb(s, &second, &first, e);
+    party_close(&first);
+    party_close(&second);
+    return ok;
+}

@@ -1,0 +1,41 @@
+/* Rows that are one: a change-set said so of two rows that different PCs had made. From then on one
+ * of them stands for both on this PC (ledger_alias); its record has the cells of both, the later
+ * ones, and it is dead only when each of the rows it is made of is. So a delete by somebody who had
+ * seen one of them never takes what the other one was.
+ *
+ * All of it inside a ledger transaction. */
+#ifndef NAVETTE_UNITE_H
+#define NAVETTE_UNITE_H
+
+#include "inside.h"
+
+struct part {
+    int64_t gid;
+    struct local_clock life, dead; /* its latest write; its delete, number 0: none */
+};
+
+struct parts {
+    struct part *rows; /* none: the row was never united */
+    uint32_t n, room;
+};
+
+/* a and b are one. Both become due. ERR_INPUT when that cannot be. Doing it again is harmless. */
+MUST_USE bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e);
+
+/* Equal, references by the row that stands for what they name. */
+MUST_USE bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
+                         struct err *e);
+
+/* The rows that `stands` is made of. */
+MUST_USE bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e);
+void parts_close(struct parts *m);
+bool part_alive(const struct store *s, const struct part *m);
+
+/* `gid`, which `stands` stands for, was written or deleted with this clock: note it, and let
+ * rec->dead, of the record of `stands`, say what follows. `united` false: the row is an ordinary
+ * one, nothing was done. */
+MUST_USE bool unite_note(struct store *s, int64_t gid, int64_t stands,
+                         const struct local_clock *clock, bool is_delete, struct record *rec,
+                         bool *united, struct err *e);
+
+#endif

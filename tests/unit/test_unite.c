@@ -1,0 +1,236 @@
+/* Rows that different PCs made and that are one thing: by rule, or because a person says so. */
+#include "unit/sites.h"
+
+static const char schema[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, name TEXT,"
+    " price INT);"
+    "CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT);"
+    "CREATE TABLE article_tag(id INTEGER PRIMARY KEY, article_id INT NOT NULL REFERENCES "
+    "article(id),"
+    " tag_id INT NOT NULL REFERENCES tag(id), UNIQUE(article_id, tag_id));"
+    "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, article_id INT NOT NULL REFERENCES"
+    " article(id), what TEXT);";
+
+static const char articles[] = "SELECT code, name, price FROM article ORDER BY code, name";
+static const char lines[] =
+    "SELECT l.what, a.code FROM line l JOIN article a ON a.id = l.article_id ORDER BY l.what";
+static const char tags[] = "SELECT a.code, t.name FROM article_tag x JOIN article a ON a.id ="
+                           " x.article_id JOIN tag t ON t.id = x.tag_id ORDER BY 1, 2";
+
+/* Marks carry milliseconds: what is written from here on is later. */
+static void later(void)
+{
+    uint64_t now = wall_ms();
+
+    while (wall_ms() <= now + 1)
+        ;
+}
+
+static void tell_roster(const struct site *from, struct site *to)
+{
+    struct err e = {0};
+    bool changed;
+
+    check(roster_merge(&to->roster, buf_slice(&from->roster.log), &changed, &e), &e);
+}
+
+/* "article codes mean one thing" for the whole fleet. */
+static void merge_codes(struct site *a)
+{
+    char *columns[] = {(char[]){"code"}};
+    struct rule_change rule = {.set = true,
+                               .rule = {.kind = RULE_MERGE,
+                                        .table = (char[]){"article"},
+                                        .columns = columns,
+                                        .column_count = 1}};
+    struct err e = {0};
+    bool changed;
+
+    check(roster_rules(&a->roster, &rule, 1, &a->keys, &changed, &e), &e);
+    assert_true(changed);
+}
+
+static void open_shops(struct site *s, int n, bool merges)
+{
+    static const char *const names[] = {"A", "B", "C"};
+
+    memset(s, 0, (size_t)n * sizeof *s);
+    open_founder(&s[0], schema);
+    if (merges)
+        merge_codes(&s[0]);
+    for (int i = 1; i < n; i++)
+        join_site(&s[0], &s[i], names[i], schema);
+    for (int i = 1; i < n; i++)
+        tell_roster(&s[0], &s[i]);
+}
+
+static void close_shops(struct site *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        close_site(&s[i]);
+}
+
+static void expect_all(struct site *s, int n, const char *text, const char *answer)
+{
+    for (int i = 0; i < n; i++) {
+        expect(&s[i], text, answer);
+        assert_int_equal(status_of(&s[i]).parked, 0);
+    }
+}
+
+static void an_article_that_two_shops_made_under_one_code_is_one_by_rule(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, true);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5);"
+               "INSERT INTO line(article_id, what) VALUES (1, 'of A')");
+    later();
+    sql(&s[1], "INSERT INTO article VALUES (7, 'x', 'green tea', 6), (8, 'y', 'rice', 1);"
+               "INSERT INTO line(article_id, what) VALUES (7, 'of B')");
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, articles, "x|green tea|6 y|rice|1");
+    expect_all(s, 2, lines, "of A|x of B|x");
+    expect(&s[0], "SELECT id FROM article WHERE code = 'x'", "1");
+    expect(&s[1], "SELECT id FROM article WHERE code = 'x'", "7");
+    sql(&s[0], "UPDATE article SET price = 9 WHERE code = 'x'");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, articles, "x|green tea|9 y|rice|1");
+    sql(&s[1], "DELETE FROM line; DELETE FROM article WHERE code = 'x'");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, articles, "y|rice|1");
+    close_shops(s, 2);
+}
+
+static void pure_join_rows_are_one_without_a_rule(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5); INSERT INTO tag VALUES (1, 'hot'),"
+               " (2, 'green')");
+    exchange(&s[0], &s[1]);
+    sql(&s[0], "INSERT INTO article_tag VALUES (1, 1, 1), (2, 1, 2)");
+    sql(&s[1], "INSERT INTO article_tag VALUES (1, 1, 2), (2, 1, 1)");
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, tags, "x|green x|hot");
+    sql(&s[1], "DELETE FROM article_tag WHERE tag_id = 2");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, tags, "x|hot");
+    close_shops(s, 2);
+}
+
+/* A took its article away before anybody said that B's is the same one: B's was never deleted. */
+static void a_delete_takes_only_the_part_that_it_meant(void **state)
+{
+    struct site s[3];
+
+    (void)state;
+    open_shops(s, 3, true);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5)");
+    later();
+    sql(&s[1], "INSERT INTO article VALUES (7, 'x', 'tea', 6)");
+    work(&s[0]);
+    work(&s[1]);
+    carry(&s[0], &s[2]);
+    carry(&s[1], &s[2]);
+    s[2].now_ms += 60000;
+    drain_all(&s[2]);
+    apply_all(&s[2]);
+    s[2].now_ms += 60000; /* neither of them has said it */
+    drain_all(&s[2]);
+    apply_all(&s[2]);
+    expect(&s[2], articles, "x|tea|6");
+    later();
+    sql(&s[0], "DELETE FROM article");
+    for (int round = 0; round < 2; round++) {
+        exchange(&s[0], &s[2]);
+        exchange(&s[1], &s[2]);
+        exchange(&s[0], &s[1]);
+    }
+    expect_all(s, 3, articles, "x|tea|6");
+    sql(&s[2], "DELETE FROM article");
+    for (int round = 0; round < 2; round++) {
+        exchange(&s[0], &s[2]);
+        exchange(&s[1], &s[2]);
+    }
+    expect_all(s, 3, articles, "(none)");
+    close_shops(s, 3);
+}
+
+static void unite(struct site *s, int64_t a, int64_t b)
+{
+    struct err e = {0};
+
+    tick(s);
+    check(store_unite(s->store, "article", (int64_t[]){a, b}, s->now_ms, &e), &e);
+}
+
+static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void **state)
+{
+    struct site s[2];
+    struct err e = {0};
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0],
+        "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'x ', 'tea', 6);"
+        "INSERT INTO tag VALUES (1, 'hot'); INSERT INTO article_tag VALUES (1, 1, 1), (2, 2, 1);"
+        "INSERT INTO line(article_id, what) VALUES (1, 'one'), (2, 'two'), (2, 'three')");
+    exchange(&s[0], &s[1]);
+    unite(&s[0], 1, 2);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT count(*) FROM article", "1");
+    expect_all(s, 2, "SELECT count(DISTINCT article_id), count(*) FROM line", "1|3");
+    expect_all(s, 2, "SELECT count(*) FROM article_tag", "1");
+    expect_same(&s[0], &s[1], articles);
+    assert_false(store_unite(s[0].store, "article", (int64_t[]){1, 99}, s[0].now_ms, &e));
+    assert_int_equal(e.code, ERR_REFUSED);
+    close_shops(s, 2);
+}
+
+/* The other PC's application goes on with the row that is to leave its file. */
+static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    for (int deletes = 0; deletes < 2; deletes++) {
+        open_shops(s, 2, false);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'Tea', 6)");
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        work(&s[0]);
+        carry(&s[0], &s[1]);
+        later();
+        sql(&s[1], deletes != 0 ? "DELETE FROM article WHERE id = 2"
+                                : "UPDATE article SET price = 60 WHERE id = 2;"
+                                  "INSERT INTO line(article_id, what) VALUES (2, 'late')");
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT count(*), max(price) FROM article", deletes != 0 ? "1|6" : "1|60");
+        if (deletes == 0)
+            expect_all(s, 2, "SELECT count(*) FROM line l JOIN article a ON a.id = l.article_id",
+                       "1");
+        expect_same(&s[0], &s[1], articles);
+        close_shops(s, 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_article_that_two_shops_made_under_one_code_is_one_by_rule),
+        cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
+        cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
+        cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
+        cmocka_unit_test(edits_of_a_row_that_is_about_to_leave_are_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
