@@ -154,6 +154,28 @@ static void party_close(struct party *p)
     parts_close(&p->parts);
 }
 
+/* Of any cell, what was added to counters included. */
+static struct local_clock latest_write(const struct store *s, const struct record *rec)
+{
+    struct local_clock latest = {0};
+
+    for (uint32_t i = 0; i < rec->n; i++) {
+        const struct cell *c = &rec->cells[i];
+
+        if (c->set && ledger_clock_compare(&s->ledger, &c->clock, &latest) > 0)
+            latest = c->clock;
+        for (uint32_t t = 0; c->counter != NULL && t < c->counter->n; t++) {
+            struct local_clock said = {.stamp = c->counter->totals[t].stamp,
+                                       .actor = c->counter->totals[t].actor,
+                                       .number = c->counter->totals[t].number};
+
+            if (said.number != 0 && ledger_clock_compare(&s->ledger, &said, &latest) > 0)
+                latest = said;
+        }
+    }
+    return latest;
+}
+
 /* The row as it stands, copied: it is about to be looked up for another one. */
 static bool party_read(struct store *s, int64_t gid, struct party *p, struct err *e)
 {
@@ -176,10 +198,7 @@ static bool party_read(struct store *s, int64_t gid, struct party *p, struct err
     p->row.differs = p->row.present; /* what the file holds stays on record */
     if (p->parts.n > 0)
         return true;
-    for (uint32_t i = 0; i < p->rec.n; i++)
-        if (p->rec.cells[i].set &&
-            ledger_clock_compare(&s->ledger, &p->rec.cells[i].clock, &self.life) > 0)
-            self.life = p->rec.cells[i].clock;
+    self.life = latest_write(s, &p->rec);
     self.dead = p->rec.dead;
     add(&p->parts, &self);
     return true;
