@@ -8,6 +8,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 struct sqlite3_str;
+struct rules;
 
 enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_INTEGER, AFFINITY_REAL };
 
@@ -17,8 +18,9 @@ struct app_column {
                                STRICT ANY is BLOB */
     bool not_null;
     bool in_key;
-    char *collation; /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside
-                        keys and for a rowid alias */
+    char *collation;  /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside
+                         keys and for a rowid alias */
+    bool ref_by_rule; /* that it refers no foreign key says: it may name nothing */
     int ref_table; /* index of the tracked parent whose whole primary key this column finally names,
                       or -1. Foreign keys are followed column by column: see agent/README.md,
                       References. */
@@ -38,8 +40,13 @@ struct app_table {
     int64_t repairs; /* how often capture_verify put triggers back: changes went unseen before each.
                         Remember the count of the last reconciliation and reconcile when it differs:
                         no crash can lose that. */
-    char *refused;   /* why it cannot be tracked; NULL: it can */
-    struct app_column *columns; /* stored, visible, not generated; in table order */
+    bool
+        local; /* by rule it stays on this PC: as if it were not tracked, whatever `registered` says
+                */
+    int64_t registered;         /* its number in _navette_table, 0: none */
+    char *refused;              /* why it cannot be tracked; NULL: it can */
+    struct app_column *columns; /* stored, visible, not generated, not local by rule; in table order
+                                 */
     uint32_t column_count;
     uint32_t keys[KEY_COLUMNS_MAX]; /* indices of the primary key's columns, in key order */
     uint32_t key_count;
@@ -51,7 +58,10 @@ struct app_table {
     bool ordinary;              /* neither a view nor a virtual table */
     struct app_child *children; /* references to this table, among tracked tables */
     uint32_t child_count;
-    uint64_t fingerprint; /* of names, affinities, keys and references */
+    bool has_local;                 /* there are columns besides, which stay on this PC */
+    char *fill_names, *fill_values; /* for an INSERT: ', "column"' and ", 'value'" of those that a
+                                       row that arrives needs; "" for none */
+    uint64_t fingerprint;           /* of names, affinities, keys and references */
     /* statements, prepared by appdb_load_schema for tracked tables, reset after use; parameters
      * ?1.. */
     /* all columns by key: SELECT c1, c2.. FROM t WHERE k1 = ?1 AND k2 = ?2.. (natural keys compare
@@ -73,6 +83,7 @@ struct app_schema {
 enum { APPDB_MARKS = 8, APPDB_STATEMENTS = 16 };
 
 struct appdb {
+    const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */
     struct sqlite3 *db;
     char *path;
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */

@@ -1,4 +1,5 @@
-/* Declared foreign keys, followed column by column to the rows that they finally name. */
+/* Foreign keys, declared or by rule, followed column by column to the rows that they finally name.
+ */
 #include "appref.h"
 
 #include <stdlib.h>
@@ -6,11 +7,15 @@
 
 #include <sqlite3.h>
 
-/* A declared foreign key, one column of it: `column` of `table` takes its values from
+#include <navette/rules.h>
+
+/* A foreign key, one column of it: `column` of `table` takes its values from
  * `parent_column` of `parent`. */
 struct edge {
     uint32_t table, column;
     uint32_t parent, parent_column;
+    uint32_t order; /* as they were found */
+    bool by_rule;
 };
 
 enum { FOLLOW_STEPS_MAX = 32, EDGES_MAX = 100000 };
@@ -29,6 +34,18 @@ static int column_named(const struct app_table *t, struct sqlite3_stmt *s, int i
     return name == NULL ? -1 : app_column_index(t, slice_text(name));
 }
 
+static void add(struct finder *f, struct edge edge)
+{
+    if (f->edges_n == EDGES_MAX)
+        return;
+    if (f->edges_n == f->edges_room) {
+        f->edges_room = f->edges_room == 0 ? 64 : f->edges_room * 2;
+        f->edges = mem_grow(f->edges, f->edges_room * sizeof *f->edges);
+    }
+    edge.order = f->edges_n;
+    f->edges[f->edges_n++] = edge;
+}
+
 /* Without parent columns a foreign key means the parent's primary key. */
 static void add_edge(struct finder *f, struct sqlite3_stmt *s)
 {
@@ -39,7 +56,7 @@ static void add_edge(struct finder *f, struct sqlite3_stmt *s)
     int seq = sqlite3_column_int(s, 3);
     int parent_column = -1;
 
-    if (parent == NULL || !parent->ordinary || column < 0 || f->edges_n == EDGES_MAX)
+    if (parent == NULL || !parent->ordinary || column < 0)
         return;
     if (sqlite3_column_type(s, 2) != SQLITE_NULL)
         parent_column = column_named(parent, s, 2);
@@ -47,14 +64,10 @@ static void add_edge(struct finder *f, struct sqlite3_stmt *s)
         parent_column = (int)parent->keys[seq];
     if (parent_column < 0)
         return;
-    if (f->edges_n == f->edges_room) {
-        f->edges_room = f->edges_room == 0 ? 64 : f->edges_room * 2;
-        f->edges = mem_grow(f->edges, f->edges_room * sizeof *f->edges);
-    }
-    f->edges[f->edges_n++] = (struct edge){.table = f->table,
-                                           .column = (uint32_t)column,
-                                           .parent = (uint32_t)(parent - f->schema->tables),
-                                           .parent_column = (uint32_t)parent_column};
+    add(f, (struct edge){.table = f->table,
+                         .column = (uint32_t)column,
+                         .parent = (uint32_t)(parent - f->schema->tables),
+                         .parent_column = (uint32_t)parent_column});
 }
 
 static bool is_whole_key(const struct app_table *t, uint32_t column)
@@ -62,7 +75,7 @@ static bool is_whole_key(const struct app_table *t, uint32_t column)
     return t->key_count == 1 && t->keys[0] == column;
 }
 
-/* Edges lie in the order of their tables: tables are read in that order. */
+/* Edges lie in the order of their tables. */
 static uint32_t first_edge(const struct finder *f, uint32_t table)
 {
     uint32_t low = 0, high = f->edges_n;
@@ -102,15 +115,17 @@ static const struct edge *next_edge(const struct finder *f, uint32_t table, uint
     return best;
 }
 
-/* agent/README.md, References. */
-static int follow(const struct finder *f, uint32_t table, uint32_t column)
+/* agent/README.md, References. `by_rule`: some step of the way is declared nowhere. */
+static int follow(const struct finder *f, uint32_t table, uint32_t column, bool *by_rule)
 {
+    *by_rule = false;
     for (int step = 0; step < FOLLOW_STEPS_MAX; step++) {
         bool ends;
         const struct edge *x = next_edge(f, table, column, &ends);
 
         if (x == NULL)
             return -1;
+        *by_rule |= x->by_rule;
         if (ends)
             return (int)x->parent;
         table = x->parent;
@@ -156,10 +171,11 @@ static void resolve(struct finder *f)
         struct app_table *t = &s->tables[i];
 
         for (uint32_t k = 0; k < t->key_count && t->number != 0; k++) {
-            int parent = follow(f, i, t->keys[k]);
+            struct app_column *c = &t->columns[t->keys[k]];
+            int parent = follow(f, i, t->keys[k], &c->ref_by_rule);
 
             if (parent >= 0 && !key_reaches(s, (uint32_t)parent, i))
-                t->columns[t->keys[k]].ref_table = parent;
+                c->ref_table = parent;
         }
         t->surrogate = t->number != 0 && t->rowid_alias && t->columns[t->keys[0]].ref_table < 0;
     }
@@ -168,7 +184,7 @@ static void resolve(struct finder *f)
 
         for (uint32_t c = 0; c < t->column_count && t->number != 0; c++)
             if (!t->columns[c].in_key)
-                t->columns[c].ref_table = follow(f, i, c);
+                t->columns[c].ref_table = follow(f, i, c, &t->columns[c].ref_by_rule);
     }
 }
 
@@ -208,7 +224,40 @@ static bool read_edges(struct finder *f, struct sqlite3_stmt *s, struct err *e)
     return true;
 }
 
-bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struct err *e)
+/* What rules say refers to a table's rows by their key. */
+static void add_rules(struct finder *f, const struct rules *rules)
+{
+    for (uint32_t i = 0; rules != NULL && i < rules->n; i++) {
+        const struct rule *r = &rules->rules[i];
+        const struct app_table *t, *parent;
+        int column;
+
+        if (r->kind != RULE_REFERENCES)
+            continue;
+        t = app_schema_table(f->schema, r->table);
+        parent = app_schema_table(f->schema, r->argument);
+        column = t == NULL ? -1 : app_column_index(t, slice_text(r->columns[0]));
+        if (column < 0 || parent == NULL || !parent->ordinary || parent->key_count != 1)
+            continue;
+        add(f, (struct edge){.table = (uint32_t)(t - f->schema->tables),
+                             .column = (uint32_t)column,
+                             .parent = (uint32_t)(parent - f->schema->tables),
+                             .parent_column = parent->keys[0],
+                             .by_rule = true});
+    }
+}
+
+static int by_table(const void *a, const void *b)
+{
+    const struct edge *x = a, *y = b;
+
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
+                            struct app_schema *schema, struct err *e)
 {
     static const char sql[] = "SELECT \"from\", \"table\", \"to\", seq"
                               " FROM pragma_foreign_key_list(:name, 'main')";
@@ -217,6 +266,9 @@ bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struc
     bool ok = sqlite_prepare(db, &s, sql, e) && read_edges(&f, s, e);
 
     if (ok) {
+        add_rules(&f, rules);
+        if (f.edges_n > 1)
+            qsort(f.edges, f.edges_n, sizeof *f.edges, by_table);
         resolve(&f);
         list_children(schema);
     }

@@ -5,8 +5,10 @@
 #include "appdb.h"
 
 /* Fill ref_table of every column, `surrogate` and `children` of every table; names, keys and
- * numbers must be there. Depends on nothing but the declared foreign keys and on which tables are
- * tracked, so that sites with the same schema agree. */
-MUST_USE bool app_references_resolve(struct sqlite3 *db, struct app_schema *schema, struct err *e);
+ * numbers must be there. Depends on nothing but the declared foreign keys, the rules (NULL: none)
+ * that say what else refers, and which tables are tracked, so that sites with the same schema
+ * agree. */
+MUST_USE bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
+                                     struct app_schema *schema, struct err *e);
 
 #endif

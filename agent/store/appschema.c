@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "appref.h"
+#include "apprule.h"
 
 /* PRAGMA table_list tells virtual tables and their shadow tables from ordinary ones. The key's
  * index, if there is one, tells which collations compare the key; only a rowid alias has none
@@ -66,6 +67,8 @@ static void table_close(struct app_table *t)
     sqlite3_finalize(t->remove);
     free(t->columns);
     free(t->children);
+    free(t->fill_names);
+    free(t->fill_values);
     free(t->refused);
     free(t->name);
 }
@@ -331,7 +334,7 @@ static bool read_registry(struct loader *l, struct err *e)
         struct app_table *t = app_schema_table(l->schema, text_of(s, 0));
 
         if (t != NULL && t->ordinary && sqlite3_column_int64(s, 1) > 0) {
-            t->number = sqlite3_column_int64(s, 1);
+            t->number = t->registered = sqlite3_column_int64(s, 1);
             t->repairs = sqlite3_column_int64(s, 2);
         }
     }
@@ -391,10 +394,10 @@ static void prepare_statements(struct loader *l, struct app_table *t)
     sql = sqlite3_str_new(l->a->db);
     sqlite3_str_appendf(sql, "INSERT OR ABORT INTO main.\"%w\"(", t->name);
     append_columns(sql, t);
-    sqlite3_str_appendall(sql, ") VALUES (");
+    sqlite3_str_appendf(sql, "%s) VALUES (", t->fill_names);
     for (uint32_t i = 0; i < t->column_count; i++)
         sqlite3_str_appendf(sql, "%s?%u", i == 0 ? "" : ", ", i + 1);
-    sqlite3_str_appendall(sql, ")");
+    sqlite3_str_appendf(sql, "%s)", t->fill_values);
     prepare_or_refuse(l, t, sql, &t->insert);
 
     sql = sqlite3_str_new(l->a->db);
@@ -474,6 +477,7 @@ static bool load_table(struct loader *l, struct app_table *t, struct err *e)
         return err_wrap(e, "table %s", t->name);
     for (uint32_t i = 0; i < t->key_count; i++)
         t->columns[t->keys[i]].in_key = true;
+    app_rules_apply(l->a->rules, t);
     if (t->refused == NULL)
         prepare_statements(l, t);
     if (t->refused != NULL)
@@ -504,7 +508,7 @@ static bool load(struct loader *l, struct err *e)
     for (uint32_t i = 0; i < l->schema->n; i++)
         if (l->schema->tables[i].ordinary && !load_table(l, &l->schema->tables[i], e))
             return false;
-    if (!app_references_resolve(l->a->db, l->schema, e))
+    if (!app_references_resolve(l->a->db, l->a->rules, l->schema, e))
         return false;
     set_fingerprints(l->schema);
     return true;

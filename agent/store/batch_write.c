@@ -44,7 +44,7 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
 
     *out = *in;
     if (in->type != VALUE_REF) {
-        if (c->ref_table < 0 || in->type == VALUE_NULL)
+        if (c->ref_table < 0 || c->ref_by_rule || in->type == VALUE_NULL)
             return 1;
         work_fail(b, w, "column %s refers to a row that its author did not have", c->name);
         return 0;
@@ -131,7 +131,7 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
 
 bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e)
 {
-    *whole = true;
+    *whole = !w->b->app->has_local; /* what those columns hold only the file knows */
     if (!record_decode(&b->rec, w->rec, e))
         return false;
     for (uint32_t i = 0; *whole && i < w->b->app->column_count; i++)
@@ -163,13 +163,13 @@ static sqlite3_stmt *prepare_partial(struct batch *b, const struct binding *t, c
     for (uint32_t i = 0; i < t->app->column_count; i++)
         if (has[i])
             sqlite3_str_appendf(sql, "%s\"%w\"", n++ == 0 ? "" : ", ", t->app->columns[i].name);
-    sqlite3_str_appendall(sql, ") VALUES (");
+    sqlite3_str_appendf(sql, "%s) VALUES (", t->app->fill_names);
     for (uint32_t i = 0, first = 1; i < t->app->column_count; i++)
         if (has[i]) {
             sqlite3_str_appendf(sql, "%s?%d", first ? "" : ", ", (int)i + 1);
             first = 0;
         }
-    sqlite3_str_appendall(sql, ")");
+    sqlite3_str_appendf(sql, "%s)", t->app->fill_values);
     return prepare(b, sql, t->app->name, e);
 }
 

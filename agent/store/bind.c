@@ -1,7 +1,9 @@
-#include "inside.h"
+#include "bindrule.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "filter.h"
 
 static void binding_free(struct binding *b)
 {
@@ -10,7 +12,7 @@ static void binding_free(struct binding *b)
     free(b->order);
     free(b->is_key);
     free(b->counter);
-    free(b->local);
+    filter_close(b->filter);
 }
 
 void bind_close(struct store *s)
@@ -51,7 +53,6 @@ static void order_columns(struct binding *b)
     b->order = mem_alloc(t->column_count * sizeof *b->order);
     b->is_key = mem_alloc(t->column_count * sizeof *b->is_key);
     b->counter = mem_alloc(t->column_count * sizeof *b->counter);
-    b->local = mem_alloc(t->column_count * sizeof *b->local);
     for (uint32_t i = 0; i < t->key_count; i++) {
         b->order[n++] = t->keys[i];
         b->is_key[t->keys[i]] = true;
@@ -60,19 +61,6 @@ static void order_columns(struct binding *b)
         b->refers |= t->columns[i].ref_table >= 0;
         if (!b->is_key[i])
             b->order[n++] = i;
-    }
-}
-
-/* What the fleet's rules say of this table's columns. */
-static void bind_rules(const struct store *s, struct binding *b)
-{
-    const struct rules *rules = &s->roster->rules;
-
-    for (uint32_t i = 0; i < b->app->column_count && rules->n > 0; i++) {
-        const struct app_column *c = &b->app->columns[i];
-
-        b->counter[i] = !b->is_key[i] && c->ref_table < 0 &&
-                        rules_find(rules, RULE_COUNTER, b->app->name, c->name) != NULL;
     }
 }
 
@@ -126,7 +114,6 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
     *b = (struct binding){
         .app = t, .app_index = (uint32_t)(t - s->app.schema.tables), .table = lt->id};
     order_columns(b);
-    bind_rules(s, b);
     b->position = mem_alloc(t->column_count * sizeof *b->position);
     for (uint32_t i = 0; i < t->column_count; i++)
         if (!ledger_column(&s->ledger, lt, slice_text(t->columns[i].name), &b->position[i], e))
@@ -137,7 +124,7 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
         b->column[i] = -1;
     for (uint32_t i = 0; i < t->column_count; i++)
         b->column[b->position[i]] = (int)i;
-    return true;
+    return bind_rules(s, b, e);
 }
 
 /* The application wrote unseen while triggers were missing. The file counts how often that was
@@ -158,6 +145,8 @@ static bool bind_all(struct store *s, struct err *e)
     const struct app_schema *schema = &s->app.schema;
 
     bind_close(s);
+    if (strncmp(s->trouble, "rule ", 5) == 0)
+        s->trouble[0] = '\0';
     s->bindings = mem_alloc((schema->n + 1) * sizeof *s->bindings);
     for (uint32_t i = 0; i < schema->n; i++) {
         struct app_table *t = &schema->tables[i];
@@ -180,6 +169,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
 {
     bool ok;
 
+    s->app.rules = &s->roster->rules;
     force |= s->ruled != s->roster->rule_entries; /* what a reference is may depend on rules */
     if (!appdb_load_schema(&s->app, force, NULL, e))
         return false;
@@ -195,6 +185,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
         bind_close(s); /* what was bound may name what was rolled back */
     }
     s->bound = s->app.reads;
+    s->local_settled = false;
     project_retry(s);
     return ok;
 }

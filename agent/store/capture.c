@@ -405,7 +405,8 @@ static void inspect_trigger(struct inspection *x, const char *name, const char *
         return;
     t = appdb_table_numbered(x->a, number);
     now = appdb_table(x->a, table);
-    if (t == NULL && now != NULL && now->number == 0 && now->refused == NULL && op == MARK_INSERT)
+    if (t == NULL && now != NULL && now->number == 0 && !now->local && now->refused == NULL &&
+        op == MARK_INSERT)
         sqlite3_str_appendf(x->moves,
                             "UPDATE OR IGNORE _navette_table SET name = %Q WHERE id = %lld;",
                             now->name, (long long)number);

@@ -8,6 +8,8 @@
 #include "capture.h"
 #include "ledger.h"
 
+struct filter;
+
 /* How a tracked table's columns correspond to the ledger's positions. */
 struct binding {
     struct app_table *app;
@@ -16,11 +18,13 @@ struct binding {
     uint32_t *position; /* by column of the file */
     int *column;        /* by position; -1: the file has no such column */
     uint32_t positions;
-    uint32_t *order; /* columns as a change-set names them: the key first */
-    bool *is_key;    /* by column */
-    bool *counter;   /* by column: by rule its changes are added up */
-    bool *local;     /* by column: by rule it stays on this PC */
-    bool refers;     /* some column is a reference */
+    uint32_t *order;       /* columns as a change-set names them: the key first */
+    bool *is_key;          /* by column */
+    bool *counter;         /* by column: by rule its changes are added up */
+    bool refers;           /* some column is a reference */
+    bool mute;             /* by rule what is written here is not said */
+    bool deaf;             /* by rule what others say stays out of the file */
+    struct filter *filter; /* by rule only rows that match are said; NULL: all */
 };
 
 /* A row to be projected. */
@@ -51,8 +55,9 @@ struct store {
     const struct roster *roster;
     struct binding *bindings; /* one for each tracked table that the file has */
     uint32_t binding_count;
-    uint64_t bound; /* app.reads when they were made: they point into that schema */
-    uint32_t ruled; /* rule_entries of the roster at that time */
+    uint64_t bound;     /* app.reads when they were made: they point into that schema */
+    bool local_settled; /* tables that rules make local, or no longer, have been seen to */
+    uint32_t ruled;     /* rule_entries of the roster at that time */
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
     struct due_list due;    /* rows of the merged change-sets */

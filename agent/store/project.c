@@ -82,7 +82,8 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
         w->needed |= needed;
         return w;
     }
-    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found || row.minted)
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found || row.minted ||
+        bind_is_deaf(b->s, row.table))
         return NULL;
     if (!record_decode(&b->rec, row.rec, e))
         return NULL;
@@ -198,8 +199,11 @@ static bool gather_parked(struct batch *b, struct err *e)
 static void add_news(struct batch *b, const struct due_row *due)
 {
     struct row_key id = gid_key(due->gid);
-    struct work *w = next_work(b);
+    struct work *w;
 
+    if (bind_is_deaf(b->s, due->table))
+        return;
+    w = next_work(b);
     *w = (struct work){.gid = due->gid, .b = bind_by_table(b->s, due->table), .alive = true};
     w->rec = due->rec;
     b->bytes += due->rec.n;

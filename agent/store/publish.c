@@ -2,6 +2,7 @@
  * ledger and signed change-sets. */
 #include "publish.h"
 #include "unite.h"
+#include "withhold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -299,7 +300,7 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
 /* Delete a row that was united with others: all that it is made of, or, of one that is only a part,
  * that part. `united` false: it is an ordinary row. */
 static bool delete_parts(struct publisher *p, const struct touched *t,
-                           const struct local_clock *dead, bool *united, struct err *e)
+                         const struct local_clock *dead, bool *united, struct err *e)
 {
     struct parts all;
     bool ok = parts_read(p->s, p->stands, &all, e), did;
@@ -409,12 +410,38 @@ static bool note_life(struct publisher *p, const struct touched *t, uint64_t sta
     return p->n == 0 || unite_note(p->s, t->gid, p->stands, &life, false, &p->rec, &united, e);
 }
 
+/* By rule the row is not said: only where it is is noted. A row that nobody has heard of keeps its
+ * gid, minted, with a shadow that says nothing as the mark of one held back. */
+static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row *row, bool known,
+                      bool was_present, struct err *e)
+{
+    struct record nothing = {0};
+
+    row->minted = !known || row->minted;
+    if (t->key.kind == KEY_NONE)
+        row->present = row->differs = false;
+    else if (!set_key(p, t, row, e))
+        return false;
+    buf_clear(&p->rec_bytes);
+    record_encode(&p->rec, &p->rec_bytes);
+    row->rec = buf_slice(&p->rec_bytes);
+    buf_clear(&p->shadow_bytes);
+    if (row->present && (row->minted || !was_present)) {
+        row->differs = true;
+        record_encode(&nothing, &p->shadow_bytes);
+    } else if (row->differs) {
+        record_encode(&p->shadow, &p->shadow_bytes);
+    }
+    row->shadow = buf_slice(&p->shadow_bytes);
+    return ledger_row_put(&p->s->ledger, row, known, was_present, e);
+}
+
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
     const struct record *base;
     uint64_t stamp = first_stamp(t);
-    bool known, was_present, whole;
+    bool known, was_present, whole, says;
 
     if (!load_row(p, t, &row, &known, e))
         return false;
@@ -422,6 +449,12 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     if (t->key.kind == KEY_NONE && !was_present)
         return true; /* came and went unseen */
     base = !was_present || row.minted ? NULL : row.differs ? &p->shadow : &p->rec;
+    if (!withhold_says(p->s, t, base, &says, e))
+        return false;
+    if (!says && (t->key.kind != KEY_NONE || base != NULL)) {
+        row.key = arena_key(&p->list->arena, &row.key);
+        return hold_back(p, t, &row, known, was_present, e);
+    }
     if (t->key.kind == KEY_NONE) {
         row.key = arena_key(&p->list->arena, &row.key);
         if (base != NULL)

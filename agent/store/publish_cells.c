@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "withhold.h"
+
 uint64_t stamp_after(uint64_t stamp, const struct cell *c)
 {
     uint64_t seen = counter_stamp(c);
@@ -144,6 +146,23 @@ static void add_cell(struct publisher *p, const struct touched *t, uint32_t orde
     p->n++;
 }
 
+/* Does the column hold what the file held before? */
+static bool is_unchanged(struct publisher *p, const struct touched *t, uint32_t column,
+                         const struct cell *was, bool *same, struct err *e)
+{
+    const struct binding *b = t->b;
+    const struct value *v = &p->values[column];
+
+    *same = was != NULL && b->app->surrogate && b->is_key[column];
+    if (*same || was == NULL)
+        return true;
+    if (!value_same(p->s, &was->v, v, same, e))
+        return false;
+    if (*same)
+        return true;
+    return withhold_cell(p->s, &b->app->columns[column], was, &t->values[column], v, same, e);
+}
+
 bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
                 uint64_t *stamp, struct err *e)
 {
@@ -155,14 +174,11 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
         uint32_t i = b->order[o];
         const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
         const struct cell *have = record_get(&p->rec, b->position[i]);
+        bool same;
 
-        bool same = was != NULL && b->app->surrogate && b->is_key[i];
-
-        if (!same && was != NULL && !value_same(p->s, &was->v, &p->values[i], &same, e))
+        if (!is_unchanged(p, t, i, was, &same, e))
             return false;
-        if (same)
-            continue;
-        if (is_private(p, b->app, i, &p->values[i]))
+        if (same || is_private(p, b->app, i, &p->values[i]))
             continue;
         if (!timed && was != NULL && have != NULL && have->counter != NULL) {
             if (!keep_sum(p, t, i, e))

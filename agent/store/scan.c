@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "withhold.h"
+
 #define PUBLISH_ROWS_MAX 50000 /* minted rows published in one step */
 
 sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
@@ -79,9 +81,8 @@ int scan_ledger_step(struct store *s, sqlite3_stmt *q, struct ledger_row *row, s
     return 1;
 }
 
-/* The value of a cell in the file's terms. `known` false: what it refers to is not in the file. */
-static bool local_of(struct store *s, const struct value *v, struct value *local, bool *known,
-                     struct buf *room, struct err *e)
+bool scan_local(struct store *s, const struct value *v, struct value *local, bool *known,
+                struct buf *room, struct err *e)
 {
     struct ledger_row row;
     struct binding *b;
@@ -121,10 +122,10 @@ bool scan_same(struct store *s, const struct binding *b, const struct record *r,
 
         if (b->app->surrogate && b->is_key[i])
             continue;
-        *same = c != NULL;
-        if (c == NULL)
+        *same = c != NULL && !withhold_untranslated(s, &b->app->columns[i], c);
+        if (!*same)
             break;
-        ok = local_of(s, &c->v, &local, &known, &room, e);
+        ok = scan_local(s, &c->v, &local, &known, &room, e);
         *same = ok && known && value_equal(&local, &values[i]);
     }
     buf_close(&room);
@@ -189,7 +190,7 @@ static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&s->ledger,
                                      "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE rec IS NULL ORDER BY gid LIMIT ?1",
+                                     " WHERE rec IS NULL AND shadow IS NULL ORDER BY gid LIMIT ?1",
                                      e);
     struct ledger_row row;
     int code;
@@ -232,6 +233,50 @@ bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_prog
 
 /* ---- reconcile: a table whose triggers were lost, or that was not tracked for a while ---- */
 
+/* When was it written? Now, as far as we can know; but if all columns that differ hold what nobody
+ * has ever said of them, before everything else (0): a default that a migration filled in, or what
+ * stayed on this PC by rule, must not beat what a person wrote elsewhere. A value that only becomes
+ * a reference is hardly younger (1) than it was as a plain one. */
+static bool age_of(struct store *s, const struct binding *b, const struct record *r,
+                   const struct value *values, uint64_t *wall_ms, struct err *e)
+{
+    bool unheard = true, untranslated = false;
+    struct buf room;
+    bool ok = true;
+
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    for (uint32_t i = 0; ok && unheard && i < b->app->column_count; i++) {
+        const struct cell *c = record_get(r, b->position[i]);
+        struct value local;
+        bool known;
+
+        if (c == NULL || (b->app->surrogate && b->is_key[i]))
+            continue;
+        ok = scan_local(s, &c->v, &local, &known, &room, e);
+        unheard = ok && known && value_equal(&local, &values[i]);
+        untranslated |= withhold_untranslated(s, &b->app->columns[i], c);
+    }
+    buf_close(&room);
+    if (unheard)
+        *wall_ms = untranslated ? 1 : 0;
+    return ok;
+}
+
+/* Rows that are held back are not compared: there may be as many as the table has. */
+static bool is_withheld(struct store *s, struct binding *b, const struct value *values,
+                        bool *withheld, struct err *e)
+{
+    struct touched t = {.b = b, .key = {.kind = KEY_INT}};
+    bool says, ok;
+
+    t.values = mem_alloc((b->app->column_count + 1) * sizeof *t.values);
+    memcpy(t.values, values, b->app->column_count * sizeof *t.values);
+    ok = withhold_says(s, &t, NULL, &says, e);
+    free(t.values);
+    *withheld = !says;
+    return ok;
+}
+
 /* A row of the file beside what the ledger believes the file to hold. */
 static bool compare_row(struct store *s, struct binding *b, const struct value *values,
                         struct touch_list *list, struct record *r, struct buf *room,
@@ -240,22 +285,28 @@ static bool compare_row(struct store *s, struct binding *b, const struct value *
     struct row_key key = key_of_row(b->app, values, room);
     struct ledger_row row;
     struct touched *t;
-    bool found, same = false;
+    bool found, same = false, withheld;
+    uint64_t wall_ms = now_ms;
     int64_t gid = 0;
 
+    if (!is_withheld(s, b, values, &withheld, e))
+        return false;
+    if (withheld)
+        return true;
     if (!ledger_row_by_key(&s->ledger, b->table, &key, false, &row, &found, e))
         return false;
     if (found) {
         gid = row.gid;
         if (!row.minted && (!record_decode(r, row.differs ? row.shadow : row.rec, e) ||
-                            !scan_same(s, b, r, values, &same, e)))
+                            !scan_same(s, b, r, values, &same, e) ||
+                            (!same && !age_of(s, b, r, values, &wall_ms, e))))
             return false;
     }
     if (same)
         return true;
     t = scan_touch(list, b, values, room);
     t->gid = gid;
-    t->wall_ms = now_ms;
+    t->wall_ms = wall_ms;
     return true;
 }
 

@@ -22,6 +22,9 @@ struct sqlite3_stmt *scan_ledger(struct store *s, uint32_t table, bool present, 
 int scan_ledger_step(struct store *s, struct sqlite3_stmt *q, struct ledger_row *row,
                      struct err *e);
 
+/* The value of a cell in the file's terms. `known` false: what it refers to is not in the file. */
+MUST_USE bool scan_local(struct store *s, const struct value *v, struct value *local, bool *known,
+                         struct buf *room, struct err *e);
 /* Does the record say what the file's row holds? References are followed to local keys. */
 MUST_USE bool scan_same(struct store *s, const struct binding *b, const struct record *r,
                         const struct value *values, bool *same, struct err *e);

@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "inside.h"
+#include "bindrule.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 
@@ -108,6 +108,7 @@ bool store_tables(struct store *s, struct store_tables *out, struct err *e)
 
         to->name = mem_text(t->name);
         to->tracked = t->number != 0 && t->refused == NULL;
+        to->local = t->local;
         to->refused = t->refused == NULL ? NULL : mem_text(t->refused);
         if (t->refused == NULL && !count_rows(s, t->name, &to->rows, e)) {
             store_tables_close(out);
@@ -170,7 +171,8 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
     ok = true;
     all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
     for (uint32_t i = 0; ok && n == 0 && i < s->app.schema.n; i++)
-        if (s->app.schema.tables[i].refused == NULL && s->app.schema.tables[i].number == 0)
+        if (s->app.schema.tables[i].refused == NULL && s->app.schema.tables[i].number == 0 &&
+            !s->app.schema.tables[i].local)
             all[count++] = s->app.schema.tables[i].name;
     for (uint32_t i = 0; ok && i < n; i++) {
         const struct app_table *t = appdb_table(&s->app, names[i]);
@@ -180,6 +182,10 @@ bool store_track(struct store *s, const char *const *names, uint32_t n, struct e
                          names[i]);
         else if (t->refused != NULL)
             ok = err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
+        else if (t->local)
+            ok = err_set(e, ERR_REFUSED,
+                         "table %s is local by rule; `agent-cli rules unset` takes that back",
+                         t->name);
         else if (t->number == 0)
             all[count++] = t->name;
     }
@@ -279,7 +285,8 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
         return true;
     if (!repair_publish(s, now_ms, p, e))
         return false;
-    if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)))
+    if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)) ||
+        (!did && !bind_local(s, &did, e)))
         return false;
     p->more = did;
     return true;
@@ -434,7 +441,9 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
     {
         int64_t minted;
 
-        if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL", &minted, e) ||
+        if (!ledger_number(&s->ledger,
+                           "SELECT count(*) FROM row WHERE rec IS NULL AND shadow IS NULL", &minted,
+                           e) ||
             !ledger_number(&s->ledger,
                            "SELECT count(*) FROM due WHERE why IS NOT NULL AND kept = 0",
                            &out->parked, e) ||

@@ -43,6 +43,7 @@ enum store_state store_state(const struct store *s);
 struct store_table {
     char *name;
     bool tracked;
+    bool local;    /* by rule it stays on each PC */
     char *refused; /* why it cannot be tracked, NULL if it can */
     int64_t rows;  /* in the file */
 };

@@ -391,6 +391,11 @@ static bool is_tracked(struct json_object *t)
     return json_object_get_boolean(field(t, "tracked"));
 }
 
+static bool is_local(struct json_object *t)
+{
+    return json_object_get_boolean(field(t, "local"));
+}
+
 /* As wide as the longest name, so that none is cut: a person types it after `track`. One that is
  * too long for that has a line of its own. */
 static int table_columns(struct json_object *tables)
@@ -420,7 +425,7 @@ static void print_table(FILE *out, struct json_object *t, int columns)
     fputs("  ", out);
     if (refused[0] == '\0') {
         count_cell(out, field(t, "rows"));
-        fputs(is_tracked(t) ? "  yes\n" : "  no\n", out);
+        fputs(is_tracked(t) ? "  yes\n" : is_local(t) ? "  no: local by rule\n" : "  no\n", out);
         return;
     }
     cell(out, "-", -COUNT_COLUMNS);

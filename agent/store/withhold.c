@@ -1,0 +1,86 @@
+#include "withhold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "scan.h"
+
+/* The row as the file held it; what it referred to and is not there is NULL. */
+static bool values_before(struct store *s, const struct binding *b, const struct record *base,
+                          struct value *values, struct arena *arena, struct err *e)
+{
+    struct buf room;
+    bool ok = true;
+
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    for (uint32_t i = 0; ok && i < b->app->column_count; i++) {
+        const struct cell *c = record_get(base, b->position[i]);
+        struct value local = {.type = VALUE_NULL};
+        bool known = true;
+
+        ok = c == NULL || scan_local(s, &c->v, &local, &known, &room, e);
+        if (!known)
+            local = (struct value){.type = VALUE_NULL};
+        values[i] = arena_value(arena, &local);
+    }
+    buf_close(&room);
+    return ok;
+}
+
+bool withhold_says(struct store *s, const struct touched *t, const struct record *base, bool *says,
+                   struct err *e)
+{
+    struct arena arena = {0};
+    struct value *values;
+    bool ok;
+
+    *says = !t->b->mute;
+    if (t->b->mute || t->b->filter == NULL || (t->key.kind == KEY_NONE && base == NULL))
+        return true;
+    if (t->key.kind != KEY_NONE)
+        return filter_match(t->b->filter, t->values, says, e);
+    values = mem_alloc(t->b->app->column_count * sizeof *values);
+    ok = values_before(s, t->b, base, values, &arena, e) &&
+         filter_match(t->b->filter, values, says, e);
+    free(values);
+    arena_close(&arena);
+    return ok;
+}
+
+static bool is_own(const struct store *s, const struct local_clock *c)
+{
+    const struct ledger *l = &s->ledger;
+
+    return c->actor != 0 && c->actor <= l->actor_count &&
+           memcmp(l->actors[c->actor - 1].actor.bytes, l->actors[l->self - 1].actor.bytes,
+                  SITE_ID_BYTES) == 0;
+}
+
+bool withhold_untranslated(const struct store *s, const struct app_column *c,
+                           const struct cell *was)
+{
+    return c->ref_by_rule && was->v.type != VALUE_REF && was->v.type != VALUE_NULL &&
+           is_own(s, &was->clock);
+}
+
+bool withhold_cell(struct store *s, const struct app_column *c, const struct cell *was,
+                   const struct value *local, const struct value *v, bool *same, struct err *e)
+{
+    struct value before;
+    struct buf room;
+    bool known, ok;
+
+    *same = false;
+    if (was->v.type != VALUE_REF && v->type == VALUE_REF) {
+        *same = c->ref_by_rule && value_equal(&was->v, local) && !is_own(s, &was->clock);
+        return true;
+    }
+    if (was->v.type != VALUE_REF || v->type == VALUE_REF || c->ref_table >= 0)
+        return true;
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    ok = scan_local(s, &was->v, &before, &known, &room, e);
+    *same = ok && known && value_equal(&before, v);
+    buf_close(&room);
+    return ok;
+}

@@ -1,0 +1,23 @@
+/* What a site does not say, by rule. The ledger is left as if the application had not written it,
+ * so that all of it is found again when the rule goes, or when the row comes to match its filter.
+ */
+#ifndef NAVETTE_WITHHOLD_H
+#define NAVETTE_WITHHOLD_H
+
+#include "inside.h"
+
+/* Is this row said? One that is there as the file holds it now; one that is gone as the file held
+ * it before, which is `base`. */
+MUST_USE bool withhold_says(struct store *s, const struct touched *t, const struct record *base,
+                            bool *says, struct err *e);
+/* A cell whose value only looks changed, since a rule that makes its column a reference came or
+ * went: `v` is what the file's value `local` means now. Who wrote a plain value tells which row it
+ * names; others wait for that. */
+MUST_USE bool withhold_cell(struct store *s, const struct app_column *c, const struct cell *was,
+                            const struct value *local, const struct value *v, bool *same,
+                            struct err *e);
+/* A plain value of this site's own that is to be said again as a reference. */
+bool withhold_untranslated(const struct store *s, const struct app_column *c,
+                           const struct cell *was);
+
+#endif
