@@ -4,7 +4,7 @@
 #define NAVETTE_BATCH_H
 
 #include "appunique.h"
-#include "bindrule.h"
+#include "inside.h"
 #include "outcome.h"
 
 enum work_state { WORK_TODO, WORK_DONE, WORK_FAILED };

@@ -1,4 +1,4 @@
-#include "bindrule.h"
+#include "inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,28 +4,9 @@
 
 #include <navette/store.h>
 
-#include "appdb.h"
+#include "bind.h"
 #include "capture.h"
 #include "ledger.h"
-
-struct filter;
-
-/* How a tracked table's columns correspond to the ledger's positions. */
-struct binding {
-    struct app_table *app;
-    uint32_t app_index;
-    uint32_t table;     /* the ledger's number */
-    uint32_t *position; /* by column of the file */
-    int *column;        /* by position; -1: the file has no such column */
-    uint32_t positions;
-    uint32_t *order;       /* columns as a change-set names them: the key first */
-    bool *is_key;          /* by column */
-    bool *counter;         /* by column: by rule its changes are added up */
-    bool refers;           /* some column is a reference */
-    bool mute;             /* by rule what is written here is not said */
-    bool deaf;             /* by rule what others say stays out of the file */
-    struct filter *filter; /* by rule only rows that match are said; NULL: all */
-};
 
 /* A row to be projected. */
 struct due_row {
@@ -81,27 +62,6 @@ struct store {
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     char trouble[480];
 };
-
-/* ---- binding ---- */
-/* Read the application's schema again where it changed, put lost triggers back, and bind it. Not
- * inside a ledger transaction. */
-MUST_USE bool bind_schema(struct store *s, bool force, struct err *e);
-void bind_close(struct store *s);
-struct binding *bind_by_app(struct store *s, const struct app_table *t);
-struct binding *bind_by_table(struct store *s, uint32_t table); /* NULL: not tracked here */
-int bind_column(const struct binding *b, uint32_t position);    /* -1 if the file has none */
-/* Do rows that are equal in these columns, the whole of a UNIQUE key or of the primary key, become
- * one? By rule, else yes for natural primary keys and for pure join tables, else no. */
-bool bind_merges(const struct store *s, const struct app_table *t, const uint32_t *columns,
-                 uint32_t n);
-
-/* The local key of a row of values (all columns of the file), borrowed from `room`. */
-struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room);
-/* The values of a key, as many as the table has key columns; they borrow from the key. */
-MUST_USE bool key_values(const struct app_table *t, const struct row_key *key, struct value *values,
-                         struct err *e);
-MUST_USE bool key_bind(struct sqlite3_stmt *s, int first, const struct app_table *t,
-                       const struct row_key *key, struct err *e);
 
 /* ---- rows touched by the application, on their way into a change-set ---- */
 struct touched {

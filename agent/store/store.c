@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "bindrule.h"
+#include "inside.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 

@@ -74,8 +74,8 @@ MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struc
                                struct err *e);
 
 /* The rows of `table` under these two keys, which this PC numbered, are one thing: make one row of
- * them on every PC. Cells that differ: the later one. What refers to either refers to it. One of the
- * keys goes. ERR_REFUSED: no such rows, or a table whose keys are names. */
+ * them on every PC. Cells that differ: the later one. What refers to either refers to it. One of
+ * the keys goes. ERR_REFUSED: no such rows, or a table whose keys are names. */
 MUST_USE bool store_unite(struct store *s, const char *table, const int64_t keys[2],
                           uint64_t now_ms, struct err *e);
 
@@ -167,8 +167,8 @@ struct store_status {
     int64_t parked; /* rows the file cannot hold yet */
     int64_t kept;   /* deleted elsewhere, and here as long as rows here refer to them */
     int64_t conflicts, conflicts_dropped; /* listed; and dismissed for want of room */
-    int64_t unscanned; /* rows of newly tracked tables not yet published */
-    char trouble[480]; /* what stands in the way, "" if nothing */
+    int64_t unscanned;                    /* rows of newly tracked tables not yet published */
+    char trouble[480];                    /* what stands in the way, "" if nothing */
 };
 
 MUST_USE bool store_status(struct store *s, struct store_status *out, struct err *e);

@@ -156,6 +156,52 @@ static void a_site_that_subscribes_takes_and_says_nothing(void **state)
     close_pair(&a, &b);
 }
 
+/* A row that is held back here wants the same name as one that arrives: nothing is lost, and when
+ * the rule goes both are everywhere. */
+static void what_is_held_back_may_collide_with_what_arrives(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("user", RULE_SUBSCRIBE, .of = &b));
+    share_rosters(&a, &b);
+    sql(&b, "INSERT INTO user VALUES (5, 'ana', 'b', NULL, NULL)");
+    sql(&a, "INSERT INTO user VALUES (1, 'ana', 'a', NULL, NULL)");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT password FROM user", "a");
+    expect(&b, "SELECT count(*) FROM user WHERE password = 'b'", "1");
+    unset_rule(&a, RULE("user", RULE_SUBSCRIBE, .of = &b));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_same(&a, &b, "SELECT name, password FROM user ORDER BY password");
+    expect(&a, "SELECT count(*) FROM user", "2");
+    close_pair(&a, &b);
+}
+
+/* Local columns are not in the ledger: taking such a row out and putting it in would lose them. */
+static void rows_with_local_columns_trade_their_names(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("user.password", RULE_LOCAL, .argument = "!"));
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO user VALUES (1, 'ana', 'x', NULL, NULL), (2, 'bea', 'y', NULL, NULL)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE user SET password = name");
+    sql(&a, "UPDATE user SET name = '-' WHERE id = 1; UPDATE user SET name = 'ana' WHERE id = 2;"
+            "UPDATE user SET name = 'bea' WHERE id = 1");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT name, password FROM user ORDER BY id", "bea|x ana|y");
+    expect(&b, "SELECT password FROM user ORDER BY id", "ana bea");
+    close_pair(&a, &b);
+}
+
 static void a_site_that_publishes_is_not_changed_by_others(void **state)
 {
     struct site a, b;
@@ -321,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_local_table_is_captured_no_more_until_the_rule_goes),
         cmocka_unit_test(a_newcomer_does_not_track_what_is_local),
         cmocka_unit_test(a_site_that_subscribes_takes_and_says_nothing),
+        cmocka_unit_test(what_is_held_back_may_collide_with_what_arrives),
+        cmocka_unit_test(rows_with_local_columns_trade_their_names),
         cmocka_unit_test(a_site_that_publishes_is_not_changed_by_others),
         cmocka_unit_test(rows_that_do_not_match_stay_until_they_do),
         cmocka_unit_test(a_filter_that_goes_lets_everything_out),
