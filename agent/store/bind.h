@@ -24,6 +24,7 @@ struct binding {
     bool mute;             /* by rule what is written here is not said */
     bool deaf;             /* by rule what others say stays out of the file */
     struct filter *filter; /* by rule only rows that match are said; NULL: all */
+    int64_t odd; /* rows more in the file than in the ledger, when a sweep last compared */
 };
 
 /* Read the application's schema again where it changed, put lost triggers back, and bind it. Not

@@ -54,6 +54,8 @@ struct store {
     uint32_t parked_tried;      /* rows in it so far */
     uint64_t parked_ms;         /* when the last round ended */
     uint64_t parked_pause_ms;   /* so much later the next one may begin */
+    bool vanished;              /* a sweep found that rows went without an event */
+    int64_t swept;              /* the cursor up to which rows have been counted */
     bool repairs;               /* the table `repair` may hold rows */
     bool due_open;              /* the table `due` may hold rows that are not parked */
     uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
@@ -152,6 +154,9 @@ bool repair_is_mark(const struct value *shown, const struct value *value);
  * ledger believes the file to hold; `did` false when there is none. */
 MUST_USE bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
                              struct err *e);
+/* Count the rows of all tables: those with another number than is believed are to be reconciled,
+ * and s->vanished says so. */
+MUST_USE bool sweep(struct store *s, struct err *e);
 /* Publish rows that are only minted; `did` false when there is none. */
 MUST_USE bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
                            struct err *e);

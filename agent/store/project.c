@@ -195,6 +195,18 @@ static bool gather_parked(struct batch *b, struct err *e)
     return true;
 }
 
+/* Rows that yielded a value, while nobody has said so: the row that has it may go with this batch.
+ * Half a minute's worth. */
+static bool gather_yielding(struct batch *b, struct err *e)
+{
+    int64_t after = 0;
+    bool left;
+
+    return !b->s->repairs || b->n == 0 ||
+           gather_waiting(b, "SELECT gid FROM repair WHERE gid > ?1 AND other IS NULL ORDER BY gid",
+                          PARKED_ROWS_MAX, &after, &left, e);
+}
+
 /* A row that the batch itself brought: nothing else is known of it. */
 static void add_news(struct batch *b, const struct due_row *due)
 {
@@ -228,7 +240,7 @@ static bool gather(struct batch *b, bool *left, struct err *e)
         !gather_waiting(b, "SELECT gid FROM due WHERE gid > ?1 AND why IS NULL ORDER BY gid",
                         (int64_t)CUT_ROWS_MAX - b->n, &after, left, e))
         return false;
-    return gather_parked(b, e);
+    return gather_parked(b, e) && gather_yielding(b, e);
 }
 
 /* ---- write ---- */

@@ -261,7 +261,7 @@ bool store_unite(struct store *s, const char *table, const int64_t keys[2], uint
 
 bool store_owes(const struct store *s)
 {
-    return s->repairs;
+    return s->repairs || s->vanished;
 }
 
 bool store_changed(struct store *s, bool *changed, struct err *e)
@@ -285,8 +285,10 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
         return true;
     if (!repair_publish(s, now_ms, p, e))
         return false;
-    if (!scan_reconcile(s, now_ms, &did, p, e) || (!did && !scan_publish(s, now_ms, &did, p, e)) ||
-        (!did && !bind_local(s, &did, e)))
+    if (!scan_reconcile(s, now_ms, &did, p, e))
+        return false;
+    s->vanished &= did;
+    if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
     p->more = did;
     return true;
@@ -343,6 +345,8 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     if (s->astray)
         return true; /* recovery first: it compares marks */
     if (!marks_first(&s->app, &first, e))
+        return false;
+    if (s->ledger.matched && s->swept != s->ledger.cursor && !sweep(s, e))
         return false;
     if (first == 0 || s->ledger.cursor - first < MARKS_PURGED_MAX)
         return true;

@@ -424,6 +424,34 @@ static void tables_that_came_since_are_tracked_with_all_others(void **state)
     close_site(&a);
 }
 
+/* REPLACE takes away the row that has the UNIQUE value, and no trigger tells. */
+static void a_row_that_replace_took_away_is_deleted_everywhere(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+    uint64_t made;
+    bool more;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'tea', 1, 1), (2, 'rice', 2, 2), (3, 'oil', 3, 3)");
+    exchange(&a, &b);
+    check(store_tidy(a.store, &more, &e), &e);
+    made = made_by(&a);
+    work(&a);
+    assert_int_equal(made_by(&a), made); /* nothing had gone */
+    sql(&a, "REPLACE INTO article VALUES (9, 'tea', 9, 9)");
+    exchange(&a, &b);
+    check(store_tidy(a.store, &more, &e), &e);
+    assert_true(store_owes(a.store));
+    exchange(&a, &b);
+    assert_false(store_owes(a.store));
+    expect(&a, "SELECT ref, price FROM article ORDER BY ref", "oil|3 rice|2 tea|9");
+    expect_same(&a, &b, "SELECT ref, price FROM article ORDER BY ref");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -444,6 +472,7 @@ int main(void)
         cmocka_unit_test(what_a_migration_changed_unseen_is_found_also_after_a_crash),
         cmocka_unit_test(a_migration_seen_while_somebody_writes_is_taken_up_when_he_is_done),
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
+        cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
     };
     struct err e = {0};
 
