@@ -56,6 +56,7 @@ static bool peer_has(struct sync_turn *t, const struct vector_entry *theirs)
 {
     struct sync *s = t->s;
     const struct vector_entry *ours = vector_find(s->have, &theirs->actor);
+    uint32_t under_way = s->window.n;
     struct sync_chain *c;
 
     if (theirs->number > vector_get(&s->peer_have, &theirs->actor) &&
@@ -63,6 +64,8 @@ static bool peer_has(struct sync_turn *t, const struct vector_entry *theirs)
         return err_set(t->e, ERR_LIMIT, "peer knows more than %u actors", ACTORS_MAX);
     c = sync_chain_of(s, &theirs->actor);
     sync_window_take(&s->window, &theirs->actor, theirs->number);
+    if (s->window.n < under_way)
+        s->window_ms = t->ev->now_ms;
     if (ours != NULL && ours->number == theirs->number && hash_known(ours->hash) &&
         hash_known(theirs->hash) && hash_differs(ours->hash, theirs->hash))
         fork_seen(t, c);
@@ -351,6 +354,8 @@ static void send_changeset(struct sync_turn *t, struct sync_chain *c, uint64_t n
                            struct slice one)
 {
     send(t, &(struct message){.kind = MESSAGE_KIND_CHANGESET, .changeset = {.bytes = one}});
+    if (t->s->window.n == 0)
+        t->s->window_ms = t->ev->now_ms;
     sync_window_add(&t->s->window, &c->actor, number, one.n);
     c->sent = number;
     c->blocked_bytes = 0;

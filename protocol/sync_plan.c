@@ -261,6 +261,29 @@ static const struct sync_chain *next_wanting(const struct sync *s, uint64_t *aft
     return found;
 }
 
+/* A peer that keeps another history of a chain never acknowledges it, nor asks for it again: that
+ * must not keep everything else from it. Should it want it after all, it will ask. */
+static void plan_lost(struct sync_turn *t)
+{
+    struct sync *s = t->s;
+    struct sync_chain *c;
+
+    if (s->window.n == 0)
+        return;
+    if (t->ev->queued_bytes > 0)
+        s->window_ms = t->ev->now_ms;
+    if (t->ev->now_ms < s->window_ms + SYNC_LOST_MS) {
+        due(t, s->window_ms + SYNC_LOST_MS);
+        return;
+    }
+    while (s->window.n > 0) {
+        c = sync_chain_of(s, &s->window.flights[0].actor);
+        c->sending = false;
+        c->held = true;
+        sync_window_take(&s->window, &c->actor, UINT64_MAX);
+    }
+}
+
 static void plan_fetch(struct sync_turn *t)
 {
     struct sync *s = t->s;
@@ -325,6 +348,7 @@ static void plan_talk(struct sync_turn *t)
     plan_roster(t);
     if (s->stranger)
         return;
+    plan_lost(t);
     plan_have(t);
     for (uint32_t i = 0; i < s->peer_have.n; i++)
         plan_want(t, &s->peer_have.entries[i]);

@@ -29,10 +29,11 @@
 #define SYNC_WINDOW_BYTES (16u << 20) /* at least one change-set is always allowed */
 #define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
 #define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
-#define SYNC_FETCH_BYTES  (4u << 20)  /* most asked of the store at a time; one always comes */
-#define SYNC_WAIT_MS      500         /* how soon a claim that another link let go is noticed */
-#define SYNC_LATE_MS      1000        /* a loop held up for so long does not blame its peer */
-#define SYNC_RETRY_MS     250         /* first wait after the store refused; doubles */
+#define SYNC_LOST_MS      60000 /* what is not acknowledged so long is not under way any more */
+#define SYNC_FETCH_BYTES  (4u << 20) /* most asked of the store at a time; one always comes */
+#define SYNC_WAIT_MS      500        /* how soon a claim that another link let go is noticed */
+#define SYNC_LATE_MS      1000       /* a loop held up for so long does not blame its peer */
+#define SYNC_RETRY_MS     250        /* first wait after the store refused; doubles */
 #define SYNC_RETRY_MS_MAX 30000
 #define SYNC_STAGING_MAX  64    /* stage actions not yet answered */
 #define SYNC_HAVE_EVERY   32    /* acknowledge at least so often while stages are unanswered */
@@ -77,7 +78,8 @@ struct sync {
     uint8_t peer_roster[HASH_BYTES];
     uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
-    uint64_t plan_ms; /* the deadline without what the life of the link needs */
+    uint64_t window_ms; /* when the window last moved on */
+    uint64_t plan_ms;   /* the deadline without what the life of the link needs */
 };
 
 enum sync_event_kind {

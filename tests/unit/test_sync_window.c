@@ -54,6 +54,55 @@ static void what_was_refused_does_not_block_the_window(void **state)
     net_close(&n);
 }
 
+/* A peer that holds another history of a chain says nothing of what it gets of it. */
+static void a_chain_that_is_never_acknowledged_stops_no_other(void **state)
+{
+    struct net n;
+    uint8_t other[HASH_BYTES] = {1};
+
+    (void)state;
+    net_open(&n, 3);
+    for (uint32_t k = 0; k < 6; k++)
+        net_make(&n, 2, 5u << 20);
+    vector_copy(&n.sites[0].have, &n.sites[2].have);
+    assert_true(vector_set(&n.sites[1].have, &n.sites[2].actor, 1, other));
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    assert_int_equal(net_end_of(&n, 0, 1)->sync.window.n, 3);
+    net_make(&n, 0, 5u << 20);
+    net_settle(&n);
+    assert_int_equal(vector_get(&n.sites[1].have, &n.sites[0].actor), 0);
+    net_pass(&n, SYNC_LOST_MS);
+    assert_int_equal(vector_get(&n.sites[1].have, &n.sites[0].actor), 1);
+    net_make(&n, 0, 5u << 20);
+    net_settle(&n);
+    assert_int_equal(vector_get(&n.sites[1].have, &n.sites[0].actor), 2);
+    assert_true(net_end_of(&n, 0, 1)->up);
+    net_close(&n);
+}
+
+/* Should the peer want it after all, it asks, and gets it once. */
+static void what_was_given_up_is_sent_to_a_peer_that_asks(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    n.sites[1].refuses = ERR_FULL;
+    for (uint32_t k = 0; k < 6; k++)
+        net_make(&n, 0, 5u << 20);
+    net_settle(&n);
+    net_pass(&n, 2 * SYNC_LOST_MS);
+    n.sites[1].refuses = ERR_NONE;
+    net_mute(&n);
+    net_pass(&n, SYNC_RETRY_MS_MAX);
+    assert_same(&n);
+    assert_int_equal(n.sites[1].copies, 6);
+    net_close(&n);
+}
+
 /* A shell that makes several durable with one fsync answers them together. */
 static void one_acknowledgement_serves_what_was_staged_together(void **state)
 {
@@ -160,6 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_bounds_what_is_under_way),
         cmocka_unit_test(what_was_refused_does_not_block_the_window),
+        cmocka_unit_test(a_chain_that_is_never_acknowledged_stops_no_other),
+        cmocka_unit_test(what_was_given_up_is_sent_to_a_peer_that_asks),
         cmocka_unit_test(one_acknowledgement_serves_what_was_staged_together),
         cmocka_unit_test(a_sale_overtakes_a_long_history),
         cmocka_unit_test(a_queue_that_does_not_drain_stops_fetching),
