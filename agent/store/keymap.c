@@ -89,58 +89,80 @@ static uint64_t mix(uint64_t h)
     return h ^ h >> 33;
 }
 
-static uint64_t key_hash(uint32_t table, const struct row_key *key)
+static uint32_t key_hash(uint32_t table, const struct row_key *key)
 {
     uint64_t h = table;
 
     if (key->kind == KEY_INT)
-        return mix(h << 32 ^ (uint64_t)key->i);
+        return (uint32_t)mix(h << 32 ^ (uint64_t)key->i);
     for (size_t i = 0; i < key->bytes.n; i++)
         h = (h ^ key->bytes.p[i]) * UINT64_C(0x100000001b3);
-    return mix(h);
+    return (uint32_t)mix(h);
 }
 
-static struct keymap_slot *find(const struct keymap *m, uint32_t table, const struct row_key *key)
+static bool is_key_of(const struct keymap_entry *entry, uint32_t table, const struct row_key *key)
 {
-    uint32_t i = (uint32_t)key_hash(table, key) & (m->room - 1);
+    return entry->table == table && row_key_equal(&entry->key, key);
+}
 
-    while (m->slots[i].value != 0 &&
-           (m->slots[i].table != table || !row_key_equal(&m->slots[i].key, key)))
+/* Where the key is, or the empty slot where it belongs. */
+static struct keymap_slot *find(const struct keymap *m, uint32_t hash, uint32_t table,
+                                const struct row_key *key)
+{
+    uint32_t i = hash & (m->room - 1);
+
+    while (m->slots[i].entry != 0 &&
+           (m->slots[i].hash != hash || !is_key_of(&m->entries[m->slots[i].entry - 1], table, key)))
         i = (i + 1) & (m->room - 1);
     return &m->slots[i];
 }
 
 uint32_t keymap_get(const struct keymap *m, uint32_t table, const struct row_key *key)
 {
-    return m->n == 0 ? 0 : find(m, table, key)->value;
+    const struct keymap_slot *slot;
+
+    if (m->n == 0)
+        return 0;
+    slot = find(m, key_hash(table, key), table, key);
+    return slot->entry == 0 ? 0 : m->entries[slot->entry - 1].value;
 }
 
 static void grow(struct keymap *m)
 {
-    struct keymap larger = {.room = m->room == 0 ? 64 : m->room * 2, .n = m->n};
+    uint32_t room = m->room == 0 ? 64 : m->room * 2;
+    struct keymap_slot *slots = mem_alloc(room * sizeof *slots);
 
-    larger.slots = mem_alloc(larger.room * sizeof *larger.slots);
-    for (uint32_t i = 0; i < m->room; i++)
-        if (m->slots[i].value != 0)
-            *find(&larger, m->slots[i].table, &m->slots[i].key) = m->slots[i];
+    for (uint32_t i = 0; i < m->room; i++) {
+        uint32_t at = m->slots[i].hash & (room - 1);
+
+        if (m->slots[i].entry == 0)
+            continue;
+        while (slots[at].entry != 0)
+            at = (at + 1) & (room - 1);
+        slots[at] = m->slots[i];
+    }
     free(m->slots);
-    *m = larger;
+    m->slots = slots;
+    m->room = room;
+    m->entries = mem_grow(m->entries, room / 2 * sizeof *m->entries);
 }
 
 void keymap_put(struct keymap *m, uint32_t table, const struct row_key *key, uint32_t value)
 {
+    uint32_t hash = key_hash(table, key);
     struct keymap_slot *slot;
 
     if (m->n * 2 >= m->room)
         grow(m);
-    slot = find(m, table, key);
-    if (slot->value == 0)
-        m->n++;
-    *slot = (struct keymap_slot){table, value, *key};
+    slot = find(m, hash, table, key);
+    if (slot->entry == 0)
+        *slot = (struct keymap_slot){.hash = hash, .entry = ++m->n};
+    m->entries[slot->entry - 1] = (struct keymap_entry){table, value, *key};
 }
 
 void keymap_close(struct keymap *m)
 {
     free(m->slots);
+    free(m->entries);
     *m = (struct keymap){0};
 }

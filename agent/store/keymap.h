@@ -26,20 +26,28 @@ struct value arena_value(struct arena *a, const struct value *v);
 struct row_key arena_key(struct arena *a, const struct row_key *k);
 void arena_close(struct arena *a);
 
-struct keymap_slot {
+struct keymap_entry {
     uint32_t table;
-    uint32_t value; /* 0: empty; the map's values are numbers from 1 */
+    uint32_t value;
     struct row_key key;
 };
 
+struct keymap_slot {
+    uint32_t hash;
+    uint32_t entry; /* its number from 1; 0: empty */
+};
+
+/* Slots are small and entries lie one behind the other: a map of very many keys touches little
+ * memory. */
 struct keymap {
     struct keymap_slot *slots;
-    uint32_t n, room; /* room: a power of two */
+    struct keymap_entry *entries;
+    uint32_t n, room; /* room: of the slots, a power of two, and twice that of the entries */
 };
 
 /* The value of a key, 0 if it is not there. */
 uint32_t keymap_get(const struct keymap *m, uint32_t table, const struct row_key *key);
-/* Set it; the key's bytes must live as long as the map. */
+/* Set it, to a number from 1; the key's bytes must live as long as the map. */
 void keymap_put(struct keymap *m, uint32_t table, const struct row_key *key, uint32_t value);
 void keymap_close(struct keymap *m);
 
