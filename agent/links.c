@@ -380,24 +380,50 @@ static uint32_t count_shaking(const struct links *l, bool incoming)
     return count;
 }
 
-/* Strangers who connect and say nothing must not keep members out: the oldest unfinished handshake
- * goes. */
+static bool is_guest_at_door(const struct conn *c)
+{
+    return !c->dead && c->link->incoming && c->link->state < LINK_OPEN;
+}
+
+/* How many of the unfinished handshakes come from where this one does. */
+static uint32_t count_neighbours(const struct links *l, const struct conn *of)
+{
+    uint32_t i, count = 0;
+
+    for (i = 0; i < l->n; i++)
+        if (is_guest_at_door(l->conns[i]))
+            count += strcmp(l->conns[i]->link->address.host, of->link->address.host) == 0;
+    return count;
+}
+
+/* Of the address with the most unfinished handshakes, the oldest one. */
+static struct conn *least_wanted(const struct links *l)
+{
+    struct conn *found = NULL;
+    uint32_t i, most = 0;
+
+    for (i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+        uint32_t count = is_guest_at_door(c) ? count_neighbours(l, c) : 0;
+
+        if (count > most) { /* they stand in the order in which they came */
+            most = count;
+            found = c;
+        }
+    }
+    return found;
+}
+
+/* Strangers who connect and say nothing must not keep members out. */
 static bool make_room(struct links *l)
 {
-    struct conn *oldest = NULL;
+    struct conn *oldest;
     struct err e = {0};
-    uint32_t i;
 
     sweep(l);
     if (l->n < LINKS_MAX && count_shaking(l, true) < HANDSHAKES_MAX)
         return true;
-    for (i = 0; i < l->n; i++) {
-        struct conn *c = l->conns[i];
-
-        if (!c->dead && c->link->incoming && c->link->state < LINK_OPEN &&
-            (oldest == NULL || c->link->started_ms < oldest->link->started_ms))
-            oldest = c;
-    }
+    oldest = least_wanted(l);
     if (oldest == NULL)
         return false;
     err_set(&e, ERR_LIMIT, "too many connections that do not finish their handshake");

@@ -88,17 +88,28 @@ out:
 
 /* ---- handshake ---- */
 
+struct prologue {
+    uint8_t bytes[sizeof PROLOGUE_VERSION + 1 + FLEET_ID_BYTES];
+};
+
+static struct prologue prologue_of(const struct channel_secret *secret)
+{
+    struct prologue p;
+
+    memcpy(p.bytes, PROLOGUE_VERSION, sizeof PROLOGUE_VERSION);
+    p.bytes[sizeof PROLOGUE_VERSION] = (uint8_t)secret->mode;
+    memcpy(p.bytes + sizeof PROLOGUE_VERSION + 1, secret->context, FLEET_ID_BYTES);
+    return p;
+}
+
 static void noise_start(struct channel *c, const struct channel_secret *secret)
 {
-    uint8_t prologue[sizeof PROLOGUE_VERSION + 1 + FLEET_ID_BYTES];
+    struct prologue prologue = prologue_of(secret);
     uint8_t ephemeral[KEY_BYTES];
 
-    memcpy(prologue, PROLOGUE_VERSION, sizeof PROLOGUE_VERSION);
-    prologue[sizeof PROLOGUE_VERSION] = (uint8_t)secret->mode;
-    memcpy(prologue + sizeof PROLOGUE_VERSION + 1, secret->context, FLEET_ID_BYTES);
     random_fill(ephemeral, sizeof ephemeral);
-    noise_open(&c->noise, c->initiator, SLICE(prologue), secret->psk, c->keys->exchange_secret,
-               ephemeral);
+    noise_open(&c->noise, c->initiator, SLICE(prologue.bytes), secret->psk,
+               c->keys->exchange_secret, ephemeral);
     c->mode = secret->mode;
     c->tag = secret->tag;
     sodium_memzero(ephemeral, sizeof ephemeral);
@@ -125,6 +136,17 @@ static bool replay_is_new(struct replay_cache *cache, const uint8_t ephemeral[32
     return true;
 }
 
+/* The same keys under another secret: what strangers send is tried with all of them, and a key
+ * costs more than all the rest. */
+static void noise_start_again(struct channel *c, const struct channel_secret *secret)
+{
+    struct prologue prologue = prologue_of(secret);
+
+    noise_restart(&c->noise, SLICE(prologue.bytes), secret->psk);
+    c->mode = secret->mode;
+    c->tag = secret->tag;
+}
+
 /* Which of our secrets opens the first message? That one moves to the front. */
 static bool find_secret(struct channel *c, struct slice message, struct err *e)
 {
@@ -132,7 +154,10 @@ static bool find_secret(struct channel *c, struct slice message, struct err *e)
         struct buf nothing = {0};
         struct err mismatch = {0}; /* expected: the next secret may fit */
 
-        noise_start(c, &c->secrets[i]);
+        if (i == 0)
+            noise_start(c, &c->secrets[i]);
+        else
+            noise_start_again(c, &c->secrets[i]);
         if (noise_read(&c->noise, message, &nothing, &mismatch)) {
             c->secrets[0] = c->secrets[i];
             return true;

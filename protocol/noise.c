@@ -153,6 +153,12 @@ void noise_open(struct noise *n, bool initiator, struct slice prologue, const ui
     memcpy(n->ephemeral_secret, ephemeral_secret, sizeof n->ephemeral_secret);
     crypto_scalarmult_curve25519_base(n->static_public, static_secret);
     crypto_scalarmult_curve25519_base(n->ephemeral_public, ephemeral_secret);
+    noise_restart(n, prologue, psk);
+}
+
+void noise_restart(struct noise *n, struct slice prologue, const uint8_t psk[32])
+{
+    n->step = 0;
     crypto_hash_sha256(n->hash, (const uint8_t *)PROTOCOL_NAME, strlen(PROTOCOL_NAME));
     memcpy(n->chaining, n->hash, sizeof n->chaining);
     mix_hash(n, prologue);

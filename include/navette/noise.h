@@ -29,6 +29,8 @@ struct noise {
 /* `ephemeral_secret` is random in life and fixed in test vectors. */
 void noise_open(struct noise *n, bool initiator, struct slice prologue, const uint8_t psk[32],
                 const uint8_t static_secret[32], const uint8_t ephemeral_secret[32]);
+/* Begin again with the same keys, when no message could be read and none was written. */
+void noise_restart(struct noise *n, struct slice prologue, const uint8_t psk[32]);
 /* Our turn: append the next handshake message to `out`. */
 MUST_USE bool noise_write(struct noise *n, struct slice payload, struct buf *out, struct err *e);
 /* Their turn: read it, append its payload. After a failure nothing is usable: wipe. */

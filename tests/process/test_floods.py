@@ -1,5 +1,6 @@
 """Members and guests that ask for more than is decent: each gets what is his, and nobody waits for it."""
 
+import select
 import socket
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_guest_gets_one_answer(shop, lan, a):  # noqa: F811
     assert peers.unpack(channel.receive(10))[0] == peers.WELCOME
     with pytest.raises((peers.Refused, ConnectionError, EOFError)):
         channel.receive(10)
+
+
+def test_a_crowd_at_the_door_does_not_push_out_others(shop, lan, a):  # noqa: F811
+    crowd, other = shop.network.host("CROWD", lan), shop.network.host("OTHER", lan)
+    address = Guest(shop, lan, a).address
+    with inside(other):
+        quiet = socket.create_connection(address, timeout=10)
+    with inside(crowd):
+        many = [socket.create_connection(address, timeout=10) for _ in range(40)]
+    assert [s.recv(1) for s in many[:20]] == [b""] * 20  # the first of the crowd made room for the last
+    assert not select.select([quiet], [], [], 0)[0]
+    for s in [quiet, *many]:
+        s.close()
 
 
 def test_what_comes_at_once_is_acknowledged_together(shop, lan, a):  # noqa: F811
