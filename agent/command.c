@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "request.h"
+#include "review.h"
 #include "rulebook.h"
 #include "tables.h"
 
@@ -51,6 +52,20 @@ static bool run_tables(struct agent *a, const struct request *r, struct json_obj
     if (!tables_run(a->store, r, agent_wall_ms(a), result, e))
         return false;
     if (r->kind != REQUEST_TABLES)
+        agent_poke(a);
+    return true;
+}
+
+static bool run_review(struct agent *a, const struct request *r, struct json_object **result,
+                       struct err *e)
+{
+    if (a->store == NULL)
+        return err_set(e, a->store_trouble.code, "%s", a->store_trouble.text);
+    json_object_put(*result);
+    *result = NULL;
+    if (!review_run(a->store, r, agent_wall_ms(a), result, e))
+        return false;
+    if (review_writes(r))
         agent_poke(a);
     return true;
 }
@@ -111,13 +126,24 @@ typedef bool runner(struct agent *a, const struct request *r, struct json_object
                     struct err *e);
 
 static runner *const runners[] = {
-    [REQUEST_STATUS] = run_status,     [REQUEST_PEERS] = run_peers,
-    [REQUEST_TABLES] = run_tables,     [REQUEST_TRACK] = run_tables,
-    [REQUEST_UNTRACK] = run_tables,    [REQUEST_UNINSTALL] = run_tables,
-    [REQUEST_INVITE] = run_invite,     [REQUEST_SYNC] = run_sync,
-    [REQUEST_WAIT] = run_wait,         [REQUEST_STOP] = run_stop,
-    [REQUEST_RULES] = run_rules,       [REQUEST_RULES_SET] = run_rules,
-    [REQUEST_RULES_UNSET] = run_rules, [REQUEST_RULES_PRESET] = run_rules,
+    [REQUEST_STATUS] = run_status,
+    [REQUEST_PEERS] = run_peers,
+    [REQUEST_TABLES] = run_tables,
+    [REQUEST_TRACK] = run_tables,
+    [REQUEST_UNTRACK] = run_tables,
+    [REQUEST_UNINSTALL] = run_tables,
+    [REQUEST_INVITE] = run_invite,
+    [REQUEST_SYNC] = run_sync,
+    [REQUEST_WAIT] = run_wait,
+    [REQUEST_STOP] = run_stop,
+    [REQUEST_RULES] = run_rules,
+    [REQUEST_RULES_SET] = run_rules,
+    [REQUEST_RULES_UNSET] = run_rules,
+    [REQUEST_RULES_PRESET] = run_rules,
+    [REQUEST_CONFLICTS] = run_review,
+    [REQUEST_CONFLICT_RESTORE] = run_review,
+    [REQUEST_CONFLICT_DISMISS] = run_review,
+    [REQUEST_PARKED] = run_review,
 };
 
 bool command_run(struct agent *a, const struct request *r, struct json_object **result,

@@ -52,6 +52,8 @@ struct command {
         "rules", ARG_RULES, true, AT(rules), 0, RULES_MAX                                          \
     }
 
+#define NUMBER_ARG INT_ARG("number", number, 1, INT64_MAX)
+
 static const struct command commands[] = {
     [REQUEST_STATUS] = {"status", {{0}}},
     [REQUEST_PEERS] = {"peers", {{0}}},
@@ -72,6 +74,10 @@ static const struct command commands[] = {
     [REQUEST_RULES_SET] = {"rules-set", {RULES_ARG}},
     [REQUEST_RULES_UNSET] = {"rules-unset", {RULES_ARG}},
     [REQUEST_RULES_PRESET] = {"rules-preset", {TEXT_ARG("name", true, preset)}},
+    [REQUEST_CONFLICTS] = {"conflicts", {NUMBER_ARG}},
+    [REQUEST_CONFLICT_RESTORE] = {"conflict-restore", {NUMBER_ARG}},
+    [REQUEST_CONFLICT_DISMISS] = {"conflict-dismiss", {NUMBER_ARG, BOOL_ARG("all", all)}},
+    [REQUEST_PARKED] = {"parked", {{0}}},
 };
 
 const char *request_kind_name(enum request_kind kind)
@@ -213,6 +219,10 @@ static bool check_together(const struct request *r, struct err *e)
         return err_set(e, ERR_USAGE, "track takes either tables or all");
     if (r->kind == REQUEST_UNTRACK && r->table_count == 0)
         return err_set(e, ERR_USAGE, "untrack needs at least one table");
+    if (r->kind == REQUEST_CONFLICT_RESTORE && r->number == 0)
+        return err_set(e, ERR_USAGE, "conflict-restore needs the number of a conflict");
+    if (r->kind == REQUEST_CONFLICT_DISMISS && r->all == (r->number > 0))
+        return err_set(e, ERR_USAGE, "conflict-dismiss takes either a number or all");
     return true;
 }
 

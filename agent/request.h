@@ -41,6 +41,10 @@ enum request_kind {
     REQUEST_RULES_SET,    /* rules: [...], all or none -> as rules, changed: how many */
     REQUEST_RULES_UNSET,  /* likewise; argument and where are not looked at */
     REQUEST_RULES_PRESET, /* name -> as rules-set */
+    REQUEST_CONFLICTS,    /* number or none -> review.h */
+    REQUEST_CONFLICT_RESTORE, /* number -> review.h */
+    REQUEST_CONFLICT_DISMISS, /* number or all: true -> review.h */
+    REQUEST_PARKED,           /* -> review.h */
 };
 
 /* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.
@@ -55,6 +59,7 @@ struct request {
     char preset[32];
     bool all;
     bool copy;
+    int64_t number; /* of a conflict, 0: none was given */
     char token[INVITE_TEXT_BYTES_MAX];
     int64_t ttl_ms;
     int64_t timeout_ms;

@@ -159,6 +159,12 @@ static void note_store(struct agent *a, const struct store_status *s)
                     s->parked);
     else
         warning_clear(&a->warnings, WARNING_PARKED);
+    if (s->conflicts_dropped > 0)
+        warning_set(&a->warnings, WARNING_CONFLICTS, wall,
+                    "%" PRId64 " conflicts were taken off the list unread: it holds %d",
+                    s->conflicts_dropped, CONFLICTS_MAX);
+    else
+        warning_clear(&a->warnings, WARNING_CONFLICTS);
     if (s->tracked_tables == 0)
         warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
     else
@@ -228,6 +234,7 @@ static void add_store(struct agent *a, struct json_object *o)
     json_object_object_add(o, "pending", pending);
     add_int(o, "conflicts", s.conflicts);
     add_int(o, "parked", s.parked);
+    add_int(o, "kept", s.kept);
 }
 
 static struct json_object *work_of(const struct agent *a)

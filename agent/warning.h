@@ -30,8 +30,9 @@
     X(FORK, "forked-history", false,                                                               \
       "on the PC whose home was copied or restored: see `agent-cli status` there")                 \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
-    X(PARKED, "rows-parked", false,                                                                \
-      "`agent-cli status` shows how many; bring both PCs to one version")                          \
+    X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
+    X(CONFLICTS, "conflicts-dropped", false,                                                       \
+      "`agent-cli conflicts`; when you have seen them, `agent-cli conflicts dismiss --all`")       \
     X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \

@@ -38,7 +38,7 @@ def test_status_has_every_field_it_promises(shop):
 def test_every_command_answers_in_json_and_fits_a_terminal(shop):
     _, a, b = shop.pair()
     shop.wait_peer(a, b)
-    for words in (["status"], ["peers"], ["tables"], ["sync"], ["wait"]):
+    for words in (["status"], ["peers"], ["tables"], ["sync"], ["wait"], ["conflicts"], ["parked"]):
         json.loads(a.cli(*words, "--json").stdout)
         text = a.cli(*words).stdout
         assert all(len(line) <= 100 for line in text.splitlines()), text

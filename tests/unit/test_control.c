@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "control.h"
 #include "request.h"
+#include "review.h"
 
 /* ---- an agent that only notes what it is asked ---- */
 
@@ -200,6 +201,22 @@ bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r
     return true;
 }
 
+bool review_writes(const struct request *r)
+{
+    return r->kind == REQUEST_CONFLICT_RESTORE;
+}
+
+bool review_run(struct store *s, const struct request *r, uint64_t now_ms,
+                struct json_object **result, struct err *e)
+{
+    (void)s;
+    (void)now_ms;
+    (void)e;
+    *result = json_object_new_object();
+    json_object_object_add(*result, "number", json_object_new_int64(r->all ? -1 : r->number));
+    return true;
+}
+
 /* ---- a client that writes at once and reads until there are enough lines or the agent closes ----
  */
 
@@ -385,6 +402,17 @@ static void an_error_keeps_the_connection_when_the_request_was_sound(void **stat
     assert_has(ask(f, "{\"id\":2,\"command\":\"sync\"}\n"), "{\"id\":2,\"ok\":true");
 }
 
+static void conflicts_are_named_by_number_or_all(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_has(ask(f, "{\"id\":1,\"command\":\"conflict-restore\",\"args\":{\"number\":7}}\n"),
+               "{\"number\":7}");
+    assert_has(ask(f, "{\"id\":2,\"command\":\"conflict-dismiss\",\"args\":{\"all\":true}}\n"),
+               "{\"number\":-1}");
+    assert_has(ask(f, "{\"id\":3,\"command\":\"conflicts\"}\n"), "{\"number\":0}");
+}
+
 static void a_busy_database_is_tried_again_until_it_lets_go(void **state)
 {
     fake.busy_left = 3;
@@ -549,6 +577,10 @@ static void hostile_requests_are_answered_and_closed(void **state)
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":1e3}}\n", "not a whole number"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":-5}}\n",
          "allowed 1000 to 86400000"},
+        {"{\"id\":1,\"command\":\"conflict-restore\"}\n", "needs the number"},
+        {"{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":0}}\n", "allowed 1 to"},
+        {"{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":1,\"all\":true}}\n",
+         "either a number or all"},
         {"{\"id\":1,\"command\":\"join\"}\n", "needs \\\"token\\\""},
         {"{\"id\":1,\"command\":\"join\",\"args\":{\"token\":null}}\n", "not a text"},
         {"{\"id\":1,\"command\":\"track\"}\n", "either tables or all"},
@@ -591,7 +623,7 @@ static void every_golden_request_is_understood(void **state)
         left.n -= (size_t)(end - left.p) + 1;
         left.p = end + 1;
     }
-    assert_int_equal(id, 19);
+    assert_int_equal(id, 24);
     buf_close(&file);
 }
 
@@ -657,6 +689,7 @@ int main(void)
         WITH_AGENT(a_request_may_come_in_pieces_and_two_in_one),
         WITH_AGENT(numbers_and_texts_reach_the_agent),
         WITH_AGENT(an_error_keeps_the_connection_when_the_request_was_sound),
+        WITH_AGENT(conflicts_are_named_by_number_or_all),
         WITH_AGENT(a_busy_database_is_tried_again_until_it_lets_go),
         WITH_AGENT(wait_is_answered_once_all_is_settled),
         WITH_AGENT(wait_gives_up_at_its_timeout),

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "home.h"
 #include "request.h"
+#include "review.h"
 #include "rulebook.h"
 #include "tables.h"
 
@@ -79,8 +80,10 @@ static bool run_rules(struct direct *d, const struct home *h, const struct reque
 static bool run(struct direct *d, const struct home *h, const struct request *r,
                 struct json_object **result, struct err *e)
 {
-    return rulebook_is_request(r) ? run_rules(d, h, r, result, e)
-                                  : tables_run(d->store, r, wall_ms(), result, e);
+    if (rulebook_is_request(r))
+        return run_rules(d, h, r, result, e);
+    return review_is_request(r) ? review_run(d->store, r, wall_ms(), result, e)
+                                : tables_run(d->store, r, wall_ms(), result, e);
 }
 
 bool direct_run(const struct home *h, const char *command, struct json_object *args,

@@ -88,9 +88,7 @@ void text_put(FILE *out, const char *s, size_t n)
         put_character(out, &left);
 }
 
-/* `s` cut or filled to `columns`, counted in characters; negative:
- * to the right. */
-static void cell(FILE *out, const char *s, int columns)
+void text_cell(FILE *out, const char *s, int columns)
 {
     int room = columns < 0 ? -columns : columns;
     struct slice left = slice_text(s);
@@ -110,7 +108,7 @@ static void count_cell(FILE *out, struct json_object *n)
     char digits[32];
 
     snprintf(digits, sizeof digits, "%" PRId64, json_object_get_int64(n));
-    cell(out, n != NULL ? digits : "-", -COUNT_COLUMNS);
+    text_cell(out, n != NULL ? digits : "-", -COUNT_COLUMNS);
 }
 
 /* Bytes of the word at `s`. */
@@ -168,7 +166,7 @@ void text_wrap(FILE *out, const char *s, int at, int indent)
 
 static void label(FILE *out, const char *name, const char *value)
 {
-    cell(out, name, LABEL_COLUMNS);
+    text_cell(out, name, LABEL_COLUMNS);
     text_wrap(out, value, LABEL_COLUMNS, LABEL_COLUMNS);
 }
 
@@ -194,8 +192,7 @@ static int64_t seconds_of(const char *text)
     return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-/* How long ago a time of the agent's was, "" when there is none. */
-static void format_when(char *out, size_t room, struct json_object *when)
+void text_when(char *out, size_t room, struct json_object *when)
 {
     const char *stamp = json_object_get_string(when);
     int64_t then = stamp != NULL ? seconds_of(stamp) : -1;
@@ -226,22 +223,22 @@ void text_peers(FILE *out, struct json_object *peers)
         fputs("No other PC is in the fleet yet.\n", out);
         return;
     }
-    cell(out, "PC", NAME_COLUMNS);
-    cell(out, " state", STATE_COLUMNS);
-    cell(out, " address", ADDRESS_COLUMNS + 2);
-    cell(out, "lacks", -COUNT_COLUMNS);
-    cell(out, "offers", -COUNT_COLUMNS);
+    text_cell(out, "PC", NAME_COLUMNS);
+    text_cell(out, " state", STATE_COLUMNS);
+    text_cell(out, " address", ADDRESS_COLUMNS + 2);
+    text_cell(out, "lacks", -COUNT_COLUMNS);
+    text_cell(out, "offers", -COUNT_COLUMNS);
     fputs("  last seen\n", out);
     for (size_t i = 0; i < count(peers); i++) {
         struct json_object *p = json_object_array_get_idx(peers, i);
         char when[40];
 
-        format_when(when, sizeof when, field(p, "last_seen"));
-        cell(out, text(p, "name"), NAME_COLUMNS);
+        text_when(when, sizeof when, field(p, "last_seen"));
+        text_cell(out, text(p, "name"), NAME_COLUMNS);
         fputc(' ', out);
-        cell(out, text(p, "state"), STATE_COLUMNS - 1);
+        text_cell(out, text(p, "state"), STATE_COLUMNS - 1);
         fputc(' ', out);
-        cell(out, text(p, "address"), ADDRESS_COLUMNS + 1);
+        text_cell(out, text(p, "address"), ADDRESS_COLUMNS + 1);
         count_cell(out, field(p, "behind"));
         count_cell(out, field(p, "ahead"));
         fputs("  ", out);
@@ -345,9 +342,12 @@ static void print_facts(FILE *out, struct json_object *status)
                  number(pending, "marks"), number(pending, "unscanned"),
                  number(pending, "changesets"));
     label(out, "waiting", line);
-    snprintf(line, sizeof line, "%" PRId64 "; rows the database cannot hold yet: %" PRId64,
-             number(status, "conflicts"), number(status, "parked"));
+    snprintf(line, sizeof line, "%" PRId64 "%s", number(status, "conflicts"),
+             number(status, "conflicts") > 0 ? " (agent-cli conflicts)" : "");
     label(out, "conflicts", line);
+    snprintf(line, sizeof line, "%" PRId64 " rows that the database cannot hold yet%s",
+             number(status, "parked"), number(status, "parked") > 0 ? " (agent-cli parked)" : "");
+    label(out, "parked", line);
     label(out, "version", text(status, "version"));
 }
 
@@ -356,7 +356,7 @@ static void print_warning(FILE *out, struct json_object *w)
     char when[40];
     char line[1024];
 
-    format_when(when, sizeof when, field(w, "since"));
+    text_when(when, sizeof when, field(w, "since"));
     snprintf(line, sizeof line, "%s%s%s: %s", text(w, "code"), when[0] != '\0' ? ", since " : "",
              when, text(w, "text"));
     fputs("! ", out);
@@ -421,14 +421,14 @@ static void print_table(FILE *out, struct json_object *t, int columns)
         text_wrap(out, name, 0, 0);
         name = "";
     }
-    cell(out, name, columns);
+    text_cell(out, name, columns);
     fputs("  ", out);
     if (refused[0] == '\0') {
         count_cell(out, field(t, "rows"));
         fputs(is_tracked(t) ? "  yes\n" : is_local(t) ? "  no: local by rule\n" : "  no\n", out);
         return;
     }
-    cell(out, "-", -COUNT_COLUMNS);
+    text_cell(out, "-", -COUNT_COLUMNS);
     fputs("  cannot: ", out);
     text_wrap(out, refused, columns + COUNT_COLUMNS + 12, columns + COUNT_COLUMNS + 4);
 }
@@ -441,8 +441,8 @@ void text_tables(FILE *out, struct json_object *tables)
         fputs("The database has no tables yet.\n", out);
         return;
     }
-    cell(out, "table", columns);
-    cell(out, "rows", -COUNT_COLUMNS - 2);
+    text_cell(out, "table", columns);
+    text_cell(out, "rows", -COUNT_COLUMNS - 2);
     fputs("  shared\n", out);
     for (size_t i = 0; i < count(tables); i++)
         print_table(out, json_object_array_get_idx(tables, i), columns);

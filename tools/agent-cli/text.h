@@ -14,6 +14,15 @@ struct json_object;
 void text_status(FILE *out, struct json_object *status);
 void text_peers(FILE *out, struct json_object *peers);
 void text_tables(FILE *out, struct json_object *tables);
+/* The answers of review.h. */
+void text_conflicts(FILE *out, struct json_object *answer);
+void text_conflict(FILE *out, struct json_object *conflict);
+void text_restored(FILE *out, struct json_object *answer);
+void text_parked(FILE *out, struct json_object *answer);
+/* How long ago a time of the agent's was, "" when there is none. */
+void text_when(char *out, size_t room, struct json_object *when);
+/* `s` cut or filled to `columns`, counted in characters; negative: to the right. */
+void text_cell(FILE *out, const char *s, int columns);
 /* "agent-cli [--home DIR] WORDS" as it must be typed here, on a line of its own. */
 void text_command(FILE *out, const struct cli *c, const char *program, const char *words);
 /* `n` bytes, with "?" for what steers a terminal or is not UTF-8. */

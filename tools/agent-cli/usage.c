@@ -30,6 +30,11 @@ enum {
     RULES_IMPORT,
     RULES_PRESET,
     RULES, /* behind those of two words */
+    CONFLICTS_SHOW,
+    CONFLICTS_RESTORE,
+    CONFLICTS_DISMISS,
+    CONFLICTS, /* likewise */
+    PARKED,
     INVITE,
     JOIN,
     STATUS,
@@ -80,6 +85,27 @@ static const struct command commands[COMMANDS] = {
                       1, 1, run_rules_preset},
     [RULES] = {"rules", "", "the rules of the fleet, as they would be set again", "", 0, 0,
                run_rules},
+    [CONFLICTS_SHOW] = {"conflicts show", "NUMBER", "all about one conflict", "", 1, 1,
+                        run_conflicts_show},
+    [CONFLICTS_RESTORE] = {"conflicts restore", "NUMBER", "bring a lost value back",
+                           "The value that lost is written now, as an edit of this PC, and the "
+                           "other PCs get it; a row that was deleted comes back. A value that the "
+                           "database would refuse is not written, and the error says why.",
+                           1, 1, run_conflicts_restore},
+    [CONFLICTS_DISMISS] = {"conflicts dismiss", "NUMBER", "take one off the list, or --all",
+                           "The data stays as it is, and the other PCs keep theirs on their "
+                           "lists.",
+                           0, 1, run_conflicts_dismiss},
+    [CONFLICTS] = {"conflicts", "", "values that lost because two PCs wrote apart",
+                   "Two PCs that are apart can write into the same place. The later write counts; "
+                   "the one that lost is kept here, with who wrote it and when, until it is "
+                   "restored or dismissed. The 1000 latest are kept.",
+                   0, 0, run_conflicts},
+    [PARKED] = {"parked", "", "rows that this PC's database cannot hold yet, and why",
+                "They are tried again by themselves when something changes that they may have "
+                "waited for. Rows that were deleted on another PC and stay here because rows here "
+                "refer to them are listed apart: they are no trouble.",
+                0, 0, run_parked},
     [INVITE] = {"invite", "", "print a token with which one other PC can join",
                 "Whoever has the token while it is valid can join once: hand it over as you would "
                 "a key.",
@@ -136,7 +162,8 @@ static const struct option options[] = {
     {"--peers", "LIST", ON(INIT), 0, AT(peers), "ADDRESS:PORT,... that broadcasts do not reach"},
     {"--copy", NULL, ON(INIT) | ON(JOIN), 0, AT(copy),
      "this database is a copy of the fleet's: rows with equal keys are the same rows"},
-    {"--all", NULL, ON(TRACK), 0, AT(all), "all tables that can be shared"},
+    {"--all", NULL, ON(TRACK) | ON(CONFLICTS_DISMISS), 0, AT(all),
+     "all of them; with track, all tables that can be shared"},
     {"--ttl", "TIME", ON(INVITE), 0, AT(ttl), "how long the token is valid (15m)"},
     {"--timeout", "TIME", ON(WAIT), 0, AT(timeout), "how long to wait (30s)"},
     {"--to", "DIR", ON(EXPORT), 0, AT(to), "where to write it (sortant in the drop folder)"},
@@ -303,6 +330,8 @@ static bool check_words(const struct cli *c, struct err *e)
                        c->words[command->words_max]);
     if (command == &commands[TRACK] && c->all == (c->word_count > 0))
         return err_set(e, ERR_USAGE, "track needs either --all or the names of tables");
+    if (command == &commands[CONFLICTS_DISMISS] && c->all == (c->word_count > 0))
+        return err_set(e, ERR_USAGE, "conflicts dismiss needs either --all or a number");
     return true;
 }
 
@@ -355,7 +384,7 @@ static void format_synopsis(char *out, size_t room, const struct command *comman
 
         if (o->commands == EVERYWHERE || (o->commands & bit_of(command)) == 0 || n >= room)
             continue;
-        if (command == &commands[TRACK])
+        if (command == &commands[TRACK] || command == &commands[CONFLICTS_DISMISS])
             n += (size_t)snprintf(out + n, room - n, " %s |", o->name);
         else
             n += (size_t)snprintf(out + n, room - n, " %s%s%s%s%s", required ? "" : "[", o->name,
@@ -469,7 +498,8 @@ void usage_print_man(FILE *out)
         "Navette keeps the SQLite databases of several PCs the same, over the LAN, without a "
         "server.\nOn every PC runs one\n.BR navette\\-agent (1)\nper database; agent\\-cli speaks "
         "to it over a local socket in its home.\n.BR init ,\n.BR track ,\n.BR untrack ,\n"
-        ".BR tables ,\n.BR uninstall\nand\n.B rules\nalso work while no agent runs.\n"
+        ".BR tables ,\n.BR uninstall ,\n.BR rules ,\n.BR conflicts\nand\n.B parked\nalso work "
+        "while no agent runs.\n"
         ".SH COMMANDS\n",
         out);
     for (size_t i = 0; i < COMMANDS; i++) {

@@ -1,0 +1,113 @@
+"""What a person sees of two PCs that wrote into one place apart, and of rows that the database cannot hold."""
+
+import json
+
+from pc import wait_for
+
+USAGE = 64
+FAILING = 2
+
+PRICE = "SELECT price FROM shop_article WHERE reference = 'RIZ25'"
+
+
+def short(pc, *words, ok=(0,)):
+    """What a command prints, which must fit a terminal."""
+    text = pc.cli(*words, ok=ok).stdout
+    assert all(len(line) <= 100 for line in text.splitlines()), text
+    return text
+
+
+def split(shop):
+    """A pair whose two sides wrote one price apart."""
+    lan, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    shop.network.pull(b.space, lan)
+    a.sql("UPDATE shop_article SET price = 11 WHERE reference = 'RIZ25'")
+    wait_for(lambda: a.status()["pending"]["marks"] == 0, "A has drained")
+    b.sql("UPDATE shop_article SET price = 12 WHERE reference = 'RIZ25'")
+    wait_for(lambda: b.status()["pending"]["marks"] == 0, "B has drained")
+    shop.network.plug(b.space, lan)
+    for pc in (a, b):
+        wait_for(lambda: pc.status()["conflicts"] == 1, "%s lists it" % pc.name)
+    shop.wait_equal(a, b)
+    return lan, a, b
+
+
+def test_both_list_what_was_lost_and_one_command_brings_it_back(shop):
+    _, a, b = split(shop)
+    for pc in (a, b):
+        one, = pc.ask("conflicts")["conflicts"]
+        assert (one["table"], one["column"], one["why"]) == ("shop_article", "price", "overwritten")
+        assert (one["lost"]["by"], one["lost"]["value"]) == ("CAISSE01", "11")
+        assert (one["won"]["by"], one["won"]["value"]) == ("COMPTA01", "12")
+        assert one["lost"]["at"] < one["won"]["at"] <= one["noticed"] and one["now"]["value"] == "12"
+        text = short(pc, "conflicts")
+        assert "CAISSE01" in text and "COMPTA01" in text and "price" in text
+        shown = json.loads(pc.cli("conflicts", "show", one["number"], "--json").stdout)
+        assert shown["text"] == one["text"] and shown["label"] == one["label"]
+        assert "restore" in short(pc, "conflicts", "show", one["number"])
+        assert "(agent-cli conflicts)" in short(pc, "status")
+    number = b.ask("conflicts")["conflicts"][0]["number"]
+    assert "11" in short(b, "conflicts", "restore", number)
+    for pc in (a, b):
+        wait_for(lambda: pc.sql(PRICE) == [(11,)], "the price is back on " + pc.name)
+        wait_for(lambda: pc.status()["conflicts"] == 0, "nothing is listed on " + pc.name)
+    assert "No two PCs" in short(a, "conflicts")
+    shop.wait_equal(a, b)
+
+
+def test_dismissing_is_for_this_pc_and_works_without_an_agent(shop):
+    _, a, b = split(shop)
+    number = a.ask("conflicts")["conflicts"][0]["number"]
+    a.stop()
+    assert a.ask("conflicts")["conflicts"][0]["number"] == number
+    assert "1 conflict" in short(a, "conflicts", "dismiss", number)
+    assert a.ask("conflicts")["conflicts"] == []
+    assert json.loads(a.cli("conflicts", "dismiss", "--all", "--json").stdout)["dismissed"] == 0
+    assert b.status()["conflicts"] == 1 and b.sql(PRICE) == [(12,)]
+
+
+def test_a_value_is_restored_without_an_agent_and_sent_by_the_next(shop):
+    _, a, b = split(shop)
+    number = a.ask("conflicts")["conflicts"][0]["number"]
+    a.stop()
+    assert "The other PCs get it" in short(a, "conflicts", "restore", number)
+    assert a.sql(PRICE) == [(11,)]
+    a.start()
+    wait_for(lambda: b.sql(PRICE) == [(11,)], "the price is back on B")
+    shop.wait_equal(a, b)
+
+
+def test_numbers_that_no_conflict_has_are_refused(shop):
+    a = shop.founder("A", shop.network.lan())
+    for words in (["show", 7], ["restore", 7], ["dismiss", 7], ["show", "x"], ["restore", "0"], ["dismiss"],
+                  ["dismiss", 7, "--all"], ["show"], ["frobnicate"]):
+        done = a.cli("conflicts", *words, ok=(USAGE,))
+        assert "conflict" in done.stderr
+    assert "every row that it should" in short(a, "parked")
+    assert a.ask("parked") == dict(schema=1, parked=[], kept=[], parked_total=0, kept_total=0)
+
+
+def test_a_row_that_the_database_refuses_is_listed_until_it_fits(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.pc("B", lan)
+    for pc, check in ((a, ""), (b, " CHECK (depth < 100)")):
+        pc.sql("CREATE TABLE shelf(id INTEGER PRIMARY KEY, name TEXT, depth INTEGER%s)" % check)
+    a.cli("track", "shelf")
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    shop.enrol(b, a)
+    a.sql("INSERT INTO shelf VALUES (1, 'Top', 500)")
+    wait_for(lambda: b.status()["parked"] == 1, "B has parked it")
+    warning, = [w for w in b.status()["warnings"] if w["code"] == "rows-parked"]
+    assert "agent-cli parked" in warning["remedy"]
+    one, = b.ask("parked")["parked"]
+    assert (one["table"], one["label"], one["in_file"]) == ("shelf", "Top", False)
+    assert "CHECK" in one["why"] and "change the value" in one["help"] and one["since"]
+    text = short(b, "parked")
+    assert "Top" in text and "What helps" in text
+    a.sql("UPDATE shelf SET depth = 50")
+    wait_for(lambda: b.sql("SELECT depth FROM shelf") == [(50,)], "it fits")
+    wait_for(lambda: b.status()["parked"] == 0, "nothing is parked")
