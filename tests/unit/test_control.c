@@ -203,18 +203,17 @@ bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r
 
 bool review_writes(const struct request *r)
 {
-    return r->kind == REQUEST_CONFLICT_RESTORE;
+    return r->number > 0;
 }
 
 bool review_run(struct store *s, const struct request *r, uint64_t now_ms,
                 struct json_object **result, struct err *e)
 {
     (void)s;
+    (void)r;
     (void)now_ms;
-    (void)e;
-    *result = json_object_new_object();
-    json_object_object_add(*result, "number", json_object_new_int64(r->all ? -1 : r->number));
-    return true;
+    (void)result;
+    return err_set(e, ERR_REFUSED, "there is no store");
 }
 
 /* ---- a client that writes at once and reads until there are enough lines or the agent closes ----
@@ -400,17 +399,6 @@ static void an_error_keeps_the_connection_when_the_request_was_sound(void **stat
     assert_has(ask(f, "{\"id\":1,\"command\":\"drop-export\"}\n"),
                "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"refused\",\"text\":\"no folder ?\"}}");
     assert_has(ask(f, "{\"id\":2,\"command\":\"sync\"}\n"), "{\"id\":2,\"ok\":true");
-}
-
-static void conflicts_are_named_by_number_or_all(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_has(ask(f, "{\"id\":1,\"command\":\"conflict-restore\",\"args\":{\"number\":7}}\n"),
-               "{\"number\":7}");
-    assert_has(ask(f, "{\"id\":2,\"command\":\"conflict-dismiss\",\"args\":{\"all\":true}}\n"),
-               "{\"number\":-1}");
-    assert_has(ask(f, "{\"id\":3,\"command\":\"conflicts\"}\n"), "{\"number\":0}");
 }
 
 static void a_busy_database_is_tried_again_until_it_lets_go(void **state)
@@ -689,7 +677,6 @@ int main(void)
         WITH_AGENT(a_request_may_come_in_pieces_and_two_in_one),
         WITH_AGENT(numbers_and_texts_reach_the_agent),
         WITH_AGENT(an_error_keeps_the_connection_when_the_request_was_sound),
-        WITH_AGENT(conflicts_are_named_by_number_or_all),
         WITH_AGENT(a_busy_database_is_tried_again_until_it_lets_go),
         WITH_AGENT(wait_is_answered_once_all_is_settled),
         WITH_AGENT(wait_gives_up_at_its_timeout),
