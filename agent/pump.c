@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "backup.h"
 #include "control.h"
 #include "links.h"
 #include "log.h"
@@ -47,9 +48,10 @@ struct pump {
     bool drained_last; /* the last turn was a drain's */
     bool heard;        /* something came from a peer while this PC's rows are not matched yet */
     struct job open, drain, apply, tidy;
-    uint64_t wrote_ms;        /* when the application was last seen to commit */
-    uint64_t apply_since_ms;  /* when the apply became due */
-    uint64_t parked_ms;       /* when parked rows were last tried */
+    uint64_t wrote_ms;       /* when the application was last seen to commit */
+    uint64_t apply_since_ms; /* when the apply became due */
+    uint64_t parked_ms;      /* when parked rows were last tried */
+    struct backup backup;
     struct newcomer newcomer; /* until this PC's rows are matched */
     uint64_t rows_at_rest;    /* drained and applied when memory was last given back */
     uint64_t worked_ms;       /* when rows were last drained or applied */
@@ -145,6 +147,8 @@ void pump_close_store(struct pump *p, const char *why)
     if (a->store == NULL)
         return;
     log_info("store closed reason=%s", why);
+    backup_close(&p->backup);
+    p->backup.done = false;
     store_close(a->store);
     a->store = NULL;
     err_clear(&a->store_trouble);
@@ -305,7 +309,14 @@ static void apply(struct pump *p)
     struct store_progress progress = {0};
     uint64_t start = uv_hrtime(), us;
     struct err e = {0};
+    bool ready;
 
+    if (!backup_make(&p->backup, a, &ready, &e)) {
+        job_failed(p, &p->apply, "copy the database before the first change", &e);
+        return;
+    }
+    if (!ready)
+        return;
     if (!store_apply(a->store, agent_wall_ms(a), &progress, &e)) {
         job_failed(p, &p->apply, "apply", &e);
         return;

@@ -146,6 +146,17 @@ MUST_USE bool store_match(struct store *s, bool copy, struct slice keys, uint64_
  * when they do not fit into KEYS_BYTES_MAX, as many as do. */
 MUST_USE bool store_keys(struct store *s, struct buf *out, struct err *e);
 
+/* ---- a copy of the application's file ----
+ * Into a new file at `path`, which nobody else writes meanwhile; close it before the store. Each
+ * step copies a few megabytes; when the application commits in between, it begins anew by itself,
+ * and after some times of that copies all at once. ERR_BUSY: step again later. Durable when
+ * closed after `done`. */
+struct store_backup;
+MUST_USE bool store_backup_open(struct store *s, const char *path, struct store_backup **out,
+                                struct err *e);
+MUST_USE bool store_backup_step(struct store_backup *b, bool *done, struct err *e);
+void store_backup_close(struct store_backup *b);
+
 /* ---- what we have ---- */
 
 const struct actor *store_actor(const struct store *s); /* our present actor */

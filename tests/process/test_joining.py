@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import network as networks
-from pc import wait_for
+from pc import database, wait_for
 from till import Till, check_books
 
 
@@ -363,3 +363,31 @@ def test_a_pc_joins_while_the_others_sell(shop, seed):
     shop.wait_equal(a, b)
     for pc in (a, b):
         check_books(pc, till.sold)
+
+
+def backups(pc):
+    return sorted(path for path in (pc.home / "backup").iterdir() if "under-way" not in path.name)
+
+
+def test_the_database_is_copied_before_the_first_change_of_another_pc_comes_in(shop):
+    """The copy is what the shop can go back to: whole, closed to others, made once, and of the time before."""
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = alone(shop, "B", lan)
+    with database(b.db) as connection:
+        connection.execute("INSERT INTO shop_client(name) VALUES ('only here')")
+    assert backups(a) == backups(b) == []
+    b.cli("join", a.invite())
+    shop.wait_equal(a, b)
+    kept, = backups(b)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with database(kept) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert copy.execute("SELECT count(*) FROM shop_client WHERE name = 'only here'").fetchone()[0] == 1
+        assert copy.execute("SELECT count(*) FROM shop_article").fetchone()[0] == 0
+    assert b.value("SELECT count(*) FROM shop_article") > 0
+    b.restart()
+    with database(a.db) as connection:
+        connection.execute("INSERT INTO shop_client(name) VALUES ('late')")
+    shop.wait_equal(a, b)
+    assert backups(b) == [kept]
