@@ -143,6 +143,7 @@ static runner *const runners[] = {
     [REQUEST_CONFLICTS] = run_review,
     [REQUEST_CONFLICT_RESTORE] = run_review,
     [REQUEST_CONFLICT_DISMISS] = run_review,
+    [REQUEST_CONFLICT_MERGE] = run_review,
     [REQUEST_PARKED] = run_review,
 };
 

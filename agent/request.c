@@ -21,7 +21,7 @@ struct arg {
     int64_t max; /* of a number; of a text: bytes with its NUL */
 };
 
-#define ARGS_MAX 2
+#define ARGS_MAX 3
 
 struct command {
     const char *name;
@@ -41,6 +41,10 @@ struct command {
 #define INT_ARG(word, field, min, max)                                                             \
     {                                                                                              \
         word, ARG_INT, false, AT(field), min, max                                                  \
+    }
+#define KEY_ARG(word, field)                                                                       \
+    {                                                                                              \
+        word, ARG_INT, true, AT(field), INT64_MIN, INT64_MAX                                       \
     }
 #define TABLES_ARG                                                                                 \
     {                                                                                              \
@@ -77,6 +81,9 @@ static const struct command commands[] = {
     [REQUEST_CONFLICTS] = {"conflicts", {NUMBER_ARG}},
     [REQUEST_CONFLICT_RESTORE] = {"conflict-restore", {NUMBER_ARG}},
     [REQUEST_CONFLICT_DISMISS] = {"conflict-dismiss", {NUMBER_ARG, BOOL_ARG("all", all)}},
+    [REQUEST_CONFLICT_MERGE] = {"conflict-merge",
+                                {TEXT_ARG("table", true, table), KEY_ARG("first", first),
+                                 KEY_ARG("second", second)}},
     [REQUEST_PARKED] = {"parked", {{0}}},
 };
 

@@ -44,6 +44,7 @@ enum request_kind {
     REQUEST_CONFLICTS,    /* number or none -> review.h */
     REQUEST_CONFLICT_RESTORE, /* number -> review.h */
     REQUEST_CONFLICT_DISMISS, /* number or all: true -> review.h */
+    REQUEST_CONFLICT_MERGE,   /* table, first, second: the keys of two rows -> review.h */
     REQUEST_PARKED,           /* -> review.h */
 };
 
@@ -60,6 +61,8 @@ struct request {
     bool all;
     bool copy;
     int64_t number; /* of a conflict, 0: none was given */
+    char table[IDENTIFIER_BYTES_MAX + 1];
+    int64_t first, second; /* keys */
     char token[INVITE_TEXT_BYTES_MAX];
     int64_t ttl_ms;
     int64_t timeout_ms;

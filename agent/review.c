@@ -13,12 +13,13 @@
 bool review_is_request(const struct request *r)
 {
     return r->kind == REQUEST_CONFLICTS || r->kind == REQUEST_CONFLICT_RESTORE ||
-           r->kind == REQUEST_CONFLICT_DISMISS || r->kind == REQUEST_PARKED;
+           r->kind == REQUEST_CONFLICT_DISMISS || r->kind == REQUEST_CONFLICT_MERGE ||
+           r->kind == REQUEST_PARKED;
 }
 
 bool review_writes(const struct request *r)
 {
-    return r->kind == REQUEST_CONFLICT_RESTORE;
+    return r->kind == REQUEST_CONFLICT_RESTORE || r->kind == REQUEST_CONFLICT_MERGE;
 }
 
 static void add_text(struct json_object *o, const char *name, const char *text)
@@ -132,6 +133,15 @@ static bool run_dismiss(struct store *s, const struct request *r, uint64_t now_m
     return true;
 }
 
+static bool run_merge(struct store *s, const struct request *r, uint64_t now_ms,
+                      struct json_object *result, struct err *e)
+{
+    if (!store_unite(s, r->table, (int64_t[]){r->first, r->second}, now_ms, e))
+        return false;
+    json_object_object_add(result, "applied", json_object_new_boolean(apply_now(s, now_ms)));
+    return true;
+}
+
 static bool run_parked(struct store *s, const struct request *r, uint64_t now_ms,
                        struct json_object *result, struct err *e)
 {
@@ -171,6 +181,9 @@ bool review_run(struct store *s, const struct request *r, uint64_t now_ms,
         break;
     case REQUEST_CONFLICT_DISMISS:
         ok = run_dismiss(s, r, now_ms, *result, e);
+        break;
+    case REQUEST_CONFLICT_MERGE:
+        ok = run_merge(s, r, now_ms, *result, e);
         break;
     case REQUEST_PARKED:
         ok = run_parked(s, r, now_ms, *result, e);

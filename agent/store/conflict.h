@@ -18,6 +18,7 @@
 #define CONFLICT_DELETED     "deleted"     /* a write beaten by a delete of its row, unseen */
 #define CONFLICT_RETURNED    "returned"    /* a delete beaten by a write of the row, unseen */
 #define CONFLICT_PUT_BACK    "put-back"    /* written into a file that had been put back */
+#define CONFLICT_YIELDED     "yielded"     /* another row has this UNIQUE value */
 
 /* Change-sets looked up in the log by one merge or drain. */
 #define LOOK_UPS_MAX 5000

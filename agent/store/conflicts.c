@@ -48,6 +48,12 @@ static char *sentence(const char *why, const struct store_write *lost,
         snprintf(text, sizeof text,
                  "It was written into an older copy of the database that had been put back; what "
                  "the fleet had written since counts.");
+    else if (strcmp(why, CONFLICT_YIELDED) == 0)
+        snprintf(text, sizeof text,
+                 "%s gave this value while another PC gave it to another row, which has it; here "
+                 "it is marked with the name of its PC. Give the row a value of its own, or, if "
+                 "both are one thing, make one of them: agent-cli conflicts merge.",
+                 loser);
     else
         snprintf(text, sizeof text, "%.1000s", why);
     return mem_text(text);
@@ -56,8 +62,8 @@ static char *sentence(const char *why, const struct store_write *lost,
 /* The words that programs may rely on; rules of their own have sentences. */
 static const char *word_of(const char *why)
 {
-    static const char *const words[] = {CONFLICT_OVERWRITTEN, CONFLICT_MATCHED, CONFLICT_DELETED,
-                                        CONFLICT_RETURNED, CONFLICT_PUT_BACK};
+    static const char *const words[] = {CONFLICT_OVERWRITTEN, CONFLICT_MATCHED,  CONFLICT_DELETED,
+                                        CONFLICT_RETURNED,    CONFLICT_PUT_BACK, CONFLICT_YIELDED};
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcmp(words[i], why) == 0)

@@ -183,6 +183,8 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
         return false;
     if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
         return true;
+    if (repair && !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
+        return false;
     if (counter != NULL)
         theirs->counter = seen_totals(m, &theirs->v, counter);
     else if (repair) /* it has seen what the repaired write had */

@@ -2,6 +2,7 @@
  * the same at once, from the same logical state; a repair makes it last, so that a number does not
  * change back when the row that has it goes away. */
 #include "author.h"
+#include "conflict.h"
 #include "unite.h"
 
 #include <string.h>
@@ -31,6 +32,29 @@ static bool finish(struct store *s, sqlite3_stmt *q, struct err *e)
     return code == SQLITE_DONE || ledger_err(&s->ledger, "note a repair", e);
 }
 
+/* A person should know which value a row does not show. */
+static bool list_yielded(struct store *s, int64_t gid, struct err *e)
+{
+    struct conflict_row about = {.s = s, .gid = gid, .own_key = -1};
+    struct record rec = {0}, shadow = {0};
+    struct ledger_row row;
+    bool found, ok = ledger_row_get(&s->ledger, gid, &row, &found, e);
+
+    if (!ok || !found || row.minted || !row.differs)
+        return ok;
+    about.table = row.table;
+    ok = record_decode(&rec, row.rec, e) && record_decode(&shadow, row.shadow, e);
+    for (uint32_t i = 0; ok && i < rec.n; i++) {
+        const struct cell *shown = record_get(&shadow, i);
+
+        if (shown != NULL && rec.cells[i].set && repair_is_mark(&shown->v, &rec.cells[i].v))
+            ok = conflict_note(&about, i, CONFLICT_YIELDED, &rec.cells[i], NULL, e);
+    }
+    record_close(&rec);
+    record_close(&shadow);
+    return ok;
+}
+
 bool repair_note(struct store *s, int64_t gid, int64_t other, uint64_t now_ms, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(
@@ -39,11 +63,12 @@ bool repair_note(struct store *s, int64_t gid, int64_t other, uint64_t now_ms, s
     if (q == NULL)
         return false;
     s->repairs = true;
+    s->noticed_ms = now_ms;
     sqlite3_bind_int64(q, 1, gid);
     sqlite3_bind_int64(q, 2, (int64_t)now_ms);
     if (other != 0)
         sqlite3_bind_int64(q, 3, other);
-    return finish(s, q, e);
+    return finish(s, q, e) && (other != 0 || list_yielded(s, gid, e));
 }
 
 static bool forget(struct store *s, int64_t gid, struct err *e)

@@ -111,3 +111,29 @@ def test_a_row_that_the_database_refuses_is_listed_until_it_fits(shop):
     a.sql("UPDATE shelf SET depth = 50")
     wait_for(lambda: b.sql("SELECT depth FROM shelf") == [(50,)], "it fits")
     wait_for(lambda: b.status()["parked"] == 0, "nothing is parked")
+
+
+def test_two_rows_that_are_one_thing_become_one(shop):
+    """Both PCs make an article under one reference: both stay, one of them marked, until a person says that it is one."""
+    lan, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    shop.network.pull(b.space, lan)
+    for pc, price in ((a, 10), (b, 20)):
+        pc.sql("INSERT INTO shop_article(reference, name, price, stock) VALUES ('NEU', 'Neu', ?, 0)", price)
+        wait_for(lambda: pc.status()["pending"]["marks"] == 0, pc.name + " has drained")
+    shop.network.plug(b.space, lan)
+    rows = "SELECT id, reference, price FROM shop_article WHERE name = 'Neu' ORDER BY reference"
+    for pc in (a, b):
+        wait_for(lambda: len(pc.sql(rows)) == 2, "both are on " + pc.name)
+        wait_for(lambda: [c["why"] for c in pc.ask("conflicts")["conflicts"]] == ["yielded"], pc.name + " lists it")
+        assert "agent-cli conflicts merge" in pc.ask("conflicts")["conflicts"][0]["text"]
+    shop.wait_equal(a, b)
+    marked, plain = a.sql(rows)
+    assert (marked[1], plain[1]) == ("#COMPTA01-NEU", "NEU")
+    assert "one" in short(a, "conflicts", "merge", "shop_article", plain[0], marked[0])
+    for pc in (a, b):
+        wait_for(lambda: len(pc.sql(rows)) == 1, "one is left on " + pc.name)
+    shop.wait_equal(a, b)
+    assert a.cli("conflicts", "merge", "shop_article", plain[0], 999999, ok=None).returncode not in (0, USAGE)
+    assert a.cli("conflicts", "merge", "shop_article", "one", "two", ok=None).returncode == USAGE
+    assert a.cli("conflicts", "merge", "nothing", 1, 2, ok=None).returncode not in (0, USAGE)

@@ -48,6 +48,8 @@ static void two_tills_that_gave_one_number_keep_both_sales(void **state)
     expect(&b, "SELECT id FROM sale WHERE total = 20", "1");
     assert_int_equal(status_of(&a).parked, 0);
     assert_int_equal(status_of(&b).parked, 0);
+    assert_int_equal(status_of(&a).conflicts, 1);
+    assert_int_equal(status_of(&b).conflicts, 1);
     sell(&b, 30, "second of B");
     exchange(&a, &b);
     sell(&a, 40, "second of A");

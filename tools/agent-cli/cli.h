@@ -45,6 +45,7 @@ int run_conflicts(struct cli *c);
 int run_conflicts_show(struct cli *c);
 int run_conflicts_restore(struct cli *c);
 int run_conflicts_dismiss(struct cli *c);
+int run_conflicts_merge(struct cli *c);
 int run_parked(struct cli *c);
 int run_invite(struct cli *c);
 int run_join(struct cli *c);

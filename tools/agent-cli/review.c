@@ -1,4 +1,5 @@
 /* conflicts and parked: what a person should look at. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,43 @@
 
 #include "answer.h"
 #include "text.h"
+
+static bool key_of(const char *word, int64_t *key, struct err *e)
+{
+    char *end = NULL;
+
+    errno = 0;
+    *key = strtoll(word, &end, 10);
+    return (end != word && *end == '\0' && errno == 0) ||
+           err_set(e, ERR_USAGE, "\"%.40s\" is no key: say the numbers of two rows", word);
+}
+
+int run_conflicts_merge(struct cli *c)
+{
+    struct json_object *args, *result;
+    int64_t first, second;
+    struct err e = {0};
+    bool applied;
+    int code;
+
+    if (!key_of(c->words[1], &first, &e) || !key_of(c->words[2], &second, &e))
+        return answer_failed(c, &e);
+    args = json_object_new_object();
+    json_object_object_add(args, "table", json_object_new_string(c->words[0]));
+    json_object_object_add(args, "first", json_object_new_int64(first));
+    json_object_object_add(args, "second", json_object_new_int64(second));
+    if (!ask_or_do(c, "conflict-merge", args, &result, &code))
+        return code;
+    applied = json_object_get_boolean(json_object_object_get(result, "applied"));
+    if (c->json)
+        answer_json(result);
+    else
+        printf("Rows %" PRId64 " and %" PRId64 " of %s are one. %s\n", first, second, c->words[0],
+               applied ? "The other PCs get it, too."
+                       : "It is done as soon as the application leaves its database for a moment.");
+    json_object_put(result);
+    return code;
+}
 
 static bool number_of(const char *word, int64_t *number, struct err *e)
 {

@@ -33,6 +33,7 @@ enum {
     CONFLICTS_SHOW,
     CONFLICTS_RESTORE,
     CONFLICTS_DISMISS,
+    CONFLICTS_MERGE,
     CONFLICTS, /* likewise */
     PARKED,
     INVITE,
@@ -96,6 +97,13 @@ static const struct command commands[COMMANDS] = {
                            "The data stays as it is, and the other PCs keep theirs on their "
                            "lists.",
                            0, 1, run_conflicts_dismiss},
+    [CONFLICTS_MERGE] =
+        {"conflicts merge", "TABLE KEY KEY", "make one row of two",
+         "The rows of TABLE under these two keys (numbers, as this PC's database has "
+         "them) are one thing. Of each column the later value stays, what refers to "
+         "either row refers to the one that stays, and the other PCs do the same. It "
+         "cannot be undone.",
+         3, 3, run_conflicts_merge},
     [CONFLICTS] = {"conflicts", "", "values that lost because two PCs wrote apart",
                    "Two PCs that are apart can write into the same place. The later write counts; "
                    "the one that lost is kept here, with who wrote it and when, until it is "
