@@ -127,18 +127,39 @@ static bool has_published(const struct talk *t)
     return false;
 }
 
-bool links_ask_keys(struct links *l, bool author)
+static bool may_ask(const struct conn *c)
 {
+    return is_open(c) && talk_is_open(&c->talk) && c->talk.stranger_until_ms == 0;
+}
+
+bool links_ask_keys(struct links *l)
+{
+    bool asked = false;
+
     for (uint32_t i = 0; i < l->n; i++) {
         struct talk *talk = &l->conns[i]->talk;
 
-        if (!is_open(l->conns[i]) || !talk_is_open(talk) || talk->stranger_until_ms != 0 ||
-            talk->keys_asked || (author && !has_published(talk)))
+        if (!may_ask(l->conns[i]) || talk->keys_asked || talk->keys_told)
             continue;
         talk_ask_keys(talk);
-        return true;
+        asked = true;
     }
+    return asked;
+}
+
+bool links_await_keys(const struct links *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (may_ask(l->conns[i]) && l->conns[i]->talk.keys_asked &&
+            has_published(&l->conns[i]->talk))
+            return true;
     return false;
+}
+
+void links_forget_keys(struct links *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        l->conns[i]->talk.keys_told = false;
 }
 
 struct members *links_members(struct links *l)

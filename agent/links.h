@@ -42,9 +42,13 @@ void links_tick_by(struct links *l, uint64_t deadline_ms);
 
 /* The conversation with `site`; NULL when there is none. */
 const struct talk *links_talk(const struct links *l, const struct site_id *site);
-/* Ask one more connected member for its local keys (pump_take_keys gets them), `author`: one that
- * has published something; false when there is none that was not asked yet. */
-bool links_ask_keys(struct links *l, bool author);
+/* Ask every connected member that was not asked yet for its local keys (pump_take_keys gets them);
+ * false when there is none. */
+bool links_ask_keys(struct links *l);
+/* One that was asked, and has published rows, has not answered yet. */
+bool links_await_keys(const struct links *l);
+/* Whoever has answered may be asked again. */
+void links_forget_keys(struct links *l);
 /* Open conversations, one after the other: start with *at = 0; NULL at the end. */
 const struct talk *links_next_talk(const struct links *l, uint32_t *at);
 struct members *links_members(struct links *l);

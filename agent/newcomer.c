@@ -8,7 +8,7 @@
 #define STILL_MS     1000  /* nothing new came for so long: members have no more */
 #define EMPTY_MS     4000  /* the same, for each member before us, when nobody has anything yet */
 #define KEYS_WAIT_MS 10000 /* a member's answer is waited for so long */
-#define KEYS_NEXT_MS 500   /* and so long until another one is asked as well */
+#define KEYS_MORE_MS 2000  /* and after the first one others so long */
 
 static uint64_t now_of(const struct agent *a)
 {
@@ -68,27 +68,17 @@ static bool is_still(const struct newcomer *n, const struct agent *a)
     return now_of(a) - n->grew_ms >= still_ms;
 }
 
-/* One member at a time is asked which keys its file has; first one that has published itself: of
- * two newcomers that only wait for each other, neither has. */
-static bool ask(struct newcomer *n, struct agent *a)
-{
-    bool asked = !n->author_asked && links_ask_keys(a->links, true);
-
-    n->author_asked |= asked;
-    if (!asked && (n->keys_asked_ms == 0 || now_of(a) - n->keys_asked_ms >= KEYS_NEXT_MS))
-        asked = links_ask_keys(a->links, false);
-    if (asked)
-        n->keys_asked_ms = now_of(a);
-    return asked;
-}
-
-/* A member's answer says, too, that it has published all its rows; without one it is stillness that
- * tells, which sales that go on would never grant. */
+/* Members are asked which keys their files have: the file here may be a copy of any of theirs. An
+ * answer says, too, that a member has published all its rows; without one it is stillness that
+ * tells, which sales that go on would never grant. Who has published nothing is not waited for: it
+ * may be a newcomer, too, that waits for us. */
 static bool has_keys(struct newcomer *n, struct agent *a)
 {
-    if (n->keys.n > 0)
-        return true;
-    if (ask(n, a) || (n->keys_asked_ms != 0 && now_of(a) - n->keys_asked_ms < KEYS_WAIT_MS))
+    if (links_ask_keys(a->links))
+        n->keys_asked_ms = now_of(a);
+    if (n->n > 0)
+        return !links_await_keys(a->links) || now_of(a) - n->keys_ms >= KEYS_MORE_MS;
+    if (n->keys_asked_ms != 0 && now_of(a) - n->keys_asked_ms < KEYS_WAIT_MS)
         return false;
     return is_still(n, a);
 }
@@ -98,18 +88,22 @@ bool newcomer_is_ready(struct newcomer *n, struct agent *a)
     return has_caught_up(n, a) && has_keys(n, a);
 }
 
-bool newcomer_take_keys(struct newcomer *n, struct slice keys)
+bool newcomer_take_keys(struct newcomer *n, const struct agent *a, struct slice keys)
 {
-    if (n->keys_asked_ms == 0 || n->keys.n > 0)
+    if (n->n == NEWCOMER_KEYS_MAX)
         return false;
-    if (n->keys.max == 0)
-        buf_open(&n->keys, KEYS_BYTES_MAX);
-    buf_add(&n->keys, keys.p, keys.n);
+    if (n->n == 0)
+        n->keys_ms = now_of(a);
+    buf_open(&n->keys[n->n], KEYS_BYTES_MAX);
+    buf_add(&n->keys[n->n++], keys.p, keys.n);
     return true;
 }
 
 void newcomer_close(struct newcomer *n)
 {
-    buf_close(&n->keys);
+    uint32_t i;
+
+    for (i = 0; i < n->n; i++)
+        buf_close(&n->keys[i]);
     *n = (struct newcomer){0};
 }

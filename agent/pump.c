@@ -211,7 +211,8 @@ void pump_reopen(struct pump *p, const char *why)
 
 void pump_take_keys(struct pump *p, struct slice keys)
 {
-    if (newcomer_take_keys(&p->newcomer, keys))
+    if (p->agent->store != NULL && store_state(p->agent->store) == STORE_MATCHING &&
+        newcomer_take_keys(&p->newcomer, p->agent, keys))
         pump_poke(p);
 }
 
@@ -220,16 +221,20 @@ static void match(struct pump *p)
     struct agent *a = p->agent;
     struct actor before = *store_actor(a->store);
     uint64_t start = uv_hrtime();
+    struct slice keys[NEWCOMER_KEYS_MAX];
     struct err e = {0};
+    uint32_t i;
 
-    if (!store_match(a->store, a->config.copy, buf_slice(&p->newcomer.keys), agent_wall_ms(a),
-                     &e)) {
+    for (i = 0; i < p->newcomer.n; i++)
+        keys[i] = buf_slice(&p->newcomer.keys[i]);
+    if (!store_match(a->store, a->config.copy, keys, p->newcomer.n, agent_wall_ms(a), &e)) {
         job_failed(p, &p->drain, "match", &e);
         return;
     }
     if (store_state(a->store) != STORE_READY)
         return;
     newcomer_close(&p->newcomer);
+    links_forget_keys(a->links);
     log_info("matched milliseconds=%llu", (unsigned long long)((uv_hrtime() - start) / 1000000));
     warning_clear(&a->warnings, WARNING_MATCHING);
     p->drain.due = p->apply.due = true;

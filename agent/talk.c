@@ -181,6 +181,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         tell_keys(t);
     if (todo->keys.n > 0 && t->keys_asked && !t->sync.stranger) {
         t->keys_asked = false;
+        t->keys_told = true;
         pump_take_keys(t->agent->pump, todo->keys);
     }
     if (todo->stage.n > 0)

@@ -26,6 +26,7 @@ struct talk {
     bool crowded;             /* the link's queue was full at the last step */
     struct talk_stages stages;
     bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
+    bool keys_told;             /* it has answered */
     bool keys_owed;             /* the peer asked for our keys and has to wait for them */
     uint64_t keys_ms;           /* uv_now: no sooner is it told them again */
     uint64_t staged;            /* change-sets taken in on this link */

@@ -160,9 +160,17 @@ MUST_USE bool sweep(struct store *s, struct err *e);
 /* Publish rows that are only minted; `did` false when there is none. */
 MUST_USE bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
                            struct err *e);
-/* Note a member's local keys (store_keys) at rows that are not in this file: a wish, and where
- * match looks. A ledger transaction of its own. */
-MUST_USE bool keys_take(struct store *s, struct slice keys, struct err *e);
+/* Of what several members told of their local keys (store_keys), take what explains most rows of
+ * the file, noted at rows that are not in it: a wish, and where match looks. Also this PC's own, if
+ * it had any. Ledger transactions of its own. */
+MUST_USE bool keys_settle(struct store *s, const struct slice *keys, uint32_t n, bool copy,
+                          uint64_t now_ms, struct err *e);
+/* How many rows of the file match would pair; those under natural keys do not count. */
+struct match_score {
+    uint32_t rows, paired;
+};
+MUST_USE bool match_score(struct store *s, bool copy, uint64_t now_ms, struct match_score *score,
+                          struct err *e);
 /* Match the tables that are to be matched: rows of the file with rows of the fleet. `did` false
  * when there is none. A joiner's whole file is matched at once (`joining`): what was marked before
  * is part of it. */

@@ -464,10 +464,36 @@ static void matcher_close(struct matcher *m)
     arena_close(&m->arena);
 }
 
-bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
+static struct matcher matcher_of(struct store *s, bool copy, uint64_t now_ms)
 {
     struct matcher m = {
         .s = s, .copy = copy, .alone = s->roster->site_count <= 1, .now_ms = now_ms};
+
+    buf_open(&m.key_room, VALUE_BYTES_MAX * 2);
+    buf_open(&m.value_room, VALUE_BYTES_MAX * 2);
+    return m;
+}
+
+bool match_score(struct store *s, bool copy, uint64_t now_ms, struct match_score *score,
+                 struct err *e)
+{
+    struct matcher m = matcher_of(s, copy, now_ms);
+    bool ok = recover_read(s, e) && gather(&m, e);
+
+    appdb_end(&s->app);
+    ledger_rest(&s->ledger);
+    *score = (struct match_score){0};
+    for (uint32_t i = 0; ok && i < m.rows.n; i++) {
+        score->rows += m.rows.rows[i].b->app->surrogate;
+        score->paired += m.rows.rows[i].b->app->surrogate && m.rows.rows[i].gid != 0;
+    }
+    matcher_close(&m);
+    return ok;
+}
+
+bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
+{
+    struct matcher m;
     bool ok = true;
 
     *did = joining;
@@ -475,8 +501,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
         *did |= is_pending(s, &s->bindings[i]);
     if (!*did || !s->app.installed)
         return true;
-    buf_open(&m.key_room, VALUE_BYTES_MAX * 2);
-    buf_open(&m.value_room, VALUE_BYTES_MAX * 2);
+    m = matcher_of(s, copy, now_ms);
     ok = recover_read(s, e) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);

@@ -1,6 +1,6 @@
 /* A member's local keys for a newcomer: where the member's file has other keys than the rows'
  * authors gave them, because two authors had chosen the same. A copy of the member's file is
- * recognised only with them. */
+ * recognised only with them; whose copy a file is shows in how many of its rows they explain. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,14 +119,12 @@ static bool take_entries(struct store *s, struct reader *r, const uint32_t *acto
     return true;
 }
 
-bool keys_take(struct store *s, struct slice keys, struct err *e)
+static bool take(struct store *s, struct slice keys, struct err *e)
 {
     struct reader r = reader_of(keys, e);
     uint32_t *actors, n;
     bool ok;
 
-    if (keys.n == 0)
-        return true;
     read_array_exact(&r, 2, "keys");
     n = read_array(&r, ACTORS_MAX, "actors");
     actors = mem_alloc((n + 1) * sizeof *actors);
@@ -136,10 +134,109 @@ bool keys_take(struct store *s, struct slice keys, struct err *e)
         read_bin_exact(&r, actor, sizeof actor, "actor");
         actors[i] = known_actor(&s->ledger, actor);
     }
-    ok = !r.failed && ledger_begin(&s->ledger, true, e) && take_entries(s, &r, actors, n, e) &&
-         read_end(&r) && ledger_commit(&s->ledger, e);
-    if (!ok)
-        ledger_rollback(&s->ledger);
+    ok = !r.failed && take_entries(s, &r, actors, n, e) && read_end(&r);
     free(actors);
     return ok || err_wrap(e, "a member's local keys");
+}
+
+/* What this PC's rows were called in another file means nothing in the member's. */
+static bool forget_own(struct store *s, struct err *e)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < s->binding_count; i++) {
+        sqlite3_stmt *q;
+
+        if (!s->bindings[i].app->surrogate)
+            continue;
+        q = ledger_prepare(&s->ledger, "UPDATE row SET key = NULL WHERE tbl = ?1 AND present = 0",
+                           e);
+        if (q != NULL)
+            sqlite3_bind_int64(q, 1, s->bindings[i].table);
+        ok = q != NULL &&
+             (sqlite3_step(q) == SQLITE_DONE || ledger_err(&s->ledger, "forget keys", e));
+        sqlite3_finalize(q);
+    }
+    return ok;
+}
+
+static bool assume(struct store *s, struct slice keys, struct err *e)
+{
+    return forget_own(s, e) && take(s, keys, e);
+}
+
+/* Had this PC keys of its own for rows of the fleet? Then the file may be its own. */
+static bool has_own(struct store *s, bool *own, struct err *e)
+{
+    bool ok = true;
+
+    *own = false;
+    for (uint32_t i = 0; ok && !*own && i < s->binding_count; i++) {
+        sqlite3_stmt *q;
+
+        if (!s->bindings[i].app->surrogate)
+            continue;
+        q = ledger_prepare(&s->ledger,
+                           "SELECT 1 FROM row WHERE tbl = ?1 AND present = 0 AND key IS NOT NULL"
+                           " LIMIT 1",
+                           e);
+        if (q != NULL)
+            sqlite3_bind_int64(q, 1, s->bindings[i].table);
+        *own = q != NULL && sqlite3_step(q) == SQLITE_ROW;
+        ok = q != NULL &&
+             (sqlite3_finalize(q) == SQLITE_OK || ledger_err(&s->ledger, "look for keys", e));
+    }
+    return ok;
+}
+
+/* Under these keys, or with `keys` NULL under this PC's own. Leaves the ledger as it is. */
+static bool try_keys(struct store *s, const struct slice *keys, bool copy, uint64_t now_ms,
+                     struct match_score *score, struct err *e)
+{
+    bool ok = ledger_begin(&s->ledger, true, e) && (keys == NULL || assume(s, *keys, e)) &&
+              match_score(s, copy, now_ms, score, e);
+
+    ledger_rollback(&s->ledger);
+    return ok;
+}
+
+/* Whose keys explain most rows? n: our own. */
+static bool choose(struct store *s, const struct slice *keys, uint32_t n, bool own, bool copy,
+                   uint64_t now_ms, uint32_t *best, struct err *e)
+{
+    struct match_score score;
+    uint32_t paired = 0;
+
+    *best = n;
+    for (uint32_t i = 0; i < n + own; i++) {
+        if (!try_keys(s, i < n ? &keys[i] : NULL, copy, now_ms, &score, e))
+            return false;
+        if (i > 0 && score.paired <= paired)
+            continue;
+        *best = i;
+        paired = score.paired;
+        if (paired == score.rows)
+            break;
+    }
+    return true;
+}
+
+bool keys_settle(struct store *s, const struct slice *keys, uint32_t n, bool copy, uint64_t now_ms,
+                 struct err *e)
+{
+    uint32_t best = 0;
+    bool own, ok;
+
+    if (n == 0)
+        return true;
+    if (!has_own(s, &own, e) ||
+        ((n > 1 || own) && !choose(s, keys, n, own, copy, now_ms, &best, e)))
+        return false;
+    if (best == n)
+        return true;
+    ok = ledger_begin(&s->ledger, true, e) && assume(s, keys[best], e) &&
+         ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok;
 }

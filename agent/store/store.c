@@ -398,13 +398,15 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     return true;
 }
 
-bool store_match(struct store *s, bool copy, struct slice keys, uint64_t now_ms, struct err *e)
+bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t n, uint64_t now_ms,
+                 struct err *e)
 {
     bool did;
 
     if (!ready(s, now_ms, e))
         return false;
-    return s->ledger.matched || (keys_take(s, keys, e) && match(s, true, copy, now_ms, &did, e));
+    return s->ledger.matched ||
+           (keys_settle(s, keys, n, copy, now_ms, e) && match(s, true, copy, now_ms, &did, e));
 }
 
 /* ---- what we have ---- */

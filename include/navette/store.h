@@ -138,9 +138,10 @@ MUST_USE bool store_apply(struct store *s, uint64_t now_ms, struct store_progres
 
 /* In STORE_MATCHING, once the ledger holds all that a member has: match the file's rows against it,
  * then READY. `copy`: the person said that the file is a copy of the fleet's database: equal keys
- * are the same row. */
-MUST_USE bool store_match(struct store *s, bool copy, struct slice keys, uint64_t now_ms,
-                          struct err *e);
+ * are the same row. `keys`: what members told with store_keys; the file may be a copy of any
+ * member's, and is taken for that one's whose keys explain most of it. */
+MUST_USE bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t n,
+                          uint64_t now_ms, struct err *e);
 /* For a newcomer that matches its rows with ours, `keys` of store_match: the rows that have another
  * key in this file than in their author's. [actors: [bin 24...], [[actor index, counter, key]...]];
  * when they do not fit into KEYS_BYTES_MAX, as many as do. */

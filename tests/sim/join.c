@@ -35,7 +35,8 @@ static void match(struct node *n)
 {
     struct actor before = *store_actor(n->store);
     struct err e = {0};
-    bool ok = store_match(n->store, n->copy, buf_slice(&n->peer_keys), n->wall_ms, &e);
+    struct slice keys = buf_slice(&n->peer_keys);
+    bool ok = store_match(n->store, n->copy, &keys, keys.n > 0, n->wall_ms, &e);
 
     if (node_reap(n))
         return;

@@ -90,7 +90,7 @@ static bool agent_prepare(struct node *n, struct err *e)
         return false;
     /* When the fleet is founded nobody has anything that rows could be matched with. */
     return s->founded || store_state(n->store) == STORE_READY ||
-           store_match(n->store, false, (struct slice){0}, n->wall_ms, e);
+           store_match(n->store, false, NULL, 0, n->wall_ms, e);
 }
 
 void node_agent_start(struct node *n)

@@ -391,7 +391,7 @@ static inline void match_site(struct site *a, struct site *b, bool copy)
     assert_int_equal(store_state(b->store), STORE_MATCHING);
     carry(a, b);
     work(b);
-    check(store_match(b->store, copy, (struct slice){0}, b->now_ms, &e), &e);
+    check(store_match(b->store, copy, NULL, 0, b->now_ms, &e), &e);
     assert_int_equal(store_state(b->store), STORE_READY);
 }
 

@@ -129,7 +129,7 @@ void bench_apply(struct bench *b)
         table_create(b, name, path);
         site_open(&reader, b, name, path, &author);
         must(store_track(reader.store, NULL, 0, &e), &e, "track");
-        must(store_match(reader.store, false, (struct slice){0}, b->wall_ms, &e), &e, "match");
+        must(store_match(reader.store, false, NULL, 0, b->wall_ms, &e), &e, "match");
         times_add(&with, apply_seconds(&reader, b, buf_slice(&changesets)));
         times_add(&without, plain_seconds(b));
         site_close(&reader);
