@@ -180,11 +180,16 @@ bool home_check(const struct home *h, struct err *e)
 /* ---- secrets ---- */
 
 /* A secret's file: ours alone, small. `text` is wiped by the caller. */
+#define LOST_FILE                                                                                  \
+    "put it back from a copy of this home; without one, make a new home and join the fleet again"
+
 static bool read_secret(const char *path, struct buf *text, struct err *e)
 {
     struct file_info info;
 
     buf_open(text, SECRET_BYTES_MAX * 8);
+    if (!file_exists(path))
+        return err_set(e, ERR_INPUT, "%s is missing: " LOST_FILE, path);
     if (!file_stat(path, &info, e))
         return false;
     if (!info.is_file)
@@ -257,10 +262,8 @@ bool home_identity_load(const struct home *h, struct keys *k, struct err *e)
     ok = text.n == whole && memcmp(text.p, IDENTITY_HEAD, head) == 0 && text.p[whole - 1] == '\n' &&
          take_hex(seed, sizeof seed, text.p + head);
     if (!ok) {
-        err_set(e, ERR_INPUT,
-                "%s is damaged (%zu bytes, expected %zu): put it back from a copy of this home; "
-                "without one, make a new home and join the fleet again",
-                h->identity, text.n, whole);
+        err_set(e, ERR_INPUT, "%s is damaged (%zu bytes, expected %zu): " LOST_FILE, h->identity,
+                text.n, whole);
         goto out;
     }
     keys_from_seed(k, seed);
@@ -316,9 +319,7 @@ static bool load_fleet_key(const struct home *h, const struct roster *r, uint8_t
         goto out;
     ok = find_fleet_key(buf_slice(&text), r->fleet, key, &found) && found;
     if (!ok)
-        err_set(e, ERR_INPUT,
-                "%s is damaged or lacks the key of fleet \"%s\": put it back from a copy of this "
-                "home; without one, make a new home and join the fleet again",
+        err_set(e, ERR_INPUT, "%s is damaged or lacks the key of fleet \"%s\": " LOST_FILE,
                 h->fleet_key, r->fleet_name);
 out:
     buf_wipe(&text);
@@ -331,9 +332,9 @@ static bool load_roster(const struct home *h, struct roster *r, struct err *e)
     bool ok;
 
     buf_open(&log, ROSTER_BYTES_MAX);
-    ok = file_read(h->roster, ROSTER_BYTES_MAX, &log, e) &&
-         (roster_load(r, buf_slice(&log), e) ||
-          err_wrap(e, "%s is damaged (put it back from a copy of this home)", h->roster));
+    ok =
+        file_read(h->roster, ROSTER_BYTES_MAX, &log, e) &&
+        (roster_load(r, buf_slice(&log), e) || err_wrap(e, "%s is damaged: " LOST_FILE, h->roster));
     buf_close(&log);
     return ok;
 }

@@ -41,6 +41,11 @@ bool sqlite_err(struct sqlite3 *db, const char *doing, struct err *e)
     case SQLITE_FULL:
         code = ERR_FULL;
         break;
+    case SQLITE_READONLY:
+        return err_set(e, code,
+                       "%s: the file or its directory may not be written by this user: give the "
+                       "agent's user the right to",
+                       doing);
     case SQLITE_IOERR:
         code = sqlite3_system_errno(db) == ENOSPC ? ERR_FULL : ERR_STORE;
         break;

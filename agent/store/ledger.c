@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
 #include <sqlite3.h>
 
 #include "appdb.h"
@@ -307,6 +308,14 @@ static bool set_up(struct ledger *l, const uint8_t *fleet, const struct site_id 
         return false;
     if (!meta_blob(l, "fleet", known, sizeof known, &found, e))
         return false;
+    /* No roster, but a ledger that had one: that file was lost, and wiping what was not sent yet
+     * would lose more. */
+    if (found && sodium_is_zero(fleet, sizeof known) && !sodium_is_zero(known, sizeof known))
+        return err_set(e, ERR_STORE,
+                       "%s belongs to a fleet, but the file `roster` beside it is missing: put it "
+                       "back from a copy of this home; without one, make a new home and join the "
+                       "fleet again",
+                       l->path);
     if ((!found || memcmp(known, fleet, sizeof known) != 0) &&
         !start_anew(l, fleet, site, alone, e))
         return false;

@@ -53,8 +53,13 @@ static bool open_database(struct appdb *a, const char *path, struct err *e)
 static bool check_database(const struct cli *c, const char *path, char *journal_mode, struct err *e)
 {
     struct appdb a = {0};
-    bool ok = open_database(&a, path, e);
+    struct file_info info;
+    bool ok = file_stat(path, &info, e);
 
+    /* SQLite would wait for a pipe, and takes a device for an empty file. */
+    if (ok && !info.is_file && !info.is_directory)
+        ok = err_set(e, ERR_REFUSED, "%s is not a file: name the application's SQLite file", path);
+    ok = ok && open_database(&a, path, e);
     if (ok)
         memcpy(journal_mode, a.journal_mode, sizeof a.journal_mode);
     if (ok && a.installed && c->join == NULL)
