@@ -192,11 +192,23 @@ def stop_on_signal(number, frame):
     raise KeyboardInterrupt
 
 
+def clean_up(directory, pcs):
+    """To the end, whatever is pressed. Whoever tries things may have started agents of his own: they are stopped, too."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for pc in pcs:
+        pc.cli("stop", ok=None)
+        pc.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def main():
-    signal.signal(signal.SIGTERM, stop_on_signal)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="navette-demo-"))
-    pcs = caisse, compta = [make_pc(directory, name) for name in ("CAISSE01", "COMPTA01")]
+    pcs = []
     try:
+        signal.signal(signal.SIGTERM, stop_on_signal)
+        pcs += [make_pc(directory, name) for name in ("CAISSE01", "COMPTA01")]
+        caisse, compta = pcs
         set_up(caisse, compta)
         join(caisse, compta)
         one_sale(caisse, compta)
@@ -215,9 +227,7 @@ def main():
             print(pc.tail(), file=sys.stderr)
         return 1
     finally:
-        for pc in pcs:
-            pc.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        clean_up(directory, pcs)
 
 
 sys.exit(main())
