@@ -1,9 +1,10 @@
-#include "inside.h"
+#include "bind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "filter.h"
+#include "inside.h"
 
 static void binding_free(struct binding *b)
 {

@@ -309,7 +309,8 @@ static void a_changed_changeset_is_refused_with_its_place(void **state)
     refuse_with("101,", "[],", "a value is array instead of int");
     refuse_with("101,", "9223372036854775808,", "allowed up to 9223372036854775807");
     refuse_with("-9223372036854775808", "-9223372036854775809", "a number exceeds 64 bits");
-    refuse_with("\"delete\"", "\"remove\"", "a row's op is none of insert, update, delete, repair and unite");
+    refuse_with("\"delete\"", "\"remove\"",
+                "a row's op is none of insert, update, delete, repair and unite");
     refuse_with("\"delete\", 1, 9", "\"delete\", 1", "a row has 3 elements");
     refuse_with("\"price\", -33", "\"prix\", -33", "names a column that its table does not have");
     refuse_with("\"price\", -33", "\"name\", -33", "or not in order");
