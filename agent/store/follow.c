@@ -224,7 +224,8 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     s->noticed_ms = now_ms;
     s->look_ups_left = LOOK_UPS_MAX;
     ok = ledger_begin(&s->ledger, true, e) &&
-         follow_payload(s, buf_slice(&state->payload), now_ms, e);
+         follow_payload(s, buf_slice(&state->payload), now_ms, e) &&
+         ledger_holds_all(&s->ledger, e);
 
     if (ok) {
         s->ledger.batch = state->batch;

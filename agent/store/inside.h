@@ -68,10 +68,14 @@ struct store {
 /* ---- rows touched by the application, on their way into a change-set ---- */
 struct touched {
     struct binding *b;
-    struct row_key key;  /* KEY_NONE: it is gone */
-    struct row_key born; /* the key under which a new row was first marked */
-    int64_t gid;         /* 0: a new row */
-    uint64_t wall_ms;    /* when the application wrote it; 0: the zero clock */
+    struct row_key key; /* KEY_NONE: it is gone */
+    int64_t gid;        /* 0: a new row */
+    uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
+    int64_t born, last; /* marks: that made a new row; the last that touched it */
+    uint32_t marks;     /* how many have */
+    bool
+        mixed; /* its mark alone does not tell what became of it: others did something at its key */
+    bool left; /* natural: its last mark says that it is not there any more */
     struct value
         *values; /* what the file holds, by column; NULL while not read or when it is gone */
 };

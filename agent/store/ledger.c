@@ -14,6 +14,8 @@
 
 #define LEDGER_FORMAT 1
 
+static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
+
 bool ledger_err(struct ledger *l, const char *doing, struct err *e)
 {
     int code = sqlite3_extended_errcode(l->db);
@@ -223,7 +225,8 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
-        !meta_int(l, "synced", &l->syncs, e))
+        !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
+        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))
@@ -261,8 +264,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
 {
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
-             "DELETE FROM point; DELETE FROM conflict; DELETE FROM changeset; DELETE FROM seen;"
-             "DELETE FROM actor;"
+             "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM conflict;"
+             "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;
@@ -272,7 +275,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     l->batch = l->cursor = 0;
     l->matched = alone;
     l->gid_next = 1;
-    return ledger_reincarnate(l, site, e);
+    return ledger_holds(l, NULL, e) && ledger_reincarnate(l, site, e);
 }
 
 static bool check_format(struct ledger *l, bool *fresh, struct err *e)
@@ -371,6 +374,7 @@ void ledger_close(struct ledger *l)
     free(l->path);
     vector_close(&l->have);
     vector_close(&l->applied);
+    vector_close(&l->holds);
     buf_close(&l->runs);
     *l = (struct ledger){0};
 }

@@ -52,8 +52,11 @@ struct ledger {
     struct {
         int64_t first, last;
         double time;
-    } run;           /* marks drained one after the other with one time */
-    struct buf runs; /* those before, for the next point */
+    } run;               /* marks drained one after the other with one time */
+    struct buf runs;     /* those before, for the next point */
+    int64_t point;       /* the last one's id */
+    bool holding;        /* the file went back, and not all that it lost is in it again: */
+    struct vector holds; /* it holds these change-sets */
     struct hlc clock;
     uint64_t gid_next; /* the counter to mint next */
     int64_t cursor;    /* last mark drained */
@@ -169,9 +172,6 @@ MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_
  * when it is none. */
 MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                                  struct err *e);
-/* The row has another key, nothing else changes. */
-MUST_USE bool ledger_row_rekey(struct ledger *l, int64_t gid, const struct row_key *key,
-                               struct err *e);
 /* Note the key that a row not in the file should have, if it has none yet. */
 MUST_USE bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e);
 /* A row from a statement of one's own that selects gid, tbl, key, present, rec, shadow. */
@@ -197,17 +197,23 @@ MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *
                               struct err *e);
 MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
                               struct err *e);
-/* The application moved the key of a row; `key` is the old one. */
-MUST_USE bool ledger_key_moved(struct ledger *l, int64_t gid, const struct row_key *key,
-                               struct err *e);
 /* A mark is drained with this transaction: goes into the next point, so that a file that went back
  * does not pass for one in which the application wrote it again. */
 void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
-/* Remember where the two files stand now. Keeps the last POINTS_KEPT. */
-#define POINTS_KEPT 10000
+/* A row that more than one of those marks touched: `born` by that one (0: it is older), `last` by
+ * that one. */
+MUST_USE bool ledger_fate(struct ledger *l, int64_t gid, int64_t born, int64_t last, struct err *e);
+/* Remember where the two files stand now: in every transaction that changes which rows are in the
+ * file or under which key. Some POINTS_KEPT are kept. */
+#define POINTS_KEPT    10000
+#define POINTS_TRIMMED 256
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
-/* The same, when the file holds other change-sets than l->applied. */
-MUST_USE bool ledger_point_holding(struct ledger *l, const struct vector *applied, struct err *e);
+/* Points to come say that the file holds no more than these change-sets; NULL: all that is applied.
+ */
+MUST_USE bool ledger_holds(struct ledger *l, const struct vector *holds, struct err *e);
+/* They say so again, if nothing that the file lost is due any more. */
+MUST_USE bool ledger_holds_all(struct ledger *l, struct err *e);
+MUST_USE bool ledger_holds_load(struct ledger *l, struct err *e);
 /* A number from a query; a statement for the caller to step and finalize (NULL: failed). */
 MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);

@@ -27,27 +27,6 @@ void conflict_list_close(struct conflict_list *l)
     *l = (struct conflict_list){0};
 }
 
-static sqlite3_stmt *statement(struct ledger *l, int which)
-{
-    (void)statement_sql;
-    sqlite3_reset(l->statements[which]);
-    return l->statements[which];
-}
-
-static bool finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct err *e)
-{
-    int code = sqlite3_step(s);
-
-    sqlite3_reset(s);
-    return code == SQLITE_DONE || ledger_err(l, doing, e);
-}
-
-static bool bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
-{
-    return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p,
-                               bytes.n, SQLITE_STATIC) == SQLITE_OK;
-}
-
 /* ---- counts ---- */
 
 static uint16_t *bucket(const struct ledger *l, int64_t gid)
@@ -111,7 +90,7 @@ static bool save_dropped(struct ledger *l, int64_t dropped, struct err *e)
 
 bool conflict_remove(struct ledger *l, int64_t id, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_REMOVE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CONFLICT_REMOVE);
     int code;
 
     sqlite3_bind_int64(s, 1, id);
@@ -129,7 +108,7 @@ bool conflict_remove(struct ledger *l, int64_t id, struct err *e)
 bool conflict_remove_all(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_prepare(l, "DELETE FROM conflict", e);
-    bool ok = s != NULL && finish(l, s, "dismiss all conflicts", e);
+    bool ok = s != NULL && ledger_finish(l, s, "dismiss all conflicts", e);
 
     sqlite3_finalize(s);
     return ok && save_dropped(l, 0, e) && conflict_load(l, e);
@@ -137,7 +116,7 @@ bool conflict_remove_all(struct ledger *l, struct err *e)
 
 static bool remove_oldest(struct ledger *l, bool hidden, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_OLDEST);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CONFLICT_OLDEST);
     int64_t id;
 
     sqlite3_bind_int(s, 1, hidden);
@@ -180,17 +159,17 @@ bool conflict_add(struct ledger *l, struct conflict *c, struct err *e)
     c->bytes = encode_cells(c, &cells);
     ok = make_room(l, c->hidden, c->bytes, e);
     if (ok) {
-        s = statement(l, STATEMENT_CONFLICT_ADD);
+        s = ledger_statement(l, STATEMENT_CONFLICT_ADD);
         sqlite3_bind_int64(s, 1, (int64_t)c->at_ms);
         sqlite3_bind_int64(s, 2, c->gid);
         sqlite3_bind_int64(s, 3, c->table);
         sqlite3_bind_int64(s, 4, c->position);
         sqlite3_bind_text(s, 5, c->why, -1, SQLITE_STATIC);
-        bind_bytes(s, 6, buf_slice(&cells));
-        bind_bytes(s, 7, buf_slice(&c->newer));
+        ledger_bind_bytes(s, 6, buf_slice(&cells));
+        ledger_bind_bytes(s, 7, buf_slice(&c->newer));
         sqlite3_bind_int(s, 8, c->hidden);
-        bind_bytes(s, 9, buf_slice(&c->past));
-        ok = finish(l, s, "note a conflict", e);
+        ledger_bind_bytes(s, 9, buf_slice(&c->past));
+        ok = ledger_finish(l, s, "note a conflict", e);
     }
     if (ok) {
         c->id = sqlite3_last_insert_rowid(l->db);
@@ -205,7 +184,7 @@ bool conflict_add(struct ledger *l, struct conflict *c, struct err *e)
 
 bool conflict_put(struct ledger *l, struct conflict *c, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_CONFLICT_PUT);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CONFLICT_PUT);
     struct buf cells;
     uint64_t bytes = encode_cells(c, &cells);
     bool ok;
@@ -216,11 +195,11 @@ bool conflict_put(struct ledger *l, struct conflict *c, struct err *e)
     l->conflicts.bytes += bytes - c->bytes;
     c->bytes = bytes;
     sqlite3_bind_int64(s, 1, c->position);
-    bind_bytes(s, 2, buf_slice(&cells));
-    bind_bytes(s, 3, buf_slice(&c->newer));
+    ledger_bind_bytes(s, 2, buf_slice(&cells));
+    ledger_bind_bytes(s, 3, buf_slice(&c->newer));
     sqlite3_bind_int(s, 4, c->hidden);
     sqlite3_bind_int64(s, 5, c->id);
-    ok = finish(l, s, "note a conflict", e);
+    ok = ledger_finish(l, s, "note a conflict", e);
     buf_close(&cells);
     return ok;
 }
@@ -252,7 +231,7 @@ bool conflict_of_row(struct ledger *l, int64_t gid, struct conflict_list *list, 
 
     if (!conflict_may_be(l, gid))
         return true;
-    s = statement(l, STATEMENT_CONFLICTS_OF);
+    s = ledger_statement(l, STATEMENT_CONFLICTS_OF);
     sqlite3_bind_int64(s, 1, gid);
     while (ok && (code = sqlite3_step(s)) == SQLITE_ROW) {
         list->list = mem_grow(list->list, (list->n + 1) * sizeof *list->list);
@@ -286,11 +265,11 @@ bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t num
     if (actor <= a->seen_room && a->seen[actor - 1] >= number)
         return true;
     note_seen(a, actor, number);
-    s = statement(l, STATEMENT_SEEN_PUT);
+    s = ledger_statement(l, STATEMENT_SEEN_PUT);
     sqlite3_bind_int64(s, 1, author);
     sqlite3_bind_int64(s, 2, actor);
     sqlite3_bind_int64(s, 3, (int64_t)number);
-    return finish(l, s, "note what an author had seen", e);
+    return ledger_finish(l, s, "note what an author had seen", e);
 }
 
 uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t actor)

@@ -10,16 +10,15 @@
 #include "counter.h"
 #include "ledger_statements.h"
 
-static sqlite3_stmt *statement(struct ledger *l, int which)
+sqlite3_stmt *ledger_statement(struct ledger *l, int which)
 {
     sqlite3_stmt *s = l->statements[which];
 
-    (void)statement_sql;
     sqlite3_reset(s);
     return s;
 }
 
-static bool bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
+bool ledger_bind_bytes(sqlite3_stmt *s, int parameter, struct slice bytes)
 {
     return sqlite3_bind_blob64(s, parameter, bytes.p == NULL ? (const uint8_t *)"" : bytes.p,
                                bytes.n, SQLITE_STATIC) == SQLITE_OK;
@@ -30,12 +29,11 @@ static bool bind_key(sqlite3_stmt *s, int parameter, const struct row_key *key)
     if (key->kind == KEY_INT)
         return sqlite3_bind_int64(s, parameter, key->i) == SQLITE_OK;
     if (key->kind == KEY_PACKED)
-        return bind_bytes(s, parameter, key->bytes);
+        return ledger_bind_bytes(s, parameter, key->bytes);
     return sqlite3_bind_null(s, parameter) == SQLITE_OK;
 }
 
-/* Run a statement that returns no row. */
-static bool finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct err *e)
+bool ledger_finish(struct ledger *l, sqlite3_stmt *s, const char *doing, struct err *e)
 {
     int code = sqlite3_step(s);
 
@@ -80,7 +78,7 @@ bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
 bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
                      struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_META_GET);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_META_GET);
     bool found;
 
     *v = (struct value){.type = VALUE_NULL};
@@ -101,11 +99,11 @@ bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct
 
 bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_META_SET);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_META_SET);
 
     sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
     return (value_bind(s, 2, v) || ledger_err(l, "write a setting", e)) &&
-           finish(l, s, "write a setting", e);
+           ledger_finish(l, s, "write a setting", e);
 }
 
 /* ---- actors and gids ---- */
@@ -122,10 +120,10 @@ bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct 
     if (l->actor_count >= ACTORS_MAX)
         return err_set(e, ERR_LIMIT, "%u actors are known already, no more than %u can be",
                        l->actor_count, ACTORS_MAX);
-    s = statement(l, STATEMENT_ACTOR_ADD);
+    s = ledger_statement(l, STATEMENT_ACTOR_ADD);
     sqlite3_bind_int64(s, 1, (int64_t)l->actor_count + 1);
-    bind_bytes(s, 2, (struct slice){a->bytes, ACTOR_BYTES});
-    if (!finish(l, s, "add an actor", e))
+    ledger_bind_bytes(s, 2, (struct slice){a->bytes, ACTOR_BYTES});
+    if (!ledger_finish(l, s, "add an actor", e))
         return false;
     if (l->actor_count == l->actor_room) {
         l->actor_room = l->actor_room == 0 ? 8 : l->actor_room * 2;
@@ -138,16 +136,16 @@ bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct 
 
 bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ACTOR_SAVE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ACTOR_SAVE);
     const struct ledger_actor *a = &l->actors[id - 1];
 
     sqlite3_bind_int64(s, 1, (int64_t)a->staged);
-    bind_bytes(s, 2, (struct slice){a->hash, HASH_BYTES});
+    ledger_bind_bytes(s, 2, (struct slice){a->hash, HASH_BYTES});
     sqlite3_bind_int64(s, 3, (int64_t)a->merged);
     sqlite3_bind_int64(s, 4, (int64_t)a->applied);
     sqlite3_bind_int64(s, 5, (int64_t)a->said);
     sqlite3_bind_int64(s, 6, id);
-    if (!finish(l, s, "note an actor", e))
+    if (!ledger_finish(l, s, "note an actor", e))
         return false;
     if (a->staged > 0)
         vector_set(&l->have, &a->actor, a->staged, a->hash);
@@ -202,7 +200,7 @@ bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e
     *stands = gid;
     if (!l->aliases)
         return true;
-    s = statement(l, STATEMENT_ALIAS_GET);
+    s = ledger_statement(l, STATEMENT_ALIAS_GET);
     sqlite3_bind_int64(s, 1, gid);
     if (!look_up(l, s, &found, "look up a row", e))
         return false;
@@ -213,23 +211,23 @@ bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e
 
 bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ALIAS_PUT);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ALIAS_PUT);
 
     meet(l, gid);
     l->aliases = true;
     sqlite3_bind_int64(s, 1, gid);
     sqlite3_bind_int64(s, 2, stands);
-    return finish(l, s, "unite two rows", e);
+    return ledger_finish(l, s, "unite two rows", e);
 }
 
 bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid,
                         struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_GET);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_NATURAL_GET);
     bool found;
 
     sqlite3_bind_int64(s, 1, table);
-    bind_bytes(s, 2, identity);
+    ledger_bind_bytes(s, 2, identity);
     if (!look_up(l, s, &found, "look up a key", e))
         return false;
     *gid = found ? sqlite3_column_int64(s, 0) : 0;
@@ -240,12 +238,12 @@ bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
 bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity, int64_t gid,
                         struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_NATURAL_PUT);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_NATURAL_PUT);
 
     sqlite3_bind_int64(s, 1, table);
-    bind_bytes(s, 2, identity);
+    ledger_bind_bytes(s, 2, identity);
     sqlite3_bind_int64(s, 3, gid);
-    return finish(l, s, "note a key", e);
+    return ledger_finish(l, s, "note a key", e);
 }
 
 int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
@@ -364,10 +362,10 @@ bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, 
         }
     if (l->table_count >= TABLES_MAX)
         return err_set(e, ERR_LIMIT, "more than %d tables", TABLES_MAX);
-    s = statement(l, STATEMENT_TABLE_ADD);
+    s = ledger_statement(l, STATEMENT_TABLE_ADD);
     sqlite3_bind_int64(s, 1, (int64_t)l->table_count + 1);
     sqlite3_bind_text64(s, 2, (const char *)name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
-    if (!finish(l, s, "add a table", e))
+    if (!ledger_finish(l, s, "add a table", e))
         return false;
     copy = mem_alloc(name.n + 1);
     memcpy(copy, name.p, name.n);
@@ -391,11 +389,11 @@ bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name, 
     if (t->column_count >= 2 * COLUMNS_MAX)
         return err_set(e, ERR_LIMIT, "table %s has had more than %d columns", t->name,
                        2 * COLUMNS_MAX);
-    s = statement(l, STATEMENT_COLUMN_ADD);
+    s = ledger_statement(l, STATEMENT_COLUMN_ADD);
     sqlite3_bind_int64(s, 1, t->id);
     sqlite3_bind_int64(s, 2, t->column_count);
     sqlite3_bind_text64(s, 3, (const char *)name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
-    if (!finish(l, s, "add a column", e))
+    if (!ledger_finish(l, s, "add a column", e))
         return false;
     copy = mem_alloc(name.n + 1);
     memcpy(copy, name.p, name.n);
@@ -407,13 +405,13 @@ bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name, 
 
 bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_TABLE_SAVE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_TABLE_SAVE);
 
     sqlite3_bind_int64(s, 1, t->scan);
     sqlite3_bind_int64(s, 2, t->key_max);
     sqlite3_bind_int64(s, 3, t->repairs);
     sqlite3_bind_int64(s, 4, t->id);
-    return finish(l, s, "note a table", e);
+    return ledger_finish(l, s, "note a table", e);
 }
 
 /* ---- rows ---- */
@@ -445,7 +443,7 @@ bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *f
     *found = false;
     if (ledger_is_news(l, gid))
         return true;
-    s = statement(l, STATEMENT_ROW_GET);
+    s = ledger_statement(l, STATEMENT_ROW_GET);
     sqlite3_bind_int64(s, 1, gid);
     if (!look_up(l, s, found, "read a row", e))
         return false;
@@ -457,7 +455,7 @@ bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *f
 bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *key, bool any,
                        struct ledger_row *r, bool *found, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_BY_KEY);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ROW_BY_KEY);
 
     sqlite3_bind_int64(s, 1, table);
     bind_key(s, 2, key);
@@ -473,7 +471,7 @@ bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *k
 bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present,
                     struct err *e)
 {
-    sqlite3_stmt *s = statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
+    sqlite3_stmt *s = ledger_statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
     int at = known ? 0 : 1; /* UPDATE names the gid last */
 
     meet(l, r->gid);
@@ -484,12 +482,13 @@ bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bo
     if (r->minted)
         sqlite3_bind_null(s, at + 4);
     else
-        bind_bytes(s, at + 4, r->rec);
+        ledger_bind_bytes(s, at + 4, r->rec);
     if (r->differs)
-        bind_bytes(s, at + 5, r->shadow);
+        ledger_bind_bytes(s, at + 5, r->shadow);
     else
         sqlite3_bind_null(s, at + 5);
-    if (!finish(l, s, "write a row", e))
+    sqlite3_bind_int64(s, 7, l->point + 1);
+    if (!ledger_finish(l, s, "write a row", e))
         return false;
     l->live += (int)r->present - (int)was_present;
     return true;
@@ -498,16 +497,17 @@ bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bo
 bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key, bool present,
                        bool was_present, struct slice shadow, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_SETTLE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ROW_SETTLE);
 
     bind_key(s, 1, key);
     sqlite3_bind_int(s, 2, present);
     if (shadow.p == NULL)
         sqlite3_bind_null(s, 3);
     else
-        bind_bytes(s, 3, shadow);
+        ledger_bind_bytes(s, 3, shadow);
     sqlite3_bind_int64(s, 4, gid);
-    if (!finish(l, s, "settle a row", e))
+    sqlite3_bind_int64(s, 5, l->point + 1);
+    if (!ledger_finish(l, s, "settle a row", e))
         return false;
     l->live += (int)present - (int)was_present;
     return true;
@@ -516,32 +516,23 @@ bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
 bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                         struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_UNPLACE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ROW_UNPLACE);
 
     bind_key(s, 1, &r->key);
     sqlite3_bind_int64(s, 2, r->gid);
-    if (!finish(l, s, "take a row out", e))
+    if (!ledger_finish(l, s, "take a row out", e))
         return false;
     l->live -= was_present;
     return true;
 }
 
-bool ledger_row_rekey(struct ledger *l, int64_t gid, const struct row_key *key, struct err *e)
-{
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_REKEY);
-
-    bind_key(s, 1, key);
-    sqlite3_bind_int64(s, 2, gid);
-    return finish(l, s, "move a key", e);
-}
-
 bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_ROW_WISH);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_ROW_WISH);
 
     sqlite3_bind_int64(s, 1, key);
     sqlite3_bind_int64(s, 2, gid);
-    return finish(l, s, "note a key", e);
+    return ledger_finish(l, s, "note a key", e);
 }
 
 /* ---- due ---- */
@@ -549,7 +540,7 @@ bool ledger_row_wish(struct ledger *l, int64_t gid, int64_t key, struct err *e)
 static bool due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, bool kept,
                     struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_DUE_PUT);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_DUE_PUT);
 
     sqlite3_bind_int64(s, 1, gid);
     sqlite3_bind_int64(s, 2, (int64_t)now_ms);
@@ -558,7 +549,7 @@ static bool due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *
     else
         sqlite3_bind_text(s, 3, why, -1, SQLITE_STATIC);
     sqlite3_bind_int(s, 4, kept);
-    return finish(l, s, "note a row that is due", e);
+    return ledger_finish(l, s, "note a row that is due", e);
 }
 
 bool ledger_due_put(struct ledger *l, int64_t gid, uint64_t now_ms, const char *why, struct err *e)
@@ -573,10 +564,10 @@ bool ledger_due_keep(struct ledger *l, int64_t gid, uint64_t now_ms, const char 
 
 bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_DUE_REMOVE);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_DUE_REMOVE);
 
     sqlite3_bind_int64(s, 1, gid);
-    return finish(l, s, "note a row that is done", e);
+    return ledger_finish(l, s, "note a row that is done", e);
 }
 
 /* ---- the log ---- */
@@ -584,18 +575,18 @@ bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, struct slice bytes,
                           struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_PUT);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CHANGESET_PUT);
 
     sqlite3_bind_int64(s, 1, actor);
     sqlite3_bind_int64(s, 2, (int64_t)number);
-    bind_bytes(s, 3, bytes);
-    return finish(l, s, "write a change-set", e);
+    ledger_bind_bytes(s, 3, bytes);
+    return ledger_finish(l, s, "write a change-set", e);
 }
 
 bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, struct slice *bytes,
                           bool *found, struct err *e)
 {
-    sqlite3_stmt *s = statement(l, STATEMENT_CHANGESET_GET);
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CHANGESET_GET);
 
     sqlite3_bind_int64(s, 1, actor);
     sqlite3_bind_int64(s, 2, (int64_t)number);
@@ -604,75 +595,4 @@ bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, str
     if (*found)
         *bytes = value_of_column(s, 0).bytes;
     return true;
-}
-
-/* ---- points ---- */
-
-bool ledger_key_moved(struct ledger *l, int64_t gid, const struct row_key *key, struct err *e)
-{
-    sqlite3_stmt *s = statement(l, STATEMENT_KEY_MOVED);
-
-    sqlite3_bind_int64(s, 1, gid);
-    bind_key(s, 2, key);
-    return finish(l, s, "note a key that moved", e);
-}
-
-/* run = first id: varint, last id: varint, time: f64 BE */
-static void end_run(struct ledger *l)
-{
-    uint8_t bits[8];
-    uint64_t u;
-
-    if (l->run.last == 0)
-        return;
-    if (l->runs.max == 0)
-        buf_open(&l->runs, SIZE_MAX / 2);
-    varint_write(&l->runs, (uint64_t)l->run.first);
-    varint_write(&l->runs, (uint64_t)l->run.last);
-    memcpy(&u, &l->run.time, sizeof u);
-    be64_write(bits, u);
-    buf_add(&l->runs, bits, sizeof bits);
-    l->run.last = 0;
-}
-
-void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day)
-{
-    if (l->run.last != 0 && id == l->run.last + 1 && julian_day == l->run.time) {
-        l->run.last = id;
-        return;
-    }
-    end_run(l);
-    l->run.first = l->run.last = id;
-    l->run.time = julian_day;
-}
-
-bool ledger_point_holding(struct ledger *l, const struct vector *holds, struct err *e)
-{
-    sqlite3_stmt *s = statement(l, STATEMENT_POINT_ADD);
-    struct buf applied;
-    struct writer w = {&applied};
-    bool ok;
-
-    buf_open(&applied, HEADER_BYTES_MAX * 2);
-    vector_write(&w, holds);
-    sqlite3_bind_int64(s, 1, l->batch);
-    bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
-    sqlite3_bind_int64(s, 3, l->cursor);
-    sqlite3_bind_double(s, 4, l->cursor_time);
-    sqlite3_bind_int64(s, 5, (int64_t)l->actors[l->self - 1].staged);
-    bind_bytes(s, 6, buf_slice(&applied));
-    end_run(l);
-    bind_bytes(s, 7, buf_slice(&l->runs));
-    ok = finish(l, s, "note where the files stand", e);
-    buf_close(&applied);
-    buf_clear(&l->runs);
-    s = statement(l, STATEMENT_POINT_TRIM);
-    sqlite3_bind_int64(s, 1, POINTS_KEPT);
-    return ok && finish(l, s, "forget old points", e) &&
-           finish(l, statement(l, STATEMENT_KEY_MOVED_TRIM), "forget old keys", e);
-}
-
-bool ledger_point(struct ledger *l, struct err *e)
-{
-    return ledger_point_holding(l, &l->applied, e);
 }

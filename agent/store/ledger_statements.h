@@ -1,5 +1,6 @@
-/* The ledger's statements: one table, prepared in one loop. Included by ledger.c, ledger_rows.c and
- * ledger_conflict.c only. */
+/* The ledger's statements: one table, prepared in one loop. Included by the ledger's own files
+ * only.
+ */
 #ifndef NAVETTE_LEDGER_STATEMENTS_H
 #define NAVETTE_LEDGER_STATEMENTS_H
 
@@ -19,15 +20,15 @@
     X(ROW_BY_KEY,                                                                                  \
       "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE tbl = :tbl AND key = :key"        \
       " ORDER BY present DESC, gid DESC LIMIT 1")                                                  \
-    X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow)"                              \
-               " VALUES (:gid, :tbl, :key, :present, :rec, :shadow)")                              \
+    X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow, since)"                       \
+               " VALUES (:gid, :tbl, :key, :present, :rec, :shadow, :since)")                      \
     X(ROW_PUT,                                                                                     \
-      "UPDATE row SET tbl = :tbl, key = :key, present = :present, rec = :rec, shadow = :shadow"    \
-      " WHERE gid = :gid")                                                                         \
-    X(ROW_SETTLE, "UPDATE row SET key = coalesce(:key, key), present = :present, shadow = :shadow" \
-                  " WHERE gid = :gid")                                                             \
+      "UPDATE row SET tbl = ?1, since = CASE WHEN present AND key IS ?2 THEN since ELSE ?7 END,"   \
+      " key = ?2, present = ?3, rec = ?4, shadow = ?5 WHERE gid = ?6")                             \
+    X(ROW_SETTLE, "UPDATE row SET since = CASE WHEN present AND (?1 IS NULL OR key IS ?1)"         \
+                  " THEN since ELSE ?5 END,"                                                       \
+                  " key = coalesce(?1, key), present = ?2, shadow = ?3 WHERE gid = ?4")            \
     X(ROW_UNPLACE, "UPDATE row SET key = :key, present = 0, shadow = NULL WHERE gid = :gid")       \
-    X(ROW_REKEY, "UPDATE row SET key = :key WHERE gid = :gid")                                     \
     X(ROW_WISH, "UPDATE row SET key = :key WHERE gid = :gid AND present = 0 AND key IS NULL")      \
     X(DUE_PUT, "INSERT INTO due(gid, since_ms, why, kept) VALUES (:gid, :since, :why, :kept)"      \
                " ON CONFLICT(gid) DO UPDATE SET why = excluded.why, kept = excluded.kept"          \
@@ -44,10 +45,11 @@
     X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
     X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied, runs)"         \
                  " VALUES (:batch, :token, :mark, :time, :number, :applied, :runs)")               \
-    X(POINT_TRIM, "DELETE FROM point WHERE id <= (SELECT max(id) FROM point) - :kept")             \
-    X(KEY_MOVED, "INSERT INTO key_moved(point, gid, key)"                                          \
-                 " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM point), :gid, :key)")             \
-    X(KEY_MOVED_TRIM, "DELETE FROM key_moved WHERE point < (SELECT min(id) FROM point)")           \
+    X(POINT_TRIM, "DELETE FROM point WHERE id <= :until")                                          \
+    X(PLACED_TRIM, "DELETE FROM placed WHERE until <= (SELECT min(id) FROM point)")                \
+    X(FATE_TRIM, "DELETE FROM fate WHERE point < (SELECT min(id) FROM point)")                     \
+    X(FATE_PUT, "INSERT INTO fate(point, gid, born, last) VALUES (:point, :gid, :born, :last)"     \
+                " ON CONFLICT(point, gid) DO UPDATE SET last = max(last, excluded.last)")          \
     X(SEEN_PUT, "INSERT INTO seen(author, actor, number) VALUES (:author, :actor, :number)"        \
                 " ON CONFLICT(author, actor) DO UPDATE SET number = excluded.number")              \
     X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, why, cells, newer, hidden,"   \
@@ -66,6 +68,9 @@
 
 enum { STATEMENTS(AS_NAME) STATEMENT_COUNT };
 
-static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
+/* ledger_rows.c: ready to be bound; run a statement that returns no row. */
+struct sqlite3_stmt *ledger_statement(struct ledger *l, int which);
+bool ledger_finish(struct ledger *l, struct sqlite3_stmt *s, const char *doing, struct err *e);
+bool ledger_bind_bytes(struct sqlite3_stmt *s, int parameter, struct slice bytes);
 
 #endif

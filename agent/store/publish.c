@@ -384,20 +384,14 @@ static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *
 }
 
 /* The key the row has in the file now; packed ones live in the list's arena. */
-static bool set_key(struct publisher *p, const struct touched *t, struct ledger_row *row,
-                    struct err *e)
+static void set_key(struct publisher *p, const struct touched *t, struct ledger_row *row)
 {
     struct ledger_table *table = &p->s->ledger.tables[t->b->table - 1];
-    const struct row_key *was = row->present ? &row->key : &t->born;
 
-    if (was->kind == KEY_INT && !row_key_equal(was, &t->key) &&
-        !ledger_key_moved(&p->s->ledger, t->gid, was, e))
-        return false;
     row->key = t->key;
     row->present = true;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
-    return true;
 }
 
 /* Of a row that was united with others, this part lives on. */
@@ -420,8 +414,8 @@ static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row 
     row->minted = !known || row->minted;
     if (t->key.kind == KEY_NONE)
         row->present = row->differs = false;
-    else if (!set_key(p, t, row, e))
-        return false;
+    else
+        set_key(p, t, row);
     buf_clear(&p->rec_bytes);
     record_encode(&p->rec, &p->rec_bytes);
     row->rec = buf_slice(&p->rec_bytes);
@@ -475,8 +469,9 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     if (p->rec.dead.number != 0 && (stamp != 0 || !was_present)) /* whoever writes a row wants it */
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     author_open(&p->author);
-    if (!cells_find(p, t, base, &stamp, e) || !set_key(p, t, &row, e) ||
-        !cells_merge(p, t, stamp, e) || !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
+    set_key(p, t, &row);
+    if (!cells_find(p, t, base, &stamp, e) || !cells_merge(p, t, stamp, e) ||
+        !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
         return false;
     whole = base == NULL && p->n == t->b->app->column_count;
     if (p->n > 0)

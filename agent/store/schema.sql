@@ -46,13 +46,15 @@ CREATE TABLE col(
 ) WITHOUT ROWID;
 
 -- One row of the fleet. gid = actor.id << 40 | counter. key: an integer, or a packed natural key; kept when the row
--- is gone, so that the key is not given to another. present: it is in the file. rec: logical cells with clocks, NULL while only minted.
+-- is gone, so that the key is not given to another. present: it is in the file; since: it came there, under this key, in time for
+-- that point. rec: logical cells with clocks, NULL while only minted.
 -- shadow: what the file holds and which clocks the application saw there, NULL where that is what rec says.
 CREATE TABLE row(
     gid INTEGER PRIMARY KEY,
     tbl INTEGER NOT NULL,
     key,
     present INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     rec BLOB,
     shadow BLOB
 );
@@ -113,13 +115,33 @@ CREATE TABLE point(
     runs BLOB -- marks drained since the point before, n * (first id, last id: varint, time: f64)
 );
 
--- Keys that the application moved, and in which point the new one is: a file from before has the old one.
-CREATE TABLE key_moved(
-    id INTEGER PRIMARY KEY,
+-- Where rows were in the file before: under this key at the points from `since` to the one before `until`. With row.since it says
+-- which row each key named at any point that is kept.
+CREATE TABLE placed(
+    gid INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    tbl INTEGER NOT NULL,
+    key,
+    PRIMARY KEY(gid, since)
+) WITHOUT ROWID;
+CREATE INDEX placed_key ON placed(tbl, key);
+CREATE TRIGGER row_left AFTER UPDATE OF key, present ON row
+WHEN old.present = 1 AND (new.present = 0 OR new.key IS NOT old.key) AND old.key IS NOT NULL
+BEGIN
+    INSERT INTO placed(gid, since, until, tbl, key)
+    SELECT old.gid, old.since, last + 1, old.tbl, old.key FROM (SELECT max(id) AS last FROM point) WHERE last >= old.since;
+END;
+
+-- Rows that more than one of the marks drained for a point touched: `born` by that mark (0: older), `last` by that one. A file that
+-- has only some of those marks holds the row as it was in between.
+CREATE TABLE fate(
     point INTEGER NOT NULL,
     gid INTEGER NOT NULL,
-    key
-);
+    born INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY(point, gid)
+) WITHOUT ROWID;
 
 -- Who had seen what: the last change-set of `actor` that `author` had applied when it made its own latest one that is merged
 -- here (the sum of the `needs` of its headers).

@@ -1,0 +1,55 @@
+/* The inside of recovering a file that went back, see behind.c. */
+#ifndef NAVETTE_BEHIND_H
+#define NAVETTE_BEHIND_H
+
+#include "replay.h"
+
+/* Marks drained for one point, of which the file has some: the first. */
+struct lap {
+    int64_t point;
+    uint64_t before, number; /* what they became: our own change-sets above `before` up to this */
+    int64_t last;            /* the last mark that the file has */
+};
+
+/* Marks that were drained one after the other, with their time. */
+struct run {
+    uint64_t first, last;
+    uint64_t last_max; /* of this run and all before it */
+    double time;
+    uint32_t lap;
+};
+
+struct recovery {
+    struct store *s;
+    uint64_t now_ms;
+    struct {
+        struct vector applied; /* change-sets that the file held */
+        int64_t mark;          /* marks above it are not part of what the point stands for */
+        int64_t point;
+    } fork;
+    struct run *runs;
+    uint32_t run_count, run_room;
+    struct lap *laps;
+    uint32_t lap_count, lap_room;
+    struct keymap lived;    /* by lap and gid: the file has all that the lap did to this row */
+    struct keymap let_go;   /* gids given to rows that were gone before anybody had heard of them */
+    struct touch_list list; /* what the application did that nobody has seen */
+    struct keymap here;     /* keys of its rows: 1 + index into it */
+    struct keymap seen;     /* gids that need no more attention */
+    struct arena arena;
+    struct record rec, shadow;
+    struct buf key_room, bytes;
+    int64_t cursor;
+    double cursor_time;
+};
+
+/* behind_laps.c: let the ledger believe of each key what the file says: as it was at the fork, then
+ * as the marks in the file made it, as far as the ledger had seen them. The others fill r->list. */
+MUST_USE bool behind_relive(struct recovery *r, struct err *e);
+/* Did the application see what this clock wrote in this row? */
+bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock *c);
+
+/* behind_rows.c: what the file holds in each row becomes what the ledger believes it to hold. */
+MUST_USE bool behind_rows(struct recovery *r, struct err *e);
+
+#endif

@@ -1,0 +1,358 @@
+/* A file that went back, its rows: by now the ledger knows which row stands at each key. Here it
+ * learns what the file holds of them. */
+#include "behind.h"
+
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#include "conflict.h"
+#include "counter.h"
+#include "scan.h"
+
+static struct row_key gid_key(int64_t gid)
+{
+    return (struct row_key){.kind = KEY_INT, .i = gid};
+}
+
+/* ---- references ---- */
+
+/* The row that a reference of the file names, news included. 0: none. */
+static bool refer_now(struct recovery *r, const struct binding *parent, const struct value *v,
+                      int64_t *gid, struct err *e)
+{
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    uint32_t at;
+
+    if (v->type != VALUE_INT) {
+        buf_clear(&r->bytes);
+        packed_value_write(&r->bytes, v);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&r->bytes)};
+    }
+    at = keymap_get(&r->here, parent->app_index, &key);
+    *gid = at == 0 ? 0 : r->list.rows[at - 1].gid;
+    return at != 0 || refer(r->s, parent, v, gid, e);
+}
+
+/* The value of the file as the ledger holds it. */
+static bool file_cell(struct recovery *r, const struct binding *b, uint32_t column,
+                      const struct value *value, struct cell *file, struct err *e)
+{
+    int ref = b->app->columns[column].ref_table;
+    struct binding *parent;
+    int64_t to = 0;
+
+    *file = (struct cell){.v = *value, .set = true};
+    if (ref < 0 || value->type == VALUE_NULL)
+        return true;
+    parent = bind_by_app(r->s, &r->s->app.schema.tables[ref]);
+    if (parent != NULL && !refer_now(r, parent, value, &to, e))
+        return false;
+    if (to != 0)
+        file->v = (struct value){.type = VALUE_REF, .ref = gid_unpack(to)};
+    return true;
+}
+
+/* ---- shadows ---- */
+
+/* A value that is too long to be sent is nobody's business but this file's. */
+static bool is_private(const struct value *v)
+{
+    return (v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX;
+}
+
+/* Did the application see all that the cell shows? */
+static bool saw_cell(const struct recovery *r, int64_t gid, const struct cell *c)
+{
+    if (!behind_saw(r, gid, &c->clock))
+        return false;
+    for (uint32_t i = 0; c->counter != NULL && i < c->counter->n; i++) {
+        const struct total *t = &c->counter->totals[i];
+        struct local_clock clock = {.number = t->number, .actor = t->actor};
+
+        if (!behind_saw(r, gid, &clock))
+            return false;
+    }
+    return true;
+}
+
+static bool note_conflict(struct recovery *r, const struct binding *b, int64_t gid,
+                          uint32_t position, struct cell *file, struct err *e)
+{
+    const struct conflict_row about = {.s = r->s, .gid = gid, .table = b->table, .own_key = -1};
+
+    file->clock = (struct local_clock){.number = 1, .actor = r->s->ledger.self};
+    return conflict_note(&about, position, CONFLICT_PUT_BACK, file, NULL, e);
+}
+
+/* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
+ * what rec says, the shadow says that instead: publishing then finds the difference, and the
+ * application's value goes on. */
+static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
+                        const struct value *values, bool news, struct err *e)
+{
+    record_clear(&r->shadow);
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct cell *have = record_get(&r->rec, b->position[i]);
+        struct cell file;
+
+        if (!file_cell(r, b, i, &values[i], &file, e))
+            return false;
+        if (have != NULL && ((b->app->surrogate && b->is_key[i]) || is_private(&values[i]) ||
+                             value_equal(&have->v, &file.v))) {
+            file = *have;
+        } else if (news && have != NULL && !repair_is_mark(&file.v, &have->v) &&
+                   saw_cell(r, gid, have)) {
+            file = *have;
+        } else if (news && have != NULL && !repair_is_mark(&file.v, &have->v) &&
+                   !note_conflict(r, b, gid, b->position[i], &file, e)) {
+            return false;
+        }
+        *record_cell(&r->shadow, b->position[i]) = file;
+    }
+    return true;
+}
+
+/* Of a row that the application deleted: what it had seen, and whatever it wrote itself. */
+static void make_shadow_of_gone(struct recovery *r, int64_t gid)
+{
+    record_clear(&r->shadow);
+    for (uint32_t i = 0; i < r->rec.n; i++) {
+        const struct cell *c = &r->rec.cells[i];
+
+        if (c->set && (c->clock.actor == r->s->ledger.self || behind_saw(r, gid, &c->clock)))
+            *record_cell(&r->shadow, i) = *c;
+    }
+}
+
+static bool shadow_differs(const struct recovery *r)
+{
+    for (uint32_t i = 0; i < r->shadow.n; i++) {
+        const struct cell *file = record_get(&r->shadow, i), *have = record_get(&r->rec, i);
+
+        if (file != NULL && (have == NULL || !value_equal(&file->v, &have->v)))
+            return true;
+    }
+    return false;
+}
+
+static struct slice shadow_bytes(struct recovery *r)
+{
+    buf_clear(&r->bytes);
+    record_encode(&r->shadow, &r->bytes);
+    return buf_slice(&r->bytes);
+}
+
+/* ---- news ---- */
+
+/* Find them by their keys, and name those that are new, so that others can refer to them. */
+static void index_news(struct recovery *r)
+{
+    for (uint32_t i = 0; i < r->list.n; i++) {
+        struct touched *t = &r->list.rows[i];
+        struct row_key id = gid_key(t->gid);
+
+        if (t->gid != 0)
+            keymap_put(&r->seen, 0, &id, 1);
+        if (t->key.kind == KEY_NONE)
+            continue;
+        keymap_put(&r->here, t->b->app_index, &t->key, i + 1);
+        if (t->gid == 0 && t->b->app->surrogate)
+            t->gid = ledger_mint(&r->s->ledger);
+    }
+}
+
+/* A row that was to go because it had gone before anybody heard of it stays when news name it:
+ * then everybody must hear of it. */
+static bool keep(struct recovery *r, struct touched *by, struct binding *b, const struct value *v,
+                 struct err *e)
+{
+    struct touched t = {.b = b, .wall_ms = by->wall_ms};
+    struct row_key id = {.kind = KEY_INT};
+    struct ledger_row row;
+    bool found;
+
+    if (!refer_now(r, b, v, &id.i, e))
+        return false;
+    if (id.i == 0 || keymap_get(&r->let_go, 0, &id) == 0 || keymap_get(&r->seen, 0, &id) != 0)
+        return true;
+    if (!ledger_row_get(&r->s->ledger, id.i, &row, &found, e))
+        return false;
+    t.gid = id.i;
+    t.key = arena_key(&r->list.arena, &row.key);
+    keymap_put(&r->seen, 0, &id, 1);
+    *touch_add(&r->list) = t;
+    keymap_put(&r->here, b->app_index, &t.key, r->list.n);
+    return touch_read(r->s, &r->list, e);
+}
+
+static bool keep_parents(struct recovery *r, uint32_t index, struct err *e)
+{
+    struct touched t = r->list.rows[index];
+
+    if (t.key.kind == KEY_NONE || !t.b->refers)
+        return true;
+    for (uint32_t i = 0; i < t.b->app->column_count; i++) {
+        int ref = t.b->app->columns[i].ref_table;
+        struct binding *parent = ref < 0 ? NULL : bind_by_app(r->s, &r->s->app.schema.tables[ref]);
+
+        if (parent != NULL && t.values[i].type != VALUE_NULL &&
+            !keep(r, &t, parent, &t.values[i], e))
+            return false;
+    }
+    return true;
+}
+
+/* What publishing is to compare the row with. */
+static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
+{
+    struct row_key id = gid_key(t->gid);
+    struct ledger_row row;
+    bool found;
+
+    if (t->gid == 0)
+        return true;
+    if (!ledger_row_get(&r->s->ledger, t->gid, &row, &found, e))
+        return false;
+    if (!found || !row.present || row.minted)
+        return true;
+    row.key = arena_key(&r->arena, &row.key);
+    if (keymap_get(&r->let_go, 0, &id) != 0) {
+        row.minted = t->key.kind != KEY_NONE;
+        row.rec = arena_copy(&r->arena, row.rec);
+        return ledger_row_put(&r->s->ledger, &row, true, true, e);
+    }
+    if (!record_decode(&r->rec, arena_copy(&r->arena, row.rec), e))
+        return false;
+    if (t->key.kind == KEY_NONE)
+        make_shadow_of_gone(r, t->gid);
+    else if (!make_shadow(r, t->b, t->gid, t->values, true, e))
+        return false;
+    return scan_place(r->s, t->gid, &row.key, shadow_bytes(r), e);
+}
+
+static bool prepare_news(struct recovery *r, struct err *e)
+{
+    index_news(r);
+    for (uint32_t i = 0; i < r->list.n && r->let_go.n > 0; i++) /* it grows */
+        if (!keep_parents(r, i, e))
+            return false;
+    for (uint32_t i = 0; i < r->list.n; i++)
+        if (!set_base(r, &r->list.rows[i], e))
+            return false;
+    return true;
+}
+
+/* ---- rows that the application has left alone ---- */
+
+static bool place_known(struct recovery *r, struct binding *b, int64_t gid,
+                        const struct row_key *key, const struct value *values, struct err *e)
+{
+    struct store *s = r->s;
+    struct slice shadow = {NULL, 0};
+
+    if (!make_shadow(r, b, gid, values, false, e))
+        return false;
+    if (shadow_differs(r))
+        shadow = shadow_bytes(r);
+    if (!scan_place(s, gid, key, shadow, e))
+        return false;
+    if (shadow.p == NULL && ledger_alive(&s->ledger, &r->rec))
+        return true;
+    s->due_open = true;
+    return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
+}
+
+static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
+                        struct err *e)
+{
+    struct row_key key = key_of_row(b->app, values, &r->key_room), id;
+    struct ledger_row row;
+    bool found, same = false;
+
+    if (keymap_get(&r->here, b->app_index, &key) != 0)
+        return true;
+    key = arena_key(&r->arena, &key);
+    if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
+        return false;
+    id = gid_key(found ? row.gid : 0);
+    if (found && !row.minted &&
+        (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
+        return false;
+    /* Written without a mark, while the triggers were missing: who it is, its content must say. */
+    if (!found || (!row.present && !same && (b->app->surrogate || b->refers))) {
+        scan_touch(&r->list, b, values, &r->key_room);
+        return true;
+    }
+    keymap_put(&r->seen, 0, &id, 1);
+    if (row.minted)
+        return scan_place(r->s, id.i, &key, (struct slice){NULL, 0}, e);
+    return place_known(r, b, id.i, &key, values, e);
+}
+
+static bool recover_file_rows(struct recovery *r, struct binding *b, struct err *e)
+{
+    struct value *values = mem_alloc(b->app->column_count * sizeof *values);
+    sqlite3_stmt *q = scan_open(r->s, b, e);
+    int code = q == NULL ? -1 : 1;
+
+    while (code == 1 && (code = scan_step(r->s, q, b, values, e)) == 1)
+        if (!recover_row(r, b, values, e))
+            code = -1;
+    sqlite3_finalize(q);
+    free(values);
+    return code >= 0;
+}
+
+/* Rows that the ledger believes to be in the file, and that are not: lost. */
+static bool recover_missing(struct recovery *r, struct binding *b, struct err *e)
+{
+    sqlite3_stmt *q = scan_ledger(r->s, b->table, true, e);
+    struct ledger_row *missing = NULL;
+    struct ledger_row row;
+    uint32_t n = 0, room = 0;
+    int code = q == NULL ? -1 : 1;
+    bool ok;
+
+    while (code == 1 && (code = scan_ledger_step(r->s, q, &row, e)) == 1) {
+        struct row_key id = gid_key(row.gid);
+
+        if (keymap_get(&r->seen, 0, &id) != 0)
+            continue;
+        if (n == room) {
+            room = room == 0 ? 64 : room * 2;
+            missing = mem_grow(missing, room * sizeof *missing);
+        }
+        row.key = arena_key(&r->arena, &row.key);
+        row.rec = arena_copy(&r->arena, row.rec);
+        missing[n++] = row;
+    }
+    sqlite3_finalize(q);
+    ok = code >= 0;
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = scan_displace(r->s, &missing[i], false, r->now_ms, e);
+    free(missing);
+    return ok;
+}
+
+/* Every table that was matched once. One that was to be reconciled is not any more: that would
+ * publish the past. */
+bool behind_rows(struct recovery *r, struct err *e)
+{
+    struct store *s = r->s;
+
+    s->noticed_ms = r->now_ms;
+    if (!prepare_news(r, e))
+        return false;
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        struct ledger_table *t = &s->ledger.tables[s->bindings[i].table - 1];
+
+        if (t->scan == SCAN_MATCH)
+            continue;
+        t->scan = SCAN_NONE;
+        if (!recover_file_rows(r, &s->bindings[i], e) || !recover_missing(r, &s->bindings[i], e) ||
+            !ledger_table_save(&s->ledger, t, e))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,260 @@
+#include "replay.h"
+
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+/* The row that holds a key while the marks are replayed. The map's values are 1 + index into
+ * `slots`. */
+struct slot {
+    uint32_t origin; /* row at the key before the first mark: 1 + index, 0: none */
+    uint32_t holder; /* now */
+    uint32_t births; /* of rows, at this key */
+    int64_t last;    /* mark that gave it its holder */
+    struct binding *b;
+    struct row_key key;
+};
+
+void replay_open(struct replay *r, struct store *s, struct touch_list *list)
+{
+    *r = (struct replay){.s = s, .list = list};
+    buf_open(&r->key_room, VALUE_BYTES_MAX * 2);
+}
+
+void replay_close(struct replay *r)
+{
+    keymap_close(&r->map);
+    free(r->slots);
+    buf_close(&r->key_room);
+    *r = (struct replay){0};
+}
+
+static struct slot *slot_at(struct replay *r, struct binding *b, const struct row_key *key,
+                            bool *made)
+{
+    uint32_t at = keymap_get(&r->map, b->app_index, key);
+
+    *made = at == 0;
+    if (at != 0)
+        return &r->slots[at - 1];
+    if (r->n == r->room) {
+        r->room = r->room == 0 ? 64 : r->room * 2;
+        r->slots = mem_grow(r->slots, r->room * sizeof *r->slots);
+    }
+    r->slots[r->n] = (struct slot){.b = b, .key = arena_key(&r->list->arena, key)};
+    r->n++;
+    keymap_put(&r->map, b->app_index, &r->slots[r->n - 1].key, r->n);
+    return &r->slots[r->n - 1];
+}
+
+/* The slot of a key, with the row that the ledger knows there. */
+static bool slot_get(struct replay *r, struct binding *b, const struct value *key, uint32_t *index,
+                     struct err *e)
+{
+    struct value values[COLUMNS_MAX];
+    struct ledger_row row;
+    struct row_key k;
+    struct slot *slot;
+    bool made, found;
+
+    for (uint32_t i = 0; i < b->app->key_count; i++)
+        values[b->app->keys[i]] = key[i];
+    k = key_of_row(b->app, values, &r->key_room);
+    slot = slot_at(r, b, &k, &made);
+    *index = (uint32_t)(slot - r->slots);
+    if (!made)
+        return true;
+    if (b->app->surrogate && k.i > r->s->ledger.tables[b->table - 1].key_max)
+        return true; /* never heard of: a new row */
+    if (!ledger_row_by_key(&r->s->ledger, b->table, &k, false, &row, &found, e))
+        return false;
+    if (found) {
+        struct touched *t = touch_add(r->list);
+
+        *t = (struct touched){.b = b, .key = slot->key, .gid = row.gid};
+        slot->origin = slot->holder = r->list->n;
+    }
+    return true;
+}
+
+static void touch(struct touched *t, const struct mark *m, uint64_t wall_ms)
+{
+    t->wall_ms = wall_ms;
+    t->last = m->id;
+    t->marks++;
+}
+
+/* A natural key says by itself which row it is: whatever happened at the key, the file tells what
+ * is there now, and an update that moves the key is a delete there and an insert here. */
+static void touch_natural(struct replay *r, uint32_t slot, const struct mark *m, bool left,
+                          uint64_t wall_ms)
+{
+    struct slot *at = &r->slots[slot];
+
+    if (at->holder == 0) {
+        struct touched *t = touch_add(r->list);
+
+        *t = (struct touched){.b = at->b, .key = at->key};
+        at->holder = r->list->n;
+    }
+    touch(&r->list->rows[at->holder - 1], m, wall_ms);
+    r->list->rows[at->holder - 1].left = left;
+}
+
+static void hold(struct replay *r, uint32_t slot, uint32_t holder)
+{
+    struct slot *to = &r->slots[slot];
+
+    if (to->holder != 0 && to->holder != holder)
+        r->list->rows[to->holder - 1].key.kind = KEY_NONE; /* REPLACE of another row */
+    to->holder = holder;
+    r->list->rows[holder - 1].key = to->key;
+}
+
+static uint32_t new_row(struct replay *r, uint32_t slot, int64_t mark)
+{
+    struct touched *t = touch_add(r->list);
+
+    t->b = r->slots[slot].b;
+    t->born = mark;
+    t->mixed = ++r->slots[slot].births > 1;
+    return r->list->n;
+}
+
+static void replay_surrogate(struct replay *r, const struct mark *m, bool moved, uint32_t at,
+                             uint32_t from, uint64_t wall_ms)
+{
+    uint32_t holder = r->slots[moved ? from : at].holder;
+
+    if (m->op == MARK_DELETE) {
+        if (holder == 0)
+            return;
+        r->slots[at].holder = 0;
+        r->list->rows[holder - 1].key.kind = KEY_NONE;
+    } else {
+        if (moved)
+            r->slots[from].holder = 0;
+        if (holder == 0)
+            holder = new_row(r, at, m->id);
+        if (r->slots[at].holder != holder)
+            r->slots[at].last = m->id;
+        hold(r, at, holder);
+    }
+    touch(&r->list->rows[holder - 1], m, wall_ms);
+}
+
+bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms, struct err *e)
+{
+    struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
+    struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
+    bool moved = m->moved;
+    uint64_t wall_ms = mark_wall_ms(m->julian_day, now_ms);
+    uint32_t at, from = 0;
+
+    if (b == NULL || r->s->ledger.tables[b->table - 1].scan == SCAN_MATCH)
+        return true;
+    if (!slot_get(r, b, m->key, &at, e) || (moved && !slot_get(r, b, m->old, &from, e)))
+        return false;
+    if (t->surrogate) {
+        replay_surrogate(r, m, moved, at, from, wall_ms);
+        return true;
+    }
+    touch_natural(r, at, m, m->op == MARK_DELETE, wall_ms);
+    if (moved)
+        touch_natural(r, from, m, true, wall_ms);
+    return true;
+}
+
+/* `by`: the slot whose row the child now refers to. */
+static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *statement, uint32_t by,
+                      struct err *e)
+{
+    uint64_t wall_ms = r->list->rows[r->slots[by].holder - 1].wall_ms;
+    struct value values[KEY_COLUMNS_MAX];
+    struct touched *t;
+    uint32_t at;
+
+    for (uint32_t i = 0; i < b->app->key_count; i++)
+        values[i] = value_of_column(statement, (int)i);
+    if (!slot_get(r, b, values, &at, e))
+        return false;
+    if (r->slots[at].holder == 0)
+        r->slots[at].holder = new_row(r, at, r->slots[by].last);
+    hold(r, at, r->slots[at].holder);
+    t = &r->list->rows[r->slots[at].holder - 1];
+    t->mixed = true;
+    if (t->wall_ms == 0)
+        t->wall_ms = wall_ms;
+    if (t->last < r->slots[by].last)
+        t->last = r->slots[by].last;
+    return true;
+}
+
+static sqlite3_stmt *select_children(struct store *s, const struct app_table *t, uint32_t column,
+                                     struct err *e)
+{
+    sqlite3_str *sql = sqlite3_str_new(s->app.db);
+    sqlite3_stmt *statement = NULL;
+    char *text;
+
+    sqlite3_str_appendall(sql, "SELECT ");
+    for (uint32_t i = 0; i < t->key_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", t->name,
+                        t->columns[column].name);
+    text = sqlite3_str_finish(sql);
+    if (sqlite3_prepare_v2(s->app.db, text, -1, &statement, NULL) != SQLITE_OK)
+        sqlite_err(s->app.db, t->name, e);
+    sqlite3_free(text);
+    return statement;
+}
+
+/* A key that now belongs to another row changes what its children refer to, although they were not
+ * written. */
+static bool touch_children(struct replay *r, uint32_t slot, struct err *e)
+{
+    struct binding *parent = r->slots[slot].b;
+
+    for (uint32_t i = 0; i < parent->app->child_count; i++) {
+        const struct app_child *c = &parent->app->children[i];
+        struct binding *b = bind_by_app(r->s, &r->s->app.schema.tables[c->table]);
+        sqlite3_stmt *statement;
+        bool ok = true;
+        int code;
+
+        if (b == NULL)
+            continue;
+        statement = select_children(r->s, b->app, c->column, e);
+        if (statement == NULL || !key_bind(statement, 1, parent->app, &r->slots[slot].key, e)) {
+            sqlite3_finalize(statement);
+            return false;
+        }
+        while (ok && (code = sqlite3_step(statement)) == SQLITE_ROW)
+            ok = child_add(r, b, statement, slot, e);
+        sqlite3_finalize(statement);
+        if (!ok || code != SQLITE_DONE)
+            return ok ? sqlite_err(r->s->app.db, b->app->name, e) : false;
+    }
+    return true;
+}
+
+bool replay_children(struct replay *r, struct err *e)
+{
+    for (uint32_t i = 0, n = r->n; i < n; i++)
+        if (r->slots[i].origin != 0 && r->slots[i].holder != 0 &&
+            r->slots[i].origin != r->slots[i].holder && !touch_children(r, i, e))
+            return false;
+    return true;
+}
+
+bool replay_fates(struct store *s, const struct touch_list *l, struct err *e)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        const struct touched *t = &l->rows[i];
+
+        if (t->gid != 0 && (t->mixed || t->marks > 1) &&
+            !ledger_fate(&s->ledger, t->gid, t->born, t->last, e))
+            return false;
+    }
+    return true;
+}

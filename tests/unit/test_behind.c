@@ -1,0 +1,275 @@
+/* A file that went back to where it stood between two writes that one drain took, or to where its
+ * keys named other rows than they do now. */
+#include "sites.h"
+
+static const char clients[] = "SELECT name FROM client ORDER BY name";
+static const char invoices[] =
+    "SELECT number, name FROM invoice LEFT JOIN client ON client.id = client_id ORDER BY number";
+
+static void go_back(struct site *s)
+{
+    put_database_back(s, s);
+}
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    open_store(a);
+    exchange(a, b);
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+/* ---- which row a key names ---- */
+
+static void a_key_names_the_row_that_had_it_when_the_copy_was_made(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (7, 'Ana')");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "DELETE FROM client WHERE id = 7");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO client VALUES (7, 'Bea')");
+    exchange(&a, &b);
+    go_back(&a);
+    expect_both(&a, &b, clients, "Bea");
+    go_back(&a);
+    sql(&a, "UPDATE client SET name = 'Anna' WHERE id = 7");
+    expect_both(&a, &b, clients, "Anna Bea");
+    expect(&a, "SELECT name FROM client WHERE id = 7", "Anna");
+    close_pair(&a, &b);
+}
+
+/* It comes back from the fleet after another one got its key, and moves; the copy is older than all
+ * of that. */
+static void keys_that_went_round_are_told_apart(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea'), (3, 'Cleo')");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "UPDATE client SET id = 4 WHERE id = 1; UPDATE client SET id = 1 WHERE id = 2;"
+            "UPDATE client SET id = 2 WHERE id = 3; UPDATE client SET id = 3 WHERE id = 4");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM client WHERE id = 1; INSERT INTO client VALUES (1, 'Dora')");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE client SET name = 'Anna' WHERE id = 1; DELETE FROM client WHERE id = 3");
+    expect_both(&a, &b, clients, "Anna Dora");
+    expect(&a, "SELECT name FROM client WHERE id = 1", "Anna");
+    close_pair(&a, &b);
+}
+
+static void a_row_that_moved_before_anybody_had_heard_of_it_is_one_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana'); UPDATE client SET id = 12");
+    keep_database(&a);
+    sql(&a, "UPDATE client SET id = 11");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "INSERT INTO invoice VALUES (1, 'F1', 12); UPDATE client SET name = name");
+    expect_both(&a, &b, invoices, "F1|Ana");
+    expect(&a, "SELECT id, name FROM client", "12|Ana");
+    expect(&b, clients, "Ana");
+    close_pair(&a, &b);
+}
+
+/* One drain saw but the second row under that key; the copy has the first. */
+static void a_row_that_went_before_anybody_had_heard_of_it_goes_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (3, 'Ana')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM client; INSERT INTO client VALUES (3, 'Bea')");
+    exchange(&a, &b);
+    go_back(&a);
+    expect_both(&a, &b, clients, "Bea");
+    close_pair(&a, &b);
+}
+
+static void such_a_row_stays_everywhere_when_the_application_goes_on_with_it(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (3, 'Ana'), (4, 'Eva')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM client; INSERT INTO client VALUES (3, 'Bea')");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "INSERT INTO invoice VALUES (1, 'F1', 3); UPDATE client SET name = 'Eve' WHERE id = 4");
+    expect_both(&a, &b, invoices, "F1|Ana");
+    expect(&a, clients, "Ana Bea Eve");
+    expect(&b, clients, "Ana Bea Eve");
+    close_pair(&a, &b);
+}
+
+static void a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO setting VALUES ('vat', 19); INSERT INTO stock_place VALUES (1, 'x', 3)");
+    keep_database(&a);
+    sql(&a, "DELETE FROM setting; DELETE FROM stock_place");
+    exchange(&a, &b);
+    go_back(&a);
+    expect_both(&a, &b, "SELECT (SELECT count(*) FROM setting) + count(*) FROM stock_place", "0");
+    sql(&b, "INSERT INTO setting VALUES ('vat', 20); INSERT INTO stock_place VALUES (1, 'x', 4)");
+    exchange(&a, &b);
+    expect(&a, "SELECT name, value FROM setting", "vat|20");
+    expect(&a, "SELECT place, n FROM stock_place", "x|4");
+    close_pair(&a, &b);
+}
+
+/* What the first recovery drained is no news for the second. */
+static void a_file_that_goes_back_twice_doubles_nothing(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (2, 'Bea')");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "INSERT INTO client VALUES (5, 'Cleo')");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (6, 'Dora')");
+    expect_both(&a, &b, clients, "Ana Bea Cleo Dora");
+    sql(&b, "UPDATE client SET name = 'Clea' WHERE name = 'Cleo'");
+    exchange(&a, &b);
+    go_back(&a);
+    expect_both(&a, &b, clients, "Ana Bea Clea Dora");
+    expect(&a, "SELECT id FROM client WHERE name = 'Clea'", "5");
+    close_pair(&a, &b);
+}
+
+/* ---- what the application had seen ---- */
+
+static void an_edit_of_what_the_file_kept_counts(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 2");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (9, 'Ana')");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET price = 3");
+    expect_both(&a, &b, "SELECT price, stock FROM article", "3|1");
+    expect(&a, clients, "Ana");
+    close_pair(&a, &b);
+}
+
+static void an_edit_does_not_take_back_what_the_file_lost_of_its_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 2");
+    keep_database(&a);
+    sql(&a, "UPDATE article SET stock = 5");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET ref = 'R2'");
+    expect_both(&a, &b, "SELECT ref, price, stock FROM article", "R2|2|5");
+    close_pair(&a, &b);
+}
+
+/* The drain touched the invoice only because its client's key got another client; then the
+ * application gave it a third one. */
+static void a_reference_that_changed_with_its_key_can_be_changed_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a,
+        "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea'); INSERT INTO invoice VALUES (1, 'F1', "
+        "1)");
+    exchange(&a, &b);
+    sql(&a, "BEGIN; DELETE FROM client WHERE id = 1; INSERT INTO client VALUES (1, 'Zoe'); COMMIT");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (3, 'Cleo')");
+    exchange(&a, &b);
+    expect(&b, invoices, "F1|Zoe");
+    go_back(&a);
+    sql(&a, "UPDATE invoice SET client_id = 2");
+    expect_both(&a, &b, invoices, "F1|Bea");
+    expect(&a, clients, "Bea Cleo Zoe");
+    close_pair(&a, &b);
+}
+
+/* It went back a second time before what it lost the first time was in it again. */
+static void what_is_not_in_the_file_again_is_not_taken_for_seen(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&b, "UPDATE article SET price = 5");
+    exchange(&a, &b);
+    go_back(&a);
+    open_store(&a);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    drain_all(&a);
+    keep_database(&a);
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET stock = 7");
+    expect_both(&a, &b, "SELECT price, stock FROM article", "5|7");
+    expect(&b, clients, "Ana");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_names_the_row_that_had_it_when_the_copy_was_made),
+        cmocka_unit_test(keys_that_went_round_are_told_apart),
+        cmocka_unit_test(a_row_that_moved_before_anybody_had_heard_of_it_is_one_row),
+        cmocka_unit_test(a_row_that_went_before_anybody_had_heard_of_it_goes_again),
+        cmocka_unit_test(such_a_row_stays_everywhere_when_the_application_goes_on_with_it),
+        cmocka_unit_test(a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again),
+        cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
+        cmocka_unit_test(an_edit_of_what_the_file_kept_counts),
+        cmocka_unit_test(an_edit_does_not_take_back_what_the_file_lost_of_its_row),
+        cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),
+        cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
