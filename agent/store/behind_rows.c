@@ -95,19 +95,23 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *have = record_get(&r->rec, b->position[i]);
         struct cell file;
+        bool written;
 
         if (!file_cell(r, b, i, &values[i], &file, e))
             return false;
-        if (have != NULL && ((b->app->surrogate && b->is_key[i]) || is_private(&values[i]) ||
-                             value_equal(&have->v, &file.v))) {
+        if (have == NULL) {
+            written = false;
+        } else if ((b->app->surrogate && b->is_key[i]) || is_private(&values[i]) ||
+                   value_equal(&have->v, &file.v)) {
             file = *have;
-        } else if (news && have != NULL && !repair_is_mark(&file.v, &have->v) &&
-                   saw_cell(r, gid, have)) {
-            file = *have;
-        } else if (news && have != NULL && !repair_is_mark(&file.v, &have->v) &&
-                   !note_conflict(r, b, gid, b->position[i], &file, e)) {
-            return false;
+            written = false;
+        } else {
+            written = news && !repair_is_mark(&file.v, &have->v);
         }
+        if (written && saw_cell(r, gid, have))
+            file = *have;
+        else if (written && !note_conflict(r, b, gid, b->position[i], &file, e))
+            return false;
         *record_cell(&r->shadow, b->position[i]) = file;
     }
     return true;
@@ -203,6 +207,19 @@ static bool keep_parents(struct recovery *r, uint32_t index, struct err *e)
     return true;
 }
 
+/* What the fleet says of the row, if need be of the one that it was united with. */
+static bool read_record(struct recovery *r, const struct ledger_row *row, struct err *e)
+{
+    struct ledger_row standing = *row;
+    int64_t stands;
+    bool found = true;
+
+    if (!ledger_stands(&r->s->ledger, row->gid, &stands, e) ||
+        (stands != row->gid && !ledger_row_get(&r->s->ledger, stands, &standing, &found, e)))
+        return false;
+    return record_decode(&r->rec, found && !standing.minted ? standing.rec : row->rec, e);
+}
+
 /* What publishing is to compare the row with. */
 static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 {
@@ -217,12 +234,12 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
     if (!found || !row.present || row.minted)
         return true;
     row.key = arena_key(&r->arena, &row.key);
+    row.rec = arena_copy(&r->arena, row.rec);
     if (keymap_get(&r->let_go, 0, &id) != 0) {
         row.minted = t->key.kind != KEY_NONE;
-        row.rec = arena_copy(&r->arena, row.rec);
         return ledger_row_put(&r->s->ledger, &row, true, true, e);
     }
-    if (!record_decode(&r->rec, arena_copy(&r->arena, row.rec), e))
+    if (!read_record(r, &row, e))
         return false;
     if (t->key.kind == KEY_NONE)
         make_shadow_of_gone(r, t->gid);

@@ -2,6 +2,8 @@
 #include "sim.h"
 
 #define KEYS_WAIT_MS 5000
+#define STILL_MS     1000
+#define EMPTY_MS     4000
 
 /* A member with whom we talk, and of whom we have everything; -1 if there is none, or if somebody
  * has more than we do. */
@@ -56,8 +58,25 @@ static void match(struct node *n)
         talk_close_all(n);
 }
 
+/* Nobody answers when nobody is a member yet, or no more: then it is stillness that tells. */
+static bool is_still(struct node *n)
+{
+    const struct vector *have = store_have(n->store);
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < have->n; i++)
+        sum += have->entries[i].number;
+    if (sum != n->have_sum || n->grew_ms == 0) {
+        n->have_sum = sum;
+        n->grew_ms = n->sim->now_ms;
+    }
+    return n->sim->now_ms - n->grew_ms >=
+           STILL_MS + (have->n == 0 ? n->index * (uint64_t)EMPTY_MS : 0);
+}
+
 void node_join(struct node *n)
 {
+    bool waited;
     int member;
 
     if (!sim_ok(n->sim) || n->store == NULL || store_state(n->store) == STORE_READY)
@@ -66,9 +85,10 @@ void node_join(struct node *n)
     member = find_member(n);
     if (member < 0)
         return;
-    if (n->peer_keys_came)
+    waited = n->keys_asked_ms != 0 && n->sim->now_ms - n->keys_asked_ms > KEYS_WAIT_MS;
+    if (n->peer_keys_came || (is_still(n) && waited))
         match(n);
-    else if (n->keys_asked_ms == 0 || n->sim->now_ms - n->keys_asked_ms > KEYS_WAIT_MS)
+    else if (n->keys_asked_ms == 0 || waited)
         ask_keys(n, (uint32_t)member);
 }
 

@@ -198,9 +198,14 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
         r->events = mem_grow(r->events, r->room * sizeof *r->events);
     }
     event.over = mem_alloc(r->n * sizeof *event.over);
-    for (uint32_t i = 0; i < r->n; i++)
-        if ((o->events[r->events[i]].seen_by & bit(site)) != 0)
-            event.over[event.over_n++] = r->events[i];
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct oracle_event *older = &o->events[r->events[i]];
+
+        if ((older->seen_by & bit(site)) == 0)
+            continue;
+        event.over[event.over_n++] = r->events[i];
+        event.doubtful |= older->torn && older->site == site && older->column == column;
+    }
     r->sites |= bit(site);
     r->events[r->n++] = o->event_n;
     o->events[o->event_n++] = event;
@@ -262,9 +267,17 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
 
 void oracle_drained(struct oracle *o, uint32_t site)
 {
-    for (uint32_t i = 0; i < o->event_n; i++)
-        if (o->events[i].site == site && !o->events[i].doubtful)
-            o->events[i].drained = true;
+    o->drains++;
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+
+        if (event->site == site)
+            event->torn = false;
+        if (event->site != site || event->doubtful || event->drained)
+            continue;
+        event->drained = true;
+        event->drain = o->drains;
+    }
 }
 
 bool oracle_owes(const struct oracle *o, uint32_t site)
@@ -278,6 +291,23 @@ bool oracle_owes(const struct oracle *o, uint32_t site)
     return false;
 }
 
+/* Of what a drain took of one row the power cut left the one and took the other. */
+static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, int64_t tick)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *lost = &o->events[row->events[i]];
+
+        if (lost->site != site || lost->tick <= tick || !lost->drained)
+            continue;
+        for (uint32_t k = 0; k < row->n; k++) {
+            struct oracle_event *left = &o->events[row->events[k]];
+
+            if (left->site == site && left->tick <= tick && left->drain == lost->drain)
+                left->torn = true;
+        }
+    }
+}
+
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
     for (uint32_t i = 0; i < o->event_n; i++) {
@@ -288,6 +318,8 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
     for (uint32_t i = 0; i < o->event_n; i++)
         if (o->events[i].site == site && o->events[i].tick <= now->tick)
             see(o, i, site);
+    for (uint32_t i = 0; i < o->row_n; i++)
+        tear(o, &o->rows[i], site, now->tick);
     for (uint32_t i = 0; i < now->n; i++)
         observe_row(o, site, &now->rows[i]);
     view_copy(&o->last[site], now);

@@ -5,7 +5,15 @@
  * Each committed transaction is taken apart into events (a row was born, a cell written, a row
  * deleted) by comparing the file before and after. An event stands over all events of its row that
  * its site had seen: those may not win against it. A site has seen what its file shows. Where the
- * same value was written twice, that cannot be told, and less is demanded. */
+ * same value was written twice, that cannot be told, and less is demanded.
+ *
+ * Nor can this be told, by nobody who sees a row only as each drain finds it:
+ *
+ *     name = 'x'; price = 2;   drained together; the power cut takes the second;   name = 'y'
+ *     name = 'y'; name = 'x', price = 2;          likewise;                        another cell
+ *
+ * The drain, the marks and the file are the same, and what must win is not: so a write over such a
+ * torn one may be gone, too. */
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
@@ -23,6 +31,9 @@ struct oracle_event {
     int64_t tick;     /* the application's number of the commit */
     uint32_t seen_by; /* one bit per site */
     bool drained;     /* it is in a change-set for sure: it must never be lost */
+    uint32_t drain;   /* by number, when it is drained: what one drain took is one step */
+    bool torn;      /* a power cut left it and took a later write to its row that the same drain had
+                       taken, and the agent has not looked since */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     uint32_t *over; /* events of the same row that its site had seen */
     uint32_t over_n;
@@ -41,6 +52,7 @@ struct oracle {
     const struct shape *shape;
     struct words *words;
     uint32_t sites;
+    uint32_t drains;
     struct oracle_event *events;
     uint32_t event_n, event_room;
     struct oracle_row *rows;

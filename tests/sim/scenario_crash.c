@@ -170,6 +170,27 @@ static void an_application_that_dies_at_any_step_of_a_commit_has_it_once_or_not_
     survive_every_step(&piece);
 }
 
+/* In none of the files anything of ours is left, and all ask the others who they are. */
+static void a_fleet_of_which_no_file_remembers_anything_begins_again(void **state)
+{
+    static const enum survival survival = SURVIVES_NOTHING;
+    struct sim s;
+
+    (void)state;
+    sim_open(&s, (struct sim_options){
+                     .nodes = 2, .seed = 1, .journal_mode = "DELETE", .survival = &survival});
+    for (uint32_t i = 0; i < 2; i++)
+        node_lose_power(&s.nodes[i], survival, 1000);
+    sim_advance(&s, 1000);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(store_state(s.nodes[i].store), STORE_MATCHING);
+    sim_sql(&s, 0, "INSERT INTO customer(id, mark, name) VALUES (1, 'c1', 'Ada')");
+    sim_sql(&s, 1, "INSERT INTO customer(id, mark, name) VALUES (1, 'c2', 'Bea')");
+    sim_run_until_quiet(&s, QUIET_MS);
+    sim_check_same(&s);
+    assert_true(sim_close(&s));
+}
+
 int scenario_crash_run(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +200,7 @@ int scenario_crash_run(void)
         cmocka_unit_test(an_agent_that_dies_at_any_step_of_its_recovery_recovers),
         cmocka_unit_test(
             an_application_that_dies_at_any_step_of_a_commit_has_it_once_or_not_at_all),
+        cmocka_unit_test(a_fleet_of_which_no_file_remembers_anything_begins_again),
     };
 
     return cmocka_run_group_tests_name("crash", tests, NULL, NULL);

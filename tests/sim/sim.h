@@ -53,7 +53,8 @@ struct node {
     bool copy;            /* a person said that its file is a copy of the fleet's */
     struct buf peer_keys; /* what a member answered when it had to match */
     bool peer_keys_came;
-    uint64_t keys_asked_ms; /* 0: not yet */
+    uint64_t keys_asked_ms;     /* 0: not yet */
+    uint64_t have_sum, grew_ms; /* change-sets when it last looked, and since when */
     struct app app;
     struct sync_claims claims;
     struct talk talks[NET_NODES_MAX];

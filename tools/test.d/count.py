@@ -11,14 +11,19 @@ LINES_SHOWN = 40
 TALLY = r"\[  (PASSED|FAILED|SKIPPED) *\] (\d+) test\(s\)"
 
 
-def count_cmocka(path):
-    text = open(path, errors="replace").read()
-    counts = collections.Counter()
-    for word, number in re.findall(TALLY, text):
-        counts[word] += int(number)
-    if not counts["FAILED"] and not (counts["PASSED"] and text.endswith("ended with 0\n")):
-        counts["FAILED"] += 1
-    return counts, text.splitlines()[-LINES_SHOWN:] if counts["FAILED"] else []
+def count_cmocka(*paths):
+    total, shown = collections.Counter(), []
+    for path in paths:
+        counts = collections.Counter()
+        text = open(path, errors="replace").read()
+        for word, number in re.findall(TALLY, text):
+            counts[word] += int(number)
+        if not counts["FAILED"] and not (counts["PASSED"] and text.endswith("ended with 0\n")):
+            counts["FAILED"] += 1
+        if counts["FAILED"]:
+            shown += [path] + re.findall(r"^seed \d+: .*", text, re.M) + text.splitlines()[-LINES_SHOWN:]
+        total += counts
+    return total, shown
 
 
 def count_ctest(path):
