@@ -295,6 +295,10 @@ static void drain(struct pump *p)
     us = (uv_hrtime() - start) / 1000;
     job_succeeded(p, &p->drain, progress.changesets > 0);
     p->drain.due = progress.more;
+    if (progress.apply && !p->apply.due) {
+        p->apply.due = true;
+        p->apply_since_ms = now_of(p);
+    }
     if (progress.changesets == 0)
         return;
     log_debug("drained changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,

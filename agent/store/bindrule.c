@@ -25,14 +25,46 @@ static bool run(struct store *s, const char *sql, uint32_t table, struct err *e)
     return code == SQLITE_DONE || ledger_err(&s->ledger, "follow the rules", e);
 }
 
-/* Rows that the file lacks or holds otherwise: for project to look at. */
-static bool all_due(struct store *s, uint32_t table, struct err *e)
+static bool flag(struct store *s, const char *what, uint32_t table, bool on, struct err *e)
 {
+    char name[32];
+
+    snprintf(name, sizeof name, "%s.%u", what, table);
+    return ledger_meta_set(&s->ledger, name,
+                           &(struct value){.type = on ? VALUE_INT : VALUE_NULL, .i = 1}, e);
+}
+
+static bool is_flagged(struct store *s, const char *what, uint32_t table, bool *on, struct err *e)
+{
+    char name[32];
+    struct value v;
+    struct buf room;
+    bool ok;
+
+    snprintf(name, sizeof name, "%s.%u", what, table);
+    buf_open(&room, 64);
+    ok = ledger_meta_get(&s->ledger, name, &v, &room, e);
+    *on = ok && v.type == VALUE_INT;
+    buf_close(&room);
+    return ok;
+}
+
+/* Rows that the file lacks or holds otherwise are for project to look at, once what the application
+ * wrote there has been said: else that would be undone. */
+bool bind_reconciled(struct store *s, const struct binding *b, struct err *e)
+{
+    bool on;
+
+    if (!is_flagged(s, "due", b->table, &on, e))
+        return false;
+    if (!on || b->deaf)
+        return true;
     s->due_open = true;
-    return run(s,
+    return flag(s, "due", b->table, false, e) &&
+           run(s,
                "INSERT OR IGNORE INTO due(gid, since_ms) SELECT gid, ?2 FROM row WHERE tbl = ?1"
                " AND rec IS NOT NULL AND (shadow IS NOT NULL OR present = 0)",
-               table, e);
+               b->table, e);
 }
 
 /* ---- rules of a bound table ---- */
@@ -72,12 +104,7 @@ static void describe(const struct store *s, const struct binding *b, const struc
     }
 }
 
-static bool was_deaf(struct slice text)
-{
-    return text.n >= 8 && memcmp(text.p, "publish", 8) == 0;
-}
-
-static bool follow_change(struct store *s, struct binding *b, struct slice before, struct err *e)
+static bool follow_change(struct store *s, struct binding *b, struct err *e)
 {
     struct ledger_table *t = &s->ledger.tables[b->table - 1];
 
@@ -86,7 +113,7 @@ static bool follow_change(struct store *s, struct binding *b, struct slice befor
            run(s,
                "UPDATE row SET shadow = NULL WHERE tbl = ?1 AND rec IS NULL AND shadow IS NOT NULL",
                b->table, e) &&
-           (!was_deaf(before) || b->deaf || all_due(s, b->table, e));
+           flag(s, "due", b->table, true, e);
 }
 
 static bool note_change(struct store *s, struct binding *b, struct slice now, struct err *e)
@@ -103,7 +130,7 @@ static bool note_change(struct store *s, struct binding *b, struct slice now, st
         before.bytes = (struct slice){NULL, 0};
     if (ok && !slice_equal(before.bytes, now))
         ok =
-            follow_change(s, b, before.bytes, e) &&
+            follow_change(s, b, e) &&
             ledger_meta_set(&s->ledger, name, &(struct value){.type = VALUE_BLOB, .bytes = now}, e);
     buf_close(&room);
     return ok;
@@ -189,7 +216,7 @@ static bool note_all(struct store *s, char *const *names, uint32_t n, bool local
     for (uint32_t i = 0; ok && i < n; i++) {
         const struct ledger_table *t = ledger_table_find(&s->ledger, names[i]);
 
-        ok = note(s, names[i], local, e) && (local || t == NULL || all_due(s, t->id, e));
+        ok = note(s, names[i], local, e) && (local || t == NULL || flag(s, "due", t->id, true, e));
     }
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok)

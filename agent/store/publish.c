@@ -340,6 +340,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         if (!conflict_delete(&about, &p->rec, e))
             return false;
     }
+    cells_introduce(p, t);
     if (!united)
         author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     row->present = false;
@@ -474,6 +475,8 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
         return false;
     whole = base == NULL && p->n == t->b->app->column_count;
+    if (p->n > 0 && !whole)
+        cells_introduce(p, t);
     if (p->n > 0)
         author_write(&p->author, t->b,
                      &(struct body_row){.op = whole ? CHANGE_INSERT : CHANGE_UPDATE,

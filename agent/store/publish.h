@@ -38,6 +38,10 @@ struct conflict_row cells_listed(const struct publisher *p, const struct touched
  * everything that the application saw in them. */
 MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
                          uint64_t *stamp, struct err *e);
+/* A row under a natural key that we named, and that another site then said under a name of its own
+ * before we had said it: nobody else knows our name. Say first, with the zero clock, which row it
+ * is. Nothing for other rows. */
+void cells_introduce(struct publisher *p, const struct touched *t);
 /* Put them into rec (where they are the later ones) and into next, what the file holds. */
 MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp,
                           struct err *e);

@@ -4,6 +4,7 @@
 #include "unite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "withhold.h"
 
@@ -190,6 +191,26 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
             *stamp = stamp_after(*stamp, was);
     }
     return true;
+}
+
+void cells_introduce(struct publisher *p, const struct touched *t)
+{
+    const struct binding *b = t->b;
+    const struct cell *key = record_get(&p->rec, b->position[b->app->keys[0]]);
+    uint32_t self = p->s->ledger.self;
+    struct value *values;
+
+    if (b->app->surrogate || gid_unpack(t->gid).actor != self || key == NULL ||
+        key->clock.actor == self)
+        return;
+    values = mem_alloc(b->app->column_count * sizeof *values);
+    for (uint32_t o = 0; o < b->app->column_count; o++) {
+        const struct cell *c = record_get(&p->rec, b->position[b->order[o]]);
+
+        values[o] = c == NULL ? (struct value){.type = VALUE_NULL} : c->v;
+    }
+    author_row(&p->author, t->b, CHANGE_INSERT, t->gid, 0, NULL, values, b->app->column_count);
+    free(values);
 }
 
 /* ---- what becomes of them ---- */

@@ -375,9 +375,11 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     ledger_rest(&s->ledger);
     ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e);
     if (ok) {
-        if (list.n < CUT_ROWS_MAX)
+        if (list.n < CUT_ROWS_MAX) {
             s->ledger.tables[b->table - 1].scan = SCAN_NONE;
-        ok = ledger_table_save(&s->ledger, &s->ledger.tables[b->table - 1], e) &&
+            ok = bind_reconciled(s, b, e);
+        }
+        ok = ok && ledger_table_save(&s->ledger, &s->ledger.tables[b->table - 1], e) &&
              ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
     }
     if (!ok)

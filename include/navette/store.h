@@ -93,6 +93,7 @@ struct store_progress {
     uint32_t changesets; /* made, or applied */
     uint32_t rows;
     bool more;         /* there is more to do: call again after the loop had its turn */
+    bool apply;        /* of store_drain: rows wait to be put into the file; call store_apply */
     uint64_t again_ms; /* of store_apply, where `more` is false: call again after so long, for rows
                           that the file refused; 0: no need */
 };
