@@ -174,13 +174,15 @@ static void add_author(const struct store *s, const struct local_clock *claim, s
     buf_add(out, (const uint8_t *)hex, strlen(hex));
 }
 
-/* The last column of the key that holds text of its own carries the mark; -1: there is none. */
+/* The last column of the key that holds text of its own carries the mark, unless rows elsewhere
+ * name it by this text: they would name the other row then. -1: there is none. */
 static int markable(const struct collider *c, const struct work *w, const struct app_unique *u)
 {
     for (uint32_t i = u->n; i-- > 0;) {
         const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
 
-        if (cell != NULL && cell->v.type == VALUE_TEXT && !w->b->is_key[u->columns[i]])
+        if (cell != NULL && cell->v.type == VALUE_TEXT && !w->b->is_key[u->columns[i]] &&
+            !u->named[i])
             return (int)u->columns[i];
     }
     return -1;

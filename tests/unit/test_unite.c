@@ -194,6 +194,37 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     close_shops(s, 2);
 }
 
+/* Two shops that never met: the same articles under other numbers, and a line 1 each. */
+static void independent_databases_share_their_articles_and_keep_apart_the_rest(void **state)
+{
+    struct site s[2];
+    struct err e = {0};
+
+    (void)state;
+    memset(s, 0, sizeof s);
+    open_founder(&s[0], schema);
+    merge_codes(&s[0]);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'rice', 6),"
+               " (3, 'only A', 'oil', 7); INSERT INTO line VALUES (1, 1, 'A sold x'),"
+               " (2, 2, 'A sold y')");
+    work(&s[0]);
+    open_site(&s[1], schema);
+    sql(&s[1], "INSERT INTO article VALUES (1, 'y', 'rice', 6), (2, 'x', 'Tea', 8),"
+               " (3, 'only B', 'salt', 9); INSERT INTO line VALUES (1, 1, 'B sold y'),"
+               " (2, 2, 'B sold x')");
+    enrol_site(&s[0], &s[1], "B");
+    open_store(&s[1]);
+    check(store_track(s[1].store, NULL, 0, &e), &e);
+    match_site(&s[0], &s[1], false);
+    for (int round = 0; round < 3; round++)
+        exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT code FROM article ORDER BY code", "only A only B x y");
+    expect_all(s, 2, lines, "A sold x|x A sold y|y B sold x|x B sold y|y");
+    expect_same(&s[0], &s[1], articles);
+    expect(&s[1], "SELECT id, code FROM article WHERE id < 4 ORDER BY id", "1|y 2|x 3|only B");
+    close_shops(s, 2);
+}
+
 /* The other PC's application goes on with the row that is to leave its file. */
 static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
 {
@@ -229,6 +260,7 @@ int main(void)
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
+        cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),
         cmocka_unit_test(edits_of_a_row_that_is_about_to_leave_are_kept),
     };
 
