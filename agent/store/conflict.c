@@ -479,10 +479,13 @@ bool conflict_write(const struct conflict_row *row, const struct record *rec,
     bool later = ledger_clock_compare(l, write, &rec->dead) > 0;
     struct cell dead = delete_of(&rec->dead);
     struct conflict_choice best = {0};
+    bool again;
 
     if (later && !remove_of_row(row, rec, write, e))
         return false;
-    if (later ? ledger_saw(l, write->actor, &rec->dead) : ledger_alive(l, rec))
+    /* Nobody inserts a row with such a key again but an application that did not look. */
+    again = row->inserted && row->own_key >= 0 && rec->dead.actor != write->actor;
+    if (later ? !again && ledger_saw(l, write->actor, &rec->dead) : ledger_alive(l, rec))
         return true;
     if (later)
         return written->cell == NULL || renew(row, CONFLICT_RETURNED, written, &dead, e);

@@ -29,6 +29,7 @@ struct conflict_row {
     int64_t gid;
     uint32_t table;
     int64_t own_key; /* position of a key that each site numbers for itself; -1: none */
+    bool inserted;   /* what is merged is an insert */
 };
 
 /* `write` meets a cell that is set: what the cell held before, and holds still if `write` is the

@@ -40,9 +40,9 @@ static char *sentence(const char *why, const struct store_write *lost,
                  winner, loser);
     else if (strcmp(why, CONFLICT_RETURNED) == 0)
         snprintf(text, sizeof text,
-                 "%s deleted the row, but %s changed it without having seen that, so the row is "
-                 "back. What %s changed just before deleting it may be missing. Restoring deletes "
-                 "it again.",
+                 "%s deleted the row, but %s wrote it without having seen that (or from a form "
+                 "opened before), so the row is back. What %s changed just before deleting it may "
+                 "be missing. Restoring deletes it again.",
                  loser, winner, loser);
     else if (strcmp(why, CONFLICT_PUT_BACK) == 0)
         snprintf(text, sizeof text,

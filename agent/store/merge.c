@@ -165,6 +165,7 @@ static struct conflict_row listed(const struct merger *m, int64_t gid)
     return (struct conflict_row){.s = m->s,
                                  .gid = gid,
                                  .table = m->table_id,
+                                 .inserted = m->body.row.op == CHANGE_INSERT,
                                  .own_key =
                                      m->body.table.surrogate ? (int64_t)m->positions[0] : -1};
 }

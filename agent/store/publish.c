@@ -38,10 +38,8 @@ static struct row_key key_of_value(struct publisher *p, const struct value *v)
     return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
 }
 
-/* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One
- * that names nothing stays as it is. */
-static bool translate(struct publisher *p, const struct app_column *column, struct value *v,
-                      struct err *e)
+bool publish_translate(struct publisher *p, const struct app_column *column, struct value *v,
+                       struct err *e)
 {
     struct binding *parent;
     struct row_key key;
@@ -113,7 +111,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
         uint32_t column = t->b->app->keys[i];
 
         key[i] = t->values[column];
-        ok = translate(p, &t->b->app->columns[column], &key[i], e);
+        ok = publish_translate(p, &t->b->app->columns[column], &key[i], e);
     }
     if (ok) {
         identity_write(&p->s->ledger, key, t->b->app->key_count, &identity);
@@ -194,6 +192,7 @@ static bool key_refers(const struct app_table *t)
 static bool name_rows(struct publisher *p, struct err *e)
 {
     bool *open = mem_alloc((p->list->n + 1) * sizeof *open);
+    bool *fresh = mem_alloc((p->list->n + 1) * sizeof *fresh);
     bool any = false, ok = true;
 
     for (uint32_t i = 0; i < p->list->n; i++) {
@@ -202,16 +201,20 @@ static bool name_rows(struct publisher *p, struct err *e)
         if (t->key.kind == KEY_NONE)
             continue;
         keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
-        if (t->b->app->surrogate && t->gid == 0)
+        fresh[i] = t->b->app->surrogate && t->gid == 0;
+        if (fresh[i])
             t->gid = ledger_mint(&p->s->ledger);
         open[i] = !t->b->app->surrogate && (t->gid == 0 || key_refers(t->b->app));
         any |= open[i];
     }
-    if (any) {
+    for (uint32_t i = 0; ok && i < p->list->n; i++)
+        ok = !fresh[i] || publish_revive(p, &p->list->rows[i], e);
+    if (ok && any) {
         ok = name_naturals(p, open, e);
         forget_moved(p);
     }
     free(open);
+    free(fresh);
     return ok;
 }
 
@@ -460,7 +463,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     }
     for (uint32_t i = 0; i < t->b->app->column_count; i++) {
         p->values[i] = t->values[i];
-        if (!translate(p, &t->b->app->columns[i], &p->values[i], e))
+        if (!publish_translate(p, &t->b->app->columns[i], &p->values[i], e))
             return false;
     }
     if (base != NULL)

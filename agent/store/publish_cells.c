@@ -93,6 +93,7 @@ struct conflict_row cells_listed(const struct publisher *p, const struct touched
     return (struct conflict_row){.s = p->s,
                                  .gid = t->gid,
                                  .table = t->b->table,
+                                 .inserted = p->n == app->column_count,
                                  .own_key =
                                      app->surrogate ? (int64_t)t->b->position[app->keys[0]] : -1};
 }

@@ -95,6 +95,11 @@ static bool find_place(struct restore *r, struct err *e)
     if (r->b == NULL)
         return err_set(e, ERR_REFUSED, "table %s is not shared on this PC: agent-cli track %s",
                        table, table);
+    if (r->b->mute)
+        return err_set(e, ERR_REFUSED,
+                       "by rule nothing that is written here to table %s goes out: restore it on "
+                       "another PC",
+                       table);
     r->deletes = strcmp(r->c.why, CONFLICT_RETURNED) == 0;
     if (r->deletes)
         return true;

@@ -1,0 +1,73 @@
+/* A row that another PC deleted, and that the application inserts again under its old number: an
+ * object that it had read before and saves now (ORMs do, and then insert what they cannot update).
+ * It is the same row, so that it is back everywhere under the key it had, and not a new one under
+ * another key on each PC. But numbers are used again, too: without AUTOINCREMENT the next row after
+ * the last one was deleted gets its key. What the row says decides. */
+#include "publish.h"
+
+#include <string.h>
+
+/* How many of its columns say what the deleted row said. */
+static bool compare(struct publisher *p, const struct touched *t, const struct record *was,
+                    uint32_t *same, uint32_t *other, struct err *e)
+{
+    const struct app_table *table = t->b->app;
+
+    *same = *other = 0;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct cell *c = record_get(was, t->b->position[i]);
+        struct value v = t->values[i];
+
+        if (t->b->is_key[i] || c == NULL)
+            continue;
+        if (!publish_translate(p, &table->columns[i], &v, e))
+            return false;
+        if (v.type == VALUE_NULL && c->v.type == VALUE_NULL)
+            continue; /* says nothing */
+        if (value_equal(&v, &c->v))
+            ++*same;
+        else
+            ++*other;
+    }
+    return true;
+}
+
+/* Nobody hands out a number of AUTOINCREMENT twice; else most of it must be as it was. */
+static bool is_likely(const struct app_table *t, uint32_t same, uint32_t other)
+{
+    return same > 0 && (t->autoincrement ? same >= other : same >= 2 * other);
+}
+
+static bool died_elsewhere(const struct store *s, const struct record *r)
+{
+    struct site_id by;
+
+    if (r->dead.number == 0 || ledger_alive(&s->ledger, r))
+        return false;
+    by = actor_site(&s->ledger.actors[r->dead.actor - 1].actor);
+    return memcmp(&by, &s->keys->site, sizeof by) != 0;
+}
+
+bool publish_revive(struct publisher *p, struct touched *t, struct err *e)
+{
+    struct ledger_row row;
+    uint32_t same, other;
+    bool found;
+
+    if (!t->b->app->surrogate || t->values == NULL || t->key.kind != KEY_INT ||
+        t->key.i > p->s->ledger.tables[t->b->table - 1].key_max)
+        return true;
+    if (!ledger_row_by_key(&p->s->ledger, t->b->table, &t->key, true, &row, &found, e))
+        return false;
+    if (!found || row.present || row.minted)
+        return true;
+    if (!record_decode(&p->rec, row.rec, e))
+        return false;
+    if (!died_elsewhere(p->s, &p->rec))
+        return true;
+    if (!compare(p, t, &p->rec, &same, &other, e))
+        return false;
+    if (is_likely(t->b->app, same, other))
+        t->gid = row.gid;
+    return true;
+}

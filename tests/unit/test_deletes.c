@@ -1,0 +1,329 @@
+/* Deletes against edits, rows that come back, numbers that are used again, keys that move: on two
+ * and three sites, in both orders and apart. */
+#include "listed.h"
+
+static const char till[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, price, place);"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT, colour TEXT, size INTEGER);"
+    "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " article_id INTEGER REFERENCES article(id), n INTEGER);"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value, unit)";
+
+static void open_tills(struct site *a, struct site *b)
+{
+    open_pair(a, b, till, till);
+    edit(a, "INSERT INTO article VALUES (1, 'Riz', 10, 'A'), (2, 'The', 20, 'B');"
+            "INSERT INTO note VALUES (1, 'first', 'red', 1), (2, 'second', 'blue', 2);"
+            "INSERT INTO setting VALUES ('vat', 19, '%'), ('till', 1, '')");
+    exchange(a, b);
+}
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+/* ---- edits and deletes ---- */
+
+static void an_edit_after_a_delete_it_did_not_see_brings_the_row_back_whole(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        open_tills(&a, &b);
+        edit(&a, "DELETE FROM article WHERE id = 1; DELETE FROM setting WHERE name = 'vat'");
+        edit(&b, "UPDATE article SET price = 11 WHERE id = 1;"
+                 "UPDATE setting SET value = 20 WHERE name = 'vat'");
+        exchange(way == 0 ? &a : &b, way == 0 ? &b : &a);
+        expect_both(&a, &b, "SELECT id || name || price || place FROM article WHERE id = 1",
+                    "1Riz11A");
+        expect_both(&a, &b, "SELECT value || unit FROM setting WHERE name = 'vat'", "20%");
+        close_pair(&a, &b);
+    }
+}
+
+static void a_delete_after_an_edit_it_did_not_see_stands(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        open_tills(&a, &b);
+        edit(&b, "UPDATE article SET price = 11 WHERE id = 1");
+        edit(&a, "DELETE FROM article WHERE id = 1");
+        exchange(way == 0 ? &a : &b, way == 0 ? &b : &a);
+        expect_both(&a, &b, "SELECT group_concat(id) FROM article", "2");
+        expect_listed(&a, "Riz price deleted: 11 of B lost to deleted of A");
+        close_pair(&a, &b);
+    }
+}
+
+static void a_row_deleted_on_both_is_gone_without_a_word(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "DELETE FROM article WHERE id = 1");
+    edit(&b, "DELETE FROM article WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(id) FROM article", "2");
+    expect_listed(&a, "");
+    expect_listed(&b, "");
+    close_pair(&a, &b);
+}
+
+static void a_third_hears_of_delete_and_edit_in_whatever_order(void **state)
+{
+    static const int orders[][2] = {{0, 1}, {1, 0}};
+    struct err e = {0};
+    struct site s[3];
+    bool changed;
+
+    (void)state;
+    for (size_t o = 0; o < COUNT_OF(orders); o++)
+        for (int first = 0; first < 2; first++) {
+            s[2] = (struct site){0};
+            open_tills(&s[0], &s[1]);
+            join_site(&s[0], &s[2], "C", till);
+            work(&s[2]);
+            check(roster_merge(&s[1].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+            exchange(&s[1], &s[2]);
+            for (int i = 0; i < 2; i++)
+                edit(&s[i ^ first], (i ^ first) == 0
+                                        ? "DELETE FROM article WHERE id = 1"
+                                        : "UPDATE article SET price = 11 WHERE id = 1");
+            for (int i = 0; i < 2; i++) {
+                carry(&s[orders[o][i]], &s[2]);
+                work(&s[2]);
+            }
+            exchange(&s[0], &s[1]);
+            exchange(&s[1], &s[2]);
+            exchange(&s[0], &s[2]);
+            expect_same(&s[0], &s[1], "SELECT * FROM article");
+            expect_same(&s[0], &s[2], "SELECT * FROM article");
+            expect(&s[2], "SELECT count(*) FROM article", first == 0 ? "2" : "1");
+            expect_same_list(&s[0], &s[1]);
+            expect_same_list(&s[0], &s[2]);
+            for (int i = 0; i < 3; i++)
+                close_site(&s[i]);
+        }
+}
+
+static void a_row_deleted_and_written_anew_under_its_name_beats_an_edit_of_the_old_one(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&b, "UPDATE setting SET unit = 'p' WHERE name = 'vat'");
+    edit(&a, "DELETE FROM setting WHERE name = 'vat'; INSERT INTO setting VALUES ('vat', 7, 'x')");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT value || unit FROM setting WHERE name = 'vat'", "7x");
+    expect_same_list(&a, &b);
+    edit(&b, "DELETE FROM setting WHERE name = 'vat'");
+    exchange(&a, &b);
+    edit(&a, "INSERT INTO setting VALUES ('vat', 8, 'y')");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT value || unit FROM setting WHERE name = 'vat'", "8y");
+    close_pair(&a, &b);
+}
+
+/* ---- rows inserted again under an old number ---- */
+
+static void a_stale_save_brings_a_deleted_row_back_under_its_number_everywhere(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "INSERT INTO article VALUES (50, 'Sel', 3, 'C')");
+    edit(&b, "INSERT INTO article VALUES (60, 'Eau', 1, 'D')");
+    exchange(&a, &b);
+    edit(&a, "DELETE FROM article WHERE id = 50");
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM article WHERE name = 'Sel'", "0");
+    edit(&b, "UPDATE article SET name = 'Sel', price = 4, place = 'C' WHERE id = 50;"
+             "INSERT INTO article VALUES (50, 'Sel', 4, 'C')");
+    edit(&b, "INSERT INTO line VALUES (1, 50, 9)");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT id || name || price || place FROM article WHERE name = 'Sel'",
+                "50Sel4C");
+    expect_both(&a, &b, "SELECT article_id || '/' || n FROM line", "50/9");
+    expect_same_list(&a, &b);
+    assert_int_equal(status_of(&a).conflicts, 1);
+    close_pair(&a, &b);
+}
+
+static void a_number_that_is_used_again_is_another_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "DELETE FROM note WHERE id = 2");
+    exchange(&a, &b);
+    edit(&b, "INSERT INTO note(text, colour, size) VALUES ('third', 'green', 3)");
+    expect(&b, "SELECT id FROM note WHERE text = 'third'", "2");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(text) FROM (SELECT text FROM note ORDER BY text)",
+                "first,third");
+    edit(&a, "UPDATE note SET size = 33 WHERE text = 'third'");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT size FROM note WHERE text = 'third'", "33");
+    expect_listed(&a, "");
+    expect_listed(&b, "");
+    close_pair(&a, &b);
+}
+
+static void a_number_used_again_where_the_row_was_deleted_is_another_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&b, "UPDATE note SET size = 5 WHERE id = 2");
+    edit(&a, "DELETE FROM note WHERE id = 2;"
+             "INSERT INTO note(text, colour, size) VALUES ('second', 'blue', 2)");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(size) FROM note WHERE text = 'second'", "2");
+    expect_same_list(&a, &b);
+    edit(&b, "UPDATE note SET size = 6 WHERE text = 'second'");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT size FROM note WHERE text = 'second'", "6");
+    close_pair(&a, &b);
+}
+
+static void a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "DELETE FROM article; DELETE FROM sqlite_sequence WHERE name = 'article'");
+    edit(&a, "INSERT INTO article(name, price, place) VALUES ('Lait', 5, 'X'), ('Miel', 6, 'Y')");
+    expect(&a, "SELECT group_concat(id) FROM article", "1,2");
+    edit(&b, "INSERT INTO article(name, price, place) VALUES ('Noix', 7, 'Z')");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(name) FROM (SELECT name FROM article ORDER BY name)",
+                "Lait,Miel,Noix");
+    expect(&a, "SELECT name FROM article WHERE id = 1", "Lait");
+    close_pair(&a, &b);
+}
+
+/* ---- keys that move ---- */
+
+static void a_number_that_moves_is_the_same_row_elsewhere(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&b, "INSERT INTO line VALUES (1, 1, 4)");
+    exchange(&a, &b);
+    edit(&b, "UPDATE article SET price = 11 WHERE id = 1");
+    edit(&a, "PRAGMA foreign_keys = OFF; UPDATE article SET id = 100, place = 'M' WHERE id = 1;"
+             "UPDATE line SET article_id = 100; PRAGMA foreign_keys = ON");
+    exchange(&a, &b);
+    expect(&a, "SELECT id || name || price || place FROM article WHERE name = 'Riz'", "100Riz11M");
+    expect(&b, "SELECT id || name || price || place FROM article WHERE name = 'Riz'", "1Riz11M");
+    expect(&a, "SELECT article_id FROM line", "100");
+    expect(&b, "SELECT article_id FROM line", "1");
+    edit(&b, "DELETE FROM line; DELETE FROM article WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(name) FROM article", "The");
+    close_pair(&a, &b);
+}
+
+static void a_number_that_moves_while_the_row_is_deleted_elsewhere(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        open_tills(&a, &b);
+        for (int i = 0; i < 2; i++) {
+            if ((i ^ first) == 0)
+                edit(&a, "UPDATE article SET id = 100, price = 12 WHERE id = 1");
+            else
+                edit(&b, "DELETE FROM article WHERE id = 1");
+        }
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT count(*) FROM article", first == 0 ? "1" : "2");
+        expect_both(&a, &b, "SELECT count(*) FROM article WHERE price = 12",
+                    first == 0 ? "0" : "1");
+        expect_same_list(&a, &b);
+        close_pair(&a, &b);
+    }
+}
+
+static void a_name_that_moves_leaves_the_old_row_to_whoever_edited_it(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        open_tills(&a, &b);
+        for (int i = 0; i < 2; i++) {
+            if ((i ^ first) == 0)
+                edit(&a, "UPDATE setting SET name = 'tva' WHERE name = 'vat'");
+            else
+                edit(&b, "UPDATE setting SET value = 20 WHERE name = 'vat'");
+        }
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT value FROM setting WHERE name = 'tva'", "19");
+        expect_both(&a, &b,
+                    "SELECT coalesce(group_concat(value), '') FROM setting WHERE name = 'vat'",
+                    first == 0 ? "20" : "(none)");
+        expect_same_list(&a, &b);
+        assert_int_equal(status_of(&a).conflicts, 1);
+        close_pair(&a, &b);
+    }
+}
+
+static void two_names_that_are_exchanged_arrive_so(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "BEGIN; UPDATE setting SET name = '?' WHERE name = 'vat';"
+             "UPDATE setting SET name = 'vat' WHERE name = 'till';"
+             "UPDATE setting SET name = 'till' WHERE name = '?'; COMMIT;"
+             "BEGIN; UPDATE note SET id = 9 WHERE id = 1; UPDATE note SET id = 1 WHERE id = 2;"
+             "UPDATE note SET id = 2 WHERE id = 9; COMMIT");
+    exchange(&a, &b);
+    expect_both(&a, &b,
+                "SELECT group_concat(name || value) FROM (SELECT * FROM setting ORDER BY name)",
+                "till19,vat1");
+    expect(&a, "SELECT group_concat(id || text) FROM (SELECT * FROM note ORDER BY text)",
+           "2first,1second");
+    expect(&b, "SELECT group_concat(text || size) FROM (SELECT * FROM note ORDER BY text)",
+           "first1,second2");
+    expect_listed(&a, "");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_edit_after_a_delete_it_did_not_see_brings_the_row_back_whole),
+        cmocka_unit_test(a_delete_after_an_edit_it_did_not_see_stands),
+        cmocka_unit_test(a_row_deleted_on_both_is_gone_without_a_word),
+        cmocka_unit_test(a_third_hears_of_delete_and_edit_in_whatever_order),
+        cmocka_unit_test(
+            a_row_deleted_and_written_anew_under_its_name_beats_an_edit_of_the_old_one),
+        cmocka_unit_test(a_stale_save_brings_a_deleted_row_back_under_its_number_everywhere),
+        cmocka_unit_test(a_number_that_is_used_again_is_another_row),
+        cmocka_unit_test(a_number_used_again_where_the_row_was_deleted_is_another_row),
+        cmocka_unit_test(a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart),
+        cmocka_unit_test(a_number_that_moves_is_the_same_row_elsewhere),
+        cmocka_unit_test(a_number_that_moves_while_the_row_is_deleted_elsewhere),
+        cmocka_unit_test(a_name_that_moves_leaves_the_old_row_to_whoever_edited_it),
+        cmocka_unit_test(two_names_that_are_exchanged_arrive_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
