@@ -73,7 +73,8 @@ static bool run_review(struct agent *a, const struct request *r, struct json_obj
 static bool run_rules(struct agent *a, const struct request *r, struct json_object **result,
                       struct err *e)
 {
-    bool grown;
+    struct err other = {0};
+    bool grown, ok;
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED, "rules belong to a fleet, and this PC is in none yet");
@@ -81,9 +82,10 @@ static bool run_rules(struct agent *a, const struct request *r, struct json_obje
         return err_set(e, a->store_trouble.code, "%s", a->store_trouble.text);
     json_object_put(*result);
     *result = NULL;
-    if (!rulebook_run(a->store, &a->roster, &a->keys, r, &grown, result, e))
-        return false;
-    if (!grown || agent_roster_changed(a, e))
+    ok = rulebook_run(a->store, &a->roster, &a->keys, r, &grown, result, e);
+    if (grown && !agent_roster_changed(a, ok ? e : &other))
+        ok = false;
+    if (ok)
         return true;
     json_object_put(*result);
     *result = NULL;

@@ -178,12 +178,20 @@ static bool make_draft(struct draft *d, struct store *s, const struct roster *ro
     return true;
 }
 
-static struct json_object *list(const struct roster *roster)
+/* While the application holds its file nobody can tell what a rule names: nothing is said of it. */
+static struct json_object *list(struct store *s, const struct roster *roster)
 {
     struct json_object *rules = json_object_new_array();
 
-    for (uint32_t i = 0; i < roster->rules.n; i++)
-        json_object_array_add(rules, rulejson_write(&roster->rules.rules[i], roster));
+    for (uint32_t i = 0; i < roster->rules.n; i++) {
+        struct json_object *rule = rulejson_write(&roster->rules.rules[i], roster);
+        struct err unknown = {0};
+        bool names;
+
+        if (store_rule_names(s, &roster->rules.rules[i], &names, &unknown) && !names)
+            json_object_object_add(rule, "missing", json_object_new_boolean(true));
+        json_object_array_add(rules, rule);
+    }
     return rules;
 }
 
@@ -202,7 +210,7 @@ bool rulebook_run(struct store *s, struct roster *roster, const struct keys *k,
     ok = ok && roster_rules(roster, d.changes, d.n, k, grown, e);
     if (ok) {
         *result = json_object_new_object();
-        json_object_object_add(*result, "rules", list(roster));
+        json_object_object_add(*result, "rules", list(s, roster));
         json_object_object_add(*result, "changed", json_object_new_int64(changed));
     }
     draft_close(&d);

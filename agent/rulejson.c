@@ -79,6 +79,8 @@ static bool take_field(struct asked_rule *a, const char *name, struct json_objec
         return take_text(&r->where, v, name, RULE_WHERE_BYTES_MAX, e);
     if (strcmp(name, "kind") == 0)
         return text_of(v, name, 64, &text, e) && rule_kind_parse(&r->kind, text, e);
+    if (strcmp(name, "missing") == 0) /* what the list of rules says of one */
+        return true;
     if (strcmp(name, "site") == 0) {
         if (!text_of(v, name, NAME_BYTES_MAX, &text, e))
             return false;

@@ -57,9 +57,9 @@ bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t 
         uint32_t fit = rules_in_entry(r, news + done, count - done);
 
         ok = rule_entry(r, news + done, fit, k, e);
-        done += fit;
+        done += ok ? fit : 0;
     }
-    *changed = count > 0 && ok;
+    *changed = done > 0;
     free(news);
     return ok;
 }

@@ -379,6 +379,28 @@ static bool check_kind(struct checker *c)
     }
 }
 
+bool store_rule_names(struct store *s, const struct rule *r, bool *names, struct err *e)
+{
+    struct rule copy = *r; /* nothing below changes it */
+    struct checker c = {.s = s, .rule = &copy, .e = e};
+
+    if (!bind_schema(s, false, e))
+        return false;
+    c.t = appdb_table(&s->app, r->table);
+    *names = c.t != NULL && c.t->ordinary &&
+             (r->kind != RULE_REFERENCES || appdb_table(&s->app, r->argument) != NULL);
+    for (uint32_t i = 0; *names && i < r->column_count; i++) {
+        struct facts f;
+
+        *names = read_facts(&c, r->columns[i], &f);
+        free(f.name);
+        if (!*names && e->code != ERR_USAGE)
+            return false;
+    }
+    err_clear(e);
+    return true;
+}
+
 bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r, struct err *e)
 {
     struct checker c = {.s = s, .rules = rules, .rule = r, .e = e};

@@ -269,6 +269,9 @@ static bool is_withheld(struct store *s, struct binding *b, const struct value *
     struct touched t = {.b = b, .key = {.kind = KEY_INT}};
     bool says, ok;
 
+    *withheld = b->mute;
+    if (b->mute || b->filter == NULL)
+        return true;
     t.values = mem_alloc((b->app->column_count + 1) * sizeof *t.values);
     memcpy(t.values, values, b->app->column_count * sizeof *t.values);
     ok = withhold_says(s, &t, NULL, &says, e);

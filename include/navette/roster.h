@@ -61,7 +61,8 @@ MUST_USE bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBL
                            char *name_out, struct err *e);
 
 /* Any member changes rules, each with its rule_check passed. What would change nothing is left out;
- * `changed`: something was appended, in as few entries as it fits into. ERR_LIMIT: too many. */
+ * `changed`: something was appended, in as few entries as it fits into; of more than one, maybe a
+ * part of it, where the roster gets too large. ERR_LIMIT: too many. */
 MUST_USE bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t n,
                            const struct keys *k, bool *changed, struct err *e);
 

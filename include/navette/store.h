@@ -72,6 +72,9 @@ MUST_USE bool store_uninstall(struct store *s, struct err *e);
  * the data; ERR_INPUT: its filter is none. The text has the reason. */
 MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r,
                                struct err *e);
+/* Has this database what the rule names? Set elsewhere, or before a migration, it may name nothing
+ * here; then it says nothing here. */
+MUST_USE bool store_rule_names(struct store *s, const struct rule *r, bool *names, struct err *e);
 
 /* The rows of `table` under these two keys, which this PC numbered, are one thing: make one row of
  * them on every PC. Cells that differ: the later one. What refers to either refers to it. One of

@@ -95,6 +95,18 @@ def test_what_does_not_fit_is_refused_with_the_reason(cli, words, says, code):
     assert "no rules" in ok(cli("rules"))
 
 
+def test_a_rule_that_names_nothing_any_more_is_told(cli, directory):
+    ok(cli("rules", "set", "article.stock", "counter"))
+    ok(cli("rules", "set", "article.password", "local", "!"))
+    with database(directory / "shop.db") as connection:
+        connection.execute("ALTER TABLE article RENAME COLUMN stock TO quantity")
+    assert ok(cli("rules")).splitlines() == [
+        "article.password local !", "article.stock counter  (names nothing in this database)"]
+    listed = json.loads(ok(cli("rules", "--json")))["rules"]
+    assert [rule.get("missing") for rule in listed] == [None, True]
+    ok(cli("rules", "unset", "article.stock", "counter"))
+
+
 def test_the_preset_sets_what_the_database_has(cli):
     ok(cli("rules", "preset", "django"))
     assert ok(cli("rules")).splitlines() == [

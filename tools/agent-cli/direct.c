@@ -69,12 +69,13 @@ static bool open_all(struct direct *d, const struct home *h, struct err *e)
 static bool run_rules(struct direct *d, const struct home *h, const struct request *r,
                       struct json_object **result, struct err *e)
 {
-    bool grown;
+    struct err other = {0};
+    bool grown, ok;
 
     if (d->roster.site_count == 0)
         return err_set(e, ERR_REFUSED, "rules belong to a fleet, and this PC is in none yet");
-    return rulebook_run(d->store, &d->roster, &d->keys, r, &grown, result, e) &&
-           (!grown || home_roster_save(h, &d->roster, e));
+    ok = rulebook_run(d->store, &d->roster, &d->keys, r, &grown, result, e);
+    return (!grown || home_roster_save(h, &d->roster, ok ? e : &other)) && ok;
 }
 
 static bool run(struct direct *d, const struct home *h, const struct request *r,

@@ -49,7 +49,9 @@ static void print_rule(struct json_object *o)
     }
     if (a.site[0] != '\0')
         put_text(" --site ", a.site);
-    fputc('\n', stdout);
+    puts(json_object_get_boolean(json_object_object_get(o, "missing"))
+             ? "  (names nothing in this database)"
+             : "");
     buf_close(&target);
     asked_rule_close(&a);
 }
