@@ -97,6 +97,9 @@ MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
                                     struct err *e);
+/* The row that such a statement shows, as the ledger knows it; `found` false: not at all. */
+MUST_USE bool batch_child_row(struct batch *b, const struct app_child *c, struct sqlite3_stmt *q,
+                              struct ledger_row *row, bool *found, struct err *e);
 
 /* batch_unique.c: of rows that want one UNIQUE value, all but the one with the earliest claim yield
  * it. `moved`: how many got in or out of the way, so that others may be tried again. */

@@ -12,20 +12,10 @@
 static bool is_outside(struct batch *b, const struct app_child *c, sqlite3_stmt *q, bool *outside,
                        struct err *e)
 {
-    struct app_table *t = &b->s->app.schema.tables[c->table];
-    struct binding *binding = bind_by_app(b->s, t);
-    struct value values[COLUMNS_MAX];
     struct ledger_row row;
-    struct row_key key;
     bool found;
 
-    *outside = true;
-    if (binding == NULL)
-        return true;
-    for (uint32_t i = 0; i < t->key_count; i++)
-        values[t->keys[i]] = value_of_column(q, (int)i);
-    key = key_of_row(t, values, &b->key_room);
-    if (!ledger_row_by_key(&b->s->ledger, binding->table, &key, false, &row, &found, e))
+    if (!batch_child_row(b, c, q, &row, &found, e))
         return false;
     *outside = !found || batch_find(b, row.gid) == NULL;
     return true;

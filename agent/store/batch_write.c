@@ -447,3 +447,20 @@ sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t chi
         return NULL;
     return bt->children[child];
 }
+
+bool batch_child_row(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
+                     struct ledger_row *row, bool *found, struct err *e)
+{
+    struct app_table *t = &b->s->app.schema.tables[c->table];
+    struct binding *binding = bind_by_app(b->s, t);
+    struct value values[COLUMNS_MAX];
+    struct row_key key;
+
+    *found = false;
+    if (binding == NULL)
+        return true;
+    for (uint32_t i = 0; i < t->key_count; i++)
+        values[t->keys[i]] = value_of_column(q, (int)i);
+    key = key_of_row(t, values, &b->key_room);
+    return ledger_row_by_key(&b->s->ledger, binding->table, &key, false, row, found, e);
+}

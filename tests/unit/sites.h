@@ -53,6 +53,15 @@ static inline uint64_t wall_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Marks carry milliseconds: what is written from here on is later. */
+static inline void later(void)
+{
+    uint64_t now = wall_ms();
+
+    while (wall_ms() <= now + 1)
+        ;
+}
+
 static inline void check(bool ok, const struct err *e)
 {
     if (!ok)

@@ -11,15 +11,6 @@ static const char tickets[] = "CREATE TABLE sale(id INTEGER PRIMARY KEY AUTOINCR
 static const char sales[] = "SELECT s.number, s.total, l.what FROM sale s JOIN line l ON l.sale_id "
                             "= s.id ORDER BY s.number";
 
-/* Marks carry milliseconds: what is written from here on is later. */
-static void later(void)
-{
-    uint64_t now = wall_ms();
-
-    while (wall_ms() <= now + 1)
-        ;
-}
-
 /* As a till does: the next number after the highest, with one line. */
 static void sell(struct site *s, int total, const char *what)
 {

@@ -17,15 +17,6 @@ static const char lines[] =
 static const char tags[] = "SELECT a.code, t.name FROM article_tag x JOIN article a ON a.id ="
                            " x.article_id JOIN tag t ON t.id = x.tag_id ORDER BY 1, 2";
 
-/* Marks carry milliseconds: what is written from here on is later. */
-static void later(void)
-{
-    uint64_t now = wall_ms();
-
-    while (wall_ms() <= now + 1)
-        ;
-}
-
 static void tell_roster(const struct site *from, struct site *to)
 {
     struct err e = {0};
