@@ -32,6 +32,8 @@ static const struct wish wishes[] = {
 struct week {
     struct random_source r;
     struct site sites[SITES];
+    bool kept[SITES]; /* there is a copy of its database */
+    bool restored;    /* rows that nobody had been told of may be gone */
     int serial;
 };
 
@@ -107,12 +109,27 @@ static void unset_all(struct site *s)
     }
 }
 
+/* A copy of the database is made, or put back. */
+static void keep_or_restore(struct week *w, uint32_t i)
+{
+    struct site *s = &w->sites[i];
+
+    if (w->kept[i]) {
+        put_database_back(s, s);
+        open_store(s);
+        w->restored = true;
+    } else {
+        keep_database(s);
+    }
+    w->kept[i] = !w->kept[i];
+}
+
 static void step(struct week *w)
 {
     uint32_t i = pick(w, SITES), j = pick(w, SITES - 1);
 
     j += j >= i;
-    switch (pick(w, 8)) {
+    switch (pick(w, 9)) {
     case 0:
         change_some_rule(w, &w->sites[i]);
         break;
@@ -122,6 +139,9 @@ static void step(struct week *w)
     case 2:
         close_store(&w->sites[i]);
         open_store(&w->sites[i]);
+        break;
+    case 3:
+        keep_or_restore(w, i);
         break;
     default:
         write_something(w, &w->sites[i]);
@@ -145,7 +165,7 @@ static void check_equal(struct week *w)
         for (uint32_t i = 1; i < SITES; i++)
             expect_same(&w->sites[0], &w->sites[i], queries[q]);
     for (uint32_t i = 0; i < SITES; i++) {
-        assert_int_equal(status_of(&w->sites[i]).parked, 0);
+        assert_true(w->restored || status_of(&w->sites[i]).parked == 0);
         assert_int_equal(status_of(&w->sites[i]).unscanned, 0);
     }
 }
