@@ -49,8 +49,8 @@ static void write_something(struct week *w, struct site *s)
         "INSERT INTO client(name) VALUES ('c%d')",
         "UPDATE client SET name = name || '%d' WHERE id = (SELECT min(id) FROM client)",
         "UPDATE client SET secret = 's%d' WHERE id = (SELECT max(id) FROM client)",
-        "DELETE FROM client WHERE id = (SELECT max(id) FROM client) AND %d AND id NOT IN"
-        " (SELECT seller FROM sale WHERE seller IS NOT NULL)",
+        ("DELETE FROM client WHERE id = (SELECT max(id) FROM client) AND %d AND id NOT IN"
+         " (SELECT seller FROM sale WHERE seller IS NOT NULL)"),
         "INSERT INTO sale(place, total, seller) VALUES (%d %% 5, 7, (SELECT max(id) FROM client))",
         "UPDATE sale SET total = %d WHERE id = (SELECT max(id) FROM sale)",
         "UPDATE sale SET place = %d %% 5 WHERE id = (SELECT min(id) FROM sale)",
@@ -154,8 +154,8 @@ static void check_equal(struct week *w)
 {
     static const char *const queries[] = {
         "SELECT name, secret FROM client ORDER BY name, secret",
-        "SELECT place, total, name FROM sale LEFT JOIN client ON client.id = seller"
-        " ORDER BY place, total, name",
+        ("SELECT place, total, name FROM sale LEFT JOIN client ON client.id = seller"
+         " ORDER BY place, total, name"),
         "SELECT n, place, total FROM line JOIN sale ON sale.id = sale_id ORDER BY n, place, total",
         "SELECT * FROM setting ORDER BY name",
         "SELECT what FROM note ORDER BY what",
