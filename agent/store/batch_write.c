@@ -278,11 +278,23 @@ static sqlite3_stmt *update_statement(struct batch *b, const struct binding *t, 
     return bt->update;
 }
 
-/* Which columns of the file differ from what `to` says, the file holding what `from` says. */
-static bool find_differences(struct batch *b, const struct binding *t, const struct record *from,
-                             const struct record *to, uint8_t *mask, bool *any, struct err *e)
+/* Does the file make the same of both, so that writing one in the place of the other is in vain? */
+static bool held_alike(enum affinity affinity, const struct value *a, const struct value *b)
 {
-    *any = false;
+    const struct value *whole = a->type == VALUE_INT ? a : b, *real = a->type == VALUE_INT ? b : a;
+
+    return affinity != AFFINITY_BLOB && affinity != AFFINITY_TEXT && whole->type == VALUE_INT &&
+           real->type == VALUE_REAL && real->r >= -0x1p53 && real->r <= 0x1p53 &&
+           real->r == (double)whole->i;
+}
+
+/* Which columns of the file differ from what `to` says, the file holding what `from` says. `alike`:
+ * some differ only in what the file makes the same of. */
+static bool find_differences(struct batch *b, const struct binding *t, const struct record *from,
+                             const struct record *to, uint8_t *mask, bool *any, bool *alike,
+                             struct err *e)
+{
+    *any = *alike = false;
     for (uint32_t i = 0; i < t->app->column_count; i++) {
         const struct cell *was = record_get(from, t->position[i]);
         const struct cell *is = record_get(to, t->position[i]);
@@ -290,6 +302,8 @@ static bool find_differences(struct batch *b, const struct binding *t, const str
 
         if (!same && was != NULL && !value_same(b->s, &was->v, &is->v, &same, e))
             return false;
+        if (!same && was != NULL && held_alike(t->app->columns[i].affinity, &was->v, &is->v))
+            *alike = same = true;
         mask[i] = !same;
         *any |= !same;
     }
@@ -327,10 +341,21 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
     return done;
 }
 
+/* What the file held before is remembered for a while (replaced.h). */
+static void note_replaced(struct batch *b, const struct work *w, const uint8_t *mask)
+{
+    for (uint32_t i = 0; i < w->b->app->column_count; i++) {
+        const struct cell *was = mask[i] ? record_get(&b->shadow, w->b->position[i]) : NULL;
+
+        if (was != NULL)
+            replaced_note(&b->s->replaced, w->gid, w->b->position[i], &was->v, b->now_ms);
+    }
+}
+
 static bool update(struct batch *b, struct work *w, struct err *e)
 {
     uint8_t *mask;
-    bool odd = false, any;
+    bool odd = false, any, alike;
     int done = 1;
 
     if (w->shadow.p == NULL && w->want.p == NULL)
@@ -341,18 +366,20 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         free(mask);
         return false;
     }
-    if (!find_differences(b, w->b, &b->shadow, &b->rec, mask, &any, e)) {
+    if (!find_differences(b, w->b, &b->shadow, &b->rec, mask, &any, &alike, e)) {
         done = -1;
     } else if (any) {
         done = run_update(b, w, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
+        if (done == 1)
+            note_replaced(b, w, mask);
     } else if (w->want.p != NULL) {
         w->shadow_after = w->shadow; /* it has yielded before, and the file holds it so */
         free(mask);
         return true;
     }
     free(mask);
-    return done >= 0 && (done == 0 || written(b, w, odd, e));
+    return done >= 0 && (done == 0 || written(b, w, odd || alike, e));
 }
 
 bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e)
@@ -399,7 +426,7 @@ bool batch_delete(struct batch *b, struct work *w, struct err *e)
 bool batch_undo(struct batch *b, struct work *w, struct err *e)
 {
     uint8_t *mask;
-    bool odd = false, any;
+    bool odd = false, any, alike;
     int done = 1;
 
     if (!w->wrote)
@@ -414,7 +441,7 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     if (!record_decode(&b->rec, wanted(w), e) ||
         !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         done = -1;
-    else if (!find_differences(b, w->b, &b->rec, &b->shadow, mask, &any, e))
+    else if (!find_differences(b, w->b, &b->rec, &b->shadow, mask, &any, &alike, e))
         done = -1;
     else if (any)
         done = run_update(b, w, &b->shadow, mask, &odd, e);

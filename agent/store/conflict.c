@@ -195,6 +195,20 @@ bool conflict_note(const struct conflict_row *row, uint32_t position, const char
     return ok;
 }
 
+bool conflict_renew(const struct conflict_row *row, uint32_t position, const char *why,
+                    const struct cell *lost, struct err *e)
+{
+    struct conflict_list list = {0};
+    bool ok = conflict_of_row(&row->s->ledger, row->gid, &list, e);
+
+    for (uint32_t i = 0; ok && i < list.n; i++)
+        if (list.list[i].position == position && is_word(&list.list[i], why))
+            ok = conflict_remove(&row->s->ledger, list.list[i].id, e);
+    ok = ok && add(row, position, why, lost, NULL, false, false, NULL, e);
+    conflict_list_close(&list);
+    return ok;
+}
+
 /* ---- cells ---- */
 
 /* Does this change-set write the cell, later than `than`? */

@@ -20,6 +20,9 @@
 #define CONFLICT_PUT_BACK    "put-back"    /* written into a file that had been put back */
 #define CONFLICT_YIELDED     "yielded"     /* another row has this UNIQUE value */
 
+#define CONFLICT_STALE    "stale"    /* put back by a save of what had been read before an apply */
+#define CONFLICT_DOUBTFUL "doubtful" /* a counter written right after an apply changed it */
+
 /* Change-sets looked up in the log by one merge or drain. */
 #define LOOK_UPS_MAX 5000
 
@@ -57,5 +60,8 @@ MUST_USE bool conflict_write(const struct conflict_row *row, const struct record
  * value that is kept there for the same reason is enough. */
 MUST_USE bool conflict_note(const struct conflict_row *row, uint32_t position, const char *why,
                             const struct cell *lost, const struct cell *won, struct err *e);
+/* The same, where one entry of this word about a cell is enough: it replaces an earlier one. */
+MUST_USE bool conflict_renew(const struct conflict_row *row, uint32_t position, const char *why,
+                             const struct cell *lost, struct err *e);
 
 #endif

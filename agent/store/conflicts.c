@@ -54,6 +54,16 @@ static char *sentence(const char *why, const struct store_write *lost,
                  "it is marked with the name of its PC. Give the row a value of its own, or, if "
                  "both are one thing, make one of them: agent-cli conflicts merge.",
                  loser);
+    else if (strcmp(why, CONFLICT_STALE) == 0)
+        snprintf(text, sizeof text,
+                 "An application on %s saved a row that it had read before %s's change came, and "
+                 "so put the older value back. The change counts.",
+                 loser, winner);
+    else if (strcmp(why, CONFLICT_DOUBTFUL) == 0)
+        snprintf(text, sizeof text,
+                 "An application on %s wrote it in the moment in which a change from another PC "
+                 "came, and may have counted from the value before: compare it with what is there.",
+                 loser);
     else
         snprintf(text, sizeof text, "%.1000s", why);
     return mem_text(text);
@@ -63,7 +73,8 @@ static char *sentence(const char *why, const struct store_write *lost,
 static const char *word_of(const char *why)
 {
     static const char *const words[] = {CONFLICT_OVERWRITTEN, CONFLICT_MATCHED,  CONFLICT_DELETED,
-                                        CONFLICT_RETURNED,    CONFLICT_PUT_BACK, CONFLICT_YIELDED};
+                                        CONFLICT_RETURNED,    CONFLICT_PUT_BACK, CONFLICT_YIELDED,
+                                        CONFLICT_STALE,       CONFLICT_DOUBTFUL};
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcmp(words[i], why) == 0)

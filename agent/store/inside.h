@@ -7,6 +7,7 @@
 #include "bind.h"
 #include "capture.h"
 #include "ledger.h"
+#include "replaced.h"
 
 /* A row to be projected. */
 struct due_row {
@@ -62,6 +63,7 @@ struct store {
     uint64_t noticed_ms;        /* when what is listed for a person was noticed: the time of the
                                    call under way */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
+    struct replaced *replaced;  /* what applies replaced lately */
     char trouble[480];
 };
 

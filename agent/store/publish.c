@@ -503,6 +503,7 @@ static void publisher_open(struct publisher *p)
     p->values = mem_alloc(columns * sizeof *p->values);
     p->wire = mem_alloc(columns * sizeof *p->wire);
     p->columns = mem_alloc(columns * sizeof *p->columns);
+    p->changed = mem_alloc(columns * sizeof *p->changed);
     p->counters = mem_alloc(columns * sizeof *p->counters);
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
@@ -519,6 +520,7 @@ static void publisher_close(struct publisher *p)
     free(p->values);
     free(p->wire);
     free(p->columns);
+    free(p->changed);
     free(p->counters);
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);

@@ -13,6 +13,7 @@ struct publisher {
     struct author author;
     struct record rec, shadow, next;
     struct value *values; /* of one row, references translated */
+    bool *changed;        /* which of them differ from what the file held */
     /* its cells that go out, as author_write takes them: */
     struct value *wire;
     uint32_t *columns; /* indices into the body's order */

@@ -165,31 +165,17 @@ static bool is_unchanged(struct publisher *p, const struct touched *t, uint32_t 
     return withhold_cell(p->s, &b->app->columns[column], was, &t->values[column], v, same, e);
 }
 
-bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
-                uint64_t *stamp, struct err *e)
+/* Which of the application's values differ from what the file held? */
+static bool find_changed(struct publisher *p, const struct touched *t, const struct record *base,
+                         struct err *e)
 {
-    struct binding *b = t->b;
-    bool timed = *stamp != 0;
-
-    p->n = p->counter_n = 0;
-    for (uint32_t o = 0; o < b->app->column_count; o++) {
-        uint32_t i = b->order[o];
-        const struct cell *was = base == NULL ? NULL : record_get(base, b->position[i]);
-        const struct cell *have = record_get(&p->rec, b->position[i]);
+    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
+        const struct cell *was = base == NULL ? NULL : record_get(base, t->b->position[i]);
         bool same;
 
         if (!is_unchanged(p, t, i, was, &same, e))
             return false;
-        if (same || is_private(p, b->app, i, &p->values[i]))
-            continue;
-        if (!timed && was != NULL && have != NULL && have->counter != NULL) {
-            if (!keep_sum(p, t, i, e))
-                return false;
-            continue;
-        }
-        add_cell(p, t, o, was, timed);
-        if (was != NULL && timed)
-            *stamp = stamp_after(*stamp, was);
+        p->changed[i] = !same;
     }
     return true;
 }
@@ -208,10 +194,116 @@ void cells_introduce(struct publisher *p, const struct touched *t)
     for (uint32_t o = 0; o < b->app->column_count; o++) {
         const struct cell *c = record_get(&p->rec, b->position[b->order[o]]);
 
-        values[o] = c == NULL ? (struct value){.type = VALUE_NULL} : c->v;
+        values[o] = c == NULL ? (struct value){.type = VALUE_NULL} : *cell_base(c);
     }
     author_row(&p->author, t->b, CHANGE_INSERT, t->gid, 0, NULL, values, b->app->column_count);
     free(values);
+}
+
+/* Is it what an apply replaced a moment before? */
+static bool is_back(const struct publisher *p, const struct touched *t, uint32_t column)
+{
+    return replaced_is_back(p->s->replaced, t->gid, t->b->position[column], &p->values[column],
+                            t->wall_ms);
+}
+
+/* A row that an ORM saves whole has the values that it had when it was read. Those that are there
+ * again together with another change are not meant. */
+static bool is_stale_save(const struct publisher *p, const struct touched *t,
+                          const struct record *base)
+{
+    bool back = false, changed = false;
+
+    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
+        const struct cell *was = record_get(base, t->b->position[i]);
+        bool here = p->changed[i] && was != NULL && is_back(p, t, i);
+
+        back |= here;
+        changed |= p->changed[i] && !here;
+    }
+    return back && changed;
+}
+
+/* The file shows it, and it is to be put back. */
+static bool restore_stale(struct publisher *p, const struct touched *t, uint32_t column,
+                          const struct cell *was, struct err *e)
+{
+    const struct conflict_row about = cells_listed(p, t);
+    uint32_t position = t->b->position[column];
+    struct cell lost = {.v = p->values[column],
+                        .clock = {.stamp = hlc_stamp(t->wall_ms, 0),
+                                  .actor = p->s->ledger.self,
+                                  .number = p->author.number},
+                        .set = true},
+                won = cell_plain(was);
+
+    won.v = was->v;
+    counter_settle(&p->next, position, &p->values[column]);
+    return conflict_note(&about, position, CONFLICT_STALE, &lost, &won, e);
+}
+
+/* The application wrote the row right after an apply changed one of its counters: it may have
+ * counted from what was there before. That it left the counter alone is only known where it changed
+ * another cell. */
+static bool doubt(struct publisher *p, const struct touched *t, bool stale, struct err *e)
+{
+    const struct conflict_row about = cells_listed(p, t);
+
+    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
+        uint32_t position = t->b->position[i];
+        struct cell lost = {.v = p->values[i],
+                            .clock = {.stamp = hlc_stamp(t->wall_ms, 0),
+                                      .actor = p->s->ledger.self,
+                                      .number = p->author.number},
+                            .set = true};
+
+        if (!t->b->counter[i] || !replaced_lately(p->s->replaced, t->gid, position, t->wall_ms))
+            continue;
+        if ((p->n > 0 && !p->changed[i]) || (stale && is_back(p, t, i)))
+            continue;
+        if (!conflict_renew(&about, position, CONFLICT_DOUBTFUL, &lost, e))
+            return false;
+    }
+    return true;
+}
+
+static bool find_cell(struct publisher *p, const struct touched *t, const struct cell *was,
+                      uint32_t order, bool stale, uint64_t *stamp, struct err *e)
+{
+    uint32_t i = t->b->order[order];
+    const struct cell *have = record_get(&p->rec, t->b->position[i]);
+    bool timed = *stamp != 0;
+
+    if (!p->changed[i] || is_private(p, t->b->app, i, &p->values[i]))
+        return true;
+    if (stale && was != NULL && is_back(p, t, i))
+        return restore_stale(p, t, i, was, e);
+    if (!timed && was != NULL && have != NULL && have->counter != NULL)
+        return keep_sum(p, t, i, e);
+    add_cell(p, t, order, was, timed);
+    if (was != NULL && timed)
+        *stamp = stamp_after(*stamp, was);
+    return true;
+}
+
+bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
+                uint64_t *stamp, struct err *e)
+{
+    bool lately = base != NULL && replaced_any(p->s->replaced, t->wall_ms);
+    bool stale;
+
+    p->n = p->counter_n = 0;
+    if (!find_changed(p, t, base, e))
+        return false;
+    stale = lately && is_stale_save(p, t, base);
+    for (uint32_t o = 0; o < t->b->app->column_count; o++) {
+        const struct cell *was =
+            base == NULL ? NULL : record_get(base, t->b->position[t->b->order[o]]);
+
+        if (!find_cell(p, t, was, o, stale, stamp, e))
+            return false;
+    }
+    return !lately || doubt(p, t, stale, e);
 }
 
 /* ---- what becomes of them ---- */

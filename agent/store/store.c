@@ -64,6 +64,7 @@ void store_close(struct store *s)
     free(s->merged);
     free(s->due.rows);
     free(s->held);
+    replaced_close(&s->replaced);
     free(s);
 }
 

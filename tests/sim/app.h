@@ -30,6 +30,8 @@ struct app {
     bool open; /* a transaction is */
     struct app_move moves[APP_MOVES_MAX]; /* of this transaction */
     uint32_t moves_n;
+    struct view_row kept; /* a row as it was read once, to be saved later */
+    bool has_kept;
 };
 
 /* Make the file: page size by chance, journal mode too when `mode` is NULL. */

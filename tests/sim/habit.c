@@ -79,6 +79,8 @@ static uint32_t draw_value(struct app *a, const struct shape_column *c)
                             serial);
     case SHAPE_BLOB:
         return words_format(a->words, "x'%016llx'", serial);
+    case SHAPE_COUNTER:
+        return words_format(a->words, dice < 12 ? "'many %llu'" : "%llu", serial * 10);
     case SHAPE_TICKET:
         return draw_ticket(a, c);
     case SHAPE_DECIMAL:
@@ -86,6 +88,22 @@ static uint32_t draw_value(struct app *a, const struct shape_column *c)
     default:
         return words_format(a->words, "%u", rng_below(&a->rng, 3));
     }
+}
+
+/* What an application writes into a column that holds `was`: of a stock, some more or less. */
+static uint32_t draw_next(struct app *a, const struct shape_column *c, uint32_t was)
+{
+    const char *text = words_text(a->words, was);
+    int64_t change;
+    char *end;
+    double v = strtod(text, &end);
+
+    if (c->values != SHAPE_COUNTER || was == WORD_NULL || *end != '\0' || rng_chance(&a->rng, 4))
+        return draw_value(a, c);
+    change = (int64_t)rng_below(&a->rng, 4000) - 2500;
+    if (c->type[0] == 'I')
+        return words_format(a->words, "%.0f", v + (double)change);
+    return words_format(a->words, "%.2f", v + (double)change / 4);
 }
 
 /* A random row of `table`, or of any table when it is negative; NULL if there is none. */
@@ -238,7 +256,7 @@ static bool update_cell(struct app *a, const struct view_row *row, struct err *e
     if (column < 0)
         return true;
     return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name, t->columns[column].name,
-                   words_text(a->words, draw_value(a, &t->columns[column])),
+                   words_text(a->words, draw_next(a, &t->columns[column], row->raw[column])),
                    words_text(a->words, row->where));
 }
 
@@ -253,7 +271,7 @@ static bool save_row(struct app *a, const struct view_row *row, struct err *e)
 
     for (uint32_t i = t->keys; i < t->columns_n; i++) {
         bool fresh = (int)i == changed[0] || (int)i == changed[1];
-        uint32_t value = fresh ? draw_value(a, &t->columns[i]) : row->raw[i];
+        uint32_t value = fresh ? draw_next(a, &t->columns[i], row->raw[i]) : row->raw[i];
 
         sqlite3_str_appendf(out, "%s\"%w\" = %s", i == t->keys ? "" : ", ", t->columns[i].name,
                             words_text(a->words, value));
@@ -263,6 +281,21 @@ static bool save_row(struct app *a, const struct view_row *row, struct err *e)
                                  words_text(a->words, row->where));
     sqlite3_free(text);
     return ok;
+}
+
+/* An object that was read a while ago is saved, one column of it new; or one is read. */
+static bool save_kept(struct app *a, const struct view_row *row, struct err *e)
+{
+    const struct view_row *now =
+        a->has_kept ? view_find(&a->now, a->kept.table, a->kept.name) : NULL;
+    struct view_row old = a->kept;
+
+    a->has_kept = now == NULL;
+    a->kept = *row;
+    if (now == NULL)
+        return true;
+    old.where = now->where;
+    return save_row(a, &old, e);
 }
 
 /* The row now belongs to another parent, or to none. */
@@ -332,7 +365,7 @@ static bool put_row(struct app *a, const struct view_row *row, const char *verb,
         return true;
     for (uint32_t i = 0; i < t->columns_n; i++)
         literals[i] = row->raw[i];
-    literals[column] = draw_value(a, &t->columns[column]);
+    literals[column] = draw_next(a, &t->columns[column], row->raw[column]);
     tail = sqlite3_mprintf(" ON CONFLICT(\"%w\"%s%w%s) DO UPDATE SET \"%w\" = excluded.\"%w\"",
                            t->columns[0].name, t->keys == 2 ? ", \"" : "",
                            t->keys == 2 ? t->columns[1].name : "", t->keys == 2 ? "\"" : "",
@@ -459,6 +492,7 @@ bool habit_follow(struct app *a, struct err *e)
         {22, false, update_cell}, {10, false, save_row},  {8, false, move_to_parent},
         {6, true, delete_row},    {5, true, delete_tree}, {6, false, upsert_row},
         {5, true, replace_row},   {5, false, move_key},   {4, true, bear_again},
+        {6, true, save_kept},
     };
     uint32_t dice = rng_below(&a->rng, 100);
     const struct view_row *row;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DOUBTS_MAX 12
+
 static bool stands_over(const struct oracle_event *event, uint32_t other)
 {
     for (uint32_t i = 0; i < event->over_n; i++)
@@ -113,6 +115,52 @@ static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int
                    o->shape->tables[row->table].columns[column].name, words_text(o->words, value));
 }
 
+/* May some of the doubtful amounts, all counted or not, fill the gap? */
+static bool doubt_explains(const int64_t *doubtful, uint32_t n, int64_t gap)
+{
+    for (uint32_t subset = 0; subset < UINT32_C(1) << n; subset++) {
+        int64_t sum = 0;
+
+        for (uint32_t i = 0; i < n; i++)
+            sum += (subset >> i & 1) != 0 ? doubtful[i] : 0;
+        if (sum == gap)
+            return true;
+    }
+    return false;
+}
+
+/* A counter: every sale once, on top of what was written whole. */
+static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int column,
+                      uint32_t value, struct err *e)
+{
+    int64_t doubtful[DOUBTS_MAX], sum = 0, shown = oracle_amount(o, value);
+    uint32_t whole = 0, doubts = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != column)
+            continue;
+        whole += !event->delta;
+        if (!event->delta && event->amount == INT64_MIN)
+            return true; /* no number at first: what comes is judged by its likes */
+        if (event->delta && event->doubtful && doubts < DOUBTS_MAX)
+            doubtful[doubts++] = event->amount;
+        else if (event->delta && event->doubtful)
+            return true;
+        else
+            sum += event->amount;
+    }
+    if (whole != 1)
+        return true;
+    if (shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum))
+        return true;
+    return err_set(e, ERR_INPUT, "%s.%s is %s, all sales make %lld quarters",
+                   words_text(o->words, row->name),
+                   o->shape->tables[row->table].columns[column].name, words_text(o->words, value),
+                   (long long)sum);
+}
+
 static bool judge_cells(const struct oracle *o, const struct view_row *r, struct err *e)
 {
     const struct shape_table *t = &o->shape->tables[r->table];
@@ -125,7 +173,8 @@ static bool judge_cells(const struct oracle *o, const struct view_row *r, struct
     if (row->moved && names_are_mixed(o, r->table))
         return true;
     for (uint32_t c = t->keys; c < t->columns_n; c++)
-        if (!judge_cell(o, row, (int)c, r->cells[c], e)) {
+        if (shape_counts(t, c) ? !judge_sum(o, row, (int)c, r->cells[c], e)
+                               : !judge_cell(o, row, (int)c, r->cells[c], e)) {
             oracle_tell(o, r->name);
             return false;
         }
@@ -162,6 +211,8 @@ static void tell_event(const struct oracle *o, uint32_t number)
             (long long)event->tick, what);
     if (event->column >= 0)
         fprintf(stderr, " = %s", words_text(o->words, event->value));
+    if (event->delta)
+        fprintf(stderr, " (%+lld quarters)", (long long)event->amount);
     fprintf(stderr, "%s%s, over", event->drained ? "" : " (not drained)",
             event->doubtful ? " (doubtful)" : "");
     for (uint32_t i = 0; i < event->over_n; i++)

@@ -21,6 +21,7 @@ void oracle_close(struct oracle *o)
         view_close(&o->last[i]);
     free(o->events);
     free(o->rows);
+    free(o->replaced);
     *o = (struct oracle){0};
 }
 
@@ -128,7 +129,7 @@ static void observe_row(struct oracle *o, uint32_t site, const struct view_row *
         return;
     infer(o, &o->rows[found], site, COLUMN_BIRTH, 0);
     for (uint32_t c = 0; c < t->columns_n; c++)
-        if (is_cell(t, c))
+        if (is_cell(t, c) && !shape_counts(t, c))
             infer(o, &o->rows[found], site, (int)c, r->cells[c]);
 }
 
@@ -143,6 +144,44 @@ static void observe_absent(struct oracle *o, uint32_t site, const struct view *n
         if (found >= 0 && view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
             infer(o, &o->rows[found], site, COLUMN_DEATH, 0);
     }
+}
+
+static void remember(struct oracle *o, uint32_t site, uint32_t row, int column, uint32_t value)
+{
+    if (o->replaced_n == o->replaced_room) {
+        o->replaced_room = o->replaced_room * 2 + 64;
+        o->replaced = mem_grow(o->replaced, o->replaced_room * sizeof *o->replaced);
+    }
+    o->replaced[o->replaced_n++] =
+        (struct oracle_replaced){.site = site, .row = row, .value = value, .column = column};
+}
+
+/* What the agent put in the place of something else. */
+static void observe_replaced(struct oracle *o, uint32_t site, const struct view *now)
+{
+    const struct view *last = &o->last[site];
+
+    for (uint32_t i = 0; i < last->n; i++) {
+        const struct view_row *was = &last->rows[i];
+        const struct view_row *is = view_find(now, was->table, was->name);
+        const struct shape_table *t = &o->shape->tables[was->table];
+
+        for (uint32_t c = 0; is != NULL && c < t->columns_n; c++)
+            if (is_cell(t, c) && was->cells[c] != is->cells[c])
+                remember(o, site, was->name, (int)c, was->cells[c]);
+    }
+}
+
+static bool is_put_back(const struct oracle *o, uint32_t site, uint32_t row, int column,
+                        uint32_t value)
+{
+    for (uint32_t i = 0; i < o->replaced_n; i++) {
+        const struct oracle_replaced *r = &o->replaced[i];
+
+        if (r->site == site && r->row == row && r->column == column && r->value == value)
+            return true;
+    }
+    return false;
 }
 
 static bool keys_stand(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
@@ -169,6 +208,7 @@ bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, str
         return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
     if (!keys_stand(o, site, now, e))
         return false;
+    observe_replaced(o, site, now);
     observe_absent(o, site, now);
     for (uint32_t i = 0; i < now->n; i++)
         observe_row(o, site, &now->rows[i]);
@@ -222,6 +262,44 @@ static void doubt_undrained(struct oracle *o, const struct oracle_row *row, uint
     }
 }
 
+int64_t oracle_amount(const struct oracle *o, uint32_t word)
+{
+    const char *text = words_text(o->words, word);
+    char *end;
+    double v = strtod(text, &end) * 4;
+
+    return word == WORD_NULL || *end != '\0' || v != (double)(int64_t)v ? INT64_MIN : (int64_t)v;
+}
+
+/* What the application wrote into a counter: a whole value, or some more or less. */
+static void count(struct oracle *o, uint32_t was, uint32_t is)
+{
+    struct oracle_event *event = &o->events[o->event_n - 1];
+    int64_t before = was == UINT32_MAX ? INT64_MIN : oracle_amount(o, was);
+
+    event->amount = oracle_amount(o, is);
+    event->delta = before != INT64_MIN && event->amount != INT64_MIN;
+    if (event->delta)
+        event->amount -= before;
+    /* Where the file and the ledger both went on after the fork, the ledger stands. */
+    event->doubtful |= o->rewound[event->site];
+    o->doubts[event->site] |= event->doubtful;
+}
+
+/* The application put back what the agent had replaced, knowing or not: this, and what it wrote
+ * there just before, may be gone. */
+static void doubt_put_back(struct oracle *o, uint32_t site, const struct oracle_row *row,
+                           int column)
+{
+    o->doubts[site] = true;
+    for (uint32_t i = 0; i < row->n; i++) {
+        struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->site == site && event->column == column && !event->drained)
+            event->doubtful = true;
+    }
+}
+
 static void commit_deletes(struct oracle *o, uint32_t site, const struct app *app)
 {
     for (uint32_t i = 0; i < app->before.n; i++) {
@@ -236,6 +314,16 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
     }
 }
 
+static void commit_cell(struct oracle *o, uint32_t row, int column, const struct view_row *was,
+                        const struct view_row *is, uint32_t site, int64_t tick)
+{
+    event_add(o, row, column, is->cells[column], site, tick);
+    if (shape_counts(&o->shape->tables[is->table], (uint32_t)column))
+        count(o, was == NULL ? UINT32_MAX : was->cells[column], is->cells[column]);
+    if (was != NULL && is_put_back(o, site, is->name, column, is->cells[column]))
+        doubt_put_back(o, site, &o->rows[row], column);
+}
+
 static void commit_writes(struct oracle *o, uint32_t site, const struct app *app)
 {
     for (uint32_t i = 0; i < app->now.n; i++) {
@@ -248,7 +336,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
             event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
         for (uint32_t c = 0; c < t->columns_n; c++)
             if (is_cell(t, c) && (was == NULL || was->cells[c] != is->cells[c]))
-                event_add(o, row, (int)c, is->cells[c], site, app->now.tick);
+                commit_cell(o, row, (int)c, was, is, site, app->now.tick);
     }
 }
 
@@ -267,6 +355,7 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
 
 void oracle_drained(struct oracle *o, uint32_t site)
 {
+    o->rewound[site] = o->doubts[site] = false;
     o->drains++;
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
@@ -288,7 +377,7 @@ bool oracle_owes(const struct oracle *o, uint32_t site)
         if (event->site == site && !event->drained && !event->doubtful)
             return true;
     }
-    return false;
+    return o->doubts[site];
 }
 
 /* Of what a drain took of one row the power cut left the one and took the other. */
@@ -310,6 +399,7 @@ static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, 
 
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
+    o->rewound[site] = true;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
         if (o->events[i].site == site && o->events[i].tick > now->tick && !o->events[i].drained)

@@ -13,7 +13,12 @@
  *     name = 'y'; name = 'x', price = 2;          likewise;                        another cell
  *
  * The drain, the marks and the file are the same, and what must win is not: so a write over such a
- * torn one may be gone, too. */
+ * torn one may be gone, too.
+ *
+ * A counter's cell holds what was written there last as a whole, and what was added since, each
+ * sale once. What a file shows of it does not tell what its site has seen; so a sum is demanded
+ * only of cells that were written whole once. What puts back a value that the agent had replaced
+ * may be a stale save: it may stay or be gone. */
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
@@ -35,8 +40,16 @@ struct oracle_event {
     bool torn;      /* a power cut left it and took a later write to its row that the same drain had
                        taken, and the agent has not looked since */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
+    bool delta;     /* of a counter: `amount` was added */
+    int64_t amount; /* of a counter, in quarters; of a whole value: INT64_MIN if it is no number */
     uint32_t *over; /* events of the same row that its site had seen */
     uint32_t over_n;
+};
+
+/* The agent of a site replaced this in its file. */
+struct oracle_replaced {
+    uint32_t site, row, value;
+    int column;
 };
 
 struct oracle_row {
@@ -57,6 +70,10 @@ struct oracle {
     uint32_t event_n, event_room;
     struct oracle_row *rows;
     uint32_t row_n, row_room;
+    struct oracle_replaced *replaced;
+    uint32_t replaced_n, replaced_room;
+    bool doubts[ORACLE_SITES_MAX];      /* it wrote what is doubtful, and has not drained since */
+    bool rewound[ORACLE_SITES_MAX];     /* its file went back, and it has not drained since */
     struct view last[ORACLE_SITES_MAX]; /* what each file showed when we looked last */
 };
 
@@ -73,11 +90,13 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app);
 void oracle_drained(struct oracle *o, uint32_t site);
 /* The site's file went back: `now` is what it holds, now->tick the last commit that survived. */
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now);
-/* Does the site have commits that are not drained? */
+/* Does the site have commits that are not drained, or that may not be? */
 bool oracle_owes(const struct oracle *o, uint32_t site);
 
 /* All is delivered: is what every file shows (they are equal) what must be? */
 MUST_USE bool oracle_judge(const struct oracle *o, const struct view *final, struct err *e);
+/* A literal of a counter's cell, in quarters; INT64_MIN: no number. */
+int64_t oracle_amount(const struct oracle *o, uint32_t word);
 /* The events of a row, one a line, on stderr. */
 void oracle_tell(const struct oracle *o, uint32_t name);
 

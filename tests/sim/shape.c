@@ -13,6 +13,11 @@ bool shape_surrogate(const struct shape_table *t)
     return t->kind == SHAPE_ROWID || t->kind == SHAPE_AUTO;
 }
 
+bool shape_counts(const struct shape_table *t, uint32_t column)
+{
+    return t->columns[column].role == SHAPE_DATA && t->columns[column].values == SHAPE_COUNTER;
+}
+
 /* A key of one column can be named by a reference of one column. */
 static bool can_be_parent(const struct shape_table *t)
 {
@@ -101,10 +106,10 @@ static enum shape_values draw_values(const struct shape_table *t, struct rng *r)
 static void draw_data(struct shape_table *t, struct rng *r)
 {
     static const char *const types[SHAPE_VALUES][2] = {
-        [SHAPE_INT] = {"INTEGER", "bigint"},     [SHAPE_REAL] = {"REAL", "double"},
-        [SHAPE_TEXT] = {"TEXT", "varchar(9)"},   [SHAPE_BLOB] = {"BLOB", ""},
-        [SHAPE_DECIMAL] = {"decimal", "NUM"},    [SHAPE_FLAG] = {"bool", "INTEGER"},
-        [SHAPE_TICKET] = {"TEXT", "varchar(9)"},
+        [SHAPE_INT] = {"INTEGER", "bigint"},      [SHAPE_REAL] = {"REAL", "double"},
+        [SHAPE_TEXT] = {"TEXT", "varchar(9)"},    [SHAPE_BLOB] = {"BLOB", ""},
+        [SHAPE_DECIMAL] = {"decimal", "NUM"},     [SHAPE_FLAG] = {"bool", "INTEGER"},
+        [SHAPE_COUNTER] = {"INTEGER", "decimal"}, [SHAPE_TICKET] = {"TEXT", "varchar(9)"},
     };
     static const char *const names[] = {"name", "price", "Stück", "order", "a b"};
     uint32_t n = rng_below(r, COUNT_OF(names)) + (t->kind == SHAPE_JOIN ? 0 : 1);

@@ -29,6 +29,7 @@ enum shape_role {
 };
 
 enum shape_values {
+    SHAPE_COUNTER, /* a stock: what applications write adds up */
     SHAPE_INT,
     SHAPE_REAL,
     SHAPE_TEXT,
@@ -69,6 +70,7 @@ void shape_draw(struct shape *s, struct rng *r);
 void shape_till(struct shape *s);
 /* The key is an INTEGER that each site numbers for itself. */
 bool shape_surrogate(const struct shape_table *t);
+bool shape_counts(const struct shape_table *t, uint32_t column);
 /* CREATE TABLE, columns in an order of its own when `r` is given. Free with sqlite3_free. */
 char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r);
 

@@ -72,6 +72,27 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+/* The columns that count, as the fleet's rules say. */
+static void set_rules(struct sim *s)
+{
+    struct err e = {0};
+
+    for (uint32_t i = 0; i < s->shape.n; i++)
+        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++) {
+            char *column = s->shape.tables[i].columns[c].name;
+            struct rule_change change = {.rule = {.kind = RULE_COUNTER,
+                                                  .table = s->shape.tables[i].name,
+                                                  .columns = &column,
+                                                  .column_count = 1},
+                                         .set = true};
+            bool changed;
+
+            if (shape_counts(&s->shape.tables[i], c) &&
+                !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
+                sim_fail_err(s, &s->nodes[0], "set a rule", &e);
+        }
+}
+
 /* The first PC founds the fleet and knows nobody yet; then all others are enrolled. */
 static void found_fleet(struct sim *s)
 {
@@ -80,6 +101,7 @@ static void found_fleet(struct sim *s)
 
     if (!roster_create(&s->roster, "shop", "PC0", first, &e))
         sim_fail_err(s, &s->nodes[0], "found the fleet", &e);
+    set_rules(s);
     node_agent_start(&s->nodes[0]);
     for (uint32_t i = 1; i < s->options.nodes && sim_ok(s); i++) {
         const struct keys *k = &s->nodes[i].keys;
