@@ -1,6 +1,7 @@
 """What a person sees of two PCs that wrote into one place apart, and of rows that the database cannot hold."""
 
 import json
+import shutil
 
 from pc import wait_for
 
@@ -137,3 +138,39 @@ def test_two_rows_that_are_one_thing_become_one(shop):
     assert a.cli("conflicts", "merge", "shop_article", plain[0], 999999, ok=None).returncode not in (0, USAGE)
     assert a.cli("conflicts", "merge", "shop_article", "one", "two", ok=None).returncode == USAGE
     assert a.cli("conflicts", "merge", "nothing", 1, 2, ok=None).returncode not in (0, USAGE)
+
+
+def test_one_price_of_the_real_erp_changed_on_two_pcs_apart(shop, real_data):
+    lan = shop.network.lan()
+    pcs = [shop.pc(name, lan, tables=False) for name in ("CAISSE01", "COMPTA01")]
+    for pc in pcs:
+        shutil.copyfile(real_data / "erp" / "erp.sqlite3", pc.db)
+        pc.init(*(["--fleet", "ERP"] if pc is pcs[0] else ["--copy"]))
+        pc.cli("track", "--all", timeout=300)
+        pc.start()
+    a, b = pcs
+    b.cli("join", "--copy", a.invite(), timeout=300)
+    wait_for(lambda: b.status()["database"]["state"] == "ready", "B is matched", 300)
+    shop.wait_peer(a, b)
+    for pc in pcs:
+        pc.cli("wait", timeout=300)
+    assert a.status()["conflicts"] == b.status()["conflicts"] == 0
+    reference = a.value("SELECT reference_article FROM supermarket_article ORDER BY id DESC LIMIT 1")
+    price = "SELECT prix_vente FROM supermarket_article WHERE reference_article = ?"
+    shop.network.pull(b.space, lan)
+    for pc, value in ((a, 1111), (b, 2222)):
+        pc.sql("UPDATE supermarket_article SET prix_vente = ? WHERE reference_article = ?", value, reference)
+        wait_for(lambda: pc.status()["pending"]["marks"] == 0, pc.name + " has drained")
+    shop.network.plug(b.space, lan)
+    for pc in pcs:
+        wait_for(lambda: pc.status()["conflicts"] == 1, pc.name + " lists it")
+        assert reference in short(pc, "conflicts") or "prix_vente" in short(pc, "conflicts")
+    number = a.ask("conflicts")["conflicts"][0]["number"]
+    shown = json.loads(a.cli("conflicts", "show", number, "--json").stdout)
+    assert (shown["table"], shown["column"], shown["lost"]["value"], shown["won"]["value"]) == (
+        "supermarket_article", "prix_vente", "1111", "2222")
+    short(a, "conflicts", "show", number)
+    short(a, "conflicts", "restore", number)
+    for pc in pcs:
+        wait_for(lambda: pc.sql(price, reference) == [(1111,)], "the price is back on " + pc.name)
+        wait_for(lambda: pc.status()["conflicts"] == 0, "nothing is listed on " + pc.name)

@@ -111,7 +111,8 @@ int main(int argc, char **argv)
         return 1;
     }
     if (!run.weeks_only)
-        failed += scenario_disk_run() + scenario_fleet_run() + scenario_crash_run();
+        failed += scenario_conflict_run() + scenario_disk_run() + scenario_fleet_run() +
+                  scenario_crash_run();
     else
         failed += cmocka_run_group_tests_name("weeks", weeks, NULL, NULL);
     return failed == 0 ? 0 : 1;

@@ -46,8 +46,8 @@ static void format_row(char *out, size_t room, struct json_object *o)
     const char *label = text(o, "label"), *key = text(o, "key");
     bool named = label[0] != '\0' && strcmp(label, key) != 0;
 
-    snprintf(out, room, "%.100s %.100s%s%.100s%s", text(o, "table"), key[0] != '\0' ? key : "(new)",
-             named ? " (" : "", named ? label : "", named ? ")" : "");
+    snprintf(out, room, "%.100s%s%.100s%s%.100s%s", text(o, "table"), key[0] != '\0' ? " " : "",
+             key, named ? " (" : "", named ? label : "", named ? ")" : "");
 }
 
 static void format_write(char *out, size_t room, struct json_object *w)
@@ -211,7 +211,7 @@ static void print_parked(FILE *out, struct json_object *list)
 
         format_row(row, sizeof row, p);
         text_when(when, sizeof when, field(p, "since"));
-        snprintf(line, sizeof line, "%s (%s): %.600s", row, when, text(p, "why"));
+        snprintf(line, sizeof line, "%s, %s: %.600s", row, when, text(p, "why"));
         text_wrap(out, line, 0, 2);
         fputs("  What helps: ", out);
         text_wrap(out, text(p, "help"), 14, 14);
