@@ -15,6 +15,7 @@
 #include "log.h"
 #include "memory.h"
 #include "newcomer.h"
+#include "status.h"
 #include "watch.h"
 
 #define REOPEN_MS       2000
@@ -193,6 +194,7 @@ static void open_store(struct pump *p)
     p->open = p->tidy = (struct job){0};
     p->drain = p->apply = (struct job){.due = true};
     all_well(p);
+    status_note_trouble(a);
     p->apply_since_ms = now_of(p);
     newcomer_close(&p->newcomer);
     watch_opened(a->watch);
@@ -293,6 +295,7 @@ static void drain(struct pump *p)
         return;
     }
     us = (uv_hrtime() - start) / 1000;
+    status_note_trouble(a);
     job_succeeded(p, &p->drain, progress.changesets > 0);
     p->drain.due = progress.more;
     if (progress.apply && !p->apply.due) {
@@ -331,6 +334,7 @@ static void apply(struct pump *p)
         return;
     }
     us = (uv_hrtime() - start) / 1000;
+    status_note_trouble(a);
     job_succeeded(p, &p->apply, progress.changesets > 0);
     p->apply.due = progress.more || progress.again_ms > 0;
     p->apply.at_ms = now_of(p) + progress.again_ms;

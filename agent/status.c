@@ -149,6 +149,16 @@ static void note_peers(struct agent *a)
         warning_clear(&a->warnings, WARNING_NO_PEER);
 }
 
+void status_note_trouble(struct agent *a)
+{
+    const char *trouble = a->store != NULL ? store_trouble(a->store) : "";
+
+    if (trouble[0] != '\0')
+        warning_set(&a->warnings, WARNING_TROUBLE, agent_wall_ms(a), "%s", trouble);
+    else if (a->store != NULL)
+        warning_clear(&a->warnings, WARNING_TROUBLE);
+}
+
 static void note_store(struct agent *a, const struct store_status *s)
 {
     uint64_t wall = agent_wall_ms(a);
@@ -169,10 +179,7 @@ static void note_store(struct agent *a, const struct store_status *s)
         warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
     else
         warning_clear(&a->warnings, WARNING_TABLES);
-    if (s->trouble[0] != '\0')
-        warning_set(&a->warnings, WARNING_TROUBLE, wall, "%s", s->trouble);
-    else
-        warning_clear(&a->warnings, WARNING_TROUBLE);
+    status_note_trouble(a);
 }
 
 /* ---- the snapshot ---- */

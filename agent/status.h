@@ -9,5 +9,7 @@ struct agent;
 
 /* About once a second: raise and end the warnings that nobody else does. */
 void status_tick(struct agent *a);
+/* After calls of the store: what it has to say to people, or not any more. */
+void status_note_trouble(struct agent *a);
 
 #endif

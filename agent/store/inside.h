@@ -65,6 +65,7 @@ struct store {
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     struct replaced *replaced;  /* what applies replaced lately */
     char trouble[480];
+    bool healing; /* that goes by itself, once everything is applied again */
 };
 
 /* ---- rows touched by the application, on their way into a change-set ---- */

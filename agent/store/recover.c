@@ -13,6 +13,13 @@
 
 #include "inside.h"
 
+/* What a person is told until it is mended: store_apply sees when. */
+static void heals(struct store *s, const char *text)
+{
+    snprintf(s->trouble, sizeof s->trouble, "%s", text);
+    s->healing = true;
+}
+
 /* ---- foreign ---- */
 
 /* No row of the ledger is in the file any more, as far as we know: all are to be matched. */
@@ -67,8 +74,7 @@ static bool detach(struct store *s, const struct app_state *state, bool reincarn
 
 bool recover_forgotten(struct store *s, struct err *e)
 {
-    snprintf(s->trouble, sizeof s->trouble,
-             "this PC's own history went back to an older state (a copy of the agent's home was "
+    heals(s, "this PC's own history went back to an older state (a copy of the agent's home was "
              "put back): its rows are compared with another PC's before anything is sent");
     return forget_rows(s, e) && ledger_reincarnate(&s->ledger, &s->keys->site, e);
 }
@@ -101,8 +107,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!state->found) { /* nothing of ours in the file */
         if (is_zero(l->token))
             return true;
-        snprintf(s->trouble, sizeof s->trouble,
-                 "nothing captures the application's writes any more (capture was removed, or a "
+        heals(s, "nothing captures the application's writes any more (capture was removed, or a "
                  "copy from before was put back): `agent-cli track --all`");
         return detach(s, state, false, e);
     }
@@ -121,13 +126,11 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!behind(s, state, now_ms, &known, e))
         return false;
     if (known) {
-        snprintf(s->trouble, sizeof s->trouble,
-                 "the database had gone back to an older state (power cut or a restored copy); "
+        heals(s, "the database had gone back to an older state (power cut or a restored copy); "
                  "what was missing is put back");
         return true;
     }
-    snprintf(s->trouble, sizeof s->trouble,
-             "the database is not the one this agent knows, or the agent's own files "
+    heals(s, "the database is not the one this agent knows, or the agent's own files "
              "went back: rows are compared with another PC's before anything is sent");
     return detach(s, state, true, e);
 }

@@ -397,6 +397,10 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     parked = project_retry_due(s, now_ms, &pause_ms);
     p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
+    if (s->healing && !p->more) {
+        s->healing = false;
+        s->trouble[0] = '\0';
+    }
     return true;
 }
 
@@ -462,6 +466,11 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         out->unscanned += minted;
     }
     return true;
+}
+
+const char *store_trouble(const struct store *s)
+{
+    return s->trouble;
 }
 
 bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)

@@ -189,6 +189,8 @@ struct store_status {
 };
 
 MUST_USE bool store_status(struct store *s, struct store_status *out, struct err *e);
+/* The same words as in its `trouble`; they may change with every call of the store. */
+const char *store_trouble(const struct store *s);
 
 /* Free settings of the agent kept in the ledger (small values). get: `out` empty when absent. */
 MUST_USE bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e);

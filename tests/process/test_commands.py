@@ -95,6 +95,7 @@ def test_wait_on_a_joiner_that_shares_nothing_says_so(shop):
     b.init()
     b.start()
     b.cli("join", a.invite())
+    assert b.cli("status", ok=None).stdout.startswith("B is in the fleet, but shares no table yet.")
     done = b.cli("wait", "--timeout", "500ms", ok=(1,))
     assert "agent-cli track --all" in done.stderr
     b.cli("track", "--all")

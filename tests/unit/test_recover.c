@@ -139,6 +139,27 @@ static void power_lost_at_any_step_loses_and_doubles_nothing_that_was_durable(vo
 
 /* ---- the file goes back ---- */
 
+/* What is over needs nobody's attention. */
+static void a_database_that_went_back_is_told_of_until_it_is_mended(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    keep_database(&b);
+    sql(&a, "INSERT INTO client VALUES (2, 'Bea')");
+    exchange(&a, &b);
+    put_database_back(&b, &b);
+    open_store(&b);
+    assert_non_null(strstr(status_of(&b).trouble, "gone back"));
+    work(&b);
+    assert_string_equal(status_of(&b).trouble, "");
+    expect(&b, "SELECT name FROM client WHERE id = 2", "Bea");
+    close_pair(&a, &b);
+}
+
 static void a_copy_put_back_under_a_running_agent_is_noticed(void **state)
 {
     struct site a, b;
@@ -424,6 +445,7 @@ static void a_file_that_is_ahead_does_not_keep_its_pc_from_joining(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_database_that_went_back_is_told_of_until_it_is_mended),
         cmocka_unit_test(a_copy_put_back_under_a_running_agent_is_noticed),
         cmocka_unit_test(a_copy_from_before_a_migration_is_no_reason_to_publish_the_past),
         cmocka_unit_test(the_same_copy_put_back_twice_undoes_nothing),

@@ -294,6 +294,9 @@ static void print_sentence(FILE *out, struct json_object *status)
         snprintf(line, sizeof line, "%s cannot do its work now; what to do is below.", name);
     else if (text(status, "fleet")[0] == '\0')
         snprintf(line, sizeof line, "%s captures changes, but is in no fleet yet.", name);
+    else if (is(field(status, "database"), "state", "matching") &&
+             number(field(status, "database"), "tracked_tables") == 0)
+        snprintf(line, sizeof line, "%s is in the fleet, but shares no table yet.", name);
     else if (is(field(status, "database"), "state", "matching"))
         snprintf(line, sizeof line, "%s has joined, and compares its rows with the fleet's.", name);
     else if (s.peers == 0)
