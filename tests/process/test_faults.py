@@ -1,9 +1,13 @@
 """Cables, power and dead processes, under load."""
 
+import contextlib
+import pathlib
 import random
+import sqlite3
 import time
 
 from pc import wait_for
+from test_shop import books, sell
 from till import Till, check_books
 
 
@@ -55,6 +59,46 @@ def test_a_pc_that_fell_silent_is_noticed_within_ten_seconds_and_taken_back(shop
     shop.network.hear(b.space, lan)
     shop.wait_peer(a, b)
     shop.wait_peer(b, a)
+
+
+def put_in_place(source, target):
+    """Another PC's file, as people copy it, under the name of this one's."""
+    fresh = target.directory / "fresh.db"
+    with contextlib.closing(sqlite3.connect(str(source.db))) as old, contextlib.closing(sqlite3.connect(str(fresh))) as new:
+        old.backup(new)
+    for end in ("-wal", "-shm"):
+        pathlib.Path(str(target.db) + end).unlink(missing_ok=True)
+    fresh.rename(target.db)
+
+
+def test_another_pcs_file_in_the_place_of_ones_own_doubles_no_sale(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b, c = shop.member("B", a, lan), shop.member("C", a, lan)
+    pcs = (a, b, c)
+    # Apart, they give the same numbers to different sales: from then on each has keys of its own for those of the others.
+    for pc in (a, b):
+        shop.network.pull(pc.space, lan)
+    sold = {}
+    for pc in pcs:
+        for number in range(1, 9):
+            sell(pc, "%s-%d" % (pc.name, number), [("RIZ25", number)])
+            sold["%s-%d" % (pc.name, number)] = [("RIZ25", number)]
+    for pc in (a, b):
+        shop.network.plug(pc.space, lan)
+    shop.wait_equal(*pcs)
+    for source, target, running in ((a, c, False), (b, a, False), (c, b, True)):
+        if not running:
+            target.stop()
+        put_in_place(source, target)
+        name = "%s-on-the-copy" % target.name
+        sell(target, name, [("CAFE", 1)])
+        sold[name] = [("CAFE", 1)]
+        if not running:
+            target.start()
+        shop.wait_equal(*pcs)
+        for pc in pcs:
+            assert {number: books(pc, number)[0][2] for number in sold if len(books(pc, number)) == 1} == sold
 
 
 def test_two_halves_of_a_fleet_that_both_sold_agree_after_the_switch_comes_back(shop, seed):
