@@ -294,28 +294,27 @@ static bool check_key(struct checker *c)
                             c->t->name);
 }
 
+/* Most values must name a row; 0 and the empty text are what some applications write for none. */
 static bool check_dangling(struct checker *c, const struct app_table *parent)
 {
-    const char *column = c->rule->columns[0], *key = parent->columns[parent->keys[0]].name;
-    int64_t all = number_of_text(
-        c, sqlite3_mprintf("SELECT count(*) FROM (SELECT 1 FROM main.\"%w\" WHERE \"%w\" IS NOT"
-                           " NULL LIMIT %d)",
-                           c->t->name, column, DANGLING_SAMPLE));
-    int64_t bad =
-        all < 0
-            ? -1
-            : number_of_text(
-                  c,
-                  sqlite3_mprintf("SELECT count(*) FROM (SELECT \"%w\" AS v FROM main.\"%w\" WHERE"
-                                  " \"%w\" IS NOT NULL LIMIT %d) WHERE NOT EXISTS (SELECT 1 FROM"
-                                  " main.\"%w\" p WHERE p.\"%w\" = v)",
-                                  column, c->t->name, column, DANGLING_SAMPLE, parent->name, key));
+    static const char sample[] = "SELECT count(*) FROM (SELECT \"%w\" AS v FROM main.\"%w\" WHERE"
+                                 " \"%w\" IS NOT NULL AND \"%w\" NOT IN (0, '') LIMIT %d)";
+    const char *table = c->t->name, *column = c->rule->columns[0];
+    char *part = sqlite3_mprintf(sample, column, table, column, column, DANGLING_SAMPLE);
+    int64_t all, bad;
 
+    all = number_of(c, part, NULL, NULL);
+    if (all >= 0)
+        part =
+            sqlite3_mprintf("%z WHERE NOT EXISTS (SELECT 1 FROM main.\"%w\" p WHERE p.\"%w\" = v)",
+                            part, parent->name, parent->columns[parent->keys[0]].name);
+    bad = all < 0 ? -1 : number_of(c, part, NULL, NULL);
+    sqlite3_free(part);
     if (bad < 0)
         return false;
     return bad * 2 <= all ||
            err_set(c->e, ERR_REFUSED, "%lld of %lld values of %s.%s name no row of %s",
-                   (long long)bad, (long long)all, c->t->name, column, parent->name);
+                   (long long)bad, (long long)all, table, column, parent->name);
 }
 
 static bool check_references(struct checker *c)

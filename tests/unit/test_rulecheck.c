@@ -98,6 +98,10 @@ static void rules_that_contradict_the_database_are_refused(void **state)
     NO(ERR_REFUSED, "named by their primary key", "setting.name,lang", RULE_KEEP, NULL, NULL);
     NO(ERR_REFUSED, "numbers", "article.id", RULE_MERGE, NULL, NULL);
     OK("article.seller", RULE_REFERENCES, "place", NULL);
+    sql(&a, "UPDATE article SET seller = 0");
+    OK("article.seller", RULE_REFERENCES, "place", NULL); /* 0 is none */
+    sql(&a, "UPDATE article SET seller = 77");
+    NO(ERR_REFUSED, "2 of 2 values", "article.seller", RULE_REFERENCES, "place", NULL);
     NO(ERR_REFUSED, "name no row", "article.name", RULE_REFERENCES, "place", NULL);
     NO(ERR_REFUSED, "foreign key already", "article.place_id", RULE_REFERENCES, "place", NULL);
     NO(ERR_REFUSED, "more than one", "article.seller", RULE_REFERENCES, "setting", NULL);
