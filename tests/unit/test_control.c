@@ -11,6 +11,7 @@
 #include "control.h"
 #include "request.h"
 #include "review.h"
+#include "rulebook.h"
 
 /* ---- an agent that only notes what it is asked ---- */
 
@@ -192,22 +193,12 @@ bool store_uninstall(struct store *s, struct err *e)
     return true;
 }
 
-bool store_rule_names(struct store *s, const struct rule *r, bool *names, struct err *e)
+bool rulebook_run(struct store *s, struct roster *roster, const struct keys *k,
+                  const struct request *r, bool *grown, struct json_object **result, struct err *e)
 {
-    (void)s;
-    (void)r;
-    (void)e;
-    *names = true;
-    return true;
-}
-
-bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r, struct err *e)
-{
-    (void)s;
-    (void)rules;
-    (void)r;
-    (void)e;
-    return true;
+    (void)s, (void)roster, (void)k, (void)r, (void)result;
+    *grown = false;
+    return err_set(e, ERR_REFUSED, "there is no store");
 }
 
 bool review_writes(const struct request *r)
