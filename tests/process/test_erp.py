@@ -179,3 +179,28 @@ def test_three_tills_that_number_their_sales_apart_lose_none_of_them(shop, real_
                                            " WHERE numero_ticket LIKE '#%'")]
     assert marked, "no number was given twice: the tills were never apart"
     assert all(number[1:].split("-")[0] in ("CAISSE01", "CAISSE02", "COMPTA01") for number in marked)
+
+
+SOLD = ("SELECT article_id, sum(quantite) FROM supermarket_mouvementstock WHERE type_mouvement = 'sortie'"
+        " GROUP BY article_id")
+
+
+def test_the_stock_is_what_it_was_less_all_sales_of_both(shop, real_data):
+    """Each till writes absolute stocks and whole rows, alone: the stock is a counter by rule."""
+    lan, a, b = found_fleet(shop, real_data, "CAISSE01", "COMPTA01")
+    a.cli("rules", "set", "supermarket_article.stock_actuel", "counter")
+    wait_for(lambda: len(b.ask("rules")["rules"]) == 1, "the rule is known on %s" % b.name)
+    before, sold = dict(a.sql("SELECT id, stock_actuel FROM supermarket_article")), dict(a.sql(SOLD))
+    shop.network.pull(b.space, lan)
+    tills = Tills(real_data, (a.db, b.db), [shop.directory / (site + ".jsonl") for site in "AB"], 0)
+    tills.finish()
+    shop.network.plug(b.space, lan)
+    shop.wait_equal(a, b, seconds=180)
+    for pc in (a, b):
+        tills.check(pc.db)
+        now, all_sold = dict(pc.sql("SELECT id, stock_actuel FROM supermarket_article")), dict(pc.sql(SOLD))
+        both = [article for article in all_sold if all_sold[article] != sold.get(article, 0)]
+        assert len(both) > 10, "the tills sold next to nothing"
+        for article, stock in before.items():
+            taken = all_sold.get(article, 0) - sold.get(article, 0)
+            assert round(float(now[article]), 2) == round(float(stock) - float(taken), 2), article
