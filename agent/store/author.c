@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger_conflict.h"
+
 void author_begin(struct author *a, struct store *s, uint64_t now_ms,
                   struct store_progress *progress)
 {

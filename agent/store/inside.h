@@ -7,6 +7,7 @@
 #include "bind.h"
 #include "capture.h"
 #include "ledger.h"
+#include "ledger_points.h"
 #include "replaced.h"
 
 /* A row to be projected. */
@@ -60,8 +61,7 @@ struct store {
     bool repairs;               /* the table `repair` may hold rows */
     bool due_open;              /* the table `due` may hold rows that are not parked */
     uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
-    uint64_t noticed_ms;        /* when what is listed for a person was noticed: the time of the
-                                   call under way */
+    uint64_t noticed_ms;        /* when what is listed for a person was noticed: now */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
     struct replaced *replaced;  /* what applies replaced lately */
     char trouble[480];

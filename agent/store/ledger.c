@@ -9,6 +9,7 @@
 
 #include "appdb.h"
 #include "ledger_conflict.h"
+#include "ledger_points.h"
 #include "ledger_statements.h"
 #include "schema_sql.h"
 

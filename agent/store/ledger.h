@@ -103,13 +103,6 @@ MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, s
 /* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
-/* `author` had applied `number` of `actor`. */
-MUST_USE bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t number,
-                          struct err *e);
-/* So many change-sets of `actor`, another one. */
-uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t actor);
-/* Had `author` seen this write when it made its latest change-set? Of ourselves: have we now? */
-bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c);
 int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
 /* By actor and counter: the same on every site, whatever its numbers of actors are. */
@@ -192,28 +185,11 @@ MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t nu
 MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice *bytes, bool *found, struct err *e);
 
-/* ---- settings, points ---- */
+/* ---- settings, and queries of one's own ---- */
 MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
                               struct err *e);
 MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
                               struct err *e);
-/* A mark is drained with this transaction: goes into the next point, so that a file that went back
- * does not pass for one in which the application wrote it again. */
-void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
-/* A row that more than one of those marks touched: `born` by that one (0: it is older), `last` by
- * that one. */
-MUST_USE bool ledger_fate(struct ledger *l, int64_t gid, int64_t born, int64_t last, struct err *e);
-/* Remember where the two files stand now: in every transaction that changes which rows are in the
- * file or under which key. Some POINTS_KEPT are kept. */
-#define POINTS_KEPT    10000
-#define POINTS_TRIMMED 256
-MUST_USE bool ledger_point(struct ledger *l, struct err *e);
-/* Points to come say that the file holds no more than these change-sets; NULL: all that is applied.
- */
-MUST_USE bool ledger_holds(struct ledger *l, const struct vector *holds, struct err *e);
-/* They say so again, if nothing that the file lost is due any more. */
-MUST_USE bool ledger_holds_all(struct ledger *l, struct err *e);
-MUST_USE bool ledger_holds_load(struct ledger *l, struct err *e);
 /* A number from a query; a statement for the caller to step and finalize (NULL: failed). */
 MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);

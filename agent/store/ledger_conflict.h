@@ -52,7 +52,15 @@ MUST_USE bool conflict_read(struct sqlite3_stmt *s, struct conflict *c, struct e
 /* Count them, after the ledger was opened or rolled back. */
 MUST_USE bool conflict_load(struct ledger *l, struct err *e);
 
-/* Read who had seen what, likewise. */
+/* ---- who had seen what ---- */
+/* `author` had applied `number` of `actor`. */
+MUST_USE bool ledger_seen(struct ledger *l, uint32_t author, uint32_t actor, uint64_t number,
+                          struct err *e);
+/* So many change-sets of `actor`, another one. */
+uint64_t ledger_seen_number(const struct ledger *l, uint32_t author, uint32_t actor);
+/* Had `author` seen this write when it made its latest change-set? Of ourselves: have we now? */
+bool ledger_saw(const struct ledger *l, uint32_t author, const struct local_clock *c);
+/* Read it, after the ledger was opened or rolled back. */
 MUST_USE bool ledger_seen_load(struct ledger *l, struct err *e);
 
 #endif

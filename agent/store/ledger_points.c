@@ -1,6 +1,6 @@
 /* The ledger's points: where the two files stood, and what the ledger must know of the way there to
  * find out what a file that went back holds (behind.c). */
-#include "ledger.h"
+#include "ledger_points.h"
 
 #include <string.h>
 

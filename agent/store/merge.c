@@ -4,6 +4,7 @@
 #include "conflict.h"
 #include "unite.h"
 #include "counter.h"
+#include "ledger_conflict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
