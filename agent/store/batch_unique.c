@@ -19,7 +19,7 @@
 
 struct collider {
     struct batch *b;
-    struct record rec;
+    struct record rec, other;
     struct keymap by_key; /* of the works: 1 + index */
     bool keys_known;
 };
@@ -135,20 +135,42 @@ static bool read_claim(struct collider *c, const struct work *w, const struct ap
     return true;
 }
 
+/* Does it already show something else than its own value in this key? A mark in another one is no
+ * reason to yield here. */
+static bool is_marked(struct collider *c, const struct work *w, const struct app_unique *u,
+                      bool *marked, struct err *e)
+{
+    *marked = false;
+    if (w->want.p == NULL)
+        return true;
+    if (!record_decode(&c->rec, w->rec, e) || !record_decode(&c->other, w->want, e))
+        return false;
+    for (uint32_t i = 0; i < u->n; i++) {
+        const struct cell *own = record_get(&c->rec, w->b->position[u->columns[i]]);
+        const struct cell *shown = record_get(&c->other, w->b->position[u->columns[i]]);
+
+        *marked |= own != NULL && shown != NULL && !value_equal(&own->v, &shown->v);
+    }
+    return true;
+}
+
 /* Does the holder yield to the other one? Dead rows yield to living ones, marked values to those
  * that somebody wrote, the later claim to the earlier one. */
 static bool holder_yields(struct collider *c, const struct work *w, const struct work *h,
                           const struct app_unique *u, bool *yields, struct err *e)
 {
     struct local_clock mine, theirs;
+    bool i_am, it_is;
     int order;
 
     if (w->alive != h->alive) {
         *yields = w->alive;
         return true;
     }
-    if ((w->want.p != NULL) != (h->want.p != NULL)) {
-        *yields = h->want.p != NULL;
+    if (!is_marked(c, w, u, &i_am, e) || !is_marked(c, h, u, &it_is, e))
+        return false;
+    if (i_am != it_is) {
+        *yields = it_is;
         return true;
     }
     if (!read_claim(c, w, u, &mine, e) || !read_claim(c, h, u, &theirs, e))
@@ -339,5 +361,6 @@ bool batch_collide(struct batch *b, uint32_t *moved, struct err *e)
     }
     keymap_close(&c.by_key);
     record_close(&c.rec);
+    record_close(&c.other);
     return ok;
 }
