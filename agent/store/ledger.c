@@ -327,6 +327,15 @@ static bool set_up(struct ledger *l, const uint8_t *fleet, const struct site_id 
            ledger_commit(l, e);
 }
 
+/* A process that died between writing a commit and syncing it left it to us, but not yet to whoever
+ * opens the ledger after a power cut: a checkpoint syncs the log first. */
+static bool make_durable(struct ledger *l, struct err *e)
+{
+    return sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
+               SQLITE_OK ||
+           ledger_err(l, "sync what an agent that died had committed", e);
+}
+
 bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
                  const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site, bool alone,
                  struct err *e)
@@ -358,7 +367,7 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
         }
         return false;
     }
-    return true;
+    return make_durable(l, e);
 }
 
 void ledger_close(struct ledger *l)

@@ -140,6 +140,37 @@ static void a_lazy_commit_alone_can_be_lost(void **state)
 }
 
 /* Each time the ledger is opened, as well: a commit that changes nothing syncs nothing. */
+/* Killed before the sync, its commit is there when the ledger is opened again: so it is believed.
+ */
+static void a_commit_that_is_seen_after_a_kill_survives_a_power_cut(void **state)
+{
+    struct shelf *s = *state;
+    uint32_t seen = 0;
+    bool died = true;
+
+    for (uint32_t at = 1; died; at++) {
+        int64_t gid = ledger_mint(&s->l);
+        struct err e = {0};
+        bool there;
+
+        disk_arm(s->disk, PROCESS_AGENT, at, DEATH_KILL);
+        must(s, ledger_begin(&s->l, false, &s->e));
+        put_row(s, gid, gid);
+        if (!ledger_commit(&s->l, &e))
+            ledger_rollback(&s->l);
+        died = disk_dead(s->disk, PROCESS_AGENT);
+        ledger_close(&s->l);
+        disk_revive(s->disk, PROCESS_AGENT);
+        shelf_open(s);
+        there = has_row(s, gid);
+        seen += died && there;
+        disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
+        lose_power(s);
+        assert_int_equal(has_row(s, gid), there);
+    }
+    assert_int_not_equal(seen, 0);
+}
+
 static void a_sync_makes_lazy_commits_durable_every_time(void **state)
 {
     struct shelf *s = *state;
@@ -336,6 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_commit_is_durable_and_a_lazy_one_with_the_next, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_lazy_commit_alone_can_be_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_commit_that_is_seen_after_a_kill_survives_a_power_cut,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sync_makes_lazy_commits_durable_every_time, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_leaves_memory_as_it_was, set_up, tear_down),
