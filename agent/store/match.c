@@ -151,13 +151,33 @@ static bool key_candidate(struct matcher *m, uint32_t index, bool own, struct ke
     return true;
 }
 
+/* Rows that the fleet deleted, and that this file once had. */
+static bool key_dead(struct matcher *m, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&m->s->ledger, "SELECT DISTINCT gid FROM placed", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)};
+        uint32_t at = keymap_get(&m->by_gid, 0, &id);
+        const struct candidate *c = at == 0 ? NULL : &m->candidates[at - 1];
+
+        if (c != NULL && !c->alive && c->own.kind != KEY_NONE)
+            keymap_put(&m->by_death, c->b->app_index, &c->own, at);
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(&m->s->ledger, "read where rows were", e);
+}
+
 static bool key_candidates(struct matcher *m, struct err *e)
 {
     for (uint32_t i = 0; i < m->n; i++)
         if (m->candidates[i].alive && (!key_candidate(m, i, true, &m->by_key, e) ||
                                        !key_candidate(m, i, false, &m->by_hint, e)))
             return false;
-    return true;
+    return m->alone || key_dead(m, e);
 }
 
 /* ---- pairs ---- */
@@ -196,6 +216,24 @@ static bool same_content(struct matcher *m, const struct candidate *c, const str
     return true;
 }
 
+/* Is it a row that the fleet deleted, as it was? Then it goes here as well, and does not come back
+ * everywhere as a new one. */
+static bool try_dead(struct matcher *m, struct touched *t, struct err *e)
+{
+    uint32_t at = keymap_get(&m->by_death, t->b->app_index, &t->key);
+    bool same;
+
+    if (at == 0 || m->candidates[at - 1].taken)
+        return true;
+    if (!same_content(m, &m->candidates[at - 1], t->values, &same, e))
+        return false;
+    if (same) {
+        t->gid = m->candidates[at - 1].gid;
+        m->candidates[at - 1].taken = true;
+    }
+    return true;
+}
+
 /* Pair the row with the candidate that a map has under its key, if that one is free and fits. */
 static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *map, struct err *e)
 {
@@ -229,7 +267,9 @@ static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
     keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
     if (!try_pair(m, t, &m->by_key, e))
         return false;
-    return t->gid != 0 || try_pair(m, t, &m->by_hint, e);
+    if (t->gid == 0 && !try_pair(m, t, &m->by_hint, e))
+        return false;
+    return t->gid != 0 || try_dead(m, t, e);
 }
 
 static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
@@ -453,6 +493,7 @@ static void matcher_close(struct matcher *m)
     touch_close(&m->rows);
     keymap_close(&m->by_key);
     keymap_close(&m->by_hint);
+    keymap_close(&m->by_death);
     keymap_close(&m->by_gid);
     keymap_close(&m->row_by_key);
     record_close(&m->rec);

@@ -22,7 +22,8 @@ struct matcher {
     struct candidate *candidates;
     uint32_t n, room;
     struct keymap by_key; /* 1 + index of the candidate under the key that a PC has or had for it */
-    struct keymap by_hint; /* likewise, under its author's */
+    struct keymap by_hint;  /* likewise, under its author's */
+    struct keymap by_death; /* of a deleted one, under the key that it had in this file */
     struct keymap by_gid;
     struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
     struct keymap row_by_key; /* 1 + index into rows */

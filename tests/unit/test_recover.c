@@ -387,6 +387,36 @@ static void a_ledger_that_forgot_its_own_change_sets_goes_on_as_another_actor(vo
     close_pair(&a, &b);
 }
 
+/* What the fleet deleted meanwhile this file once had: it is no newcomer's row. What the
+ * application went on with is. */
+static void rows_deleted_while_a_file_was_not_known_do_not_come_back(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1);"
+            "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea'), (3, 'Cleo');"
+            "INSERT INTO setting VALUES ('vat', 19), ('tax', 1), ('fee', 2);"
+            "INSERT INTO stock_place VALUES (1, 'x', 3)");
+    exchange(&a, &b);
+    close_store(&a);
+    sql(&a, "UPDATE _navette_state SET token = randomblob(16);"
+            "UPDATE client SET name = 'Bella' WHERE id = 2;"
+            "UPDATE setting SET value = 5 WHERE name = 'fee'");
+    sql(&b, "DELETE FROM client WHERE id < 3; DELETE FROM setting WHERE name <> 'vat';"
+            "DELETE FROM stock_place");
+    work(&b);
+    open_store(&a);
+    match_site(&b, &a, false);
+    exchange(&a, &b);
+    expect(&a, clients, "Bella Cleo");
+    expect(&a, settings, "fee|5 vat|19");
+    expect(&a, "SELECT count(*) FROM stock_place", "0");
+    expect_all_same(&a, &b);
+    close_pair(&a, &b);
+}
+
 /* A PC on its own, whose ledger came from a backup: there is nobody to compare with, and what the
  * file says is what is so. */
 static void a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing(void **state)
@@ -455,6 +485,7 @@ int main(void)
         cmocka_unit_test(many_edits_in_an_old_file_all_count),
         cmocka_unit_test(a_ledger_from_before_the_last_batch_is_matched_anew),
         cmocka_unit_test(a_ledger_that_forgot_its_own_change_sets_goes_on_as_another_actor),
+        cmocka_unit_test(rows_deleted_while_a_file_was_not_known_do_not_come_back),
         cmocka_unit_test(a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing),
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
         cmocka_unit_test(an_agent_killed_at_any_step_loses_and_doubles_nothing),
