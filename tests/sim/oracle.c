@@ -347,8 +347,9 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
     for (uint32_t i = 0; i < app->moves_n; i++) {
         const struct app_move *m = &app->moves[i];
 
-        o->rows[row_of(o, m->table, m->from)].moved = true;
-        o->rows[row_of(o, m->table, m->to)].moved = true;
+        uint32_t from = row_of(o, m->table, m->from), to = row_of(o, m->table, m->to);
+
+        o->rows[from].moved = o->rows[to].moved = true;
     }
     view_copy(&o->last[site], &app->now);
 }
