@@ -13,10 +13,9 @@
 /* A row to be projected. */
 struct due_row {
     int64_t gid;
-    bool waiting;   /* it stands in the ledger's table `due` */
-    bool needed;    /* only because another row refers to it: it is put into the file even if it is
-                       dead */
-    uint32_t table; /* of a row met for the first time: what a look-up in the ledger would give */
+    bool waiting;     /* it stands in the ledger's table `due` */
+    bool needed;      /* only because a row refers to it: it goes into the file even if dead */
+    uint32_t table;   /* of a row met for the first time: what a look-up in the ledger would give */
     struct slice rec; /* likewise; p NULL: look it up */
 };
 
