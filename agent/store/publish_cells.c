@@ -207,8 +207,9 @@ static bool is_back(const struct publisher *p, const struct touched *t, uint32_t
                             t->wall_ms);
 }
 
-/* A row that an ORM saves whole has the values that it had when it was read. Those that are there
- * again together with another change are not meant. */
+/* A row that an ORM saves whole, which leaves one mark, has the values that it had when it was
+ * read. Those that are there again together with another change are not meant. (A row that was
+ * deleted and made anew under its name is no save.) */
 static bool is_stale_save(const struct publisher *p, const struct touched *t,
                           const struct record *base)
 {
@@ -295,7 +296,7 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
     p->n = p->counter_n = 0;
     if (!find_changed(p, t, base, e))
         return false;
-    stale = lately && is_stale_save(p, t, base);
+    stale = lately && t->marks == 1 && is_stale_save(p, t, base);
     for (uint32_t o = 0; o < t->b->app->column_count; o++) {
         const struct cell *was =
             base == NULL ? NULL : record_get(base, t->b->position[t->b->order[o]]);
