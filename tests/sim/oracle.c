@@ -324,6 +324,15 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
         doubt_put_back(o, site, &o->rows[row], column);
 }
 
+/* A number that is given anew, without the mark it had, is written, although it is the same. */
+static bool is_written(const struct shape_column *column, const struct view_row *was,
+                       const struct view_row *is, uint32_t c)
+{
+    return was == NULL || was->cells[c] != is->cells[c] ||
+           (column->role == SHAPE_DATA && column->values == SHAPE_TICKET &&
+            was->raw[c] != is->raw[c]);
+}
+
 static void commit_writes(struct oracle *o, uint32_t site, const struct app *app)
 {
     for (uint32_t i = 0; i < app->now.n; i++) {
@@ -335,7 +344,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         if (was == NULL)
             event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
         for (uint32_t c = 0; c < t->columns_n; c++)
-            if (is_cell(t, c) && (was == NULL || was->cells[c] != is->cells[c]))
+            if (is_cell(t, c) && is_written(&t->columns[c], was, is, c))
                 commit_cell(o, row, (int)c, was, is, site, app->now.tick);
     }
 }
