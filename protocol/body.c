@@ -505,7 +505,7 @@ static void read_cells(struct body_reader *b)
     }
     row->counters = b->counters;
     for (uint32_t i = 0; i < row->counter_n && !b->r.failed; i++) { /* the array may have moved */
-        b->counters[i].seen = b->seen + seen;
+        b->counters[i].seen = b->seen == NULL ? NULL : b->seen + seen;
         seen += b->counters[i].seen_n;
     }
 }

@@ -152,7 +152,7 @@ void json_counters_end(struct json_counters *to)
     uint32_t seen = 0;
 
     for (uint32_t i = 0; i < to->n; i++) { /* the array may have moved */
-        to->counters[i].seen = to->seen + seen;
+        to->counters[i].seen = to->seen == NULL ? NULL : to->seen + seen;
         seen += to->counters[i].seen_n;
     }
 }
