@@ -7,7 +7,7 @@
 #include "inside.h"
 #include "outcome.h"
 
-enum work_state { WORK_TODO, WORK_DONE, WORK_FAILED };
+enum work_state { WORK_OPEN, WORK_DONE, WORK_FAILED };
 
 struct work {
     int64_t gid;

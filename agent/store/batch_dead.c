@@ -69,7 +69,7 @@ bool batch_delete_dead(struct batch *b, struct err *e)
     for (uint32_t i = 0; i < b->n; i++) {
         struct work *w = &b->works[i];
 
-        if (w->alive || w->needed || !w->present || w->state != WORK_TODO)
+        if (w->alive || w->needed || !w->present || w->state != WORK_OPEN)
             continue;
         if (w->b == NULL)
             work_fail(b, w, "its table is not tracked on this PC");

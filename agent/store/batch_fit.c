@@ -17,7 +17,7 @@
 
 static bool wants_writing(const struct work *w)
 {
-    return w->state == WORK_TODO && (w->alive || w->needed);
+    return w->state == WORK_OPEN && (w->alive || w->needed);
 }
 
 static bool may_try_again(const struct work *w)
@@ -67,7 +67,7 @@ static bool try_swap(struct batch *b, uint32_t *swap, uint32_t *n, bool *done, s
     if (!run_sql(b, "SAVEPOINT navette_swap", e))
         return false;
     for (uint32_t i = 0; i < all; i++) {
-        b->works[swap[i]].state = WORK_TODO;
+        b->works[swap[i]].state = WORK_OPEN;
         if (!batch_delete(b, &b->works[swap[i]], e))
             return false;
     }
@@ -113,7 +113,7 @@ static bool try_again(struct batch *b, struct work *w, struct err *e)
 {
     if (!may_try_again(w))
         return true;
-    w->state = WORK_TODO;
+    w->state = WORK_OPEN;
     w->collided = false;
     b->failures--;
     return batch_write(b, w, e);

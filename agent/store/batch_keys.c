@@ -259,7 +259,7 @@ static bool natural_key(struct batch *b, struct work *w, struct row_key *key, co
 
 static bool is_newcomer(const struct work *w)
 {
-    return w->b != NULL && !w->present && (w->alive || w->needed) && w->state == WORK_TODO;
+    return w->b != NULL && !w->present && (w->alive || w->needed) && w->state == WORK_OPEN;
 }
 
 /* Natural keys may be made of other natural keys: round and round until nothing changes. */

@@ -272,7 +272,7 @@ static bool push_aside(struct collider *c, struct work *h, const struct app_uniq
 
 static bool write_again(struct collider *c, struct work *w, struct err *e)
 {
-    w->state = WORK_TODO;
+    w->state = WORK_OPEN;
     w->collided = false;
     c->b->failures--;
     return batch_write(c->b, w, e);
@@ -292,7 +292,7 @@ static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, st
         return NULL;
     if (!known && !h->alive)
         h->needed = true; /* dead, and in the file because rows there refer to it */
-    if (!known && h->state == WORK_TODO)
+    if (!known && h->state == WORK_OPEN)
         h->state = WORK_DONE;
     *ready = h->state == WORK_DONE && !h->held && !h->deleted && (h->present || h->wrote);
     return h;

@@ -1,9 +1,8 @@
-/* A hash map from (table, key) to a number, and an arena for what lives as long as one drain or one
- * batch. */
+/* A hash map from (table, key) to a number. */
 #ifndef NAVETTE_KEYMAP_H
 #define NAVETTE_KEYMAP_H
 
-#include <navette/change.h>
+#include "arena.h"
 
 /* A local key as the ledger stores it: an integer, or a packed natural key; `none` is no key at
  * all. */
@@ -15,16 +14,7 @@ struct row_key {
 
 bool row_key_equal(const struct row_key *a, const struct row_key *b);
 
-struct arena {
-    struct arena_block *blocks;
-};
-
-/* Good until arena_close; aligned for any type. */
-void *arena_alloc(struct arena *a, size_t n);
-struct slice arena_copy(struct arena *a, struct slice bytes);
-struct value arena_value(struct arena *a, const struct value *v);
 struct row_key arena_key(struct arena *a, const struct row_key *k);
-void arena_close(struct arena *a);
 
 struct keymap_entry {
     uint32_t table;

@@ -18,41 +18,10 @@
 /* Flags of a total. */
 enum { TOTAL_SAID = 1, TOTAL_SEEN = 2, TOTAL_SEEN_SAID = 4 /* seen is what was said */ };
 
-struct record_block {
-    struct record_block *next;
-    size_t used, room;
-    _Alignas(max_align_t) uint8_t bytes[];
-};
-
 void *record_alloc(struct record *r, size_t n)
 {
-    struct record_block *b = r->blocks;
-    void *at;
-
-    n = (n + 15) & ~(size_t)15;
-    if (b == NULL || b->room - b->used < n) {
-        size_t room = n > BLOCK_BYTES ? n : BLOCK_BYTES;
-
-        b = mem_grow(NULL, sizeof *b + room);
-        *b = (struct record_block){.next = r->blocks, .room = room};
-        r->blocks = b;
-    }
-    at = b->bytes + b->used;
-    b->used += n;
-    return at;
-}
-
-/* Forget what was allocated; one block is kept for the next time. */
-static void reset_blocks(struct record *r)
-{
-    while (r->blocks != NULL && r->blocks->next != NULL) {
-        struct record_block *next = r->blocks->next;
-
-        free(r->blocks);
-        r->blocks = next;
-    }
-    if (r->blocks != NULL)
-        r->blocks->used = 0;
+    r->arena.block_bytes = BLOCK_BYTES;
+    return arena_alloc(&r->arena, n);
 }
 
 void varint_write(struct buf *out, uint64_t v)
@@ -325,13 +294,12 @@ void record_clear(struct record *r)
 {
     r->n = 0;
     r->dead = (struct local_clock){0};
-    reset_blocks(r);
+    arena_reset(&r->arena);
 }
 
 void record_close(struct record *r)
 {
-    reset_blocks(r);
-    free(r->blocks);
+    arena_close(&r->arena);
     free(r->cells);
     free(r->bytes);
     *r = (struct record){0};

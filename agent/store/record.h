@@ -19,7 +19,7 @@
 #ifndef NAVETTE_RECORD_H
 #define NAVETTE_RECORD_H
 
-#include <navette/change.h>
+#include "arena.h"
 
 struct local_clock {
     uint64_t stamp;
@@ -42,7 +42,7 @@ struct record {
     struct local_clock dead;
     uint8_t *bytes; /* what text and blobs of a decoded record point into */
     size_t bytes_room;
-    struct record_block *blocks; /* where counters live */
+    struct arena arena; /* where counters live */
 };
 
 /* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger

@@ -9,6 +9,7 @@
 #include <navette/bytes.h>
 
 #include "cli.h"
+#include "text_field.h"
 
 #define LABEL_COLUMNS     11
 #define NAME_COLUMNS      24
@@ -17,35 +18,6 @@
 #define COUNT_COLUMNS     8
 #define TABLE_COLUMNS     32
 #define TABLE_COLUMNS_MAX 48
-
-/* ---- reading the answer: what is missing is empty ---- */
-
-static struct json_object *field(struct json_object *o, const char *name)
-{
-    return json_object_is_type(o, json_type_object) ? json_object_object_get(o, name) : NULL;
-}
-
-static const char *text(struct json_object *o, const char *name)
-{
-    const char *s = json_object_get_string(field(o, name));
-
-    return s != NULL ? s : "";
-}
-
-static int64_t number(struct json_object *o, const char *name)
-{
-    return json_object_get_int64(field(o, name));
-}
-
-static size_t count(struct json_object *list)
-{
-    return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-}
-
-static bool is(struct json_object *o, const char *name, const char *value)
-{
-    return strcmp(text(o, name), value) == 0;
-}
 
 /* ---- columns ---- */
 

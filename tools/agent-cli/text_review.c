@@ -7,38 +7,13 @@
 
 #include <json-c/json.h>
 
+#include "text_field.h"
+
 #define NUMBER_COLUMNS 5
 #define ROW_COLUMNS    44
 #define COLUMN_COLUMNS 26
 #define INDENT         7
 #define LABEL_COLUMNS  10
-
-static struct json_object *field(struct json_object *o, const char *name)
-{
-    return json_object_is_type(o, json_type_object) ? json_object_object_get(o, name) : NULL;
-}
-
-static const char *text(struct json_object *o, const char *name)
-{
-    const char *s = json_object_get_string(field(o, name));
-
-    return s != NULL ? s : "";
-}
-
-static bool is(struct json_object *o, const char *name, const char *value)
-{
-    return strcmp(text(o, name), value) == 0;
-}
-
-static int64_t number(struct json_object *o, const char *name)
-{
-    return json_object_get_int64(field(o, name));
-}
-
-static size_t count(struct json_object *list)
-{
-    return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-}
 
 /* "article 1042 (Riz 25 kg)" */
 static void format_row(char *out, size_t room, struct json_object *o)
