@@ -87,7 +87,8 @@ static bool note_conflict(struct recovery *r, const struct binding *b, int64_t g
 
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
- * application's value goes on. */
+ * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
+ * nothing of what was written: rec's stands. */
 static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
                         const struct value *values, bool news, struct err *e)
 {
@@ -108,7 +109,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         } else {
             written = news && !repair_is_mark(&file.v, &have->v);
         }
-        if (written && saw_cell(r, gid, have))
+        if (written && saw_cell(r, gid, have) && !repair_is_mark(&have->v, &file.v))
             file = *have;
         else if (written && !note_conflict(r, b, gid, b->position[i], &file, e))
             return false;

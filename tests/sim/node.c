@@ -71,9 +71,39 @@ void node_close(struct node *n)
     n->store = NULL;
     buf_close(&n->peer_keys);
     app_free(&n->app);
+    app_free(&n->open_commit);
     disk_free(n->disk);
     keys_wipe(&n->keys);
     *n = (struct node){0};
+}
+
+/* ---- a commit that a death cut off ---- */
+
+/* A commit was under way when the application died. It may stand in the WAL while the shared memory
+ * of an agent that lives does not know of it: then whoever reads the WAL next decides, unless
+ * somebody writes over it first. */
+static void open_commit(struct node *n)
+{
+    struct app *to = &n->open_commit;
+
+    view_copy(&to->before, &n->app.before);
+    view_copy(&to->now, &n->app.now);
+    memcpy(to->moves, n->app.moves, sizeof to->moves);
+    to->moves_n = n->app.moves_n;
+    n->open_tick = n->tick;
+    n->tick = 0;
+}
+
+/* Did the commit that it died in happen? */
+static void settle_commit(struct node *n, const struct view *now)
+{
+    if (n->tick != 0)
+        open_commit(n);
+    if (n->open_tick == 0 || now->tick < n->open_tick)
+        return;
+    if (now->tick == n->open_tick)
+        oracle_commit(&n->sim->oracle, n->index, &n->open_commit);
+    n->open_tick = 0;
 }
 
 /* ---- the agent comes and goes ---- */
@@ -112,7 +142,10 @@ void node_agent_start(struct node *n)
     sim_trace(s, n, "agent starts");
     if (store_open(&n->store, &o, n->wall_ms, &e) && agent_prepare(n, &e)) {
         net_start(&s->net, n->index, s->now_ms);
-        node_reap(n);
+        if (!node_reap(n) && n->open_tick != 0) {
+            node_peek(n, &s->scratch);
+            settle_commit(n, &s->scratch);
+        }
         return;
     }
     if (!node_reap(n))
@@ -139,7 +172,9 @@ void node_app_start(struct node *n)
         return;
     n->app_ms = NEVER;
     sim_trace(n->sim, n, "application starts");
-    if (!app_open(&n->app, n->database, disk_vfs(n->disk, PROCESS_APP), &e) && !node_reap(n))
+    if (app_open(&n->app, n->database, disk_vfs(n->disk, PROCESS_APP), &e))
+        settle_commit(n, &n->app.now);
+    else if (!node_reap(n))
         sim_fail_err(n->sim, n, "start", &e);
 }
 
@@ -209,14 +244,6 @@ void node_peek(struct node *n, struct view *v)
     sqlite3_close(db);
     if (!alive)
         unlink(path);
-}
-
-/* A commit was under way when the process died: did it happen? */
-static void settle_commit(struct node *n, const struct view *now)
-{
-    if (n->tick != 0 && now->tick == n->tick)
-        oracle_commit(&n->sim->oracle, n->index, &n->app);
-    n->tick = 0;
 }
 
 static void bury_agent(struct node *n, bool silent)

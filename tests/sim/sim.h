@@ -62,9 +62,11 @@ struct node {
     uint64_t pump_ms;          /* when the agent looks at its files next */
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
     int64_t tick;              /* of the commit under way, 0 if none */
-    bool news;                 /* its vectors changed: its links must hear of it */
-    bool again;                /* it is to apply once more before it is quiet */
-    bool stirred; /* something else than the application's commits may make it publish */
+    int64_t open_tick; /* of the commit that it died in, while nobody can say what came of it */
+    struct app open_commit; /* only what that transaction did */
+    bool news;              /* its vectors changed: its links must hear of it */
+    bool again;             /* it is to apply once more before it is quiet */
+    bool stirred;           /* something else than the application's commits may make it publish */
 };
 
 struct sim_options {

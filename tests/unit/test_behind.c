@@ -252,6 +252,30 @@ static void what_is_not_in_the_file_again_is_not_taken_for_seen(void **state)
     close_pair(&a, &b);
 }
 
+/* Nobody wrote that number again: the old file only did not have the mark yet. */
+static void a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    later();
+    sql(&b, "INSERT INTO article VALUES (2, 'R1', 2, 2)");
+    work(&b);
+    keep_database(&b);
+    exchange(&a, &b);
+    expect(&a, "SELECT ref, price FROM article ORDER BY price", "R1|1 #B-R1|2");
+    sql(&a, "UPDATE article SET ref = 'R9' WHERE price = 2");
+    work(&a);
+    later();
+    go_back(&b);
+    sql(&b, "UPDATE article SET ref = 'R1', price = 2, stock = 7");
+    tick(&b);
+    expect_both(&b, &a, "SELECT ref, stock FROM article ORDER BY price", "R1|1 R9|7");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -266,6 +290,7 @@ int main(void)
         cmocka_unit_test(an_edit_does_not_take_back_what_the_file_lost_of_its_row),
         cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
+        cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
     };
     struct err e = {0};
 
