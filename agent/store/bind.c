@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "filter.h"
 #include "inside.h"
 
 static void binding_free(struct binding *b)
 {
+    columns_close(b);
     free(b->position);
     free(b->column);
     free(b->order);
@@ -161,7 +163,7 @@ static bool bind_all(struct store *s, struct err *e)
         s->binding_count++;
     }
     for (uint32_t i = 0; i < s->binding_count; i++)
-        if (!notice_repairs(s, &s->bindings[i], e))
+        if (!notice_repairs(s, &s->bindings[i], e) || !columns_follow(s, &s->bindings[i], e))
             return false;
     return true;
 }

@@ -8,6 +8,7 @@
 
 struct store;
 struct filter;
+struct fresh;
 
 /* How a tracked table's columns correspond to the ledger's positions. */
 struct binding {
@@ -24,6 +25,7 @@ struct binding {
     bool mute;             /* by rule what is written here is not said */
     bool deaf;             /* by rule what others say stays out of the file */
     struct filter *filter; /* by rule only rows that match are said; NULL: all */
+    struct fresh *fresh;   /* by column: new in the file (columns.h); NULL: none is */
     int64_t odd; /* rows more in the file than in the ledger, when a sweep last compared */
 };
 
@@ -54,7 +56,7 @@ MUST_USE bool key_bind(struct sqlite3_stmt *s, int first, const struct app_table
  * A filter that cannot be used here lets nothing out, and is in s->trouble. */
 MUST_USE bool bind_rules(struct store *s, struct binding *b, struct err *e);
 /* Inside a ledger transaction: the table has been compared with the ledger. */
-MUST_USE bool bind_reconciled(struct store *s, const struct binding *b, struct err *e);
+MUST_USE bool bind_reconciled(struct store *s, struct binding *b, struct err *e);
 /* A table that came to be local loses its triggers; one that is no longer gets them back if it had
  * them then. `did`: there was something to do. ERR_BUSY as usual. Not inside a transaction. */
 MUST_USE bool bind_local(struct store *s, bool *did, struct err *e);

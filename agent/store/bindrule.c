@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "columns.h"
 #include "filter.h"
 
 #define NOTE_BYTES_MAX (IDENTIFIER_BYTES_MAX + 16)
@@ -51,10 +52,12 @@ static bool is_flagged(struct store *s, const char *what, uint32_t table, bool *
 
 /* Rows that the file lacks or holds otherwise are for project to look at, once what the application
  * wrote there has been said: else that would be undone. */
-bool bind_reconciled(struct store *s, const struct binding *b, struct err *e)
+bool bind_reconciled(struct store *s, struct binding *b, struct err *e)
 {
     bool on;
 
+    if (!columns_settle(s, b, e))
+        return false;
     if (!is_flagged(s, "due", b->table, &on, e))
         return false;
     if (!on || b->deaf)

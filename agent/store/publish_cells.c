@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "columns.h"
 #include "withhold.h"
 
 uint64_t stamp_after(uint64_t stamp, const struct cell *c)
@@ -268,6 +269,68 @@ static bool doubt(struct publisher *p, const struct touched *t, bool stale, stru
     return true;
 }
 
+/* A fresh column: was what stands there filled in by the migration, or carried over from the name
+ * that the column had before? `stamp`: when it was written then. */
+static bool is_carried(struct publisher *p, const struct touched *t, const struct record *base,
+                       uint32_t column, bool *carried, uint64_t *stamp, struct err *e)
+{
+    const struct fresh *f = columns_fresh(t->b, column);
+    const struct cell *before;
+
+    *carried = false;
+    *stamp = 0;
+    if (f == NULL || record_get(base, t->b->position[column]) != NULL)
+        return true;
+    before = f->from < 0 ? NULL : record_get(base, (uint32_t)f->from);
+    if (before != NULL) {
+        *stamp = counter_stamp(before);
+        return value_same(p->s, &before->v, &p->values[column], carried, e);
+    }
+    *carried = t->marks == 0 || (f->fill != NULL && value_equal(f->fill, &t->values[column]));
+    return true;
+}
+
+/* Say it, unless something is said of the cell that is as late. */
+static bool say_carried(struct publisher *p, const struct touched *t, uint32_t order,
+                        uint64_t stamp, struct err *e)
+{
+    uint32_t column = t->b->order[order], position = t->b->position[column];
+    const struct cell *have = record_get(&p->rec, position);
+    struct cell mine = {
+        .v = p->values[column],
+        .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number},
+        .set = true};
+    struct value wire = mine.v;
+
+    *record_cell(&p->next, position) = mine;
+    if (have != NULL && have->clock.stamp >= stamp)
+        return true;
+    cells_introduce(p, t);
+    author_row(&p->author, t->b, CHANGE_UPDATE, t->gid, stamp, &order, &wire, 1);
+    return counter_set(&p->rec, position, &mine, e);
+}
+
+static bool carry_cells(struct publisher *p, const struct touched *t, const struct record *base,
+                        struct err *e)
+{
+    for (uint32_t o = 0; o < t->b->app->column_count; o++) {
+        uint32_t i = t->b->order[o];
+        uint64_t stamp;
+        bool carried;
+
+        if (!p->changed[i] || is_private(p, t->b->app, i, &p->values[i]))
+            continue;
+        if (!is_carried(p, t, base, i, &carried, &stamp, e))
+            return false;
+        if (!carried)
+            continue;
+        p->changed[i] = false;
+        if (!say_carried(p, t, o, stamp, e))
+            return false;
+    }
+    return true;
+}
+
 static bool find_cell(struct publisher *p, const struct touched *t, const struct cell *was,
                       uint32_t order, bool stale, uint64_t *stamp, struct err *e)
 {
@@ -295,6 +358,8 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
 
     p->n = p->counter_n = 0;
     if (!find_changed(p, t, base, e))
+        return false;
+    if (base != NULL && t->b->fresh != NULL && !carry_cells(p, t, base, e))
         return false;
     stale = lately && t->marks == 1 && is_stale_save(p, t, base);
     for (uint32_t o = 0; o < t->b->app->column_count; o++) {

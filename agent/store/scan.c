@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "columns.h"
 #include "withhold.h"
 
 #define PUBLISH_ROWS_MAX 50000 /* minted rows published in one step */
@@ -250,6 +251,8 @@ static bool age_of(struct store *s, const struct binding *b, const struct record
         struct value local;
         bool known;
 
+        if (c == NULL && columns_fresh(b, i) != NULL && columns_fresh(b, i)->from >= 0)
+            c = record_get(r, (uint32_t)columns_fresh(b, i)->from);
         if (c == NULL || (b->app->surrogate && b->is_key[i]))
             continue;
         ok = scan_local(s, &c->v, &local, &known, &room, e);

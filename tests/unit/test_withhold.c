@@ -71,6 +71,30 @@ static void a_column_that_is_local_no_longer_is_shared_and_a_fill_in_beats_nothi
     close_pair(&a, &b);
 }
 
+/* A row that is saved before the table has been compared again does not say its fill-in as if
+ * somebody had just chosen it. */
+static void a_fill_in_is_no_edit_when_the_rule_goes(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("user.password", RULE_LOCAL, .argument = "!"));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO user VALUES (1, 'ana', 'secret', 'today', NULL)");
+    exchange(&a, &b);
+    unset_rule(&a, RULE("user.password", RULE_LOCAL, NOTHING));
+    share_rosters(&a, &b);
+    work(&a);
+    later();
+    sql(&b, "UPDATE user SET name = 'anna' WHERE id = 1");
+    exchange(&a, &b);
+    expect(&a, "SELECT name, password FROM user", "anna|secret");
+    expect(&b, "SELECT name, password FROM user", "anna|secret");
+    close_pair(&a, &b);
+}
+
 static void a_local_table_is_captured_no_more_until_the_rule_goes(void **state)
 {
     struct site a, b;
@@ -391,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_local_column_stays_and_arrivals_get_the_fill_in),
         cmocka_unit_test(a_column_that_is_local_no_longer_is_shared_and_a_fill_in_beats_nothing),
+        cmocka_unit_test(a_fill_in_is_no_edit_when_the_rule_goes),
         cmocka_unit_test(a_local_table_is_captured_no_more_until_the_rule_goes),
         cmocka_unit_test(a_newcomer_does_not_track_what_is_local),
         cmocka_unit_test(a_site_that_subscribes_takes_and_says_nothing),

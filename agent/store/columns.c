@@ -1,0 +1,447 @@
+#include "columns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "scan.h"
+
+#define NOTE_BYTES_MAX  (COLUMNS_MAX * 2 * (IDENTIFIER_BYTES_MAX + 2))
+#define FILL_BYTES_MAX  65536 /* of a value that is remembered as filled in */
+#define GUESS_ROWS_MAX  20000 /* compared to see whether a column is an old one */
+#define GUESS_PAIRS_MAX 64
+
+/* ---- what is remembered of a table: meta columns.ID ----
+ *
+ *     columns = (state: u8, name, 0, name it had before or nothing, 0)...
+ */
+
+enum { NOTED_SETTLED, NOTED_FRESH, NOTED_LOCAL /* by rule, so that it is not shared now */ };
+
+struct noted {
+    uint8_t state;
+    const char *name, *before;
+};
+
+struct notes {
+    struct noted *list;
+    uint32_t n;
+    struct buf room;
+};
+
+static void meta_name(const struct binding *b, char name[32])
+{
+    snprintf(name, 32, "columns.%u", b->table);
+}
+
+static void notes_close(struct notes *n)
+{
+    free(n->list);
+    buf_close(&n->room);
+}
+
+/* The next text of `in`; NULL: there is none. */
+static const char *next_text(struct slice *in)
+{
+    const uint8_t *end = in->n == 0 ? NULL : memchr(in->p, 0, in->n);
+    const char *text = (const char *)in->p;
+
+    if (end == NULL)
+        return NULL;
+    in->n -= (size_t)(end + 1 - in->p);
+    in->p = end + 1;
+    return text;
+}
+
+static bool notes_read(struct store *s, const struct binding *b, struct notes *n, struct err *e)
+{
+    char name[32];
+    struct value v;
+    struct slice in;
+
+    *n = (struct notes){0};
+    buf_open(&n->room, NOTE_BYTES_MAX);
+    meta_name(b, name);
+    if (!ledger_meta_get(&s->ledger, name, &v, &n->room, e))
+        return false;
+    in = v.type == VALUE_BLOB ? v.bytes : (struct slice){NULL, 0};
+    n->list = mem_alloc((COLUMNS_MAX + 1) * sizeof *n->list);
+    while (in.n > 0 && n->n < COLUMNS_MAX) {
+        struct noted *c = &n->list[n->n++];
+
+        c->state = *in.p++;
+        in.n--;
+        c->name = next_text(&in);
+        c->before = next_text(&in);
+        if (c->name == NULL || c->before == NULL)
+            return err_set(e, ERR_STORE, "the ledger's list of columns of table %s is damaged",
+                           b->app->name);
+    }
+    return true;
+}
+
+static const struct noted *find_noted(const struct notes *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n; i++)
+        if (sqlite3_stricmp(n->list[i].name, name) == 0)
+            return &n->list[i];
+    return NULL;
+}
+
+static void note(struct buf *out, uint8_t state, const char *name, const char *before)
+{
+    buf_add_byte(out, state);
+    buf_add(out, name, strlen(name) + 1);
+    buf_add(out, before, strlen(before) + 1);
+}
+
+/* A column that a rule keeps here is still there. */
+static bool is_local(const struct store *s, const struct binding *b, const char *name)
+{
+    return app_column_index(b->app, slice_text(name)) < 0 &&
+           rules_find(&s->roster->rules, RULE_LOCAL, b->app->name, name) != NULL;
+}
+
+static bool notes_write(struct store *s, const struct binding *b, const struct notes *n,
+                        struct err *e)
+{
+    const struct ledger_table *t = &s->ledger.tables[b->table - 1];
+    char name[32];
+    struct buf out;
+    bool ok;
+
+    buf_open(&out, NOTE_BYTES_MAX);
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct fresh *f = columns_fresh(b, i);
+        const char *before = f == NULL || f->from < 0 ? "" : t->columns[f->from];
+
+        note(&out, f == NULL ? NOTED_SETTLED : NOTED_FRESH, b->app->columns[i].name, before);
+    }
+    for (uint32_t i = 0; i < n->n; i++)
+        if (is_local(s, b, n->list[i].name))
+            note(&out, NOTED_LOCAL, n->list[i].name, "");
+    meta_name(b, name);
+    ok = ledger_meta_set(&s->ledger, name,
+                         &(struct value){.type = VALUE_BLOB, .bytes = buf_slice(&out)}, e);
+    buf_close(&out);
+    return ok;
+}
+
+/* ---- fresh columns ---- */
+
+const struct fresh *columns_fresh(const struct binding *b, uint32_t column)
+{
+    return b->fresh != NULL && b->fresh[column].is ? &b->fresh[column] : NULL;
+}
+
+void columns_close(struct binding *b)
+{
+    for (uint32_t i = 0; b->fresh != NULL && i < b->app->column_count; i++)
+        free(b->fresh[i].fill);
+    free(b->fresh);
+    b->fresh = NULL;
+}
+
+static int find_position(const struct ledger_table *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (sqlite3_stricmp(t->columns[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Which columns are fresh; `arrived`: how many were not there last time. */
+static uint32_t mark_fresh(struct store *s, struct binding *b, const struct notes *n,
+                           uint32_t *arrived)
+{
+    const struct ledger_table *t = &s->ledger.tables[b->table - 1];
+    uint32_t fresh = 0;
+
+    *arrived = 0;
+    b->fresh = mem_alloc((b->app->column_count + 1) * sizeof *b->fresh);
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct noted *was = find_noted(n, b->app->columns[i].name);
+        struct fresh *f = &b->fresh[i];
+
+        f->is = (was == NULL || was->state != NOTED_SETTLED) && !b->is_key[i];
+        f->from = was != NULL && was->before[0] != '\0' ? find_position(t, was->before) : -1;
+        fresh += f->is;
+        *arrived += f->is && was == NULL;
+    }
+    return fresh;
+}
+
+/* What others said of a column that this file did not have is not what the file holds there. */
+static bool strip_row(struct store *s, const struct binding *b, const struct notes *n,
+                      struct record *r, const struct ledger_row *row, sqlite3_stmt *put,
+                      struct buf *room, struct err *e)
+{
+    bool any = false;
+
+    if (row->minted)
+        return true;
+    if (!record_decode(r, row->differs ? row->shadow : row->rec, e))
+        return false;
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        if (columns_fresh(b, i) == NULL || find_noted(n, b->app->columns[i].name) != NULL ||
+            record_get(r, b->position[i]) == NULL)
+            continue;
+        *record_cell(r, b->position[i]) = (struct cell){0};
+        any = true;
+    }
+    if (!any)
+        return true;
+    buf_clear(room);
+    record_encode(r, room);
+    sqlite3_reset(put);
+    sqlite3_bind_int64(put, 1, row->gid);
+    sqlite3_bind_blob64(put, 2, room->p, room->n, SQLITE_STATIC);
+    return sqlite3_step(put) == SQLITE_DONE ||
+           ledger_err(&s->ledger, "note that a table has a new column", e);
+}
+
+static bool strip(struct store *s, struct binding *b, const struct notes *n, struct err *e)
+{
+    sqlite3_stmt *put = ledger_prepare(&s->ledger, "UPDATE row SET shadow = ?2 WHERE gid = ?1", e);
+    sqlite3_stmt *q = put == NULL ? NULL : scan_ledger(s, b->table, true, e);
+    struct record r = {0};
+    struct ledger_row row;
+    struct buf room;
+    int code = q == NULL ? -1 : 1;
+
+    buf_open(&room, SIZE_MAX / 2);
+    while (code == 1 && (code = scan_ledger_step(s, q, &row, e)) == 1)
+        if (!strip_row(s, b, n, &r, &row, put, &room, e))
+            code = -1;
+    sqlite3_finalize(q);
+    sqlite3_finalize(put);
+    record_close(&r);
+    buf_close(&room);
+    return code == 0;
+}
+
+/* ---- is it an old column under a new name? ---- */
+
+struct pair {
+    uint32_t column;   /* fresh */
+    uint32_t position; /* of one that went */
+    bool in_place;     /* it stands where the other one stood */
+    uint32_t equal;
+    bool varied; /* not all that is equal is one value */
+};
+
+struct guess {
+    struct pair pairs[GUESS_PAIRS_MAX];
+    uint32_t n, rows;
+    struct value first[GUESS_PAIRS_MAX];
+    struct arena arena;
+};
+
+static void guess_pairs(struct store *s, const struct binding *b, const struct notes *n,
+                        struct guess *g)
+{
+    const struct ledger_table *t = &s->ledger.tables[b->table - 1];
+
+    for (uint32_t k = 0; k < n->n; k++) {
+        struct slice gone = slice_text(n->list[k].name);
+        int position = find_position(t, n->list[k].name);
+
+        if (app_column_index(b->app, gone) >= 0 || n->list[k].state == NOTED_LOCAL ||
+            position < 0 || is_local(s, b, n->list[k].name))
+            continue;
+        for (uint32_t i = 0; i < b->app->column_count && g->n < GUESS_PAIRS_MAX; i++)
+            if (columns_fresh(b, i) != NULL && find_noted(n, b->app->columns[i].name) == NULL)
+                g->pairs[g->n++] =
+                    (struct pair){.column = i,
+                                  .position = (uint32_t)position,
+                                  .in_place = i == k && n->n == b->app->column_count};
+    }
+}
+
+static bool guess_row(struct store *s, struct guess *g, const struct record *base,
+                      const struct value *values, struct buf *room, struct err *e)
+{
+    g->rows++;
+    for (uint32_t i = 0; i < g->n; i++) {
+        struct pair *p = &g->pairs[i];
+        const struct cell *c = record_get(base, p->position);
+        struct value local;
+        bool known;
+
+        if (c == NULL)
+            continue;
+        if (!scan_local(s, &c->v, &local, &known, room, e))
+            return false;
+        if (!known || !value_equal(&local, &values[p->column]))
+            continue;
+        if (p->equal++ == 0)
+            g->first[i] = arena_value(&g->arena, &local);
+        else
+            p->varied |= !value_equal(&local, &g->first[i]);
+    }
+    return true;
+}
+
+static bool guess_rows(struct store *s, struct binding *b, struct guess *g, struct err *e)
+{
+    struct value *values = mem_alloc(b->app->column_count * sizeof *values);
+    sqlite3_stmt *q = scan_open(s, b, e);
+    struct record r = {0};
+    struct buf key, room;
+    int code = q == NULL ? -1 : 1;
+
+    buf_open(&key, VALUE_BYTES_MAX * 2);
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    while (code == 1 && g->rows < GUESS_ROWS_MAX && (code = scan_step(s, q, b, values, e)) == 1) {
+        struct row_key k = key_of_row(b->app, values, &key);
+        struct ledger_row row;
+        bool found;
+
+        if (!ledger_row_by_key(&s->ledger, b->table, &k, false, &row, &found, e))
+            code = -1;
+        else if (found && !row.minted &&
+                 (!record_decode(&r, row.differs ? row.shadow : row.rec, e) ||
+                  !guess_row(s, g, &r, values, &room, e)))
+            code = -1;
+    }
+    sqlite3_finalize(q);
+    record_close(&r);
+    buf_close(&key);
+    buf_close(&room);
+    free(values);
+    return code >= 0;
+}
+
+/* Nearly all rows hold there what they held in the old one; where it stands in the same place, half
+ * of them will do, and it may be one value in all of them. */
+static bool is_renamed(const struct guess *g, const struct pair *p)
+{
+    if (p->equal == 0)
+        return false;
+    return p->in_place ? p->equal >= g->rows - p->equal
+                       : p->varied && p->equal / 9 >= g->rows - p->equal;
+}
+
+static bool find_renamed(struct store *s, struct binding *b, const struct notes *n, struct err *e)
+{
+    struct guess g = {0};
+    bool ok;
+
+    guess_pairs(s, b, n, &g);
+    ok = g.n == 0 || guess_rows(s, b, &g, e);
+    for (uint32_t i = 0; ok && i < g.n; i++) {
+        struct fresh *f = &b->fresh[g.pairs[i].column];
+
+        if (is_renamed(&g, &g.pairs[i]) && (f->from < 0 || g.pairs[i].in_place))
+            f->from = (int)g.pairs[i].position;
+    }
+    arena_close(&g.arena);
+    return ok;
+}
+
+/* ---- what was filled in ---- */
+
+static struct value *value_copy(const struct value *v)
+{
+    bool bytes = v->type == VALUE_TEXT || v->type == VALUE_BLOB;
+    size_t n = bytes ? v->bytes.n : 0;
+    struct value *copy = mem_alloc(sizeof *copy + n + 1);
+    uint8_t *room = (uint8_t *)(copy + 1);
+
+    *copy = *v;
+    if (bytes) {
+        if (n > 0)
+            memcpy(room, v->bytes.p, n);
+        copy->bytes = (struct slice){room, n};
+    }
+    return copy;
+}
+
+static bool find_fill(struct store *s, const struct binding *b, uint32_t column, struct err *e)
+{
+    const char *name = b->app->columns[column].name;
+    char *sql = sqlite3_mprintf("SELECT \"%w\" FROM main.\"%w\" GROUP BY \"%w\" COLLATE BINARY"
+                                " ORDER BY count(*) DESC LIMIT 1",
+                                name, b->app->name, name);
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_step(q);
+    if (code == SQLITE_ROW && sqlite3_column_bytes(q, 0) <= FILL_BYTES_MAX) {
+        struct value v = value_of_column(q, 0);
+
+        b->fresh[column].fill = value_copy(&v);
+    }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+/* ---- all ---- */
+
+static bool read_file(struct store *s, struct binding *b, const struct notes *n, struct err *e)
+{
+    int64_t version;
+    bool ok;
+
+    if (!appdb_read(&s->app, e))
+        return false;
+    ok = appdb_schema_version(&s->app, &version, e);
+    if (ok && version != s->app.schema.version)
+        ok = err_set(e, ERR_BUSY, "the application is changing its schema");
+    ok = ok && find_renamed(s, b, n, e);
+    for (uint32_t i = 0; ok && i < b->app->column_count; i++)
+        if (b->fresh[i].is && b->fresh[i].from < 0)
+            ok = find_fill(s, b, i, e);
+    appdb_end(&s->app);
+    return ok;
+}
+
+static bool compare(struct store *s, struct binding *b, const struct notes *n, struct err *e)
+{
+    struct ledger_table *t = &s->ledger.tables[b->table - 1];
+    uint32_t arrived, fresh = mark_fresh(s, b, n, &arrived);
+
+    if (fresh > 0 && !read_file(s, b, n, e))
+        return false;
+    if (arrived > 0) {
+        t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;
+        if (!strip(s, b, n, e) || !ledger_table_save(&s->ledger, t, e))
+            return false;
+    }
+    if (fresh == 0)
+        columns_close(b);
+    return notes_write(s, b, n, e);
+}
+
+bool columns_follow(struct store *s, struct binding *b, struct err *e)
+{
+    struct notes n;
+    bool ok = notes_read(s, b, &n, e);
+
+    if (ok && (n.n == 0 || s->ledger.tables[b->table - 1].scan == SCAN_MATCH))
+        ok = notes_write(s, b, &n, e);
+    else if (ok)
+        ok = compare(s, b, &n, e);
+    notes_close(&n);
+    return ok;
+}
+
+bool columns_settle(struct store *s, struct binding *b, struct err *e)
+{
+    struct notes n;
+    bool ok;
+
+    if (b->fresh == NULL)
+        return true;
+    ok = notes_read(s, b, &n, e);
+    columns_close(b);
+    ok = ok && notes_write(s, b, &n, e);
+    notes_close(&n);
+    return ok;
+}

@@ -1,0 +1,31 @@
+/* Columns that a migration brings, takes away or gives another name.
+ *
+ * A column that is new in the file is *fresh* until all rows have been compared with the ledger.
+ * What stands there was filled in by the migration: it goes out under the zero clock, and only
+ * where nobody has said anything of the cell, so that no default beats what a person wrote. If the
+ * column is an old one under a new name, its values go out with the clocks they had there. */
+#ifndef NAVETTE_COLUMNS_H
+#define NAVETTE_COLUMNS_H
+
+#include <navette/change.h>
+
+struct store;
+struct binding;
+
+struct fresh {
+    bool is;
+    int from;           /* ledger position of the column that it was before; -1: none */
+    struct value *fill; /* what most rows hold; NULL: not known; owned */
+};
+
+/* Inside a ledger transaction, once all tables are bound: compare the table's columns with those
+ * that it had when it was last bound. Reads the file. ERR_BUSY as usual. */
+MUST_USE bool columns_follow(struct store *s, struct binding *b, struct err *e);
+/* Inside a ledger transaction: all rows have been compared, none of its columns is fresh any more.
+ */
+MUST_USE bool columns_settle(struct store *s, struct binding *b, struct err *e);
+void columns_close(struct binding *b);
+/* NULL where the column is not fresh. */
+const struct fresh *columns_fresh(const struct binding *b, uint32_t column);
+
+#endif
