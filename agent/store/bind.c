@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "columns.h"
 #include "filter.h"
 #include "inside.h"
+#include "rename.h"
 
 static void binding_free(struct binding *b)
 {
@@ -105,11 +108,10 @@ bool bind_merges(const struct store *s, const struct app_table *t, const uint32_
 static bool bind_table(struct store *s, struct app_table *t, struct binding *b, struct err *e)
 {
     struct ledger_table *lt;
-    bool known = ledger_table_find(&s->ledger, t->name) != NULL;
 
-    if (!ledger_table(&s->ledger, slice_text(t->name), &lt, e))
+    if (!rename_follow(s, t, &lt, e))
         return false;
-    if (!known || lt->column_count == 0) {
+    if (lt->column_count == 0) {
         lt->scan = SCAN_MATCH;
         if (!ledger_table_save(&s->ledger, lt, e))
             return false;
@@ -143,11 +145,24 @@ static bool notice_repairs(struct store *s, const struct binding *b, struct err 
     return ledger_table_save(&s->ledger, t, e);
 }
 
+/* Without capture there are no numbers of tables; there may be others some day. */
+static bool forget_numbers(struct store *s, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&s->ledger, "DELETE FROM meta WHERE name GLOB 'number.*'", e);
+    bool ok = q != NULL && (sqlite3_step(q) == SQLITE_DONE ||
+                            ledger_err(&s->ledger, "forget the numbers of tables", e));
+
+    sqlite3_finalize(q);
+    return ok;
+}
+
 static bool bind_all(struct store *s, struct err *e)
 {
     const struct app_schema *schema = &s->app.schema;
 
     bind_close(s);
+    if (!s->app.installed && !forget_numbers(s, e))
+        return false;
     if (strncmp(s->trouble, "rule ", 5) == 0)
         s->trouble[0] = '\0';
     s->bindings = mem_alloc((schema->n + 1) * sizeof *s->bindings);

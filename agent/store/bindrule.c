@@ -8,6 +8,7 @@
 
 #include "columns.h"
 #include "filter.h"
+#include "rename.h"
 
 #define NOTE_BYTES_MAX (IDENTIFIER_BYTES_MAX + 16)
 
@@ -252,7 +253,7 @@ static bool take_out(struct store *s, char **names, uint32_t n, struct err *e)
 
     if (n == 0)
         return true;
-    if (!note_all(s, names, n, true, e))
+    if (!note_all(s, names, n, true, e) || !rename_forget(s, (const char *const *)names, n, e))
         return false;
     ok = capture_remove(&s->app, (const char *const *)names, n, e);
     if (ok)

@@ -370,10 +370,17 @@ bool capture_uninstall(struct appdb *a, struct err *e)
 
 enum { ALL_INTACT = 1 << MARK_INSERT | 1 << MARK_UPDATE | 1 << MARK_DELETE };
 
+/* Triggers of another number on a table that has none. */
+struct guests {
+    int64_t number;
+    uint8_t intact;
+};
+
 struct inspection {
     struct appdb *a;
     uint8_t *intact; /* per table of the schema: bits of its triggers that are as they should be */
-    sqlite3_str *moves; /* what brings the registry after renamed tables */
+    struct guests *guests; /* likewise */
+    sqlite3_str *moves;    /* what brings the registry after renamed tables */
 };
 
 static bool parse_trigger_name(const char *name, int64_t *number, int *op)
@@ -392,30 +399,57 @@ static bool parse_trigger_name(const char *name, int64_t *number, int *op)
 
 /* A table that the application renamed took its triggers along, and SQLite rewrote them: they tell
  * its new name. */
+static void move_registry(struct inspection *x, const struct app_table *t, int64_t number)
+{
+    sqlite3_str_appendf(x->moves, "UPDATE OR IGNORE _navette_table SET name = %Q WHERE id = %lld;",
+                        t->name, (long long)number);
+}
+
+static bool is_intact(struct inspection *x, const struct app_table *t, int64_t number, int op,
+                      const char *sql)
+{
+    char *expected = trigger_sql(x->a, t, number, op);
+    bool same = strcmp(expected, sql) == 0;
+
+    sqlite3_free(expected);
+    return same;
+}
+
 static void inspect_trigger(struct inspection *x, const char *name, const char *table,
                             const char *sql)
 {
     struct app_table *t;
     struct app_table *now;
     int64_t number;
-    char *expected;
+    bool free_to;
     int op;
 
     if (!parse_trigger_name(name, &number, &op))
         return;
     t = appdb_table_numbered(x->a, number);
     now = appdb_table(x->a, table);
-    if (t == NULL && now != NULL && now->number == 0 && !now->local && now->refused == NULL &&
-        op == MARK_INSERT)
-        sqlite3_str_appendf(x->moves,
-                            "UPDATE OR IGNORE _navette_table SET name = %Q WHERE id = %lld;",
-                            now->name, (long long)number);
-    if (t == NULL || t != now)
+    free_to = now != NULL && now->number == 0 && !now->local && now->refused == NULL;
+    if (t == NULL && free_to && op == MARK_INSERT)
+        move_registry(x, now, number);
+    if (t == NULL || now == NULL)
         return;
-    expected = trigger_sql(x->a, t, number, op);
-    if (strcmp(expected, sql) == 0)
+    if (t == now && is_intact(x, t, number, op, sql)) {
         x->intact[t - x->a->schema.tables] |= (uint8_t)(1 << op);
-    sqlite3_free(expected);
+    } else if (t != now && free_to && is_intact(x, now, number, op, sql)) {
+        struct guests *g = &x->guests[now - x->a->schema.tables];
+
+        g->intact |= (uint8_t)(1 << op);
+        g->number = number;
+    }
+}
+
+/* The old name has been given to a table that is another one: all three have gone along all the
+ * same. */
+static void follow_guests(struct inspection *x)
+{
+    for (uint32_t i = 0; i < x->a->schema.n; i++)
+        if (x->guests[i].intact == ALL_INTACT)
+            move_registry(x, &x->a->schema.tables[i], x->guests[i].number);
 }
 
 static const char *text_of(struct sqlite3_stmt *s, int column)
@@ -431,7 +465,9 @@ static bool inspect(struct inspection *x, struct err *e)
     int rc;
 
     free(x->intact);
+    free(x->guests);
     x->intact = mem_alloc(x->a->schema.n);
+    x->guests = mem_alloc((x->a->schema.n + 1) * sizeof *x->guests);
     sqlite3_str_reset(x->moves);
     if (!sqlite_prepare(x->a->db, &s,
                         "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'"
@@ -443,6 +479,7 @@ static bool inspect(struct inspection *x, struct err *e)
     if (rc != SQLITE_DONE)
         sqlite_err(x->a->db, "read the schema", e);
     sqlite3_finalize(s);
+    follow_guests(x);
     return rc == SQLITE_DONE;
 }
 
@@ -515,6 +552,7 @@ bool capture_verify(struct appdb *a, uint32_t **repaired, uint32_t *n_repaired, 
         }
     }
     free(x.intact);
+    free(x.guests);
     sqlite3_free(sqlite3_str_finish(x.moves));
     if (ok && repaired != NULL) {
         *repaired = list;

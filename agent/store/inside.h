@@ -39,6 +39,7 @@ struct store {
     uint32_t binding_count;
     uint64_t bound;     /* app.reads when they were made: they point into that schema */
     bool local_settled; /* tables that rules make local, or no longer, have been seen to */
+    uint64_t looked;    /* likewise, when tables that came new were last looked for */
     uint32_t ruled;     /* rule_entries of the roster at that time */
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
@@ -46,19 +47,18 @@ struct store {
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
     bool astray;            /* the two files do not stand together: recover before anything else */
-    int64_t *held; /* rows that the batch under way must leave as they are: what it did to them
-                      could not be taken back */
+    int64_t *held; /* rows that the batch must leave: what it did to them cannot be undone */
     uint32_t held_count;
-    bool retry_parked;          /* something changed that a parked row may have waited for */
-    bool retry_again;           /* likewise, since the present round of attempts began */
-    int64_t parked_after;       /* where that round stands */
-    uint32_t parked_tried;      /* rows in it so far */
-    uint64_t parked_ms;         /* when the last round ended */
-    uint64_t parked_pause_ms;   /* so much later the next one may begin */
+    bool retry_parked;     /* something changed that a parked row may have waited for */
+    bool retry_again;      /* likewise, since the present round of attempts began */
+    int64_t parked_after;  /* where that round stands */
+    uint32_t parked_tried; /* rows in it so far */
+    uint64_t parked_ms,
+        parked_pause_ms;        /* the last round ended; so much later the next may begin */
+    bool renamed;               /* a table renamed here may not have been announced yet */
     bool vanished;              /* a sweep found that rows went without an event */
     int64_t swept;              /* the cursor up to which rows have been counted */
-    bool repairs;               /* the table `repair` may hold rows */
-    bool due_open;              /* the table `due` may hold rows that are not parked */
+    bool repairs, due_open;     /* table `repair` may hold rows; `due` such as are not parked */
     uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;        /* when what is listed for a person was noticed: now */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */

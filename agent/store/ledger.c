@@ -9,6 +9,7 @@
 
 #include "appdb.h"
 #include "ledger_conflict.h"
+#include "ledger_names.h"
 #include "ledger_points.h"
 #include "ledger_statements.h"
 #include "schema_sql.h"
@@ -211,7 +212,7 @@ static bool load_tables(struct ledger *l, struct err *e)
         if (sqlite3_column_int64(s, 0) >= 1 && sqlite3_column_int64(s, 0) <= l->table_count)
             column_append(&l->tables[sqlite3_column_int64(s, 0) - 1], value_of_column(s, 1).bytes);
     sqlite3_finalize(s);
-    return code == SQLITE_DONE || ledger_err(l, "read the columns", e);
+    return code == SQLITE_DONE ? ledger_names_load(l, e) : ledger_err(l, "read the columns", e);
 }
 
 static bool load_facts(struct ledger *l, struct err *e)

@@ -33,6 +33,7 @@ struct ledger_table {
     int scan;
     int64_t key_max; /* highest integer key ever seen here */
     int64_t repairs; /* app_table.repairs when a reconciliation was last scheduled */
+    uint32_t stands; /* the table that this name stands for (rename.h); 0: itself */
 };
 
 struct ledger {
@@ -128,7 +129,7 @@ int ledger_cell_compare(const struct ledger *l, const struct cell *a, const stru
 bool ledger_alive(const struct ledger *l, const struct record *r);
 
 /* ---- tables ---- */
-/* By name, added when new. */
+/* By name, added when new; a name that stands for another table gives that one. */
 MUST_USE bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t,
                            struct err *e);
 struct ledger_table *ledger_table_find(struct ledger *l, const char *name); /* NULL if unknown */

@@ -8,6 +8,7 @@
 
 #include "appdb.h"
 #include "counter.h"
+#include "ledger_names.h"
 #include "ledger_statements.h"
 
 sqlite3_stmt *ledger_statement(struct ledger *l, int which)
@@ -339,15 +340,9 @@ bool ledger_alive(const struct ledger *l, const struct record *r)
 
 struct ledger_table *ledger_table_find(struct ledger *l, const char *name)
 {
-    for (uint32_t i = 0; i < l->table_count; i++)
-        if (sqlite3_stricmp(l->tables[i].name, name) == 0)
-            return &l->tables[i];
-    return NULL;
-}
+    struct ledger_table *t = ledger_table_named(l, slice_text(name));
 
-static bool same_name(const char *known, struct slice name)
-{
-    return sqlite3_strnicmp(known, (const char *)name.p, (int)name.n) == 0 && known[name.n] == '\0';
+    return t == NULL ? NULL : ledger_table_standing(l, t->id);
 }
 
 bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, struct err *e)
@@ -355,11 +350,11 @@ bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, 
     sqlite3_stmt *s;
     char *copy;
 
-    for (uint32_t i = 0; i < l->table_count; i++)
-        if (same_name(l->tables[i].name, name)) {
-            *t = &l->tables[i];
-            return true;
-        }
+    *t = ledger_table_named(l, name);
+    if (*t != NULL) {
+        *t = ledger_table_standing(l, (*t)->id);
+        return true;
+    }
     if (l->table_count >= TABLES_MAX)
         return err_set(e, ERR_LIMIT, "more than %d tables", TABLES_MAX);
     s = ledger_statement(l, STATEMENT_TABLE_ADD);
@@ -382,7 +377,7 @@ bool ledger_column(struct ledger *l, struct ledger_table *t, struct slice name, 
     char *copy;
 
     for (uint32_t i = 0; i < t->column_count; i++)
-        if (same_name(t->columns[i], name)) {
+        if (ledger_name_same(t->columns[i], name)) {
             *position = i;
             return true;
         }

@@ -5,6 +5,8 @@
 #include "unite.h"
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "ledger_names.h"
+#include "rename.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,8 @@ struct merger {
     uint64_t number;
     uint32_t *actors; /* the ledger's number of each of the body's actors */
     struct ledger_table *table;
-    uint32_t table_id;
+    uint32_t table_id;   /* where the row under way is */
+    uint32_t said_id;    /* by the body's name of the table */
     uint32_t *positions; /* of each of the body table's columns */
     struct record rec, shadow;
     struct buf rec_bytes, shadow_bytes, identity;
@@ -51,10 +54,10 @@ static bool local_actors(struct merger *m, struct err *e)
     return true;
 }
 
-static bool begin_table(struct merger *m, struct err *e)
+/* Rows are merged into this table of the ledger: its positions of the body's columns. */
+static bool set_table(struct merger *m, uint32_t table, struct err *e)
 {
-    if (!ledger_table(&m->s->ledger, m->body.table.name, &m->table, e))
-        return false;
+    m->table = ledger_table_standing(&m->s->ledger, table);
     m->table_id = m->table->id;
     free(m->positions);
     m->positions = mem_alloc((m->body.table.columns + 1) * sizeof *m->positions);
@@ -62,6 +65,16 @@ static bool begin_table(struct merger *m, struct err *e)
         if (!ledger_column(&m->s->ledger, m->table, m->body.table.names[i], &m->positions[i], e))
             return false;
     return true;
+}
+
+static bool begin_table(struct merger *m, struct err *e)
+{
+    struct ledger_table *t;
+
+    if (!ledger_table(&m->s->ledger, m->body.table.name, &t, e))
+        return false;
+    m->said_id = t->id;
+    return set_table(m, t->id, e);
 }
 
 /* A value with the ledger's numbers of actors; a reference names the row that stands for what it
@@ -263,6 +276,22 @@ static bool merge_unite(struct merger *m, struct err *e)
     return unite_rows(m->s, gid, other, e);
 }
 
+/* A row of another table than it is said to be in. If that has the same columns, one of the names
+ * is an older one of the other (rename.h), and the gid says which row it is. */
+static bool follow_name(struct merger *m, uint32_t has, struct err *e)
+{
+    const struct ledger_table *t = &m->s->ledger.tables[has - 1];
+    uint32_t same = 0;
+
+    for (uint32_t i = 0; i < m->body.table.columns; i++)
+        for (uint32_t k = 0; k < t->column_count; k++)
+            same += ledger_name_same(t->columns[k], m->body.table.names[i]);
+    if (same * 2 < m->body.table.columns)
+        return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s", t->name,
+                       m->table->name);
+    return rename_heard(m->s, m->table_id, has, e) && set_table(m, has, e);
+}
+
 static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
@@ -273,6 +302,9 @@ static bool merge_row(struct merger *m, struct err *e)
     int64_t named = gid;
     bool known, united, ok = true;
 
+    if (ledger_table_standing(&m->s->ledger, m->said_id)->id != m->table_id &&
+        !set_table(m, m->said_id, e))
+        return false;
     if (in->op == CHANGE_UNITE)
         return merge_unite(m, e);
     if (in->op == CHANGE_REPAIR) {
@@ -285,9 +317,9 @@ static bool merge_row(struct merger *m, struct err *e)
     record_clear(&m->rec);
     if (!known)
         row = (struct ledger_row){.gid = gid, .table = m->table_id};
-    else if (row.table != m->table_id)
-        return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s",
-                       m->s->ledger.tables[row.table - 1].name, m->table->name);
+    else if (row.table != m->table_id && (!follow_name(m, row.table, e) ||
+                                          !ledger_row_get(&m->s->ledger, gid, &row, &known, e)))
+        return false;
     if (known && !row.minted && !record_decode(&m->rec, row.rec, e))
         return false;
     keep_shadow(m, &row);

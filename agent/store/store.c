@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "inside.h"
+#include "rename.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 
@@ -31,6 +32,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     *out = s;
     s->keys = o->keys;
     s->roster = o->roster;
+    s->renamed = true; /* it looks once */
     if (appdb_open(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
          sqlite_err(s->app.db, "set the cache", e)) &&
@@ -161,52 +163,137 @@ static bool bind_again(struct store *s, bool done, struct err *e)
     return false;
 }
 
+/* What a person said of new tables, or of one that is to stay out. */
+static bool flag(struct store *s, const char *what, const char *table, bool on, struct err *e)
+{
+    char name[IDENTIFIER_BYTES_MAX + 32];
+
+    snprintf(name, sizeof name, "%s%s", what, table);
+    return ledger_meta_set(&s->ledger, name,
+                           &(struct value){.type = on ? VALUE_INT : VALUE_NULL, .i = 1}, e);
+}
+
+static bool is_flagged(struct store *s, const char *what, const char *table, bool *on,
+                       struct err *e)
+{
+    char name[IDENTIFIER_BYTES_MAX + 32];
+    struct value v;
+    struct buf room;
+    bool ok;
+
+    snprintf(name, sizeof name, "%s%s", what, table);
+    buf_open(&room, 64);
+    ok = ledger_meta_get(&s->ledger, name, &v, &room, e);
+    *on = ok && v.type == VALUE_INT;
+    buf_close(&room);
+    return ok;
+}
+
+/* Names of tables that can be tracked and are not; the caller frees them. `news`: without those
+ * that a person has untracked. */
+static bool list_untracked(struct store *s, bool news, char **names, uint32_t *n, struct err *e)
+{
+    for (uint32_t i = 0; i < s->app.schema.n; i++) {
+        const struct app_table *t = &s->app.schema.tables[i];
+        bool out = false;
+
+        if (t->refused != NULL || t->number != 0 || t->local)
+            continue;
+        if (news && !is_flagged(s, "untracked.", t->name, &out, e))
+            return false;
+        if (!out)
+            names[(*n)++] = mem_text(t->name);
+    }
+    return true;
+}
+
+static bool list_named(struct store *s, const char *const *wanted, uint32_t count, char **names,
+                       uint32_t *n, struct err *e)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct app_table *t = appdb_table(&s->app, wanted[i]);
+
+        if (t == NULL)
+            return err_set(e, ERR_REFUSED, "%s has no table %s; see `agent-cli tables`",
+                           s->app.path, wanted[i]);
+        if (t->refused != NULL)
+            return err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
+        if (t->local)
+            return err_set(e, ERR_REFUSED,
+                           "table %s is local by rule; `agent-cli rules unset` takes that back",
+                           t->name);
+        if (t->number == 0)
+            names[(*n)++] = mem_text(t->name);
+    }
+    return true;
+}
+
+static bool track(struct store *s, char *const *names, uint32_t n, bool all, struct err *e)
+{
+    bool ok = ledger_begin(&s->ledger, false, e) && (!all || flag(s, "track.all", "", true, e));
+
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = intend_scan(s, names[i], e) && flag(s, "untracked.", names[i], false, e);
+    ok = ok && ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok && (n == 0 ||
+                  (bind_again(s, capture_install(&s->app, (const char *const *)names, n, e), e) &&
+                   recover(s, 0, e)));
+}
+
 bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e)
 {
-    const char **all;
+    char **list;
     uint32_t count = 0;
     bool ok;
 
     if (!ready(s, 0, e))
         return false;
-    ok = true;
-    all = mem_alloc((s->app.schema.n + n + 1) * sizeof *all);
-    for (uint32_t i = 0; ok && n == 0 && i < s->app.schema.n; i++)
-        if (s->app.schema.tables[i].refused == NULL && s->app.schema.tables[i].number == 0 &&
-            !s->app.schema.tables[i].local)
-            all[count++] = s->app.schema.tables[i].name;
-    for (uint32_t i = 0; ok && i < n; i++) {
-        const struct app_table *t = appdb_table(&s->app, names[i]);
+    list = mem_alloc((s->app.schema.n + n + 1) * sizeof *list);
+    ok = n == 0 ? list_untracked(s, false, list, &count, e)
+                : list_named(s, names, n, list, &count, e);
+    ok = ok && track(s, list, count, n == 0, e);
+    for (uint32_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+    return ok;
+}
 
-        if (t == NULL)
-            ok = err_set(e, ERR_REFUSED, "%s has no table %s; see `agent-cli tables`", s->app.path,
-                         names[i]);
-        else if (t->refused != NULL)
-            ok = err_set(e, ERR_REFUSED, "table %s cannot be tracked: %s", t->name, t->refused);
-        else if (t->local)
-            ok = err_set(e, ERR_REFUSED,
-                         "table %s is local by rule; `agent-cli rules unset` takes that back",
-                         t->name);
-        else if (t->number == 0)
-            all[count++] = t->name;
-    }
+/* Where all tables were to be tracked, those that a migration has brought since are too. */
+static bool track_news(struct store *s, struct err *e)
+{
+    char **list;
+    uint32_t count = 0;
+    bool all, ok;
+
+    if (!s->app.installed || s->bindings == NULL || s->looked == s->app.reads)
+        return true;
+    if (!is_flagged(s, "track.all", "", &all, e))
+        return false;
+    s->looked = s->app.reads;
+    list = mem_alloc((s->app.schema.n + 1) * sizeof *list);
+    ok = !all || list_untracked(s, true, list, &count, e);
     if (ok && count > 0) {
-        ok = ledger_begin(&s->ledger, false, e);
-        for (uint32_t i = 0; ok && i < count; i++)
-            ok = intend_scan(s, all[i], e);
-        ok = ok && ledger_commit(&s->ledger, e);
-        if (!ok)
-            ledger_rollback(&s->ledger);
-        /* Names point into the schema that the install reads again. */
-        for (uint32_t i = 0; ok && i < count; i++)
-            all[i] = mem_text(all[i]);
-        if (ok) {
-            ok = bind_again(s, capture_install(&s->app, all, count, e), e) && recover(s, 0, e);
-            for (uint32_t i = 0; i < count; i++)
-                free((void *)(uintptr_t)all[i]);
-        }
+        ok = track(s, list, count, false, e);
+        s->vanished |= ok; /* there is something to say */
+        s->looked = ok ? s->app.reads : 0;
     }
-    free(all);
+    for (uint32_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+    return ok;
+}
+
+static bool note_untracked(struct store *s, const char *const *names, uint32_t n, struct err *e)
+{
+    bool ok = ledger_begin(&s->ledger, false, e);
+
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = flag(s, "untracked.", appdb_table(&s->app, names[i])->name, true, e);
+    ok = ok && ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
     return ok;
 }
 
@@ -226,7 +313,8 @@ bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64
         if (!store_drain(s, now_ms, &p, e))
             return false;
     }
-    return bind_again(s, capture_remove(&s->app, names, n, e), e);
+    return note_untracked(s, names, n, e) && rename_forget(s, names, n, e) &&
+           bind_again(s, capture_remove(&s->app, names, n, e), e);
 }
 
 bool store_uninstall(struct store *s, struct err *e)
@@ -284,7 +372,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     release_memory(s, p);
     if (p->more)
         return true;
-    if (!repair_publish(s, now_ms, p, e))
+    if (!repair_publish(s, now_ms, p, e) || !rename_announce(s, now_ms, &did, p, e))
         return false;
     if (!scan_reconcile(s, now_ms, &did, p, e))
         return false;
@@ -348,7 +436,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
         return true; /* recovery first: it compares marks */
     if (!marks_first(&s->app, &first, e))
         return false;
-    if (s->ledger.matched && s->swept != s->ledger.cursor && !sweep(s, e))
+    if (s->ledger.matched && (!track_news(s, e) || (s->swept != s->ledger.cursor && !sweep(s, e))))
         return false;
     if (first == 0 || s->ledger.cursor - first < MARKS_PURGED_MAX)
         return true;

@@ -59,7 +59,8 @@ void store_tables_close(struct store_tables *t);
 /* Track the named tables (all that can be when n is 0): triggers in, rows that are there scheduled
  * for the next drains. One transaction in the application's file; no write of the application can
  * fail because of it. A table that cannot be tracked fails the call and nothing is changed, except
- * with n = 0, where such tables are skipped. */
+ * with n = 0, where such tables are skipped, and tables that come later (a
+ * migration's) are tracked when the application is quiet, unless they were untracked by name. */
 MUST_USE bool store_track(struct store *s, const char *const *names, uint32_t n, struct err *e);
 /* Stop capturing. Undrained marks of the table are drained first. */
 MUST_USE bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms,

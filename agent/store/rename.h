@@ -1,0 +1,28 @@
+/* Tables that get another name.
+ *
+ * The rows of a table keep their identities under its new name: a row that others know is named by
+ * its gid, whatever the table is called where they wrote it. So whoever hears of a row of one table
+ * under another name learns that both are one table: the ledger keeps its rows once, and the other
+ * name only stands for it. A PC that renamed a table says so by naming one of its rows, with
+ * nothing new about it. */
+#ifndef NAVETTE_RENAME_H
+#define NAVETTE_RENAME_H
+
+#include "inside.h"
+
+/* Inside a ledger transaction, before the table is bound: which table of the ledger it is. Its
+ * triggers have followed it to a new name; `number` is theirs. */
+MUST_USE bool rename_follow(struct store *s, const struct app_table *t, struct ledger_table **lt,
+                            struct err *e);
+/* Inside a ledger transaction: rows of table `has` are named as rows of table `said`. They become
+ * one, unless both are in the file, or rows of the one that is not are believed to be. */
+MUST_USE bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e);
+/* Tell others of a table renamed here; a ledger transaction of its own. `did` false: there is none.
+ */
+MUST_USE bool rename_announce(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+                              struct err *e);
+/* These tables are about to be tracked no more, and their numbers may be given to others; a ledger
+ * transaction of its own. */
+MUST_USE bool rename_forget(struct store *s, const char *const *names, uint32_t n, struct err *e);
+
+#endif
