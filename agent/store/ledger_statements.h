@@ -1,5 +1,6 @@
 /* The ledger's statements: one table, prepared in one loop. Included by the ledger's own files
- * only.
+ * only. OR FAIL where the trigger row_left fires: a statement that fails is rolled back with its
+ * transaction anyhow, and without these words SQLite keeps a journal for each row that it changes.
  */
 #ifndef NAVETTE_LEDGER_STATEMENTS_H
 #define NAVETTE_LEDGER_STATEMENTS_H
@@ -17,18 +18,21 @@
                   " WHERE id = :id")                                                               \
     X(COLUMN_ADD, "INSERT INTO col(tbl, position, name) VALUES (:tbl, :position, :name)")          \
     X(ROW_GET, "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE gid = :gid")             \
-    X(ROW_BY_KEY,                                                                                  \
-      "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE tbl = :tbl AND key = :key"        \
-      " ORDER BY present DESC, gid DESC LIMIT 1")                                                  \
+    X(ROW_IN_FILE, "SELECT gid, tbl, key, present, rec, shadow FROM row"                           \
+                   " WHERE tbl = :tbl AND key = :key AND present = 1 ORDER BY gid DESC LIMIT 1")   \
+    X(ROW_LAST_HERE, "SELECT gid, tbl, key, present, rec, shadow FROM row"                         \
+                     " WHERE tbl = :tbl AND key = :key ORDER BY gid DESC LIMIT 1")                 \
     X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow, since)"                       \
                " VALUES (:gid, :tbl, :key, :present, :rec, :shadow, :since)")                      \
-    X(ROW_PUT,                                                                                     \
-      "UPDATE row SET tbl = ?1, since = CASE WHEN present AND key IS ?2 THEN since ELSE ?7 END,"   \
-      " key = ?2, present = ?3, rec = ?4, shadow = ?5 WHERE gid = ?6")                             \
-    X(ROW_SETTLE, "UPDATE row SET since = CASE WHEN present AND (?1 IS NULL OR key IS ?1)"         \
-                  " THEN since ELSE ?5 END,"                                                       \
-                  " key = coalesce(?1, key), present = ?2, shadow = ?3 WHERE gid = ?4")            \
-    X(ROW_UNPLACE, "UPDATE row SET key = :key, present = 0, shadow = NULL WHERE gid = :gid")       \
+    X(ROW_PUT, "UPDATE OR FAIL row"                                                                \
+               " SET tbl = ?1, since = CASE WHEN present AND key IS ?2 THEN since ELSE ?7 END,"    \
+               " key = ?2, present = ?3, rec = ?4, shadow = ?5 WHERE gid = ?6")                    \
+    X(ROW_SETTLE,                                                                                  \
+      "UPDATE OR FAIL row"                                                                         \
+      " SET since = CASE WHEN present AND (?1 IS NULL OR key IS ?1) THEN since ELSE ?5"            \
+      " END, key = coalesce(?1, key), present = ?2, shadow = ?3 WHERE gid = ?4")                   \
+    X(ROW_UNPLACE, "UPDATE OR FAIL row SET key = :key, present = 0, shadow = NULL"                 \
+                   " WHERE gid = :gid")                                                            \
     X(ROW_WISH, "UPDATE row SET key = :key WHERE gid = :gid AND present = 0 AND key IS NULL")      \
     X(DUE_PUT, "INSERT INTO due(gid, since_ms, why, kept) VALUES (:gid, :since, :why, :kept)"      \
                " ON CONFLICT(gid) DO UPDATE SET why = excluded.why, kept = excluded.kept"          \
