@@ -2,6 +2,7 @@
  * and how the ledger takes it over, at once or after a crash. */
 #include "batch.h"
 #include "conflict.h"
+#include "merge.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -223,7 +224,7 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
 
     s->noticed_ms = now_ms;
     s->look_ups_left = LOOK_UPS_MAX;
-    ok = ledger_begin(&s->ledger, true, e) &&
+    ok = (s->ledger.open || ledger_begin(&s->ledger, true, e)) &&
          follow_payload(s, buf_slice(&state->payload), now_ms, e) &&
          ledger_holds_all(&s->ledger, e);
 

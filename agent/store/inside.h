@@ -105,20 +105,6 @@ MUST_USE bool refer(struct store *s, const struct binding *parent, const struct 
 void identity_write(const struct ledger *l, const struct value *values, uint32_t n,
                     struct buf *out);
 
-/* ---- merge ---- */
-/* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
-MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
-                              struct err *e);
-/* Rebuild s->merged and s->due after a start. */
-MUST_USE bool merge_reload(struct store *s, struct err *e);
-/* Merge what is ready, up to CUT_ROWS_MAX rows, in a ledger transaction of its own. */
-MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, struct err *e);
-/* Is anything staged that is not merged? */
-bool merge_pending(const struct store *s);
-void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);
-/* The batch is done, or begins anew. */
-void due_clear(struct store *s);
-
 /* ---- drain ---- */
 /* When the application wrote a mark: not later than now (0: not known), whatever its clock said. */
 uint64_t mark_wall_ms(double julian_day, uint64_t now_ms);

@@ -1,6 +1,8 @@
 /* Merge: change-sets -> logical state. A pure function of what the ledger holds: no file, no clock,
  * no configuration. Cells are won by the later clock; a delete is a register of the row beside
  * them; rows under equal natural keys are one row. */
+#include "merge.h"
+
 #include "conflict.h"
 #include "unite.h"
 #include "counter.h"
@@ -558,7 +560,16 @@ bool merge_pending(const struct store *s)
     return false;
 }
 
-bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
+bool merge_keep(struct store *s, struct err *e)
+{
+    if (!s->ledger.open || ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    s->astray = true; /* what is in memory was never merged */
+    return false;
+}
+
+bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *e)
 {
     uint32_t actor = 0;
     bool hostile;
@@ -568,7 +579,7 @@ bool merge_ready(struct store *s, uint64_t now_ms, struct err *e)
     s->noticed_ms = now_ms;
     s->look_ups_left = LOOK_UPS_MAX;
     if (ledger_begin(&s->ledger, true, e) && merge_rounds(s, now_ms, &actor, e) &&
-        ledger_commit(&s->ledger, e))
+        (leave_open || ledger_commit(&s->ledger, e)))
         return true;
     ledger_rollback(&s->ledger);
     /* Signed and nonsense: nothing of it is applied, and it holds up only its own author. */

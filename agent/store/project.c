@@ -6,8 +6,13 @@
  *     write     parents, keys, deletes, inserts and updates; what the file refuses is parked
  *     commit    rows, new token and the outcome of every row, together
  *     follow    the ledger notes the outcomes; if that is cut off it is done again from
- * _navette_state */
+ *               _navette_state
+ *
+ * The merge may still be open when a batch begins. It is then committed with what follows: one
+ * write of the ledger's pages instead of two. Cut off in between, it is done again with the rest.
+ */
 #include "batch.h"
+#include "merge.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -282,7 +287,8 @@ static bool write_file(struct batch *b, struct app_state *state, struct err *e)
     struct store *s = b->s;
     bool ok;
 
-    if (!ledger_sync(&s->ledger, e) || !appdb_lock_quietly(&s->app, e))
+    if ((s->ledger.unsynced && !merge_keep(s, e)) || !ledger_sync(&s->ledger, e) ||
+        !appdb_lock_quietly(&s->app, e))
         return false;
     ok = recover_in_step(s, e) && nothing_undrained(s, e) && write_rows(b, e);
     state->batch = s->ledger.batch;
@@ -364,6 +370,16 @@ static bool project_once(struct store *s, uint64_t now_ms, struct store_progress
     return ok;
 }
 
+/* Nothing came of the batch, or nothing was to be done: the merge stays for the next one. If it
+ * cannot, the store is astray, and says why when it is used next. */
+static bool end_merge(struct store *s, bool ok, struct err *e)
+{
+    struct err other = {0};
+    bool kept = merge_keep(s, ok ? e : &other);
+
+    return ok && kept;
+}
+
 bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     uint32_t before;
@@ -376,5 +392,5 @@ bool project(struct store *s, uint64_t now_ms, struct store_progress *p, struct 
     } while (!ok && s->held_count > before && s->held_count % HELD_A_CALL != 0);
     if (ok)
         s->held_count = 0;
-    return ok;
+    return end_merge(s, ok, e);
 }

@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "inside.h"
+#include "merge.h"
 #include "rename.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
@@ -456,7 +456,7 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     bool parked;
 
     *p = (struct store_progress){0};
-    if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, e))
+    if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, s->ledger.matched && s->app.installed, e))
         return false;
     if (!s->ledger.matched) {
         p->changesets = s->merged_count;

@@ -1,0 +1,24 @@
+/* The merge rule on stored state: staged change-sets become the logical state of rows, and the rows
+ * that they changed are due for the application's file. */
+#ifndef NAVETTE_MERGE_H
+#define NAVETTE_MERGE_H
+
+#include "inside.h"
+
+/* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
+MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                              struct err *e);
+/* Rebuild s->merged and s->due after a start. */
+MUST_USE bool merge_reload(struct store *s, struct err *e);
+/* Merge what is ready, up to CUT_ROWS_MAX rows. `leave_open`: the ledger's transaction may stay
+ * open, so that `project` ends it together with what the batch came to, or merge_keep does. */
+MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *e);
+/* Commit what merge_ready left open, if anything. */
+MUST_USE bool merge_keep(struct store *s, struct err *e);
+/* Is anything staged that is not merged? */
+bool merge_pending(const struct store *s);
+void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);
+/* The batch is done, or begins anew. */
+void due_clear(struct store *s);
+
+#endif
