@@ -137,7 +137,7 @@ void bench_apply(struct bench *b)
             must(err_set(&e, ERR_STORE, "%lld rows arrived", (long long)count_rows(path)), &e,
                  "count");
     }
-    report("apply", &with, &without, b->rows);
+    report("apply", &with, &without, NULL, b->rows);
     buf_close(&changesets);
     site_close(&author);
 }

@@ -38,10 +38,14 @@ double times_median(const struct times *t)
                         : (sorted.s[sorted.n / 2 - 1] + sorted.s[sorted.n / 2]) / 2;
 }
 
-void report(const char *name, const struct times *with, const struct times *without, uint32_t rows)
+void report(const char *name, const struct times *with, const struct times *without,
+            const struct times *limit, uint32_t rows)
 {
-    printf("{\"name\": \"%s\", \"with\": %.6f, \"without\": %.6f, \"rows\": %u, \"rounds\": %u}\n",
+    printf("{\"name\": \"%s\", \"with\": %.6f, \"without\": %.6f, \"rows\": %u, \"rounds\": %u",
            name, times_median(with), times_median(without), rows, with->n);
+    if (limit != NULL)
+        printf(", \"limit\": %.6f", times_median(limit));
+    puts("}");
     fflush(stdout);
 }
 

@@ -29,8 +29,10 @@ double now_s(void);
 void times_add(struct times *t, double seconds);
 double times_median(const struct times *t);
 
-/* Print one result as a JSON line: {"name": ..., "with": s, "without": s, "rows": n}. */
-void report(const char *name, const struct times *with, const struct times *without, uint32_t rows);
+/* Print one result as a JSON line: {"name": ..., "with": s, "without": s, "limit": s, "rows": n}.
+ * `limit` NULL: none is known. */
+void report(const char *name, const struct times *with, const struct times *without,
+            const struct times *limit, uint32_t rows);
 
 /* End the program with a message when something that must work does not. */
 void must(bool ok, const struct err *e, const char *doing);
