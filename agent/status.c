@@ -149,6 +149,19 @@ static void note_peers(struct agent *a)
         warning_clear(&a->warnings, WARNING_NO_PEER);
 }
 
+/* Links begin anew when what they had told changes; then nobody is warned again. */
+static void note_forks(struct agent *a)
+{
+    const struct talk *talk;
+    uint32_t at = 0;
+    bool forked = false;
+
+    while ((talk = links_next_talk(a->links, &at)) != NULL)
+        forked |= talk->forked;
+    if (!forked)
+        warning_clear(&a->warnings, WARNING_FORK);
+}
+
 void status_note_trouble(struct agent *a)
 {
     const char *trouble = a->store != NULL ? store_trouble(a->store) : "";
@@ -287,6 +300,7 @@ struct json_object *agent_status(struct agent *a)
     add_store(a, o);
     json_object_object_add(o, "peers", agent_peers(a));
     note_peers(a);
+    note_forks(a);
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
@@ -410,6 +424,7 @@ void status_tick(struct agent *a)
 
     tick_fleet(a);
     note_peers(a);
+    note_forks(a);
     tick_clock(a);
     if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
         return;

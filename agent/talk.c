@@ -83,7 +83,7 @@ static void note_staged(struct talk *t, const struct stage_item *item)
 {
     if (item->ok)
         pump_went_well(t->agent->pump);
-    if (item->ok && item->result == STAGE_NEW) {
+    if (item->ok && item->result != STAGE_KNOWN) {
         t->staged++;
         pump_staged(t->agent->pump);
         links_local_changed(t->agent->links);
@@ -120,14 +120,17 @@ static void fetch(struct talk *t, const struct sync_actions *wanted, struct buf 
     ev->bytes = buf_slice(bytes);
 }
 
+/* It mends itself when its author meets both: what it said twice it then says again. */
 static void tell_fork(struct talk *t)
 {
-    char actor[2 * ACTOR_BYTES + 1];
+    struct site_id id = actor_site(&t->todo.fork_actor);
+    const struct roster_site *author = roster_find(&t->agent->roster, &id);
 
-    hex_write(actor, SLICE(t->todo.fork_actor.bytes));
+    t->forked = true;
     warning_set(&t->agent->warnings, WARNING_FORK, agent_wall_ms(t->agent),
-                "a peer holds another history of the author %s: a home was copied or went back",
-                actor);
+                "%s was put back to an older state and went on: a part of its changes is not here "
+                "or not on another PC until it has met both",
+                author == NULL ? "a PC that is no member" : author->name);
 }
 
 /* A newcomer matches its rows with ours. Without an answer it does so without; an answer says, too,
@@ -214,18 +217,28 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
     return ok;
 }
 
+/* What was told on this link does not hold any more: it begins anew. */
+static bool is_outdated(const struct talk *t, struct err *e)
+{
+    if (t->history == store_history(t->agent->store))
+        return false;
+    return !err_set(e, ERR_REFUSED,
+                    "a PC had gone back to an older state; what is had of it is told anew");
+}
+
 /* A store that is full or broken is no fault of the peer's: what it could not take stays
  * unacknowledged, and comes again. */
 static bool stage_and_answer(struct talk *t, struct err *e)
 {
     struct stage_item items[STAGE_TOGETHER + 1];
     uint32_t i, n = stage_all(t, items);
-    bool ok = true;
+    bool ok = !is_outdated(t, e);
 
     for (i = 0; i < n && ok && t->link->state == LINK_OPEN; i++) {
         struct sync_event ev = event_of(t, SYNC_STAGED);
 
         ev.ok = items[i].ok;
+        ev.rewound = items[i].ok && items[i].result == STAGE_REWOUND;
         ev.e = &items[i].e;
         ok = step(t, ev, e);
     }
@@ -247,6 +260,7 @@ void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
     struct sync_event ev;
 
     *t = (struct talk){.agent = a, .link = l};
+    t->history = store_history(a->store);
     if (roster_find(&a->roster, &l->channel.peer) == NULL)
         t->stranger_until_ms = uv_now(a->loop) + STRANGER_MS;
     sync_open(&t->sync, id, store_actor(a->store), &l->channel.peer, claims, store_have(a->store),
@@ -277,7 +291,12 @@ void talk_pause(struct talk *t)
 void talk_local(struct talk *t)
 {
     struct sync_event ev = event_of(t, SYNC_LOCAL);
+    struct err e = {0};
 
+    if (is_outdated(t, &e)) {
+        link_close(t->link, &e);
+        return;
+    }
     step_or_close(t, &ev);
     if (t->keys_owed && t->link->state == LINK_OPEN)
         tell_keys(t);

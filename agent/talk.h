@@ -24,6 +24,8 @@ struct talk {
     struct sync_actions todo; /* its buffer is used again and again */
     bool stepping;            /* within sync_step's loop: nothing else may start one */
     bool crowded;             /* the link's queue was full at the last step */
+    uint32_t history; /* store_history when it opened */
+    bool forked;      /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
     bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
     bool keys_told;             /* it has answered */

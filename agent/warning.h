@@ -28,7 +28,7 @@
     X(IDENTITY, "same-identity", false,                                                            \
       "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
     X(FORK, "forked-history", false,                                                               \
-      "on the PC whose home was copied or restored: see `agent-cli status` there")                 \
+      "switch on the PC that the text names, beside this one: it mends itself")                 \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(CONFLICTS, "conflicts-dropped", false,                                                       \

@@ -27,6 +27,25 @@ void changeset_header_write(struct buf *out, const struct changeset_header *h)
     CHANGESET_HEADER(WRITE)
 }
 
+/* Only what the same site has said as another actor can be said again by it. */
+static bool repeats_ok(const struct changeset_header *h, struct err *e)
+{
+    const struct vector_entry *again = h->repeats.entries;
+
+    if (h->repeats.n == 0)
+        return true;
+    if (h->repeats.n > 1)
+        return err_set(e, ERR_LIMIT, "it repeats %" PRIu32 " change-sets, allowed up to 1",
+                       h->repeats.n);
+    if (memcmp(again->actor.bytes, h->actor.bytes, SITE_ID_BYTES) != 0)
+        return err_set(e, ERR_INPUT, "it repeats a change-set of another site");
+    if (actor_equal(&again->actor, &h->actor))
+        return err_set(e, ERR_INPUT, "it repeats a change-set of its own chain");
+    if (sodium_is_zero(again->hash, sizeof again->hash))
+        return err_set(e, ERR_INPUT, "it repeats a change-set whose hash it does not tell");
+    return true;
+}
+
 /* What the fields' own limits do not say. */
 static bool header_ok(const struct changeset_header *h, struct err *e)
 {
@@ -34,7 +53,7 @@ static bool header_ok(const struct changeset_header *h, struct err *e)
         return err_set(e, ERR_INPUT, "it has the number 0");
     if (h->number == 1 && !sodium_is_zero(h->previous, sizeof h->previous))
         return err_set(e, ERR_INPUT, "it is the first of its actor and names a previous one");
-    return true;
+    return repeats_ok(h, e);
 }
 
 #define READ_bytes(name, max)  read_bin_exact(r, h->name, max, #name);
@@ -73,6 +92,7 @@ bool changeset_header_read(struct changeset_header *h, struct slice header, stru
 void changeset_header_close(struct changeset_header *h)
 {
     vector_close(&h->needs);
+    vector_close(&h->repeats);
 }
 
 /* ---- the whole ---- */

@@ -42,11 +42,19 @@ static void send(struct sync_turn *t, const struct message *m)
 
 /* ---- what the peer tells ---- */
 
+/* Of a chain of our own site it is the store that finds out, by our own signature. Whose own site
+ * the peer is gets what it made last: nobody else can tell it that it went back. Others are warned.
+ */
 static void fork_seen(struct sync_turn *t, struct sync_chain *c)
 {
-    if (c->forked)
+    struct site_id author = actor_site(&c->actor);
+
+    if (c->forked || c->own)
         return;
     c->forked = true;
+    c->give_back = site_equal(&author, &t->s->peer);
+    if (c->give_back)
+        return;
     t->out->fork = true;
     t->out->fork_actor = c->actor;
 }
@@ -68,8 +76,6 @@ static bool peer_has(struct sync_turn *t, const struct vector_entry *theirs)
         s->window_ms = t->ev->now_ms;
     if (ours != NULL && ours->number == theirs->number && hash_known(ours->hash) &&
         hash_known(theirs->hash) && hash_differs(ours->hash, theirs->hash))
-        fork_seen(t, c);
-    if (actor_equal(&theirs->actor, &s->self) && theirs->number > (ours == NULL ? 0 : ours->number))
         fork_seen(t, c);
     return true;
 }
@@ -150,11 +156,16 @@ static bool on_want(struct sync_turn *t, const struct message_want *m)
     struct sync *s = t->s;
     uint64_t have = vector_get(s->have, &m->actor);
     uint64_t acknowledged = vector_get(&s->peer_have, &m->actor);
+    struct site_id author = actor_site(&m->actor);
     struct sync_chain *c;
 
-    if (m->after < acknowledged)
+    if (m->after < acknowledged && !site_equal(&author, &s->peer))
         return err_set(t->e, ERR_INPUT, "WANT after %llu of what was acknowledged up to %llu",
                        (unsigned long long)m->after, (unsigned long long)acknowledged);
+    if (m->after < acknowledged) { /* its own: it went back, and has less than it told */
+        (void)vector_set(&s->peer_have, &m->actor, m->after, NULL);
+        sync_chain_of(s, &m->actor)->forked = false;
+    }
     if (m->after >= have)
         return true;
     c = sync_chain_of(s, &m->actor);
@@ -176,7 +187,8 @@ static uint64_t cursor(const struct sync *s, const struct sync_chain *c, const u
 }
 
 /* Hand a change-set to the store, if it is the next one of its chain. One that comes too early, or
- * again, is dropped: what is missing will be asked for. */
+ * again, is dropped: what is missing will be asked for. But what we have signed ourselves is looked
+ * at if it comes again: it may be another one than ours. */
 static bool stage(struct sync_turn *t, struct slice bytes, const struct changeset_header *h,
                   const struct vector_entry *theirs)
 {
@@ -185,9 +197,9 @@ static bool stage(struct sync_turn *t, struct slice bytes, const struct changese
     const uint8_t *hash;
     uint64_t at = cursor(s, c, &hash);
 
-    if (c->forked || h->number != at + 1)
+    if (c->own ? h->number > at + 1 : c->forked || h->number != at + 1)
         return true;
-    if (hash_known(hash) && hash_differs(h->previous, hash)) {
+    if (!c->own && hash_known(hash) && hash_differs(h->previous, hash)) {
         fork_seen(t, c);
         return true;
     }
@@ -195,7 +207,7 @@ static bool stage(struct sync_turn *t, struct slice bytes, const struct changese
     if (s->stages == NULL)
         s->stages = mem_alloc(SYNC_STAGING_MAX * sizeof *s->stages);
     s->stages[s->staging++].actor = h->actor;
-    c->received = h->number;
+    c->received = greater(c->received, h->number);
     memcpy(c->received_hash, theirs->hash, sizeof c->received_hash);
     t->out->stage = bytes;
     return true;
@@ -362,6 +374,19 @@ static void send_changeset(struct sync_turn *t, struct sync_chain *c, uint64_t n
     c->told = greater(c->told, number);
 }
 
+static bool give_back(struct sync_turn *t, struct sync_chain *c, struct slice left)
+{
+    struct slice one;
+
+    c->give_back = false;
+    if (left.n == 0)
+        return true;
+    if (!fetched_next(&left, &one, t->e))
+        return false;
+    send(t, &(struct message){.kind = MESSAGE_KIND_CHANGESET, .changeset = {.bytes = one}});
+    return true;
+}
+
 /* Meanwhile the peer may have got some from another, asked again from further back, or no longer
  * want any: send what still follows. */
 static bool on_fetched(struct sync_turn *t)
@@ -374,6 +399,8 @@ static bool on_fetched(struct sync_turn *t)
     assert(s->fetching);
     assert(c != NULL);
     s->fetching = false;
+    if (c->give_back && number + 1 == vector_get(s->have, &c->actor))
+        return give_back(t, c, left);
     if (left.n == 0) {
         c->sending = false;
         c->held = true;
@@ -416,6 +443,13 @@ static bool on_staged(struct sync_turn *t)
     s->staged_since_have++;
     if (t->ev->ok) {
         c->retry_wait_ms = 0;
+        if (t->ev->rewound) { /* of what came meanwhile nothing follows what we have now */
+            c->rewound = true;
+            c->told = vector_get(s->have, &c->actor);
+            c->received = 0;
+            c->asked = false;
+            c->retry_ms = 0;
+        }
         return true;
     }
     assert(t->ev->e != NULL);

@@ -219,6 +219,15 @@ static void plan_want(struct sync_turn *t, const struct vector_entry *theirs)
     uint64_t at = greater(have, c->received);
     struct sync_claim *claim = claim_now(t, &theirs->actor, have);
 
+    if (c->own && at < c->told && !c->rewound)
+        return; /* laid aside: it is wanted of whoever has the other history */
+    if (c->rewound && theirs->number > at && !c->asked) {
+        if (t->ev->now_ms < c->retry_ms)
+            due(t, c->retry_ms);
+        else
+            ask(t, c, have, at);
+        return;
+    }
     if (c->forked || theirs->number <= at)
         c->asked = false;
     if (c->forked || theirs->number <= have) {
@@ -234,6 +243,10 @@ static void plan_want(struct sync_turn *t, const struct vector_entry *theirs)
 static bool is_wanting(const struct sync *s, const struct sync_chain *c, uint64_t *after)
 {
     *after = greater(c->sent, vector_get(&s->peer_have, &c->actor));
+    if (c->give_back) {
+        *after = vector_get(s->have, &c->actor) - 1;
+        return vector_get(s->have, &c->actor) > 0;
+    }
     if (c->blocked_bytes > 0 && s->window.n > 0 && s->window.bytes >= c->blocked_bytes)
         return false;
     return c->sending && !c->forked && *after < vector_get(s->have, &c->actor);

@@ -205,7 +205,7 @@ static bool let_go(struct recovery *r, struct touched *t, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
     struct ledger_row row = {
-        .gid = ledger_mint(l), .table = t->b->table, .key = t->key, .present = true};
+        .gid = ledger_mint(l, t->wall_ms), .table = t->b->table, .key = t->key, .present = true};
     struct row_key id = {.kind = KEY_INT, .i = row.gid};
 
     t->gid = row.gid;

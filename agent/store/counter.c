@@ -213,6 +213,30 @@ bool counter_add(struct record *r, uint32_t position, const struct total *t, str
     return true;
 }
 
+void counter_put_back(struct record *r, uint32_t position, const struct total *before)
+{
+    struct cell *c = record_cell(r, position);
+    const struct value base = *cell_base(c);
+    const struct total *have = counter_find(c, before->gid, before->actor);
+    uint32_t n = c->counter == NULL ? 0 : c->counter->n;
+    struct total *totals, *at;
+
+    if (have == NULL)
+        return;
+    totals = counter_totals(r, n);
+    memcpy(totals, c->counter->totals, n * sizeof *totals);
+    at = &totals[have - c->counter->totals];
+    at->number = before->number;
+    at->stamp = before->stamp;
+    at->total = before->total;
+    at->form = before->form;
+    if (at->number == 0 && at->seen_number == 0) {
+        memmove(at, at + 1, (size_t)(totals + n - (at + 1)) * sizeof *at);
+        n--;
+    }
+    replace(r, c, &base, totals, n);
+}
+
 bool counter_set(struct record *r, uint32_t position, const struct cell *set, struct err *e)
 {
     struct cell *c = record_cell(r, position);

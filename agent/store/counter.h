@@ -44,6 +44,9 @@ uint64_t counter_stamp(const struct cell *c);
 /* Take in a total; an older one changes nothing. */
 MUST_USE bool counter_add(struct record *r, uint32_t position, const struct total *t,
                           struct err *e);
+/* What its author said of the cell last is taken back: this is what he had said before, number 0:
+ * nothing. */
+void counter_put_back(struct record *r, uint32_t position, const struct total *before);
 /* `set` is the write that wins; what of its totals is `seen` is in it. The totals said so far stay.
  */
 MUST_USE bool counter_set(struct record *r, uint32_t position, const struct cell *set,

@@ -59,6 +59,7 @@ struct store {
     bool vanished;              /* a sweep found that rows went without an event */
     int64_t swept;              /* the cursor up to which rows have been counted */
     bool repairs, due_open;     /* table `repair` may hold rows; `due` such as are not parked */
+    uint32_t history;           /* store_history */
     uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;        /* when what is listed for a person was noticed: now */
     bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
@@ -174,8 +175,7 @@ MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
  * did to it since is published. `known` false: no point remembers it. */
 MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
                      struct err *e);
-/* Inside a ledger transaction: others have more of our own history than we do. We go on as another
- * actor, and our rows are matched anew. */
+/* Inside a ledger transaction: as fork_forgotten, when the file may be of a later time: matched. */
 MUST_USE bool recover_forgotten(struct store *s, struct err *e);
 /* Inside a transaction of the file: is it the one that the ledger and the bindings know? ERR_BUSY
  * if not (somebody put a copy back, or changes the schema); the next call then recovers. */

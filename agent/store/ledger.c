@@ -217,7 +217,7 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, gid_next, matched, self;
+    int64_t clock, gid_next, matched, self, aside;
     struct buf room;
     struct value v;
     bool found;
@@ -227,6 +227,7 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
+        !meta_int(l, "aside", &aside, e) ||
         !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
         !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
@@ -239,6 +240,7 @@ static bool load_facts(struct ledger *l, struct err *e)
     l->gid_next = (uint64_t)gid_next;
     l->matched = matched != 0;
     l->self = (uint32_t)self;
+    l->aside = (uint32_t)aside;
     ledger_rest(l);
     return true;
 }
@@ -267,7 +269,9 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
              "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM conflict;"
+             "DELETE FROM repair; DELETE FROM part; DELETE FROM aside; DELETE FROM repeated;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
+             "DELETE FROM meta WHERE name = 'aside';"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;

@@ -46,7 +46,7 @@ struct ledger {
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
     uint32_t actor_count, actor_room;
-    uint32_t self;               /* our present actor's number */
+    uint32_t self, aside; /* our present actor; whose chain is in doubt (fork.h), 0: none's */
     struct ledger_table *tables; /* [id - 1] */
     uint32_t table_count;
     struct vector have, applied;
@@ -108,7 +108,8 @@ int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
 /* By actor and counter: the same on every site, whatever its numbers of actors are. */
 int gid_order(const struct ledger *l, int64_t a, int64_t b);
-int64_t ledger_mint(struct ledger *l);
+/* A new one, for a row written at this time: a ledger that went back does not give it again. */
+int64_t ledger_mint(struct ledger *l, uint64_t wall_ms);
 /* Is this gid met for the first time? Then there is neither a row nor an alias to look for. */
 bool ledger_is_news(const struct ledger *l, int64_t gid);
 /* The row that stands for `gid`: itself, or what its alias names. */

@@ -11,6 +11,9 @@
 #include "ledger_names.h"
 #include "ledger_statements.h"
 
+#define GID_EPOCH_MS UINT64_C(1735689600000)
+#define GID_SPARE    (UINT64_C(1) << 36) /* counters that no clock leads to */
+
 sqlite3_stmt *ledger_statement(struct ledger *l, int which)
 {
     sqlite3_stmt *s = l->statements[which];
@@ -148,9 +151,9 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
     sqlite3_bind_int64(s, 6, id);
     if (!ledger_finish(l, s, "note an actor", e))
         return false;
-    if (a->staged > 0)
+    if (a->staged > 0 || vector_get(&l->have, &a->actor) > 0)
         vector_set(&l->have, &a->actor, a->staged, a->hash);
-    if (a->applied > 0)
+    if (a->applied > 0 || vector_get(&l->applied, &a->actor) > 0)
         vector_set(&l->applied, &a->actor, a->applied, NULL);
     return true;
 }
@@ -188,8 +191,14 @@ static void meet(struct ledger *l, int64_t gid)
         l->actors[g.actor - 1].counter_max = g.counter;
 }
 
-int64_t ledger_mint(struct ledger *l)
+/* Milliseconds since 2025, as far as the counters last; what is beyond is a clock that is wrong. A
+ * mark that is drained once more gives its row the same gid once more. */
+int64_t ledger_mint(struct ledger *l, uint64_t wall_ms)
 {
+    uint64_t since = wall_ms < GID_EPOCH_MS ? 0 : wall_ms - GID_EPOCH_MS;
+
+    if (since > l->gid_next && since < GID_COUNTER_MAX - GID_SPARE)
+        l->gid_next = since;
     return gid_pack((struct gid){l->self, l->gid_next++});
 }
 

@@ -393,7 +393,7 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
 
     if (t->gid == 0 && t->b->app->surrogate) {
         t->values = NULL;
-        return scan_mint(m->s, t->b, &t->key, e);
+        return scan_mint(m->s, t->b, &t->key, m->now_ms, e);
     }
     if (t->gid == 0)
         return true;

@@ -4,6 +4,7 @@
 #include "merge.h"
 
 #include "conflict.h"
+#include "fork.h"
 #include "unite.h"
 #include "counter.h"
 #include "ledger_conflict.h"
@@ -494,12 +495,15 @@ static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool 
 
     *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
     for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
+        const struct vector_entry *need = &h.needs.entries[i];
         uint64_t merged = 0;
 
         for (uint32_t a = 0; a < s->ledger.actor_count; a++)
-            if (actor_equal(&s->ledger.actors[a].actor, &h.needs.entries[i].actor))
+            if (actor_equal(&s->ledger.actors[a].actor, &need->actor))
                 merged = s->ledger.actors[a].merged;
-        *ready = merged >= h.needs.entries[i].number;
+        *ready = merged >= need->number;
+        if (!*ready) /* what the author had may be said again by now */
+            ok = fork_has_merged(s, &need->actor, need->number, ready, e);
     }
     changeset_header_close(&h);
     return ok;

@@ -38,6 +38,6 @@ MUST_USE bool scan_displace(struct store *s, const struct ledger_row *row, bool 
                             uint64_t now_ms, struct err *e);
 /* A row of the file that nobody knows: it gets a gid and is published later. */
 MUST_USE bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key,
-                        struct err *e);
+                        uint64_t now_ms, struct err *e);
 
 #endif

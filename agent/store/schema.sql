@@ -28,6 +28,22 @@ CREATE TABLE changeset(
     UNIQUE(actor, number)
 );
 
+-- Our own chain whose actor the setting `aside` names went on in two ways (fork.h): what we had made of it.
+CREATE TABLE aside(
+    number INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+);
+
+-- Change-sets that their author has said again as another actor (hash: their chain hash): they are not taken any more.
+CREATE TABLE repeated(
+    hash BLOB PRIMARY KEY,
+    actor INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    by_actor INTEGER NOT NULL,
+    by_number INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX repeated_number ON repeated(actor, number);
+
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile.
 -- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).
 CREATE TABLE tbl(

@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "inside.h"
+#include "fork.h"
 
 /* Does it come from our fleet, from a member, and after the one we have? */
 static bool check_place(struct store *s, const struct changeset_header *h,
@@ -47,14 +47,19 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
                          const struct changeset *c, struct slice bytes, struct err *e)
 {
     struct ledger_actor *a;
+    bool same = false;
     uint32_t id;
 
     if (!ledger_actor(&s->ledger, &h->actor, &id, e) ||
-        (id == s->ledger.self && !recover_forgotten(s, e)))
+        (id == s->ledger.self && !fork_forgotten(s, e)) ||
+        (h->repeats.n > 0 && !fork_repeated(s, id, h, e)) ||
+        (id == s->ledger.aside && !fork_meet(s, h, bytes, &same, e)))
         return false;
     a = &s->ledger.actors[id - 1];
     a->staged = h->number;
     changeset_hash(c, a->hash);
+    if (same) /* it was merged when we made it */
+        a->merged = a->applied = h->number;
     return ledger_changeset_put(&s->ledger, id, h->number, bytes, e) &&
            ledger_actor_save(&s->ledger, id, e);
 }
@@ -64,9 +69,41 @@ static bool begin(struct store *s, struct err *e)
     return s->ledger.open || ledger_begin(&s->ledger, false, e);
 }
 
-/* Leaves a transaction open behind it, or the one that it found, if the change-set is new.
- * `failed`: what went wrong is not the change-set's fault alone, and the transaction is worth
- * nothing. */
+/* Is it one that shows that our own chain went on in two ways? */
+static bool is_other_history(struct store *s, const struct changeset_header *h,
+                             const struct changeset *c, const struct ledger_actor *known,
+                             bool *other, struct err *e)
+{
+    struct site_id author = actor_site(&h->actor);
+    uint8_t hash[HASH_BYTES];
+    bool ok;
+
+    *other = false;
+    if (known == NULL || memcmp(&author, &s->keys->site, sizeof author) != 0)
+        return true;
+    changeset_hash(c, hash);
+    ok = fork_differs(s, (uint32_t)(known - s->ledger.actors) + 1, h, hash, other, e);
+    ledger_rest(&s->ledger);
+    return ok;
+}
+
+/* Said again by its author as another actor: whoever has the chain as it is now will give it. */
+static bool check_repeated(struct store *s, const struct changeset_header *h,
+                           const struct changeset *c, const char *name, struct err *e)
+{
+    uint8_t hash[HASH_BYTES];
+    bool repeated;
+
+    changeset_hash(c, hash);
+    if (!fork_is_repeated(s, hash, &repeated, e))
+        return false;
+    return !repeated || err_set(e, ERR_GAP, "change-set %llu of %s has been said again as another",
+                                (unsigned long long)h->number, name);
+}
+
+/* Leaves a transaction open behind it, or the one that it found, if the change-set is new or shows
+ * another history. `failed`: what went wrong is not the change-set's fault alone, and the
+ * transaction is worth nothing. */
 static bool stage_one(struct store *s, struct slice bytes, enum stage_result *result, bool *failed,
                       struct err *e)
 {
@@ -74,12 +111,25 @@ static bool stage_one(struct store *s, struct slice bytes, enum stage_result *re
     const struct roster_site *site = NULL;
     struct ledger_actor *known = NULL;
     struct changeset c;
-    bool ok;
+    bool ok, other = false;
 
     *result = STAGE_KNOWN;
     ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
-         check_place(s, &h, &site, &known, e);
-    if (ok && (known == NULL || h.number > known->staged)) {
+         check_place(s, &h, &site, &known, e) && is_other_history(s, &h, &c, known, &other, e);
+    if (ok && (other || known == NULL || h.number == known->staged + 1))
+        ok = check_repeated(s, &h, &c, site->name, e);
+    if (ok && other) {
+        uint32_t id = (uint32_t)(known - s->ledger.actors) + 1;
+
+        *result = STAGE_REWOUND;
+        ok = changeset_verify(&c, &h, site->sign_public, e);
+        *failed = ok && !(begin(s, e) && fork_begin(s, id, &h, e));
+        ok = ok && !*failed;
+        known = &s->ledger.actors[id - 1];
+        other = h.number != known->staged + 1 ||
+                memcmp(h.previous, known->hash, sizeof known->hash) != 0;
+    }
+    if (ok && !other && (known == NULL || h.number > known->staged)) {
         *result = STAGE_NEW;
         ok = check_chain(&h, known, site->name, e) &&
              (changeset_verify(&c, &h, site->sign_public, e) ||

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "fork.h"
 #include "merge.h"
 #include "rename.h"
 
@@ -485,7 +486,7 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     parked = project_retry_due(s, now_ms, &pause_ms);
     p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
-    if (s->healing && !p->more) {
+    if (s->healing && !p->more && !fork_is_open(s)) {
         s->healing = false;
         s->trouble[0] = '\0';
     }
@@ -508,6 +509,11 @@ bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t 
 const struct actor *store_actor(const struct store *s)
 {
     return &s->ledger.actors[s->ledger.self - 1].actor;
+}
+
+uint32_t store_history(const struct store *s)
+{
+    return s->history;
 }
 
 const struct vector *store_have(const struct store *s)

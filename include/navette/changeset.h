@@ -26,6 +26,8 @@
  *     stamp       HLC when it was made; no row has a later one
  *     needs       what the author had applied of others and had not said in an earlier header:
  *                 it must be applied before this one
+ *     repeats     at most one: the change-set of another incarnation of the author, whose chain
+ *                 went on otherwise (its home had gone back), that is said again here
  *     schema      fingerprint of the author's tracked schema
  *     roster      number of roster entries the author knew
  *     rows        in the body
@@ -39,6 +41,7 @@
     X(bytes, previous, HASH_BYTES)                                                                 \
     X(u64, stamp, CHANGESET_STAMP_MAX)                                                             \
     X(vector, needs, ACTORS_MAX)                                                                   \
+    X(vector, repeats, 1)                                                                          \
     X(u64, schema, UINT64_MAX)                                                                     \
     X(u32, roster, ROSTER_ENTRIES_MAX)                                                             \
     X(u32, rows, CUT_ROWS_MAX)                                                                     \

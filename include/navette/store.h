@@ -85,8 +85,7 @@ MUST_USE bool store_unite(struct store *s, const char *table, const int64_t keys
 
 /* ---- capture ---- */
 
-/* Has the application's file been committed to by somebody else since the last call? Cheap (PRAGMA
- * data_version). */
+/* Has somebody else committed to the application's file since the last call? Cheap. */
 MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 
 /* Has it something to say that no mark tells of: repairs of rows that wanted one UNIQUE value, some
@@ -109,8 +108,7 @@ MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progres
 
 /* Marks that were drained go with the next apply; where nothing is applied they pile up. Call this
  * in the application's quiet moments: it removes a few milliseconds' worth if there are that many;
- * `more`: call again, after a pause. It also counts rows: REPLACE deletes without an event.
- * ERR_BUSY as usual. */
+ * `more`: call again, after a pause. It also counts rows: REPLACE deletes without an event. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
 
 /* After large work: give back the memory of pages that are kept for next time. */
@@ -118,7 +116,8 @@ void store_rest(struct store *s);
 
 /* ---- change-sets of others ---- */
 
-enum stage_result { STAGE_NEW, STAGE_KNOWN };
+/* STAGE_REWOUND: it proves another history of our own chain: wanted from where store_have is now */
+enum stage_result { STAGE_NEW, STAGE_KNOWN, STAGE_REWOUND };
 
 /* Verify (roster, signature, chain, fleet) and write to the log, durably when the call returns.
  * ERR_GAP: its predecessor is not here. ERR_STRANGER: its author is no member. */
@@ -132,8 +131,7 @@ struct stage_item {
     struct err e; /* why it is not */
 };
 
-/* The same for several, in this order, which one fsync makes durable. Each of them succeeds or
- * fails as it would alone. */
+/* The same for several, in this order, with one fsync; each succeeds or fails as it would alone. */
 void store_stage_all(struct store *s, struct stage_item *items, uint32_t n);
 /* Merge what is staged and whose needs are met, and project it into the file: one bounded batch of
  * whole change-sets. Also retries rows that wait. ERR_BUSY: try again later (or drain first:
@@ -166,9 +164,11 @@ void store_backup_close(struct store_backup *b);
 /* ---- what we have ---- */
 
 const struct actor *store_actor(const struct store *s); /* our present actor */
-const struct vector *
-store_have(const struct store *s); /* staged without gap; lent, always current */
-const struct vector *store_applied(const struct store *s); /* merged and projected or parked */
+/* Staged without gap, and merged and projected or parked; lent, always current. */
+const struct vector *store_have(const struct store *s);
+const struct vector *store_applied(const struct store *s);
+/* Another number than before: what was told of them does not hold, all links begin anew. */
+uint32_t store_history(const struct store *s);
 /* Encoded change-sets of `actor` after `after`, concatenated, about `bytes` of them, at least one
  * if there is one. */
 MUST_USE bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes,

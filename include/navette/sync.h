@@ -98,6 +98,8 @@ struct sync_event {
     enum sync_event_kind kind;
     struct slice bytes;
     bool ok;
+    bool rewound; /* with ok: what we have of that chain of our own is less now, and what follows is
+                     wanted of this peer */
     const struct err *e;
     struct slice roster;          /* our roster log, lent at every event */
     const uint8_t *roster_digest; /* and its digest: hash of the sorted entry hashes */
@@ -124,9 +126,10 @@ struct sync_actions {
     bool keys_wanted;
     /* The peer's local keys, asked for with sync_ask_keys. Borrows the event's bytes. */
     struct slice keys;
-    /* The peer holds another history of this actor: a different chain hash for the same number, or,
-     * for our own present actor, more than we ever made. Warn somebody; that actor is left out on
-     * this link, everything else goes on. */
+    /* The peer holds another history of this actor, neither ours nor its own: a different chain
+     * hash for the same number. Warn somebody; that actor is left out on this link, everything else
+     * goes on. (Of our own, what the peer has is staged like the rest, and the store finds out that
+     * we went back.) */
     bool fork;
     struct actor fork_actor;
     uint64_t deadline_ms; /* monotonic; answer SYNC_TIMEOUT no later */

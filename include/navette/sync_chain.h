@@ -10,10 +10,13 @@ struct sync_chain {
     bool own;    /* of our own site, in whatever incarnation: new ones are pushed */
     bool forked; /* the peer holds another history of it: left out */
 
+    bool rewound; /* ours, and what we have of it went back: the peer has what follows */
+
     /* To the peer. */
-    bool sending;  /* all after `sent` is to be sent: it asked, or it follows what we make */
-    bool held;     /* the store could not give them: told but not pushed */
-    uint64_t sent; /* highest number sent on this link, or after which it asked */
+    bool give_back; /* it is the peer's own, which went back: our last one shows it */
+    bool sending;   /* all after `sent` is to be sent: it asked, or it follows what we make */
+    bool held;      /* the store could not give them: told but not pushed */
+    uint64_t sent;  /* highest number sent on this link, or after which it asked */
     uint64_t blocked_bytes; /* the next one did not fit beside so many bytes under way */
     uint64_t told;          /* highest number the peer was told that we have */
     uint64_t told_applied;  /* the number it was last told that we have applied */

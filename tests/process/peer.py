@@ -24,8 +24,8 @@ JOIN, WELCOME, SORRY = 16, 17, 18
 FLEET, INVITATION = 1, 2
 INITIATOR, RESPONDER = 1, 2
 HERE, INVITING, JOINING, LEAVING = range(1, 5)
-HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "schema", "roster", "rows", "body_bytes",
-          "body_hash")
+HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "repeats", "schema", "roster", "rows",
+          "body_bytes", "body_hash")
 
 
 class Refused(Exception):
@@ -414,7 +414,8 @@ def _drop_change_set(item):
         tables.append([table["name"], table["columns"], table["keys"], table["surrogate"], rows])
     body = pack([[bytes.fromhex(actor) for actor in item["body"]["actors"]], tables])
     header = dict(item["header"])
-    header["needs"] = [[bytes.fromhex(actor), number, bytes.fromhex(h)] for actor, number, h in header["needs"]]
+    for field in ("needs", "repeats"):
+        header[field] = [[bytes.fromhex(actor), number, bytes.fromhex(h)] for actor, number, h in header[field]]
     for field in ("fleet", "actor", "previous", "body_hash"):
         header[field] = bytes.fromhex(header[field])
     check(header["body_bytes"] == len(body) and header["body_hash"] == blake(body), "the body was changed")
@@ -538,8 +539,8 @@ class Peer:
         self.stamp = max(self._now() << 16, self.stamp + 1)
         self.counter += 1
         header = {"format": 1, "fleet": self.roster.fleet, "actor": self.actor, "number": len(chain) + 1,
-                  "previous": chain[-1].hash if chain else bytes(32), "stamp": self.stamp, "needs": needs, "schema": 0,
-                  "roster": len(self.roster.entries)}
+                  "previous": chain[-1].hash if chain else bytes(32), "stamp": self.stamp, "needs": needs,
+                  "repeats": [], "schema": 0, "roster": len(self.roster.entries)}
         data = encode_insert(self.site, header, table, (self.actor, self.counter), keys, surrogate, cells)
         self.chains[self.actor] = chain + [ChangeSet(data, self.roster)]
         self._send(CHANGESET, data)

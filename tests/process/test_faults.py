@@ -3,11 +3,14 @@
 import contextlib
 import pathlib
 import random
+import shutil
 import sqlite3
 import time
 
+import pytest
+
 from pc import wait_for
-from test_shop import books, sell
+from test_shop import books, sell, wait_sale
 from till import Till, check_books
 
 
@@ -99,6 +102,82 @@ def test_another_pcs_file_in_the_place_of_ones_own_doubles_no_sale(shop):
         shop.wait_equal(*pcs)
         for pc in pcs:
             assert {number: books(pc, number)[0][2] for number in sold if len(books(pc, number)) == 1} == sold
+
+
+@pytest.mark.parametrize("alone", [0, 1, 5])
+def test_a_pc_whose_disk_was_put_back_whole_loses_and_doubles_no_sale(shop, alone):
+    """Its file and its home are of yesterday; it sold on, before it met anybody or not."""
+    _, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    sell(a, "A-1", [("LAIT", 1)])
+    wait_sale(b, "A-1", [("LAIT", 1)])
+    a.stop()
+    shutil.copytree(a.directory, shop.directory / "kept")
+    a.start()
+    shop.wait_peer(a, b)
+    for n in (2, 3):
+        sell(a, "A-%d" % n, [("LAIT", n)])
+        wait_sale(b, "A-%d" % n, [("LAIT", n)])
+    a.stop()
+    shutil.rmtree(a.directory)
+    shutil.copytree(shop.directory / "kept", a.directory)
+    if alone:
+        b.stop()
+        a.start()
+        for n in range(alone):
+            sell(a, "ALONE-%d" % n, [("RIZ25", n + 1)])
+            wait_for(lambda: a.status()["pending"]["marks"] == 0, "it is captured")
+        b.start()
+    else:
+        a.start()
+    for n in (2, 3):
+        wait_sale(a, "A-%d" % n, [("LAIT", n)])
+    sell(a, "A-4", [("LAIT", 4)])
+    sell(b, "B-1", [("CAFE", 1)])
+    for pc in (a, b):
+        wait_sale(pc, "A-4", [("LAIT", 4)])
+        wait_sale(pc, "B-1", [("CAFE", 1)])
+        for n in range(alone):
+            wait_sale(pc, "ALONE-%d" % n, [("RIZ25", n + 1)])
+    shop.wait_equal(a, b)
+    assert b.value("SELECT count(*) FROM shop_invoice") == 5 + alone
+    wait_for(lambda: not a.status()["warnings"] and not b.status()["warnings"], "nobody is warned any more")
+
+
+def test_a_peer_that_was_away_may_be_the_first_whom_a_pc_meets_whose_disk_was_put_back(shop):
+    """It takes what was sold since, under numbers that the other one knows as something else."""
+    lan, a, b = shop.pair()
+    c = shop.member("C", a, lan)
+    for pc in (b, c):
+        shop.wait_peer(a, pc)
+    sell(a, "A-1", [("LAIT", 1)])
+    for pc in (b, c):
+        wait_sale(pc, "A-1", [("LAIT", 1)])
+    c.stop()
+    a.stop()
+    shutil.copytree(a.directory, shop.directory / "kept")
+    a.start()
+    shop.wait_peer(a, b)
+    for n in (2, 3):
+        sell(a, "A-%d" % n, [("LAIT", n)])
+        wait_sale(b, "A-%d" % n, [("LAIT", n)])
+    a.stop()
+    b.stop()
+    shutil.rmtree(a.directory)
+    shutil.copytree(shop.directory / "kept", a.directory)
+    a.start()
+    c.start()
+    sell(a, "A-NEW", [("RIZ25", 5)])
+    wait_sale(c, "A-NEW", [("RIZ25", 5)])
+    sell(c, "C-1", [("CAFE", 7)])
+    b.start()
+    for pc in (a, b, c):
+        for number, lines in (("A-2", [("LAIT", 2)]), ("A-3", [("LAIT", 3)]), ("A-NEW", [("RIZ25", 5)]), ("C-1", [("CAFE", 7)])):
+            wait_sale(pc, number, lines)
+        assert pc.value("SELECT count(*) FROM shop_invoice") == 5
+    shop.wait_equal(a, b)
+    shop.wait_equal(a, c)
+    wait_for(lambda: not any(pc.status()["warnings"] for pc in (a, b, c)), "nobody is warned any more")
 
 
 def test_two_halves_of_a_fleet_that_both_sold_agree_after_the_switch_comes_back(shop, seed):

@@ -38,6 +38,7 @@ struct talk {
     struct sync sync;
     uint64_t deadline_ms;
     bool keys_owed; /* the peer asked for our keys before we had published all */
+    uint32_t history; /* store_history when it opened */
 };
 
 struct node {

@@ -11,7 +11,7 @@
 struct follow {
     enum sync_event_kind kind;
     struct buf bytes;
-    bool ok;
+    bool ok, rewound;
     struct err e;
 };
 
@@ -49,8 +49,9 @@ static void stage(struct node *n, struct slice changeset, struct follows *follow
     enum stage_result result = STAGE_KNOWN;
 
     f->ok = store_stage(n->store, changeset, &result, &f->e);
-    if (f->ok && result == STAGE_NEW) {
-        n->news = true;
+    f->rewound = f->ok && result == STAGE_REWOUND;
+    if (f->ok && result != STAGE_KNOWN) {
+        n->news = n->stirred = true;
         node_poke(n);
     }
     sim_trace(n->sim, n, "stage: %s %s", f->ok ? "ok" : "no", f->e.text);
@@ -80,6 +81,7 @@ static bool step(struct node *n, uint32_t peer, const struct follow *event, stru
         .kind = event->kind,
         .bytes = buf_slice(&event->bytes),
         .ok = event->ok,
+        .rewound = event->rewound,
         .e = &event->e,
         .roster = buf_slice(&s->roster.log),
         .roster_digest = s->roster_digest,
@@ -129,6 +131,8 @@ static void converse(struct node *n, uint32_t peer, struct follow first)
         struct follow event = follows.list[0];
 
         memmove(follows.list, follows.list + 1, --follows.n * sizeof event);
+        /* What was told on this link may not hold any more. */
+        open = open && n->store != NULL && n->talks[peer].history == store_history(n->store);
         if (open && sim_ok(n->sim) && !disk_dead(n->disk, PROCESS_AGENT))
             open = step(n, peer, &event, &follows);
         buf_close(&event.bytes);
@@ -143,7 +147,7 @@ void talk_open(struct node *n, uint32_t peer)
 
     assert(!t->open);
     sim_trace(n->sim, n, "link with %u opens", peer);
-    *t = (struct talk){.open = true};
+    *t = (struct talk){.open = true, .history = store_history(n->store)};
     sync_open(&t->sync, ++n->links, store_actor(n->store), &n->sim->nodes[peer].keys.site,
               &n->claims, store_have(n->store), store_applied(n->store));
     converse(n, peer, (struct follow){.kind = SYNC_OPENED});

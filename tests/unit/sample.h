@@ -159,7 +159,19 @@ static inline struct changeset_header sample_header(void)
     return h;
 }
 
-static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, struct buf *out)
+/* What another incarnation of the sample's site has said. */
+static inline void sample_repeats(struct changeset_header *h)
+{
+    struct actor other = sample_actor(1);
+    uint8_t hash[HASH_BYTES];
+
+    memset(other.bytes + SITE_ID_BYTES, 4, ACTOR_BYTES - SITE_ID_BYTES);
+    memset(hash, 0x44, sizeof hash);
+    assert_true(vector_set(&h->repeats, &other, 5, hash));
+}
+
+static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, bool repeats,
+                               struct buf *out)
 {
     struct changeset_header h = sample_header();
     struct buf body = {0};
@@ -169,6 +181,8 @@ static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, s
 
     sample_keys(&k);
     write(&body);
+    if (repeats)
+        sample_repeats(&h);
     assert_true(changeset_seal(&h, rows, buf_slice(&body), &k, out, hash, &e));
     changeset_header_close(&h);
     buf_close(&body);
@@ -176,12 +190,12 @@ static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, s
 
 static inline void sample_changeset(struct buf *out)
 {
-    sample_seal(sample_body, SAMPLE_ROWS, out);
+    sample_seal(sample_body, SAMPLE_ROWS, false, out);
 }
 
 static inline void sample_counter_changeset(struct buf *out)
 {
-    sample_seal(sample_counter_body, SAMPLE_COUNTER_ROWS, out);
+    sample_seal(sample_counter_body, SAMPLE_COUNTER_ROWS, true, out);
 }
 
 /* Split, decode and verify: all that an agent does with a member's bytes before it keeps them. */

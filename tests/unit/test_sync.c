@@ -454,11 +454,10 @@ static void a_fork_is_told_and_stops_nothing_else(void **state)
     net_close(&n);
 }
 
-/* The ledger went back, or somebody copied it: the peer has more of us than we made. */
-static void more_of_us_than_we_made_is_told(void **state)
+/* The whole PC went back: what we signed and do not know is proof of it, and is asked for. */
+static void more_of_us_than_we_know_is_asked_for(void **state)
 {
     struct net n;
-    struct net_end *end;
 
     (void)state;
     net_open(&n, 2);
@@ -467,27 +466,67 @@ static void more_of_us_than_we_made_is_told(void **state)
     vector_close(&n.sites[0].have);
     net_link(&n, 0, 1);
     net_settle(&n);
-    end = net_end_of(&n, 0, 1);
-    assert_int_equal(end->forks, 1);
-    assert_true(actor_equal(&end->fork_actor, &n.sites[0].actor));
-    assert_int_equal(n.sites[0].copies, 0);
+    assert_int_equal(net_end_of(&n, 0, 1)->forks, 0);
+    assert_int_equal(n.sites[0].copies, 1);
+    assert_int_equal(vector_get(&n.sites[0].have, &n.sites[0].actor), 1);
     net_close(&n);
 }
 
-static void a_changeset_of_another_history_is_not_staged(void **state)
+/* It went back and went on: it made others under numbers that the peer has. Nobody is warned: the
+ * author finds out by itself, from the last one that the peer has. */
+static void a_peer_that_made_its_own_anew_is_given_what_it_forgot(void **state)
 {
-    struct net n;
     uint8_t other[HASH_BYTES] = {1};
 
     (void)state;
-    net_open(&n, 2);
-    net_make(&n, 0, 0);
-    net_make(&n, 0, 0);
-    assert_true(vector_set(&n.sites[1].have, &n.sites[0].actor, 1, other));
+    for (uint64_t ours = 1; ours <= 3; ours++) {
+        struct net n;
+
+        net_open(&n, 2);
+        net_make(&n, 0, 0);
+        net_make(&n, 0, 0);
+        net_make(&n, 0, 0);
+        assert_true(vector_set(&n.sites[1].have, &n.sites[0].actor, 2, n.made[1].hash));
+        assert_true(vector_set(&n.sites[0].have, &n.sites[0].actor, ours,
+                               ours == 3 ? n.made[2].hash : other));
+        if (ours == 3) /* of another history than the two that the peer has */
+            assert_true(vector_set(&n.sites[1].have, &n.sites[0].actor, 2, other));
+        net_link(&n, 0, 1);
+        net_settle(&n);
+        assert_int_equal(n.sites[0].copies, 1);
+        assert_int_equal(net_end_of(&n, 0, 1)->forks, 0);
+        assert_int_equal(net_end_of(&n, 1, 0)->forks, 0);
+        assert_int_equal(vector_get(&n.sites[1].have, &n.sites[0].actor), 2);
+        assert_true(net_end_of(&n, 0, 1)->up);
+        net_close(&n);
+    }
+}
+
+/* The store laid aside what was made in their place: the rest is asked for of that peer alone,
+ * although both sides had told that they have it. */
+static void what_was_laid_aside_is_asked_of_whoever_has_the_other_history(void **state)
+{
+    uint8_t other[HASH_BYTES] = {1};
+    struct net n;
+
+    (void)state;
+    net_open(&n, 3);
+    for (int i = 0; i < 4; i++)
+        net_make(&n, 0, 0);
+    for (uint32_t site = 0; site < 3; site++)
+        assert_true(vector_set(&n.sites[site].have, &n.sites[0].actor, 4,
+                               site == 1 ? n.made[3].hash : other));
+    n.sites[0].rewinds_to = 1;
     net_link(&n, 0, 1);
+    net_link(&n, 0, 2);
     net_settle(&n);
-    assert_int_equal(net_end_of(&n, 1, 0)->forks, 1);
-    assert_int_equal(vector_get(&n.sites[1].have, &n.sites[0].actor), 1);
+    assert_int_equal(vector_get(&n.sites[0].have, &n.sites[0].actor), 4);
+    assert_memory_equal(vector_find(&n.sites[0].have, &n.sites[0].actor)->hash, n.made[3].hash,
+                        HASH_BYTES);
+    assert_int_equal(n.sites[0].copies, 1 + 3);
+    assert_int_equal(n.sites[2].copies, 0);
+    assert_true(net_end_of(&n, 0, 1)->up);
+    assert_true(net_end_of(&n, 0, 2)->up);
     net_close(&n);
 }
 
@@ -529,8 +568,9 @@ int main(void)
         cmocka_unit_test(rosters_that_both_grew_become_one),
         cmocka_unit_test(what_we_made_before_is_fetched_back),
         cmocka_unit_test(a_fork_is_told_and_stops_nothing_else),
-        cmocka_unit_test(more_of_us_than_we_made_is_told),
-        cmocka_unit_test(a_changeset_of_another_history_is_not_staged),
+        cmocka_unit_test(more_of_us_than_we_know_is_asked_for),
+        cmocka_unit_test(a_peer_that_made_its_own_anew_is_given_what_it_forgot),
+        cmocka_unit_test(what_was_laid_aside_is_asked_of_whoever_has_the_other_history),
         cmocka_unit_test(what_is_applied_is_told),
     };
 

@@ -1,0 +1,55 @@
+/* Fork: a chain of change-sets went on in two ways, because its author's PC went back to an older
+ * state (a copy of its disk was put back) and worked on from there.
+ *
+ * The author learns of it by its own signature below a change-set that it does not know. It goes on
+ * as another actor, lays aside what it made beyond the last change-set that both histories may
+ * have, and takes in the other history as it would anybody's. Where the first change-set differs,
+ * what was laid aside is said again, as yet another actor: row by row the same, with its gids and
+ * stamps, and each change-set names the one it repeats. So nobody needs to have the repeated one,
+ * and whoever has it takes it back out of its log: the same rows are known by the other name now,
+ * and what was added to counters is taken back, since it is said again. Then the chain is one
+ * again.
+ *
+ * All of it inside the ledger transaction that stages a change-set. */
+#ifndef NAVETTE_FORK_H
+#define NAVETTE_FORK_H
+
+#include "inside.h"
+
+/* `actor` is one of our own site. Is this change-set another one than ours, under its number or
+ * before it? */
+MUST_USE bool fork_differs(struct store *s, uint32_t actor, const struct changeset_header *h,
+                           const uint8_t hash[HASH_BYTES], bool *differs, struct err *e);
+/* It is, and the signature is ours: lay aside. ERR_BUSY: not now. */
+MUST_USE bool fork_begin(struct store *s, uint32_t actor, const struct changeset_header *h,
+                         struct err *e);
+/* Before the next change-set of the chain that was laid aside is written: `same`: we had made it.
+ * Otherwise this is where the histories part, and what we had made is said again. */
+MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes,
+                        bool *same, struct err *e);
+/* A change-set of our present actor follows ours, and we have forgotten it. */
+MUST_USE bool fork_forgotten(struct store *s, struct err *e);
+/* Before a change-set by `actor` that repeats another one is written. ERR_BUSY: not now. */
+MUST_USE bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_header *h,
+                            struct err *e);
+/* Has its author said this one again, so that it is not to be taken any more? */
+MUST_USE bool fork_is_repeated(struct store *s, const uint8_t hash[HASH_BYTES], bool *repeated,
+                               struct err *e);
+/* Is what change-set `number` of `actor` said merged, if by its repetition? */
+MUST_USE bool fork_has_merged(struct store *s, const struct actor *actor, uint64_t number,
+                              bool *merged, struct err *e);
+/* Is something laid aside, and not yet said again? */
+bool fork_is_open(const struct store *s);
+
+/* ---- fork_repeat.c ---- */
+
+/* The change-sets of `actor` beyond `common`, which `sql` selects (number, bytes; rising): what
+ * they added to counters is taken back. */
+MUST_USE bool fork_take_back(struct store *s, uint32_t actor, uint64_t common, const char *sql,
+                             struct err *e);
+/* Say again what was laid aside of `actor`, beyond `common`, as a new actor of ours. `other` is the
+ * change-set that took the place of the first. */
+MUST_USE bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct slice other,
+                             struct err *e);
+
+#endif

@@ -1,0 +1,407 @@
+/* PCs whose whole disk was put back, database and home, and that worked on: what they had said and
+ * forgot comes back, what they say in its place is said again, and nobody has anything twice. */
+#include "doomed.h"
+#include "rules_of.h"
+
+#define ROUNDS_MAX 40
+
+static const char shop_stock[] =
+    "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+    "CREATE TABLE ticket(id INTEGER PRIMARY KEY, number TEXT UNIQUE, client_id INTEGER REFERENCES"
+    " client(id));"
+    "CREATE TABLE tag(name TEXT PRIMARY KEY, value INTEGER);"
+    "CREATE TABLE article(ref TEXT PRIMARY KEY, stock INTEGER);";
+static const char clients[] = "SELECT name FROM client ORDER BY name";
+static const char tickets[] =
+    "SELECT name FROM ticket JOIN client ON client.id = client_id ORDER BY name";
+
+/* What a link does when `to` hears of what `from` has: the rest of every chain, of its own the last
+ * one, where the histories differ. True when it brought something. */
+static bool hear(struct site *from, struct site *to)
+{
+    struct vector have = {0};
+    bool news = false, rewound = false;
+    struct err e = {0};
+
+    vector_copy(&have, store_have(from->store));
+    for (uint32_t i = 0; i < have.n && !rewound; i++) {
+        const struct vector_entry *theirs = &have.entries[i];
+        const struct vector_entry *ours = vector_find(store_have(to->store), &theirs->actor);
+        struct site_id author = actor_site(&theirs->actor);
+        bool own = memcmp(&author, &to->keys.site, sizeof author) == 0;
+        uint64_t after = ours == NULL ? 0 : ours->number;
+        struct slice left, one;
+        struct buf bytes;
+
+        if (own && theirs->number <= after)
+            after = theirs->number - 1;
+        buf_open(&bytes, 1u << 26);
+        if (theirs->number > 0)
+            check(store_fetch(from->store, &theirs->actor, after, 1u << 25, &bytes, &e), &e);
+        left = buf_slice(&bytes);
+        while (!rewound && store_fetch_next(&left, &one, &e)) {
+            enum stage_result result = STAGE_KNOWN;
+
+            /* Of a third PC's chain that went on in two ways the other one is refused meanwhile. */
+            if (!store_stage(to->store, one, &result, &e)) {
+                assert_true(e.code == ERR_GAP || e.code == ERR_CRYPTO);
+                err_clear(&e);
+                break;
+            }
+            rewound = result == STAGE_REWOUND;
+            news |= result != STAGE_KNOWN;
+        }
+        buf_close(&bytes);
+    }
+    vector_close(&have);
+    return news;
+}
+
+static void meet(struct site *a, struct site *b)
+{
+    bool news = true;
+    int rounds = 0;
+
+    while (news) {
+        assert_in_range(++rounds, 1, ROUNDS_MAX);
+        work(a);
+        work(b);
+        news = hear(a, b);
+        work(b);
+        news |= hear(b, a);
+        work(a);
+    }
+}
+
+static void join_third(struct site *a, struct site *b, struct site *c)
+{
+    *c = (struct site){0};
+    join_site(a, c, "C", shop_stock);
+    share_rules(a, b); /* the roster, that is: b hears of c */
+}
+
+static void keep_pc(struct site *s)
+{
+    work(s);
+    keep_ledger(s);
+    keep_database(s);
+}
+
+static void put_pc_back(struct site *s)
+{
+    put_ledger_back(s);
+    put_database_back(s, s);
+    tick(s);
+    open_store(s);
+}
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+/* A whole PC went back, and has written nothing since. */
+static void a_pc_that_went_back_gets_its_own_change_sets_back(void **state)
+{
+    struct site a, b;
+    struct actor before;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana'), (2, 'Bea')");
+    meet(&a, &b);
+    before = *store_actor(b.store);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo'); UPDATE client SET name = 'Anna' WHERE id = 1;"
+            "DELETE FROM client WHERE id = 2");
+    meet(&a, &b);
+    put_pc_back(&b);
+    expect(&b, clients, "Ana Bea");
+    meet(&a, &b);
+    assert_int_equal(store_state(b.store), STORE_READY);
+    assert_false(actor_equal(&before, store_actor(b.store)));
+    expect_both(&a, &b, clients, "Anna Cleo");
+    sql(&b, "INSERT INTO client(name) VALUES ('Dora')");
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "Anna Cleo Dora");
+    close_pair(&a, &b);
+}
+
+/* It sold on under the same keys and the same ticket numbers: fewer, as many and more times than it
+ * had before. */
+static void a_pc_that_went_back_and_sold_on_keeps_every_sale(void **state)
+{
+    static const char *const answers[] = {"Ana L1 L2 L3 New1", "Ana L1 L2 L3 New1 New2 New3",
+                                          "Ana L1 L2 L3 New1 New2 New3 New4 New5"};
+
+    (void)state;
+    for (int times = 1; times <= 5; times += 2) {
+        struct site a, b;
+        struct store_status status;
+        struct err e = {0};
+
+        open_pair(&a, &b, shop_stock, shop_stock);
+        sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO ticket VALUES (1, 'T0', 1)");
+        meet(&a, &b);
+        keep_pc(&b);
+        for (int i = 1; i <= 3; i++) {
+            char text[256];
+
+            snprintf(text, sizeof text,
+                     "INSERT INTO client VALUES (%d, 'L%d'); INSERT INTO ticket VALUES"
+                     " (%d, 'T%d', %d); UPDATE client SET name = name WHERE id = 1;"
+                     "INSERT OR REPLACE INTO tag VALUES ('last', %d)",
+                     1 + i, i, 1 + i, i, 1 + i, i);
+            sql(&b, text);
+            meet(&a, &b);
+        }
+        put_pc_back(&b);
+        for (int i = 1; i <= times; i++) {
+            char text[256];
+
+            snprintf(text, sizeof text,
+                     "INSERT INTO client VALUES (%d, 'New%d'); INSERT INTO ticket VALUES"
+                     " (%d, 'T%d', %d)",
+                     1 + i, i, 1 + i, i, 1 + i);
+            sql(&b, text);
+            work(&b);
+        }
+        check(store_status(b.store, &status, &e), &e);
+        assert_string_equal(status.trouble, "");
+        meet(&a, &b);
+        expect_both(&a, &b, clients, answers[times / 2]);
+        expect_both(&a, &b, tickets, answers[times / 2]);
+        expect_same(&a, &b,
+                    "SELECT number, name FROM ticket JOIN client ON client.id = client_id"
+                    " ORDER BY number");
+        expect_same(&a, &b, "SELECT * FROM tag");
+        check(store_status(b.store, &status, &e), &e);
+        assert_string_equal(status.trouble, ""); /* it was said once, and is mended */
+        sql(&b, "INSERT INTO client(name) VALUES ('Zoe')");
+        sql(&a, "INSERT INTO client(name) VALUES ('Zita')");
+        meet(&a, &b);
+        expect_both(&a, &b, "SELECT name FROM client WHERE name LIKE 'Z%' ORDER BY name",
+                    "Zita Zoe");
+        close_pair(&a, &b);
+    }
+}
+
+/* Long chains part in their middle: the last common one is looked for. */
+static void histories_that_part_far_below_their_ends_are_followed_back(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    for (int i = 0; i < 20; i++) {
+        sql(&b, "INSERT INTO client(name) VALUES ('old')");
+        work(&b);
+    }
+    meet(&a, &b);
+    keep_pc(&b);
+    for (int i = 0; i < 700; i++) {
+        sql(&b, "INSERT INTO client(name) VALUES ('lost')");
+        work(&b);
+    }
+    meet(&a, &b);
+    put_pc_back(&b);
+    for (int i = 0; i < 650; i++) {
+        sql(&b, "INSERT INTO client(name) VALUES ('new')");
+        work(&b);
+    }
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT name, count(*) FROM client GROUP BY name",
+                "lost|700 new|650 old|20");
+    close_pair(&a, &b);
+}
+
+/* A peer that was away since before the copy takes what is made in the place of what it never saw;
+ * it must give it up for the other history, and have both. */
+static void an_older_peer_that_took_the_new_history_ends_with_both(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    join_third(&a, &b, &c);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES ('R', 100)");
+    meet(&a, &b);
+    meet(&a, &c);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
+    meet(&a, &b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Bert'); UPDATE client SET name = 'Anna' WHERE id = 1");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Cleo')");
+    meet(&b, &c);
+    sql(&c, "INSERT INTO ticket VALUES (1, 'T1', 2); UPDATE client SET name = 'Cleopatra'"
+            " WHERE id = 2");
+    meet(&b, &c);
+    meet(&c, &a); /* neither of them is the author: each keeps what it has */
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&c, &a);
+    meet(&a, &b);
+    for (int i = 0; i < 3; i++) {
+        struct site *s = i == 0 ? &a : i == 1 ? &b : &c;
+
+        expect(s, clients, "Anna Bea Bert Cleopatra");
+        expect(s, tickets, "Cleopatra");
+    }
+    assert_int_equal(store_have(a.store)->n, store_have(c.store)->n);
+    for (uint32_t i = 0; i < store_have(a.store)->n; i++)
+        assert_memory_equal(&store_have(a.store)->entries[i], &store_have(c.store)->entries[i],
+                            sizeof(struct vector_entry));
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* What was added to a stock, before the copy, after it, and once more in its place, counts once. */
+static void what_was_sold_in_either_history_is_off_the_stock_once(void **state)
+{
+    static const char stock[] = "SELECT stock FROM article";
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    join_third(&a, &b, &c);
+    sql(&a, "INSERT INTO article VALUES ('R', 1000)");
+    meet(&a, &b);
+    sql(&b, "UPDATE article SET stock = stock - 1");
+    meet(&a, &b);
+    meet(&a, &c);
+    keep_pc(&b);
+    sql(&b, "UPDATE article SET stock = stock - 20");
+    meet(&a, &b);
+    sql(&b, "UPDATE article SET stock = stock - 20");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "UPDATE article SET stock = stock - 300");
+    work(&b);
+    sql(&b, "UPDATE article SET stock = stock - 300");
+    meet(&b, &c);
+    expect(&c, stock, "399");
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&c, &a);
+    expect(&a, stock, "359");
+    expect(&b, stock, "359");
+    expect(&c, stock, "359");
+    sql(&b, "UPDATE article SET stock = stock - 9");
+    sql(&c, "UPDATE article SET stock = stock - 50");
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&c, &a);
+    expect(&a, stock, "300");
+    expect(&c, stock, "300");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+static void a_pc_that_went_back_twice_keeps_every_sale(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana')");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Cleo')");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Dora')");
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Emma')");
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "Ana Bea Cleo Dora Emma");
+    close_pair(&a, &b);
+}
+
+static void two_pcs_that_went_back_at_once_find_together(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    join_third(&a, &b, &c);
+    meet(&b, &a);
+    keep_pc(&a);
+    keep_pc(&b);
+    sql(&a, "INSERT INTO client VALUES (1, 'A1')");
+    sql(&b, "INSERT INTO client VALUES (1, 'B1')");
+    meet(&a, &b);
+    meet(&a, &c);
+    put_pc_back(&a);
+    put_pc_back(&b);
+    sql(&a, "INSERT INTO client VALUES (1, 'A2')");
+    sql(&b, "INSERT INTO client VALUES (1, 'B2')");
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "A2 B2");
+    meet(&c, &b);
+    meet(&c, &a);
+    meet(&a, &b);
+    meet(&c, &b);
+    expect_both(&a, &b, clients, "A1 A2 B1 B2");
+    expect(&c, clients, "A1 A2 B1 B2");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* Only the agent's home was put back: the marks that it had drained are drained again. They say the
+ * same of the same rows. */
+static void rows_that_are_drained_again_are_not_doubled(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES ('R', 100)");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea'); INSERT INTO ticket VALUES (1, 'T1', 2);"
+            "UPDATE article SET stock = stock - 1");
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo'); UPDATE client SET name = 'Anna' WHERE id = 1;"
+            "UPDATE article SET stock = stock - 20");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    tick(&b);
+    open_store(&b);
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (4, 'Dora'); UPDATE client SET name = 'Annie' WHERE id = 1;"
+            "UPDATE article SET stock = stock - 300");
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "Annie Bea Cleo Dora");
+    expect_both(&a, &b, tickets, "Bea");
+    expect_both(&a, &b, "SELECT stock FROM article", "-221");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pc_that_went_back_gets_its_own_change_sets_back),
+        cmocka_unit_test(a_pc_that_went_back_and_sold_on_keeps_every_sale),
+        cmocka_unit_test(histories_that_part_far_below_their_ends_are_followed_back),
+        cmocka_unit_test(an_older_peer_that_took_the_new_history_ends_with_both),
+        cmocka_unit_test(what_was_sold_in_either_history_is_off_the_stock_once),
+        cmocka_unit_test(a_pc_that_went_back_twice_keeps_every_sale),
+        cmocka_unit_test(two_pcs_that_went_back_at_once_find_together),
+        cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
