@@ -152,7 +152,9 @@ static bool read_encoding(struct appdb *a, struct err *e)
  * rollback mode anything less could damage the file. */
 static bool set_synchronous(struct appdb *a, struct err *e)
 {
-    const char *sql = a->wal ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
+    const char *sql = a->durably ? "PRAGMA synchronous = EXTRA"
+                      : a->wal   ? "PRAGMA synchronous = NORMAL"
+                                 : "PRAGMA synchronous = FULL";
 
     if (sqlite3_exec(a->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_err(a->db, "set synchronous", e);
@@ -166,6 +168,13 @@ static bool refresh_journal_mode(struct appdb *a, struct err *e)
     if (!read_journal_mode(a, e))
         return false;
     return wal == a->wal || sqlite3_get_autocommit(a->db) == 0 || set_synchronous(a, e);
+}
+
+bool appdb_durably(struct appdb *a, bool durably, struct err *e)
+{
+    assert(sqlite3_get_autocommit(a->db) != 0);
+    a->durably = durably;
+    return set_synchronous(a, e);
 }
 
 bool appdb_read(struct appdb *a, struct err *e)

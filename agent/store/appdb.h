@@ -88,6 +88,7 @@ struct appdb {
     char *path;
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */
     bool wal;
+    bool durably;
     bool utf16; /* text is not kept byte for byte */
     struct app_schema schema;
     int64_t data_version;
@@ -128,6 +129,9 @@ MUST_USE bool appdb_lock(struct appdb *a, struct err *e);
 #define READERS_AWAITED 20
 MUST_USE bool appdb_lock_quietly(struct appdb *a, struct err *e);
 MUST_USE bool appdb_commit(struct appdb *a, struct err *e);
+/* From now on a commit of ours is on the disk when it is done, with all that came before it, also
+ * in WAL mode; or need not be, as at first. Outside a transaction. */
+MUST_USE bool appdb_durably(struct appdb *a, bool durably, struct err *e);
 void appdb_end(struct appdb *a); /* end a read, or roll back; harmless when nothing is open */
 
 /* Did somebody else commit since the last call? */

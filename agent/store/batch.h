@@ -12,17 +12,18 @@ enum work_state { WORK_OPEN, WORK_DONE, WORK_FAILED };
 struct work {
     int64_t gid;
     struct binding *b;
-    bool waiting;             /* from the table `due` */
-    bool needed;              /* a row that is or gets into the file refers to it */
-    bool followed;            /* its own parents have been brought in */
-    bool alive, present;      /* logically; in the file before the batch */
-    bool deleted;             /* its delete has been written */
-    bool wrote;               /* something of it has been written */
-    bool moved;               /* what it refers to left the file: it cannot go back */
-    int64_t same_as;          /* by rule it is one with this row; 0: with none */
-    bool collided;            /* the last refusal was of a UNIQUE value */
-    bool held;                /* to be left as it is in the file (batch_hold) */
-    struct row_key key;       /* in the file; given to newcomers */
+    bool waiting;        /* from the table `due` */
+    bool needed;         /* a row that is or gets into the file refers to it */
+    bool followed;       /* its own parents have been brought in */
+    bool alive, present; /* logically; in the file before the batch */
+    bool deleted;        /* its delete has been written */
+    bool wrote;          /* something of it has been written */
+    bool moved;          /* what it refers to left the file: it cannot go back */
+    int64_t same_as;     /* by rule it is one with this row; 0: with none */
+    bool collided;       /* the last refusal was of a UNIQUE value */
+    bool waits;          /* the last refusal was of a reference */
+    bool held;           /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
+    struct row_key key;  /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
                           NULL: rec */

@@ -22,8 +22,9 @@ static bool wants_writing(const struct work *w)
 
 static bool may_try_again(const struct work *w)
 {
-    return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted && !w->held &&
-           (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
+    return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted &&
+           !(w->held && w->alive) && (w->present || w->key.kind != KEY_NONE) &&
+           (w->alive || w->needed);
 }
 
 static void count_failures(struct batch *b)
@@ -134,17 +135,45 @@ static bool try_all_again(struct batch *b, struct err *e)
     return b->failures < 2 || write_swaps(b, e);
 }
 
+/* Rows that refer to each other in a ring wait for each other once one of them has been refused,
+ * whatever became of that: all that wait go in together. One whose parent does not make it comes
+ * out again (batch_undo_orphans). `helped`: some got in, or have met a UNIQUE value to be settled.
+ */
+static bool try_together(struct batch *b, bool *helped, struct err *e)
+{
+    *helped = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (!b->works[i].waits || !may_try_again(&b->works[i]))
+            continue;
+        b->works[i].state = WORK_OPEN;
+        b->failures--;
+    }
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+
+        if (!w->waits || !wants_writing(w))
+            continue;
+        w->collided = false;
+        if (!batch_write(b, w, e))
+            return false;
+        *helped |= w->state == WORK_DONE || w->collided;
+    }
+    return true;
+}
+
 bool batch_fit(struct batch *b, struct err *e)
 {
-    uint32_t moved = 1;
+    bool helped = true;
+    uint32_t moved;
 
     for (uint32_t i = 0; i < b->n; i++)
         if (wants_writing(&b->works[i]) && !batch_write(b, &b->works[i], e))
             return false;
     if (!try_all_again(b, e))
         return false;
-    for (int round = 0; b->failures > 0 && moved > 0 && round < ROUNDS_MAX; round++)
-        if (!batch_collide(b, &moved, e) || (moved > 0 && !try_all_again(b, e)))
+    for (int round = 0; b->failures > 0 && helped && round < ROUNDS_MAX; round++)
+        if (!batch_collide(b, &moved, e) || (moved > 0 && !try_all_again(b, e)) ||
+            (moved == 0 && !try_together(b, &helped, e)))
             return false;
     return true;
 }

@@ -166,12 +166,34 @@ static bool table_ready(struct batch *b, struct binding *t, struct batch_table *
     return true;
 }
 
+/* A row that had this key before, and after everybody else who had it, may have it again: the
+ * application knows it by that key. */
+static bool had_it_last(struct batch *b, const struct work *w, const struct row_key *key,
+                        bool *last, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&b->s->ledger,
+                                     "SELECT max(until * (gid = ?3)) > max(until * (gid <> ?3))"
+                                     " FROM placed WHERE tbl = ?1 AND key = ?2",
+                                     e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, w->b->table);
+    sqlite3_bind_int64(q, 2, key->i);
+    sqlite3_bind_int64(q, 3, w->gid);
+    code = sqlite3_step(q);
+    *last = code == SQLITE_ROW && sqlite3_column_int(q, 0) == 1;
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW || ledger_err(&b->s->ledger, "look who had a key", e);
+}
+
 /* Was this key used here by anybody else? */
 static bool is_taken(struct batch *b, const struct work *w, const struct row_key *key, bool *taken,
                      struct err *e)
 {
     struct ledger_row row;
-    bool found;
+    bool found, last = false;
     int code;
 
     *taken = keymap_get(&b->given, w->b->app_index, key) != 0;
@@ -180,7 +202,9 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
     if (!ledger_row_by_key(&b->s->ledger, w->b->table, key, true, &row, &found, e))
         return false;
     *taken = found && row.gid != w->gid;
-    if (*taken)
+    if (*taken && !row.present && !had_it_last(b, w, key, &last, e))
+        return false;
+    if (*taken && !last)
         return true;
     sqlite3_reset(w->b->app->select);
     if (!key_bind(w->b->app->select, 1, w->b->app, key, e))

@@ -294,7 +294,8 @@ static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, st
         h->needed = true; /* dead, and in the file because rows there refer to it */
     if (!known && h->state == WORK_OPEN)
         h->state = WORK_DONE;
-    *ready = h->state == WORK_DONE && !h->held && !h->deleted && (h->present || h->wrote);
+    *ready =
+        h->state == WORK_DONE && !(h->held && h->alive) && !h->deleted && (h->present || h->wrote);
     return h;
 }
 
@@ -355,8 +356,8 @@ bool batch_collide(struct batch *b, uint32_t *moved, struct err *e)
     for (uint32_t i = 0, n = b->n; ok && i < n; i++) {
         const struct work *w = &b->works[i];
 
-        if (w->state == WORK_FAILED && w->collided && w->b != NULL && !w->held && !w->wrote &&
-            (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed))
+        if (w->state == WORK_FAILED && w->collided && w->b != NULL && !(w->held && w->alive) &&
+            !w->wrote && (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed))
             ok = collide(&c, i, moved, e);
     }
     keymap_close(&c.by_key);

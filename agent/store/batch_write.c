@@ -56,6 +56,7 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
     if (e->code != ERR_NONE)
         return -1;
     work_fail(b, w, "waits for the row of table %s that column %s refers to", table, c->name);
+    w->waits = true;
     return 0;
 }
 
@@ -402,6 +403,7 @@ bool batch_write(struct batch *b, struct work *w, struct err *e)
         return true;
     }
     w->state = WORK_DONE;
+    w->waits = false;
     return w->present ? update(b, w, e) : insert(b, w, e);
 }
 

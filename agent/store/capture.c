@@ -247,12 +247,21 @@ static bool track(struct appdb *a, const char *name, struct err *e)
     return true;
 }
 
+static void rest(struct appdb *a)
+{
+    struct err ignored = {0}; /* more durable than needed does no harm */
+
+    if (!appdb_durably(a, false, &ignored))
+        err_clear(&ignored);
+}
+
 /* Roll back, and forget what was not to be. */
 static bool undo(struct appdb *a)
 {
     struct err ignored = {0};
 
     appdb_end(a);
+    rest(a);
     if (!appdb_load_schema(a, true, NULL, &ignored))
         a->schema.version = -1; /* the next to ask reads it */
     return false;
@@ -261,13 +270,20 @@ static bool undo(struct appdb *a)
 /* What we changed is read back before it is committed: later the file might be busy. */
 static bool finish(struct appdb *a, struct err *e)
 {
-    return (appdb_load_schema(a, true, NULL, e) && appdb_commit(a, e)) || undo(a);
+    if (!appdb_load_schema(a, true, NULL, e) || !appdb_commit(a, e))
+        return undo(a);
+    rest(a);
+    return true;
 }
 
+/* It is durable: a file from before, as a power cut could leave it, tells nothing of what has been
+ * written since, and would be a stranger's. */
 static bool begin(struct appdb *a, struct err *e)
 {
-    if (!appdb_lock(a, e))
+    if (!appdb_durably(a, true, e) || !appdb_lock(a, e)) {
+        rest(a);
         return false;
+    }
     return appdb_load_schema(a, false, NULL, e) || undo(a);
 }
 

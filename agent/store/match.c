@@ -467,6 +467,22 @@ static bool gather(struct matcher *m, struct err *e)
     return match_copies(m, e) && unpair(m, e);
 }
 
+/* What was matched is the file with all of its marks, also those that are still to be drained. */
+static bool note_point(struct matcher *m, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    const int64_t cursor = l->cursor;
+    const double time = l->cursor_time;
+    bool ok;
+
+    l->cursor = m->cursor;
+    l->cursor_time = m->cursor_time;
+    ok = ledger_point(l, e);
+    l->cursor = cursor;
+    l->cursor_time = time;
+    return ok;
+}
+
 static bool commit(struct matcher *m, bool joining, struct err *e)
 {
     struct store *s = m->s;
@@ -485,7 +501,7 @@ static bool commit(struct matcher *m, bool joining, struct err *e)
         s->ledger.cursor = m->cursor;
         s->ledger.cursor_time = m->cursor_time;
     }
-    return ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+    return note_point(m, e) && ledger_commit(&s->ledger, e);
 }
 
 static void matcher_close(struct matcher *m)

@@ -134,7 +134,7 @@ static bool write_row(struct repairer *r, struct store *s, struct ledger_row *ro
     return ledger_row_put(&s->ledger, row, true, true, e);
 }
 
-/* `done` false: it is not ours to say yet. */
+/* `done` false: of some columns it is not ours to say yet. */
 static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool patient, bool *done,
                        struct err *e)
 {
@@ -161,7 +161,7 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
             continue;
         if (patient && !is_ours(s, &cell->clock)) {
             *done = false;
-            return true;
+            continue;
         }
         author_repair(&r->author, b, gid, &cell->clock, i, &shown->v);
         cell->v = shown->v;

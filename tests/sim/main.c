@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include <navette/keys.h>
 
@@ -105,6 +106,9 @@ int main(int argc, char **argv)
                         "[--calm] [--test PATTERN] [--verbose]\n");
         return 64;
     }
+    /* One thread, and nobody asks how much memory SQLite uses: both cost a tenth of the time. */
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     rng_rule_system();
     if (!keys_library_start(&e)) {
         fprintf(stderr, "%s\n", e.text);

@@ -306,6 +306,36 @@ static void two_names_that_are_exchanged_arrive_so(void **state)
     close_pair(&a, &b);
 }
 
+/* The key was another row's once, long before this one got it from its application. */
+static void a_row_that_comes_back_has_the_key_that_it_had_last(void **state)
+{
+    struct site a = {0}, b = {0}, c = {0};
+    struct err e = {0};
+    bool changed;
+
+    (void)state;
+    open_founder(&a, shop);
+    join_site(&a, &b, "B", shop);
+    join_site(&a, &c, "C", shop);
+    check(roster_merge(&b.roster, buf_slice(&a.roster.log), &changed, &e), &e);
+    sql(&b, "INSERT INTO client VALUES (7, 'Ana'), (9, 'Eva')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM client WHERE id = 7");
+    work(&a);
+    sql(&a, "INSERT INTO client VALUES (7, 'Bea')");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    sql(&b, "DELETE FROM client WHERE name = 'Bea'");
+    later();
+    sql(&c, "UPDATE client SET name = 'Beate' WHERE name = 'Bea'");
+    exchange(&a, &b);
+    expect(&a, "SELECT id, name FROM client", "9|Eva");
+    exchange(&a, &c);
+    expect(&a, "SELECT id, name FROM client", "7|Beate 9|Eva");
+    close_pair(&a, &b);
+    close_site(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_number_that_moves_while_the_row_is_deleted_elsewhere),
         cmocka_unit_test(a_name_that_moves_leaves_the_old_row_to_whoever_edited_it),
         cmocka_unit_test(two_names_that_are_exchanged_arrive_so),
+        cmocka_unit_test(a_row_that_comes_back_has_the_key_that_it_had_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

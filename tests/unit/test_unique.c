@@ -275,6 +275,103 @@ static void a_number_by_which_other_rows_name_their_parent_is_not_marked(void **
     close_pair(&a, &b);
 }
 
+/* Three PCs that know each other. */
+static void open_three(struct site *a, struct site *b, struct site *c, const char *schema)
+{
+    struct err e = {0};
+    bool changed;
+
+    *a = *b = *c = (struct site){0};
+    open_founder(a, schema);
+    join_site(a, b, "B", schema);
+    join_site(a, c, "C", schema);
+    check(roster_merge(&b->roster, buf_slice(&a->roster.log), &changed, &e), &e);
+}
+
+/* What is another one's to say holds up nothing, and what was said is known here, too. */
+static void of_two_values_that_yield_in_one_row_the_own_one_is_said(void **state)
+{
+    static const char goods[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY, bar TEXT UNIQUE, code TEXT UNIQUE, n INT)";
+    static const char first[] = "SELECT bar, code FROM article WHERE n = 1";
+    struct site a, b, c;
+
+    (void)state;
+    open_three(&a, &b, &c, goods);
+    sql(&a, "INSERT INTO article VALUES (1, NULL, NULL, 1)");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    sql(&c, "INSERT INTO article VALUES (2, 'Y', NULL, 2), (3, NULL, 'X', 3)");
+    later();
+    sql(&a, "UPDATE article SET code = 'X'");
+    sql(&b, "UPDATE article SET bar = 'Y'");
+    exchange(&a, &b);
+    exchange(&b, &c);
+    expect(&b, first, "#B-Y|#A-X");
+    sql(&c, "DELETE FROM article WHERE n = 2");
+    exchange(&b, &c);
+    exchange(&a, &b);
+    exchange(&a, &c);
+    exchange(&b, &c);
+    expect(&a, first, "#B-Y|#A-X");
+    expect(&b, first, "#B-Y|#A-X");
+    expect(&c, first, "#B-Y|#A-X");
+    close_pair(&a, &b);
+    close_site(&c);
+}
+
+/* It was deleted, a line of it came that nobody had seen, and its number was given again. */
+static void a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_three(&a, &b, &c, tickets);
+    sell(&a, 10, "of A");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    sql(&c, "UPDATE sale SET total = 99");
+    sql(&a, "INSERT INTO line(sale_id, what) VALUES (1, 'unseen')");
+    later();
+    sql(&b, "DELETE FROM line; DELETE FROM sale");
+    sell(&b, 20, "of B");
+    exchange(&a, &b);
+    expect(&b, "SELECT number, total FROM sale ORDER BY total", "#A-TKT001|10 TKT001|20");
+    exchange(&b, &c);
+    expect(&b, "SELECT number, total FROM sale ORDER BY total", "TKT001|20 #A-TKT001|99");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    expect_same(&a, &b, sales);
+    expect_same(&a, &c, sales);
+    close_pair(&a, &b);
+    close_site(&c);
+}
+
+/* Whichever of them is written first. */
+static void rows_that_refer_to_each_other_yield_too(void **state)
+{
+    static const char people[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+                                 " deputy INT REFERENCES person(id) DEFERRABLE INITIALLY DEFERRED)";
+    static const char pairs[] = "SELECT p.code, d.code FROM person p LEFT JOIN person d"
+                                " ON d.id = p.deputy ORDER BY p.code";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, people, people);
+    sql(&b, "INSERT INTO person VALUES (1, 'S', NULL), (2, 'X', NULL)");
+    later();
+    sql(&a, "BEGIN; INSERT INTO person VALUES (1, 'S', 2), (2, 'T', 3), (3, 'U', 1);"
+            "INSERT INTO person VALUES (4, 'X', 6), (5, 'Y', 4), (6, 'Z', 5); COMMIT");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, pairs, "#A-S|T #A-X|Z S|NULL T|U U|#A-S X|NULL Y|#A-X Z|Y");
+    assert_int_equal(status_of(&b).parked, 0);
+    exchange(&a, &b);
+    expect_same(&a, &b, pairs);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +384,9 @@ int main(void)
         cmocka_unit_test(keys_of_every_kind_are_settled),
         cmocka_unit_test(a_number_by_which_other_rows_name_their_parent_is_not_marked),
         cmocka_unit_test(an_edit_that_takes_a_number_elsewhere_given_yields_too),
+        cmocka_unit_test(of_two_values_that_yield_in_one_row_the_own_one_is_said),
+        cmocka_unit_test(a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date),
+        cmocka_unit_test(rows_that_refer_to_each_other_yield_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
