@@ -91,8 +91,10 @@ bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_ke
 
 /* ---- what control requests call ---- */
 
-void agent_sync_now(struct agent *a)
+void agent_sync_now(struct agent *a, bool without_absent)
 {
+    if (without_absent)
+        pump_match_now(a->pump);
     links_dial_all(a->links);
     links_local_changed(a->links);
     discovery_announce(a->discovery);

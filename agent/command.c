@@ -95,9 +95,8 @@ static bool run_rules(struct agent *a, const struct request *r, struct json_obje
 static bool run_sync(struct agent *a, const struct request *r, struct json_object **result,
                      struct err *e)
 {
-    (void)r;
     (void)e;
-    agent_sync_now(a);
+    agent_sync_now(a, r->without_absent);
     json_object_object_add(*result, "connected", json_object_new_int64(agent_connected(a)));
     return true;
 }

@@ -68,10 +68,27 @@ static bool is_still(const struct newcomer *n, const struct agent *a)
     return now_of(a) - n->grew_ms >= still_ms;
 }
 
+/* A member who is not connected, NULL: all are. Only who is away can hold rows that nobody here
+ * has: to take ours for new without it may double them. */
+static const struct roster_site *absent_member(const struct agent *a)
+{
+    uint32_t i;
+
+    for (i = 0; i < a->roster.site_count; i++) {
+        const struct roster_site *site = &a->roster.sites[i];
+        const struct talk *talk = links_talk(a->links, &site->site);
+
+        if (memcmp(&site->site, &a->keys.site, sizeof a->keys.site) != 0 &&
+            (talk == NULL || !talk_is_open(talk)))
+            return site;
+    }
+    return NULL;
+}
+
 /* Members are asked which keys their files have: the file here may be a copy of any of theirs. An
  * answer says, too, that a member has published all its rows; without one it is stillness that
- * tells, which sales that go on would never grant. Who has published nothing is not waited for: it
- * may be a newcomer, too, that waits for us. */
+ * tells, which sales that go on would never grant, and then only if nobody is away. Who has
+ * published nothing is not waited for: it may be a newcomer, too, that waits for us. */
 static bool has_keys(struct newcomer *n, struct agent *a)
 {
     if (links_ask_keys(a->links))
@@ -80,12 +97,32 @@ static bool has_keys(struct newcomer *n, struct agent *a)
         return !links_await_keys(a->links) || now_of(a) - n->keys_ms >= KEYS_MORE_MS;
     if (n->keys_asked_ms != 0 && now_of(a) - n->keys_asked_ms < KEYS_WAIT_MS)
         return false;
-    return is_still(n, a);
+    if (!is_still(n, a))
+        return false;
+    n->awaits_absent = !n->without_absent && absent_member(a) != NULL;
+    return !n->awaits_absent;
 }
 
 bool newcomer_is_ready(struct newcomer *n, struct agent *a)
 {
+    uint32_t at = 0;
+
+    n->awaits_absent = false;
+    if (n->without_absent && links_next_talk(a->links, &at) == NULL)
+        return true;
     return has_caught_up(n, a) && has_keys(n, a);
+}
+
+void newcomer_warn(const struct newcomer *n, struct agent *a)
+{
+    const struct roster_site *absent = absent_member(a);
+    uint32_t at = 0;
+
+    if (absent != NULL && (n->awaits_absent || links_next_talk(a->links, &at) == NULL))
+        warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
+                    "this PC compares its rows with the other members' before it publishes them; "
+                    "for that it waits for %s",
+                    absent->name);
 }
 
 bool newcomer_take_keys(struct newcomer *n, const struct agent *a, struct slice keys)

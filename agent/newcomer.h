@@ -17,12 +17,17 @@ struct newcomer {
     uint32_t n;
     uint64_t keys_asked_ms; /* when somebody was last asked for them; 0: not yet */
     uint64_t keys_ms;       /* when the first ones came */
+    bool awaits_absent;     /* all else is done, but a member is away */
+    bool without_absent;    /* a person said not to wait for such */
 };
 
-/* All is here that connected members have, and that they will publish of what they had: match now.
+/* All is here that connected members have, and that they will publish of what they had, and either
+ * one of them has told its keys or no member is away: match now.
  * Asks members for their keys on the way: call it again about once a second, and when one
  * was heard. */
 bool newcomer_is_ready(struct newcomer *n, struct agent *a);
+/* Say in a warning for whom it waits. */
+void newcomer_warn(const struct newcomer *n, struct agent *a);
 /* A member told its local keys; false when there are enough. Borrowed. */
 bool newcomer_take_keys(struct newcomer *n, const struct agent *a, struct slice keys);
 /* The rows are matched, or the store is another one: forget all. */

@@ -264,15 +264,10 @@ static void consider_match(struct pump *p)
         match(p);
 }
 
-static void note_matching(struct agent *a)
+void pump_match_now(struct pump *p)
 {
-    uint32_t at = 0;
-
-    if (a->in_fleet && store_state(a->store) == STORE_MATCHING &&
-        links_next_talk(a->links, &at) == NULL)
-        warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
-                    "this PC compares its rows with another member's before it publishes them; it "
-                    "waits for one");
+    p->newcomer.without_absent = true;
+    pump_heard(p);
 }
 
 /* ---- drain and apply ---- */
@@ -527,7 +522,8 @@ void pump_tick(struct pump *p)
         return;
     p->drain.due |= store_owes(a->store);
     consider_match(p);
-    note_matching(a);
+    if (a->in_fleet && store_state(a->store) == STORE_MATCHING)
+        newcomer_warn(&p->newcomer, a);
     rest(p);
     if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
         p->parked_ms = now_of(p);

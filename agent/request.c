@@ -68,7 +68,7 @@ static const struct command commands[] = {
     [REQUEST_INVITE] = {"invite",
                         {INT_ARG("ttl_ms", ttl_ms, REQUEST_TTL_MS_MIN, REQUEST_TTL_MS_MAX)}},
     [REQUEST_JOIN] = {"join", {TEXT_ARG("token", true, token), BOOL_ARG("copy", copy)}},
-    [REQUEST_SYNC] = {"sync", {{0}}},
+    [REQUEST_SYNC] = {"sync", {BOOL_ARG("without_absent", without_absent)}},
     [REQUEST_WAIT] = {"wait", {INT_ARG("timeout_ms", timeout_ms, 0, REQUEST_WAIT_MS_MAX)}},
     [REQUEST_STOP] = {"stop", {{0}}},
     [REQUEST_DROP_EXPORT] = {"drop-export",

@@ -31,7 +31,7 @@ enum request_kind {
     REQUEST_UNINSTALL,    /* -> {} */
     REQUEST_INVITE,       /* ttl_ms -> token, ends_in_ms */
     REQUEST_JOIN,         /* token, copy -> {} when this PC is a member and its rows are matched */
-    REQUEST_SYNC,         /* -> connected, at once */
+    REQUEST_SYNC,         /* without_absent -> connected, at once */
     REQUEST_WAIT,         /* timeout_ms -> settled, connected, peers */
     REQUEST_STOP,         /* -> {} and the agent ends */
     REQUEST_DROP_EXPORT,  /* directory, peer -> path (of the first file or null), paths, changesets
@@ -60,6 +60,7 @@ struct request {
     char preset[32];
     bool all;
     bool copy;
+    bool without_absent;
     int64_t number; /* of a conflict, 0: none was given */
     char table[IDENTIFIER_BYTES_MAX + 1];
     int64_t first, second; /* keys */

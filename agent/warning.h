@@ -18,7 +18,7 @@
     X(JOIN, "join-failed", false,                                                                  \
       "on a PC of the fleet: `agent-cli invite`; here: `agent-cli join TOKEN`")                    \
     X(MATCHING, "matching-waits", false,                                                           \
-      "start another PC of the fleet: this one publishes after it has compared its rows")          \
+      "start the PC that is named; if it is gone for good: `agent-cli sync --without-absent`")     \
     X(NO_PEER, "no-peer", false,                                                                   \
       "start another PC; if it runs, check cable and firewall (TCP 7400, UDP 7401)")               \
     X(PORT, "port-in-use", false,                                                                  \

@@ -338,6 +338,56 @@ def test_two_newcomers_that_meet_first_do_not_wait_for_each_other(shop):
     shop.wait_equal(a, b, c)
 
 
+def copies_that_lose_their_only_member(shop):
+    """A with rows, B and C with copies of its file, not compared with A before A went away."""
+    lan = shop.network.lan()
+    a, b, c = shop.pc("A", lan, goods=True), shop.pc("B", lan, tables=False), shop.pc("C", lan, tables=False)
+    for pc in (b, c):
+        copy_database(a, pc)
+    for pc in (a, b, c):
+        pc.init()
+        pc.start()
+    a.cli("track", "--all")
+    for pc in (b, c):
+        pc.cli("join", a.invite())
+        shop.wait_peer(pc, a)
+    a.stop()
+    for pc in (b, c):
+        pc.cli("track", "--all")
+    shop.wait_peer(b, c)
+    return a, b, c
+
+
+def awaited(pc):
+    return [w["text"] for w in pc.status()["warnings"] if w["code"] == "matching-waits"]
+
+
+def test_copies_whose_only_member_is_away_wait_for_it_and_double_nothing(shop):
+    a, b, c = copies_that_lose_their_only_member(shop)
+    for pc in (b, c):
+        wait_for(lambda: awaited(pc), "%s says for whom it waits" % pc.name)
+        assert "waits for A" in awaited(pc)[0]
+        assert pc.status()["database"]["state"] == "matching"
+    b.sql("INSERT INTO shop_client(name) VALUES ('Only at B')")  # the till goes on meanwhile
+    a.start()
+    shop.wait_equal(a, b, c)
+    assert c.value("SELECT count(*) FROM shop_client WHERE name = 'Only at B'") == 1
+    changes_meet(shop, a, b)
+    assert not awaited(b) and not awaited(c)
+
+
+def test_newcomers_whose_only_member_is_gone_for_good_go_on_when_told(shop):
+    _, b, c = copies_that_lose_their_only_member(shop)
+    wait_for(lambda: awaited(b), "B says for whom it waits")
+    b.cli("sync", "--without-absent")
+    wait_for(lambda: b.status()["database"]["state"] == "ready", "B is matched")
+    wait_for(lambda: c.status()["database"]["state"] == "ready", "C is matched with B")
+    assert c.value("SELECT count(*) FROM shop_article") == 6
+    b.sql("UPDATE shop_article SET price = 8 WHERE reference = 'CAFE'")
+    shop.wait_equal(b, c)
+    assert c.value("SELECT count(*) FROM shop_article") == 6
+
+
 def test_secrets_in_the_home_are_closed_to_others(shop):
     lan = shop.network.lan()
     a = shop.founder("A", lan)

@@ -70,9 +70,9 @@ void agent_join_forget(struct agent *a, void *context)
     fake.forgotten++;
 }
 
-void agent_sync_now(struct agent *a)
+void agent_sync_now(struct agent *a, bool without_absent)
 {
-    (void)a;
+    (void)a, (void)without_absent;
 }
 
 bool agent_roster_changed(struct agent *a, struct err *e)

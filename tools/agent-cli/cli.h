@@ -29,7 +29,7 @@ struct cli {
     const char *db, *name, *fleet, *drop, *listen, *join, *discovery_port, *peers;
     const char *ttl, *timeout, *to, *for_peer;
     const char *where, *site;
-    bool copy, all, yes, man;
+    bool copy, all, yes, man, without_absent;
     const char *words[WORDS_MAX]; /* what is neither command nor option */
     uint32_t word_count;
 };

@@ -251,10 +251,13 @@ int run_peers(struct cli *c)
 
 int run_sync(struct cli *c)
 {
+    struct json_object *args = json_object_new_object();
     struct json_object *result;
     int code;
 
-    if (!ask(c, "sync", NULL, ASK_MS, &result, &code))
+    if (c->without_absent)
+        json_object_object_add(args, "without_absent", json_object_new_boolean(true));
+    if (!ask(c, "sync", args, ASK_MS, &result, &code))
         return code;
     print_result(
         c, result,

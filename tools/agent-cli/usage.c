@@ -124,7 +124,12 @@ static const struct command commands[COMMANDS] = {
     [STATUS] = {"status", "", "how this PC stands: exit code 0 well, 1 with trouble, 2 failing", "",
                 0, 0, run_status},
     [PEERS] = {"peers", "", "the other PCs of the fleet", "", 0, 0, run_peers},
-    [SYNC] = {"sync", "", "exchange with every PC that can be reached, now", "", 0, 0, run_sync},
+    [SYNC] = {"sync", "", "exchange with every PC that can be reached, now",
+              "A PC that is new, or whose files went back, first compares its rows with the other "
+              "PCs'. `status` says when it waits for one that is away. If that one is gone for "
+              "good, --without-absent goes on without it: rows of a copied database that only it "
+              "had published would then stand twice if it came back.",
+              0, 0, run_sync},
     [WAIT] = {"wait", "", "wait until every connected PC has everything from here",
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
               "of it, 1 at the timeout, with what it waited for.",
@@ -181,6 +186,8 @@ static const struct option options[] = {
     {"--site", "NAME", ON(RULES_SET) | ON(RULES_UNSET), 0, AT(site),
      "publish, subscribe or both: what this PC does (every PC)"},
     {"--yes", NULL, ON(UNINSTALL), 0, AT(yes), "do not ask"},
+    {"--without-absent", NULL, ON(SYNC), 0, AT(without_absent),
+     "a PC that waits to compare its rows: do it without the PCs that are away"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
     {"--home", "DIR", EVERYWHERE, 0, AT(home_given),
      "the home of the agent (NAVETTE_HOME, else the system's place)"},
