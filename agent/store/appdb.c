@@ -18,9 +18,12 @@
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(SCHEMA_VERSION, "PRAGMA schema_version")                                                     \
+    X(APPLICATION_ID, "PRAGMA application_id")                                                     \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(JOURNAL_MODE, "PRAGMA journal_mode")                                                         \
     X(ENCODING, "PRAGMA encoding")
+
+#define LEDGER_APPLICATION_ID 1315010164 /* schema.sql */
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
@@ -410,6 +413,19 @@ static bool check_file(struct appdb *a, struct err *e)
     return err_wrap(e, "database %s", a->path);
 }
 
+/* Somebody named the agent's own file: it would share its book-keeping with the fleet. */
+static bool check_owner(struct appdb *a, struct err *e)
+{
+    int64_t id;
+
+    if (!read_integer(a, APPLICATION_ID, &id, e))
+        return false;
+    return id != LEDGER_APPLICATION_ID ||
+           err_set(e, ERR_REFUSED,
+                   "%s is the ledger of a Navette home: name the application's SQLite file",
+                   a->path);
+}
+
 /* Journals are created beside the file. Only asked of the system's own VFS: others may know no
  * directories. */
 static bool check_directory(const struct appdb *a, const char *vfs, struct err *e)
@@ -472,7 +488,7 @@ static bool open_connection(struct appdb *a, const char *vfs, struct err *e)
         return err_set(e, ERR_STORE, "open %s: %s", a->path, sqlite3_errstr(rc));
     if (rc != SQLITE_OK)
         return open_failed(a->db, a->path, vfs, e);
-    return configure(a, e) && check_file(a, e) && check_directory(a, vfs, e) &&
+    return configure(a, e) && check_file(a, e) && check_owner(a, e) && check_directory(a, vfs, e) &&
            read_journal_mode(a, e) && read_encoding(a, e) && set_synchronous(a, e) &&
            read_integer(a, DATA_VERSION, &a->data_version, e);
 }

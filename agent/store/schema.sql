@@ -1,6 +1,8 @@
 -- ledger.db: the logical state of all tracked rows and the change-set log. One transaction per step; WAL, synchronous=FULL.
 -- A migration is a new entry in ledger.c, never an edit of this file once it has shipped.
 
+PRAGMA application_id = 1315010164; -- "Navt"; appdb.c refuses it as an application's database
+
 -- Small facts: format, fleet, incarnation, clock, gid counter, cursor, batch, token, and settings of the agent.
 CREATE TABLE meta(
     name TEXT PRIMARY KEY,

@@ -525,7 +525,8 @@ def test_every_file_of_an_import_is_tried_and_the_worst_is_told(cli, pretend):
     done = cli("drop", "import", "/bad.json", "/good.json", "--json")
     assert done.returncode == FAILING and "touched" in done.stderr
     files = json.loads(done.stdout)["files"]
-    assert [(f["path"], f["ok"]) for f in files] == [("/bad.json", False), ("/good.json", True)]
+    assert files == [{"path": "/bad.json", "ok": False, "error": {"code": "crypto", "text": "touched"}},
+                     {"path": "/good.json", "ok": True, "added": 2}]
 
 
 def test_a_long_home_works_through_a_short_socket(cli):

@@ -1,6 +1,8 @@
 /* The connection: what it opens, what it refuses, how its locks behave beside an application. */
 #include "unit/app.h"
 
+#include "ledger.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -54,6 +56,20 @@ static void a_file_of_something_else_is_no_database(void **state)
     memset(noise, 0x5a, sizeof noise);
     write_file(path, noise, sizeof noise);
     refuses_to_open(app, path, ERR_REFUSED, "is not an SQLite database, or it is encrypted");
+}
+
+static void the_ledger_of_an_agent_is_no_database_of_an_application(void **state)
+{
+    struct app *app = *state;
+    const uint8_t fleet[FLEET_ID_BYTES] = {1};
+    const struct site_id site = {{1}};
+    struct ledger l;
+    char path[160];
+
+    snprintf(path, sizeof path, "%s/ledger.db", app->directory);
+    must(app, ledger_open(&l, app->directory, NULL, false, fleet, &site, true, &app->e));
+    ledger_close(&l);
+    refuses_to_open(app, path, ERR_REFUSED, "is the ledger of a Navette home");
 }
 
 static void patch(const char *path, long at, uint8_t byte)
@@ -384,6 +400,7 @@ int main(void)
         TEST(a_file_of_a_newer_sqlite_is_told_from_a_broken_one),
         TEST(a_damaged_schema_is_an_error_and_no_crash),
         TEST(a_file_that_may_not_be_read_or_written_is_named),
+        TEST(the_ledger_of_an_agent_is_no_database_of_an_application),
         TEST(an_empty_file_is_a_database_without_tables),
         TEST(opening_leaves_file_and_settings_as_they_are),
         TEST(wal_is_seen_also_when_it_comes_later),

@@ -36,20 +36,31 @@ void answer_json(struct json_object *result)
     json_object_put(o);
 }
 
+void answer_add_error(struct json_object *o, const struct err *e)
+{
+    struct json_object *error = json_object_new_object();
+
+    json_object_object_add(error, "code", json_object_new_string(err_code_name(e->code)));
+    json_object_object_add(error, "text", json_object_new_string(e->text));
+    json_object_object_add(o, "error", error);
+}
+
+void answer_error_text(const struct err *e)
+{
+    fputs("agent-cli: ", stderr);
+    text_wrap(stderr, e->text, 11, 0);
+}
+
 static void print_error(const struct cli *c, const struct err *e)
 {
     if (c->json) {
         struct json_object *o = json_object_new_object();
-        struct json_object *error = json_object_new_object();
 
-        json_object_object_add(error, "code", json_object_new_string(err_code_name(e->code)));
-        json_object_object_add(error, "text", json_object_new_string(e->text));
-        json_object_object_add(o, "error", error);
+        answer_add_error(o, e);
         answer_json(o);
         json_object_put(o);
     }
-    fputs("agent-cli: ", stderr);
-    text_wrap(stderr, e->text, 11, 0);
+    answer_error_text(e);
 }
 
 int answer_failed(const struct cli *c, const struct err *e)
@@ -58,29 +69,37 @@ int answer_failed(const struct cli *c, const struct err *e)
     return code_of(e);
 }
 
+bool ask_silently(const struct cli *c, const char *command, struct json_object *args,
+                  uint64_t limit_ms, struct json_object **result, int *code, struct err *e)
+{
+    bool reached;
+
+    *code = CODE_UNREACHABLE;
+    if (!home_exists(&c->home)) {
+        json_object_put(args);
+        return home_check(&c->home, e) &&
+               err_set(e, ERR_REFUSED,
+                       "%s is not set up: make it a home with `agent-cli --home %s init --db "
+                       "FILE`, then start navette-agent",
+                       c->home.path, c->home.path);
+    }
+    if (client_ask(&c->home, command, args, limit_ms, &reached, result, e)) {
+        *code = CODE_OK;
+        return true;
+    }
+    if (reached)
+        *code = code_of(e);
+    return false;
+}
+
 bool ask(const struct cli *c, const char *command, struct json_object *args, uint64_t limit_ms,
          struct json_object **result, int *code)
 {
     struct err e = {0};
-    bool reached;
 
-    if (!home_exists(&c->home)) {
-        json_object_put(args);
-        if (home_check(&c->home, &e))
-            err_set(&e, ERR_REFUSED,
-                    "%s is not set up: make it a home with `agent-cli --home %s init --db FILE`, "
-                    "then start navette-agent",
-                    c->home.path, c->home.path);
-        print_error(c, &e);
-        *code = CODE_UNREACHABLE;
-        return false;
-    }
-    if (client_ask(&c->home, command, args, limit_ms, &reached, result, &e)) {
-        *code = CODE_OK;
+    if (ask_silently(c, command, args, limit_ms, result, code, &e))
         return true;
-    }
     print_error(c, &e);
-    *code = reached ? code_of(&e) : CODE_UNREACHABLE;
     return false;
 }
 

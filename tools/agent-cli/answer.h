@@ -13,6 +13,10 @@ struct json_object;
  */
 MUST_USE bool ask(const struct cli *c, const char *command, struct json_object *args,
                   uint64_t limit_ms, struct json_object **result, int *code);
+/* The same, and the error is the caller's to tell. */
+MUST_USE bool ask_silently(const struct cli *c, const char *command, struct json_object *args,
+                           uint64_t limit_ms, struct json_object **result, int *code,
+                           struct err *e);
 /* The same for requests about tables, which work without an agent. */
 MUST_USE bool ask_or_do(const struct cli *c, const char *command, struct json_object *args,
                         struct json_object **result, int *code);
@@ -20,6 +24,9 @@ MUST_USE bool ask_or_do(const struct cli *c, const char *command, struct json_ob
 /* Print the error: as text to stderr; with --json also {"schema": 1, "error": {...}} to stdout.
  * Returns the exit code. */
 int answer_failed(const struct cli *c, const struct err *e);
+/* Its two halves: "error": {code, text} in `o`; the text to stderr. */
+void answer_add_error(struct json_object *o, const struct err *e);
+void answer_error_text(const struct err *e);
 /* Print `result` with "schema" in front. */
 void answer_json(struct json_object *result);
 

@@ -387,53 +387,60 @@ int run_export(struct cli *c)
     return code;
 }
 
-/* One file; its entry of the JSON answer. */
-static struct json_object *import_one(const struct cli *c, const char *word, bool quiet, int *code)
+/* What one file came to: the change-sets that were added, -1 and the error. */
+static int64_t import_one(const struct cli *c, const char *word, int *code, struct err *e)
 {
-    struct json_object *entry = json_object_new_object();
-    struct json_object *args = json_object_new_object();
-    struct json_object *result = NULL;
+    struct json_object *args, *result = NULL;
     char path[PATH_BYTES_MAX];
-    struct err e = {0};
     int64_t added;
 
-    json_object_object_add(entry, "path", json_object_new_string(word));
-    if (!path_absolute(path, word, &e)) {
-        json_object_put(args);
-        *code = answer_failed(c, &e);
-        return entry;
-    }
+    *code = CODE_FAILING;
+    if (!path_absolute(path, word, e))
+        return -1;
+    args = json_object_new_object();
     json_object_object_add(args, "path", json_object_new_string(path));
-    if (!ask(c, "drop-import", args, ASK_MS, &result, code)) {
-        json_object_object_add(entry, "ok", json_object_new_boolean(false));
-        return entry;
-    }
-    added = json_object_get_int64(json_object_object_get(result, "added"));
-    json_object_object_add(entry, "ok", json_object_new_boolean(true));
-    json_object_object_add(entry, "added", json_object_new_int64(added));
+    if (!ask_silently(c, "drop-import", args, ASK_MS, &result, code, e))
+        return -1;
+    added = number_of(result, "added");
     json_object_put(result);
-    if (!quiet && added == 0)
-        printf("%s: everything in it was known here\n", word);
-    else if (!quiet)
-        printf("%s: %" PRId64 " change-set%s taken in\n", word, added, added == 1 ? "" : "s");
+    return added;
+}
+
+static struct json_object *import_entry(const char *word, int64_t added, const struct err *e)
+{
+    struct json_object *entry = json_object_new_object();
+
+    json_object_object_add(entry, "path", json_object_new_string(word));
+    json_object_object_add(entry, "ok", json_object_new_boolean(added >= 0));
+    if (added >= 0)
+        json_object_object_add(entry, "added", json_object_new_int64(added));
+    else
+        answer_add_error(entry, e);
     return entry;
 }
 
+/* One answer for all files; errors go to stderr, too. */
 int run_import(struct cli *c)
 {
-    struct cli as_text = *c;
     struct json_object *answer = json_object_new_object();
     struct json_object *files = json_object_new_array();
     int worst = CODE_OK;
 
-    /* One answer for all files: their errors go to stderr as text. */
-    as_text.json = false;
     json_object_object_add(answer, "files", files);
     for (uint32_t i = 0; i < c->word_count && worst != CODE_UNREACHABLE; i++) {
-        int code = CODE_OK;
+        const char *word = c->words[i];
+        struct err e = {0};
+        int code;
+        int64_t added = import_one(c, word, &code, &e);
 
-        json_object_array_add(files, import_one(&as_text, c->words[i], c->json, &code));
+        json_object_array_add(files, import_entry(word, added, &e));
         worst = code > worst ? code : worst;
+        if (added < 0)
+            answer_error_text(&e);
+        else if (!c->json && added == 0)
+            printf("%s: everything in it was known here\n", word);
+        else if (!c->json)
+            printf("%s: %" PRId64 " change-set%s taken in\n", word, added, added == 1 ? "" : "s");
     }
     if (c->json)
         answer_json(answer);
