@@ -5,12 +5,14 @@
 
 #include <json-c/json.h>
 
+#include <navette/rulecheck.h>
+
 #include "request.h"
 
 /* What a request comes to: changes in the order asked, and the rules as they would be then. */
 struct draft {
     struct rule_change *changes;
-    uint32_t n;
+    uint32_t n, room;
     struct rules rules;
 };
 
@@ -20,9 +22,9 @@ bool rulebook_is_request(const struct request *r)
            r->kind == REQUEST_RULES_UNSET || r->kind == REQUEST_RULES_PRESET;
 }
 
-static void draft_open(struct draft *d, const struct roster *roster, uint32_t room)
+static void draft_open(struct draft *d, const struct roster *roster)
 {
-    *d = (struct draft){.changes = mem_alloc((room + 1) * sizeof *d->changes)};
+    *d = (struct draft){0};
     for (uint32_t i = 0; i < roster->rules.n; i++) {
         struct rule_change same = {.rule = roster->rules.rules[i], .set = true};
 
@@ -36,6 +38,17 @@ static void draft_close(struct draft *d)
         rule_change_close(&d->changes[i]);
     free(d->changes);
     rules_close(&d->rules);
+}
+
+/* Room for one more. */
+static struct rule_change *draft_next(struct draft *d)
+{
+    if (d->n == d->room) {
+        d->room = d->room == 0 ? 16 : d->room * 2;
+        d->changes = mem_grow(d->changes, d->room * sizeof *d->changes);
+    }
+    d->changes[d->n] = (struct rule_change){0};
+    return &d->changes[d->n];
 }
 
 /* ---- one rule ---- */
@@ -66,9 +79,9 @@ static bool wrap(const struct rule *r, struct err *e)
 static bool draft_set(struct draft *d, struct store *s, const struct roster *roster,
                       const struct asked_rule *a, struct err *e)
 {
-    struct rule_change *c = &d->changes[d->n];
+    struct rule_change *c = draft_next(d);
 
-    *c = (struct rule_change){.set = true};
+    c->set = true;
     rule_copy(&c->rule, &a->rule);
     if (!find_site(roster, a, &c->rule, e) || !store_rule_check(s, &d->rules, &c->rule, e)) {
         wrap(&c->rule, e);
@@ -83,10 +96,9 @@ static bool draft_set(struct draft *d, struct store *s, const struct roster *ros
 static bool draft_unset(struct draft *d, const struct roster *roster, const struct asked_rule *a,
                         struct err *e)
 {
-    struct rule_change *c = &d->changes[d->n];
+    struct rule_change *c = draft_next(d);
     const struct rule *there;
 
-    *c = (struct rule_change){0};
     rule_copy(&c->rule, &a->rule);
     if (!find_site(roster, a, &c->rule, e)) {
         rule_change_close(c);
@@ -114,6 +126,7 @@ struct preset {
         enum rule_kind kind;
         const char *argument;
     } rules[8];
+    bool pairs; /* and generic foreign keys */
 };
 
 static const struct preset presets[] = {
@@ -123,8 +136,32 @@ static const struct preset presets[] = {
       {"django_migrations", RULE_LOCAL, NULL},
       {"auth_user.password", RULE_LOCAL, "!"},
       {"django_content_type.app_label,model", RULE_MERGE, NULL},
-      {"auth_permission.content_type_id,codename", RULE_MERGE, NULL}}},
+      {"auth_permission.content_type_id,codename", RULE_MERGE, NULL}},
+     true},
 };
+
+/* Generic foreign keys, as far as they are recognised. One that does not fit (a table that stays on
+ * each PC, models whose tables are called otherwise) is left out: a person can set it. */
+static bool draft_pairs(struct draft *d, struct store *s, const struct roster *roster,
+                        struct err *e)
+{
+    struct rule *pairs;
+    uint32_t n;
+    bool ok = store_generic_pairs(s, &pairs, &n, e);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct asked_rule a = {.rule = pairs[i]};
+
+        if (ok && !draft_set(d, s, roster, &a, e)) {
+            ok = e->code == ERR_USAGE || e->code == ERR_REFUSED;
+            if (ok)
+                err_clear(e);
+        }
+        rule_close(&pairs[i]);
+    }
+    free(pairs);
+    return ok;
+}
 
 /* What the preset speaks of and the database has not is left out. */
 static bool draft_preset(struct draft *d, struct store *s, const struct roster *roster,
@@ -147,6 +184,8 @@ static bool draft_preset(struct draft *d, struct store *s, const struct roster *
         }
         asked_rule_close(&a);
     }
+    if (ok && p->pairs)
+        ok = draft_pairs(d, s, roster, e);
     if (ok && d->n == 0)
         return err_set(e, ERR_REFUSED,
                        "the database has none of the tables that the preset %s is "
@@ -198,12 +237,12 @@ static struct json_object *list(struct store *s, const struct roster *roster)
 bool rulebook_run(struct store *s, struct roster *roster, const struct keys *k,
                   const struct request *r, bool *grown, struct json_object **result, struct err *e)
 {
-    uint32_t room = r->rule_count > 8 ? r->rule_count : 8, changed = 0;
+    uint32_t changed = 0;
     struct draft d;
     bool ok;
 
     *grown = false;
-    draft_open(&d, roster, room);
+    draft_open(&d, roster);
     ok = r->kind == REQUEST_RULES || make_draft(&d, s, roster, r, e);
     for (uint32_t i = 0; i < d.n; i++)
         changed += rules_would_change(&roster->rules, &d.changes[i]);

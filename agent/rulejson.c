@@ -60,6 +60,12 @@ static bool take_target(struct rule *r, struct json_object *v, struct err *e)
            rule_target_parse(r, text, e);
 }
 
+/* Names of tables stand where other kinds have their filter. */
+static bool has_names(const struct rule *r)
+{
+    return r->kind == RULE_REFERENCES_BY || r->kind == RULE_REFERENCES_TEXT;
+}
+
 static bool take_field(struct asked_rule *a, const char *name, struct json_object *v, struct err *e)
 {
     struct rule *r = &a->rule;
@@ -75,8 +81,10 @@ static bool take_field(struct asked_rule *a, const char *name, struct json_objec
         return take_columns(r, v, e);
     if (strcmp(name, "argument") == 0)
         return take_text(&r->argument, v, name, IDENTIFIER_BYTES_MAX, e);
-    if (strcmp(name, "where") == 0)
+    if (strcmp(name, "where") == 0 || strcmp(name, "names") == 0) {
+        a->says_names = name[0] == 'n';
         return take_text(&r->where, v, name, RULE_WHERE_BYTES_MAX, e);
+    }
     if (strcmp(name, "kind") == 0)
         return text_of(v, name, 64, &text, e) && rule_kind_parse(&r->kind, text, e);
     if (strcmp(name, "missing") == 0) /* what the list of rules says of one */
@@ -103,6 +111,9 @@ static bool take_fields(struct asked_rule *a, struct json_object *o, struct err 
         return err_set(e, ERR_INPUT, "a rule without a \"table\"");
     if (a->rule.kind == 0)
         return err_set(e, ERR_INPUT, "a rule without a \"kind\"");
+    if (a->rule.where != NULL && a->says_names != has_names(&a->rule))
+        return err_set(e, ERR_USAGE, "%s takes no %s", rule_kind_name(a->rule.kind),
+                       a->says_names ? "names of tables (--names)" : "filter (--where)");
     return true;
 }
 
@@ -143,7 +154,7 @@ struct json_object *rulejson_write(const struct rule *r, const struct roster *ro
     json_object_object_add(o, "columns", columns);
     add_text(o, "kind", rule_kind_name(r->kind));
     add_text(o, "argument", r->argument);
-    add_text(o, "where", r->where);
+    add_text(o, has_names(r) ? "names" : "where", r->where);
     if (r->of_site)
         add_text(o, "site", site != NULL ? site->name : "(not in the roster)");
     return o;

@@ -23,6 +23,8 @@ static const struct {
     [RULE_PUBLISH] = {"publish", GROUP_WAY, 0, 0, NONE, MAY},
     [RULE_SUBSCRIBE] = {"subscribe", GROUP_WAY, 0, 0, NONE, NONE},
     [RULE_BOTH] = {"both", GROUP_WAY, 0, 0, NONE, MAY},
+    [RULE_REFERENCES_BY] = {"references-by", GROUP_REFERENCES, 1, 1, MUST, MAY},
+    [RULE_REFERENCES_TEXT] = {"references-text", GROUP_REFERENCES, 1, 1, MUST, MAY},
 };
 
 /* ---- names ---- */
@@ -60,7 +62,7 @@ bool rule_kind_parse(enum rule_kind *kind, const char *word, struct err *e)
         }
     return err_set(e, ERR_USAGE,
                    "\"%.40s\" is no kind of rule: counter, local, keep, merge, references, "
-                   "publish, subscribe or both",
+                   "references-by, references-text, publish, subscribe or both",
                    word);
 }
 
@@ -147,8 +149,10 @@ bool rule_check(const struct rule *r, struct err *e)
         return err_set(e, ERR_USAGE, "a table that is local takes no fill-in value");
     return part_check(name, "argument", r->argument, kinds[r->kind].argument, IDENTIFIER_BYTES_MAX,
                       e) &&
-           part_check(name, "filter (--where)", r->where, kinds[r->kind].where,
-                      RULE_WHERE_BYTES_MAX, e);
+           part_check(name,
+                      kinds[r->kind].group == GROUP_WAY ? "filter (--where)"
+                                                        : "names of tables (--names)",
+                      r->where, kinds[r->kind].where, RULE_WHERE_BYTES_MAX, e);
 }
 
 /* The order of places; 0: the same one. */

@@ -5,32 +5,12 @@
 #include <navette/bounds.h>
 #include <navette/change.h>
 
+#include "appcolumn.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 struct sqlite3_str;
 struct rules;
-
-enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_INTEGER, AFFINITY_REAL };
-
-struct app_column {
-    char *name;
-    enum affinity affinity; /* by the declared type, SQLite's rules (datatype3.html section 3.1);
-                               STRICT ANY is BLOB */
-    bool not_null;
-    bool in_key;
-    char *collation;  /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside
-                         keys and for a rowid alias */
-    bool ref_by_rule; /* that it refers no foreign key says: it may name nothing */
-    int ref_table; /* index of the tracked parent whose whole primary key this column finally names,
-                      or -1. Foreign keys are followed column by column: see agent/README.md,
-                      References. */
-};
-
-/* A column of a tracked child whose cells are references to this table's rows. */
-struct app_child {
-    uint32_t table; /* index into app_schema.tables */
-    uint32_t column;
-};
 
 struct app_table {
     char *name;      /* as the schema spells it */
@@ -58,6 +38,8 @@ struct app_table {
     bool ordinary;              /* neither a view nor a virtual table */
     struct app_child *children; /* references to this table, among tracked tables */
     uint32_t child_count;
+    struct app_fk *fks;
+    uint32_t fk_count;
     bool has_local;                 /* there are columns besides, which stay on this PC */
     char *fill_names, *fill_values; /* for an INSERT: ', "column"' and ", 'value'" of those that a
                                        row that arrives needs; "" for none */

@@ -9,6 +9,8 @@
 
 #include <navette/rules.h>
 
+#include "appname.h"
+
 /* A foreign key, one column of it: `column` of `table` takes its values from
  * `parent_column` of `parent`. */
 struct edge {
@@ -20,11 +22,20 @@ struct edge {
 
 enum { FOLLOW_STEPS_MAX = 32, EDGES_MAX = 100000 };
 
+/* A whole foreign key, as it is being read. */
+struct key {
+    struct app_table *parent;
+    int id;
+    bool whole; /* all its columns are there */
+    struct app_fk fk;
+};
+
 struct finder {
     struct app_schema *schema;
     struct edge *edges;
     uint32_t edges_n, edges_room;
     uint32_t table; /* whose foreign keys are being read */
+    struct key key; /* the one under way */
 };
 
 static int column_named(const struct app_table *t, struct sqlite3_stmt *s, int i)
@@ -46,6 +57,45 @@ static void add(struct finder *f, struct edge edge)
     f->edges[f->edges_n++] = edge;
 }
 
+/* Is it the parent's primary key that it names? */
+static bool names_primary(const struct key *k)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < k->fk.n; i++)
+        n += k->parent->columns[k->fk.to[i]].in_key;
+    return n == k->fk.n && n == k->parent->key_count;
+}
+
+/* The foreign key under way is at its end. */
+static void end_key(struct finder *f)
+{
+    struct key *k = &f->key;
+    struct app_table *parent = k->parent;
+
+    if (parent != NULL && k->whole && k->fk.n > 0 && !names_primary(k)) {
+        parent->fks = mem_grow(parent->fks, (parent->fk_count + 1) * sizeof *parent->fks);
+        parent->fks[parent->fk_count++] = k->fk;
+    }
+    *k = (struct key){.id = -1};
+}
+
+static void add_to_key(struct finder *f, struct app_table *parent, int id, int column, int to)
+{
+    struct key *k = &f->key;
+
+    if (id != k->id) {
+        end_key(f);
+        *k = (struct key){.id = id, .parent = parent, .whole = true, .fk.table = f->table};
+    }
+    if (column < 0 || to < 0 || k->fk.n == KEY_COLUMNS_MAX) {
+        k->whole = false;
+        return;
+    }
+    k->fk.columns[k->fk.n] = (uint32_t)column;
+    k->fk.to[k->fk.n++] = (uint32_t)to;
+}
+
 /* Without parent columns a foreign key means the parent's primary key. */
 static void add_edge(struct finder *f, struct sqlite3_stmt *s)
 {
@@ -56,13 +106,14 @@ static void add_edge(struct finder *f, struct sqlite3_stmt *s)
     int seq = sqlite3_column_int(s, 3);
     int parent_column = -1;
 
-    if (parent == NULL || !parent->ordinary || column < 0)
+    if (parent == NULL || !parent->ordinary)
         return;
     if (sqlite3_column_type(s, 2) != SQLITE_NULL)
         parent_column = column_named(parent, s, 2);
     else if (seq >= 0 && (uint32_t)seq < parent->key_count)
         parent_column = (int)parent->keys[seq];
-    if (parent_column < 0)
+    add_to_key(f, parent, sqlite3_column_int(s, 4), column, parent_column);
+    if (column < 0 || parent_column < 0)
         return;
     add(f, (struct edge){.table = f->table,
                          .column = (uint32_t)column,
@@ -161,6 +212,70 @@ static bool key_reaches(const struct app_schema *s, uint32_t from, uint32_t to)
     return n == 1;
 }
 
+static void refer_by_key(struct app_column *c, int parent)
+{
+    c->ref_table = parent;
+    c->ref_form = parent < 0 ? REF_NONE : REF_KEY;
+}
+
+/* ---- foreign keys to a UNIQUE key that is not the primary one ---- */
+
+/* In how many foreign keys, or rules, the column stands. */
+static uint32_t edges_of(const struct finder *f, uint32_t table, uint32_t column)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = first_edge(f, table); i < f->edges_n && f->edges[i].table == table; i++)
+        n += f->edges[i].column == column;
+    return n;
+}
+
+/* Does a value come back to where it came from? */
+static bool unique_circles(const struct app_schema *s, uint32_t table, uint32_t column)
+{
+    uint32_t t = table, c = column;
+
+    for (int step = 0; step < FOLLOW_STEPS_MAX; step++) {
+        const struct app_column *at = &s->tables[t].columns[c];
+
+        if (at->ref_form != REF_UNIQUE)
+            return false;
+        t = (uint32_t)at->ref_table;
+        c = at->ref_column;
+        if (t == table && c == column)
+            break;
+    }
+    return true;
+}
+
+/* Columns that belong to this foreign key alone name the parent's row, and show what it has in its
+ * own: those that also say something else, or are in the child's key, stay what they are. */
+static void follow_unique(struct finder *f, uint32_t parent, uint32_t k)
+{
+    struct app_schema *s = f->schema;
+    struct app_fk *fk = &s->tables[parent].fks[k];
+    struct app_table *child = &s->tables[fk->table];
+
+    if (child->number == 0 || !app_is_nameable(&s->tables[parent]))
+        return;
+    for (uint32_t i = 0; i < fk->n; i++) {
+        struct app_column *c = &child->columns[fk->columns[i]], before = *c;
+
+        if (c->in_key || fk->to[i] == s->tables[parent].keys[0] ||
+            (fk->table == parent && fk->columns[i] == fk->to[i]) ||
+            edges_of(f, fk->table, fk->columns[i]) != 1)
+            continue;
+        refer_by_key(c, (int)parent);
+        c->ref_form = REF_UNIQUE;
+        c->ref_column = fk->to[i];
+        c->ref_fk = k;
+        if (unique_circles(s, fk->table, fk->columns[i]))
+            *c = before;
+        else
+            fk->followed = true;
+    }
+}
+
 /* A row's key may be another row's, but not in a circle: the reference that would close one is
  * plain data. Keys first, in table order; the other columns then follow what is left. */
 static void resolve(struct finder *f)
@@ -175,7 +290,7 @@ static void resolve(struct finder *f)
             int parent = follow(f, i, t->keys[k], &c->ref_by_rule);
 
             if (parent >= 0 && !key_reaches(s, (uint32_t)parent, i))
-                c->ref_table = parent;
+                refer_by_key(c, parent);
         }
         t->surrogate = t->number != 0 && t->rowid_alias && t->columns[t->keys[0]].ref_table < 0;
     }
@@ -184,24 +299,50 @@ static void resolve(struct finder *f)
 
         for (uint32_t c = 0; c < t->column_count && t->number != 0; c++)
             if (!t->columns[c].in_key)
-                t->columns[c].ref_table = follow(f, i, c, &t->columns[c].ref_by_rule);
+                refer_by_key(&t->columns[c], follow(f, i, c, &t->columns[c].ref_by_rule));
     }
+    for (uint32_t i = 0; i < s->n; i++)
+        for (uint32_t k = 0; k < s->tables[i].fk_count; k++)
+            follow_unique(f, i, k);
+}
+
+/* ---- children ---- */
+
+static void add_child(struct app_table *parent, uint32_t table, uint32_t column)
+{
+    for (uint32_t i = 0; i < parent->child_count; i++)
+        if (parent->children[i].table == table && parent->children[i].column == column)
+            return;
+    parent->children =
+        mem_grow(parent->children, (parent->child_count + 1) * sizeof *parent->children);
+    parent->children[parent->child_count++] = (struct app_child){.table = table, .column = column};
 }
 
 static void list_children(struct app_schema *s)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         for (uint32_t c = 0; c < s->tables[i].column_count; c++) {
-            int ref = s->tables[i].columns[c].ref_table;
-            struct app_table *parent;
+            const struct app_column *column = &s->tables[i].columns[c];
 
-            if (ref < 0)
-                continue;
-            parent = &s->tables[ref];
-            parent->children =
-                mem_grow(parent->children, (parent->child_count + 1) * sizeof *parent->children);
-            parent->children[parent->child_count++] = (struct app_child){.table = i, .column = c};
+            if (column->ref_table >= 0)
+                add_child(&s->tables[column->ref_table], i, c);
+            for (uint32_t p = 0; column->ref_table < 0 && app_refers(column) && p < s->n; p++)
+                if (app_is_nameable(&s->tables[p]))
+                    add_child(&s->tables[p], i, c);
         }
+    }
+}
+
+/* Rows of tables that stay on this PC must not dangle either. */
+static void list_strangers(const struct finder *f)
+{
+    for (uint32_t i = 0; i < f->edges_n; i++) {
+        const struct edge *x = &f->edges[i];
+        struct app_table *parent = &f->schema->tables[x->parent];
+
+        if (!x->by_rule && f->schema->tables[x->table].number == 0 && app_is_nameable(parent) &&
+            parent->keys[0] == x->parent_column)
+            add_child(parent, x->table, x->column);
     }
 }
 
@@ -219,6 +360,7 @@ static bool read_edges(struct finder *f, struct sqlite3_stmt *s, struct err *e)
             add_edge(f, s);
         if (rc != SQLITE_DONE)
             return sqlite_err(sqlite3_db_handle(s), "read the foreign keys", e);
+        end_key(f);
         sqlite3_reset(s);
     }
     return true;
@@ -260,8 +402,8 @@ bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
                             struct app_schema *schema, struct err *e)
 {
     static const char sql[] = "SELECT \"from\", \"table\", \"to\", seq"
-                              " FROM pragma_foreign_key_list(:name, 'main')";
-    struct finder f = {.schema = schema};
+                              ", id FROM pragma_foreign_key_list(:name, 'main') ORDER BY id, seq";
+    struct finder f = {.schema = schema, .key.id = -1};
     struct sqlite3_stmt *s = NULL;
     bool ok = sqlite_prepare(db, &s, sql, e) && read_edges(&f, s, e);
 
@@ -270,7 +412,9 @@ bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
         if (f.edges_n > 1)
             qsort(f.edges, f.edges_n, sizeof *f.edges, by_table);
         resolve(&f);
+        app_reference_rules(schema, rules);
         list_children(schema);
+        list_strangers(&f);
     }
     sqlite3_finalize(s);
     free(f.edges);

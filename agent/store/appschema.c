@@ -12,6 +12,7 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "appname.h"
 #include "appref.h"
 #include "apprule.h"
 
@@ -61,7 +62,11 @@ static void table_close(struct app_table *t)
     for (uint32_t i = 0; i < t->column_count; i++) {
         free(t->columns[i].name);
         free(t->columns[i].collation);
+        app_reference_close(&t->columns[i]);
     }
+    for (uint32_t i = 0; i < t->fk_count; i++)
+        sqlite3_finalize(t->fks[i].find);
+    free(t->fks);
     sqlite3_finalize(t->select);
     sqlite3_finalize(t->insert);
     sqlite3_finalize(t->remove);

@@ -8,10 +8,7 @@
 
 static const char columns_sql[] =
     "SELECT i.name, x.cid >= 0 AND c.hidden = 0, x.name, x.coll,"
-    " (SELECT s.sql FROM main.sqlite_schema s WHERE s.type = 'index' AND s.name = i.name),"
-    " EXISTS(SELECT 1 FROM pragma_table_list l, pragma_foreign_key_list(l.name, 'main') f"
-    " WHERE l.schema = 'main' AND l.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE"
-    " AND f.\"to\" = x.name COLLATE NOCASE)"
+    " (SELECT s.sql FROM main.sqlite_schema s WHERE s.type = 'index' AND s.name = i.name)"
     " FROM pragma_index_list(?1, 'main') i, pragma_index_xinfo(i.name, 'main') x"
     " LEFT JOIN pragma_table_xinfo(?1, 'main') c ON c.cid = x.cid"
     " WHERE i.\"unique\" AND i.origin <> 'pk' AND x.key = 1 ORDER BY i.name, x.seqno";
@@ -73,7 +70,6 @@ static void unique_close(struct app_unique *u)
         free(u->collations[i]);
     free(u->columns);
     free(u->collations);
-    free(u->named);
     free(u->where);
 }
 
@@ -85,13 +81,11 @@ void app_uniques_close(struct app_uniques *u)
     *u = (struct app_uniques){0};
 }
 
-static void add_column(struct app_unique *u, uint32_t column, const char *collation, bool named)
+static void add_column(struct app_unique *u, uint32_t column, const char *collation)
 {
     u->columns = mem_grow(u->columns, (u->n + 1) * sizeof *u->columns);
     u->collations = mem_grow(u->collations, (u->n + 1) * sizeof *u->collations);
-    u->named = mem_grow(u->named, (u->n + 1) * sizeof *u->named);
     u->columns[u->n] = column;
-    u->named[u->n] = named;
     u->collations[u->n++] = mem_text(collation == NULL ? "BINARY" : collation);
 }
 
@@ -131,7 +125,7 @@ static void take_column(struct app_uniques *out, const struct app_table *t, sqli
     }
     if (*usable)
         add_column(&out->keys[out->n - 1], (uint32_t)column,
-                   (const char *)sqlite3_column_text(q, 3), sqlite3_column_int(q, 5) != 0);
+                   (const char *)sqlite3_column_text(q, 3));
 }
 
 bool app_uniques_read(struct appdb *a, const struct app_table *t, struct app_uniques *out,

@@ -8,7 +8,6 @@
 struct app_unique {
     uint32_t *columns; /* indices into the table's columns, in the order of the index */
     char **collations; /* by the same order */
-    bool *named;       /* likewise: a foreign key of some table names the column */
     uint32_t n;
     char *where; /* of a partial index, an expression of the table's columns; NULL: none */
 };

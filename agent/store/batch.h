@@ -42,7 +42,22 @@ struct batch_table {
     uint8_t *mask;
     bool uniques_known;
     struct app_uniques uniques;
-    struct sqlite3_stmt **children; /* SELECT key FROM child WHERE column = ?1, by child */
+    struct sqlite3_stmt **children;  /* SELECT key FROM child WHERE column = ?1, by child */
+    struct sqlite3_stmt **referring; /* likewise by foreign key (app_table.fks) */
+};
+
+/* A row of the file that shows a value of another one, which changes. */
+struct shown {
+    int64_t gid;
+    struct binding *b;
+    struct row_key key;
+};
+
+/* What a row had in the columns of a foreign key before it was changed. */
+struct left {
+    int64_t gid;
+    uint32_t table, fk;
+    struct value *values;
 };
 
 struct batch {
@@ -54,7 +69,11 @@ struct batch {
     struct keymap given;        /* keys given to newcomers in this batch */
     struct keymap parents;      /* rows known to be in the file: 1 */
     struct batch_table *tables; /* by app index */
-    struct record rec, shadow;
+    struct record rec, shadow, named;
+    struct shown *shown;
+    struct left *left;
+    uint32_t shown_count, shown_room, left_count, left_room;
+    bool followed; /* rows were written that only show other values of others */
     struct buf room_a, room_b, key_room;
     uint32_t failures;
     size_t bytes; /* of records */
@@ -75,9 +94,10 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_
  */
 MUST_USE bool batch_parents(struct batch *b, struct err *e);
 MUST_USE bool batch_keys(struct batch *b, struct err *e);
-/* The local key value of the row that a reference names. False with e empty: it is not in the file;
- * `name` says which table. */
-bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e);
+/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
+ * event. */
+MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
+                               struct err *e);
 
 /* batch_write.c: deletes, inserts and updates, and what undoes them. A refusal of the file fails
  * the work, not the call. */
@@ -85,15 +105,20 @@ MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
 /* Does the ledger have a value for every column? Else taking the row out of the file loses some. */
 MUST_USE bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e);
-/* The value of a column as the file has it: references become local keys. 1 fine, 0 not possible
- * now (the work has failed), -1 error. */
-int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
-                struct value *out, struct err *e);
 /* Write one column of a row that is in the file, as w->want says. */
 MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e);
 /* Back to what the file held before the batch. Where that is not possible the row is held: as
  * batch_hold. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
+
+/* batch_refer.c: references. */
+/* The local key value of the row that a reference names. False with e empty: it is not in the file;
+ * `name` says which table. */
+bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e);
+/* The value of a column as the file has it: references become what names the row here. 1 fine, 0
+ * not possible now (the work has failed), -1 error. */
+int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
+                struct value *out, struct err *e);
 /* The rows of the file that refer to this one by its child-th reference, ready to step; a row of it
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
@@ -101,6 +126,21 @@ struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint3
 /* The row that such a statement shows, as the ledger knows it; `found` false: not at all. */
 MUST_USE bool batch_child_row(struct batch *b, const struct app_child *c, struct sqlite3_stmt *q,
                               struct ledger_row *row, bool *found, struct err *e);
+/* Does this row really mean w? What the statement shows may only look like it. */
+MUST_USE bool batch_child_means(struct batch *b, const struct app_child *c,
+                                const struct ledger_row *row, const struct work *w, bool *means,
+                                struct err *e);
+
+/* batch_follow.c: references by what their parents hold in UNIQUE columns. */
+/* A row of the file is about to be changed in these columns, or (mask NULL) to go: note which rows
+ * show what it holds there. */
+MUST_USE bool batch_note_named(struct batch *b, const struct work *w, const uint8_t *mask,
+                               struct err *e);
+/* Let all such rows show what their parents hold now. Rows that cannot are taken back; a parent
+ * whose change cannot be followed is held. */
+MUST_USE bool batch_follow(struct batch *b, struct err *e);
+/* Last: a row whose change leaves others dangling is held. */
+MUST_USE bool batch_nothing_dangles(struct batch *b, struct err *e);
 
 /* batch_unique.c: of rows that want one UNIQUE value, all but the one with the earliest claim yield
  * it. `moved`: how many got in or out of the way, so that others may be tried again. */

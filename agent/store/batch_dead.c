@@ -8,17 +8,21 @@
 
 #include <sqlite3.h>
 
-/* Is the row of the file that this statement shows one that the batch does not know? */
-static bool is_outside(struct batch *b, const struct app_child *c, sqlite3_stmt *q, bool *outside,
-                       struct err *e)
+/* Does the row of the file that this statement shows refer to w? With `outside`, only one that the
+ * batch does not know counts. */
+static bool is_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
+                     const struct work *w, bool outside, bool *is, struct err *e)
 {
     struct ledger_row row;
     bool found;
 
+    *is = false;
     if (!batch_child_row(b, c, q, &row, &found, e))
         return false;
-    *outside = !found || batch_find(b, row.gid) == NULL;
-    return true;
+    if (outside && found && batch_find(b, row.gid) != NULL)
+        return true;
+    *is = true;
+    return !found || batch_child_means(b, c, &row, w, is, e);
 }
 
 /* Does a row of the file refer to this one? With `outside`, only one that the batch does not touch
@@ -34,8 +38,7 @@ static bool has_children(struct batch *b, const struct work *w, bool outside, bo
         if (q == NULL)
             return false;
         while (!*has && e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW) {
-            *has = !outside;
-            if (outside && !is_outside(b, &w->b->app->children[i], q, has, e))
+            if (!is_child(b, &w->b->app->children[i], q, w, outside, has, e))
                 break;
         }
         sqlite3_reset(q);

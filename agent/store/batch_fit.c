@@ -191,7 +191,7 @@ static bool refers_to_failed(struct batch *b, const struct work *w, bool *bad, s
         const struct work *parent;
         int64_t gid;
 
-        if (c == NULL || c->v.type != VALUE_REF || w->b->app->columns[i].ref_table < 0)
+        if (c == NULL || c->v.type != VALUE_REF || !app_refers(&w->b->app->columns[i]))
             continue;
         if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e))
             return false;

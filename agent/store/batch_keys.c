@@ -9,9 +9,7 @@
 
 /* ---- parents ---- */
 
-/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
- * event. */
-static bool is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
+bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
 {
     struct binding *table = bind_by_table(b->s, row->table);
     struct row_key id = {.kind = KEY_INT, .i = row->gid};
@@ -51,7 +49,7 @@ static bool bring_parent(struct batch *b, int64_t gid, struct err *e)
     if (!found)
         return true;
     if (row.present)
-        return is_in_file(b, &row, &in, e);
+        return batch_is_in_file(b, &row, &in, e);
     batch_add(b, gid, false, true, e);
     return e->code == ERR_NONE;
 }
@@ -68,7 +66,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
         const struct cell *c = record_get(&b->rec, t->position[i]);
         int64_t gid;
 
-        if (t->app->columns[i].ref_table < 0 || c == NULL || c->v.type != VALUE_REF)
+        if (!app_refers(&t->app->columns[i]) || c == NULL || c->v.type != VALUE_REF)
             continue;
         if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) || !bring_parent(b, gid, e))
             return false;
@@ -93,35 +91,6 @@ bool batch_parents(struct batch *b, struct err *e)
         }
     }
     return true;
-}
-
-bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e)
-{
-    struct work *w = batch_find(b, gid);
-    struct ledger_row row;
-    struct row_key key;
-    struct binding *t;
-    bool found, in;
-
-    *table = "other";
-    if (w != NULL) {
-        t = w->b;
-        key = w->key;
-        if (t != NULL)
-            *table = t->app->name;
-        if (t == NULL || key.kind == KEY_NONE ||
-            (!w->present && (w->state == WORK_FAILED || (!w->alive && !w->needed))))
-            return false;
-    } else {
-        if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found)
-            return false;
-        t = bind_by_table(b->s, row.table);
-        *table = b->s->ledger.tables[row.table - 1].name;
-        if (t == NULL || !row.present || !is_in_file(b, &row, &in, e) || !in)
-            return false;
-        key = arena_key(&b->arena, &row.key); /* the ledger's own goes with the next look-up */
-    }
-    return t->app->key_count == 1 && key_values(t->app, &key, v, e);
 }
 
 /* ---- keys ---- */

@@ -196,6 +196,26 @@ static void add_author(const struct store *s, const struct local_clock *claim, s
     buf_add(out, (const uint8_t *)hex, strlen(hex));
 }
 
+/* Is there a foreign key to this column whose rows would not go along with it? */
+static bool is_named(const struct collider *c, const struct app_table *t, uint32_t column)
+{
+    uint32_t index = (uint32_t)(t - c->b->s->app.schema.tables);
+
+    for (uint32_t k = 0; k < t->fk_count; k++) {
+        const struct app_fk *fk = &t->fks[k];
+        const struct app_table *child = &c->b->s->app.schema.tables[fk->table];
+
+        for (uint32_t i = 0; i < fk->n; i++) {
+            const struct app_column *by = &child->columns[fk->columns[i]];
+
+            if (fk->to[i] == column &&
+                (by->ref_form != REF_UNIQUE || by->ref_table != (int)index || by->ref_fk != k))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The last column of the key that holds text of its own carries the mark, unless rows elsewhere
  * name it by this text: they would name the other row then. -1: there is none. */
 static int markable(const struct collider *c, const struct work *w, const struct app_unique *u)
@@ -204,7 +224,7 @@ static int markable(const struct collider *c, const struct work *w, const struct
         const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
 
         if (cell != NULL && cell->v.type == VALUE_TEXT && !w->b->is_key[u->columns[i]] &&
-            !u->named[i])
+            !is_named(c, w->b->app, u->columns[i]))
             return (int)u->columns[i];
     }
     return -1;

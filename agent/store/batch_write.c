@@ -35,31 +35,6 @@ static int step_write(struct batch *b, struct work *w, sqlite3_stmt *q, struct e
     return -1;
 }
 
-int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
-                struct value *out, struct err *e)
-{
-    const struct app_column *c = &w->b->app->columns[column];
-    const char *table;
-    int64_t gid;
-
-    *out = *in;
-    if (in->type != VALUE_REF) {
-        if (c->ref_table < 0 || c->ref_by_rule || in->type == VALUE_NULL)
-            return 1;
-        work_fail(b, w, "column %s refers to a row that its author did not have", c->name);
-        return 0;
-    }
-    if (!ledger_stands(&b->s->ledger, gid_pack(in->ref), &gid, e))
-        return -1;
-    if (batch_refer(b, gid, out, &table, e))
-        return 1;
-    if (e->code != ERR_NONE)
-        return -1;
-    work_fail(b, w, "waits for the row of table %s that column %s refers to", table, c->name);
-    w->waits = true;
-    return 0;
-}
-
 /* Might SQLite store this value as another one (datatype3.html, section 3)? Says yes rather too
  * often. */
 static bool may_change(const struct appdb *a, enum affinity affinity, const struct value *v)
@@ -314,9 +289,12 @@ static bool find_differences(struct batch *b, const struct binding *t, const str
 static int run_update(struct batch *b, struct work *w, const struct record *to, const uint8_t *mask,
                       bool *odd, struct err *e)
 {
-    sqlite3_stmt *q = update_statement(b, w->b, mask, e);
+    sqlite3_stmt *q;
     int done = 1;
 
+    if (!batch_note_named(b, w, mask, e))
+        return -1;
+    q = update_statement(b, w->b, mask, e);
     if (q == NULL)
         return -1;
     sqlite3_reset(q);
@@ -419,7 +397,7 @@ static bool delete_key(struct batch *b, struct work *w, struct err *e)
 
 bool batch_delete(struct batch *b, struct work *w, struct err *e)
 {
-    if (!delete_key(b, w, e))
+    if (!batch_note_named(b, w, NULL, e) || !delete_key(b, w, e))
         return false;
     w->deleted = w->state != WORK_FAILED;
     return true;
@@ -449,47 +427,4 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
         done = run_update(b, w, &b->shadow, mask, &odd, e);
     free(mask);
     return done == 0 ? batch_hold(b, w, e) : done > 0;
-}
-
-/* ---- children ---- */
-
-sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child, struct err *e)
-{
-    const struct app_table *t = w->b->app;
-    struct batch_table *bt = &b->tables[w->b->app_index];
-    const struct app_child *c = &t->children[child];
-    const struct app_table *table = &b->s->app.schema.tables[c->table];
-
-    if (bt->children == NULL)
-        bt->children = mem_alloc((t->child_count + 1) * sizeof *bt->children);
-    if (bt->children[child] == NULL) {
-        sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
-
-        for (uint32_t i = 0; i < table->key_count; i++)
-            sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ",
-                                table->columns[table->keys[i]].name);
-        sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", table->name,
-                            table->columns[c->column].name);
-        bt->children[child] = prepare(b, sql, table->name, e);
-    }
-    if (bt->children[child] == NULL || !key_bind(bt->children[child], 1, t, &w->key, e))
-        return NULL;
-    return bt->children[child];
-}
-
-bool batch_child_row(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
-                     struct ledger_row *row, bool *found, struct err *e)
-{
-    struct app_table *t = &b->s->app.schema.tables[c->table];
-    struct binding *binding = bind_by_app(b->s, t);
-    struct value values[COLUMNS_MAX];
-    struct row_key key;
-
-    *found = false;
-    if (binding == NULL)
-        return true;
-    for (uint32_t i = 0; i < t->key_count; i++)
-        values[t->keys[i]] = value_of_column(q, (int)i);
-    key = key_of_row(t, values, &b->key_room);
-    return ledger_row_by_key(&b->s->ledger, binding->table, &key, false, row, found, e);
 }

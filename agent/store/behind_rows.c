@@ -8,6 +8,7 @@
 
 #include "conflict.h"
 #include "counter.h"
+#include "refer.h"
 #include "scan.h"
 
 static struct row_key gid_key(int64_t gid)
@@ -36,21 +37,20 @@ static bool refer_now(struct recovery *r, const struct binding *parent, const st
 
 /* The value of the file as the ledger holds it. */
 static bool file_cell(struct recovery *r, const struct binding *b, uint32_t column,
-                      const struct value *value, struct cell *file, struct err *e)
+                      const struct value *values, struct cell *file, struct err *e)
 {
-    int ref = b->app->columns[column].ref_table;
-    struct binding *parent;
+    struct arena arena = {.block_bytes = 512};
+    struct named named;
     int64_t to = 0;
+    bool ok;
 
-    *file = (struct cell){.v = *value, .set = true};
-    if (ref < 0 || value->type == VALUE_NULL)
-        return true;
-    parent = bind_by_app(r->s, &r->s->app.schema.tables[ref]);
-    if (parent != NULL && !refer_now(r, parent, value, &to, e))
-        return false;
+    *file = (struct cell){.v = values[column], .set = true};
+    ok = refer_named(r->s, b, column, values, &arena, &named, e) &&
+         (named.b == NULL || refer_now(r, named.b, &named.key, &to, e));
     if (to != 0)
         file->v = (struct value){.type = VALUE_REF, .ref = gid_unpack(to)};
-    return true;
+    arena_close(&arena);
+    return ok;
 }
 
 /* ---- shadows ---- */
@@ -98,7 +98,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         struct cell file;
         bool written;
 
-        if (!file_cell(r, b, i, &values[i], &file, e))
+        if (!file_cell(r, b, i, values, &file, e))
             return false;
         if (have == NULL) {
             written = false;
@@ -198,11 +198,9 @@ static bool keep_parents(struct recovery *r, uint32_t index, struct err *e)
     if (t.key.kind == KEY_NONE || !t.b->refers)
         return true;
     for (uint32_t i = 0; i < t.b->app->column_count; i++) {
-        int ref = t.b->app->columns[i].ref_table;
-        struct binding *parent = ref < 0 ? NULL : bind_by_app(r->s, &r->s->app.schema.tables[ref]);
+        struct named named = touched_named(r->s, &t, i);
 
-        if (parent != NULL && t.values[i].type != VALUE_NULL &&
-            !keep(r, &t, parent, &t.values[i], e))
+        if (named.b != NULL && !keep(r, &t, named.b, &named.key, e))
             return false;
     }
     return true;
@@ -299,8 +297,7 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
         return false;
     /* Written without a mark, while the triggers were missing: who it is, its content must say. */
     if (!found || (!row.present && !same && (b->app->surrogate || b->refers))) {
-        scan_touch(&r->list, b, values, &r->key_room);
-        return true;
+        return refer_touched(r->s, &r->list, scan_touch(&r->list, b, values, &r->key_room), e);
     }
     keymap_put(&r->seen, 0, &id, 1);
     if (row.minted)

@@ -64,7 +64,8 @@ static void order_columns(struct binding *b)
         b->is_key[t->keys[i]] = true;
     }
     for (uint32_t i = 0; i < t->column_count; i++) {
-        b->refers |= t->columns[i].ref_table >= 0;
+        b->refers |= app_refers(&t->columns[i]);
+        b->indirect |= app_refers(&t->columns[i]) && t->columns[i].ref_form != REF_KEY;
         if (!b->is_key[i])
             b->order[n++] = i;
     }
@@ -84,7 +85,7 @@ static bool is_join(const struct app_table *t, const uint32_t *columns, uint32_t
     if (!t->surrogate)
         return false;
     for (uint32_t i = 0; i < t->column_count; i++)
-        if (!t->columns[i].in_key && (t->columns[i].ref_table < 0 || !is_among(i, columns, n)))
+        if (!t->columns[i].in_key && (!app_refers(&t->columns[i]) || !is_among(i, columns, n)))
             return false;
     return n > 1;
 }

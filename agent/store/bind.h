@@ -22,6 +22,7 @@ struct binding {
     bool *is_key;          /* by column */
     bool *counter;         /* by column: by rule its changes are added up */
     bool refers;           /* some column is a reference */
+    bool indirect;         /* some column names rows otherwise than by their key */
     bool mute;             /* by rule what is written here is not said */
     bool deaf;             /* by rule what others say stays out of the file */
     struct filter *filter; /* by rule only rows that match are said; NULL: all */

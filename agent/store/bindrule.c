@@ -101,11 +101,17 @@ static void describe(const struct store *s, const struct binding *b, const struc
             continue;
         if (r->kind == RULE_LOCAL && r->column_count > 0)
             add(out, "local ", r->columns[0]);
-        if (r->kind == RULE_REFERENCES) {
+        if (r->kind == RULE_REFERENCES || r->kind == RULE_REFERENCES_BY ||
+            r->kind == RULE_REFERENCES_TEXT) {
             add(out, "refers ", r->columns[0]);
-            add(out, "to ", r->argument);
+            add(out, r->kind == RULE_REFERENCES ? "to " : "by ", r->argument);
+            if (r->where != NULL)
+                add(out, "names ", r->where);
         }
     }
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        if (b->app->columns[i].ref_form == REF_UNIQUE)
+            add(out, "unique ", b->app->columns[i].name);
 }
 
 static bool follow_change(struct store *s, struct binding *b, struct err *e)
@@ -162,7 +168,7 @@ bool bind_rules(struct store *s, struct binding *b, struct err *e)
     for (uint32_t i = 0; i < b->app->column_count && rules->n > 0; i++) {
         const struct app_column *c = &b->app->columns[i];
 
-        b->counter[i] = !b->is_key[i] && c->ref_table < 0 &&
+        b->counter[i] = !b->is_key[i] && !app_refers(c) &&
                         rules_find(rules, RULE_COUNTER, b->app->name, c->name) != NULL;
     }
     b->deaf = way != NULL && way->kind == RULE_PUBLISH;

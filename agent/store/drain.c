@@ -7,6 +7,8 @@
 
 #include <sqlite3.h>
 
+#include "refer.h"
+
 struct touched *touch_add(struct touch_list *l)
 {
     if (l->n == l->room) {
@@ -61,7 +63,7 @@ bool touch_read(struct store *s, struct touch_list *l, struct err *e)
 {
     for (uint32_t i = 0; i < l->n; i++)
         if (l->rows[i].key.kind != KEY_NONE && l->rows[i].values == NULL &&
-            !read_row(s, &l->rows[i], &l->arena, e))
+            (!read_row(s, &l->rows[i], &l->arena, e) || !refer_touched(s, l, &l->rows[i], e)))
             return false;
     return true;
 }

@@ -69,6 +69,7 @@ struct store {
 };
 
 /* ---- rows touched by the application, on their way into a change-set ---- */
+struct named;
 struct touched {
     struct binding *b;
     struct row_key key; /* KEY_NONE: it is gone */
@@ -76,11 +77,10 @@ struct touched {
     uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
     int64_t born, last; /* marks: that made a new row; the last that touched it */
     uint32_t marks;     /* how many have */
-    bool
-        mixed; /* its mark alone does not tell what became of it: others did something at its key */
-    bool left; /* natural: its last mark says that it is not there any more */
-    struct value
-        *values; /* what the file holds, by column; NULL while not read or when it is gone */
+    bool mixed;         /* its marks alone do not tell its fate: others did something at its key */
+    bool left;          /* natural: its last mark says that it is not there any more */
+    struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
+    struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
 };
 
 struct touch_list {

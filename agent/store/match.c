@@ -11,6 +11,7 @@
  *     decide      paired rows take the fleet's gid (what differs is published under the zero
  *                 clock); the others get gids of their own; candidates left over are due */
 #include "match.h"
+#include "refer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,9 +183,12 @@ static bool key_candidates(struct matcher *m, struct err *e)
 
 /* ---- pairs ---- */
 
-bool match_same_cell(struct matcher *m, const struct value *fleet, const struct value *file,
-                     bool *same, struct err *e)
+bool match_same_cell(struct matcher *m, const struct value *fleet, const struct touched *t,
+                     uint32_t column, bool *same, struct err *e)
 {
+    struct named named = touched_named(m->s, t, column);
+    const struct value *file =
+        fleet->type == VALUE_REF && named.b != NULL ? &named.key : &t->values[column];
     struct value v;
 
     if (!author_value(m, fleet, true, &v, same, e))
@@ -198,7 +202,7 @@ bool match_same_cell(struct matcher *m, const struct value *fleet, const struct 
     return true;
 }
 
-static bool same_content(struct matcher *m, const struct candidate *c, const struct value *values,
+static bool same_content(struct matcher *m, const struct candidate *c, const struct touched *t,
                          bool *same, struct err *e)
 {
     *same = true;
@@ -210,7 +214,7 @@ static bool same_content(struct matcher *m, const struct candidate *c, const str
         if (c->b->app->surrogate && c->b->is_key[i])
             continue;
         *same = cell != NULL;
-        if (*same && !match_same_cell(m, &cell->v, &values[i], same, e))
+        if (*same && !match_same_cell(m, &cell->v, t, i, same, e))
             return false;
     }
     return true;
@@ -225,7 +229,7 @@ static bool try_dead(struct matcher *m, struct touched *t, struct err *e)
 
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (!same_content(m, &m->candidates[at - 1], t->values, &same, e))
+    if (!same_content(m, &m->candidates[at - 1], t, &same, e))
         return false;
     if (same) {
         t->gid = m->candidates[at - 1].gid;
@@ -242,8 +246,7 @@ static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *
 
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (t->b->app->surrogate && !m->alone &&
-        !same_content(m, &m->candidates[at - 1], t->values, &same, e))
+    if (t->b->app->surrogate && !m->alone && !same_content(m, &m->candidates[at - 1], t, &same, e))
         return false;
     if (same) {
         t->gid = m->candidates[at - 1].gid;
@@ -264,6 +267,8 @@ static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
     if (found)
         return true; /* known already: a scan that was cut off, or a mark drained meanwhile */
     t = scan_touch(&m->rows, b, m->values, &m->value_room);
+    if (!refer_touched(m->s, &m->rows, t, e))
+        return false;
     keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
     if (!try_pair(m, t, &m->by_key, e))
         return false;
@@ -288,28 +293,27 @@ static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
 }
 
 /* Is the row that this reference of the file names the one that the candidate's reference names? */
-static bool same_reference(struct matcher *m, int ref_table, const struct value *file,
-                           const struct value *fleet, bool *same, struct err *e)
+static bool same_reference(struct matcher *m, const struct named *file, const struct value *fleet,
+                           bool *same, struct err *e)
 {
-    struct row_key key = {.kind = KEY_INT, .i = file->i};
-    struct binding *parent = bind_by_app(m->s, &m->s->app.schema.tables[ref_table]);
+    struct row_key key = {.kind = KEY_INT, .i = file->key.i};
     int64_t there, here = 0;
     uint32_t at;
 
     *same = true;
-    if (fleet->type != VALUE_REF || parent == NULL)
+    if (fleet->type != VALUE_REF || file->b == NULL)
         return true;
     if (!ledger_stands(&m->s->ledger, gid_pack(fleet->ref), &there, e))
         return false;
-    if (file->type != VALUE_INT) {
+    if (file->key.type != VALUE_INT) {
         buf_clear(&m->key_room);
-        packed_value_write(&m->key_room, file);
+        packed_value_write(&m->key_room, &file->key);
         key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&m->key_room)};
     }
-    at = keymap_get(&m->row_by_key, (uint32_t)ref_table, &key);
+    at = keymap_get(&m->row_by_key, file->b->app_index, &key);
     if (at != 0)
         here = m->rows.rows[at - 1].gid;
-    else if (!refer(m->s, parent, file, &here, e))
+    else if (!refer(m->s, file->b, &file->key, &here, e))
         return false;
     *same = here == there;
     return true;
@@ -330,16 +334,17 @@ static bool agrees(struct matcher *m, const struct touched *t, bool copied, bool
         return false;
     for (uint32_t i = 0; *same && i < table->column_count; i++) {
         const struct cell *c = record_get(&m->rec, t->b->position[i]);
+        struct named named = touched_named(m->s, t, i);
 
-        if (table->columns[i].ref_table < 0 || c == NULL || (!table->surrogate && !t->b->is_key[i]))
+        if (!app_refers(&table->columns[i]) || c == NULL || (!table->surrogate && !t->b->is_key[i]))
             continue;
-        if (copied && (!match_same_cell(m, &c->v, &t->values[i], same, e) || !*same)) {
+        if (copied && (!match_same_cell(m, &c->v, t, i, same, e) || !*same)) {
             if (e->code != ERR_NONE)
                 return false;
             *same = true; /* another key: edited */
             continue;
         }
-        if (!same_reference(m, table->columns[i].ref_table, &t->values[i], &c->v, same, e))
+        if (!same_reference(m, &named, &c->v, same, e))
             return false;
     }
     return true;

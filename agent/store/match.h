@@ -38,10 +38,10 @@ struct matcher {
 
 /* The candidate with this gid; NULL if there is none. */
 struct candidate *match_candidate(const struct matcher *m, int64_t gid);
-/* Is a cell of the fleet what the file holds there? References in the terms of a PC that is known.
- */
-MUST_USE bool match_same_cell(struct matcher *m, const struct value *fleet,
-                              const struct value *file, bool *same, struct err *e);
+/* Is a cell of the fleet what the file's row holds in this column? References in the terms of a PC
+ * that is known. */
+MUST_USE bool match_same_cell(struct matcher *m, const struct value *fleet, const struct touched *t,
+                              uint32_t column, bool *same, struct err *e);
 /* Pair rows whose content differs, if the file is a copy: because a person said so (m->copy), or
  * because nearly all of it is equal. */
 MUST_USE bool match_copies(struct matcher *m, struct err *e);

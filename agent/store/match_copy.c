@@ -55,7 +55,7 @@ static bool unique_columns(struct matcher *m, const struct app_table *t, bool *u
     return code == SQLITE_DONE || sqlite_err(m->s->app.db, t->name, e);
 }
 
-static bool is_same_row(struct matcher *m, const struct candidate *c, const struct value *values,
+static bool is_same_row(struct matcher *m, const struct candidate *c, const struct touched *row,
                         const bool *unique, bool *same, struct err *e)
 {
     const struct app_table *t = c->b->app;
@@ -74,7 +74,7 @@ static bool is_same_row(struct matcher *m, const struct candidate *c, const stru
 
         if (c->b->is_key[i])
             continue;
-        if (cell != NULL && !match_same_cell(m, &cell->v, &values[i], &agrees, e))
+        if (cell != NULL && !match_same_cell(m, &cell->v, row, i, &agrees, e))
             return false;
         if (unique[i] && !agrees)
             return true;
@@ -95,7 +95,7 @@ static bool copy_row(struct matcher *m, uint32_t index, const bool *unique, stru
         at = keymap_get(&m->by_hint, t->b->app_index, &t->key);
     if (at == 0 || m->candidates[at - 1].taken)
         return true;
-    if (!is_same_row(m, &m->candidates[at - 1], t->values, unique, &same, e))
+    if (!is_same_row(m, &m->candidates[at - 1], t, unique, &same, e))
         return false;
     if (!same)
         return true;

@@ -136,17 +136,23 @@ static void batch_close(struct batch *b)
         sqlite3_finalize(t->update);
         for (uint32_t c = 0; t->children != NULL && c < b->s->app.schema.tables[i].child_count; c++)
             sqlite3_finalize(t->children[c]);
+        for (uint32_t k = 0; t->referring != NULL && k < b->s->app.schema.tables[i].fk_count; k++)
+            sqlite3_finalize(t->referring[k]);
         free(t->children);
+        free(t->referring);
         free(t->mask);
         app_uniques_close(&t->uniques);
     }
     free(b->tables);
     free(b->works);
+    free(b->left);
+    free(b->shown);
     keymap_close(&b->by_gid);
     keymap_close(&b->given);
     keymap_close(&b->parents);
     record_close(&b->rec);
     record_close(&b->shadow);
+    record_close(&b->named);
     buf_close(&b->room_a);
     buf_close(&b->room_b);
     buf_close(&b->key_room);
@@ -253,8 +259,9 @@ static bool gather(struct batch *b, bool *left, struct err *e)
 static bool write_rows(struct batch *b, struct err *e)
 {
     return batch_unite(b, e) && batch_keep(b, e) && batch_parents(b, e) && batch_keys(b, e) &&
-           batch_delete_dead(b, e) && batch_fit(b, e) && batch_undo_orphans(b, e) &&
-           batch_restore(b, e);
+           batch_delete_dead(b, e) && batch_fit(b, e) && batch_follow(b, e) &&
+           batch_undo_orphans(b, e) && batch_restore(b, e) && batch_follow(b, e) &&
+           batch_nothing_dangles(b, e);
 }
 
 /* ---- the batch ---- */
@@ -274,6 +281,8 @@ static bool nothing_undrained(struct store *s, struct err *e)
 
 static bool wrote_any(const struct batch *b)
 {
+    if (b->followed)
+        return true;
     for (uint32_t i = 0; i < b->n; i++)
         if (b->works[i].wrote || b->works[i].deleted)
             return true;

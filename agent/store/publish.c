@@ -1,6 +1,7 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
 #include "publish.h"
+#include "refer.h"
 #include "unite.h"
 #include "withhold.h"
 
@@ -38,23 +39,21 @@ static struct row_key key_of_value(struct publisher *p, const struct value *v)
     return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
 }
 
-bool publish_translate(struct publisher *p, const struct app_column *column, struct value *v,
-                       struct err *e)
+bool publish_translate(struct publisher *p, const struct touched *t, uint32_t column,
+                       struct value *v, struct err *e)
 {
-    struct binding *parent;
+    struct named named = touched_named(p->s, t, column);
     struct row_key key;
     uint32_t at;
     int64_t gid;
 
-    if (column->ref_table < 0 || v->type == VALUE_NULL)
+    *v = t->values[column];
+    if (named.b == NULL)
         return true;
-    parent = bind_by_app(p->s, &p->s->app.schema.tables[column->ref_table]);
-    if (parent == NULL)
-        return true;
-    key = key_of_value(p, v);
-    at = keymap_get(&p->here, parent->app_index, &key);
+    key = key_of_value(p, &named.key);
+    at = keymap_get(&p->here, named.b->app_index, &key);
     gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
-    if (at == 0 && !refer(p->s, parent, v, &gid, e))
+    if (at == 0 && !refer(p->s, named.b, &named.key, &gid, e))
         return false;
     if (gid != 0)
         *v = (struct value){.type = VALUE_REF, .ref = gid_unpack(gid)};
@@ -110,8 +109,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
     for (uint32_t i = 0; ok && i < t->b->app->key_count; i++) {
         uint32_t column = t->b->app->keys[i];
 
-        key[i] = t->values[column];
-        ok = publish_translate(p, &t->b->app->columns[column], &key[i], e);
+        ok = publish_translate(p, t, column, &key[i], e);
     }
     if (ok) {
         identity_write(&p->s->ledger, key, t->b->app->key_count, &identity);
@@ -461,11 +459,9 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         row.differs = false;
         return write_row(p, &row, true, true, e);
     }
-    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
-        p->values[i] = t->values[i];
-        if (!publish_translate(p, &t->b->app->columns[i], &p->values[i], e))
+    for (uint32_t i = 0; i < t->b->app->column_count; i++)
+        if (!publish_translate(p, t, i, &p->values[i], e))
             return false;
-    }
     if (base != NULL)
         for (uint32_t i = 0; i < base->n; i++)
             if (base->cells[i].set)

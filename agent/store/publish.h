@@ -28,9 +28,9 @@ struct publisher {
     uint64_t now_ms;
 };
 
-/* A value of the file as the ledger holds it: a reference becomes the gid of the row it names. One
+/* A value of the row as the ledger holds it: a reference becomes the gid of the row it names. One
  * that names nothing stays as it is. */
-MUST_USE bool publish_translate(struct publisher *p, const struct app_column *column,
+MUST_USE bool publish_translate(struct publisher *p, const struct touched *t, uint32_t column,
                                 struct value *v, struct err *e);
 /* publish_revive.c: a new row that is one which another PC deleted gets its gid. */
 MUST_USE bool publish_revive(struct publisher *p, struct touched *t, struct err *e);

@@ -1,6 +1,7 @@
 /* The cells of one row that the application wrote: which they are, and whether they go out as
  * values or, of a counter, as what was added. */
 #include "publish.h"
+#include "refer.h"
 #include "unite.h"
 
 #include <stdio.h>
@@ -166,6 +167,43 @@ static bool is_unchanged(struct publisher *p, const struct touched *t, uint32_t 
     return withhold_cell(p->s, &b->app->columns[column], was, &t->values[column], v, same, e);
 }
 
+/* Does the file hold in this column just what names the row that was meant? */
+static bool shows(struct publisher *p, const struct touched *t, uint32_t column,
+                  const struct cell *was, bool *same, struct err *e)
+{
+    struct value shown;
+    bool ok;
+
+    *same = false;
+    if (was == NULL || was->v.type != VALUE_REF)
+        return true;
+    ok = refer_value(p->s, t->b, column, gid_pack(was->v.ref), &p->list->arena, &shown, same, e);
+    *same = ok && *same && value_equal(&shown, &t->values[column]);
+    return ok;
+}
+
+/* A type and an id beside it are one value in two columns: whoever writes one writes both, so that
+ * no merge makes a pair of halves. And where a pair names a row of another type, which only a site
+ * without the rule can have said, its id is not changed as long as the file holds the same. */
+static bool settle_pairs(struct publisher *p, const struct touched *t, const struct record *base,
+                         struct err *e)
+{
+    for (uint32_t i = 0; t->b->indirect && base != NULL && i < t->b->app->column_count; i++) {
+        const struct app_column *c = &t->b->app->columns[i];
+        bool same;
+
+        if (c->ref_form != REF_TYPED || p->changed[i] == p->changed[c->ref_column])
+            continue;
+        if (!shows(p, t, i, record_get(base, t->b->position[i]), &same, e))
+            return false;
+        if (same && p->changed[i])
+            p->changed[i] = false;
+        else
+            p->changed[i] = p->changed[c->ref_column] = true;
+    }
+    return true;
+}
+
 /* Which of the application's values differ from what the file held? */
 static bool find_changed(struct publisher *p, const struct touched *t, const struct record *base,
                          struct err *e)
@@ -178,7 +216,7 @@ static bool find_changed(struct publisher *p, const struct touched *t, const str
             return false;
         p->changed[i] = !same;
     }
-    return true;
+    return settle_pairs(p, t, base, e);
 }
 
 void cells_introduce(struct publisher *p, const struct touched *t)

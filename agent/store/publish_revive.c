@@ -16,11 +16,11 @@ static bool compare(struct publisher *p, const struct touched *t, const struct r
     *same = *other = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct cell *c = record_get(was, t->b->position[i]);
-        struct value v = t->values[i];
+        struct value v;
 
         if (t->b->is_key[i] || c == NULL)
             continue;
-        if (!publish_translate(p, &table->columns[i], &v, e))
+        if (!publish_translate(p, t, i, &v, e))
             return false;
         if (v.type == VALUE_NULL && c->v.type == VALUE_NULL)
             continue; /* says nothing */

@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include "refer.h"
+
 /* The row that holds a key while the marks are replayed. The map's values are 1 + index into
  * `slots`. */
 struct slot {
@@ -169,7 +171,8 @@ bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms, struct
 static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *statement, uint32_t by,
                       struct err *e)
 {
-    uint64_t wall_ms = r->list->rows[r->slots[by].holder - 1].wall_ms;
+    uint32_t parent = r->slots[by].holder != 0 ? r->slots[by].holder : r->slots[by].origin;
+    uint64_t wall_ms = r->list->rows[parent - 1].wall_ms;
     struct value values[KEY_COLUMNS_MAX];
     struct touched *t;
     uint32_t at;
@@ -190,9 +193,10 @@ static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *stateme
     return true;
 }
 
-static sqlite3_stmt *select_children(struct store *s, const struct app_table *t, uint32_t column,
-                                     struct err *e)
+static sqlite3_stmt *select_children(struct store *s, const struct app_table *parent,
+                                     const struct app_child *c, struct err *e)
 {
+    const struct app_table *t = &s->app.schema.tables[c->table];
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
     sqlite3_stmt *statement = NULL;
     char *text;
@@ -200,13 +204,26 @@ static sqlite3_stmt *select_children(struct store *s, const struct app_table *t,
     sqlite3_str_appendall(sql, "SELECT ");
     for (uint32_t i = 0; i < t->key_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
-    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE \"%w\" = ?1", t->name,
-                        t->columns[column].name);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", t->name);
+    refer_condition(sql, &s->app.schema, c, parent);
     text = sqlite3_str_finish(sql);
     if (sqlite3_prepare_v2(s->app.db, text, -1, &statement, NULL) != SQLITE_OK)
         sqlite_err(s->app.db, t->name, e);
     sqlite3_free(text);
     return statement;
+}
+
+/* Finalizes the statement. */
+static bool add_children(struct replay *r, struct binding *b, sqlite3_stmt *q, uint32_t by,
+                         struct err *e)
+{
+    bool ok = true;
+    int code = SQLITE_DONE;
+
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW)
+        ok = child_add(r, b, q, by, e);
+    sqlite3_finalize(q);
+    return ok && (code == SQLITE_DONE || sqlite_err(r->s->app.db, b->app->name, e));
 }
 
 /* A key that now belongs to another row changes what its children refer to, although they were not
@@ -217,23 +234,112 @@ static bool touch_children(struct replay *r, uint32_t slot, struct err *e)
 
     for (uint32_t i = 0; i < parent->app->child_count; i++) {
         const struct app_child *c = &parent->app->children[i];
-        struct binding *b = bind_by_app(r->s, &r->s->app.schema.tables[c->table]);
+        struct app_table *t = &r->s->app.schema.tables[c->table];
+        struct binding *b = bind_by_app(r->s, t);
         sqlite3_stmt *statement;
-        bool ok = true;
-        int code;
+        struct value key;
 
-        if (b == NULL)
+        if (b == NULL || t->columns[c->column].ref_form == REF_UNIQUE)
             continue;
-        statement = select_children(r->s, b->app, c->column, e);
-        if (statement == NULL || !key_bind(statement, 1, parent->app, &r->slots[slot].key, e)) {
+        if (!key_values(parent->app, &r->slots[slot].key, &key, e))
+            return false;
+        key = refer_render(r->s, &t->columns[c->column], parent->app, &key, &r->list->arena);
+        statement = select_children(r->s, parent->app, c, e);
+        if (statement != NULL && !value_bind(statement, 1, &key))
+            sqlite_err(r->s->app.db, b->app->name, e);
+        if (statement == NULL || e->code != ERR_NONE) {
             sqlite3_finalize(statement);
             return false;
         }
-        while (ok && (code = sqlite3_step(statement)) == SQLITE_ROW)
-            ok = child_add(r, b, statement, slot, e);
-        sqlite3_finalize(statement);
-        if (!ok || code != SQLITE_DONE)
-            return ok ? sqlite_err(r->s->app.db, b->app->name, e) : false;
+        if (!add_children(r, b, statement, slot, e))
+            return false;
+    }
+    return true;
+}
+
+/* ---- children that name rows by what they hold in UNIQUE columns ---- */
+
+/* The values that the row had in the columns of a foreign key, as the ledger knows the file.
+ * `known` false: one is missing or NULL. */
+static bool values_before(struct replay *r, const struct binding *b, int64_t gid,
+                          const struct app_fk *fk, struct value *values, bool *known, struct err *e)
+{
+    struct record rec = {0};
+    struct ledger_row row;
+    bool ok = ledger_row_get(&r->s->ledger, gid, &row, known, e);
+
+    *known = ok && *known && row.present && !row.minted;
+    ok = ok && (!*known || record_decode(&rec, row.differs ? row.shadow : row.rec, e));
+    for (uint32_t i = 0; ok && *known && i < fk->n; i++) {
+        const struct cell *c = record_get(&rec, b->position[fk->to[i]]);
+
+        *known = c != NULL && c->v.type != VALUE_NULL;
+        if (!*known)
+            break;
+        values[i] = arena_value(&r->list->arena, &c->v);
+        if (c->v.type == VALUE_REF)
+            ok = refer_value(r->s, b, fk->to[i], gid_pack(c->v.ref), &r->list->arena, &values[i],
+                             known, e);
+    }
+    record_close(&rec);
+    return ok;
+}
+
+/* Does the row that is at this slot's key still hold them? */
+static bool still_holds(struct replay *r, const struct touched *t, const struct app_fk *fk,
+                        const struct value *values, bool *same, struct err *e)
+{
+    sqlite3_stmt *q = t->b->app->select;
+    int code;
+
+    *same = false;
+    if (t->key.kind == KEY_NONE)
+        return true;
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, t->b->app, &t->key, e))
+        return false;
+    code = sqlite3_step(q);
+    *same = code == SQLITE_ROW;
+    for (uint32_t i = 0; *same && i < fk->n; i++) {
+        struct value v = value_of_column(q, (int)fk->to[i]);
+
+        *same = value_equal(&v, &values[i]);
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(r->s->app.db, t->b->app->name, e);
+}
+
+static bool touch_named(struct replay *r, uint32_t slot, const struct app_fk *fk,
+                        const struct value *values, struct err *e)
+{
+    struct app_table *t = &r->s->app.schema.tables[fk->table];
+    struct binding *b = bind_by_app(r->s, t);
+    sqlite3_stmt *q = b == NULL ? NULL : refer_referring(r->s, fk, values, e);
+
+    if (q == NULL)
+        return e->code == ERR_NONE;
+    return add_children(r, b, q, slot, e);
+}
+
+/* A row that held values by which others name it, and does not any more: where they still show
+ * these, they name another row now. */
+static bool touch_unique(struct replay *r, uint32_t slot, struct err *e)
+{
+    struct binding *parent = r->slots[slot].b;
+    struct touched t = r->list->rows[r->slots[slot].origin - 1];
+
+    for (uint32_t k = 0; k < parent->app->fk_count; k++) {
+        const struct app_fk *fk = &parent->app->fks[k];
+        struct value values[KEY_COLUMNS_MAX];
+        bool known, same;
+
+        if (!fk->followed || t.gid == 0)
+            continue;
+        if (!values_before(r, parent, t.gid, fk, values, &known, e) ||
+            (known && !still_holds(r, &t, fk, values, &same, e)) ||
+            (known && !same && !touch_named(r, slot, fk, values, e)))
+            return false;
     }
     return true;
 }
@@ -243,6 +349,9 @@ bool replay_children(struct replay *r, struct err *e)
     for (uint32_t i = 0, n = r->n; i < n; i++)
         if (r->slots[i].origin != 0 && r->slots[i].holder != 0 &&
             r->slots[i].origin != r->slots[i].holder && !touch_children(r, i, e))
+            return false;
+    for (uint32_t i = 0, n = r->n; i < n; i++)
+        if (r->slots[i].origin != 0 && r->slots[i].b->app->fk_count > 0 && !touch_unique(r, i, e))
             return false;
     return true;
 }

@@ -1,13 +1,17 @@
 /* Does a rule fit this database and the other rules? Asked when somebody sets it; what is wrong is
  * said in words. */
+#include <navette/rulecheck.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
 
 #include "appunique.h"
+#include "appname.h"
 #include "filter.h"
 #include "inside.h"
+#include "rulenames.h"
 
 #define DANGLING_SAMPLE 10000 /* values looked at before a reference is believed */
 
@@ -130,21 +134,45 @@ static bool is_key_rule(const struct rule *r)
     return r->kind == RULE_KEEP || r->kind == RULE_MERGE;
 }
 
+static bool is_reference(const struct rule *r)
+{
+    return r->kind == RULE_REFERENCES || r->kind == RULE_REFERENCES_BY ||
+           r->kind == RULE_REFERENCES_TEXT;
+}
+
+/* Does it say of which tables a reference may be? */
+static bool names_table(const struct rule *r, const char *table)
+{
+    const char *text = r->where;
+    char *name, *named;
+    bool is = r->kind == RULE_REFERENCES && rule_name_same(r->argument, table);
+    struct err ignored = {0};
+
+    while (r->kind != RULE_REFERENCES && is_reference(r) && text != NULL && !is &&
+           app_reference_names(&text, &name, &named, &ignored)) {
+        is = rule_name_same(named, table);
+        free(name);
+        free(named);
+    }
+    return is;
+}
+
 /* Can these two stand side by side? They are in different places. */
 static bool agree(const struct rule *a, const struct rule *b)
 {
     bool same_table = rule_name_same(a->table, b->table);
 
     if (a->kind == RULE_LOCAL && a->column_count == 0) /* then nothing else is to be said of it */
-        return !same_table &&
-               (b->kind != RULE_REFERENCES || !rule_name_same(b->argument, a->table));
+        return !same_table && !names_table(b, a->table);
     if (!same_table || a->column_count == 0 || b->column_count == 0)
         return true;
+    if (a->kind == RULE_REFERENCES_BY && (b->kind == RULE_LOCAL || b->kind == RULE_COUNTER) &&
+        rule_name_same(a->argument, b->columns[0])) /* the type belongs to the id */
+        return false;
     if (is_key_rule(a) || is_key_rule(b)) {
         const struct rule *key = is_key_rule(a) ? a : b, *other = key == a ? b : a;
 
-        return is_key_rule(other) || other->kind == RULE_REFERENCES ||
-               !names_column(key, other->columns[0]);
+        return is_key_rule(other) || is_reference(other) || !names_column(key, other->columns[0]);
     }
     return !rule_name_same(a->columns[0], b->columns[0]);
 }
@@ -346,6 +374,36 @@ static bool check_references(struct checker *c)
     return check_dangling(c, parent);
 }
 
+/* A name beside, or in front of, the id says of which table the row is. */
+static bool check_named(struct checker *c)
+{
+    struct rule *r = c->rule;
+    bool foreign;
+    struct facts f;
+
+    if (!read_facts(c, r->columns[0], &f))
+        return false;
+    free(f.name);
+    if (f.in_key)
+        return err_set(c->e, ERR_REFUSED, "%s.%s is part of the primary key", r->table,
+                       r->columns[0]);
+    if (!is_foreign_key(c, r->columns[0], &foreign))
+        return false;
+    if (foreign)
+        return err_set(c->e, ERR_REFUSED, "%s.%s is a foreign key already", r->table,
+                       r->columns[0]);
+    if (r->kind == RULE_REFERENCES_BY) {
+        if (!read_facts(c, r->argument, &f))
+            return false;
+        free(r->argument);
+        r->argument = f.name;
+        if (rule_name_same(r->argument, r->columns[0]) || f.generated)
+            return err_set(c->e, ERR_REFUSED, "%s.%s cannot say of which table its rows are",
+                           r->table, r->argument);
+    }
+    return rule_names_check(c->s, c->t, c->rules, r, c->e);
+}
+
 static bool check_where(struct checker *c)
 {
     struct filter *f = NULL;
@@ -373,6 +431,9 @@ static bool check_kind(struct checker *c)
         return check_key(c);
     case RULE_REFERENCES:
         return check_references(c);
+    case RULE_REFERENCES_BY:
+    case RULE_REFERENCES_TEXT:
+        return check_named(c);
     default:
         return check_where(c);
     }
@@ -388,10 +449,10 @@ bool store_rule_names(struct store *s, const struct rule *r, bool *names, struct
     c.t = appdb_table(&s->app, r->table);
     *names = c.t != NULL && c.t->ordinary &&
              (r->kind != RULE_REFERENCES || appdb_table(&s->app, r->argument) != NULL);
-    for (uint32_t i = 0; *names && i < r->column_count; i++) {
+    for (uint32_t i = 0; *names && i < r->column_count + (r->kind == RULE_REFERENCES_BY); i++) {
         struct facts f;
 
-        *names = read_facts(&c, r->columns[i], &f);
+        *names = read_facts(&c, i < r->column_count ? r->columns[i] : r->argument, &f);
         free(f.name);
         if (!*names && e->code != ERR_USAGE)
             return false;

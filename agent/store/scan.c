@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "columns.h"
+#include "refer.h"
 #include "withhold.h"
 
 #define PUBLISH_ROWS_MAX 50000 /* minted rows published in one step */
@@ -108,6 +109,31 @@ bool scan_local(struct store *s, const struct value *v, struct value *local, boo
     return key_values(b->app, &row.key, local, e);
 }
 
+/* Does the cell say what column `i` of the file's row holds? */
+static bool same_cell(struct store *s, const struct binding *b, uint32_t i, const struct cell *c,
+                      const struct value *values, struct buf *room, bool *same, struct err *e)
+{
+    struct arena arena = {.block_bytes = 512};
+    struct named named = {.key = values[i]};
+    bool indirect = c->v.type == VALUE_REF && app_refers(&b->app->columns[i]) &&
+                    b->app->columns[i].ref_form != REF_KEY;
+    struct ledger_row row;
+    struct value local;
+    bool known = true, found = true, ok = true;
+    int64_t gid;
+
+    if (indirect)
+        ok = refer_named(s, b, i, values, &arena, &named, e) &&
+             ledger_stands(&s->ledger, gid_pack(c->v.ref), &gid, e) &&
+             ledger_row_get(&s->ledger, gid, &row, &found, e);
+    known = !indirect || (found && named.b != NULL && named.b->table == row.table);
+    if (ok && known)
+        ok = scan_local(s, &c->v, &local, &known, room, e);
+    *same = ok && known && value_equal(&local, &named.key);
+    arena_close(&arena);
+    return ok;
+}
+
 bool scan_same(struct store *s, const struct binding *b, const struct record *r,
                const struct value *values, bool *same, struct err *e)
 {
@@ -118,16 +144,11 @@ bool scan_same(struct store *s, const struct binding *b, const struct record *r,
     *same = true;
     for (uint32_t i = 0; ok && *same && i < b->app->column_count; i++) {
         const struct cell *c = record_get(r, b->position[i]);
-        struct value local;
-        bool known;
 
         if (b->app->surrogate && b->is_key[i])
             continue;
         *same = c != NULL && !withhold_untranslated(s, &b->app->columns[i], c);
-        if (!*same)
-            break;
-        ok = scan_local(s, &c->v, &local, &known, &room, e);
-        *same = ok && known && value_equal(&local, &values[i]);
+        ok = !*same || same_cell(s, b, i, c, values, &room, same, e);
     }
     buf_close(&room);
     return ok;
@@ -249,15 +270,12 @@ static bool age_of(struct store *s, const struct binding *b, const struct record
     buf_open(&room, VALUE_BYTES_MAX + 64);
     for (uint32_t i = 0; ok && unheard && i < b->app->column_count; i++) {
         const struct cell *c = record_get(r, b->position[i]);
-        struct value local;
-        bool known;
 
         if (c == NULL && columns_fresh(b, i) != NULL && columns_fresh(b, i)->from >= 0)
             c = record_get(r, (uint32_t)columns_fresh(b, i)->from);
         if (c == NULL || (b->app->surrogate && b->is_key[i]))
             continue;
-        ok = scan_local(s, &c->v, &local, &known, &room, e);
-        unheard = ok && known && value_equal(&local, &values[i]);
+        ok = same_cell(s, b, i, c, values, &room, &unheard, e);
         untranslated |= withhold_untranslated(s, &b->app->columns[i], c);
     }
     buf_close(&room);
@@ -314,7 +332,7 @@ static bool compare_row(struct store *s, struct binding *b, const struct value *
     t = scan_touch(list, b, values, room);
     t->gid = gid;
     t->wall_ms = wall_ms;
-    return true;
+    return refer_touched(s, list, t, e);
 }
 
 static bool find_changed(struct store *s, struct binding *b, struct touch_list *list,

@@ -1,9 +1,11 @@
 #include "withhold.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "filter.h"
+#include "refer.h"
 #include "scan.h"
 
 /* The row as the file held it; what it referred to and is not there is NULL. */
@@ -19,7 +21,10 @@ static bool values_before(struct store *s, const struct binding *b, const struct
         struct value local = {.type = VALUE_NULL};
         bool known = true;
 
-        ok = c == NULL || scan_local(s, &c->v, &local, &known, &room, e);
+        if (c != NULL && c->v.type == VALUE_REF && b->app->columns[i].ref_form != REF_KEY)
+            ok = refer_value(s, b, i, gid_pack(c->v.ref), arena, &local, &known, e);
+        else
+            ok = c == NULL || scan_local(s, &c->v, &local, &known, &room, e);
         if (!known)
             local = (struct value){.type = VALUE_NULL};
         values[i] = arena_value(arena, &local);
@@ -60,8 +65,23 @@ static bool is_own(const struct store *s, const struct local_clock *c)
 bool withhold_untranslated(const struct store *s, const struct app_column *c,
                            const struct cell *was)
 {
-    return c->ref_by_rule && was->v.type != VALUE_REF && was->v.type != VALUE_NULL &&
+    return app_refers_loosely(c) && was->v.type != VALUE_REF && was->v.type != VALUE_NULL &&
            is_own(s, &was->clock);
+}
+
+/* An id as text, maybe behind a name: 21, 'sale.line,21'. */
+static bool ends_in(const struct value *v, const struct value *key)
+{
+    char digits[24];
+    size_t n, before;
+
+    if (v->type != VALUE_TEXT || key->type != VALUE_INT)
+        return false;
+    n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)key->i);
+    if (v->bytes.n < n || memcmp(v->bytes.p + v->bytes.n - n, digits, n) != 0)
+        return false;
+    before = v->bytes.n - n;
+    return before == 0 || v->bytes.p[before - 1] < '0' || v->bytes.p[before - 1] > '9';
 }
 
 bool withhold_cell(struct store *s, const struct app_column *c, const struct cell *was,
@@ -73,14 +93,14 @@ bool withhold_cell(struct store *s, const struct app_column *c, const struct cel
 
     *same = false;
     if (was->v.type != VALUE_REF && v->type == VALUE_REF) {
-        *same = c->ref_by_rule && value_equal(&was->v, local) && !is_own(s, &was->clock);
+        *same = app_refers_loosely(c) && value_equal(&was->v, local) && !is_own(s, &was->clock);
         return true;
     }
-    if (was->v.type != VALUE_REF || v->type == VALUE_REF || c->ref_table >= 0)
+    if (was->v.type != VALUE_REF || v->type == VALUE_REF || app_refers(c))
         return true;
     buf_open(&room, VALUE_BYTES_MAX + 64);
     ok = scan_local(s, &was->v, &before, &known, &room, e);
-    *same = ok && known && value_equal(&before, v);
+    *same = ok && known && (value_equal(&before, v) || ends_in(v, &before));
     buf_close(&room);
     return ok;
 }

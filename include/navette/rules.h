@@ -22,8 +22,12 @@ enum rule_kind {
     RULE_PUBLISH,     /* TABLE: says its changes, takes none; where: only of such rows */
     RULE_SUBSCRIBE,   /* TABLE: takes changes, says none */
     RULE_BOTH,        /* TABLE: says and takes; where: says only those of such rows */
+    RULE_REFERENCES_BY, /* TABLE.COLUMN: names a row by its key, of the table that the column in the
+                           argument names */
+    RULE_REFERENCES_TEXT, /* TABLE.COLUMN: 'sale.line,21' names row 21 of sale_line; argument: the
+                             pattern, `model,id` or `table,id` */
 };
-#define RULE_KINDS RULE_BOTH
+#define RULE_KINDS RULE_REFERENCES_TEXT
 
 struct rule {
     enum rule_kind kind;
@@ -31,7 +35,8 @@ struct rule {
     char **columns;
     uint32_t column_count;
     char *argument; /* NULL: none; "" is one */
-    char *where;    /* an SQL expression; NULL: none */
+    char *where;    /* an SQL expression; of RULE_REFERENCES_BY and _TEXT: which names stand for
+                       other tables, NAME=TABLE,NAME=TABLE; NULL: none */
     bool of_site;   /* of this one site instead of all */
     struct site_id site;
 };

@@ -68,15 +68,6 @@ MUST_USE bool store_untrack(struct store *s, const char *const *names, uint32_t 
 /* Remove everything of ours from the application's file: its schema is exactly as before track. */
 MUST_USE bool store_uninstall(struct store *s, struct err *e);
 
-/* Does a rule that is about to be set beside `rules` fit this database? Gives its names the
- * schema's spelling. ERR_USAGE: it names nothing here; ERR_REFUSED: it contradicts another rule or
- * the data; ERR_INPUT: its filter is none. The text has the reason. */
-MUST_USE bool store_rule_check(struct store *s, const struct rules *rules, struct rule *r,
-                               struct err *e);
-/* Has this database what the rule names? Set elsewhere, or before a migration, it may name nothing
- * here; then it says nothing here. */
-MUST_USE bool store_rule_names(struct store *s, const struct rule *r, bool *names, struct err *e);
-
 /* The rows of `table` under these two keys, which this PC numbered, are one thing: make one row of
  * them on every PC. Cells that differ: the later one. What refers to either refers to it. One of
  * the keys goes. ERR_REFUSED: no such rows, or a table whose keys are names. */

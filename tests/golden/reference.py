@@ -248,7 +248,11 @@ def rules_file():
         [8, "sale", [], B.site, None, "agence_id = 8", True],
     ]])
     unset = pack([1, 4, A.sign_public, [blake2b(rules)], [[1, "lot", ["quantite"], None, None, None, False]]])
-    return {"rules": rules, "unset": unset}
+    named = pack([1, 4, A.sign_public, [blake2b(unset)], [
+        [9, "note", ["object_id"], None, "content_type_id", "shop.client=people", True],
+        [10, "mail", ["origin"], None, "model,id", None, True],
+    ]])
+    return {"rules": rules, "unset": unset, "named": named}
 
 
 def roster_file():

@@ -1,4 +1,6 @@
 /* What is refused when a rule is set, and what a filter takes. */
+#include <navette/rulecheck.h>
+
 #include "filter.h"
 #include "inside.h"
 #include "ruled.h"
@@ -212,6 +214,68 @@ static void a_filter_compares_as_the_table_does(void **state)
     close_site(&a);
 }
 
+static const char named[] =
+    "CREATE TABLE django_content_type(id INTEGER PRIMARY KEY, app_label TEXT, model TEXT);"
+    "CREATE TABLE shop_sale(id INTEGER PRIMARY KEY, total INT);"
+    "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT);"
+    "CREATE TABLE pair(a INT, b INT, PRIMARY KEY(a, b));"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, content_type_id INT REFERENCES "
+    "django_content_type(id), object_id INT, sale INT REFERENCES shop_sale(id), kind TEXT, ref "
+    "TEXT, origin TEXT);"
+    "CREATE TABLE mark(id INTEGER PRIMARY KEY, target_content_type_id INT REFERENCES "
+    "django_content_type(id), target_object_id TEXT);"
+    "INSERT INTO django_content_type VALUES (1, 'shop', 'sale'), (2, 'shop', 'client');"
+    "INSERT INTO shop_sale VALUES (1, 10), (2, 20); INSERT INTO people VALUES (7, 'Ana');"
+    "INSERT INTO note VALUES (1, 1, 1, NULL, 'shop_sale', '2', 'shop.sale,2'), (2, 2, 7, NULL, "
+    "'Client', '7', 'people,7'), (3, 2, 7, NULL, 'Client', '7', 'shop.sale,1');";
+
+static void references_with_names_of_tables_must_name_rows(void **state)
+{
+    struct site a = {0};
+
+    (void)state;
+    open_founder(&a, named);
+    NO(ERR_REFUSED, "2 of 3 values", "note.object_id", RULE_REFERENCES_BY, "content_type_id", NULL);
+    OK("note.object_id", RULE_REFERENCES_BY, "content_type_id", "shop.client=people");
+    OK("note.ref", RULE_REFERENCES_BY, "kind", "Client=people");
+    OK("note.origin", RULE_REFERENCES_TEXT, "model,id", NULL);
+    NO(ERR_REFUSED, "3 of 3 values", "note.kind", RULE_REFERENCES_TEXT, "model,id", NULL);
+    NO(ERR_USAGE, "is no pattern", "note.origin", RULE_REFERENCES_TEXT, "id", NULL);
+    NO(ERR_USAGE, "no column nothing", "note.object_id", RULE_REFERENCES_BY, "nothing", NULL);
+    NO(ERR_USAGE, "no table nobody", "note.ref", RULE_REFERENCES_BY, "kind", "Client=nobody");
+    NO(ERR_USAGE, "two tables", "note.ref", RULE_REFERENCES_BY, "kind", "x=people,x=note");
+    NO(ERR_USAGE, "NAME=TABLE", "note.ref", RULE_REFERENCES_BY, "kind", "people");
+    NO(ERR_REFUSED, "more than one", "note.ref", RULE_REFERENCES_BY, "kind", "x=pair");
+    NO(ERR_REFUSED, "no column \"model\"", "note.object_id", RULE_REFERENCES_BY, "sale", NULL);
+    NO(ERR_REFUSED, "foreign key already", "note.sale", RULE_REFERENCES_BY, "kind", NULL);
+    NO(ERR_REFUSED, "primary key", "note.id", RULE_REFERENCES_BY, "kind", NULL);
+    NO(ERR_REFUSED, "cannot say", "note.ref", RULE_REFERENCES_BY, "ref", NULL);
+    set_rule(&a, WISH("note.ref", RULE_REFERENCES_BY, "kind", "Client=people"));
+    NO(ERR_REFUSED, "contradicts", "note.kind", RULE_LOCAL, NULL, NULL);
+    NO(ERR_REFUSED, "contradicts", "people", RULE_LOCAL, NULL, NULL);
+    close_site(&a);
+}
+
+static void generic_foreign_keys_of_django_are_recognised(void **state)
+{
+    struct site a = {0};
+    struct rule *rules;
+    struct err e = {0};
+    uint32_t n;
+
+    (void)state;
+    open_founder(&a, named);
+    check(store_generic_pairs(a.store, &rules, &n, &e), &e);
+    assert_int_equal(n, 2);
+    assert_string_equal(rules[0].columns[0], "target_object_id");
+    assert_string_equal(rules[0].argument, "target_content_type_id");
+    assert_string_equal(rules[1].table, "note");
+    for (uint32_t i = 0; i < n; i++)
+        rule_close(&rules[i]);
+    free(rules);
+    close_site(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +284,8 @@ int main(void)
         cmocka_unit_test(rules_that_contradict_the_database_are_refused),
         cmocka_unit_test(rules_that_contradict_each_other_are_refused),
         cmocka_unit_test(a_filter_is_an_expression_and_nothing_more),
+        cmocka_unit_test(references_with_names_of_tables_must_name_rows),
+        cmocka_unit_test(generic_foreign_keys_of_django_are_recognised),
         cmocka_unit_test(a_filter_compares_as_the_table_does),
     };
     struct err e = {0};

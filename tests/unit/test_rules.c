@@ -234,10 +234,23 @@ static void rules_travel_as_in_the_worked_example(void **state)
     read_array_exact(&reader, 2, "item");
     golden_check("rules.txt", "unset", read_bin(&reader, ROSTER_ENTRY_BYTES_MAX, "entry"));
     assert_int_equal(r.rules.n, 4);
+    for (int i = 0; i < 5; i++)
+        rule_change_close(&c[i]);
+    c[0] = (struct rule_change){
+        .rule = rule_of("note.object_id", RULE_REFERENCES_BY, "content_type_id"), .set = true};
+    c[0].rule.where = mem_text("shop.client=people");
+    c[1] = (struct rule_change){.rule = rule_of("mail.origin", RULE_REFERENCES_TEXT, "model,id"),
+                                .set = true};
+    before = r.log.n;
+    assert_true(roster_rules(&r, c, 2, &a, &changed, &e));
+    reader = reader_of((struct slice){r.log.p + before, r.log.n - before}, &e);
+    read_array_exact(&reader, 2, "item");
+    golden_check("rules.txt", "named", read_bin(&reader, ROSTER_ENTRY_BYTES_MAX, "entry"));
+    assert_int_equal(r.rules.n, 6);
     copy = copy_of(&r);
     check_same(&r, &copy);
     roster_close(&copy);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 2; i++)
         rule_change_close(&c[i]);
     buf_close(&log);
     roster_close(&r);

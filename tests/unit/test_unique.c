@@ -248,33 +248,6 @@ static void an_edit_that_takes_a_number_elsewhere_given_yields_too(void **state)
     close_pair(&a, &b);
 }
 
-/* A line names its sale by number: a mark would leave it with the other PC's sale. */
-static void a_number_by_which_other_rows_name_their_parent_is_not_marked(void **state)
-{
-    static const char schema[] =
-        "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total INT);"
-        "CREATE TABLE line(id INTEGER PRIMARY KEY, sale TEXT REFERENCES sale(number), what TEXT)";
-    struct site a, b;
-
-    (void)state;
-    open_pair(&a, &b, schema, schema);
-    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10); INSERT INTO line VALUES (1, 'T1', 'of A')");
-    later();
-    sql(&b, "INSERT INTO sale VALUES (1, 'T1', 20); INSERT INTO line VALUES (1, 'T1', 'of B')");
-    exchange(&a, &b);
-    expect(&a, "SELECT number, total FROM sale", "T1|10");
-    expect(&b, "SELECT number, total FROM sale", "T1|20");
-    assert_int_equal(status_of(&a).parked, 1);
-    assert_int_equal(status_of(&b).parked, 1);
-    sql(&b, "PRAGMA foreign_keys = OFF; UPDATE sale SET number = 'T2';"
-            "UPDATE line SET sale = 'T2' WHERE what = 'of B'; PRAGMA foreign_keys = ON");
-    exchange(&a, &b);
-    expect(&a, "SELECT s.total, l.what FROM sale s JOIN line l ON l.sale = s.number ORDER BY 1",
-           "10|of A 20|of B");
-    assert_int_equal(status_of(&a).parked, 0);
-    close_pair(&a, &b);
-}
-
 /* Three PCs that know each other. */
 static void open_three(struct site *a, struct site *b, struct site *c, const char *schema)
 {
@@ -382,7 +355,6 @@ int main(void)
         cmocka_unit_test(a_mark_that_is_taken_is_put_twice),
         cmocka_unit_test(a_dead_row_that_is_kept_yields_to_a_living_one),
         cmocka_unit_test(keys_of_every_kind_are_settled),
-        cmocka_unit_test(a_number_by_which_other_rows_name_their_parent_is_not_marked),
         cmocka_unit_test(an_edit_that_takes_a_number_elsewhere_given_yields_too),
         cmocka_unit_test(of_two_values_that_yield_in_one_row_the_own_one_is_said),
         cmocka_unit_test(a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date),

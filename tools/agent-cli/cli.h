@@ -28,7 +28,7 @@ struct cli {
     /* options of commands: NULL or false when not given */
     const char *db, *name, *fleet, *drop, *listen, *join, *discovery_port, *peers;
     const char *ttl, *timeout, *to, *for_peer;
-    const char *where, *site;
+    const char *where, *names, *site;
     bool copy, all, yes, man, without_absent;
     const char *words[WORDS_MAX]; /* what is neither command nor option */
     uint32_t word_count;

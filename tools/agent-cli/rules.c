@@ -44,7 +44,7 @@ static void print_rule(struct json_object *o)
     if (a.rule.argument != NULL)
         put_text(" ", a.rule.argument[0] == '\0' ? "\"\"" : a.rule.argument);
     if (a.rule.where != NULL) {
-        put_text(" --where \"", a.rule.where);
+        put_text(a.says_names ? " --names \"" : " --where \"", a.rule.where);
         fputc('"', stdout);
     }
     if (a.site[0] != '\0')
@@ -112,6 +112,8 @@ static int change_typed(struct cli *c, const char *command)
         json_object_object_add(rule, "argument", json_object_new_string(c->words[2]));
     if (c->where != NULL)
         json_object_object_add(rule, "where", json_object_new_string(c->where));
+    if (c->names != NULL)
+        json_object_object_add(rule, "names", json_object_new_string(c->names));
     if (c->site != NULL)
         json_object_object_add(rule, "site", json_object_new_string(c->site));
     json_object_array_add(rules, rule);

@@ -63,17 +63,22 @@ static const struct command commands[COMMANDS] = {
     [UNTRACK] = {"untrack", "TABLE...", "stop sharing tables; their rows stay", "", 1, WORDS_MAX,
                  run_untrack},
     [TABLES] = {"tables", "", "which tables there are, and which are shared", "", 0, 0, run_tables},
-    [RULES_SET] = {"rules set", "TARGET KIND [ARGUMENT]", "say how the fleet treats a table",
-                   "TARGET is TABLE, TABLE.COLUMN or TABLE.COLUMN,COLUMN. Kinds: counter "
-                   "(TABLE.COLUMN: what several PCs take off or add meanwhile adds up); local "
-                   "(TABLE or TABLE.COLUMN: stays on each PC; ARGUMENT is what rows that arrive "
-                   "get in the column); keep or merge (the columns of a UNIQUE key: of two rows "
-                   "with the same value both stay, or they become one); references "
-                   "(TABLE.COLUMN: names a row of table ARGUMENT, though no foreign key says so); "
-                   "publish, subscribe or both (TABLE: its changes only go out from here, only "
-                   "come in, or both). What does not fit the database or another rule is "
-                   "refused. Rules reach the other PCs by themselves.",
-                   2, 3, run_rules_set},
+    [RULES_SET] =
+        {"rules set", "TARGET KIND [ARGUMENT]", "say how the fleet treats a table",
+         "TARGET is TABLE, TABLE.COLUMN or TABLE.COLUMN,COLUMN. Kinds: counter "
+         "(TABLE.COLUMN: what several PCs take off or add meanwhile adds up); local "
+         "(TABLE or TABLE.COLUMN: stays on each PC; ARGUMENT is what rows that arrive "
+         "get in the column); keep or merge (the columns of a UNIQUE key: of two rows "
+         "with the same value both stay, or they become one); references "
+         "(TABLE.COLUMN: names a row of table ARGUMENT, though no foreign key says so); "
+         "references-by (TABLE.COLUMN: names a row of the table that column ARGUMENT of "
+         "the same row says, be it in words or as a row of django_content_type; a model "
+         "app.model has table app_model); references-text (TABLE.COLUMN: text such as "
+         "sale.line,21, which is row 21 of sale_line; ARGUMENT is the pattern, model,id "
+         "or table,id); publish, subscribe or both (TABLE: its changes only go out from here, only "
+         "come in, or both). What does not fit the database or another rule is "
+         "refused. Rules reach the other PCs by themselves.",
+         2, 3, run_rules_set},
     [RULES_UNSET] = {"rules unset", "TARGET KIND", "take a rule back", "", 2, 2, run_rules_unset},
     [RULES_IMPORT] = {"rules import", "FILE", "set the rules of a JSON file",
                       "The file holds what `rules --json` prints, or a list such as "
@@ -82,7 +87,8 @@ static const struct command commands[COMMANDS] = {
     [RULES_PRESET] = {"rules preset", "NAME", "set the rules that a framework needs",
                       "NAME is django: sessions, admin log and migrations stay on each PC, and so "
                       "do passwords; content types and permissions are united by their natural "
-                      "keys.",
+                      "keys. Generic foreign keys (object_id beside content_type_id) become "
+                      "references-by.",
                       1, 1, run_rules_preset},
     [RULES] = {"rules", "", "the rules of the fleet, as they would be set again", "", 0, 0,
                run_rules},
@@ -183,6 +189,8 @@ static const struct option options[] = {
     {"--for", "PEER", ON(EXPORT), 0, AT(for_peer), "only what this PC lacks (everything)"},
     {"--where", "EXPRESSION", ON(RULES_SET), 0, AT(where),
      "publish or both: only rows for which this SQL expression holds leave a PC"},
+    {"--names", "NAME=TABLE,...", ON(RULES_SET), 0, AT(names),
+     "references-by or references-text: what the application calls tables that have other names"},
     {"--site", "NAME", ON(RULES_SET) | ON(RULES_UNSET), 0, AT(site),
      "publish, subscribe or both: what this PC does (every PC)"},
     {"--yes", NULL, ON(UNINSTALL), 0, AT(yes), "do not ask"},

@@ -1,0 +1,264 @@
+/* References of a batch: what names the row in this file, and who refers to a row here. */
+#include "batch.h"
+
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "refer.h"
+
+enum { VALUE_STEPS_MAX = 32 };
+
+/* The row is or gets into the file: its table and its key there. */
+static bool find_row(struct batch *b, int64_t gid, struct binding **t, struct value *v,
+                     const char **table, struct err *e)
+{
+    struct work *w = batch_find(b, gid);
+    struct ledger_row row;
+    struct row_key key;
+    bool found, in;
+
+    *table = "other";
+    if (w != NULL) {
+        *t = w->b;
+        key = w->key;
+        if (*t != NULL)
+            *table = (*t)->app->name;
+        if (*t == NULL || key.kind == KEY_NONE ||
+            (!w->present && (w->state == WORK_FAILED || (!w->alive && !w->needed))))
+            return false;
+    } else {
+        if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found)
+            return false;
+        *t = bind_by_table(b->s, row.table);
+        *table = b->s->ledger.tables[row.table - 1].name;
+        if (*t == NULL || !row.present || !batch_is_in_file(b, &row, &in, e) || !in)
+            return false;
+        key = arena_key(&b->arena, &row.key); /* the ledger's own goes with the next look-up */
+    }
+    return (*t)->app->key_count == 1 && key_values((*t)->app, &key, v, e);
+}
+
+bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e)
+{
+    struct binding *t;
+
+    return find_row(b, gid, &t, v, table, e);
+}
+
+/* What the file holds of the row, or will once the batch is written. */
+static bool read_coming(struct batch *b, int64_t gid, struct record *r, struct err *e)
+{
+    const struct work *w = batch_find(b, gid);
+    struct ledger_row row;
+    bool found;
+
+    if (w == NULL) {
+        if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+            return false;
+        record_clear(r);
+        return !found || row.minted || record_decode(r, row.differs ? row.shadow : row.rec, e);
+    }
+    if (w->state == WORK_FAILED && w->shadow.p != NULL)
+        return record_decode(r, w->shadow, e);
+    return record_decode(r, w->want.p != NULL ? w->want : w->rec, e);
+}
+
+/* What names the row in a column by what it holds in another one, which may be such a reference in
+ * turn. As batch_value. */
+static int value_of_unique(struct batch *b, struct work *w, const struct app_column *c, int64_t gid,
+                           struct value *out, struct err *e)
+{
+    const char *child = c->name, *table = "other";
+
+    for (int step = 0; step < VALUE_STEPS_MAX; step++) {
+        const struct cell *cell;
+        struct binding *t;
+
+        if (!ledger_stands(&b->s->ledger, gid, &gid, e))
+            return -1;
+        if (!find_row(b, gid, &t, out, &table, e))
+            break;
+        if (c->ref_form != REF_UNIQUE || (int)t->app_index != c->ref_table) {
+            *out = refer_render(b->s, c, t->app, out, &b->arena);
+            return 1;
+        }
+        if (!read_coming(b, gid, &b->named, e))
+            return -1;
+        cell = record_get(&b->named, t->position[c->ref_column]);
+        if (cell == NULL || cell->v.type == VALUE_NULL) {
+            work_fail(b, w, "waits for the row of table %s that column %s refers to: it has no %s",
+                      table, child, t->app->columns[c->ref_column].name);
+            return 0;
+        }
+        c = &t->app->columns[c->ref_column];
+        *out = arena_value(&b->arena, &cell->v);
+        if (out->type != VALUE_REF)
+            return 1;
+        gid = gid_pack(out->ref);
+    }
+    if (e->code != ERR_NONE)
+        return -1;
+    work_fail(b, w, "waits for the row of table %s that column %s refers to", table, child);
+    return 0;
+}
+
+int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
+                struct value *out, struct err *e)
+{
+    const struct app_column *c = &w->b->app->columns[column];
+    struct binding *t;
+    const char *table;
+    int64_t gid;
+
+    *out = *in;
+    if (in->type != VALUE_REF) {
+        if (!app_refers(c) || app_refers_loosely(c) || in->type == VALUE_NULL)
+            return 1;
+        work_fail(b, w, "column %s refers to a row that its author did not have", c->name);
+        return 0;
+    }
+    if (!ledger_stands(&b->s->ledger, gid_pack(in->ref), &gid, e))
+        return -1;
+    if (c->ref_form == REF_UNIQUE)
+        return value_of_unique(b, w, c, gid, out, e);
+    if (find_row(b, gid, &t, out, &table, e)) {
+        *out = refer_render(b->s, c, t->app, out, &b->arena);
+        return 1;
+    }
+    if (e->code != ERR_NONE)
+        return -1;
+    work_fail(b, w, "waits for the row of table %s that column %s refers to", table, c->name);
+    return 0;
+}
+
+/* ---- children ---- */
+
+static sqlite3_stmt *children_statement(struct batch *b, const struct app_table *t,
+                                        const struct app_child *c, struct err *e)
+{
+    const struct app_table *table = &b->s->app.schema.tables[c->table];
+    sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
+    sqlite3_stmt *q = NULL;
+    char *text;
+
+    for (uint32_t i = 0; i < table->key_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ",
+                            table->columns[table->keys[i]].name);
+    if (table->key_count == 0)
+        sqlite3_str_appendall(sql, "SELECT 1");
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", table->name);
+    refer_condition(sql, &b->s->app.schema, c, t);
+    text = sqlite3_str_finish(sql);
+    if (text == NULL || sqlite3_prepare_v2(b->s->app.db, text, -1, &q, NULL) != SQLITE_OK)
+        sqlite_err(b->s->app.db, table->name, e);
+    sqlite3_free(text);
+    return q;
+}
+
+/* What those hold that show this column of the row: what it holds itself, or held before. */
+static bool held_value(struct batch *b, const struct work *w, uint32_t column, struct value *v,
+                       struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->select;
+    const struct cell *cell;
+    struct value here;
+    bool known;
+    int code;
+
+    *v = (struct value){.type = VALUE_NULL};
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        here = value_of_column(q, (int)column);
+        *v = arena_value(&b->arena, &here);
+    }
+    sqlite3_reset(q);
+    if (code != SQLITE_DONE)
+        return code == SQLITE_ROW || sqlite_err(b->s->app.db, w->b->app->name, e);
+    if (!record_decode(&b->named, w->shadow.p != NULL ? w->shadow : w->rec, e))
+        return false;
+    cell = record_get(&b->named, w->b->position[column]);
+    if (cell == NULL)
+        return true;
+    *v = arena_value(&b->arena, &cell->v);
+    if (v->type != VALUE_REF)
+        return true;
+    if (!refer_value(b->s, w->b, column, gid_pack(v->ref), &b->arena, v, &known, e))
+        return false;
+    if (!known)
+        *v = (struct value){.type = VALUE_NULL};
+    return true;
+}
+
+sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child, struct err *e)
+{
+    const struct app_table *t = w->b->app;
+    struct batch_table *bt = &b->tables[w->b->app_index];
+    const struct app_child *c = &t->children[child];
+    const struct app_column *column = &b->s->app.schema.tables[c->table].columns[c->column];
+    struct value v;
+
+    if (bt->children == NULL)
+        bt->children = mem_alloc((t->child_count + 1) * sizeof *bt->children);
+    if (bt->children[child] == NULL)
+        bt->children[child] = children_statement(b, t, c, e);
+    if (bt->children[child] == NULL)
+        return NULL;
+    if (column->ref_form == REF_UNIQUE) {
+        if (!held_value(b, w, column->ref_column, &v, e))
+            return NULL;
+    } else {
+        if (!key_values(t, &w->key, &v, e))
+            return NULL;
+        v = refer_render(b->s, column, t, &v, &b->arena);
+    }
+    if (!value_bind(bt->children[child], 1, &v)) {
+        sqlite_err(b->s->app.db, t->name, e);
+        return NULL;
+    }
+    return bt->children[child];
+}
+
+bool batch_child_row(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
+                     struct ledger_row *row, bool *found, struct err *e)
+{
+    struct app_table *t = &b->s->app.schema.tables[c->table];
+    struct binding *binding = bind_by_app(b->s, t);
+    struct value values[COLUMNS_MAX];
+    struct row_key key;
+
+    *found = false;
+    if (binding == NULL)
+        return true;
+    for (uint32_t i = 0; i < t->key_count; i++)
+        values[t->keys[i]] = value_of_column(q, (int)i);
+    key = key_of_row(t, values, &b->key_room);
+    return ledger_row_by_key(&b->s->ledger, binding->table, &key, false, row, found, e);
+}
+
+bool batch_child_means(struct batch *b, const struct app_child *c, const struct ledger_row *row,
+                       const struct work *w, bool *means, struct err *e)
+{
+    const struct app_table *t = &b->s->app.schema.tables[c->table];
+    const struct app_column *column = &t->columns[c->column];
+    const struct binding *binding = bind_by_table(b->s, row->table);
+    const struct cell *cell;
+    int64_t gid = w->gid;
+
+    *means = true;
+    if (row->minted ||
+        (column->ref_form != REF_UNIQUE &&
+         (column->ref_form != REF_TYPED || app_refers(&t->columns[column->ref_column]))))
+        return true;
+    if (!read_coming(b, row->gid, &b->named, e))
+        return false;
+    cell = record_get(&b->named, binding->position[c->column]);
+    if (cell != NULL && cell->v.type == VALUE_REF &&
+        !ledger_stands(&b->s->ledger, gid_pack(cell->v.ref), &gid, e))
+        return false;
+    *means = gid == w->gid;
+    return true;
+}

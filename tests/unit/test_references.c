@@ -1,0 +1,376 @@
+/* Foreign keys to UNIQUE keys that are not the primary one: on whole stores. */
+#include "ruled.h"
+
+static const char tills[] =
+    "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total INT);"
+    "CREATE TABLE line(id INTEGER PRIMARY KEY,"
+    " sale TEXT NOT NULL REFERENCES sale(number) ON UPDATE CASCADE, what TEXT)";
+
+static const char lines[] =
+    "SELECT s.number, s.total, l.what FROM line l JOIN sale s ON s.number = "
+    "l.sale ORDER BY s.total, l.what";
+
+static void lines_go_along_with_the_number_that_yields(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10); INSERT INTO line VALUES (1, 'T1', 'of A')");
+    later();
+    sql(&b, "INSERT INTO sale VALUES (1, 'T1', 20); INSERT INTO line VALUES (1, 'T1', 'of B')");
+    exchange(&a, &b);
+    expect(&a, lines, "T1|10|of A #B-T1|20|of B");
+    expect(&b, lines, "T1|10|of A #B-T1|20|of B");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* What a projection wrote is no edit of the application, and a row saved whole says nothing new. */
+static void what_a_line_shows_is_never_taken_for_an_edit(void **state)
+{
+    uint64_t made[2];
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10); INSERT INTO line VALUES (1, 'T1', 'of A')");
+    later();
+    sql(&b, "INSERT INTO sale VALUES (1, 'T1', 20); INSERT INTO line VALUES (1, 'T1', 'of B')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    made[0] = made_by(&a);
+    made[1] = made_by(&b);
+    sql(&a, "UPDATE line SET sale = sale, what = what");
+    sql(&b, "UPDATE line SET sale = sale, what = what; UPDATE sale SET number = number");
+    exchange(&a, &b);
+    assert_int_equal(made_by(&a), made[0]);
+    assert_int_equal(made_by(&b), made[1]);
+    expect(&b, lines, "T1|10|of A #B-T1|20|of B");
+    close_pair(&a, &b);
+}
+
+static void a_line_made_elsewhere_follows_the_number_that_was_changed(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10); INSERT INTO line VALUES (1, 'T1', 'old')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE sale SET number = 'T9'");
+    sql(&b, "INSERT INTO line VALUES (7, 'T1', 'new')");
+    exchange(&a, &b);
+    expect(&a, lines, "T9|10|new T9|10|old");
+    expect(&b, lines, "T9|10|new T9|10|old");
+    sql(&b, "UPDATE sale SET number = 'T10'"); /* and its cascade is no other news */
+    exchange(&a, &b);
+    expect(&a, lines, "T10|10|new T10|10|old");
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void numbers_that_are_swapped_take_their_lines_along(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total INT);"
+        "CREATE TABLE bill(id INTEGER PRIMARY KEY, sale TEXT UNIQUE REFERENCES sale(number)"
+        " ON UPDATE CASCADE, what TEXT)";
+    static const char bills[] =
+        "SELECT s.number, s.total, b.what FROM bill b JOIN sale s ON s.number = b.sale ORDER BY 2";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20), (3, 'T3', 30);"
+            "INSERT INTO bill VALUES (1, 'T1', 'one'), (2, 'T2', 'two'), (3, 'T3', 'three')");
+    exchange(&a, &b);
+    sql(&a, "BEGIN; UPDATE sale SET number = 'x' WHERE id = 1; UPDATE sale SET number = 'T1' WHERE "
+            "id = 2; UPDATE sale SET number = 'T3x' WHERE id = 3;"
+            "UPDATE sale SET number = 'T2' WHERE id = 1; COMMIT");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, bills, "T2|10|one T1|20|two T3x|30|three");
+    expect(&b, bills, "T2|10|one T1|20|two T3x|30|three");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void a_parent_without_its_value_waits_for_it(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE sale SET number = NULL");
+    sql(&b, "INSERT INTO line VALUES (7, 'T1', 'new')");
+    exchange(&a, &b);
+    expect(&b, "SELECT number FROM sale", "T1"); /* its line needs it */
+    expect(&a, "SELECT count(*) FROM line", "0");
+    assert_int_equal(status_of(&a).parked, 1);
+    assert_int_equal(status_of(&b).parked, 1);
+    sql(&a, "UPDATE sale SET number = 'T5'");
+    exchange(&a, &b);
+    expect(&a, lines, "T5|10|new");
+    expect(&b, lines, "T5|10|new");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void a_parent_deleted_elsewhere_stays_for_its_new_line(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20)");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM sale");
+    sql(&b, "INSERT INTO line VALUES (7, 'T1', 'new')");
+    exchange(&a, &b);
+    expect(&a, lines, "T1|10|new");
+    expect(&b, lines, "T1|10|new");
+    expect(&b, "SELECT count(*) FROM sale", "1");
+    sql(&a, "DELETE FROM line");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM sale", "0");
+    expect(&b, "SELECT count(*) FROM sale", "0");
+    close_pair(&a, &b);
+}
+
+/* REPLACE, or delete and insert, by an application that has its foreign keys off or deferred. */
+static void lines_whose_number_is_another_rows_now_mean_that_one(void **state)
+{
+    static const char by_total[] =
+        "SELECT s.total, l.what FROM line l JOIN sale s ON s.number = l.sale ORDER BY s.total";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20);"
+            "INSERT INTO line VALUES (1, 'T1', 'one'), (2, 'T2', 'two')");
+    exchange(&a, &b);
+    sql(&a, "PRAGMA foreign_keys = OFF; DELETE FROM sale WHERE id = 1;"
+            "INSERT INTO sale VALUES (5, 'T1', 50); PRAGMA foreign_keys = ON");
+    exchange(&a, &b);
+    expect(&a, by_total, "20|two 50|one");
+    expect(&b, by_total, "20|two 50|one");
+    expect(&b, "SELECT count(*) FROM sale", "2");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static const char agencies[] =
+    "CREATE TABLE agency(id INTEGER PRIMARY KEY, name TEXT);"
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, agency INT REFERENCES agency, code TEXT,"
+    " UNIQUE(agency, code));"
+    "CREATE TABLE move(id INTEGER PRIMARY KEY, agency INT REFERENCES agency, code TEXT, n INT,"
+    " FOREIGN KEY(agency, code) REFERENCES article(agency, code) ON UPDATE CASCADE);"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, a INT, c TEXT, n INT,"
+    " FOREIGN KEY(a, c) REFERENCES article(agency, code) ON UPDATE CASCADE)";
+
+static const char moves[] = "SELECT g.name, m.code, m.n FROM move m JOIN article a ON a.agency = "
+                            "m.agency AND a.code = m.code JOIN agency g ON g.id = a.agency"
+                            " UNION ALL SELECT g.name, c, n FROM note JOIN article ON agency = a"
+                            " AND code = c JOIN agency g ON g.id = agency ORDER BY 3";
+
+static void keys_of_several_columns_are_followed_as_one(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, agencies, agencies);
+    sql(&a, "INSERT INTO agency VALUES (1, 'north'); INSERT INTO article VALUES (1, 1, 'A');"
+            "INSERT INTO move VALUES (1, 1, 'A', 1); INSERT INTO note VALUES (1, 1, 'A', 2)");
+    sql(&b, "INSERT INTO agency VALUES (1, 'south'); INSERT INTO article VALUES (1, 1, 'A');"
+            "INSERT INTO move VALUES (1, 1, 'A', 3); INSERT INTO note VALUES (1, 1, 'A', 4)");
+    exchange(&a, &b);
+    expect(&a, moves, "north|A|1 north|A|2 south|A|3 south|A|4");
+    expect_same(&a, &b, moves);
+    sql(&a, "UPDATE article SET code = 'B' WHERE agency = (SELECT id FROM agency WHERE name = "
+            "'south')");
+    sql(&b, "INSERT INTO move VALUES (50, 1, 'A', 5); INSERT INTO note VALUES (50, 1, 'A', 6)");
+    exchange(&a, &b);
+    expect(&a, moves, "north|A|1 north|A|2 south|B|3 south|B|4 south|B|5 south|B|6");
+    expect_same(&a, &b, moves);
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* The move's agency says something by itself as well: it does not follow, so its article cannot
+ * leave it dangling. */
+static void a_parent_whose_rows_cannot_follow_waits(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, agencies, agencies);
+    sql(&a, "INSERT INTO agency VALUES (1, 'north'), (2, 'south');"
+            "INSERT INTO article VALUES (1, 1, 'A')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET agency = 2");
+    sql(&b, "INSERT INTO move VALUES (50, 1, 'A', 5)");
+    sql(&b, "INSERT INTO note VALUES (50, 1, 'A', 6)");
+    exchange(&a, &b);
+    expect(&a, moves, "south|A|6"); /* the move waits outside here */
+    expect(&b, moves, "north|A|5 north|A|6");
+    assert_int_equal(status_of(&a).parked, 1);
+    assert_int_equal(status_of(&b).parked, 1);
+    sql(&b, "DELETE FROM move");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&b, moves, "south|A|6");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void rows_of_a_table_that_stays_here_are_not_left_dangling(void **state)
+{
+    static const char *const tracked[] = {"sale"}, *const others[] = {"line"};
+    struct site a = {0}, b = {0};
+    struct err e = {0};
+
+    (void)state;
+    open_founder(&a, tills);
+    check(store_untrack(a.store, others, 1, a.now_ms, &e), &e);
+    open_site(&b, tills);
+    enrol_site(&a, &b, "B");
+    open_store(&b);
+    check(store_track(b.store, tracked, 1, &e), &e);
+    match_site(&a, &b, false);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20)");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO line VALUES (1, 'T1', 'here'), (2, 'T2', 'here')");
+    sql(&a, "UPDATE sale SET number = 'T9' WHERE id = 1; DELETE FROM sale WHERE id = 2");
+    exchange(&a, &b);
+    expect(&b, "SELECT number FROM sale ORDER BY 1", "T1 T2");
+    sql(&b, "DELETE FROM line");
+    sql(&a, "INSERT INTO sale VALUES (3, 'T3', 30)"); /* nobody is told of the delete: later */
+    exchange(&a, &b);
+    expect(&b, "SELECT number FROM sale ORDER BY 1", "T3 T9");
+    close_pair(&a, &b);
+}
+
+static void a_tree_by_codes_is_followed_through_its_marks(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE family(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+        " parent TEXT REFERENCES family(code) DEFERRABLE INITIALLY DEFERRED, who TEXT)";
+    static const char tree[] = "SELECT f.code, f.who, p.who FROM family f LEFT JOIN family p"
+                               " ON p.code = f.parent ORDER BY f.who";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO family VALUES (3, 'C', 'B', 'a3'), (2, 'B', 'A', 'a2'), (1, 'A', NULL, "
+            "'a1'), (4, 'D', 'D', 'a4')");
+    later();
+    sql(&b, "INSERT INTO family VALUES (3, 'C', 'B', 'b3'), (2, 'B', 'A', 'b2'), (1, 'A', NULL, "
+            "'b1'), (4, 'D', 'D', 'b4')");
+    exchange(&a, &b);
+    expect(&a, tree,
+           "A|a1|NULL B|a2|a1 C|a3|a2 D|a4|a4 #B-A|b1|NULL #B-B|b2|b1 #B-C|b3|b2 #B-D|b4|b4");
+    expect_same(&a, &b, tree);
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* A value that is itself a reference: badge 1 : 1 person, visits by badge's person. */
+static void a_key_that_is_a_reference_is_shown_in_the_numbers_of_each_pc(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE person(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE badge(id INTEGER PRIMARY KEY, person INT UNIQUE REFERENCES person, no TEXT);"
+        "CREATE TABLE visit(id INTEGER PRIMARY KEY, badge INT REFERENCES badge(person)"
+        " ON UPDATE CASCADE, day TEXT)";
+    static const char visits[] = "SELECT day, no, name FROM visit v JOIN badge b ON b.person = "
+                                 "v.badge JOIN person p ON p.id = b.person ORDER BY 1";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO person VALUES (1, 'Ana'); INSERT INTO badge VALUES (1, 1, 'x');"
+            "INSERT INTO visit VALUES (1, 1, 'mon')");
+    sql(&b, "INSERT INTO person VALUES (1, 'Bea'), (2, 'Bob'); INSERT INTO badge VALUES (1, 1, "
+            "'y'); INSERT INTO visit VALUES (1, 1, 'tue')");
+    exchange(&a, &b);
+    expect(&a, visits, "mon|x|Ana tue|y|Bea");
+    expect_same(&a, &b, visits);
+    sql(&b, "UPDATE badge SET person = 2 WHERE no = 'y'");
+    exchange(&a, &b);
+    expect(&a, visits, "mon|x|Ana tue|y|Bob");
+    expect_same(&a, &b, visits);
+    close_pair(&a, &b);
+}
+
+static void a_file_put_back_names_the_rows_that_had_the_numbers_then(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, tills, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10); INSERT INTO line VALUES (1, 'T1', 'one')");
+    exchange(&a, &b);
+    keep_database(&b);
+    sql(&a, "UPDATE sale SET number = 'T9'");
+    exchange(&a, &b);
+    put_database_back(&b, &b);
+    open_store(&b);
+    sql(&b, "INSERT INTO line VALUES (7, 'T1', 'new')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, lines, "T9|10|new T9|10|one");
+    expect(&b, lines, "T9|10|new T9|10|one");
+    close_pair(&a, &b);
+}
+
+static void a_copy_is_recognised_with_its_lines(void **state)
+{
+    struct site a = {0}, b = {0};
+    struct err e = {0};
+
+    (void)state;
+    open_founder(&a, tills);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20);"
+            "INSERT INTO line VALUES (1, 'T1', 'one'), (2, 'T2', 'two')");
+    work(&a);
+    open_site(&b, tills);
+    sql(&b, "INSERT INTO sale VALUES (1, 'T1', 10), (2, 'T2', 20);"
+            "INSERT INTO line VALUES (1, 'T1', 'one'), (2, 'T2', 'two')");
+    enrol_site(&a, &b, "B");
+    open_store(&b);
+    check(store_track(b.store, NULL, 0, &e), &e);
+    match_site(&a, &b, false);
+    exchange(&a, &b);
+    expect(&a, lines, "T1|10|one T2|20|two");
+    expect(&b, lines, "T1|10|one T2|20|two");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_go_along_with_the_number_that_yields),
+        cmocka_unit_test(what_a_line_shows_is_never_taken_for_an_edit),
+        cmocka_unit_test(a_line_made_elsewhere_follows_the_number_that_was_changed),
+        cmocka_unit_test(numbers_that_are_swapped_take_their_lines_along),
+        cmocka_unit_test(a_parent_without_its_value_waits_for_it),
+        cmocka_unit_test(a_parent_deleted_elsewhere_stays_for_its_new_line),
+        cmocka_unit_test(lines_whose_number_is_another_rows_now_mean_that_one),
+        cmocka_unit_test(keys_of_several_columns_are_followed_as_one),
+        cmocka_unit_test(a_parent_whose_rows_cannot_follow_waits),
+        cmocka_unit_test(rows_of_a_table_that_stays_here_are_not_left_dangling),
+        cmocka_unit_test(a_tree_by_codes_is_followed_through_its_marks),
+        cmocka_unit_test(a_key_that_is_a_reference_is_shown_in_the_numbers_of_each_pc),
+        cmocka_unit_test(a_file_put_back_names_the_rows_that_had_the_numbers_then),
+        cmocka_unit_test(a_copy_is_recognised_with_its_lines),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+/* References in which a name says of which table the row is: pairs of type and id, and ids inside
+ * text. On whole stores. */
+#include "ruled.h"
+
+#define RULE(name, rule_kind, ...)                                                                 \
+    ((struct wish){.target = (name), .kind = (rule_kind), __VA_ARGS__})
+
+static const char shop_schema[] =
+    "CREATE TABLE django_content_type(id INTEGER PRIMARY KEY AUTOINCREMENT, app_label TEXT NOT "
+    "NULL, model TEXT NOT NULL, UNIQUE(app_label, model));"
+    "CREATE TABLE shop_sale(id INTEGER PRIMARY KEY AUTOINCREMENT, total INT);"
+    "CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY AUTOINCREMENT, content_type_id INT REFERENCES "
+    "django_content_type(id), object_id INT, text TEXT);"
+    "CREATE TABLE tag(id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT, ref TEXT, word TEXT);"
+    "CREATE TABLE mail(id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT, text TEXT)";
+
+/* What each note is about, in words that are the same everywhere. */
+static const char notes[] =
+    "SELECT text, coalesce((SELECT 'sale ' || total FROM shop_sale WHERE t.model = 'sale' AND "
+    "shop_sale.id = object_id), (SELECT name FROM people WHERE t.model = 'client' AND people.id = "
+    "object_id), 'nothing') FROM note LEFT JOIN django_content_type t ON t.id = content_type_id"
+    " ORDER BY text";
+static const char tags[] =
+    "SELECT word, coalesce((SELECT 'sale ' || total FROM shop_sale WHERE type IN ('shop_sale', "
+    "'shop.sale') AND '' || shop_sale.id = ref), (SELECT name FROM people WHERE type = 'Client' "
+    "AND "
+    "people.id = ref), ref) FROM tag ORDER BY word";
+static const char mails[] =
+    "SELECT text, coalesce((SELECT 'sale ' || total FROM shop_sale WHERE origin = 'shop.sale,' || "
+    "id), (SELECT name FROM people WHERE origin = 'res.partner,' || id), origin) FROM mail ORDER "
+    "BY text";
+
+static void set_rules(struct site *a, struct site *b)
+{
+    set_rule(a, RULE("django_content_type.app_label,model", RULE_MERGE, .argument = NULL));
+    set_rule(a, RULE("note.object_id", RULE_REFERENCES_BY, .argument = "content_type_id",
+                     .where = "shop.client=people"));
+    set_rule(a, RULE("tag.ref", RULE_REFERENCES_BY, .argument = "type", .where = "Client=people"));
+    set_rule(a, RULE("mail.origin", RULE_REFERENCES_TEXT, .argument = "model,id",
+                     .where = "res.partner=people"));
+    share_rosters(a, b);
+}
+
+/* Both number their sales, people and types from 1, and mean different ones. */
+static void open_shops(struct site *a, struct site *b)
+{
+    open_pair(a, b, shop_schema, shop_schema);
+    set_rules(a, b);
+    sql(a, "INSERT INTO django_content_type VALUES (1, 'shop', 'sale'), (2, 'shop', 'client')");
+    sql(b, "INSERT INTO django_content_type VALUES (1, 'shop', 'client'), (2, 'shop', 'sale')");
+    sql(a, "INSERT INTO shop_sale VALUES (1, 10), (2, 11); INSERT INTO people VALUES (1, 'Ana')");
+    sql(b, "INSERT INTO shop_sale VALUES (1, 20), (2, 21); INSERT INTO people VALUES (1, 'Bea')");
+}
+
+static void a_pair_of_type_and_id_follows_its_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO note VALUES (1, 1, 2, 'a'), (2, 2, 1, 'b'), (3, 1, 99, 'c'), (4, NULL, 1, "
+            "'d'), (5, 2, NULL, 'e')");
+    sql(&b, "INSERT INTO note VALUES (1, 2, 1, 'f'), (2, 1, 1, 'g')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, notes, "a|sale 11 b|Ana c|nothing d|nothing e|nothing f|sale 20 g|Bea");
+    expect_same(&a, &b, notes);
+    expect(&b, "SELECT object_id FROM note WHERE text IN ('c', 'd') ORDER BY text", "99 1");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void a_type_in_words_and_an_id_as_text_do_as_well(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO tag VALUES (1, 'shop_sale', '2', 'a'), (2, 'Client', '1', 'b'), (3, "
+            "'shop_sale', '02', 'c'), (4, 'nobody', '1', 'd')");
+    sql(&b, "INSERT INTO tag VALUES (1, 'shop.sale', '1', 'e'), (2, 'Client', '1', 'f')");
+    exchange(&a, &b);
+    expect(&a, tags, "a|sale 11 b|Ana c|02 d|1 e|sale 20 f|Bea");
+    expect_same(&a, &b, tags);
+    expect(&b, "SELECT typeof(ref) FROM tag WHERE word = 'a'", "text");
+    close_pair(&a, &b);
+}
+
+static void ids_inside_text_are_followed(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO mail VALUES (1, 'shop.sale,2', 'a'), (2, 'res.partner,1', 'b'), (3, "
+            "'shop_sale,2', 'c'), (4, 'hello, world', 'd'), (5, 'shop.sale,', 'e'), (6, "
+            "'shop.sale,77', 'f'), (7, NULL, 'g')");
+    sql(&b, "INSERT INTO mail VALUES (1, 'shop.sale,1', 'h'), (2, 'res.partner,1', 'i')");
+    exchange(&a, &b);
+    expect(&a, mails,
+           "a|sale 11 b|Ana c|shop_sale,2 d|hello, world e|shop.sale, f|shop.sale,77 g|NULL "
+           "h|sale 20 i|Bea");
+    expect_same(&a, &b, mails);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+static void saving_such_a_row_whole_says_nothing_new(void **state)
+{
+    uint64_t made[2];
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a,
+        "INSERT INTO note VALUES (1, 1, 2, 'a'); INSERT INTO tag VALUES (1, 'Client', '1', 'b');"
+        "INSERT INTO mail VALUES (1, 'shop.sale,2', 'c')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    made[0] = made_by(&a);
+    made[1] = made_by(&b);
+    for (int i = 0; i < 2; i++)
+        sql(i == 0 ? &a : &b,
+            "UPDATE note SET content_type_id = content_type_id, object_id = "
+            "object_id; UPDATE tag SET ref = ref; UPDATE mail SET origin = origin");
+    exchange(&a, &b);
+    assert_int_equal(made_by(&a), made[0]);
+    assert_int_equal(made_by(&b), made[1]);
+    close_pair(&a, &b);
+}
+
+/* One changes the pair, the other only its id: what stands is one of the two pairs, whole. */
+static void no_merge_makes_a_pair_of_two_halves(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO note VALUES (1, 1, 1, 'a')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "UPDATE note SET content_type_id = 2, object_id = 1");
+    later();
+    sql(&b, "UPDATE note SET object_id = 2");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, notes, "a|sale 21");
+    expect_same(&a, &b, notes);
+    close_pair(&a, &b);
+}
+
+static void a_row_deleted_elsewhere_stays_for_what_names_it_so(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO shop_sale VALUES (3, 12), (4, 13), (5, 14)");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM shop_sale WHERE total > 11");
+    sql(&b, "INSERT INTO note SELECT 9, 2, id, 'n' FROM shop_sale WHERE total = 12;"
+            "INSERT INTO tag SELECT 9, 'shop_sale', id, 't' FROM shop_sale WHERE total = 13;"
+            "INSERT INTO mail SELECT 9, 'shop.sale,' || id, 'm' FROM shop_sale WHERE total = 14");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    for (int i = 0; i < 2; i++) {
+        struct site *s = i == 0 ? &a : &b;
+
+        expect(s, notes, "n|sale 12");
+        expect(s, tags, "t|sale 13");
+        expect(s, mails, "m|sale 14");
+    }
+    sql(&a, "DELETE FROM note; DELETE FROM tag; DELETE FROM mail");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM shop_sale WHERE total BETWEEN 12 AND 14", "0");
+    expect(&a, "SELECT count(*) FROM shop_sale WHERE total BETWEEN 12 AND 14", "0");
+    close_pair(&a, &b);
+}
+
+static void what_became_such_a_reference_later_is_told_by_who_wrote_it(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_schema, shop_schema);
+    sql(&a,
+        "INSERT INTO shop_sale VALUES (1, 10); INSERT INTO tag VALUES (1, 'shop_sale', '1', 'a');"
+        "INSERT INTO mail VALUES (1, 'shop.sale,1', 'a')");
+    sql(&b,
+        "INSERT INTO shop_sale VALUES (1, 20); INSERT INTO tag VALUES (1, 'shop_sale', '1', 'b');"
+        "INSERT INTO mail VALUES (1, 'shop.sale,1', 'b')");
+    exchange(&a, &b);
+    set_rules(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, tags, "a|sale 10 b|sale 20");
+    expect_same(&a, &b, tags);
+    expect(&b, mails, "a|sale 10 b|sale 20");
+    expect_same(&a, &b, mails);
+    /* and back: each keeps what it shows */
+    unset_rule(&a, RULE("mail.origin", RULE_REFERENCES_TEXT, .argument = NULL));
+    unset_rule(&a, RULE("tag.ref", RULE_REFERENCES_BY, .argument = NULL));
+    share_rosters(&a, &b);
+    sql(&a, "UPDATE tag SET word = word; UPDATE mail SET origin = origin");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, tags, "a|sale 10 b|sale 20");
+    expect(&b, tags, "a|sale 10 b|sale 20");
+    expect(&b, mails, "a|sale 10 b|sale 20");
+    close_pair(&a, &b);
+}
+
+static void a_file_put_back_still_names_its_rows(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a,
+        "INSERT INTO note VALUES (1, 1, 2, 'a'); INSERT INTO mail VALUES (1, 'shop.sale,2', 'a')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    keep_database(&b);
+    sql(&b, "INSERT INTO note SELECT 9, content_type_id, object_id, 'lost' FROM note");
+    exchange(&a, &b);
+    put_database_back(&b, &b);
+    open_store(&b);
+    sql(&b, "INSERT INTO note SELECT 10, content_type_id, object_id, 'new' FROM note;"
+            "INSERT INTO mail SELECT 10, origin, 'new' FROM mail");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, notes, "a|sale 11 lost|sale 11 new|sale 11");
+    expect_same(&a, &b, notes);
+    expect(&a, mails, "a|sale 11 new|sale 11");
+    expect_same(&a, &b, mails);
+    close_pair(&a, &b);
+}
+
+/* The parent comes later than what names it, in whatever order. */
+static void such_a_row_waits_for_its_parent(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    set_rule(&a, RULE("shop_sale", RULE_BOTH, .where = "total < 100"));
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO shop_sale VALUES (7, 700); INSERT INTO note VALUES (1, 1, 7, 'a');"
+            "INSERT INTO mail VALUES (1, 'shop.sale,7', 'a')");
+    exchange(&a, &b);
+    assert_int_equal(status_of(&b).parked, 2);
+    expect(&b, "SELECT count(*) FROM mail", "0");
+    unset_rule(&a, RULE("shop_sale", RULE_BOTH, .where = NULL));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&b, notes, "a|sale 700");
+    expect(&b, mails, "a|sale 700");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
+        cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
+        cmocka_unit_test(ids_inside_text_are_followed),
+        cmocka_unit_test(saving_such_a_row_whole_says_nothing_new),
+        cmocka_unit_test(no_merge_makes_a_pair_of_two_halves),
+        cmocka_unit_test(a_row_deleted_elsewhere_stays_for_what_names_it_so),
+        cmocka_unit_test(what_became_such_a_reference_later_is_told_by_who_wrote_it),
+        cmocka_unit_test(a_file_put_back_still_names_its_rows),
+        cmocka_unit_test(such_a_row_waits_for_its_parent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
