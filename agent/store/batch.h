@@ -12,18 +12,19 @@ enum work_state { WORK_OPEN, WORK_DONE, WORK_FAILED };
 struct work {
     int64_t gid;
     struct binding *b;
-    bool waiting;        /* from the table `due` */
-    bool needed;         /* a row that is or gets into the file refers to it */
-    bool followed;       /* its own parents have been brought in */
-    bool alive, present; /* logically; in the file before the batch */
-    bool deleted;        /* its delete has been written */
-    bool wrote;          /* something of it has been written */
-    bool moved;          /* what it refers to left the file: it cannot go back */
-    int64_t same_as;     /* by rule it is one with this row; 0: with none */
-    bool collided;       /* the last refusal was of a UNIQUE value */
-    bool waits;          /* the last refusal was of a reference */
-    bool held;           /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
-    struct row_key key;  /* in the file; given to newcomers */
+    bool waiting;            /* from the table `due` */
+    bool needed;             /* a row that is or gets into the file refers to it */
+    bool followed;           /* its own parents have been brought in */
+    bool alive, present;     /* logically; in the file before the batch */
+    struct local_clock dead; /* its delete */
+    bool deleted;            /* its delete has been written */
+    bool wrote;              /* something of it has been written */
+    bool moved;              /* what it refers to left the file: it cannot go back */
+    int64_t same_as;         /* by rule it is one with this row; 0: with none */
+    bool collided;           /* the last refusal was of a UNIQUE value */
+    bool waits;              /* the last refusal was of a reference */
+    bool held;          /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
+    struct row_key key; /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
                           NULL: rec */
@@ -126,7 +127,12 @@ struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint3
 /* The row that such a statement shows, as the ledger knows it; `found` false: not at all. */
 MUST_USE bool batch_child_row(struct batch *b, const struct app_child *c, struct sqlite3_stmt *q,
                               struct ledger_row *row, bool *found, struct err *e);
-/* Does this row really mean w? What the statement shows may only look like it. */
+/* Does a reference keep the row that it names, which is dead? A declared one does. One by rule does
+ * unless who wrote the one had seen the other: then it dangles on purpose, as it does there. */
+MUST_USE bool batch_ref_keeps(struct batch *b, const struct app_column *column,
+                              const struct cell *cell, const struct local_clock *dead, bool *keeps,
+                              struct err *e);
+/* Does this row really mean w, and keep it? What the statement shows may only look like it. */
 MUST_USE bool batch_child_means(struct batch *b, const struct app_child *c,
                                 const struct ledger_row *row, const struct work *w, bool *means,
                                 struct err *e);

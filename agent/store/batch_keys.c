@@ -34,14 +34,31 @@ bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, s
     return code == SQLITE_DONE || sqlite_err(b->s->app.db, table->app->name, e);
 }
 
-static bool bring_parent(struct batch *b, int64_t gid, struct err *e)
+/* A parent that is not in the file, and that the fleet deleted: must it be there for this cell? Not
+ * if it had a key here that the cell may go on showing. */
+static bool is_kept(struct batch *b, const struct app_column *column, const struct cell *cell,
+                    const struct ledger_row *row, bool *kept, struct err *e)
+{
+    *kept = true;
+    if (!column->ref_by_rule || row->minted || row->key.kind == KEY_NONE)
+        return true;
+    return record_decode(&b->named, row->rec, e) &&
+           (ledger_alive(&b->s->ledger, &b->named) ||
+            batch_ref_keeps(b, column, cell, &b->named.dead, kept, e));
+}
+
+static bool bring_parent(struct batch *b, const struct app_column *column, const struct cell *cell,
+                         int64_t gid, struct err *e)
 {
     struct work *w = batch_find(b, gid);
     struct ledger_row row;
-    bool found, in;
+    bool found, in, kept = true;
 
     if (w != NULL) {
-        w->needed = true;
+        if (!w->alive && !w->needed && w->key.kind != KEY_NONE &&
+            !batch_ref_keeps(b, column, cell, &w->dead, &kept, e))
+            return false;
+        w->needed |= kept;
         return true;
     }
     if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
@@ -50,7 +67,10 @@ static bool bring_parent(struct batch *b, int64_t gid, struct err *e)
         return true;
     if (row.present)
         return batch_is_in_file(b, &row, &in, e);
-    batch_add(b, gid, false, true, e);
+    if (!is_kept(b, column, cell, &row, &kept, e))
+        return false;
+    if (kept)
+        batch_add(b, gid, false, true, e);
     return e->code == ERR_NONE;
 }
 
@@ -68,7 +88,8 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 
         if (!app_refers(&t->app->columns[i]) || c == NULL || c->v.type != VALUE_REF)
             continue;
-        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) || !bring_parent(b, gid, e))
+        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) ||
+            !bring_parent(b, &t->app->columns[i], c, gid, e))
             return false;
     }
     return true;

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "refer.h"
+#include "seen.h"
 
 enum { VALUE_STEPS_MAX = 32 };
 
@@ -89,6 +90,7 @@ static int value_of_unique(struct batch *b, struct work *w, const struct app_col
         if (cell == NULL || cell->v.type == VALUE_NULL) {
             work_fail(b, w, "waits for the row of table %s that column %s refers to: it has no %s",
                       table, child, t->app->columns[c->ref_column].name);
+            w->waits = true;
             return 0;
         }
         c = &t->app->columns[c->ref_column];
@@ -100,7 +102,28 @@ static int value_of_unique(struct batch *b, struct work *w, const struct app_col
     if (e->code != ERR_NONE)
         return -1;
     work_fail(b, w, "waits for the row of table %s that column %s refers to", table, child);
+    w->waits = true;
     return 0;
+}
+
+/* The key that a dead row had here, which a reference that does not keep it goes on showing. */
+static bool key_of_dead(struct batch *b, int64_t gid, struct binding **t, struct value *v,
+                        bool *known, struct err *e)
+{
+    struct ledger_row row;
+    struct row_key key;
+
+    *known = false;
+    if (!ledger_row_get(&b->s->ledger, gid, &row, known, e))
+        return false;
+    *t = *known ? bind_by_table(b->s, row.table) : NULL;
+    *known = *t != NULL && !row.present && !row.minted && row.key.kind != KEY_NONE &&
+             (*t)->app->key_count == 1;
+    if (!*known || !record_decode(&b->named, row.rec, e))
+        return e->code == ERR_NONE;
+    *known = !ledger_alive(&b->s->ledger, &b->named);
+    key = arena_key(&b->arena, &row.key);
+    return !*known || key_values((*t)->app, &key, v, e);
 }
 
 int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
@@ -110,6 +133,7 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
     struct binding *t;
     const char *table;
     int64_t gid;
+    bool known;
 
     *out = *in;
     if (in->type != VALUE_REF) {
@@ -126,10 +150,32 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
         *out = refer_render(b->s, c, t->app, out, &b->arena);
         return 1;
     }
+    if (e->code == ERR_NONE && c->ref_by_rule) {
+        if (!key_of_dead(b, gid, &t, out, &known, e))
+            return -1;
+        if (known) {
+            *out = refer_render(b->s, c, t->app, out, &b->arena);
+            return 1;
+        }
+    }
     if (e->code != ERR_NONE)
         return -1;
     work_fail(b, w, "waits for the row of table %s that column %s refers to", table, c->name);
+    w->waits = true;
     return 0;
+}
+
+bool batch_ref_keeps(struct batch *b, const struct app_column *column, const struct cell *cell,
+                     const struct local_clock *dead, bool *keeps, struct err *e)
+{
+    bool seen = false, knew = false;
+
+    if (column->ref_by_rule && dead->number != 0 &&
+        (!seen_before(b->s, dead, &cell->clock, &seen, e) ||
+         !seen_before(b->s, &cell->clock, dead, &knew, e)))
+        return false;
+    *keeps = !seen && !knew;
+    return true;
 }
 
 /* ---- children ---- */
@@ -249,16 +295,17 @@ bool batch_child_means(struct batch *b, const struct app_child *c, const struct 
     int64_t gid = w->gid;
 
     *means = true;
-    if (row->minted ||
-        (column->ref_form != REF_UNIQUE &&
-         (column->ref_form != REF_TYPED || app_refers(&t->columns[column->ref_column]))))
+    if (row->minted || (column->ref_form != REF_UNIQUE && !column->ref_by_rule))
         return true;
     if (!read_coming(b, row->gid, &b->named, e))
         return false;
     cell = record_get(&b->named, binding->position[c->column]);
-    if (cell != NULL && cell->v.type == VALUE_REF &&
-        !ledger_stands(&b->s->ledger, gid_pack(cell->v.ref), &gid, e))
+    if (cell == NULL || cell->v.type != VALUE_REF) {
+        *means = !column->ref_by_rule;
+        return true;
+    }
+    if (!ledger_stands(&b->s->ledger, gid_pack(cell->v.ref), &gid, e))
         return false;
-    *means = gid == w->gid;
-    return true;
+    *means = gid == w->gid || gid_pack(cell->v.ref) == w->gid;
+    return !*means || batch_ref_keeps(b, column, cell, &w->dead, means, e);
 }

@@ -96,6 +96,7 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
     *w = (struct work){
         .gid = gid, .b = bind_by_table(b->s, row.table), .waiting = waiting, .needed = needed};
     w->alive = ledger_alive(&b->s->ledger, &b->rec);
+    w->dead = b->rec.dead;
     w->present = row.present;
     w->held = is_held(b->s, gid);
     w->key = arena_key(&b->arena, &row.key);

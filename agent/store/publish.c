@@ -39,6 +39,19 @@ static struct row_key key_of_value(struct publisher *p, const struct value *v)
     return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
 }
 
+/* A row that was deleted, whose key a reference by rule still shows. */
+static bool refer_dead(struct publisher *p, const struct binding *parent, const struct row_key *key,
+                       int64_t *gid, struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_by_key(&p->s->ledger, parent->table, key, true, &row, &found, e))
+        return false;
+    *gid = found && !row.present && !row.minted ? row.gid : 0;
+    return true;
+}
+
 bool publish_translate(struct publisher *p, const struct touched *t, uint32_t column,
                        struct value *v, struct err *e)
 {
@@ -54,6 +67,9 @@ bool publish_translate(struct publisher *p, const struct touched *t, uint32_t co
     at = keymap_get(&p->here, named.b->app_index, &key);
     gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
     if (at == 0 && !refer(p->s, named.b, &named.key, &gid, e))
+        return false;
+    if (gid == 0 && t->b->app->columns[column].ref_by_rule &&
+        !refer_dead(p, named.b, &key, &gid, e))
         return false;
     if (gid != 0)
         *v = (struct value){.type = VALUE_REF, .ref = gid_unpack(gid)};

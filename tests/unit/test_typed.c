@@ -181,6 +181,57 @@ static void a_row_deleted_elsewhere_stays_for_what_names_it_so(void **state)
     close_pair(&a, &b);
 }
 
+/* Who deleted the row had seen what names it, and left it: so it is everywhere. */
+static void a_row_that_was_let_go_with_what_names_it_goes_everywhere(void **state)
+{
+    uint64_t made[2];
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    set_rule(&a, RULE("people.boss", RULE_REFERENCES, .argument = "people"));
+    share_rosters(&a, &b);
+    for (int i = 0; i < 2; i++)
+        sql(i == 0 ? &a : &b, "ALTER TABLE people ADD COLUMN boss INT");
+    sql(&a, "INSERT INTO people VALUES (8, 'Bob', 1); INSERT INTO note VALUES (1, 1, 1, 'a');"
+            "INSERT INTO tag VALUES (1, 'shop_sale', '1', 'a'); INSERT INTO mail VALUES (1, "
+            "'shop.sale,1', 'a')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM shop_sale WHERE total = 10; DELETE FROM people WHERE name = 'Ana'");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    for (int i = 0; i < 2; i++) {
+        struct site *s = i == 0 ? &a : &b;
+
+        expect(s, "SELECT count(*) FROM shop_sale WHERE total = 10", "0");
+        expect(s, "SELECT count(*) FROM people WHERE name = 'Ana'", "0");
+        expect(s, notes, "a|nothing");
+    }
+    expect(&a, "SELECT origin FROM mail", "shop.sale,1"); /* dangling as before */
+    made[0] = made_by(&a);
+    made[1] = made_by(&b);
+    for (int i = 0; i < 2; i++)
+        sql(i == 0 ? &a : &b, "UPDATE note SET object_id = object_id; UPDATE tag SET ref = ref;"
+                              "UPDATE mail SET origin = origin; UPDATE people SET boss = boss");
+    exchange(&a, &b);
+    assert_int_equal(made_by(&a), made[0]);
+    assert_int_equal(made_by(&b), made[1]);
+    sql(&a, "UPDATE note SET text = 'still'; UPDATE mail SET text = 'still'");
+    exchange(&a, &b);
+    expect(&b, notes, "still|nothing");
+    expect(&a, "SELECT count(*) FROM shop_sale WHERE total = 10", "0");
+    expect(&b, "SELECT count(*) FROM shop_sale WHERE total = 10", "0");
+    sql(&b, "INSERT INTO mail SELECT 50, origin, 'anew' FROM mail"); /* its author knew */
+    exchange(&a, &b);
+    expect(&a, "SELECT origin FROM mail WHERE text = 'anew'", "shop.sale,1");
+    expect(&a, "SELECT count(*) FROM shop_sale WHERE total = 10", "0");
+    expect(&b, "SELECT count(*) FROM shop_sale WHERE total = 10", "0");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 static void what_became_such_a_reference_later_is_told_by_who_wrote_it(void **state)
 {
     struct site a, b;
@@ -275,6 +326,7 @@ int main(void)
         cmocka_unit_test(saving_such_a_row_whole_says_nothing_new),
         cmocka_unit_test(no_merge_makes_a_pair_of_two_halves),
         cmocka_unit_test(a_row_deleted_elsewhere_stays_for_what_names_it_so),
+        cmocka_unit_test(a_row_that_was_let_go_with_what_names_it_goes_everywhere),
         cmocka_unit_test(what_became_such_a_reference_later_is_told_by_who_wrote_it),
         cmocka_unit_test(a_file_put_back_still_names_its_rows),
         cmocka_unit_test(such_a_row_waits_for_its_parent),
