@@ -204,8 +204,10 @@ static bool find_placed(struct recovery *r, const struct lap *lap, const struct 
 static bool let_go(struct recovery *r, struct touched *t, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
-    struct ledger_row row = {
-        .gid = ledger_mint(l, t->wall_ms), .table = t->b->table, .key = t->key, .present = true};
+    struct ledger_row row = {.gid = ledger_mint(l, t->first_ms, t->born),
+                             .table = t->b->table,
+                             .key = t->key,
+                             .present = true};
     struct row_key id = {.kind = KEY_INT, .i = row.gid};
 
     t->gid = row.gid;

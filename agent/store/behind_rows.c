@@ -163,7 +163,7 @@ static void index_news(struct recovery *r)
             continue;
         keymap_put(&r->here, t->b->app_index, &t->key, i + 1);
         if (t->gid == 0 && t->b->app->surrogate)
-            t->gid = ledger_mint(&r->s->ledger, t->wall_ms);
+            t->gid = ledger_mint(&r->s->ledger, t->first_ms, t->born);
     }
 }
 

@@ -75,6 +75,7 @@ struct touched {
     struct row_key key; /* KEY_NONE: it is gone */
     int64_t gid;        /* 0: a new row */
     uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
+    uint64_t first_ms;  /* when its first mark was made */
     int64_t born, last; /* marks: that made a new row; the last that touched it */
     uint32_t marks;     /* how many have */
     bool mixed;         /* its marks alone do not tell its fate: others did something at its key */

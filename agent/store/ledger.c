@@ -403,6 +403,7 @@ bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
     if (!run(l, "BEGIN IMMEDIATE", "begin", e))
         return false;
     l->open = true;
+    l->minted = 0;
     l->live_before = l->live;
     return true;
 }

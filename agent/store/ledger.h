@@ -59,7 +59,7 @@ struct ledger {
     bool holding;        /* the file went back, and not all that it lost is in it again: */
     struct vector holds; /* it holds these change-sets */
     struct hlc clock;
-    uint64_t gid_next; /* the counter to mint next */
+    uint64_t gid_next, minted; /* the counter to mint next; the last since the transaction began */
     int64_t cursor;    /* last mark drained */
     double cursor_time;
     int64_t batch;
@@ -108,8 +108,8 @@ int64_t gid_pack(struct gid g);
 struct gid gid_unpack(int64_t gid);
 /* By actor and counter: the same on every site, whatever its numbers of actors are. */
 int gid_order(const struct ledger *l, int64_t a, int64_t b);
-/* A new one, for a row written at this time: a ledger that went back does not give it again. */
-int64_t ledger_mint(struct ledger *l, uint64_t wall_ms);
+/* A new one, for a row that this mark made (0: none) at this time: never again for another row. */
+int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark);
 /* Is this gid met for the first time? Then there is neither a row nor an alias to look for. */
 bool ledger_is_news(const struct ledger *l, int64_t gid);
 /* The row that stands for `gid`: itself, or what its alias names. */

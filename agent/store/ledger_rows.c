@@ -11,8 +11,10 @@
 #include "ledger_names.h"
 #include "ledger_statements.h"
 
-#define GID_EPOCH_MS UINT64_C(1735689600000)
-#define GID_SPARE    (UINT64_C(1) << 36) /* counters that no clock leads to */
+#define GID_EPOCH_MS  UINT64_C(1735689600000) /* 2025 */
+#define GID_MARK_BITS 4                       /* so many rows a millisecond, for two years */
+#define GID_MARK_MASK UINT64_C(15)
+#define GID_SPARE     (UINT64_C(1) << 24) /* more than one drain mints */
 
 sqlite3_stmt *ledger_statement(struct ledger *l, int which)
 {
@@ -191,15 +193,40 @@ static void meet(struct ledger *l, int64_t gid)
         l->actors[g.actor - 1].counter_max = g.counter;
 }
 
-/* Milliseconds since 2025, as far as the counters last; what is beyond is a clock that is wrong. A
- * mark that is drained once more gives its row the same gid once more. */
-int64_t ledger_mint(struct ledger *l, uint64_t wall_ms)
+static bool is_minted(struct ledger *l, int64_t gid)
 {
-    uint64_t since = wall_ms < GID_EPOCH_MS ? 0 : wall_ms - GID_EPOCH_MS;
+    static const int looks[] = {STATEMENT_ROW_GET, STATEMENT_ALIAS_GET};
+    bool found = false;
 
-    if (since > l->gid_next && since < GID_COUNTER_MAX - GID_SPARE)
-        l->gid_next = since;
-    return gid_pack((struct gid){l->self, l->gid_next++});
+    if (ledger_is_news(l, gid))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(looks) && !found; i++) {
+        sqlite3_stmt *s = ledger_statement(l, looks[i]);
+
+        sqlite3_bind_int64(s, 1, gid);
+        found = sqlite3_step(s) == SQLITE_ROW;
+        sqlite3_reset(s);
+    }
+    return found;
+}
+
+/* A ledger that went back must not give a gid again: counters follow the clock. And a mark that is
+ * drained once more, maybe beside others than the first time, must make the same row: they follow
+ * nothing else, as long as it is free. (A clock that is put back leads to some that may not be.) */
+int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark)
+{
+    uint64_t counter = l->gid_next;
+
+    if (wall_ms >= GID_EPOCH_MS)
+        counter = ((wall_ms - GID_EPOCH_MS) << GID_MARK_BITS | ((uint64_t)mark & GID_MARK_MASK)) %
+                  (GID_COUNTER_MAX - GID_SPARE);
+    if (counter <= l->minted)
+        counter = l->minted + 1;
+    while (counter == 0 || is_minted(l, gid_pack((struct gid){l->self, counter})))
+        counter++;
+    l->minted = counter;
+    l->gid_next = counter + 1;
+    return gid_pack((struct gid){l->self, counter});
 }
 
 bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e)

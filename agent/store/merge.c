@@ -118,7 +118,7 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
         return ledger_natural_put(&m->s->ledger, m->table_id, buf_slice(&m->identity), *gid, e);
     if (known == *gid)
         return true;
-    if (!ledger_alias(&m->s->ledger, *gid, known, e))
+    if (!unite_named(m->s, *gid, known, e) || !ledger_alias(&m->s->ledger, *gid, known, e))
         return false;
     *gid = known;
     return true;
@@ -234,7 +234,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
             return false;
         }
         if (counter != NULL && counter->delta)
-            theirs.v = record_get(&m->rec, position)->v;
+            theirs.v = record_cell(&m->rec, position)->v;
         if (m->rec.dead.number != 0)
             conflict_consider(&about, &written, &theirs, position);
     }

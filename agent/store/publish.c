@@ -132,7 +132,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
         ok = ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &t->gid, e);
     }
     if (ok && t->gid == 0) {
-        t->gid = ledger_mint(&p->s->ledger, t->wall_ms);
+        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->born);
         ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
     }
     buf_close(&identity);
@@ -217,7 +217,7 @@ static bool name_rows(struct publisher *p, struct err *e)
         keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
         fresh[i] = t->b->app->surrogate && t->gid == 0;
         if (fresh[i])
-            t->gid = ledger_mint(&p->s->ledger, t->wall_ms);
+            t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->born);
         open[i] = !t->b->app->surrogate && (t->gid == 0 || key_refers(t->b->app));
         any |= open[i];
     }

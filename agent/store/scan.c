@@ -195,7 +195,7 @@ bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_ke
 bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key, uint64_t now_ms,
                struct err *e)
 {
-    struct ledger_row row = {.gid = ledger_mint(&s->ledger, now_ms),
+    struct ledger_row row = {.gid = ledger_mint(&s->ledger, now_ms, 0),
                              .table = b->table,
                              .key = *key,
                              .present = true,

@@ -142,7 +142,7 @@ bool value_same(struct store *s, const struct value *a, const struct value *b, b
 struct party {
     struct ledger_row row;
     struct record rec;
-    struct buf rec_bytes, shadow_bytes;
+    struct buf rec_bytes, shadow_bytes, key_bytes;
     struct parts parts;
 };
 
@@ -151,6 +151,7 @@ static void party_close(struct party *p)
     record_close(&p->rec);
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);
+    buf_close(&p->key_bytes);
     parts_close(&p->parts);
 }
 
@@ -186,10 +187,13 @@ static bool party_read(struct store *s, int64_t gid, struct party *p, struct err
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
     if (!ledger_row_get(&s->ledger, gid, &p->row, &found, e))
         return false;
-    if (!found || p->row.minted || p->row.key.kind == KEY_PACKED)
-        return err_set(e, ERR_INPUT,
-                       "a row that is not known, or has a name of its own, is to be "
-                       "united with another one");
+    if (!found || p->row.minted)
+        return err_set(e, ERR_INPUT, "a row that is not known is to be united with another one");
+    if (p->row.key.kind == KEY_PACKED) {
+        buf_open(&p->key_bytes, p->row.key.bytes.n);
+        buf_add(&p->key_bytes, p->row.key.bytes.p, p->row.key.bytes.n);
+        p->row.key.bytes = buf_slice(&p->key_bytes);
+    }
     if (!record_decode(&p->rec, p->row.rec, e) || !parts_read(s, gid, &p->parts, e))
         return false;
     buf_add(&p->shadow_bytes, p->row.differs ? p->row.shadow.p : p->row.rec.p,
@@ -230,8 +234,9 @@ static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
                                : ledger_err(&s->ledger, "unite two rows", e);
 }
 
-/* `gone` is part of `keep` from here on, and leaves the file. */
-static bool absorb(struct store *s, struct party *keep, struct party *gone, struct err *e)
+/* Of each cell the later write, and all totals. */
+static bool absorb_cells(struct store *s, struct party *keep, const struct party *gone,
+                         struct err *e)
 {
     for (uint32_t i = 0; i < gone->rec.n; i++) {
         const struct cell *theirs = &gone->rec.cells[i];
@@ -246,6 +251,14 @@ static bool absorb(struct store *s, struct party *keep, struct party *gone, stru
             *have = *theirs;
         }
     }
+    return true;
+}
+
+/* `gone` is part of `keep` from here on, and leaves the file. */
+static bool absorb(struct store *s, struct party *keep, struct party *gone, struct err *e)
+{
+    if (!absorb_cells(s, keep, gone, e))
+        return false;
     for (uint32_t i = 0; i < gone->parts.n; i++)
         add(&keep->parts, &gone->parts.rows[i]);
     for (uint32_t i = 0; i < keep->parts.n; i++)
@@ -276,6 +289,8 @@ bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e)
         return ok;
     project_retry(s); /* rows wait for the one that another stands for now */
     ok = party_read(s, a, &first, e) && party_read(s, b, &second, e);
+    if (ok && (first.row.key.kind == KEY_PACKED || second.row.key.kind == KEY_PACKED))
+        ok = err_set(e, ERR_INPUT, "a row that has a name of its own is to be united with another");
     if (ok && first.row.table != second.row.table)
         ok = err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united",
                      s->ledger.tables[first.row.table - 1].name,
@@ -286,5 +301,30 @@ bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e)
         ok = absorb(s, &second, &first, e);
     party_close(&first);
     party_close(&second);
+    return ok;
+}
+
+bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e)
+{
+    struct party keep = {0}, gone = {0};
+    struct ledger_row row;
+    bool found, ok = ledger_row_get(&s->ledger, early, &row, &found, e);
+
+    if (!ok || !found || row.minted)
+        return ok;
+    if (!ledger_row_get(&s->ledger, stands, &row, &found, e) || !found || row.minted)
+        return e->code == ERR_NONE;
+    ok = party_read(s, stands, &keep, e) && party_read(s, early, &gone, e) &&
+         absorb_cells(s, &keep, &gone, e);
+    if (ok && ledger_clock_compare(&s->ledger, &gone.rec.dead, &keep.rec.dead) > 0)
+        keep.rec.dead = gone.rec.dead;
+    ok = ok && party_write(s, &keep, e);
+    if (ok) {
+        record_clear(&gone.rec);
+        gone.rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};
+        ok = party_write(s, &gone, e);
+    }
+    party_close(&keep);
+    party_close(&gone);
     return ok;
 }

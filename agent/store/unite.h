@@ -22,6 +22,10 @@ struct parts {
 /* a and b are one. Both become due. ERR_INPUT when that cannot be. Doing it again is harmless. */
 MUST_USE bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e);
 
+/* A row under a natural key was written by a name of which nobody had said yet which row it is; now
+ * it is known that `stands` does. What was written is that row's. */
+MUST_USE bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e);
+
 /* Equal, references by the row that stands for what they name. */
 MUST_USE bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
                          struct err *e);

@@ -418,6 +418,11 @@ void disk_lose_power(struct disk *d, const char *folder, enum survival survival)
     remove_shared_memory(folder);
 }
 
+void disk_settle(struct disk *d)
+{
+    platter_close(&d->platter);
+}
+
 void disk_revive(struct disk *d, enum process p)
 {
     d->half[p].dead = false;

@@ -42,6 +42,9 @@ enum survival { SURVIVES_NOTHING, SURVIVES_PREFIX, SURVIVES_ANY, SURVIVES_COUNT 
  * closed, take back what was not synced, as far as `survival` says, and vanish the shared memory of
  * `folder`. */
 void disk_lose_power(struct disk *d, const char *folder, enum survival survival);
+/* With all connections closed: everything is durable, and its files may be put in the place of
+ * others from outside. */
+void disk_settle(struct disk *d);
 /* With all its connections closed: let `p` write again. */
 void disk_revive(struct disk *d, enum process p);
 

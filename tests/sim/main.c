@@ -1,4 +1,5 @@
-/* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--test PATTERN] [--verbose]
+/* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,both] [--test
+ * PATTERN] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
  * --seed S replays one week exactly. */
@@ -7,13 +8,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
 
 #include <navette/keys.h>
 
-#include "rng.h"
+#include "restore.h"
 #include "scenario.h"
 #include "week.h"
 
@@ -23,6 +25,7 @@ struct run {
     uint64_t first, last;
     uint32_t nodes; /* 0: three, sometimes more */
     bool calm;      /* no power cuts */
+    uint32_t restores;
     bool weeks_only;
 };
 
@@ -34,6 +37,7 @@ static void random_weeks_end_with_the_same_and_right_data_everywhere(void **stat
         struct week_options o = {
             .seed = seed,
             .calm = run->calm,
+            .restores = run->restores,
             .nodes = run->nodes != 0 ? run->nodes
                      : seed % 8 == 0 ? 5
                      : seed % 5 == 0 ? 2
@@ -53,16 +57,38 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
     return *text != '\0' && *end == '\0' && *out >= min && *out <= max;
 }
 
+/* Some of file, home and both, with commas; or all. */
+static bool read_restores(const char *text, uint32_t *kinds)
+{
+    static const struct {
+        const char *word;
+        uint32_t kinds;
+    } words[] = {{"file", RESTORE_FILE},
+                 {"home", RESTORE_HOME},
+                 {"both", RESTORE_BOTH},
+                 {"all", RESTORE_FILE | RESTORE_HOME | RESTORE_BOTH}};
+
+    while (*text != '\0') {
+        size_t n = strcspn(text, ","), i = 0;
+
+        while (i < COUNT_OF(words) &&
+               (strlen(words[i].word) != n || strncmp(words[i].word, text, n) != 0))
+            i++;
+        if (i == COUNT_OF(words))
+            return false;
+        *kinds |= words[i].kinds;
+        text += n + (text[n] == ',');
+    }
+    return *kinds != 0;
+}
+
 static bool read_options(struct run *run, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"seeds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},
-        {"nodes", required_argument, NULL, 'k'},
-        {"test", required_argument, NULL, 't'},
-        {"calm", no_argument, NULL, 'c'},
-        {"verbose", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'}, {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'k'}, {"test", required_argument, NULL, 't'},
+        {"calm", no_argument, NULL, 'c'},        {"restores", required_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     const char *seed = getenv("NAVETTE_SEED");
     uint64_t number, seeds = 0;
@@ -76,6 +102,8 @@ static bool read_options(struct run *run, int argc, char **argv)
             setenv("NAVETTE_SIM_TRACE", "1", 1);
         else if (option == 'c')
             run->calm = true;
+        else if (option == 'r')
+            ok = read_restores(optarg, &run->restores);
         else if (option == 't')
             cmocka_set_test_filter(optarg);
         else if (option == 'n')
@@ -103,7 +131,7 @@ int main(int argc, char **argv)
 
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
-                        "[--calm] [--test PATTERN] [--verbose]\n");
+                        "[--calm] [--restores file,home,both] [--test PATTERN] [--verbose]\n");
         return 64;
     }
     /* One thread, and nobody asks how much memory SQLite uses: both cost a tenth of the time. */

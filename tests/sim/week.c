@@ -1,6 +1,6 @@
 #include "week.h"
 
-#include "sim.h"
+#include "restore.h"
 
 #define EVENTS   60
 #define QUIET_MS 180000
@@ -9,6 +9,7 @@ struct week {
     struct sim sim;
     struct rng rng;
     bool calm;
+    struct restore restore;
 };
 
 static uint32_t draw_node(struct week *w)
@@ -121,6 +122,10 @@ static void live(struct week *w)
         }
         dice -= events[i].weight;
     }
+    if (w->restore.kinds != 0) {
+        restore_look(&w->restore, &w->sim);
+        restore_happen(&w->restore, &w->sim);
+    }
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
 }
 
@@ -141,13 +146,15 @@ static void mend(struct week *w)
 
 bool week_run(const struct week_options *o)
 {
-    struct week w = {.rng = {o->seed}, .calm = o->calm};
+    struct week w = {
+        .rng = {o->seed}, .calm = o->calm, .restore = {.kinds = o->restores, .rng = {o->seed + 1}}};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
     sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
-                                          .drawn = true});
+                                          .drawn = true,
+                                          .forks = (o->restores & RESTORE_BOTH) != 0});
     for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)
         live(&w);
     mend(&w);

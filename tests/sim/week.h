@@ -8,7 +8,8 @@
 struct week_options {
     uint64_t seed;
     uint32_t nodes;
-    bool calm; /* no power cuts */
+    bool calm;         /* no power cuts */
+    uint32_t restores; /* what is put back by chance: restore.h */
 };
 
 /* True when everybody had the same, and the right thing, at the end; else why not has been printed.

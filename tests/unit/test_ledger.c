@@ -118,7 +118,7 @@ static void commit_row(struct shelf *s, bool lazy, int64_t gid)
 static void a_commit_is_durable_and_a_lazy_one_with_the_next(void **state)
 {
     struct shelf *s = *state;
-    int64_t lazy = ledger_mint(&s->l, 0), firm = ledger_mint(&s->l, 0);
+    int64_t lazy = ledger_mint(&s->l, 0, 0), firm = ledger_mint(&s->l, 0, 0);
 
     commit_row(s, true, lazy);
     commit_row(s, false, firm);
@@ -131,7 +131,7 @@ static void a_commit_is_durable_and_a_lazy_one_with_the_next(void **state)
 static void a_lazy_commit_alone_can_be_lost(void **state)
 {
     struct shelf *s = *state;
-    int64_t lazy = ledger_mint(&s->l, 0);
+    int64_t lazy = ledger_mint(&s->l, 0, 0);
 
     commit_row(s, true, lazy);
     disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
@@ -149,7 +149,7 @@ static void a_commit_that_is_seen_after_a_kill_survives_a_power_cut(void **state
     bool died = true;
 
     for (uint32_t at = 1; died; at++) {
-        int64_t gid = ledger_mint(&s->l, 0);
+        int64_t gid = ledger_mint(&s->l, 0, 0);
         struct err e = {0};
         bool there;
 
@@ -176,7 +176,7 @@ static void a_sync_makes_lazy_commits_durable_every_time(void **state)
     struct shelf *s = *state;
 
     for (int i = 0; i < 3; i++) {
-        int64_t gid = ledger_mint(&s->l, 0);
+        int64_t gid = ledger_mint(&s->l, 0, 0);
 
         commit_row(s, true, gid);
         s->l.unsynced = true;
@@ -248,7 +248,7 @@ static void change_all(struct shelf *s)
     t->scan++;
     t->key_max += 10;
     must(s, ledger_table_save(l, t, &s->e));
-    put_row(s, ledger_mint(l, 0), 5);
+    put_row(s, ledger_mint(l, 0, 0), 5);
     put_row(s, gid_pack((struct gid){1, l->actors[0].counter_max + 10}), 6);
     must(s, ledger_alias(l, gid_pack((struct gid){1, l->actors[0].counter_max + 10}), 1, &s->e));
     l->actors[0].staged++;
@@ -297,7 +297,7 @@ static void a_rollback_leaves_memory_as_it_was(void **state)
 static void a_commit_that_fails_can_be_rolled_back_and_done_again(void **state)
 {
     struct shelf *s = *state;
-    int64_t gid = ledger_mint(&s->l, 0);
+    int64_t gid = ledger_mint(&s->l, 0, 0);
 
     must(s, ledger_begin(&s->l, false, &s->e));
     put_row(s, gid, 1);

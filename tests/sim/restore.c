@@ -1,0 +1,148 @@
+#include "restore.h"
+
+#include <stdio.h>
+
+static void path_of(const struct node *n, const char *name, char path[SIM_PATH_BYTES])
+{
+    snprintf(path, SIM_PATH_BYTES, "%.200s/%s", n->folder, name);
+}
+
+static void copy(struct node *n, const char *from, const char *to)
+{
+    char a[SIM_PATH_BYTES], b[SIM_PATH_BYTES];
+
+    path_of(n, from, a);
+    path_of(n, to, b);
+    sim_copy_database(n->sim, a, b);
+}
+
+static void stop(struct node *n)
+{
+    disk_arm(n->disk, PROCESS_AGENT, 0, DEATH_KILL);
+    disk_arm(n->disk, PROCESS_APP, 0, DEATH_KILL);
+    node_agent_stop(n);
+    node_app_stop(n);
+}
+
+void restore_keep(struct restore *r, struct sim *s, uint32_t node)
+{
+    struct node *n = &s->nodes[node];
+
+    /* What is drained once more after the copy was put back, together with a later write to the
+     * same row, cannot be told from it (agent/README.md). */
+    node_agent_start(n);
+    node_drain(n);
+    if (oracle_owes(&s->oracle, node))
+        return;
+    sim_trace(s, n, "a copy of its disk is made");
+    stop(n);
+    copy(n, "app.db", "kept-app.db");
+    copy(n, "ledger.db", "kept-ledger.db");
+    r->pcs[node].there = true;
+    r->pcs[node].full = r->full;
+    node_app_start(n);
+    node_agent_start(n);
+}
+
+/* ---- what is gone for good ---- */
+
+static bool has_all_of(const struct node *n, const struct node *of)
+{
+    return n->store != NULL && vector_covers(store_have(n->store), store_have(of->store));
+}
+
+void restore_look(struct restore *r, struct sim *s)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < s->options.nodes; i++) {
+        const struct node *n = &s->nodes[i];
+        const struct actor *self = n->store == NULL ? NULL : store_actor(n->store);
+
+        all &= self != NULL && store_state(n->store) == STORE_READY;
+        for (uint32_t k = 0; self != NULL && k < s->options.nodes; k++) {
+            const struct node *other = &s->nodes[k];
+
+            if (k == i)
+                continue;
+            all &= has_all_of(other, n);
+            if (other->store != NULL && vector_get(store_have(other->store), self) >=
+                                            vector_get(store_have(n->store), self))
+                r->pcs[i].safe = s->oracle.drains;
+        }
+    }
+    if (all) {
+        r->full = s->oracle.drains;
+        r->back = 0;
+    }
+}
+
+/* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
+ * that went back before it and that nobody has had time to give everything back. */
+static void doubt(struct restore *r, struct sim *s, uint32_t node)
+{
+    struct oracle *o = &s->oracle;
+    bool first = r->back == 0;
+    uint32_t limit = r->pcs[node].full;
+
+    if (!first && r->back_full < limit)
+        limit = r->back_full;
+    r->back |= UINT32_C(1) << node;
+    r->back_full = limit;
+    if (first) /* the others have all up to here */
+        limit = r->pcs[node].safe > r->full ? r->pcs[node].safe : r->full;
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+
+        if (event->drained && event->drain > limit && (r->back >> event->site & 1) != 0)
+            event->doubtful = true;
+    }
+}
+
+void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t kind,
+                      uint64_t app_ms, uint64_t agent_ms)
+{
+    struct node *n = &s->nodes[node];
+
+    if (!r->pcs[node].there || !sim_ok(s))
+        return;
+    stop(n);
+    if (!sim_ok(s))
+        return;
+    disk_settle(n->disk);
+    if (kind != RESTORE_HOME)
+        copy(n, "kept-app.db", "app.db");
+    if (kind != RESTORE_FILE)
+        copy(n, "kept-ledger.db", "ledger.db");
+    if (kind == RESTORE_BOTH)
+        doubt(r, s, node);
+    if (kind != RESTORE_HOME) {
+        node_peek(n, &s->scratch);
+        oracle_rewound(&s->oracle, node, &s->scratch);
+    }
+    sim_trace(s, n, "an older copy of its %s is put back, at tick %lld",
+              kind == RESTORE_FILE   ? "database"
+              : kind == RESTORE_HOME ? "home"
+                                     : "disk",
+              (long long)s->scratch.tick);
+    n->stirred = true;
+    n->app_ms = s->now_ms + app_ms;
+    n->agent_ms = s->now_ms + agent_ms;
+}
+
+void restore_happen(struct restore *r, struct sim *s)
+{
+    uint32_t node = rng_below(&r->rng, s->options.nodes);
+    uint32_t kind;
+
+    if (!rng_chance(&r->rng, 10))
+        return;
+    do
+        kind = UINT32_C(1) << rng_below(&r->rng, 3);
+    while ((kind & r->kinds) == 0);
+    if (!r->pcs[node].there || rng_chance(&r->rng, 40))
+        restore_keep(r, s, node);
+    else
+        restore_put_back(r, s, node, kind, rng_below(&r->rng, 500),
+                         rng_below(&r->rng, rng_chance(&r->rng, 60) ? 500 : 20000));
+}
