@@ -8,10 +8,17 @@
 
 #include <sqlite3.h>
 
-/* Does the row of the file that this statement shows refer to w? With `outside`, only one that the
- * batch does not know counts. */
+/* Which rows that refer to one count. */
+enum whose {
+    ANY,
+    OUTSIDE, /* that the batch does not touch: those that it touches name what they need themselves
+              */
+    LOOSE,   /* by rule, of whatever row: one that is not there may dangle */
+};
+
+/* Does the row of the file that this statement shows refer to w? */
 static bool is_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
-                     const struct work *w, bool outside, bool *is, struct err *e)
+                     const struct work *w, enum whose whose, bool *is, struct err *e)
 {
     struct ledger_row row;
     bool found;
@@ -19,26 +26,29 @@ static bool is_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q
     *is = false;
     if (!batch_child_row(b, c, q, &row, &found, e))
         return false;
-    if (outside && found && batch_find(b, row.gid) != NULL)
+    if (whose == OUTSIDE && found && batch_find(b, row.gid) != NULL)
         return true;
     *is = true;
     return !found || batch_child_means(b, c, &row, w, is, e);
 }
 
-/* Does a row of the file refer to this one? With `outside`, only one that the batch does not touch
- * counts: those that it touches name what they need themselves. */
-static bool has_children(struct batch *b, const struct work *w, bool outside, bool *has,
+/* Does a row of the file refer to this one? */
+static bool has_children(struct batch *b, const struct work *w, enum whose whose, bool *has,
                          struct err *e)
 {
     *has = false;
     for (uint32_t i = 0; i < w->b->app->child_count && !*has; i++) {
-        sqlite3_stmt *q = batch_children(b, w, i, e);
+        const struct app_child *c = &w->b->app->children[i];
+        sqlite3_stmt *q;
         int code = SQLITE_DONE;
 
+        if (whose == LOOSE && !b->s->app.schema.tables[c->table].columns[c->column].ref_by_rule)
+            continue;
+        q = batch_children(b, w, i, e);
         if (q == NULL)
             return false;
         while (!*has && e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW) {
-            if (!is_child(b, &w->b->app->children[i], q, w, outside, has, e))
+            if (!is_child(b, c, q, w, whose, has, e))
                 break;
         }
         sqlite3_reset(q);
@@ -56,12 +66,18 @@ bool batch_keep(struct batch *b, struct err *e)
         struct work *w = &b->works[i];
         bool whole;
 
-        if (w->alive || !w->present || w->needed || w->b == NULL)
+        if (w->alive || w->needed || w->b == NULL)
+            continue;
+        /* It is deleted once more, by somebody who has not seen what was left dangling: it is back.
+         */
+        if (!w->present && w->key.kind != KEY_NONE && !has_children(b, w, LOOSE, &w->needed, e))
+            return false;
+        if (!w->present)
             continue;
         w->needed = w->held;
         if (!batch_is_whole(b, w, &whole, e))
             return false;
-        if (!w->needed && (w->waiting || !whole) && !has_children(b, w, true, &w->needed, e))
+        if (!w->needed && (w->waiting || !whole) && !has_children(b, w, OUTSIDE, &w->needed, e))
             return false;
     }
     return true;
@@ -109,7 +125,7 @@ bool batch_restore(struct batch *b, struct err *e)
 
             if (!w->deleted)
                 continue;
-            if (!has_children(b, w, false, &has, e) || (has && !restore(b, w, e)))
+            if (!has_children(b, w, ANY, &has, e) || (has && !restore(b, w, e)))
                 return false;
             again |= has;
         }

@@ -342,8 +342,51 @@ static bool step_aside(struct batch *b, const struct shown *row, struct err *e)
     return ok;
 }
 
-/* It cannot follow: what the batch wrote of it goes back, and if that does not help, its parent's
- * change waits. */
+/* Does this row name the parent by what it has? */
+static bool names(struct batch *b, const struct work *w, int64_t parent, bool *does, struct err *e)
+{
+    *does = false;
+    if (!record_decode(&b->named, w->rec, e))
+        return false;
+    for (uint32_t i = 0; !*does && i < w->b->app->column_count; i++) {
+        const struct cell *c = record_get(&b->named, w->b->position[i]);
+        int64_t gid;
+
+        if (w->b->app->columns[i].ref_form != REF_UNIQUE || c == NULL || c->v.type != VALUE_REF)
+            continue;
+        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e))
+            return false;
+        *does = gid == parent;
+    }
+    return true;
+}
+
+/* Newcomers that took the place which a row that was there before is to have, since its parent
+ * changed: they wait outside, as they would if it had not. */
+static bool make_room(struct batch *b, const struct shown *row, int64_t parent, bool *made,
+                      struct err *e)
+{
+    *made = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+        bool does;
+
+        if (w->b != row->b || !w->wrote || w->present || w->gid == row->gid)
+            continue;
+        if (!names(b, w, parent, &does, e))
+            return false;
+        if (!does)
+            continue;
+        if (!batch_undo(b, w, e))
+            return false;
+        work_fail(b, w, "the file refuses it: another row refers to the same row of its parent");
+        *made = true;
+    }
+    return true;
+}
+
+/* It cannot follow: what the batch wrote of it goes back, newcomers go out of its way, and if that
+ * does not help, its parent's change waits. */
 static bool give_up(struct batch *b, const struct shown *row, struct err *e)
 {
     struct work *w = batch_find(b, row->gid);
@@ -358,6 +401,11 @@ static bool give_up(struct batch *b, const struct shown *row, struct err *e)
         work_fail(b, w, "column %s refers to a row by values that do not agree", f.column);
         ok = ok && (!w->present || settle(b, row, &right, e));
         right |= !w->present;
+    }
+    if (ok && !right && f.parent != 0) {
+        bool made;
+
+        ok = make_room(b, row, f.parent, &made, e) && (!made || settle(b, row, &right, e));
     }
     parent = !ok || right || f.parent == 0 ? NULL : batch_find(b, f.parent);
     arena_close(&f.arena);
