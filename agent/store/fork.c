@@ -6,8 +6,9 @@
 
 #include <sqlite3.h>
 
-#define STEP_MIN 64 /* so far below the first known difference we look for the last common one...  \
-                     */
+#define STEP_MIN                                                                                   \
+    64 /* so far below the first known difference we look for the last common one...               \
+        */
 #define STEP_GROWTH 7 /* ...then this many times as far as what is laid aside */
 
 bool fork_is_open(const struct store *s)
@@ -217,12 +218,14 @@ bool fork_forgotten(struct store *s, struct err *e)
 
     if (s->astray)
         return err_set(e, ERR_BUSY, "the two files do not stand together");
-    /* If the file had gone back as well it has no mark that nobody has drained: nobody sold since
-     * the agent has been running. Otherwise what is there may be what was forgotten. */
+    if (!s->ledger.matched)
+        return recover_forgotten(s, e);
+    /* What is drained first is drained under the old name: if only the ledger went back it may be
+     * the very thing that was forgotten, and is found to be that. */
     if (s->app.installed && !marks_last(&s->app, &last, &time, e))
         return false;
-    if (!s->ledger.matched || (s->app.installed && last > s->ledger.cursor))
-        return recover_forgotten(s, e);
+    if (s->app.installed && last > s->ledger.cursor)
+        return err_set(e, ERR_BUSY, "what the application wrote comes first");
     s->history++;
     return reincarnate(s, e);
 }

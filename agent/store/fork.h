@@ -27,7 +27,8 @@ MUST_USE bool fork_begin(struct store *s, uint32_t actor, const struct changeset
  * Otherwise this is where the histories part, and what we had made is said again. */
 MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes,
                         bool *same, struct err *e);
-/* A change-set of our present actor follows ours, and we have forgotten it. */
+/* A change-set of our present actor follows ours, and we have forgotten it. ERR_BUSY: drain first.
+ */
 MUST_USE bool fork_forgotten(struct store *s, struct err *e);
 /* Before a change-set by `actor` that repeats another one is written. ERR_BUSY: not now. */
 MUST_USE bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_header *h,

@@ -288,7 +288,7 @@ static bool says(struct taker *t, struct slice bytes, const struct body_row *row
 }
 
 /* When only the ledger went back, the marks that made the other history were drained once more: the
- * same rows at the same time. */
+ * same rows at the same time. (A stamp that was raised above what the row held tells no time.) */
 static bool is_drained_again(struct taker *t, struct slice other, bool *again, struct err *e)
 {
     struct reading r;
@@ -297,7 +297,7 @@ static bool is_drained_again(struct taker *t, struct slice other, bool *again, s
     *again = false;
     while (ok && !*again && body_next_table(&r.body))
         while (ok && !*again && body_next_row(&r.body))
-            ok = hlc_stamp_wall_ms(r.body.row.stamp) == 0 ||
+            ok = hlc_stamp_wall_ms(r.body.row.stamp) == 0 || (r.body.row.stamp & 0xffff) != 0 ||
                  says(t, t->bytes, &r.body.row, reading_gid(&r, r.body.row.gid), again, e);
     ok = ok && (*again || body_read_end(&r.body));
     reading_close(&r);

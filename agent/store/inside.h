@@ -176,7 +176,7 @@ MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
  * did to it since is published. `known` false: no point remembers it. */
 MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
                      struct err *e);
-/* Inside a ledger transaction: as fork_forgotten, when the file may be of a later time: matched. */
+/* Inside a ledger transaction: as fork_forgotten, of a newcomer: it is matched as another actor. */
 MUST_USE bool recover_forgotten(struct store *s, struct err *e);
 /* Inside a transaction of the file: is it the one that the ledger and the bindings know? ERR_BUSY
  * if not (somebody put a copy back, or changes the schema); the next call then recovers. */

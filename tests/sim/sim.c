@@ -459,9 +459,10 @@ static void carry_actor(struct node *from, struct node *to, const struct actor *
     while (sim_ok(from->sim) && to->store != NULL && store_fetch_next(&left, &one, &e)) {
         enum stage_result result = STAGE_KNOWN;
 
-        if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP)
+        if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP &&
+            !(to->sim->options.forks && (e.code == ERR_CRYPTO || e.code == ERR_BUSY)))
             sim_fail_err(to->sim, to, "stage", &e);
-        to->news |= result == STAGE_NEW;
+        to->news |= result != STAGE_KNOWN;
         node_poke(to);
         err_clear(&e);
         node_reap(to);

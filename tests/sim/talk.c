@@ -58,7 +58,8 @@ static void stage(struct node *n, struct slice changeset, struct follows *follow
     if (f->ok || disk_dead(n->disk, PROCESS_AGENT))
         return;
     /* Of chains that went on in two ways one part is refused, or waits. */
-    if (!n->sim->options.forks || (f->e.code != ERR_GAP && f->e.code != ERR_BUSY))
+    if (!n->sim->options.forks ||
+        (f->e.code != ERR_GAP && f->e.code != ERR_BUSY && f->e.code != ERR_CRYPTO))
         sim_fail_err(n->sim, n, "stage", &f->e);
 }
 

@@ -387,6 +387,45 @@ static void rows_that_are_drained_again_are_not_doubled(void **state)
     close_pair(&a, &b);
 }
 
+/* What the application wrote meanwhile is drained before what was forgotten is taken in: only then
+ * it shows whether it is the same. */
+static void what_was_forgotten_waits_for_what_is_not_drained(void **state)
+{
+    enum stage_result result;
+    struct slice left, one;
+    struct actor before;
+    struct site a, b;
+    struct buf bytes;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana')");
+    meet(&a, &b);
+    before = *store_actor(b.store);
+    work(&b);
+    keep_ledger(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    open_store(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo')");
+    buf_open(&bytes, 1u << 20);
+    check(store_fetch(a.store, &before, vector_get(store_have(b.store), &before), 1u << 19, &bytes,
+                      &e),
+          &e);
+    left = buf_slice(&bytes);
+    assert_true(store_fetch_next(&left, &one, &e));
+    assert_false(store_stage(b.store, one, &result, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_true(actor_equal(&before, store_actor(b.store)));
+    buf_close(&bytes);
+    meet(&a, &b);
+    assert_false(actor_equal(&before, store_actor(b.store)));
+    expect_both(&a, &b, clients, "Ana Bea Cleo");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_pc_that_went_back_twice_keeps_every_sale),
         cmocka_unit_test(two_pcs_that_went_back_at_once_find_together),
         cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
+        cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),
     };
     struct err e = {0};
 

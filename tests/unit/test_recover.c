@@ -357,36 +357,6 @@ static void a_ledger_from_before_the_last_batch_is_matched_anew(void **state)
     close_pair(&a, &b);
 }
 
-/* The ledger forgot change-sets of its own that others have: what it made anew under the same
- * numbers would be another history, and its new rows would bear the names of old ones. */
-static void a_ledger_that_forgot_its_own_change_sets_goes_on_as_another_actor(void **state)
-{
-    struct site a, b;
-    struct actor before;
-
-    (void)state;
-    open_pair(&a, &b, shop, shop);
-    sql(&b, "INSERT INTO client VALUES (1, 'Ana')");
-    exchange(&a, &b);
-    keep_ledger(&b);
-    before = *store_actor(b.store);
-    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
-    work(&b);
-    carry(&b, &a);
-    work(&a);
-    put_ledger_back(&b);
-    open_store(&b);
-    sql(&b, "INSERT INTO client VALUES (3, 'Cleo')");
-    carry(&a, &b);
-    assert_int_equal(store_state(b.store), STORE_MATCHING);
-    match_site(&a, &b, false);
-    assert_false(actor_equal(&before, store_actor(b.store)));
-    exchange(&a, &b);
-    expect(&a, clients, "Ana Bea Cleo");
-    expect(&b, clients, "Ana Bea Cleo");
-    close_pair(&a, &b);
-}
-
 /* What the fleet deleted meanwhile this file once had: it is no newcomer's row. What the
  * application went on with is. */
 static void rows_deleted_while_a_file_was_not_known_do_not_come_back(void **state)
@@ -484,7 +454,6 @@ int main(void)
         cmocka_unit_test(natural_rows_born_in_an_old_file_are_those_of_the_fleet),
         cmocka_unit_test(many_edits_in_an_old_file_all_count),
         cmocka_unit_test(a_ledger_from_before_the_last_batch_is_matched_anew),
-        cmocka_unit_test(a_ledger_that_forgot_its_own_change_sets_goes_on_as_another_actor),
         cmocka_unit_test(rows_deleted_while_a_file_was_not_known_do_not_come_back),
         cmocka_unit_test(a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing),
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
