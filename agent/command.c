@@ -146,6 +146,7 @@ static runner *const runners[] = {
     [REQUEST_CONFLICT_DISMISS] = run_review,
     [REQUEST_CONFLICT_MERGE] = run_review,
     [REQUEST_PARKED] = run_review,
+    [REQUEST_PARKED_ACCEPT] = run_review,
 };
 
 bool command_run(struct agent *a, const struct request *r, struct json_object **result,

@@ -85,6 +85,7 @@ static const struct command commands[] = {
                                 {TEXT_ARG("table", true, table), KEY_ARG("first", first),
                                  KEY_ARG("second", second)}},
     [REQUEST_PARKED] = {"parked", {{0}}},
+    [REQUEST_PARKED_ACCEPT] = {"parked-accept", {{0}}},
 };
 
 const char *request_kind_name(enum request_kind kind)

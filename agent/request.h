@@ -46,6 +46,7 @@ enum request_kind {
     REQUEST_CONFLICT_DISMISS, /* number or all: true -> review.h */
     REQUEST_CONFLICT_MERGE,   /* table, first, second: the keys of two rows -> review.h */
     REQUEST_PARKED,           /* -> review.h */
+    REQUEST_PARKED_ACCEPT,    /* what waits for a migration comes in -> review.h */
 };
 
 /* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.

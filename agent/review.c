@@ -4,6 +4,7 @@
 
 #include <navette/conflicts.h>
 #include <navette/date.h>
+#include <navette/waits.h>
 
 #include "request.h"
 
@@ -14,7 +15,7 @@ bool review_is_request(const struct request *r)
 {
     return r->kind == REQUEST_CONFLICTS || r->kind == REQUEST_CONFLICT_RESTORE ||
            r->kind == REQUEST_CONFLICT_DISMISS || r->kind == REQUEST_CONFLICT_MERGE ||
-           r->kind == REQUEST_PARKED;
+           r->kind == REQUEST_PARKED || r->kind == REQUEST_PARKED_ACCEPT;
 }
 
 bool review_writes(const struct request *r)
@@ -169,6 +170,20 @@ static bool run_parked(struct store *s, const struct request *r, uint64_t now_ms
     return true;
 }
 
+/* Values of two versions may mix now, as a person decided. */
+static bool run_accept(struct store *s, const struct request *r, uint64_t now_ms,
+                       struct json_object *result, struct err *e)
+{
+    const char *waits = store_waits(s);
+
+    (void)r;
+    add_text(result, "waited", waits);
+    if (!store_accept(s, e))
+        return false;
+    json_object_object_add(result, "applied", json_object_new_boolean(apply_now(s, now_ms)));
+    return true;
+}
+
 bool review_run(struct store *s, const struct request *r, uint64_t now_ms,
                 struct json_object **result, struct err *e)
 {
@@ -187,6 +202,9 @@ bool review_run(struct store *s, const struct request *r, uint64_t now_ms,
         break;
     case REQUEST_PARKED:
         ok = run_parked(s, r, now_ms, *result, e);
+        break;
+    case REQUEST_PARKED_ACCEPT:
+        ok = run_accept(s, r, now_ms, *result, e);
         break;
     default:
         ok = run_conflicts(s, r, now_ms, *result, e);

@@ -7,6 +7,8 @@
 
 #include <json-c/json.h>
 
+#include <navette/waits.h>
+
 #include "agent.h"
 #include "join.h"
 #include "links.h"
@@ -182,6 +184,10 @@ static void note_store(struct agent *a, const struct store_status *s)
                     s->parked);
     else
         warning_clear(&a->warnings, WARNING_PARKED);
+    if (store_waits(a->store) != NULL)
+        warning_set(&a->warnings, WARNING_MIGRATION, wall, "%s", store_waits(a->store));
+    else
+        warning_clear(&a->warnings, WARNING_MIGRATION);
     if (s->conflicts_dropped > 0)
         warning_set(&a->warnings, WARNING_CONFLICTS, wall,
                     "%" PRId64 " conflicts were taken off the list unread: it holds %d",

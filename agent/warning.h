@@ -31,6 +31,8 @@
       "switch on the PC that the text names, beside this one: it mends itself")                 \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
+    X(MIGRATION, "migration-waits", false,                                                         \
+      "install the new version on the PC that lacks it; else `agent-cli parked accept`")           \
     X(CONFLICTS, "conflicts-dropped", false,                                                       \
       "`agent-cli conflicts`; when you have seen them, `agent-cli conflicts dismiss --all`")       \
     X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ledger_conflict.h"
+#include "migration.h"
 
 void author_begin(struct author *a, struct store *s, uint64_t now_ms,
                   struct store_progress *progress)
@@ -193,7 +194,7 @@ bool author_seal(struct author *a, struct err *e)
     struct ledger_actor *self = &l->actors[l->self - 1];
     struct changeset_header h = {.actor = self->actor,
                                  .number = a->number,
-                                 .schema = a->s->app.schema.fingerprint,
+                                 .schema = migration_state(a->s),
                                  .roster = a->s->roster->entries};
     struct buf body = {0}, bytes;
     uint32_t rows = a->body.rows;

@@ -112,7 +112,7 @@ static bool bind_table(struct store *s, struct app_table *t, struct binding *b, 
 
     if (!rename_follow(s, t, &lt, e))
         return false;
-    if (lt->column_count == 0) {
+    if (lt->column_count == 0 || lt->scan == SCAN_GONE) {
         lt->scan = SCAN_MATCH;
         if (!ledger_table_save(&s->ledger, lt, e))
             return false;
@@ -178,6 +178,8 @@ static bool bind_all(struct store *s, struct err *e)
         }
         s->binding_count++;
     }
+    if (s->app.installed && !rename_dropped(s, e))
+        return false;
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (!notice_repairs(s, &s->bindings[i], e) || !columns_follow(s, &s->bindings[i], e))
             return false;
@@ -186,7 +188,7 @@ static bool bind_all(struct store *s, struct err *e)
 
 bool bind_schema(struct store *s, bool force, struct err *e)
 {
-    bool ok;
+    bool found, ok;
 
     s->app.rules = &s->roster->rules;
     force |= s->ruled != s->roster->rule_entries; /* what a reference is may depend on rules */
@@ -198,6 +200,10 @@ bool bind_schema(struct store *s, bool force, struct err *e)
     bind_close(s); /* whatever fails below, nothing is left that points into the old schema */
     if (s->app.installed && !capture_verify(&s->app, NULL, NULL, e))
         return false;
+    found = s->app.installed;
+    while (found)
+        if (!rename_find(s, &found, e) || (found && !capture_verify(&s->app, NULL, NULL, e)))
+            return false;
     ok = ledger_begin(&s->ledger, false, e) && bind_all(s, e) && ledger_commit(&s->ledger, e);
     if (!ok) {
         ledger_rollback(&s->ledger);

@@ -27,6 +27,7 @@ struct binding {
     bool deaf;             /* by rule what others say stays out of the file */
     struct filter *filter; /* by rule only rows that match are said; NULL: all */
     struct fresh *fresh;   /* by column: new in the file (columns.h); NULL: none is */
+    uint32_t fresh_count;
     int64_t odd; /* rows more in the file than in the ledger, when a sweep last compared */
 };
 

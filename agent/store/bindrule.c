@@ -188,6 +188,8 @@ bool bind_is_deaf(struct store *s, uint32_t table)
 
     if (b != NULL)
         return b->deaf;
+    if (s->ledger.tables[table - 1].scan == SCAN_GONE)
+        return true;
     return rules_find(&s->roster->rules, RULE_LOCAL, s->ledger.tables[table - 1].name, NULL) !=
            NULL;
 }

@@ -382,6 +382,17 @@ bool capture_uninstall(struct appdb *a, struct err *e)
     return run(a, sql, "remove capture", e) ? finish(a, e) : undo(a);
 }
 
+bool capture_rename(struct appdb *a, const char *name, const char *now, struct err *e)
+{
+    sqlite3_str *sql;
+
+    if (!begin(a, e))
+        return false;
+    sql = sqlite3_str_new(a->db);
+    sqlite3_str_appendf(sql, "UPDATE _navette_table SET name = %Q WHERE name = %Q", now, name);
+    return run(a, sql, "follow a renamed table", e) ? finish(a, e) : undo(a);
+}
+
 /* ---- verify ---- */
 
 enum { ALL_INTACT = 1 << MARK_INSERT | 1 << MARK_UPDATE | 1 << MARK_DELETE };

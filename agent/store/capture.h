@@ -22,6 +22,9 @@ MUST_USE bool capture_remove(struct appdb *a, const char *const *names, uint32_t
 /* Everything of ours: triggers, then tables, one transaction. The schema is as it was before the
  * first install. */
 MUST_USE bool capture_uninstall(struct appdb *a, struct err *e);
+/* A tracked table that was made anew under another name keeps its number. Its triggers are for
+ * capture_verify to put back, which counts a repair. */
+MUST_USE bool capture_rename(struct appdb *a, const char *name, const char *now, struct err *e);
 /* Are all triggers of all tracked tables there, word for word? Puts back what is missing or
  * altered; `repaired` (may be NULL) gets the indices of the tables concerned (their rows must be
  * reconciled), `n_repaired` how many; the caller frees. A tracked table that vanished is left in

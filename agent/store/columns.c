@@ -18,10 +18,16 @@
  *     columns = (state: u8, name, 0, name it had before or nothing, 0)...
  */
 
-enum { NOTED_SETTLED, NOTED_FRESH, NOTED_LOCAL /* by rule, so that it is not shared now */ };
+enum {
+    NOTED_SETTLED,
+    NOTED_FRESH,
+    NOTED_LOCAL,      /* by rule, so that it is not shared now */
+    NOTED_REFERS = 4, /* besides: its cells are references */
+};
 
 struct noted {
     uint8_t state;
+    bool refers;
     const char *name, *before;
 };
 
@@ -31,9 +37,9 @@ struct notes {
     struct buf room;
 };
 
-static void meta_name(const struct binding *b, char name[32])
+static void meta_name(uint32_t table, char name[32])
 {
-    snprintf(name, 32, "columns.%u", b->table);
+    snprintf(name, 32, "columns.%u", table);
 }
 
 static void notes_close(struct notes *n)
@@ -55,7 +61,7 @@ static const char *next_text(struct slice *in)
     return text;
 }
 
-static bool notes_read(struct store *s, const struct binding *b, struct notes *n, struct err *e)
+static bool notes_read(struct store *s, uint32_t table, struct notes *n, struct err *e)
 {
     char name[32];
     struct value v;
@@ -63,7 +69,7 @@ static bool notes_read(struct store *s, const struct binding *b, struct notes *n
 
     *n = (struct notes){0};
     buf_open(&n->room, NOTE_BYTES_MAX);
-    meta_name(b, name);
+    meta_name(table, name);
     if (!ledger_meta_get(&s->ledger, name, &v, &n->room, e))
         return false;
     in = v.type == VALUE_BLOB ? v.bytes : (struct slice){NULL, 0};
@@ -71,13 +77,14 @@ static bool notes_read(struct store *s, const struct binding *b, struct notes *n
     while (in.n > 0 && n->n < COLUMNS_MAX) {
         struct noted *c = &n->list[n->n++];
 
-        c->state = *in.p++;
+        c->state = *in.p & 3;
+        c->refers = (*in.p++ & NOTED_REFERS) != 0;
         in.n--;
         c->name = next_text(&in);
         c->before = next_text(&in);
         if (c->name == NULL || c->before == NULL)
             return err_set(e, ERR_STORE, "the ledger's list of columns of table %s is damaged",
-                           b->app->name);
+                           s->ledger.tables[table - 1].name);
     }
     return true;
 }
@@ -117,15 +124,30 @@ static bool notes_write(struct store *s, const struct binding *b, const struct n
         const struct fresh *f = columns_fresh(b, i);
         const char *before = f == NULL || f->from < 0 ? "" : t->columns[f->from];
 
-        note(&out, f == NULL ? NOTED_SETTLED : NOTED_FRESH, b->app->columns[i].name, before);
+        uint8_t refers = b->app->columns[i].ref_table >= 0 ? NOTED_REFERS : 0;
+
+        note(&out, refers | (f == NULL ? NOTED_SETTLED : NOTED_FRESH), b->app->columns[i].name,
+             before);
     }
     for (uint32_t i = 0; i < n->n; i++)
         if (is_local(s, b, n->list[i].name))
             note(&out, NOTED_LOCAL, n->list[i].name, "");
-    meta_name(b, name);
+    meta_name(b->table, name);
     ok = ledger_meta_set(&s->ledger, name,
                          &(struct value){.type = VALUE_BLOB, .bytes = buf_slice(&out)}, e);
     buf_close(&out);
+    return ok;
+}
+
+bool columns_had(struct store *s, uint32_t table, const struct app_table *t, bool *had,
+                 struct err *e)
+{
+    struct notes n;
+    bool ok = notes_read(s, table, &n, e);
+
+    for (uint32_t i = 0; ok && i < t->column_count; i++)
+        had[i] = find_noted(&n, t->columns[i].name) != NULL;
+    notes_close(&n);
     return ok;
 }
 
@@ -138,10 +160,11 @@ const struct fresh *columns_fresh(const struct binding *b, uint32_t column)
 
 void columns_close(struct binding *b)
 {
-    for (uint32_t i = 0; b->fresh != NULL && i < b->app->column_count; i++)
+    for (uint32_t i = 0; i < b->fresh_count; i++) /* the schema that b->app is of may be gone */
         free(b->fresh[i].fill);
     free(b->fresh);
     b->fresh = NULL;
+    b->fresh_count = 0;
 }
 
 static int find_position(const struct ledger_table *t, const char *name)
@@ -161,6 +184,7 @@ static uint32_t mark_fresh(struct store *s, struct binding *b, const struct note
 
     *arrived = 0;
     b->fresh = mem_alloc((b->app->column_count + 1) * sizeof *b->fresh);
+    b->fresh_count = b->app->column_count;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct noted *was = find_noted(n, b->app->columns[i].name);
         struct fresh *f = &b->fresh[i];
@@ -402,6 +426,19 @@ static bool read_file(struct store *s, struct binding *b, const struct notes *n,
     return ok;
 }
 
+/* What a column names has come to be tracked: numbers that went out as such are to be said again as
+ * references. */
+static bool refers_now(const struct binding *b, const struct notes *n)
+{
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct noted *was = find_noted(n, b->app->columns[i].name);
+
+        if (was != NULL && !was->refers && b->app->columns[i].ref_table >= 0)
+            return true;
+    }
+    return false;
+}
+
 static bool compare(struct store *s, struct binding *b, const struct notes *n, struct err *e)
 {
     struct ledger_table *t = &s->ledger.tables[b->table - 1];
@@ -409,9 +446,11 @@ static bool compare(struct store *s, struct binding *b, const struct notes *n, s
 
     if (fresh > 0 && !read_file(s, b, n, e))
         return false;
-    if (arrived > 0) {
+    if (arrived > 0 && !strip(s, b, n, e))
+        return false;
+    if (arrived > 0 || refers_now(b, n)) {
         t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;
-        if (!strip(s, b, n, e) || !ledger_table_save(&s->ledger, t, e))
+        if (!ledger_table_save(&s->ledger, t, e))
             return false;
     }
     if (fresh == 0)
@@ -422,7 +461,7 @@ static bool compare(struct store *s, struct binding *b, const struct notes *n, s
 bool columns_follow(struct store *s, struct binding *b, struct err *e)
 {
     struct notes n;
-    bool ok = notes_read(s, b, &n, e);
+    bool ok = notes_read(s, b->table, &n, e);
 
     if (ok && (n.n == 0 || s->ledger.tables[b->table - 1].scan == SCAN_MATCH))
         ok = notes_write(s, b, &n, e);
@@ -439,7 +478,7 @@ bool columns_settle(struct store *s, struct binding *b, struct err *e)
 
     if (b->fresh == NULL)
         return true;
-    ok = notes_read(s, b, &n, e);
+    ok = notes_read(s, b->table, &n, e);
     columns_close(b);
     ok = ok && notes_write(s, b, &n, e);
     notes_close(&n);

@@ -11,6 +11,7 @@
 
 struct store;
 struct binding;
+struct app_table;
 
 struct fresh {
     bool is;
@@ -24,6 +25,9 @@ MUST_USE bool columns_follow(struct store *s, struct binding *b, struct err *e);
 /* Inside a ledger transaction: all rows have been compared, none of its columns is fresh any more.
  */
 MUST_USE bool columns_settle(struct store *s, struct binding *b, struct err *e);
+/* Which columns of `t` did this table of the ledger have in the file when it was last bound? */
+MUST_USE bool columns_had(struct store *s, uint32_t table, const struct app_table *t, bool *had,
+                          struct err *e);
 void columns_close(struct binding *b);
 /* NULL where the column is not fresh. */
 const struct fresh *columns_fresh(const struct binding *b, uint32_t column);

@@ -1,6 +1,7 @@
 /* Drain: dirty marks -> rows touched -> change-sets. The file is only read, and let go before
  * anything is thought about. */
 #include "replay.h"
+#include "migration.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,6 +69,71 @@ bool touch_read(struct store *s, struct touch_list *l, struct err *e)
     return true;
 }
 
+struct parents {
+    struct store *s;
+    struct touch_list *list;
+    struct keymap here; /* keys of the list's rows */
+    struct buf room;
+    uint64_t now_ms;
+};
+
+/* A row of the file that one in the list refers to and that nobody knows: it was written while its
+ * table had no triggers, and is as new as the one that names it. */
+static bool add_parent(struct parents *p, uint32_t child, const struct app_column *c,
+                       const struct value *v, struct err *e)
+{
+    struct binding *parent = bind_by_app(p->s, &p->s->app.schema.tables[c->ref_table]);
+    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct touched t = p->list->rows[child];
+    int64_t gid;
+
+    if (parent == NULL || v->type == VALUE_NULL)
+        return true;
+    if (v->type != VALUE_INT) {
+        buf_clear(&p->room);
+        packed_value_write(&p->room, v);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->room)};
+    }
+    if (keymap_get(&p->here, parent->app_index, &key) != 0)
+        return true;
+    if (!refer(p->s, parent, v, &gid, e))
+        return false;
+    if (gid != 0)
+        return true;
+    t = (struct touched){.b = parent,
+                         .key = arena_key(&p->list->arena, &key),
+                         .wall_ms = t.wall_ms == 0 ? p->now_ms : t.wall_ms,
+                         .last = t.last};
+    if (!read_row(p->s, &t, &p->list->arena, e))
+        return false;
+    if (t.key.kind == KEY_NONE)
+        return true; /* it names nothing */
+    *touch_add(p->list) = t;
+    keymap_put(&p->here, parent->app_index, &t.key, p->list->n);
+    return true;
+}
+
+bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e)
+{
+    struct parents p = {.s = s, .list = l, .now_ms = now_ms};
+    bool ok = true;
+
+    buf_open(&p.room, VALUE_BYTES_MAX + 64);
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->rows[i].key.kind != KEY_NONE)
+            keymap_put(&p.here, l->rows[i].b->app_index, &l->rows[i].key, i + 1);
+    for (uint32_t i = 0; ok && i < l->n; i++) { /* the list grows */
+        const struct app_table *t = l->rows[i].b->app;
+
+        for (uint32_t c = 0; ok && l->rows[i].values != NULL && c < t->column_count; c++)
+            if (t->columns[c].ref_table >= 0)
+                ok = add_parent(&p, i, &t->columns[c], &l->rows[i].values[c], e);
+    }
+    keymap_close(&p.here);
+    buf_close(&p.room);
+    return ok;
+}
+
 /* What one read of the file gives: marks above the cursor, replayed, and their rows. */
 static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, double *time,
                     bool *more, uint64_t now_ms, struct err *e)
@@ -81,11 +147,12 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
     if (!recover_read(s, e))
         return false;
     replay_open(&r, s, list);
-    ok = marks_read(&s->app, s->ledger.cursor, CUT_ROWS_MAX, &marks, e) &&
+    ok = migration_look(s, e) && marks_read(&s->app, s->ledger.cursor, CUT_ROWS_MAX, &marks, e) &&
          marks_last(&s->app, &last, time, e);
     for (uint32_t i = 0; ok && i < marks.n; i++)
         ok = replay_mark(&r, &marks.marks[i], now_ms, e);
-    ok = ok && replay_children(&r, e) && touch_read(s, list, e);
+    ok =
+        ok && replay_children(&r, e) && touch_read(s, list, e) && touch_parents(s, list, now_ms, e);
     replay_close(&r);
     *cursor = marks.last;
     *more = ok && last > marks.last;

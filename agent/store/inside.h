@@ -10,7 +10,6 @@
 #include "ledger_points.h"
 #include "replaced.h"
 
-/* A row to be projected. */
 struct due_row {
     int64_t gid;
     bool waiting;     /* it stands in the ledger's table `due` */
@@ -24,9 +23,8 @@ struct due_list {
     uint32_t n, room;
 };
 
-/* Change-sets merged and not yet projected: the batch under way. */
 struct merged_changeset {
-    uint32_t actor;
+    uint32_t actor; /* of one merged and not yet projected: the batch under way */
     uint64_t number;
 };
 
@@ -54,16 +52,17 @@ struct store {
     int64_t parked_after;  /* where that round stands */
     uint32_t parked_tried; /* rows in it so far */
     uint64_t parked_ms,
-        parked_pause_ms;        /* the last round ended; so much later the next may begin */
-    bool renamed;               /* a table renamed here may not have been announced yet */
-    bool vanished;              /* a sweep found that rows went without an event */
-    int64_t swept;              /* the cursor up to which rows have been counted */
-    bool repairs, due_open;     /* table `repair` may hold rows; `due` such as are not parked */
-    uint32_t history;           /* store_history */
-    uint32_t look_ups_left;     /* in the log, of the call under way (conflict.c) */
-    uint64_t noticed_ms;        /* when what is listed for a person was noticed: now */
-    bool stuck[ACTORS_MAX + 1]; /* actors whose next change-set is nonsense */
-    struct replaced *replaced;  /* what applies replaced lately */
+        parked_pause_ms;         /* the last round ended; so much later the next may begin */
+    bool renamed;                /* a table renamed here may not have been announced yet */
+    bool vanished;               /* a sweep found that rows went without an event */
+    int64_t swept;               /* the cursor up to which rows have been counted */
+    bool repairs, due_open;      /* table `repair` may hold rows; `due` such as are not parked */
+    uint32_t history;            /* store_history */
+    uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */
+    uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
+    bool stuck[ACTORS_MAX + 1];  /* actors whose next change-set is nonsense */
+    struct replaced *replaced;   /* what applies replaced lately */
+    struct migration *migration; /* NULL: nothing is known of it yet */
     char trouble[480];
     bool healing; /* that goes by itself, once everything is applied again */
 };
@@ -79,6 +78,7 @@ struct touched {
     int64_t born, last; /* marks: that made a new row; the last that touched it */
     uint32_t marks;     /* how many have */
     bool mixed;         /* its marks alone do not tell its fate: others did something at its key */
+    bool derived;       /* by a data migration (migration.h) */
     bool left;          /* natural: its last mark says that it is not there any more */
     struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
     struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
@@ -94,8 +94,10 @@ struct touched *touch_add(struct touch_list *l);
 void touch_close(struct touch_list *l);
 /* Inside a read of the file: copy the rows; those that are not there become gone. */
 MUST_USE bool touch_read(struct store *s, struct touch_list *l, struct err *e);
-/* Inside a ledger transaction: compare with what the file held before, write what differs to the
- * ledger and into signed change-sets. */
+/* Likewise: add rows that these refer to and that nobody knows. */
+MUST_USE bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e);
+/* Inside a ledger transaction: what differs from what the file held before goes into the ledger and
+ * into signed change-sets. */
 MUST_USE bool publish(struct store *s, struct touch_list *l, uint64_t now_ms,
                       struct store_progress *p, struct err *e);
 

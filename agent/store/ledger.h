@@ -13,7 +13,8 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-enum { SCAN_NONE = 0, SCAN_MATCH = 1, SCAN_RECONCILE = 2 };
+/* SCAN_GONE: the file had the table, and dropped it; if it comes back it is to be matched. */
+enum { SCAN_NONE = 0, SCAN_MATCH = 1, SCAN_RECONCILE = 2, SCAN_GONE = 3 };
 
 struct ledger_actor {
     struct actor actor;

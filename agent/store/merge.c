@@ -9,6 +9,7 @@
 #include "counter.h"
 #include "ledger_conflict.h"
 #include "ledger_names.h"
+#include "migration.h"
 #include "rename.h"
 
 #include <stdio.h>
@@ -486,8 +487,8 @@ bool merge_reload(struct store *s, struct err *e)
 
 /* A change-set waits for what its author had applied, and for a stamp that is not absurdly far
  * ahead. */
-static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool *ready,
-                     struct err *e)
+static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64_t now_ms,
+                     bool *ready, struct err *e)
 {
     struct changeset_header h = {0};
     struct changeset c;
@@ -504,6 +505,12 @@ static bool is_ready(struct store *s, struct slice bytes, uint64_t now_ms, bool 
         *ready = merged >= need->number;
         if (!*ready) /* what the author had may be said again by now */
             ok = fork_has_merged(s, &need->actor, need->number, ready, e);
+    }
+    if (ok && *ready) {
+        bool holds;
+
+        ok = migration_holds(s, actor, &h, bytes, &holds, e);
+        *ready = ok && !holds;
     }
     changeset_header_close(&h);
     return ok;
@@ -525,7 +532,7 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
     if (!found)
         return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
                        (unsigned long long)number);
-    if (!is_ready(s, bytes, now_ms, did, e) || !*did)
+    if (!is_ready(s, actor, bytes, now_ms, did, e) || !*did)
         return e->code == ERR_NONE;
     buf_open(&copy, CHANGESET_BYTES_MAX);
     buf_add(&copy, bytes.p, bytes.n);

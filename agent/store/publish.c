@@ -1,6 +1,7 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
 #include "publish.h"
+#include "migration.h"
 #include "refer.h"
 #include "unite.h"
 #include "withhold.h"
@@ -241,6 +242,8 @@ static uint64_t later(uint64_t stamp, const struct local_clock *c)
 
 static uint64_t first_stamp(const struct touched *t)
 {
+    if (t->derived)
+        return 1; /* and above that of each value it was derived from */
     return t->wall_ms == 0 ? 0 : hlc_stamp(t->wall_ms, 0);
 }
 
@@ -585,7 +588,8 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
     s->look_ups_left = LOOK_UPS_MAX;
     publisher_open(&p);
     author_begin(&p.author, s, now_ms, progress);
-    ok = name_rows(&p, e) && publish_rows(&p, e) && author_seal(&p.author, e);
+    ok = migration_find(s, list, e) && name_rows(&p, e) && publish_rows(&p, e) &&
+         author_seal(&p.author, e);
     author_close(&p.author);
     publisher_close(&p);
     return ok;

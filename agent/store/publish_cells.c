@@ -382,7 +382,7 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
         return restore_stale(p, t, i, was, e);
     if (!timed && was != NULL && have != NULL && have->counter != NULL)
         return keep_sum(p, t, i, e);
-    add_cell(p, t, order, was, timed);
+    add_cell(p, t, order, was, timed && !t->derived);
     if (was != NULL && timed)
         *stamp = stamp_after(*stamp, was);
     return true;

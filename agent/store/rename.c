@@ -348,6 +348,70 @@ bool rename_follow(struct store *s, const struct app_table *t, struct ledger_tab
            (was == (*lt)->id || set_meta_number(s, "number", t->number, (*lt)->id, e));
 }
 
+/* ---- a table dropped here ---- */
+
+static bool forget_places(struct store *s, uint32_t table, struct err *e)
+{
+    static const char *const statements[] = {
+        "DELETE FROM due WHERE gid IN (SELECT gid FROM row WHERE tbl = ?1)",
+        "DELETE FROM row WHERE tbl = ?1 AND rec IS NULL",
+        "UPDATE row SET present = 0, shadow = NULL WHERE tbl = ?1 AND present = 1",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(statements); i++) {
+        sqlite3_stmt *q = ledger_prepare(&s->ledger, statements[i], e);
+        bool ok = q != NULL;
+
+        if (ok) {
+            sqlite3_bind_int64(q, 1, table);
+            ok = sqlite3_step(q) == SQLITE_DONE ||
+                 ledger_err(&s->ledger, "note that a table was dropped", e);
+        }
+        sqlite3_finalize(q);
+        if (!ok)
+            return false;
+    }
+    return ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE present = 1", &s->ledger.live,
+                         e);
+}
+
+/* Has the file ever had it? columns.c noted what it looked like. */
+static bool was_bound(struct store *s, uint32_t table, bool *was, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "SELECT 1 FROM meta WHERE name = 'columns.' || ?1 AND value NOT NULL", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, table);
+    code = sqlite3_step(q);
+    sqlite3_finalize(q);
+    *was = code == SQLITE_ROW;
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           ledger_err(&s->ledger, "look for a table", e);
+}
+
+bool rename_dropped(struct store *s, struct err *e)
+{
+    for (uint32_t i = 0; i < s->ledger.table_count; i++) {
+        struct ledger_table *t = &s->ledger.tables[i];
+        bool was;
+
+        if (t->stands != 0 || t->scan == SCAN_GONE || appdb_table(&s->app, t->name) != NULL ||
+            bind_by_table(s, t->id) != NULL)
+            continue;
+        if (!was_bound(s, t->id, &was, e))
+            return false;
+        if (!was)
+            continue;
+        t->scan = SCAN_GONE;
+        if (!ledger_table_save(&s->ledger, t, e) || !forget_places(s, t->id, e))
+            return false;
+    }
+    return true;
+}
+
 /* ---- telling the others ---- */
 
 /* A repair of a cell by its own value changes nothing anywhere, and names the row and its table. */

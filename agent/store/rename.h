@@ -10,10 +10,18 @@
 
 #include "inside.h"
 
+/* Before all tables are bound, and not inside a transaction: is a table that has no triggers one
+ * that has gone, under another name? One at a time; it then has its number and its triggers.
+ * ERR_BUSY as usual. */
+MUST_USE bool rename_find(struct store *s, bool *found, struct err *e);
 /* Inside a ledger transaction, before the table is bound: which table of the ledger it is. Its
  * triggers have followed it to a new name; `number` is theirs. */
 MUST_USE bool rename_follow(struct store *s, const struct app_table *t, struct ledger_table **lt,
                             struct err *e);
+/* Inside a ledger transaction, when all tables are bound: those that the file had and has no more.
+ * A dropped table is no delete: its rows are just not there, what others say of them stays in the
+ * ledger, and if the table comes back so do they. */
+MUST_USE bool rename_dropped(struct store *s, struct err *e);
 /* Inside a ledger transaction: rows of table `has` are named as rows of table `said`. They become
  * one, unless both are in the file, or rows of the one that is not are believed to be. */
 MUST_USE bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e);

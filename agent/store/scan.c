@@ -395,7 +395,8 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
 
     if (!recover_read(s, e))
         return false;
-    ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e);
+    ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e) &&
+         touch_parents(s, &list, now_ms, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e);

@@ -46,7 +46,7 @@ CREATE TABLE repeated(
 ) WITHOUT ROWID;
 CREATE INDEX repeated_number ON repeated(actor, number);
 
--- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile.
+-- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile, 3 dropped from the file.
 -- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).
 CREATE TABLE tbl(
     id INTEGER PRIMARY KEY,

@@ -9,6 +9,7 @@
 
 #include "fork.h"
 #include "merge.h"
+#include "migration.h"
 #include "rename.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
@@ -68,6 +69,7 @@ void store_close(struct store *s)
     free(s->due.rows);
     free(s->held);
     replaced_close(&s->replaced);
+    migration_close(&s->migration);
     free(s);
 }
 

@@ -65,8 +65,8 @@ static bool is_own(const struct store *s, const struct local_clock *c)
 bool withhold_untranslated(const struct store *s, const struct app_column *c,
                            const struct cell *was)
 {
-    return app_refers_loosely(c) && was->v.type != VALUE_REF && was->v.type != VALUE_NULL &&
-           is_own(s, &was->clock);
+    return (c->ref_table >= 0 || app_refers_loosely(c)) && was->v.type != VALUE_REF &&
+           was->v.type != VALUE_NULL && is_own(s, &was->clock);
 }
 
 /* An id as text, maybe behind a name: 21, 'sale.line,21'. */

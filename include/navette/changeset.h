@@ -28,7 +28,7 @@
  *                 it must be applied before this one
  *     repeats     at most one: the change-set of another incarnation of the author, whose chain
  *                 went on otherwise (its home had gone back), that is said again here
- *     schema      fingerprint of the author's tracked schema
+ *     schema      which version of the application its author's database is of
  *     roster      number of roster entries the author knew
  *     rows        in the body
  *     body_bytes  length of the body

@@ -100,3 +100,84 @@ def test_a_migration_passes_while_the_agents_run_and_what_is_sold_after_it_trave
     app(b, "sell", "B-1", "E1", "RICE", "OIL")
     shop.wait_equal(a, b, only=TABLES)
     assert app(a, "dump") == app(b, "dump")
+
+
+def depot_tables(pc):
+    return tuple(name for name, in pc.sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'depot%'"))
+
+
+@pytest.fixture
+def depot(shop, django):
+    """Fleets whose PCs have the tables of the first step, and rows in them."""
+    def make(*names):
+        lan = shop.network.lan()
+        pcs = []
+        for name in names:
+            pc = shop.pc(name, lan, tables=False)
+            app(pc, "migrate", "contenttypes")
+            app(pc, "step", "1")
+            pc.init()
+            pc.cli("track", "--all")
+            pc.start()
+            if pcs:
+                pc.cli("join", pcs[0].invite())
+                wait_for(lambda: pc.status()["database"]["state"] == "ready", "%s is matched" % name)
+            else:
+                pc.cli("rules", "preset", "django")
+            pcs.append(pc)
+        for pc in pcs:
+            app(pc, "write", pc.name, "0")
+        shop.wait_equal(*pcs, only=depot_tables(pcs[0]))
+        return pcs
+    return make
+
+
+def at_once(*commands):
+    """(pc, words...) each in a process of its own, all at the same time."""
+    running = [(pc, words, subprocess.Popen([PYTHON, str(APP), *words], env=dict(os.environ, SHOP_DB=str(pc.db)),
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            text=True)) for pc, *words in commands]
+    for pc, words, process in running:
+        _, wrong = process.communicate(timeout=120)
+        assert process.returncode == 0, "%s: %s\n%s" % (pc.name, " ".join(words), wrong)
+
+
+def migrate_one_after_the_other(shop, pcs, first, last):
+    for number in range(first, last + 1):
+        before, *rest = pcs if number % 2 else pcs[::-1]
+        words = str(number)
+        at_once((before, "live", words, before.name, words), *((pc, "write", pc.name, words) for pc in rest))
+        if number % 3:
+            for pc in pcs:
+                pc.cli("wait", ok=None)
+        for turn, pc in enumerate(rest):
+            at_once((pc, "live", words, pc.name, str(number + 100)),
+                    (before, "write", before.name, str(number + 200 + 100 * turn)))
+        shop.wait_equal(*pcs, only=depot_tables(pcs[0]))
+        for pc in pcs:
+            assert pc.status()["parked"] == 0, (number, pc.cli("parked", ok=None).stdout)
+
+
+def test_every_operation_of_migrations_on_one_pc_before_the_other(shop, depot):
+    pcs = depot("A", "B")
+    migrate_one_after_the_other(shop, pcs, 2, app(pcs[0], "steps"))
+
+
+def test_three_pcs_are_migrated_one_after_the_other(shop, depot):
+    pcs = depot("A", "B", "C")
+    migrate_one_after_the_other(shop, pcs, 2, 12)
+
+
+def test_a_pc_that_slept_through_all_migrations_catches_up(shop, depot):
+    a, b = pcs = depot("A", "B")
+    for number in ("400", "406", "412"):
+        at_once(*((pc, "write", pc.name, number) for pc in pcs))
+    shop.wait_equal(*pcs, only=depot_tables(a))
+    b.stop()
+    last = str(app(a, "steps"))
+    for number in ("3", "9", "13", "20", last):
+        at_once((a, "live", number, "A", number), (b, "write", "B", number))
+    at_once((b, "live", last, "B", "99"))
+    b.start()
+    shop.wait_equal(a, b, only=depot_tables(a))
+    assert b.status()["parked"] == 0, b.cli("parked", ok=None).stdout

@@ -123,6 +123,54 @@ static void a_table_renamed_while_the_agent_was_stopped_is_the_same(void **state
     close_pair(&a, &b);
 }
 
+/* Renamed and made anew, with a column more and one renamed, while nobody looked; so was a join
+ * table. */
+static void a_table_renamed_and_made_anew_is_the_same(void **state)
+{
+    static const char shop_tables[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER);"
+        "CREATE TABLE tag(id INTEGER PRIMARY KEY, word TEXT);"
+        "CREATE TABLE article_tag(id INTEGER PRIMARY KEY, article_id INTEGER REFERENCES "
+        "article(id),"
+        " tag_id INTEGER REFERENCES tag(id), UNIQUE(article_id, tag_id));";
+    static const char migrate[] =
+        "PRAGMA foreign_keys = OFF; BEGIN; ALTER TABLE article RENAME TO product;"
+        "CREATE TABLE n(id INTEGER PRIMARY KEY, name TEXT, cost INTEGER, size INTEGER NOT NULL);"
+        "INSERT INTO n SELECT id, name, price, 1 FROM product; DROP TABLE product;"
+        "ALTER TABLE n RENAME TO product; CREATE TABLE product_tag(id INTEGER PRIMARY KEY,"
+        " product_id INTEGER REFERENCES product(id), tag_id INTEGER REFERENCES tag(id),"
+        " UNIQUE(product_id, tag_id)); INSERT INTO product_tag SELECT * FROM article_tag;"
+        "DROP TABLE article_tag; COMMIT; PRAGMA foreign_keys = ON";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_tables, shop_tables);
+    sql(&a, "INSERT INTO article VALUES (1, 'rice', 10), (2, 'oil', 20), (3, 'soap', 30);"
+            "INSERT INTO tag VALUES (1, 'food'), (2, 'new');"
+            "INSERT INTO article_tag VALUES (1, 1, 1), (2, 2, 1), (3, 3, 2)");
+    exchange(&a, &b);
+    close_store(&a);
+    sql(&a, migrate);
+    open_store(&a);
+    work(&a);
+    later();
+    sql(&a, "UPDATE product SET cost = 11, size = 2 WHERE id = 1; INSERT INTO product VALUES (4, "
+            "'tea', 6, 3)");
+    sql(&b, "UPDATE article SET price = 21 WHERE id = 2; DELETE FROM article_tag WHERE id = 3;"
+            "INSERT INTO article_tag VALUES (5, 2, 2); INSERT INTO article VALUES (9, 'salt', 5)");
+    exchange(&a, &b);
+    sql(&b, migrate);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, cost, size FROM product ORDER BY name",
+                "oil|21|1 rice|11|2 salt|5|1 soap|30|1 tea|6|3");
+    expect_both(&a, &b,
+                "SELECT p.name, t.word FROM product_tag x JOIN product p ON p.id = product_id"
+                " JOIN tag t ON t.id = tag_id ORDER BY 1, 2",
+                "oil|food oil|new rice|food");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 /* One who comes later and has the new name only finds his rows among those of the old one. */
 static void a_newcomer_knows_a_renamed_table(void **state)
 {
@@ -197,6 +245,81 @@ static void a_former_name_may_be_given_to_a_new_table(void **state)
     close_pair(&a, &b);
 }
 
+/* What the application writes in the moment before the triggers are back has no mark; what refers
+ * to it has. */
+static void a_row_that_nobody_saw_is_known_when_another_names_it(void **state)
+{
+    static const char shelves[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE maker(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE made(id INTEGER PRIMARY KEY, article_id INTEGER REFERENCES article(id),"
+        " maker_id INTEGER REFERENCES maker(id), UNIQUE(article_id, maker_id));";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shelves, shelves);
+    sql(&a, "BEGIN; CREATE TABLE n(id INTEGER PRIMARY KEY, name TEXT, size INTEGER);"
+            "INSERT INTO n SELECT id, name, 0 FROM article; DROP TABLE article;"
+            "ALTER TABLE n RENAME TO article; COMMIT;"
+            "INSERT INTO article VALUES (1, 'rice', 2); INSERT INTO maker VALUES (1, 'Ama');"
+            "INSERT INTO made VALUES (1, 1, 1)");
+    exchange(&a, &b);
+    expect(&b,
+           "SELECT a.name, m.name FROM made JOIN article a ON a.id = article_id"
+           " JOIN maker m ON m.id = maker_id",
+           "rice|Ama");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* Dropping a table, on one PC or on all, deletes nothing elsewhere, and nobody waits for it. */
+static void a_dropped_table_is_no_delete_and_comes_back_whole(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&a, "DROP TABLE article");
+    sql(&b, "UPDATE article SET price = 12 WHERE id = 1; INSERT INTO article VALUES (4, 'tea', 6)");
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM article", "4");
+    assert_int_equal(status_of(&a).parked, 0);
+    sql(&a, no_goods);
+    sql(&a, "INSERT INTO article VALUES (2, 'oil', 20), (9, 'new', 1)");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, price FROM article ORDER BY name",
+                "new|1 oil|20 rice|12 soap|30 tea|6");
+    close_pair(&a, &b);
+}
+
+/* What a column refers to is shared only later: until then its numbers went out as they are. */
+static void numbers_become_references_when_their_table_is_shared(void **state)
+{
+    static const char plain[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT);";
+    static const char more[] =
+        "CREATE TABLE maker(id INTEGER PRIMARY KEY, name TEXT);"
+        "ALTER TABLE article ADD COLUMN maker_id INTEGER REFERENCES maker(id)";
+    static const char *const name = "maker";
+    struct err e = {0};
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, plain, plain);
+    sql(&a, more);
+    sql(&b, more);
+    sql(&a, "INSERT INTO maker VALUES (1, 'Ama'); INSERT INTO article VALUES (1, 'rice', 1)");
+    sql(&b, "INSERT INTO maker VALUES (1, 'Ben'); INSERT INTO article VALUES (2, 'oil', 1)");
+    exchange(&a, &b);
+    check(store_track(a.store, &name, 1, &e), &e);
+    check(store_track(b.store, &name, 1, &e), &e);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b,
+                "SELECT a.name, m.name FROM article a JOIN maker m ON m.id = maker_id ORDER BY 1",
+                "oil|Ben rice|Ama");
+    close_pair(&a, &b);
+}
+
 static void tidy(struct site *s)
 {
     struct err e = {0};
@@ -246,6 +369,10 @@ int main(void)
         cmocka_unit_test(rows_named_alike_in_a_renamed_table_are_one),
         cmocka_unit_test(a_former_name_may_be_given_to_a_new_table),
         cmocka_unit_test(a_table_that_a_migration_brings_is_shared_by_itself),
+        cmocka_unit_test(a_row_that_nobody_saw_is_known_when_another_names_it),
+        cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
+        cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
+        cmocka_unit_test(numbers_become_references_when_their_table_is_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ int run_conflicts_restore(struct cli *c);
 int run_conflicts_dismiss(struct cli *c);
 int run_conflicts_merge(struct cli *c);
 int run_parked(struct cli *c);
+int run_parked_accept(struct cli *c);
 int run_invite(struct cli *c);
 int run_join(struct cli *c);
 int run_status(struct cli *c);

@@ -160,3 +160,18 @@ int run_parked(struct cli *c)
     json_object_put(result);
     return code;
 }
+
+int run_parked_accept(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask_or_do(c, "parked-accept", NULL, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        printf("What waited for a migration comes in as it is.\n");
+    json_object_put(result);
+    return code;
+}

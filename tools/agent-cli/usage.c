@@ -35,7 +35,8 @@ enum {
     CONFLICTS_DISMISS,
     CONFLICTS_MERGE,
     CONFLICTS, /* likewise */
-    PARKED,
+    PARKED_ACCEPT,
+    PARKED, /* likewise */
     INVITE,
     JOIN,
     STATUS,
@@ -115,6 +116,12 @@ static const struct command commands[COMMANDS] = {
                    "the one that lost is kept here, with who wrote it and when, until it is "
                    "restored or dismissed. The 1000 latest are kept.",
                    0, 0, run_conflicts},
+    [PARKED_ACCEPT] = {"parked accept", "", "let in what waits for a migration, as it is",
+                       "A new version of the application has changed many rows on one PC and not "
+                       "yet on another; until it has, what the two write does not mix. Use this "
+                       "only if the other one is never going to make the same change: its values "
+                       "come in as they are.",
+                       0, 0, run_parked_accept},
     [PARKED] = {"parked", "", "rows that this PC's database cannot hold yet, and why",
                 "They are tried again by themselves when something changes that they may have "
                 "waited for. Rows that were deleted on another PC and stay here because rows here "

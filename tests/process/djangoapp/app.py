@@ -15,6 +15,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 from django.db import transaction  # noqa: E402
+import depot  # noqa: E402
 from shop.models import Article, Employee, Invoice, Line, Person, Store, Tag  # noqa: E402
 
 
@@ -70,5 +71,6 @@ def dump():
     }
 
 
-COMMANDS = {"migrate": migrate, "stock": stock, "sell": sell, "edit": edit, "dump": dump}
+COMMANDS = {"migrate": migrate, "stock": stock, "sell": sell, "edit": edit, "dump": dump,
+            "steps": depot.steps, "step": depot.step, "write": depot.write, "live": depot.live}
 print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

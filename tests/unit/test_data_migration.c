@@ -1,0 +1,168 @@
+/* Data migrations, which each PC makes for itself: never twice, and never mixed with what was not
+ * migrated. */
+#include "unit/sites.h"
+
+#include <navette/waits.h>
+
+static const char goods[] =
+    "CREATE TABLE django_migrations(id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT);"
+    "INSERT INTO django_migrations(app, name) VALUES ('shop', '0001');"
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER);";
+static const char some[] =
+    "INSERT INTO article VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (4, 'd', 4), (5, 'e', 5),"
+    " (6, 'f', 6);";
+static const char migrate[] = "BEGIN; UPDATE article SET price = price * 100;"
+                              "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002');"
+                              "COMMIT";
+static const char *const shared[] = {"article"};
+
+/* Two members that share the articles, not the list of migrations. */
+static void open_shops(struct site *a, struct site *b)
+{
+    struct err e = {0};
+
+    *a = *b = (struct site){0};
+    open_site(a, goods);
+    sql(a, some);
+    check(roster_create(&a->roster, "shop", "A", &a->keys, &e), &e);
+    open_store(a);
+    check(store_track(a->store, shared, 1, &e), &e);
+    work(a);
+    open_site(b, goods);
+    enrol_site(a, b, "B");
+    open_store(b);
+    check(store_track(b->store, shared, 1, &e), &e);
+    match_site(a, b, false);
+    exchange(a, b);
+    expect(b, "SELECT count(*) FROM article", "6");
+}
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+static void a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, migrate);
+    work(&a);
+    later();
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "21"); /* the other one's program knows no cents */
+    sql(&b, "UPDATE article SET price = 9 WHERE id = 1; INSERT INTO article VALUES (7, 'g', 7)");
+    exchange(&a, &b);
+    expect(&a, "SELECT sum(price) FROM article", "2100");
+    sql(&a,
+        "UPDATE article SET price = 250 WHERE id = 2; INSERT INTO article VALUES (8, 'h', 800)");
+    later();
+    exchange(&a, &b);
+    assert_non_null(strstr(store_waits(b.store), "on A and not yet here"));
+    assert_non_null(strstr(store_waits(a.store), "here and not yet on B"));
+    sql(&b, migrate);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, price FROM article ORDER BY name",
+                "a|900 b|250 c|300 d|400 e|500 f|600 g|700 h|800");
+    assert_null(store_waits(a.store));
+    assert_null(store_waits(b.store));
+    close_pair(&a, &b);
+}
+
+/* Both were migrated while they were apart: only what a person had changed is listed. */
+static void what_both_derived_alike_is_no_conflict(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&b, "UPDATE article SET price = 30 WHERE id = 3");
+    later();
+    sql(&a, migrate);
+    sql(&b, migrate);
+    work(&a);
+    work(&b);
+    sql(&a, "UPDATE article SET price = 110 WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, price FROM article ORDER BY name",
+                "a|110 b|200 c|3000 d|400 e|500 f|600");
+    assert_int_equal(status_of(&a).conflicts, 2);
+    close_pair(&a, &b);
+}
+
+/* A migration that changes the schema only, or many rows changed by a person, stop nobody. */
+static void nothing_else_waits(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "UPDATE article SET price = price + 1");
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "27");
+    sql(&a, "ALTER TABLE article ADD COLUMN size INTEGER NOT NULL DEFAULT 3;"
+            "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 50 WHERE id = 1");
+    sql(&b, "UPDATE article SET price = 60 WHERE id = 2");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price FROM article WHERE id < 3", "50 60");
+    close_pair(&a, &b);
+}
+
+/* Somebody decides that a PC is not going to be migrated so. */
+static void what_waits_can_be_let_in(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, migrate);
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "21");
+    check(store_accept(b.store, &e), &e);
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "2100");
+    assert_null(store_waits(b.store));
+    close_pair(&a, &b);
+}
+
+/* The table was made anew in the same migration, so that no mark tells of the new values. */
+static void a_migration_without_marks_is_one_too(void **state)
+{
+    static const char remake[] =
+        "BEGIN; CREATE TABLE n(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, unit TEXT);"
+        "INSERT INTO n SELECT id, name, price * 100, 'ct' FROM article; DROP TABLE article;"
+        "ALTER TABLE n RENAME TO article;"
+        "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002'); COMMIT";
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, remake);
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "21");
+    sql(&b, remake);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT sum(price), count(unit) FROM article", "2100|6");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand),
+        cmocka_unit_test(what_both_derived_alike_is_no_conflict),
+        cmocka_unit_test(nothing_else_waits),
+        cmocka_unit_test(what_waits_can_be_let_in),
+        cmocka_unit_test(a_migration_without_marks_is_one_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
