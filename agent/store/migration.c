@@ -427,6 +427,16 @@ static bool is_waiting(const struct store *s, uint32_t actor)
     return (w->before || w->ahead) && w->number == a->merged + 1 && w->number <= a->staged;
 }
 
+bool migration_moved(const struct store *s)
+{
+    const struct migration *m = s->migration;
+
+    for (uint32_t a = 1; m != NULL && a <= s->ledger.actor_count; a++)
+        if (is_waiting(s, a) && m->waiting[a].look != m->look)
+            return true;
+    return false;
+}
+
 const char *store_waits(struct store *s)
 {
     char ahead[NAME_BYTES_MAX + 1] = "", before[NAME_BYTES_MAX + 1] = "";

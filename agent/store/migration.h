@@ -29,4 +29,7 @@ MUST_USE bool migration_find(struct store *s, struct touch_list *l, struct err *
 MUST_USE bool migration_holds(struct store *s, uint32_t actor, const struct changeset_header *h,
                               struct slice bytes, bool *holds, struct err *e);
 
+/* Has the state changed since something was found waiting? Then it is to be looked at again. */
+bool migration_moved(const struct store *s);
+
 #endif

@@ -383,7 +383,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
     p->more = did;
-    p->apply = s->due_open;
+    p->apply = s->due_open || migration_moved(s);
     return true;
 }
 

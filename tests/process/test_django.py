@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from pc import wait_for
+from pc import database, wait_for
 
 APP = pathlib.Path(__file__).parent / "djangoapp" / "app.py"
 PYTHON = "/usr/bin/python3"  # Debian's: it has Django
@@ -181,3 +181,33 @@ def test_a_pc_that_slept_through_all_migrations_catches_up(shop, depot):
     b.start()
     shop.wait_equal(a, b, only=depot_tables(a))
     assert b.status()["parked"] == 0, b.cli("parked", ok=None).stdout
+
+
+def test_a_price_times_a_hundred_on_each_pc_is_made_once(shop, depot):
+    a, b = pcs = depot("A", "B")
+    for number in ("400", "406"):
+        at_once(*((pc, "write", pc.name, number) for pc in pcs))
+    shop.wait_equal(*pcs, only=depot_tables(a))
+    total = a.value("SELECT sum(price) FROM depot_item")
+    assert a.value("SELECT count(*) FROM depot_item") > 5
+
+    def migrate(pc):
+        with database(pc.db) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE depot_item SET price = price * 100")
+            connection.execute("INSERT INTO django_migrations(app, name, applied) VALUES ('depot', 'cents', '2026-11-21')")
+            connection.execute("COMMIT")
+
+    def warned(pc):
+        return [w["text"] for w in pc.status()["warnings"] if w["code"] == "migration-waits"]
+
+    migrate(a)
+    app(b, "write", "B", "7")
+    wait_for(lambda: warned(b) and warned(a), "both PCs say that one of them lacks the migration")
+    assert "not yet here" in warned(b)[0] and "not yet on B" in warned(a)[0]
+    assert b.value("SELECT sum(price) FROM depot_item WHERE name NOT LIKE 'B-7'") == total
+    migrate(b)
+    shop.wait_equal(*pcs, only=depot_tables(a))
+    wait_for(lambda: not warned(a) and not warned(b), "the warning is over")
+    assert abs(a.value("SELECT sum(price) FROM depot_item WHERE name <> 'B-7'") - 100 * total) < 0.01
+    assert abs(a.value("SELECT price FROM depot_item WHERE name = 'B-7'") - 710) < 0.01
