@@ -13,8 +13,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-/* SCAN_GONE: the file had the table, and dropped it; if it comes back it is to be matched. */
-enum { SCAN_NONE = 0, SCAN_MATCH = 1, SCAN_RECONCILE = 2, SCAN_GONE = 3 };
+enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the table */ };
 
 struct ledger_actor {
     struct actor actor;
