@@ -475,9 +475,22 @@ static void set_fingerprints(struct app_schema *s)
 
 /* ---- the whole ---- */
 
+/* Django's list of the migrations that have run on this file: on another PC it would say that they
+ * have run there. */
+static void refuse_migrations(struct app_table *t)
+{
+    if (sqlite3_stricmp(t->name, "django_migrations") == 0 &&
+        app_column_index(t, slice_text("app")) >= 0 && app_column_index(t, slice_text("name")) >= 0)
+        refuse(t, "it says which version of the application this database is of; shared, it would "
+                  "keep other PCs from being migrated");
+}
+
 static bool load_table(struct loader *l, struct app_table *t, struct err *e)
 {
-    if (!each_row(l, COLUMNS, t->name, t, add_column, e) || !read_keys(l, t, e) ||
+    if (!each_row(l, COLUMNS, t->name, t, add_column, e))
+        return err_wrap(e, "table %s", t->name);
+    refuse_migrations(t);
+    if (!read_keys(l, t, e) ||
         (l->search_indexes > 0 && !each_row(l, SEARCH, t->name, t, refuse_searched, e)))
         return err_wrap(e, "table %s", t->name);
     for (uint32_t i = 0; i < t->key_count; i++)

@@ -86,7 +86,7 @@ def test_two_copies_of_one_database_join_without_doubling_a_row(shop, real_data,
     original = shop.directory / "original.db"
     copy(real_data, original)
     for pc in (a, b):
-        assert pc.status()["database"]["tracked_tables"] == len(tables)
+        assert pc.status()["database"]["tracked_tables"] == len(tables) - 1  # not django_migrations
         shop.wait_equal(pc, type("Original", (), {"name": "the original", "db": original}))
 
 
