@@ -156,13 +156,13 @@ static bool table_ready(struct batch *b, struct binding *t, struct batch_table *
     return true;
 }
 
-/* A row that had this key before, and after everybody else who had it, may have it again: the
- * application knows it by that key. */
-static bool had_it_last(struct batch *b, const struct work *w, const struct row_key *key,
-                        bool *last, struct err *e)
+/* Who has had a key in this file that nobody has now: this row or others, and who was the last? A
+ * row that left it for another key is known here alone. */
+static bool ask_placed(struct batch *b, const struct work *w, const struct row_key *key,
+                       int64_t *mine, int64_t *others, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&b->s->ledger,
-                                     "SELECT max(until * (gid = ?3)) > max(until * (gid <> ?3))"
+                                     "SELECT max(until * (gid = ?3)), max(until * (gid <> ?3))"
                                      " FROM placed WHERE tbl = ?1 AND key = ?2",
                                      e);
     int code;
@@ -173,17 +173,20 @@ static bool had_it_last(struct batch *b, const struct work *w, const struct row_
     sqlite3_bind_int64(q, 2, key->i);
     sqlite3_bind_int64(q, 3, w->gid);
     code = sqlite3_step(q);
-    *last = code == SQLITE_ROW && sqlite3_column_int(q, 0) == 1;
+    *mine = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    *others = code == SQLITE_ROW ? sqlite3_column_int64(q, 1) : 0;
     sqlite3_finalize(q);
     return code == SQLITE_ROW || ledger_err(&b->s->ledger, "look who had a key", e);
 }
 
-/* Was this key used here by anybody else? */
+/* Was this key used here by anybody else? A row that had it after everybody else may have it again:
+ * the application knows it by that key. */
 static bool is_taken(struct batch *b, const struct work *w, const struct row_key *key, bool *taken,
                      struct err *e)
 {
     struct ledger_row row;
-    bool found, last = false;
+    int64_t mine, others;
+    bool found;
     int code;
 
     *taken = keymap_get(&b->given, w->b->app_index, key) != 0;
@@ -192,9 +195,12 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
     if (!ledger_row_by_key(&b->s->ledger, w->b->table, key, true, &row, &found, e))
         return false;
     *taken = found && row.gid != w->gid;
-    if (*taken && !row.present && !had_it_last(b, w, key, &last, e))
+    if (found && row.present)
+        return true;
+    if (!ask_placed(b, w, key, &mine, &others, e))
         return false;
-    if (*taken && !last)
+    *taken = *taken ? mine <= others : mine < others;
+    if (*taken)
         return true;
     sqlite3_reset(w->b->app->select);
     if (!key_bind(w->b->app->select, 1, w->b->app, key, e))

@@ -59,7 +59,7 @@ bool app_create(const struct shape *s, const char *path, const char *vfs, const 
         ok = run(&a, sql, e);
         sqlite3_free(sql);
     }
-    ok = ok && app_run(&a, e, "COMMIT");
+    ok = ok && (!s->journal || app_run(&a, e, SHAPE_JOURNAL)) && app_run(&a, e, "COMMIT");
     sqlite3_close(a.db);
     return ok;
 }
@@ -119,6 +119,8 @@ bool app_begin(struct app *a, struct err *e)
 bool app_commit(struct app *a, int64_t tick, struct err *e)
 {
     if (!app_run(a, e, "UPDATE tick SET n = %lld", (long long)tick) ||
+        (a->shape->journal &&
+         !app_run(a, e, "INSERT INTO journal VALUES (%u, %lld)", a->site, (long long)tick)) ||
         !view_read(&a->now, a->shape, a->words, a->db, e) || !run(a, "COMMIT", e))
         return false;
     a->open = false;

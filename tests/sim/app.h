@@ -21,6 +21,7 @@ struct app {
     const struct shape *shape;
     struct words *words;
     struct rng rng;
+    uint32_t site;      /* its PC */
     uint64_t *serial;   /* the world's: makes each written value unlike all others */
     app_on_sql *on_sql; /* for the trace */
     void *context;

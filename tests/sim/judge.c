@@ -21,7 +21,8 @@ static bool beaten(const struct oracle *o, const struct oracle_row *row, int col
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column == column && !event->doubtful && stands_over(event, other))
+        if (event->column == column && !event->delta && !event->doubtful &&
+            stands_over(event, other))
             return true;
     }
     return false;
@@ -96,6 +97,20 @@ static bool judge_life(const struct oracle *o, const struct oracle_row *row, con
     return true;
 }
 
+/* Did somebody write the cell, for sure, whose clock must be later than that of this write? */
+static bool outrun(const struct oracle *o, const struct oracle_row *row,
+                   const struct oracle_event *event)
+{
+    for (uint32_t i = 0; i < row->n && o->shape->journal; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->column == event->column && other->value != event->value && other->drained &&
+            !other->doubtful && other->earliest > event->latest)
+            return true;
+    }
+    return false;
+}
+
 static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
                        uint32_t value, struct err *e)
 {
@@ -107,7 +122,7 @@ static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && event->value == value &&
-            !beaten(o, row, column, row->events[i]))
+            !beaten(o, row, column, row->events[i]) && !outrun(o, row, event))
             return true;
     }
     return err_set(e, ERR_INPUT, "%s.%s is %s, which nobody wrote last",
@@ -129,7 +144,53 @@ static bool doubt_explains(const int64_t *doubtful, uint32_t n, int64_t gap)
     return false;
 }
 
-/* A counter: every sale once, on top of what was written whole. */
+/* Every sale once, on top of what was written whole, which contains those its author had seen. */
+static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, int column,
+                          uint32_t whole, uint32_t value)
+{
+    const struct oracle_event *base = &o->events[whole];
+    int64_t doubtful[DOUBTS_MAX], sum = base->amount, shown = oracle_amount(o, value);
+    uint32_t doubts = 0;
+
+    if (base->amount == INT64_MIN)
+        return value == base->value;
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != column || !event->delta || stands_over(base, row->events[i]))
+            continue;
+        if (!event->doubtful)
+            sum += event->amount;
+        else if (doubts == DOUBTS_MAX)
+            return true;
+        else
+            doubtful[doubts++] = event->amount;
+    }
+    return shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum);
+}
+
+static bool judge_counter(const struct oracle *o, const struct oracle_row *row, int column,
+                          uint32_t value, struct err *e)
+{
+    if ((row->blurred >> column & 1) != 0)
+        return true;
+    for (uint32_t i = 0; i < row->n && o->rules > 0; i++)
+        if (o->events[row->events[i]].column == column && o->events[row->events[i]].doubtful)
+            return true; /* nor does anybody know whether it counted */
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == column && !event->delta && !beaten(o, row, column, row->events[i]) &&
+            sum_stands_on(o, row, column, row->events[i], value))
+            return true;
+    }
+    return err_set(e, ERR_INPUT, "%s.%s is %s, which is no sum of what was written and sold",
+                   words_text(o->words, row->name),
+                   o->shape->tables[row->table].columns[column].name, words_text(o->words, value));
+}
+
+/* A counter where nobody knows who had seen what: every sale once, on top of what was written
+ * whole, if that was once. */
 static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int column,
                       uint32_t value, struct err *e)
 {
@@ -151,7 +212,7 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
         else
             sum += event->amount;
     }
-    if (whole != 1)
+    if (whole != 1 || o->rules > 0)
         return true;
     if (shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum))
         return true;
@@ -173,11 +234,110 @@ static bool judge_cells(const struct oracle *o, const struct view_row *r, struct
     if (row->moved && names_are_mixed(o, r->table))
         return true;
     for (uint32_t c = t->keys; c < t->columns_n; c++)
-        if (shape_counts(t, c) ? !judge_sum(o, row, (int)c, r->cells[c], e)
-                               : !judge_cell(o, row, (int)c, r->cells[c], e)) {
+        if (shape_counts(t, c)
+                ? !(o->shape->journal ? judge_counter : judge_sum)(o, row, (int)c, r->cells[c], e)
+                : !judge_cell(o, row, (int)c, r->cells[c], e)) {
             oracle_tell(o, r->name);
             return false;
         }
+    return true;
+}
+
+/* ---- numbers that two PCs gave apart ---- */
+
+/* The only write of a number in this row that nobody doubts; NULL if there is another one. */
+static const struct oracle_event *only_claim(const struct oracle *o, const struct view_row *r,
+                                             int column)
+{
+    const struct oracle_row *row = row_named(o, r->name);
+    const struct oracle_event *claim = NULL;
+
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != column && event->column != COLUMN_DEATH)
+            continue;
+        if (event->column == COLUMN_DEATH || claim != NULL || event->doubtful || !event->drained)
+            return NULL;
+        claim = event;
+    }
+    return claim != NULL && claim->value == r->cells[column] ? claim : NULL;
+}
+
+/* In how many rows has the number ever been written? */
+static uint32_t rows_with(const struct oracle *o, uint32_t table, int column, uint32_t value)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < o->row_n; i++) {
+        const struct oracle_row *row = &o->rows[i];
+        bool had = false;
+
+        for (uint32_t k = 0; k < row->n && row->table == table; k++)
+            had |= o->events[row->events[k]].column == column &&
+                   o->events[row->events[k]].value == value;
+        n += had;
+    }
+    return n;
+}
+
+/* All marks in front of a number are those of whoever gave it. */
+static bool is_marked_by(const struct oracle *o, const struct view_row *r, uint32_t column,
+                         uint32_t site)
+{
+    const char *text = words_text(o->words, r->raw[column]) + 1;
+    char mark[16];
+
+    snprintf(mark, sizeof mark, "#PC%u-", site);
+    while (strncmp(text, mark, strlen(mark)) == 0)
+        text += strlen(mark);
+    return text[0] != '#';
+}
+
+/* Two rows have one number, which was given twice and never else: the earlier one has it bare, the
+ * later one bears its author's mark. */
+static bool judge_pair(const struct oracle *o, const struct view_row *a, const struct view_row *b,
+                       uint32_t column, struct err *e)
+{
+    const struct oracle_event *first = only_claim(o, a, (int)column),
+                              *second = only_claim(o, b, (int)column);
+    bool a_bare = a->raw[column] == a->cells[column];
+    bool b_bare = b->raw[column] == b->cells[column];
+
+    if (first == NULL || second == NULL ||
+        rows_with(o, a->table, (int)column, a->cells[column]) != 2)
+        return true;
+    if (a_bare == b_bare)
+        return err_set(e, ERR_INPUT, "%s and %s both %s number %s", words_text(o->words, a->name),
+                       words_text(o->words, b->name), a_bare ? "show" : "yield",
+                       words_text(o->words, a->cells[column]));
+    if (!(a_bare ? is_marked_by(o, b, column, second->site)
+                 : is_marked_by(o, a, column, first->site)))
+        return err_set(e, ERR_INPUT, "%s or %s bears a mark of somebody else",
+                       words_text(o->words, a->name), words_text(o->words, b->name));
+    if (a_bare ? second->latest < first->earliest : first->latest < second->earliest)
+        return err_set(e, ERR_INPUT, "of %s and %s the earlier one yields number %s",
+                       words_text(o->words, a->name), words_text(o->words, b->name),
+                       words_text(o->words, a->cells[column]));
+    return true;
+}
+
+static bool judge_numbers(const struct oracle *o, const struct view *final, struct err *e)
+{
+    for (uint32_t i = 0; i < final->n && o->shape->journal; i++) {
+        const struct view_row *a = &final->rows[i];
+        const struct shape_table *t = &o->shape->tables[a->table];
+
+        for (uint32_t k = i + 1; k < final->n && final->rows[k].table == a->table; k++)
+            for (uint32_t c = t->keys; c < t->columns_n; c++)
+                if (t->columns[c].role == SHAPE_DATA && t->columns[c].values == SHAPE_TICKET &&
+                    a->cells[c] != WORD_NULL && a->cells[c] == final->rows[k].cells[c] &&
+                    !judge_pair(o, a, &final->rows[k], c, e)) {
+                    oracle_tell(o, a->name);
+                    oracle_tell(o, final->rows[k].name);
+                    return false;
+                }
+    }
     return true;
 }
 
@@ -196,7 +356,7 @@ bool oracle_judge(const struct oracle *o, const struct view *final, struct err *
     for (uint32_t i = 0; i < final->n; i++)
         if (!judge_cells(o, &final->rows[i], e))
             return false;
-    return true;
+    return judge_numbers(o, final, e);
 }
 
 static void tell_event(const struct oracle *o, uint32_t number)
@@ -213,6 +373,9 @@ static void tell_event(const struct oracle *o, uint32_t number)
         fprintf(stderr, " = %s", words_text(o->words, event->value));
     if (event->delta)
         fprintf(stderr, " (%+lld quarters)", (long long)event->amount);
+    if (event->drained)
+        fprintf(stderr, " [%llu..%llu]", (unsigned long long)event->earliest >> 16,
+                (unsigned long long)event->latest >> 16);
     fprintf(stderr, "%s%s, over", event->drained ? "" : " (not drained)",
             event->doubtful ? " (doubtful)" : "");
     for (uint32_t i = 0; i < event->over_n; i++)

@@ -44,6 +44,7 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
     n->app = (struct app){.shape = &s->shape,
                           .words = &s->words,
                           .rng = rng_fork(&rng),
+                          .site = index,
                           .serial = &s->serial,
                           .on_sql = on_sql,
                           .context = n};
@@ -91,6 +92,7 @@ static void open_commit(struct node *n)
     memcpy(to->moves, n->app.moves, sizeof to->moves);
     to->moves_n = n->app.moves_n;
     n->open_tick = n->tick;
+    n->open_ms = n->wall_ms;
     n->tick = 0;
 }
 
@@ -102,7 +104,7 @@ static void settle_commit(struct node *n, const struct view *now)
     if (n->open_tick == 0 || now->tick < n->open_tick)
         return;
     if (now->tick == n->open_tick)
-        oracle_commit(&n->sim->oracle, n->index, &n->open_commit);
+        oracle_commit(&n->sim->oracle, n->index, &n->open_commit, n->open_ms);
     n->open_tick = 0;
 }
 
@@ -112,11 +114,12 @@ static void settle_commit(struct node *n, const struct view *now)
 static bool agent_prepare(struct node *n, struct err *e)
 {
     struct sim *s = n->sim;
-    const char *names[SHAPE_TABLES_MAX];
+    const char *names[SHAPE_TABLES_MAX + 1];
 
     for (uint32_t i = 0; i < s->shape.n; i++)
         names[i] = s->shape.tables[i].name;
-    if (!store_track(n->store, names, s->shape.n, e))
+    names[s->shape.n] = "journal";
+    if (!store_track(n->store, names, s->shape.n + s->shape.journal, e))
         return false;
     /* When the fleet is founded nobody has anything that rows could be matched with. */
     return s->founded || store_state(n->store) == STORE_READY ||
@@ -357,7 +360,7 @@ void node_drain(struct node *n)
         sim_fail(s, "PC %u publishes although its application wrote nothing", n->index);
     n->news |= made > 0;
     n->stirred = false;
-    oracle_drained(&s->oracle, n->index);
+    oracle_drained(&s->oracle, n->index, n->wall_ms);
     talk_news(n);
 }
 
@@ -469,7 +472,7 @@ void node_transaction(struct node *n)
         return;
     node_poke(n);
     if (ok)
-        oracle_commit(&s->oracle, n->index, &n->app);
+        oracle_commit(&s->oracle, n->index, &n->app, n->wall_ms);
     else if (e.code == ERR_REFUSED)
         app_rollback(&n->app);
     else

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STAMP_MS_SHIFT 16 /* a clock counts within its millisecond */
+
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites)
 {
     assert(sites <= ORACLE_SITES_MAX);
@@ -22,6 +24,7 @@ void oracle_close(struct oracle *o)
     free(o->events);
     free(o->rows);
     free(o->replaced);
+    free(o->keys);
     *o = (struct oracle){0};
 }
 
@@ -133,12 +136,28 @@ static void observe_row(struct oracle *o, uint32_t site, const struct view_row *
             infer(o, &o->rows[found], site, (int)c, r->cells[c]);
 }
 
+/* The journal says what the file shows. */
+static void observe_journal(struct oracle *o, uint32_t site, const struct view *now)
+{
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (view_has(now, o->events[i].tick))
+            o->events[i].seen_by |= bit(site);
+}
+
+static void observe_rows(struct oracle *o, uint32_t site, const struct view *now)
+{
+    if (o->shape->journal)
+        observe_journal(o, site, now);
+    for (uint32_t i = 0; i < now->n && !o->shape->journal; i++)
+        observe_row(o, site, &now->rows[i]);
+}
+
 /* Rows that the agent took away: their deletes have been seen. */
 static void observe_absent(struct oracle *o, uint32_t site, const struct view *now)
 {
     const struct view *last = &o->last[site];
 
-    for (uint32_t i = 0; i < last->n; i++) {
+    for (uint32_t i = 0; i < last->n && !o->shape->journal; i++) {
         int found = find_row(o, last->rows[i].name);
 
         if (found >= 0 && view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
@@ -200,18 +219,90 @@ static bool keys_stand(struct oracle *o, uint32_t site, const struct view *now, 
     return true;
 }
 
+/* ---- keys ---- */
+
+/* Who has had this key at this site? `own`: this row has, too. */
+static uint32_t other_at_key(const struct oracle *o, uint32_t site, const struct view_row *r,
+                             bool *own)
+{
+    uint32_t other = WORD_NULL;
+
+    *own = false;
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        const struct oracle_key *k = &o->keys[i];
+
+        if (k->site != site || k->table != r->table || k->key != r->raw[0])
+            continue;
+        *own |= k->row == r->name;
+        if (k->row != r->name && k->known)
+            other = k->row;
+    }
+    return other;
+}
+
+static void remember_keys(struct oracle *o, uint32_t site, const struct view *now)
+{
+    for (uint32_t i = 0; i < now->n; i++) {
+        const struct view_row *r = &now->rows[i];
+        bool own;
+
+        if (!shape_surrogate(&o->shape->tables[r->table]))
+            continue;
+        other_at_key(o, site, r, &own);
+        if (own)
+            continue;
+        if (o->key_n == o->key_room) {
+            o->key_room = o->key_room * 2 + 64;
+            o->keys = mem_grow(o->keys, o->key_room * sizeof *o->keys);
+        }
+        o->keys[o->key_n++] = (struct oracle_key){site, r->table, r->raw[0], r->name, false};
+    }
+}
+
+static void know_keys(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        struct oracle_key *k = &o->keys[i];
+        const struct view_row *r =
+            k->site != site || k->known ? NULL : view_find(&o->last[site], k->table, k->row);
+
+        k->known |= r != NULL && r->raw[0] == k->key;
+    }
+}
+
+/* The agent gives no row a key under which the application knew another one. */
+static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct view *now,
+                           struct err *e)
+{
+    for (uint32_t i = 0; i < now->n && !o->lost[site]; i++) {
+        const struct view_row *r = &now->rows[i];
+        uint32_t other;
+        bool own;
+
+        if (!shape_surrogate(&o->shape->tables[r->table]) ||
+            view_find(&o->last[site], r->table, r->name) != NULL)
+            continue;
+        other = other_at_key(o, site, r, &own);
+        if (other != WORD_NULL && !own)
+            return err_set(e, ERR_INPUT, "%s was given key %s, which was that of %s",
+                           words_text(o->words, r->name), words_text(o->words, r->raw[0]),
+                           words_text(o->words, other));
+    }
+    return true;
+}
+
 bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
 {
     if (now->doubled != WORD_NULL)
         return err_set(e, ERR_INPUT, "%s is there twice", words_text(o->words, now->doubled));
     if (now->dangling > 0)
         return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
-    if (!keys_stand(o, site, now, e))
+    if (!keys_stand(o, site, now, e) || !keys_are_fresh(o, site, now, e))
         return false;
     observe_replaced(o, site, now);
     observe_absent(o, site, now);
-    for (uint32_t i = 0; i < now->n; i++)
-        observe_row(o, site, &now->rows[i]);
+    observe_rows(o, site, now);
+    remember_keys(o, site, now);
     view_copy(&o->last[site], now);
     return true;
 }
@@ -227,6 +318,9 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
                                  .value = value,
                                  .site = site,
                                  .tick = tick,
+                                 .wall_ms = o->now_ms,
+                                 .rules = o->rules,
+                                 .latest = UINT64_MAX,
                                  .seen_by = bit(site)};
 
     if (o->event_n == o->event_room) {
@@ -271,16 +365,39 @@ int64_t oracle_amount(const struct oracle *o, uint32_t word)
     return word == WORD_NULL || *end != '\0' || v != (double)(int64_t)v ? INT64_MIN : (int64_t)v;
 }
 
+/* What one drain takes of a cell is one change. Did the site write it whole, or at all (or its
+ * row's end), since it drained last? */
+static void find_undrained(const struct oracle *o, const struct oracle_event *event, bool *whole,
+                           bool *any)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    *whole = *any = false;
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *older = &o->events[row->events[i]];
+
+        if (older == event || older->site != event->site || older->drained ||
+            (older->column != event->column && older->column != COLUMN_DEATH))
+            continue;
+        *any = true;
+        *whole |= older->column == event->column && !older->delta;
+    }
+}
+
 /* What the application wrote into a counter: a whole value, or some more or less. */
 static void count(struct oracle *o, uint32_t was, uint32_t is)
 {
     struct oracle_event *event = &o->events[o->event_n - 1];
     int64_t before = was == UINT32_MAX ? INT64_MIN : oracle_amount(o, was);
+    bool whole, any;
 
-    event->amount = oracle_amount(o, is);
-    event->delta = before != INT64_MIN && event->amount != INT64_MIN;
+    find_undrained(o, event, &whole, &any);
+    event->amount = event->whole = oracle_amount(o, is);
+    event->delta = before != INT64_MIN && event->amount != INT64_MIN && !whole;
     if (event->delta)
         event->amount -= before;
+    else if (any && (before == INT64_MIN || event->amount == INT64_MIN))
+        o->rows[event->row].blurred |= UINT32_C(1) << event->column;
     /* Where the file and the ledger both went on after the fork, the ledger stands. */
     event->doubtful |= o->rewound[event->site];
     o->doubts[event->site] |= event->doubtful;
@@ -349,8 +466,10 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
     }
 }
 
-void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
+void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms)
 {
+    o->now_ms = wall_ms;
+    o->doubts[site] |= o->shape->journal; /* there is at least a line in it to be drained */
     commit_deletes(o, site, app);
     commit_writes(o, site, app);
     for (uint32_t i = 0; i < app->moves_n; i++) {
@@ -360,10 +479,66 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app)
 
         o->rows[from].moved = o->rows[to].moved = true;
     }
+    remember_keys(o, site, &app->now);
     view_copy(&o->last[site], &app->now);
 }
 
-void oracle_drained(struct oracle *o, uint32_t site)
+/* The clock of a write is its time, or just above whatever it was written over. Of the row that a
+ * drain takes all is written at once. */
+static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t wall_ms)
+{
+    uint64_t first = event->wall_ms < wall_ms ? event->wall_ms : wall_ms;
+    uint64_t last = event->wall_ms > wall_ms ? event->wall_ms : wall_ms;
+    bool same = false;
+
+    event->earliest = first << STAMP_MS_SHIFT;
+    event->latest = (last + 1) << STAMP_MS_SHIFT;
+    for (uint32_t i = 0; i < event->over_n; i++) {
+        struct oracle_event *under = &o->events[event->over[i]];
+
+        if (under->latest == UINT64_MAX)
+            event->latest = UINT64_MAX;
+        else if (under->latest >= event->latest)
+            event->latest = under->latest + 1;
+        if (under->column == event->column && under->drain == o->drains &&
+            under->site == event->site) {
+            same = true;
+            under->earliest = 0;
+        }
+        if (under->column == event->column && under->drained && !under->doubtful &&
+            under->drain != o->drains && under->earliest >= event->earliest)
+            event->earliest = under->earliest + 1;
+    }
+    /* Of two writes that one drain takes the first is never said, and the second not either if it
+     * is what was there before; and what a table holds when it is matched first has no time. */
+    if (same || !o->spoke[event->site] || o->lost[event->site])
+        event->earliest = 0;
+}
+
+/* Whether it counts is decided when it is drained. */
+static void apply_rule(struct oracle *o, struct oracle_event *event)
+{
+    struct oracle_row *row = &o->rows[event->row];
+
+    if (event->column < 0 || !shape_counts(&o->shape->tables[row->table], (uint32_t)event->column))
+        return;
+    if (event->rules != o->rules)
+        row->blurred |= UINT32_C(1) << event->column;
+    if ((o->uncounted[row->table] >> event->column & 1) == 0)
+        return;
+    event->delta = false;
+    event->amount = event->whole;
+}
+
+void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
+{
+    uint32_t mask = UINT32_C(1) << column;
+
+    o->uncounted[table] = counts ? o->uncounted[table] & ~mask : o->uncounted[table] | mask;
+    o->rules++;
+}
+
+void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
     o->rewound[site] = o->doubts[site] = false;
     o->drains++;
@@ -376,7 +551,11 @@ void oracle_drained(struct oracle *o, uint32_t site)
             continue;
         event->drained = true;
         event->drain = o->drains;
+        bound_clock(o, event, wall_ms);
+        apply_rule(o, event);
     }
+    know_keys(o, site);
+    o->spoke[site] = true;
 }
 
 bool oracle_owes(const struct oracle *o, uint32_t site)
@@ -409,7 +588,7 @@ static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, 
 
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
-    o->rewound[site] = true;
+    o->rewound[site] = o->lost[site] = true;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
         if (o->events[i].site == site && o->events[i].tick > now->tick && !o->events[i].drained)
@@ -420,7 +599,7 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
             see(o, i, site);
     for (uint32_t i = 0; i < o->row_n; i++)
         tear(o, &o->rows[i], site, now->tick);
-    for (uint32_t i = 0; i < now->n; i++)
-        observe_row(o, site, &now->rows[i]);
+    observe_rows(o, site, now);
+    remember_keys(o, site, now);
     view_copy(&o->last[site], now);
 }

@@ -15,10 +15,14 @@
  * The drain, the marks and the file are the same, and what must win is not: so a write over such a
  * torn one may be gone, too.
  *
+ * Where the applications keep a journal (shape.h), a file tells exactly which transactions it
+ * shows, and nothing need be inferred.
+ *
  * A counter's cell holds what was written there last as a whole, and what was added since, each
- * sale once. What a file shows of it does not tell what its site has seen; so a sum is demanded
- * only of cells that were written whole once. What puts back a value that the agent had replaced
- * may be a stale save: it may stay or be gone. */
+ * sale once: the sum is one of the writes that nothing surely beat, and all sales that its author
+ * had not seen. Without a journal, what a file shows of a sum does not tell what its site has seen;
+ * then it is demanded only of cells that were written whole once. What puts back a value that the
+ * agent had replaced may be a stale save: it may stay or be gone. */
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
@@ -33,17 +37,28 @@ struct oracle_event {
     int column;     /* or COLUMN_BIRTH, COLUMN_DEATH */
     uint32_t value; /* word, as in view_row.cells */
     uint32_t site;
-    int64_t tick;     /* the application's number of the commit */
-    uint32_t seen_by; /* one bit per site */
-    bool drained;     /* it is in a change-set for sure: it must never be lost */
-    uint32_t drain;   /* by number, when it is drained: what one drain took is one step */
+    int64_t tick;              /* the application's number of the commit */
+    uint64_t wall_ms;          /* then, by its PC's clock */
+    uint64_t earliest, latest; /* between these its clock must be, in HLC stamps; known when it is
+                                  drained */
+    uint32_t seen_by;          /* one bit per site */
+    bool drained;              /* it is in a change-set for sure: it must never be lost */
+    uint32_t drain;            /* by number, when it is drained: what one drain took is one step */
     bool torn;      /* a power cut left it and took a later write to its row that the same drain had
                        taken, and the agent has not looked since */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     bool delta;     /* of a counter: `amount` was added */
     int64_t amount; /* of a counter, in quarters; of a whole value: INT64_MIN if it is no number */
+    int64_t whole;  /* of a counter: the same, were it a whole value */
+    uint32_t rules; /* when it was written: oracle.rules */
     uint32_t *over; /* events of the same row that its site had seen */
     uint32_t over_n;
+};
+
+/* A key that a row has had at a site: no other one may be given it by the agent. */
+struct oracle_key {
+    uint32_t site, table, key, row; /* words */
+    bool known; /* a drain has found it there: what came and went in between nobody knows */
 };
 
 /* The agent of a site replaced this in its file. */
@@ -55,8 +70,9 @@ struct oracle_replaced {
 struct oracle_row {
     uint32_t table;
     uint32_t name;
-    uint32_t sites; /* bit per site that ever wrote it */
-    bool moved;     /* its name changed, or was once another row's */
+    uint32_t sites;   /* bit per site that ever wrote it */
+    bool moved;       /* its name changed, or was once another row's */
+    uint32_t blurred; /* bit per column: what one drain took of it was not one sale */
     uint32_t *events;
     uint32_t n, room;
 };
@@ -72,9 +88,16 @@ struct oracle {
     uint32_t row_n, row_room;
     struct oracle_replaced *replaced;
     uint32_t replaced_n, replaced_room;
-    bool doubts[ORACLE_SITES_MAX];      /* it wrote what is doubtful, and has not drained since */
-    bool rewound[ORACLE_SITES_MAX];     /* its file went back, and it has not drained since */
-    struct view last[ORACLE_SITES_MAX]; /* what each file showed when we looked last */
+    struct oracle_key *keys;
+    uint32_t key_n, key_room;
+    bool lost[ORACLE_SITES_MAX];          /* its file went back some time */
+    bool spoke[ORACLE_SITES_MAX];         /* it has drained */
+    uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
+    uint32_t rules;                       /* how often that has changed */
+    uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
+    bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
+    bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
+    struct view last[ORACLE_SITES_MAX];   /* what each file showed when we looked last */
 };
 
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites);
@@ -85,11 +108,13 @@ void oracle_close(struct oracle *o);
 MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now,
                              struct err *e);
 /* The application committed a transaction: app->before to app->now. */
-void oracle_commit(struct oracle *o, uint32_t site, const struct app *app);
+void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */
-void oracle_drained(struct oracle *o, uint32_t site);
+void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms);
 /* The site's file went back: `now` is what it holds, now->tick the last commit that survived. */
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now);
+/* From now on a column counts, or does not. */
+void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
 /* Does the site have commits that are not drained, or that may not be? */
 bool oracle_owes(const struct oracle *o, uint32_t site);
 

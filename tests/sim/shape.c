@@ -174,6 +174,7 @@ void shape_draw(struct shape *s, struct rng *r)
         draw_tree(s, t, r);
         s->n++;
     }
+    s->journal = rng_chance(r, 75);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)

@@ -63,7 +63,12 @@ struct shape_table {
 struct shape {
     struct shape_table tables[SHAPE_TABLES_MAX];
     uint32_t n;
+    bool journal; /* the application keeps a list of its transactions, which is shared as well: what
+                     a PC has of it tells exactly which ones its file shows */
 };
+
+#define SHAPE_JOURNAL                                                                              \
+    "CREATE TABLE journal(site INTEGER, n INTEGER, PRIMARY KEY(site, n)) WITHOUT ROWID"
 
 void shape_draw(struct shape *s, struct rng *r);
 /* A till: customers, articles, invoices, their lines. For scenarios that are told, not drawn. */

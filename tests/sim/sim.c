@@ -58,8 +58,11 @@ void sim_trace(const struct sim *s, const struct node *n, const char *format, ..
 
 static void make_root(struct sim *s)
 {
-    snprintf(s->root, sizeof s->root, "%s/navette-sim-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    const char *folder = getenv("TMPDIR");
+
+    if (folder == NULL)
+        folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(s->root, sizeof s->root, "%.200s/navette-sim-XXXXXX", folder);
     if (mkdtemp(s->root) == NULL)
         sim_fail(s, "cannot make a folder like %s", s->root);
 }
@@ -72,25 +75,39 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+static void set_rule(struct sim *s, uint32_t table, uint32_t column, bool counts)
+{
+    char *name = s->shape.tables[table].columns[column].name;
+    struct rule_change change = {.rule = {.kind = RULE_COUNTER,
+                                          .table = s->shape.tables[table].name,
+                                          .columns = &name,
+                                          .column_count = 1},
+                                 .set = counts};
+    struct err e = {0};
+    bool changed;
+
+    if (!roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
+        sim_fail_err(s, &s->nodes[0], "set a rule", &e);
+}
+
 /* The columns that count, as the fleet's rules say. */
 static void set_rules(struct sim *s)
 {
-    struct err e = {0};
-
     for (uint32_t i = 0; i < s->shape.n; i++)
-        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++) {
-            char *column = s->shape.tables[i].columns[c].name;
-            struct rule_change change = {.rule = {.kind = RULE_COUNTER,
-                                                  .table = s->shape.tables[i].name,
-                                                  .columns = &column,
-                                                  .column_count = 1},
-                                         .set = true};
-            bool changed;
+        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++)
+            if (shape_counts(&s->shape.tables[i], c))
+                set_rule(s, i, c, true);
+}
 
-            if (shape_counts(&s->shape.tables[i], c) &&
-                !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
-                sim_fail_err(s, &s->nodes[0], "set a rule", &e);
-        }
+void sim_count(struct sim *s, uint32_t table, uint32_t column, bool counts)
+{
+    if (!sim_ok(s))
+        return;
+    sim_trace(s, NULL, "%s.%s counts%s", s->shape.tables[table].name,
+              s->shape.tables[table].columns[column].name, counts ? "" : " no more");
+    set_rule(s, table, column, counts);
+    roster_digest(&s->roster, s->roster_digest);
+    oracle_rule(&s->oracle, table, column, counts);
 }
 
 /* The first PC founds the fleet and knows nobody yet; then all others are enrolled. */
@@ -415,7 +432,7 @@ void sim_sql(struct sim *s, uint32_t node, const char *format, ...)
         n->tick = ++s->tick;
         if (app_begin(&n->app, &e) && oracle_observe(&s->oracle, node, &n->app.before, &e) &&
             app_run(&n->app, &e, "%s", sql) && app_commit(&n->app, n->tick, &e))
-            oracle_commit(&s->oracle, node, &n->app);
+            oracle_commit(&s->oracle, node, &n->app, n->wall_ms);
         else if (!node_reap(n))
             sim_fail_err(s, n, "SQL", &e);
         node_poke(n);

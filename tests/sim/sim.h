@@ -37,7 +37,7 @@ struct talk {
     bool open;
     struct sync sync;
     uint64_t deadline_ms;
-    bool keys_owed; /* the peer asked for our keys before we had published all */
+    bool keys_owed;   /* the peer asked for our keys before we had published all */
     uint32_t history; /* store_history when it opened */
 };
 
@@ -64,6 +64,7 @@ struct node {
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
     int64_t tick;              /* of the commit under way, 0 if none */
     int64_t open_tick; /* of the commit that it died in, while nobody can say what came of it */
+    uint64_t open_ms;  /* when that was, by its clock */
     struct app open_commit; /* only what that transaction did */
     bool news;              /* its vectors changed: its links must hear of it */
     bool again;             /* it is to apply once more before it is quiet */
@@ -134,6 +135,9 @@ void sim_heal_all(struct sim *s);
 void sim_sql(struct sim *s, uint32_t node, const char *format, ...);
 /* The first column of the first row of a query, as text, "" when there is none. Free with free. */
 char *sim_text(struct sim *s, uint32_t node, const char *sql);
+
+/* The fleet's rules change: this column counts, or does not any more. */
+void sim_count(struct sim *s, uint32_t table, uint32_t column, bool counts);
 
 /* Copy an SQLite file with its journals. */
 void sim_copy_database(struct sim *s, const char *from, const char *to);

@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,31 @@ static bool tick_read(struct view *v, sqlite3 *db, struct err *e)
     return ok;
 }
 
+static bool journal_read(struct view *v, const struct shape *s, sqlite3 *db, struct err *e)
+{
+    sqlite3_stmt *q = NULL;
+    int code = SQLITE_DONE;
+
+    memset(v->journal, 0, sizeof v->journal);
+    if (!s->journal)
+        return true;
+    if (sqlite3_prepare_v2(db, "SELECT n FROM journal", -1, &q, NULL) != SQLITE_OK)
+        return failed(db, "journal", e);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        int64_t tick = sqlite3_column_int64(q, 0);
+
+        assert(tick >= 0 && tick < VIEW_TICKS_MAX);
+        v->journal[tick / 64] |= UINT64_C(1) << tick % 64;
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || failed(db, "journal", e);
+}
+
+bool view_has(const struct view *v, int64_t tick)
+{
+    return (v->journal[tick / 64] >> tick % 64 & 1) != 0;
+}
+
 bool view_read(struct view *v, const struct shape *s, struct words *w, sqlite3 *db, struct err *e)
 {
     v->n = 0;
@@ -238,7 +264,7 @@ bool view_read(struct view *v, const struct shape *s, struct words *w, sqlite3 *
     for (uint32_t i = 1; i < v->n; i++)
         if (row_order(&v->rows[i - 1], &v->rows[i]) == 0)
             v->doubled = v->rows[i].name;
-    return tick_read(v, db, e);
+    return journal_read(v, s, db, e) && tick_read(v, db, e);
 }
 
 const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t name)
@@ -291,6 +317,8 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
                     words_text(w, x->cells[c] != y->cells[c] ? x->cells[c] : x->raw[c]),
                     words_text(w, x->cells[c] != y->cells[c] ? y->cells[c] : y->raw[c]));
     }
+    if (memcmp(a->journal, b->journal, sizeof a->journal) != 0)
+        return mem_text("the journals");
     for (uint32_t i = 0; i < b->n; i++)
         if (view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
             return describe("%s is only in the second%s%s%s", words_text(w, b->rows[i].name), "",

@@ -7,6 +7,8 @@
 #include "shape.h"
 #include "words.h"
 
+#define VIEW_TICKS_MAX 1024
+
 struct sqlite3;
 
 struct view_row {
@@ -24,7 +26,11 @@ struct view {
     int64_t tick;      /* the application's own count of its commits, in a table nobody tracks */
     uint32_t dangling; /* references to rows that are not there */
     uint32_t doubled;  /* word: a name that two rows have, WORD_NULL if none */
+    uint64_t journal[VIEW_TICKS_MAX / 64]; /* shape.h: one bit for each transaction in it */
 };
+
+/* Is the transaction in the file's journal? */
+bool view_has(const struct view *v, int64_t tick);
 
 /* `v` is empty or was read before. */
 MUST_USE bool view_read(struct view *v, const struct shape *s, struct words *w, struct sqlite3 *db,

@@ -99,6 +99,17 @@ static void carry(struct week *w)
     sim_carry_any(&w->sim, draw_other(w, to), to, &w->rng);
 }
 
+/* A column becomes a counter, or ceases to be one, while all go on with their work. */
+static void change_rule(struct week *w)
+{
+    const struct shape *s = &w->sim.shape;
+    uint32_t table = rng_below(&w->rng, s->n);
+    uint32_t column = rng_below(&w->rng, s->tables[table].columns_n);
+
+    if (shape_counts(&s->tables[table], column))
+        sim_count(&w->sim, table, column, (w->sim.oracle.uncounted[table] >> column & 1) != 0);
+}
+
 static void wait_long(struct week *w)
 {
     sim_advance(&w->sim, rng_below(&w->rng, 15000));
@@ -110,8 +121,9 @@ static void live(struct week *w)
         uint32_t weight;
         void (*happen)(struct week *w);
     } events[] = {
-        {48, sell},     {8, sell_much},     {6, cut},       {8, heal},  {8, doom},
-        {3, pull_plug}, {3, restart_agent}, {4, set_clock}, {6, carry}, {6, wait_long},
+        {45, sell}, {8, sell_much}, {6, cut},           {8, heal},
+        {8, doom},  {3, pull_plug}, {3, restart_agent}, {4, set_clock},
+        {6, carry}, {6, wait_long}, {3, change_rule},
     };
     uint32_t dice = rng_below(&w->rng, 100);
 

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Break one rule of the merge after the other, and see that the simulator's weeks notice each.
+
+    tests/sim/breaks.py --check               every break still names code that is there: quick
+    tests/sim/breaks.py [--seeds N] [NAME...]  build each in a copy of the sources, and run the weeks
+
+The last line says how many were noticed. One that is not shows a hole in the oracle: mend that, not this list.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+STORE = "agent/store/"
+SECONDS_MAX = 900  # for the weeks of one break
+
+# name: what is broken; file; what stands there once; what takes its place.
+BREAKS = {
+    "earlier-write-wins": (
+        "of two writes of a cell the earlier one stands",
+        "ledger_rows.c",
+        "    order = ledger_clock_compare(l, &a->clock, &b->clock);\n    return order != 0 ? order : repair_order",
+        "    order = ledger_clock_compare(l, &b->clock, &a->clock);\n    return order != 0 ? order : repair_order",
+    ),
+    "no-raised-clocks": (
+        "an edit by a PC with a slow clock does not beat what it replaced",
+        "publish_cells.c",
+        "seen >= stamp ? seen + 1 : stamp;",
+        "seen == 0 ? seen + 1 : stamp;",
+    ),
+    "earlier-delete-stands": (
+        "of two deletes of a row the earlier one counts",
+        "merge.c",
+        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)",
+        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) >= 0)",
+    ),
+    "edits-raise-nobody": (
+        "an edit later than a delete does not bring the row back",
+        "ledger_rows.c",
+        "        if ((c->set && is_edit(l, r, &c->clock)) || counted_after(l, r, c))",
+        "        if (c->set && r->dead.number == 0)",
+    ),
+    "sets-forget-totals": (
+        "a value written over a sum does not contain what its author had seen of it",
+        "counter.c",
+        "    n = combine(r, c->counter, NULL, set->counter, &totals);",
+        "    n = combine(r, c->counter, NULL, NULL, &totals);",
+    ),
+    "totals-start-anew": (
+        "what a till adds to a sum is said without what it had added before",
+        "publish_cells.c",
+        "    if (mine != NULL && !decimal_add(&c->total, &c->total, &mine->total))",
+        "    if (mine == NULL && !decimal_add(&c->total, &c->total, &c->total))",
+    ),
+    "later-claim-stays": (
+        "of two rows with one number the earlier claim yields",
+        "batch_unique.c",
+        "    *yields = order < 0 ||",
+        "    *yields = order > 0 ||",
+    ),
+    "equal-names-are-two": (
+        "rows under one natural key stay two rows",
+        "merge.c",
+        "    if (!ledger_alias(&m->s->ledger, *gid, known, e))\n        return false;\n    *gid = known;\n",
+        "",
+    ),
+    "parents-go": (
+        "a deleted row goes although living rows name it",
+        "batch_dead.c",
+        "            if (!has_children(b, w, false, &has, e) || (has && !restore(b, w, e)))",
+        "            has = false;\n            if (has && !restore(b, w, e))",
+    ),
+    "keys-are-given-twice": (
+        "a newcomer gets its author's key although it was another row's here",
+        "batch_keys.c",
+        "    *taken = *taken ? mine <= others : mine < others;\n",
+        "    *taken = false;\n",
+    ),
+    "repairs-are-not-noted": (
+        "a PC says a repair and does not believe it itself",
+        "repair.c",
+        "        cell->v = shown->v;\n",
+        "",
+    ),
+    "old-files-are-news": (
+        "a file that went back is not noticed while no apply is lost",
+        "recover.c",
+        "    *fit = s->ledger.cursor == 0 || (found && time == s->ledger.cursor_time);",
+        "    *fit = s->ledger.cursor == 0 || found || time == 0;",
+    ),
+}
+
+
+def broken(name):
+    """The file of a break, and its text with and without it."""
+    _, where, old, new = BREAKS[name]
+    path = pathlib.Path(STORE + where)
+    text = (REPO / path).read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        sys.exit(f"{name}: {path} has {text.count(old)} places like this, not one:\n{old}")
+    return path, text, text.replace(old, new)
+
+
+def copy_sources(to):
+    names = subprocess.run(
+        ["git", "-C", REPO, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True, capture_output=True
+    ).stdout.decode()
+    for name in filter(None, names.split("\0")):
+        if (REPO / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPO / name, to / name)
+    rules = to / "CMakeLists.txt"  # what a break leaves unused is no error
+    rules.write_text(rules.read_text(encoding="utf-8").replace("-Werror", ""), encoding="utf-8")
+
+
+def build(tree):
+    made = subprocess.run(
+        ["cmake", "--build", tree / "build", "--target", "navette-sim"], capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        sys.exit("it does not build:\n" + "\n".join(re.findall(r".*error.*", made.stdout)))
+
+
+def weeks(tree, seeds, *options):
+    """What the first week that fails says; None when none does."""
+    try:
+        run = subprocess.run(
+            [tree / "build/bin/navette-sim", "--seeds", str(seeds), *options],
+            capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {SECONDS_MAX} s"
+    if run.returncode == 0:
+        return None
+    said = re.search(r"^seed .*|.*Assertion.*", run.stderr, re.M)
+    return said.group(0) if said else f"ended with {run.returncode}"
+
+
+def notice(tree, name, seeds):
+    path, whole, cut = broken(name)
+    (tree / path).write_text(cut, encoding="utf-8")
+    build(tree)
+    said = weeks(tree, seeds, "--calm") or weeks(tree, seeds)
+    (tree / path).write_text(whole, encoding="utf-8")
+    print(f"{name}: {BREAKS[name][0]}\n    {said or 'NOT NOTICED'}", flush=True)
+    return said is not None
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--check", action="store_true")
+    options.add_argument("--seeds", type=int, default=300)
+    options.add_argument("names", nargs="*", metavar="NAME")
+    asked = options.parse_args()
+    names = asked.names or list(BREAKS)
+
+    for name in names:
+        broken(name)
+    if asked.check:
+        print(f"{len(names)} breaks fit")
+        return
+    with tempfile.TemporaryDirectory(prefix="navette-breaks-") as folder:
+        tree = pathlib.Path(folder)
+        copy_sources(tree)
+        subprocess.run(
+            ["cmake", "-S", tree, "-B", tree / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+             "-DNAVETTE_TESTS=OFF", "-DNAVETTE_SIMULATOR=ON"],
+            check=True, capture_output=True,
+        )
+        build(tree)
+        noticed = sum(notice(tree, name, asked.seeds) for name in names)
+    print(f"{noticed} of {len(names)} noticed")
+    sys.exit(noticed != len(names))
+
+
+if __name__ == "__main__":
+    main()
