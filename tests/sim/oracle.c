@@ -270,6 +270,18 @@ static void know_keys(struct oracle *o, uint32_t site)
     }
 }
 
+/* Did some application give one row the key that it had given the other one before? Then it may
+ * have been taken for the other one, saved again. */
+static bool shared_elsewhere(const struct oracle *o, uint32_t a, uint32_t b)
+{
+    for (uint32_t i = 0; i < o->key_n; i++)
+        for (uint32_t k = 0; k < o->key_n; k++)
+            if (o->keys[i].row == a && o->keys[k].row == b && o->keys[i].site == o->keys[k].site &&
+                o->keys[i].key == o->keys[k].key)
+                return true;
+    return false;
+}
+
 /* The agent gives no row a key under which the application knew another one. */
 static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct view *now,
                            struct err *e)
@@ -283,7 +295,7 @@ static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct v
             view_find(&o->last[site], r->table, r->name) != NULL)
             continue;
         other = other_at_key(o, site, r, &own);
-        if (other != WORD_NULL && !own)
+        if (other != WORD_NULL && !own && !shared_elsewhere(o, r->name, other))
             return err_set(e, ERR_INPUT, "%s was given key %s, which was that of %s",
                            words_text(o->words, r->name), words_text(o->words, r->raw[0]),
                            words_text(o->words, other));
