@@ -65,7 +65,8 @@ BREAKS = {
     "equal-names-are-two": (
         "rows under one natural key stay two rows",
         "merge.c",
-        "    if (!ledger_alias(&m->s->ledger, *gid, known, e))\n        return false;\n    *gid = known;\n",
+        "    if (!unite_named(m->s, *gid, known, e) || !ledger_alias(&m->s->ledger, *gid, known, e))\n"
+        "        return false;\n    *gid = known;\n",
         "",
     ),
     "parents-go": (
