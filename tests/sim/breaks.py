@@ -72,7 +72,7 @@ BREAKS = {
     "parents-go": (
         "a deleted row goes although living rows name it",
         "batch_dead.c",
-        "            if (!has_children(b, w, false, &has, e) || (has && !restore(b, w, e)))",
+        "            if (!has_children(b, w, ANY, &has, e) || (has && !restore(b, w, e)))",
         "            has = false;\n            if (has && !restore(b, w, e))",
     ),
     "keys-are-given-twice": (
