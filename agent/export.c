@@ -11,6 +11,7 @@
 #include "dropfile.h"
 #include "links.h"
 #include "log.h"
+#include "pump.h"
 
 #define EXPORT_BYTES (128u << 20) /* a file ends here; another one follows */
 #define FETCH_BYTES  (1u << 20)
@@ -101,6 +102,7 @@ static void head_of(const struct export *x, struct drop_head *head)
     memcpy(head->fleet_name, a->roster.fleet_name, sizeof head->fleet_name);
     snprintf(head->from, sizeof head->from, "%s", self != NULL ? self->name : a->config.name);
     head->have = x->have; /* lent */
+    drop_head_sign(head, &a->keys);
 }
 
 static bool begin_file(struct export *x)
@@ -235,13 +237,32 @@ static bool where(struct export *x, const char *directory, struct err *e)
     return true;
 }
 
+/* What the application committed a moment ago goes along: who carries the stick has seen the sale.
+ */
+static bool is_drained(struct agent *a, struct err *e)
+{
+    struct store_status s;
+
+    if (store_state(a->store) != STORE_READY)
+        return true; /* nothing of this PC is published before its rows are compared */
+    if (!store_status(a->store, &s, e))
+        return false;
+    if (s.marks == 0 && s.unscanned == 0)
+        return true;
+    pump_poke(a->pump);
+    return err_set(e, ERR_BUSY,
+                   "%" PRId64 " writes and %" PRId64 " rows of this PC are not published yet: the "
+                   "application holds its database, or has just begun; try again",
+                   s.marks, s.unscanned);
+}
+
 bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
                        agent_on_drop *on_done, void *context, struct err *e)
 {
     struct export *x = mem_alloc(sizeof *x);
 
     x->transfer.agent = a;
-    if (!transfer_may_go_on(a, e) || !where(x, directory, e) ||
+    if (!transfer_may_go_on(a, e) || !where(x, directory, e) || !is_drained(a, e) ||
         (peer[0] != '\0' && !base_of(a, peer, &x->base, e)) ||
         !transfer_begin(&x->transfer, a, on_done, context, e)) {
         vector_close(&x->base);

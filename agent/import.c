@@ -176,22 +176,26 @@ static bool stage_some(struct import *i)
     return i->e.code == ERR_NONE;
 }
 
-static void note_sender(struct agent *a, const struct drop_head *head)
+static bool take_sender(struct agent *a, const struct drop_head *head, struct err *e)
 {
     const struct roster_site *from = roster_find_name(&a->roster, head->from);
 
-    if (from != NULL && memcmp(&from->site, &a->keys.site, sizeof from->site) != 0)
+    if (from == NULL)
+        return err_set(e, ERR_STRANGER, "it is from %s, who is no member of the fleet \"%s\"",
+                       head->from, a->roster.fleet_name);
+    if (!drop_head_verify(head, from->sign_public, e))
+        return false;
+    if (memcmp(&from->site, &a->keys.site, sizeof from->site) != 0)
         members_note_told(a, links_members(a->links), &from->site, &head->have);
+    return true;
 }
 
 static bool take_head(struct import *i)
 {
     struct agent *a = i->transfer.agent;
 
-    if (!check_fleet(a, &i->head, &i->e) || !agent_roster_merge(a, i->head.roster, &i->e))
-        return false;
-    note_sender(a, &i->head);
-    return true;
+    return check_fleet(a, &i->head, &i->e) && agent_roster_merge(a, i->head.roster, &i->e) &&
+           take_sender(a, &i->head, &i->e);
 }
 
 /* What the thread brought; false when that was the end. */

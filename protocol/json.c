@@ -111,8 +111,22 @@ static void read_head(struct drop_reader *d, struct drop_head *head)
     buf_add(&d->roster, roster.p, roster.n);
     head->roster = buf_slice(&d->roster);
     read_vector(c, field(c, "have", false, VECTOR_COMMAS_MAX), &head->have);
+    json_hex(c, field(c, "signature", false, 0), head->signature, SIGNATURE_BYTES, "signature");
     json_key(c, "changesets", false);
     json_mark(c, '[');
+}
+
+bool drop_head_verify(const struct drop_head *head, const uint8_t sign_public[SIGN_PUBLIC_BYTES],
+                      struct err *e)
+{
+    struct buf record = {0};
+    bool ok;
+
+    drop_head_record(head, &record);
+    ok = keys_verify(sign_public, DROP_CONTEXT, buf_slice(&record), head->signature, e) ||
+         err_wrap(e, "the lines before the change-sets are not as %s wrote them", head->from);
+    buf_close(&record);
+    return ok;
 }
 
 bool drop_open(struct drop_reader **d, struct slice file, struct drop_head *head, struct err *e)

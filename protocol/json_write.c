@@ -42,6 +42,32 @@ static bool head_ok(const struct drop_head *head, struct err *e)
     return true;
 }
 
+void drop_head_record(const struct drop_head *head, struct buf *out)
+{
+    struct writer w = {out};
+    uint8_t roster[HASH_BYTES];
+
+    buf_open(out, DROP_BYTES_MAX);
+    hash_bytes(roster, head->roster);
+    write_array(&w, 7);
+    write_uint(&w, DROP_FORMAT);
+    write_bin(&w, SLICE(head->fleet));
+    write_text(&w, slice_text(head->fleet_name));
+    write_text(&w, slice_text(head->from));
+    write_uint(&w, head->made_ms);
+    write_bin(&w, SLICE(roster));
+    vector_write(&w, &head->have);
+}
+
+void drop_head_sign(struct drop_head *head, const struct keys *k)
+{
+    struct buf record = {0};
+
+    drop_head_record(head, &record);
+    keys_sign(k, DROP_CONTEXT, buf_slice(&record), head->signature);
+    buf_close(&record);
+}
+
 bool drop_write_begin(struct buf *out, const struct drop_head *head, struct err *e)
 {
     char made[DATE_BYTES + 1];
@@ -63,6 +89,8 @@ bool drop_write_begin(struct buf *out, const struct drop_head *head, struct err 
     json_add_base64(out, head->roster);
     json_add(out, ",\n\"have\": ");
     add_vector(out, &head->have, "  ");
+    json_add(out, ",\n\"signature\": ");
+    json_add_hex(out, SLICE(head->signature));
     json_add(out, ",\n\"changesets\": [");
     return !out->overflow || err_set(e, ERR_LIMIT, "a drop file exceeds %u bytes", DROP_BYTES_MAX);
 }

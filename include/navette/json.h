@@ -3,7 +3,7 @@
  *
  *     {"navette": "change-sets", "format": 1, "fleet": "<hex>", "fleet_name": "...",
  *      "from": "CAISSE01", "made": "2026-11-21T10:00:00.000Z", "roster": "<base64>",
- *      "have": [["<actor hex>", number, "<hash hex>"]...],
+ *      "have": [["<actor hex>", number, "<hash hex>"]...], "signature": "<hex>",
  *      "changesets": [{"header": {...}, "signature": "<hex>",
  *                      "body": {"actors": ["<hex>"...], "tables": [{..., "rows": [...]}...]}}...]}
  */
@@ -15,7 +15,8 @@
 
 #define DROP_FORMAT 1
 
-/* What stands in front of the change-sets. It is not signed: a hint about how to answer. */
+/* What stands in front of the change-sets, signed by the sender: a `have` that somebody changed
+ * would keep back what the sender lacks. */
 struct drop_head {
     uint8_t fleet[FLEET_ID_BYTES];
     char fleet_name[NAME_BYTES_MAX + 1];
@@ -24,7 +25,18 @@ struct drop_head {
     struct slice roster; /* the sender's roster log. Write: borrowed. Read: owned by the reader */
     struct vector
         have; /* what the sender has. Read: the caller's, to be closed with vector_close */
+    uint8_t signature[SIGNATURE_BYTES];
 };
+
+#define DROP_CONTEXT "navette drop 1"
+
+/* What the signature is over: all else that is in `head`, as msgpack. Opens `out`. */
+void drop_head_record(const struct drop_head *head, struct buf *out);
+/* Sign that, as the site that it is from; and check it, with the key that the
+ * roster has for `from` (ERR_CRYPTO). */
+void drop_head_sign(struct drop_head *head, const struct keys *k);
+MUST_USE bool drop_head_verify(const struct drop_head *head,
+                               const uint8_t sign_public[SIGN_PUBLIC_BYTES], struct err *e);
 
 /* Writing: begin, each change-set as its encoded bytes, end. `out` is cleared by begin and gets
  * DROP_BYTES_MAX as its maximum; a file that would exceed it is ERR_LIMIT. When

@@ -5,6 +5,7 @@ rekeys, and keeps its change-sets no longer than it runs."""
 
 import base64
 import collections
+import datetime
 import hashlib
 import hmac
 import itertools
@@ -289,6 +290,7 @@ class Roster:
     def __init__(self, log):
         self.entries = {}                                               # hash: [entry, signature]
         self.members = {}                                               # site id: signing key
+        self.names = {}                                                 # name: signing key; none is taken twice here
         self.fleet = None
         self.merge(log)
 
@@ -311,10 +313,10 @@ class Roster:
         if kind == 1:
             check(self.fleet in (None, blake(entry)[:16]), "another fleet")
             self.fleet = blake(entry)[:16]
-            self.members[blake(author, size=16)] = author
+            self.members[blake(author, size=16)] = self.names[fields[1]] = author
         check(blake(author, size=16) in self.members, "the author is no member")
         if kind == 3:
-            self.members[blake(fields[0], size=16)] = fields[0]
+            self.members[blake(fields[0], size=16)] = self.names[fields[2]] = fields[0]
         self.entries[blake(entry)] = [entry, signature]
 
     def digest(self):
@@ -425,9 +427,15 @@ def _drop_change_set(item):
 def read_drop(text):
     """(roster log, [change-set bytes...]) of a drop file; the change-sets still have to be accepted."""
     whole = json.loads(text)
-    check(list(whole) == ["navette", "format", "fleet", "fleet_name", "from", "made", "roster", "have", "changesets"]
-          and whole["navette"] == "change-sets" and whole["format"] == 1, "not a drop file")
-    return base64.b64decode(whole["roster"], validate=True), list(map(_drop_change_set, whole["changesets"]))
+    check(list(whole) == ["navette", "format", "fleet", "fleet_name", "from", "made", "roster", "have", "signature",
+                          "changesets"] and whole["navette"] == "change-sets" and whole["format"] == 1, "not a drop file")
+    roster = base64.b64decode(whole["roster"], validate=True)
+    made = datetime.datetime.strptime(whole["made"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
+    have = [[bytes.fromhex(actor), number, bytes.fromhex(h)] for actor, number, h in whole["have"]]
+    head = pack([whole["format"], bytes.fromhex(whole["fleet"]), whole["fleet_name"], whole["from"],
+                 round(made.timestamp() * 1000), blake(roster), have])
+    verify(Roster(roster).names[whole["from"]], bytes.fromhex(whole["signature"]), "navette drop 1", head)
+    return roster, list(map(_drop_change_set, whole["changesets"]))
 
 
 # ---- Conversation ----

@@ -122,9 +122,20 @@ def test_a_touched_byte_is_refused_with_the_reason(apart):
     path = export(a, stick)
     with open(path, "rb") as file:
         whole = file.read()
-    at = whole.index(b"A-3")
-    for name, bad in (("touched", whole[:at] + b"A-4" + whole[at + 3:]), ("cut", whole[:len(whole) // 2]),
-                      ("empty", b""), ("other", b"{}"), ("noise", bytes(range(256)) * 40)):
+
+    def touched(found, instead):
+        assert whole.count(found) >= 1
+        return whole.replace(found, instead, 1)
+    have = json.loads(whole)["have"]
+
+    def sent_by(name):
+        return b'"from": "%s"' % name.encode()
+    for name, bad in (("body", touched(b"A-3", b"A-4")), ("from", touched(sent_by(a.name), sent_by(b.name))),
+                      ("stranger", touched(sent_by(a.name), sent_by("Nobody"))),
+                      ("made", touched(b'"made": "20', b'"made": "19')),
+                      ("have", touched(b'", %d, "' % have[0][1], b'", %d, "' % (have[0][1] + 1))),
+                      ("cut", whole[:len(whole) // 2]), ("empty", b""), ("other", b"{}"),
+                      ("noise", bytes(range(256)) * 40)):
         file = stick / (name + ".json")
         file.write_bytes(bad)
         done = b.cli("drop", "import", file, ok=None)
