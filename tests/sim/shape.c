@@ -160,6 +160,7 @@ void shape_draw(struct shape *s, struct rng *r)
 {
     static const char *const names[SHAPE_TABLES_MAX] = {"client", "order",     "Ligne de vente",
                                                         "stock",  "a\"quote'", "été"};
+    struct rng aside = *r;
     uint32_t n = 2 + rng_below(r, SHAPE_TABLES_MAX - 1);
 
     *s = (struct shape){0};
@@ -174,7 +175,7 @@ void shape_draw(struct shape *s, struct rng *r)
         draw_tree(s, t, r);
         s->n++;
     }
-    s->journal = rng_chance(r, 75);
+    s->journal = rng_chance(&aside, 75);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)

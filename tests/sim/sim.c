@@ -146,6 +146,7 @@ void sim_open(struct sim *s, struct sim_options o)
         shape_draw(&s->shape, &s->rng);
     else
         shape_till(&s->shape);
+    s->shape.journal &= !o.forks; /* who had what before a disk was put back, no journal tells */
     oracle_open(&s->oracle, &s->shape, &s->words, o.nodes);
     net_open(&s->net, o.nodes, o.loss_percent, rng_fork(&s->rng));
     for (uint32_t i = 0; i < o.nodes && sim_ok(s); i++)

@@ -103,9 +103,14 @@ static void carry(struct week *w)
 static void change_rule(struct week *w)
 {
     const struct shape *s = &w->sim.shape;
-    uint32_t table = rng_below(&w->rng, s->n);
-    uint32_t column = rng_below(&w->rng, s->tables[table].columns_n);
+    uint32_t table, column;
 
+    if (w->restore.kinds != 0) {
+        sell(w);
+        return;
+    }
+    table = rng_below(&w->rng, s->n);
+    column = rng_below(&w->rng, s->tables[table].columns_n);
     if (shape_counts(&s->tables[table], column))
         sim_count(&w->sim, table, column, (w->sim.oracle.uncounted[table] >> column & 1) != 0);
 }
@@ -121,9 +126,8 @@ static void live(struct week *w)
         uint32_t weight;
         void (*happen)(struct week *w);
     } events[] = {
-        {45, sell}, {8, sell_much}, {6, cut},           {8, heal},
-        {8, doom},  {3, pull_plug}, {3, restart_agent}, {4, set_clock},
-        {6, carry}, {6, wait_long}, {3, change_rule},
+        {3, change_rule}, {45, sell},         {8, sell_much}, {6, cut},   {8, heal},      {8, doom},
+        {3, pull_plug},   {3, restart_agent}, {4, set_clock}, {6, carry}, {6, wait_long},
     };
     uint32_t dice = rng_below(&w->rng, 100);
 
