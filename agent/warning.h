@@ -20,7 +20,8 @@
     X(MATCHING, "matching-waits", false,                                                           \
       "start the PC that is named; if it is gone for good: `agent-cli sync --without-absent`")     \
     X(NO_PEER, "no-peer", false,                                                                   \
-      "start another PC; if it runs, check cable and firewall (TCP 7400, UDP 7401)")               \
+      "start another PC; if it runs, check cable and firewall (TCP: the port of `listen` in "      \
+      "agent.conf, 7400 unless set; UDP: `discovery_port`, 7401)")                                 \
     X(PORT, "port-in-use", false,                                                                  \
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
@@ -28,7 +29,7 @@
     X(IDENTITY, "same-identity", false,                                                            \
       "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
     X(FORK, "forked-history", false,                                                               \
-      "switch on the PC that the text names, beside this one: it mends itself")                 \
+      "switch on the PC that the text names, beside this one: it mends itself")                    \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(MIGRATION, "migration-waits", false,                                                         \

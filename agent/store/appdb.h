@@ -66,6 +66,7 @@ enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 17 };
 
 struct appdb {
     const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */
+    const uint8_t *fleet; /* lent; NULL: none. What the file says whose it is, FLEET_ID_BYTES */
     struct sqlite3 *db;
     char *path;
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */

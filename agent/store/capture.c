@@ -15,7 +15,7 @@ static const struct {
 } own_tables[] = {
     {"_navette_table", "id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER"},
     {"_navette_state", "id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,"
-                       " previous BLOB, payload BLOB"},
+                       " previous BLOB, payload BLOB, fleet BLOB"},
     {"_navette_dirty", "id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1"},
 };
 
@@ -165,17 +165,19 @@ static bool check_names_free(struct appdb *a, struct err *e)
 static bool create_tables(struct appdb *a, struct err *e)
 {
     uint8_t token[16];
-    char hex[sizeof token * 2 + 1];
+    char hex[sizeof token * 2 + 1], fleet[FLEET_ID_BYTES * 2 + 1] = "";
     sqlite3_str *sql = sqlite3_str_new(a->db);
 
     randombytes_buf(token, sizeof token);
     hex_write(hex, SLICE(token));
+    if (a->fleet != NULL)
+        hex_write(fleet, (struct slice){a->fleet, FLEET_ID_BYTES});
     for (size_t i = 0; i < COUNT_OF(own_tables); i++)
         sqlite3_str_appendf(sql, "CREATE TABLE %s(%s);", own_tables[i].name, own_tables[i].columns);
     sqlite3_str_appendf(sql,
-                        "INSERT INTO _navette_state(id, token, batch, previous, payload)"
-                        " VALUES (1, x'%s', 0, NULL, NULL)",
-                        hex);
+                        "INSERT INTO _navette_state(id, token, batch, previous, payload, fleet)"
+                        " VALUES (1, x'%s', 0, NULL, NULL, x'%s')",
+                        hex, fleet);
     if (!run(a, sql, "create our tables", e))
         return false;
     a->mark_width = 1;

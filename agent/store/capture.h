@@ -3,11 +3,13 @@
  *     _navette_dirty(id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1, k2, o2...)
  *     _navette_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER)
  *     _navette_state(id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,
- *                    previous BLOB, payload BLOB)
+ *                    previous BLOB, payload BLOB, fleet BLOB)
  *
  * t is julianday('now') of the statement. o1.. are NULL unless an update moved the key. */
 #ifndef NAVETTE_CAPTURE_H
 #define NAVETTE_CAPTURE_H
+
+#include <navette/keys.h>
 
 #include "appdb.h"
 
@@ -82,12 +84,14 @@ struct app_state {
     int64_t batch;
     uint8_t previous[APP_TOKEN_BYTES]; /* zeros before the first apply */
     struct buf payload;
+    bool fleet_known; /* whose the file is: that of the agent that wrote this. Read only */
+    uint8_t fleet[FLEET_ID_BYTES];
 };
 
 /* Only the token; zeros if there is none. */
 MUST_USE bool app_token_read(struct appdb *a, uint8_t token[APP_TOKEN_BYTES], struct err *e);
 MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e);
-/* Inside a write transaction. */
+/* Inside a write transaction; the fleet is a->fleet. */
 MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);
 void app_state_close(struct app_state *s);
 

@@ -16,9 +16,11 @@
     X(PURGE, "DELETE FROM _navette_dirty WHERE id < :keep AND id < :most"                          \
              " AND id < (SELECT max(id) FROM _navette_dirty)")                                     \
     X(TOKEN_READ, "SELECT token FROM _navette_state WHERE id = 1")                                 \
-    X(STATE_READ, "SELECT token, batch, previous, payload FROM _navette_state WHERE id = 1")       \
-    X(STATE_WRITE, "INSERT OR REPLACE INTO _navette_state(id, token, batch, previous, payload)"    \
-                   " VALUES (1, :token, :batch, :previous, :payload)")
+    X(STATE_READ,                                                                                  \
+      "SELECT token, batch, previous, payload, fleet FROM _navette_state WHERE id = 1")            \
+    X(STATE_WRITE, "INSERT OR REPLACE INTO"                                                        \
+                   " _navette_state(id, token, batch, previous, payload, fleet)"                   \
+                   " VALUES (1, :token, :batch, :previous, :payload, :fleet)")
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
@@ -306,6 +308,9 @@ static bool read_state(struct sqlite3_stmt *s, struct app_state *out, struct err
     if (out->payload.overflow)
         return err_set(e, ERR_LIMIT, "_navette_state holds %d bytes, allowed are %d", n,
                        APP_PAYLOAD_BYTES_MAX);
+    out->fleet_known = sqlite3_column_bytes(s, 4) == FLEET_ID_BYTES;
+    if (out->fleet_known)
+        memcpy(out->fleet, sqlite3_column_blob(s, 4), FLEET_ID_BYTES);
     out->found = true;
     return true;
 }
@@ -355,6 +360,7 @@ bool app_state_write(struct appdb *a, const struct app_state *state, struct err 
         {.type = VALUE_INT, .i = state->batch},
         {.type = VALUE_BLOB, .bytes = SLICE(state->previous)},
         {.type = VALUE_BLOB, .bytes = buf_slice(&state->payload)},
+        {.type = VALUE_BLOB, .bytes = {a->fleet, a->fleet == NULL ? 0 : FLEET_ID_BYTES}},
     };
     struct sqlite3_stmt *s;
     bool ok = true;

@@ -130,6 +130,13 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
                  "what was missing is put back");
         return true;
     }
+    if (state->fleet_known && memcmp(state->fleet, s->roster->fleet, sizeof state->fleet) != 0)
+        return err_set(
+            e, ERR_REFUSED,
+            "%s is the database of another Navette fleet, in the place of this PC's: put "
+            "this PC's own back. If this one is to stay, with its rows for all: stop the "
+            "agent, `agent-cli uninstall --db %s`, `agent-cli track --all`",
+            s->app.path, s->app.path);
     heals(s, "the database is not the one this agent knows, or the agent's own files "
              "went back: rows are compared with another PC's before anything is sent");
     return detach(s, state, true, e);

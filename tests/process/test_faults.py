@@ -104,6 +104,32 @@ def test_another_pcs_file_in_the_place_of_ones_own_doubles_no_sale(shop):
             assert {number: books(pc, number)[0][2] for number in sold if len(books(pc, number)) == 1} == sold
 
 
+def test_another_fleets_file_in_the_place_of_ones_own_is_refused_and_mixes_nothing(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    other = shop.founder("OTHER", shop.network.lan())
+    sell(other, "O-1", [("RIZ25", 1)])
+    wait_for(lambda: other.status()["pending"]["marks"] == 0, "the other shop's sale is captured")
+    a.stop()
+    own = a.directory / "own.db"
+    with contextlib.closing(sqlite3.connect(str(a.db))) as old, contextlib.closing(sqlite3.connect(str(own))) as new:
+        old.backup(new)
+    put_in_place(other, a)
+    a.start()
+    wait_for(lambda: any("another Navette fleet" in w["text"] for w in a.status()["warnings"]), "A refuses the file")
+    assert a.cli("status", ok=None).returncode == 2
+    sell(b, "B-1", [("RIZ25", 1)])
+    for end in ("-wal", "-shm"):
+        pathlib.Path(str(a.db) + end).unlink(missing_ok=True)
+    own.rename(a.db)  # while the agent runs
+    wait_sale(a, "B-1", [("RIZ25", 1)])
+    shop.wait_equal(a, b)
+    for pc in (a, b):
+        assert pc.value("SELECT count(*) FROM shop_invoice WHERE number = 'O-1'") == 0
+    wait_for(lambda: a.cli("status", ok=None).returncode == 0, "A is well again")
+
+
 @pytest.mark.parametrize("alone", [0, 1, 5])
 def test_a_pc_whose_disk_was_put_back_whole_loses_and_doubles_no_sale(shop, alone):
     """Its file and its home are of yesterday; it sold on, before it met anybody or not."""
