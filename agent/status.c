@@ -108,21 +108,26 @@ struct json_object *agent_peers(struct agent *a)
 
 /* ---- conditions that a look at things shows ---- */
 
-/* What we wrote is on some other member: it acknowledged it, now or in an earlier life. */
-static bool own_is_sent(struct agent *a)
+/* Change-sets of ours that no other member acknowledged, now or in an earlier life. */
+static uint64_t own_unsent(struct agent *a)
 {
-    const struct vector *have = store_have(a->store);
     const struct actor *self = store_actor(a->store);
-    uint64_t own = vector_get(have, self);
+    uint64_t own = vector_get(store_have(a->store), self), known = 0;
     struct members *members = links_members(a->links);
     uint32_t i;
 
-    if (own == 0 || agent_others(a) == 0)
-        return true;
-    for (i = 0; i < members->n; i++)
-        if (members->list[i].have_known && vector_get(&members->list[i].have, self) >= own)
-            return true;
-    return false;
+    for (i = 0; i < members->n; i++) {
+        uint64_t there = vector_get(&members->list[i].have, self);
+
+        if (members->list[i].have_known && there > known)
+            known = there;
+    }
+    return agent_others(a) == 0 || known > own ? 0 : own - known;
+}
+
+static bool own_is_sent(struct agent *a)
+{
+    return own_unsent(a) == 0;
 }
 
 static bool any_peer(struct agent *a)
@@ -254,7 +259,8 @@ static void add_store(struct agent *a, struct json_object *o)
     add_int(database, "rows", s.rows);
     add_text(database, "trouble", s.trouble[0] != '\0' ? s.trouble : NULL);
     add_int(pending, "marks", s.marks);
-    add_int(pending, "changesets", s.staged);
+    add_int(pending, "changesets", a->store != NULL ? (int64_t)own_unsent(a) : 0);
+    add_int(pending, "incoming", s.staged);
     add_int(pending, "unscanned", s.unscanned);
     json_object_object_add(o, "database", database);
     json_object_object_add(o, "pending", pending);

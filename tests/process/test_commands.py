@@ -84,7 +84,11 @@ def test_wait_with_nobody_there_tells_what_waits(shop):
     a.cli("wait")
     b.stop()
     assert a.cli("wait").stdout.startswith("No other PC is connected")
+    assert a.status()["pending"] == {"marks": 0, "unscanned": 0, "changesets": 0, "incoming": 0}
+    assert "nothing waits for one" in a.cli("status", ok=None).stdout
     sell(a, "A-1", [("RIZ25", 1)])
+    wait_for(lambda: a.status()["pending"]["changesets"] == 1, "the sale is said to wait")
+    assert "its changes wait for one" in a.cli("status", ok=None).stdout
     done = a.cli("wait", "--timeout", "500ms", ok=(1,))
     assert "no other PC is connected" in " ".join(done.stderr.split())
 
@@ -229,7 +233,7 @@ def test_an_application_that_holds_its_file_makes_nothing_fail_and_nothing_late(
     holder.execute("BEGIN IMMEDIATE")
     holder.execute("UPDATE shop_article SET stock = 1 WHERE reference = 'CAFE'")
     sell(a, "A-1", [("RIZ25", 1)])
-    wait_for(lambda: b.status()["pending"]["changesets"] > 0, "the sale waits at B")
+    wait_for(lambda: b.status()["pending"]["incoming"] > 0, "the sale waits at B")
     assert b.cli("status", ok=None, timeout=5).returncode in (0, 1)
     holder.execute("COMMIT")
     holder.close()

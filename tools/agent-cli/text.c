@@ -236,7 +236,7 @@ static struct standing standing_of(struct json_object *status)
     struct standing s = {
         .peers = count(peers),
         .waits = number(pending, "marks") > 0 || number(pending, "changesets") > 0 ||
-                 number(pending, "unscanned") > 0,
+                 number(pending, "unscanned") > 0 || number(pending, "incoming") > 0,
         .only = "",
     };
 
@@ -275,8 +275,8 @@ static void print_sentence(FILE *out, struct json_object *status)
         snprintf(line, sizeof line, "%s works; no other PC is in its fleet yet.%s", name,
                  attention);
     else if (s.connected == 0)
-        snprintf(line, sizeof line, "%s works, but reaches no other PC; its changes wait for one.",
-                 name);
+        snprintf(line, sizeof line, "%s works, but reaches no other PC; %s.", name,
+                 s.waits ? "its changes wait for one" : "nothing waits for one");
     else if (s.busy)
         snprintf(line, sizeof line, "%s is exchanging changes with %zu of %zu PCs.%s", name,
                  s.connected, s.peers, attention);
@@ -312,10 +312,10 @@ static void print_facts(FILE *out, struct json_object *status)
         snprintf(line, sizeof line, "nothing");
     else
         snprintf(line, sizeof line,
-                 "%" PRId64 " writes to be sent, %" PRId64 " rows to be published, %" PRId64
-                 " change-sets to be applied here",
+                 "to be sent %" PRId64 " writes, %" PRId64 " rows, %" PRId64
+                 " change-sets; to be applied here %" PRId64,
                  number(pending, "marks"), number(pending, "unscanned"),
-                 number(pending, "changesets"));
+                 number(pending, "changesets"), number(pending, "incoming"));
     label(out, "waiting", line);
     snprintf(line, sizeof line, "%" PRId64 "%s", number(status, "conflicts"),
              number(status, "conflicts") > 0 ? " (agent-cli conflicts)" : "");
