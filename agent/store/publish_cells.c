@@ -23,9 +23,12 @@ static bool is_private(struct publisher *p, const struct app_table *table, uint3
 {
     if ((v->type != VALUE_TEXT && v->type != VALUE_BLOB) || v->bytes.n <= VALUE_BYTES_MAX)
         return false;
-    snprintf(p->s->trouble, sizeof p->s->trouble,
-             "table %s, column %s: a value of %zu bytes is not sent, the limit is %u", table->name,
-             table->columns[column].name, v->bytes.n, VALUE_BYTES_MAX);
+    snprintf(
+        p->s->trouble, sizeof p->s->trouble,
+        "table %s, column %s: a value of %zu bytes is not sent, the limit is %u: the other PCs "
+        "have the row without it. Make it smaller, or `agent-cli rules set %s.%s local`",
+        table->name, table->columns[column].name, v->bytes.n, VALUE_BYTES_MAX, table->name,
+        table->columns[column].name);
     return true;
 }
 
