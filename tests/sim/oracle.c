@@ -321,6 +321,26 @@ bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, str
 
 /* ---- what applications do ---- */
 
+/* Has the site, unsure whether its last write of the cell was drained, written again what stood
+ * there before that? Then there may be nothing that differs: no write. */
+static bool may_be_none(const struct oracle *o, const struct oracle_event *event)
+{
+    uint32_t before = UINT32_MAX;
+    bool unsure = false;
+
+    for (uint32_t i = 0; i < event->over_n; i++) {
+        const struct oracle_event *older = &o->events[event->over[i]];
+
+        if (older->column != event->column)
+            continue;
+        if (older->site == event->site && !older->drained)
+            unsure |= older->doubtful;
+        else
+            before = older->value;
+    }
+    return unsure && before == event->value;
+}
+
 static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value, uint32_t site,
                       int64_t tick)
 {
@@ -352,6 +372,7 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
         event.over[event.over_n++] = r->events[i];
         event.doubtful |= older->torn && older->site == site && older->column == column;
     }
+    event.doubtful |= may_be_none(o, &event);
     r->sites |= bit(site);
     r->events[r->n++] = o->event_n;
     o->events[o->event_n++] = event;
