@@ -13,6 +13,8 @@
 #include "match.h"
 #include "refer.h"
 
+#define HINTED_MAX 64 /* candidates under one key that are looked at */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,17 +140,24 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
     return code >= 0;
 }
 
+/* Of several under one key at their authors, the first comes first. */
 static bool key_candidate(struct matcher *m, uint32_t index, bool own, struct keymap *map,
                           struct err *e)
 {
-    const struct candidate *c = &m->candidates[index];
+    struct candidate *c = &m->candidates[index];
     struct row_key key;
+    uint32_t first;
     bool known;
 
     if (!candidate_key(m, c, own, &key, &known, e))
         return false;
-    if (known && keymap_get(map, c->b->app_index, &key) == 0)
+    first = known ? keymap_get(map, c->b->app_index, &key) : 0;
+    if (known && first == 0)
         keymap_put(map, c->b->app_index, &key, index + 1);
+    if (first != 0 && !own) {
+        c->hinted = m->candidates[first - 1].hinted;
+        m->candidates[first - 1].hinted = index + 1;
+    }
     return true;
 }
 
@@ -172,8 +181,32 @@ static bool key_dead(struct matcher *m, struct err *e)
     return code == SQLITE_DONE || ledger_err(&m->s->ledger, "read where rows were", e);
 }
 
+/* Where this PC last had them. */
+static bool place_candidates(struct matcher *m, struct err *e)
+{
+    sqlite3_stmt *q =
+        ledger_prepare(&m->s->ledger, "SELECT gid, key FROM placed ORDER BY until, gid", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct row_key key = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 1)};
+        struct candidate *c = match_candidate(m, sqlite3_column_int64(q, 0));
+
+        if (c == NULL || sqlite3_column_type(q, 1) != SQLITE_INTEGER)
+            continue;
+        c->placed = key;
+        keymap_put(&m->by_place, c->b->app_index, &key, 1 + (uint32_t)(c - m->candidates));
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(&m->s->ledger, "read where rows were", e);
+}
+
 static bool key_candidates(struct matcher *m, struct err *e)
 {
+    if (m->own && !place_candidates(m, e))
+        return false;
     for (uint32_t i = 0; i < m->n; i++)
         if (m->candidates[i].alive && (!key_candidate(m, i, true, &m->by_key, e) ||
                                        !key_candidate(m, i, false, &m->by_hint, e)))
@@ -238,21 +271,40 @@ static bool try_dead(struct matcher *m, struct touched *t, struct err *e)
     return true;
 }
 
-/* Pair the row with the candidate that a map has under its key, if that one is free and fits. */
+/* Pair the row with a candidate that a map has under its key, if one is free and fits. */
 static bool try_pair(struct matcher *m, struct touched *t, const struct keymap *map, struct err *e)
 {
     uint32_t at = keymap_get(map, t->b->app_index, &t->key);
-    bool same = true;
+    bool by_content = t->b->app->surrogate && !m->alone;
 
-    if (at == 0 || m->candidates[at - 1].taken)
-        return true;
-    if (t->b->app->surrogate && !m->alone && !same_content(m, &m->candidates[at - 1], t, &same, e))
-        return false;
-    if (same) {
-        t->gid = m->candidates[at - 1].gid;
-        m->candidates[at - 1].taken = true;
+    for (uint32_t n = 0; at != 0 && n < HINTED_MAX; n++) {
+        struct candidate *c = &m->candidates[at - 1];
+        bool same = !c->taken;
+
+        if (same && by_content && !same_content(m, c, t, &same, e))
+            return false;
+        if (same) {
+            t->gid = c->gid;
+            c->taken = true;
+        }
+        at = same || !by_content || map != &m->by_hint ? 0 : c->hinted;
     }
     return true;
+}
+
+static bool try_keys(struct matcher *m, struct touched *t, struct err *e)
+{
+    return try_pair(m, t, &m->by_key, e) && (t->gid != 0 || try_pair(m, t, &m->by_hint, e)) &&
+           (t->gid != 0 || try_dead(m, t, e));
+}
+
+static bool key_refers(const struct app_table *t)
+{
+    bool refers = false;
+
+    for (uint32_t i = 0; i < t->key_count; i++)
+        refers |= app_refers(&t->columns[t->keys[i]]);
+    return refers;
 }
 
 static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
@@ -270,11 +322,9 @@ static bool pair_row(struct matcher *m, struct binding *b, struct err *e)
     if (!refer_touched(m->s, &m->rows, t, e))
         return false;
     keymap_put(&m->row_by_key, b->app_index, &t->key, m->rows.n);
-    if (!try_pair(m, t, &m->by_key, e))
-        return false;
-    if (t->gid == 0 && !try_pair(m, t, &m->by_hint, e))
-        return false;
-    return t->gid != 0 || try_dead(m, t, e);
+    if (m->own && (b->app->surrogate || key_refers(b->app)))
+        return true; /* its content comes first */
+    return try_keys(m, t, e);
 }
 
 static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
@@ -292,30 +342,40 @@ static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
     return code >= 0;
 }
 
+bool match_named(struct matcher *m, const struct named *named, int64_t *gid, bool *there,
+                 struct err *e)
+{
+    struct row_key key = {.kind = KEY_INT, .i = named->key.i};
+    uint32_t at;
+
+    if (named->key.type != VALUE_INT) {
+        buf_clear(&m->key_room);
+        packed_value_write(&m->key_room, &named->key);
+        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&m->key_room)};
+    }
+    at = keymap_get(&m->row_by_key, named->b->app_index, &key);
+    if (at != 0)
+        *gid = m->rows.rows[at - 1].gid;
+    else if (!refer(m->s, named->b, &named->key, gid, e))
+        return false;
+    *there = at != 0 || *gid != 0;
+    return true;
+}
+
 /* Is the row that this reference of the file names the one that the candidate's reference names? */
 static bool same_reference(struct matcher *m, const struct named *file, const struct value *fleet,
                            bool *same, struct err *e)
 {
-    struct row_key key = {.kind = KEY_INT, .i = file->key.i};
-    int64_t there, here = 0;
-    uint32_t at;
+    int64_t names, here;
+    bool there;
 
     *same = true;
     if (fleet->type != VALUE_REF || file->b == NULL)
         return true;
-    if (!ledger_stands(&m->s->ledger, gid_pack(fleet->ref), &there, e))
+    if (!ledger_stands(&m->s->ledger, gid_pack(fleet->ref), &names, e) ||
+        !match_named(m, file, &here, &there, e))
         return false;
-    if (file->key.type != VALUE_INT) {
-        buf_clear(&m->key_room);
-        packed_value_write(&m->key_room, &file->key);
-        key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&m->key_room)};
-    }
-    at = keymap_get(&m->row_by_key, file->b->app_index, &key);
-    if (at != 0)
-        here = m->rows.rows[at - 1].gid;
-    else if (!refer(m->s, file->b, &file->key, &here, e))
-        return false;
-    *same = here == there;
+    *same = here == names;
     return true;
 }
 
@@ -328,7 +388,7 @@ static bool agrees(struct matcher *m, const struct touched *t, bool copied, bool
     const struct app_table *table = t->b->app;
 
     *same = true;
-    if (m->alone && table->surrogate)
+    if (table->surrogate && (m->alone || (m->own && copied)))
         return true;
     if (!record_decode(&m->rec, match_candidate(m, t->gid)->rec, e))
         return false;
@@ -350,21 +410,6 @@ static bool agrees(struct matcher *m, const struct touched *t, bool copied, bool
     return true;
 }
 
-static bool is_copied(const struct matcher *m, uint32_t row)
-{
-    uint32_t low = 0, high = m->copied_count; /* the indices rise */
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (m->copied[middle] < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < m->copied_count && m->copied[low] == row;
-}
-
 static bool unpair(struct matcher *m, struct err *e)
 {
     bool again = true;
@@ -373,21 +418,29 @@ static bool unpair(struct matcher *m, struct err *e)
         again = false;
         for (uint32_t i = 0; i < m->rows.n; i++) {
             struct touched *t = &m->rows.rows[i];
-            struct row_key id = {.kind = KEY_INT, .i = t->gid};
+            struct candidate *c = t->gid == 0 ? NULL : match_candidate(m, t->gid);
             bool same;
 
-            if (t->gid == 0)
+            if (c == NULL)
                 continue;
-            if (!agrees(m, t, is_copied(m, i), &same, e))
+            if (!agrees(m, t, c->edited, &same, e))
                 return false;
             if (same)
                 continue;
-            m->candidates[keymap_get(&m->by_gid, 0, &id) - 1].taken = false;
+            c->taken = c->edited = false;
             t->gid = 0;
             again = true;
         }
     }
     return true;
+}
+
+bool match_by_keys(struct matcher *m, struct err *e)
+{
+    for (uint32_t i = 0; i < m->rows.n; i++)
+        if (m->rows.rows[i].gid == 0 && !try_keys(m, &m->rows.rows[i], e))
+            return false;
+    return unpair(m, e);
 }
 
 /* ---- deciding ---- */
@@ -469,6 +522,8 @@ static bool gather(struct matcher *m, struct err *e)
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (is_pending(s, &s->bindings[i]) && !pair_table(m, &s->bindings[i], e))
             return false;
+    if (m->own)
+        return match_contents(m, e);
     return match_copies(m, e) && unpair(m, e);
 }
 
@@ -521,7 +576,13 @@ static void matcher_close(struct matcher *m)
     buf_close(&m->key_room);
     buf_close(&m->value_room);
     free(m->candidates);
-    free(m->copied);
+    keymap_close(&m->by_place);
+    keymap_close(&m->by_content);
+    keymap_close(&m->by_likeness);
+    free(m->tables);
+    free(m->had);
+    free(m->marks);
+    keymap_close(&m->by_mark);
     free(m->values);
     arena_close(&m->arena);
 }
@@ -553,6 +614,21 @@ bool match_score(struct store *s, bool copy, uint64_t now_ms, struct match_score
     return ok;
 }
 
+/* Is the file known to have been the fleet's? Somebody says so, this PC was a member before, or an
+ * agent has applied to it what others did. */
+static bool know_own(struct matcher *m, struct err *e)
+{
+    struct app_state state = {0};
+
+    if (m->alone)
+        return true;
+    if (!app_state_read(&m->s->app, &state, e))
+        return false;
+    m->own = m->copy || match_is_own(m->s) || (state.found && state.batch > 0);
+    app_state_close(&state);
+    return true;
+}
+
 bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did, struct err *e)
 {
     struct matcher m;
@@ -564,7 +640,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
     if (!*did || !s->app.installed)
         return true;
     m = matcher_of(s, copy, now_ms);
-    ok = recover_read(s, e) && gather(&m, e);
+    ok = recover_read(s, e) && (!joining || know_own(&m, e)) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     if (!ok || !commit(&m, joining, e)) {

@@ -1,20 +1,50 @@
-/* The inside of matching: what match.c and match_copy.c share. */
+/* The inside of matching: what match.c, match_copy.c and match_content.c share. */
 #ifndef NAVETTE_MATCH_H
 #define NAVETTE_MATCH_H
 
 #include "scan.h"
 
+struct named;
+
+#define MATCH_SIGNATURE_BYTES 16
+
+/* Candidates with one signature, in order of their gids. */
+struct match_link {
+    uint8_t signature[MATCH_SIGNATURE_BYTES];
+    uint32_t next; /* 1 + index; 0: none */
+};
+
 struct candidate {
     int64_t gid;
     struct binding *b;
-    struct slice rec;   /* in the matcher's arena */
-    struct row_key own; /* of this PC once, or of the member that told its keys; else none */
+    struct slice rec;      /* in the matcher's arena */
+    struct row_key own;    /* of this PC once, or of the member that told its keys; else none */
+    struct row_key placed; /* where it was in this PC's file last; else none */
     bool alive, taken;
+    bool edited;                   /* paired although its content differs */
+    uint32_t hinted;               /* 1 + index of the next with the same key at its author */
+    struct match_link same, alike; /* in content; in what shows that two states are one row */
+    uint64_t exact;                /* of its content with marks */
+};
+
+/* What marks say of the row under a key. */
+struct match_mark {
+    int64_t origin;   /* its key before they were made */
+    uint64_t wall_ms; /* when the application last wrote it */
+    bool known;       /* there are some */
+    bool born;        /* the first of them made it */
+    bool gone;
+};
+
+struct match_table {
+    bool *unique; /* by column: in a UNIQUE key */
+    bool has_unique;
 };
 
 struct matcher {
     struct store *s;
     bool copy;
+    bool own;   /* the file is known to have been the fleet's: equal content is the same row */
     bool alone; /* no other member: the file is right. Equal keys are the same row, what differs was
                    written since, and what is not there was deleted. */
     uint64_t now_ms;
@@ -22,7 +52,8 @@ struct matcher {
     struct candidate *candidates;
     uint32_t n, room;
     struct keymap by_key; /* 1 + index of the candidate under the key that a PC has or had for it */
-    struct keymap by_hint;  /* likewise, under its author's */
+    struct keymap by_hint;  /* likewise, under its author's: the first of them */
+    struct keymap by_place; /* likewise, under `placed` */
     struct keymap by_death; /* of a deleted one, under the key that it had in this file */
     struct keymap by_gid;
     struct touch_list rows;   /* of the file; gid: the candidate paired with, 0: none */
@@ -32,8 +63,14 @@ struct matcher {
     struct buf key_room, value_room;
     int64_t cursor; /* last mark that the snapshot contains */
     double cursor_time;
-    uint32_t *copied; /* indices of rows paired although their content differs */
-    uint32_t copied_count;
+    /* match_content.c: */
+    struct match_table *tables;            /* by app_index */
+    struct keymap by_content, by_likeness; /* 1 + index of the first candidate with a signature */
+    uint64_t *had; /* by actor: the last of its change-sets that this PC's file held for certain */
+    uint32_t paired;
+    struct match_mark *marks;
+    uint32_t mark_n, mark_room;
+    struct keymap by_mark; /* 1 + index into marks */
 };
 
 /* The candidate with this gid; NULL if there is none. */
@@ -45,5 +82,18 @@ MUST_USE bool match_same_cell(struct matcher *m, const struct value *fleet, cons
 /* Pair rows whose content differs, if the file is a copy: because a person said so (m->copy), or
  * because nearly all of it is equal. */
 MUST_USE bool match_copies(struct matcher *m, struct err *e);
+/* The row that a reference of the file names: the fleet's, 0 if it is not paired (or not `there`).
+ */
+MUST_USE bool match_named(struct matcher *m, const struct named *named, int64_t *gid, bool *there,
+                          struct err *e);
+/* Pair what is left by keys and content, as far as the pairs agree with each other. */
+MUST_USE bool match_by_keys(struct matcher *m, struct err *e);
+/* Pair by content, whatever the keys: the file is the fleet's own (m->own). */
+MUST_USE bool match_contents(struct matcher *m, struct err *e);
+/* Inside a read of the file: the marks that are left in it. */
+MUST_USE bool match_marks(struct matcher *m, struct err *e);
+struct match_mark match_marked(const struct matcher *m, const struct touched *t);
+/* Has this PC been a member before? */
+bool match_is_own(const struct store *s);
 
 #endif

@@ -101,8 +101,7 @@ static bool copy_row(struct matcher *m, uint32_t index, const bool *unique, stru
         return true;
     t->gid = m->candidates[at - 1].gid;
     m->candidates[at - 1].taken = true;
-    m->copied = mem_grow(m->copied, (m->copied_count + 1) * sizeof *m->copied);
-    m->copied[m->copied_count++] = index;
+    m->candidates[at - 1].edited = true;
     return true;
 }
 
