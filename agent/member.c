@@ -48,8 +48,9 @@ static void meta_name(char out[META_NAME_BYTES], const char *prefix, const struc
     hex_write(out + 5, SLICE(site->bytes));
 }
 
+/* A vector, or where there is none a number. */
 static void save(struct agent *a, const char *prefix, const struct site_id *site,
-                 const struct vector *v)
+                 const struct vector *v, uint64_t n)
 {
     char name[META_NAME_BYTES];
     struct buf bytes = {0};
@@ -59,7 +60,10 @@ static void save(struct agent *a, const char *prefix, const struct site_id *site
     if (a->store == NULL)
         return;
     buf_open(&bytes, VECTOR_BYTES_MAX);
-    vector_write(&w, v);
+    if (v != NULL)
+        vector_write(&w, v);
+    else
+        write_uint(&w, n);
     meta_name(name, prefix, site);
     if (!bytes.overflow && !store_meta_set(a->store, name, buf_slice(&bytes), &e))
         log_warn("what a peer has is not kept reason=%s", e.text);
@@ -67,7 +71,8 @@ static void save(struct agent *a, const char *prefix, const struct site_id *site
 }
 
 /* False when nothing is kept, or nothing that can be read. */
-static bool load(struct agent *a, const char *prefix, const struct site_id *site, struct vector *v)
+static bool load(struct agent *a, const char *prefix, const struct site_id *site, struct vector *v,
+                 uint64_t *n)
 {
     char name[META_NAME_BYTES];
     struct buf bytes = {0};
@@ -79,7 +84,10 @@ static bool load(struct agent *a, const char *prefix, const struct site_id *site
     meta_name(name, prefix, site);
     if (store_meta_get(a->store, name, &bytes, &e) && bytes.n > 0) {
         r = reader_of(buf_slice(&bytes), &e);
-        vector_read(&r, v);
+        if (v != NULL)
+            vector_read(&r, v);
+        else
+            *n = read_uint(&r, UINT64_MAX, "a time");
         known = read_end(&r);
     }
     if (e.code != ERR_NONE)
@@ -92,8 +100,10 @@ void members_save(struct agent *a, struct members *m, const struct site_id *site
 {
     struct member *member = members_get(m, site);
 
-    if (member != NULL && member->have_known)
-        save(a, "have.", site, &member->have);
+    if (member != NULL && member->have_known) {
+        save(a, "have.", site, &member->have, 0);
+        save(a, "seen.", site, NULL, member->seen_ms);
+    }
 }
 
 void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
@@ -104,14 +114,16 @@ void members_note_told(struct agent *a, struct members *m, const struct site_id 
     if (member == NULL)
         return;
     vector_copy(&member->told, told);
-    save(a, "told.", site, told);
+    save(a, "told.", site, told, 0);
 }
 
 static void load_one(struct agent *a, struct member *member)
 {
-    member->have_known = load(a, "have.", &member->site, &member->have);
-    if (!load(a, "told.", &member->site, &member->told))
+    member->have_known = load(a, "have.", &member->site, &member->have, NULL);
+    if (!load(a, "told.", &member->site, &member->told, NULL))
         vector_close(&member->told);
+    if (!load(a, "seen.", &member->site, NULL, &member->seen_ms))
+        member->seen_ms = 0;
 }
 
 /* At a start what is applied is old news: `quiet`. */

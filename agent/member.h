@@ -12,10 +12,10 @@ struct sync;
 struct member {
     struct site_id site;
     struct address address; /* where it was met last; host "" if never */
-    uint64_t seen_ms;       /* wall clock; 0: not since this agent started */
+    uint64_t seen_ms;       /* wall clock, now or in an earlier run of ours; 0: never */
     bool have_known;
     struct vector have;  /* what it said it has, now or in an earlier run of ours */
-    struct vector told;  /* what a drop file said it has; nobody signed that */
+    struct vector told;  /* what a drop file of its said it has */
     uint64_t applied;    /* how much of its own writing is in our file: sum of change-set numbers */
     uint64_t applied_ms; /* wall clock of the last growth; 0: not since this agent started */
     int64_t skew_ms;     /* its clock minus ours when it was met last */

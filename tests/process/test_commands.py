@@ -1,8 +1,10 @@
 """What a person at the keyboard gets from agent-cli, with real agents behind it."""
 
+import datetime
 import json
 import os
 import sqlite3
+import time
 
 from pc import NOT_REACHABLE, database, wait_for
 from test_shop import sell
@@ -33,6 +35,42 @@ def test_status_has_every_field_it_promises(shop):
     assert (peer["name"], peer["state"], peer["behind"], peer["ahead"]) == ("COMPTA01", "connected", 0, 0)
     assert status["warnings"] == [] and status["conflicts"] == 0 and status["parked"] == 0
     assert a.cli("status").returncode == 0
+
+
+def moment(text):
+    """Seconds since 1970; 0 for what never was."""
+    if text is None:
+        return 0
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def test_what_the_status_says_of_a_peer_is_true(shop):
+    _, a, b = shop.pair()
+    shop.wait_peer(a, b)
+
+    def peer():
+        return a.status()["peers"][0]
+    wait_for(lambda: peer()["rtt_ms"] is not None and 0 <= peer()["rtt_ms"] < 1000, "the way there and back is known")
+    before = time.time()
+    sell(b, "B-1", [("RIZ25", 1)])
+    wait_for(lambda: moment(peer()["last_applied"]) >= before - 1, "something of B came into the file now")
+    assert abs(moment(peer()["last_seen"]) - time.time()) < 10
+    b.stop()
+    last = peer()["last_seen"]
+    a.restart()
+    assert moment(peer()["last_seen"]) >= moment(last) - 1  # also after a restart
+    assert (peer()["behind"], peer()["ahead"]) == (0, 0)
+
+
+def test_a_value_too_long_to_be_sent_is_told_with_what_helps_and_arrives_when_it_is_shorter(shop):
+    _, a, b = shop.pair()
+    a.sql("INSERT INTO shop_client(name, phone) VALUES ('Long', zeroblob(17000000))")
+    wait_for(lambda: b.sql("SELECT phone FROM shop_client WHERE name = 'Long'") == [(None,)], "the row without the value")
+    text, = [w["text"] for w in a.status()["warnings"] if w["code"] == "database-trouble"]
+    assert "shop_client" in text and "phone" in text and "17000000" in text and "rules set shop_client.phone local" in text
+    a.sql("UPDATE shop_client SET phone = '699' WHERE name = 'Long'")
+    wait_for(lambda: b.sql("SELECT phone FROM shop_client WHERE name = 'Long'") == [("699",)], "the value")
+    shop.wait_equal(a, b)
 
 
 def test_every_command_answers_in_json_and_fits_a_terminal(shop):

@@ -36,11 +36,13 @@ def test_the_demo_shows_a_sale_on_both_pcs_and_leaves_nothing(directory, program
     assert list(directory.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", ["1  Two PCs", "2  An agent", "3  COMPTA01 joins", "5  Both sell", "6  COMPTA01 is cut"])
-def test_the_demo_can_be_ended_at_any_moment(directory, programs, words):
+@pytest.mark.parametrize("how, words", [
+    (signal.SIGINT, "1  Two PCs"), (signal.SIGTERM, "2  An agent"), (signal.SIGINT, "3  COMPTA01 joins"),
+    (signal.SIGTERM, "5  Both sell"), (signal.SIGINT, "6  COMPTA01 is cut")])
+def test_the_demo_can_be_ended_at_any_moment(directory, programs, how, words):
     demo = start(directory, programs)
     read_until(demo, words)
-    demo.send_signal(signal.SIGTERM)  # what Ctrl-C becomes
+    demo.send_signal(how)
     text, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130 and text.endswith("ended\n"), text
     assert list(directory.iterdir()) == []
