@@ -185,8 +185,9 @@ static void note_store(struct agent *a, const struct store_status *s)
 
     if (s->parked > 0)
         warning_set(&a->warnings, WARNING_PARKED, wall,
-                    "%" PRId64 " rows of other PCs wait: this database cannot hold them yet",
-                    s->parked);
+                    "%" PRId64 " row%s of other PCs wait%s: this database cannot hold %s yet",
+                    s->parked, s->parked == 1 ? "" : "s", s->parked == 1 ? "s" : "",
+                    s->parked == 1 ? "it" : "them");
     else
         warning_clear(&a->warnings, WARNING_PARKED);
     if (store_waits(a->store) != NULL)

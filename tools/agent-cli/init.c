@@ -280,13 +280,18 @@ int run_uninstall(struct cli *c)
         return answer_failed(c, &e);
     if (!ask_or_do(c, "uninstall", NULL, &result, &code))
         return code;
-    if (c->json)
+    if (c->json) {
         answer_json(result);
-    else
-        printf("%s has nothing of Navette in it any more.\n"
-               "The home %s remains, with the keys of this PC: remove it if you will not share "
-               "again.\n",
-               config.database, c->home.path);
+    } else {
+        char line[PATH_BYTES_MAX + 120];
+
+        printf("%s has nothing of Navette in it any more.\n", config.database);
+        snprintf(line, sizeof line,
+                 "The home %s remains, with the keys of this PC: remove it if you will not share "
+                 "again.",
+                 c->home.path);
+        text_wrap(stdout, line, 0, 0);
+    }
     json_object_put(result);
     return code;
 }
