@@ -24,8 +24,9 @@ bool ledger_err(struct ledger *l, const char *doing, struct err *e)
 
     if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
         return err_set(e, ERR_STORE,
-                       "%s: %s is damaged (%s): stop the agent, move the file away and restore "
-                       "it from a backup, or join the fleet again",
+                       "%s: %s is damaged (%s): stop the agent, move the file and those beside it "
+                       "(-wal, -shm) away, and start the agent: it makes a new one, and compares "
+                       "this PC's rows with another PC's before it sends anything",
                        doing, l->path, sqlite3_errmsg(l->db));
     sqlite_err(l->db, doing, e);
     return err_wrap(e, "%s", l->path);
@@ -227,9 +228,8 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
-        !meta_int(l, "aside", &aside, e) ||
-        !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
-        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
+        !meta_int(l, "aside", &aside, e) || !meta_int(l, "synced", &l->syncs, e) ||
+        !ledger_holds_load(l, e) || !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))
@@ -322,8 +322,9 @@ static bool set_up(struct ledger *l, const uint8_t *fleet, const struct site_id 
     if (found && sodium_is_zero(fleet, sizeof known) && !sodium_is_zero(known, sizeof known))
         return err_set(e, ERR_STORE,
                        "%s belongs to a fleet, but the file `roster` beside it is missing: put it "
-                       "back from a copy of this home; without one, make a new home and join the "
-                       "fleet again",
+                       "back from a copy of this home; without one, move this home away and join "
+                       "again with the database as it is: `agent-cli init --db FILE --copy --join "
+                       "TOKEN`",
                        l->path);
     if ((!found || memcmp(known, fleet, sizeof known) != 0) &&
         !start_anew(l, fleet, site, alone, e))

@@ -522,6 +522,11 @@ static bool gather(struct matcher *m, struct err *e)
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (is_pending(s, &s->bindings[i]) && !pair_table(m, &s->bindings[i], e))
             return false;
+    if (!m->own && m->joining && !m->alone) {
+        if (!unpair(m, e))
+            return false;
+        m->own = m->evident = match_is_evident(m);
+    }
     if (m->own)
         return match_contents(m, e);
     return match_copies(m, e) && unpair(m, e);
@@ -624,6 +629,7 @@ static bool know_own(struct matcher *m, struct err *e)
         return true;
     if (!app_state_read(&m->s->app, &state, e))
         return false;
+    m->returned = !m->copy && match_is_own(m->s) && state.found && state.batch > 0;
     m->own = m->copy || match_is_own(m->s) || (state.found && state.batch > 0);
     app_state_close(&state);
     return true;
@@ -640,6 +646,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
     if (!*did || !s->app.installed)
         return true;
     m = matcher_of(s, copy, now_ms);
+    m.joining = joining;
     ok = recover_read(s, e) && (!joining || know_own(&m, e)) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);

@@ -44,9 +44,13 @@ struct match_table {
 struct matcher {
     struct store *s;
     bool copy;
-    bool own;   /* the file is known to have been the fleet's: equal content is the same row */
+    bool own;     /* the file is known to have been the fleet's: equal content is the same row */
+    bool joining; /* the whole file is matched, by a PC that has said nothing yet */
     bool alone; /* no other member: the file is right. Equal keys are the same row, what differs was
                    written since, and what is not there was deleted. */
+    bool evident;  /* nobody says that it is a copy, but it shows */
+    bool returned; /* likewise, this PC's, which kept it: what it made since then has marks, or was
+                      sent, but for little */
     uint64_t now_ms;
     struct arena arena;
     struct candidate *candidates;
@@ -79,6 +83,8 @@ struct candidate *match_candidate(const struct matcher *m, int64_t gid);
  * that is known. */
 MUST_USE bool match_same_cell(struct matcher *m, const struct value *fleet, const struct touched *t,
                               uint32_t column, bool *same, struct err *e);
+/* Nearly all rows have been paired: nobody has such a file by chance. */
+bool match_is_evident(const struct matcher *m);
 /* Pair rows whose content differs, if the file is a copy: because a person said so (m->copy), or
  * because nearly all of it is equal. */
 MUST_USE bool match_copies(struct matcher *m, struct err *e);

@@ -515,7 +515,8 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
  *     this PC once had the row under this key, or made it under this key
  *     the file held the row when this PC last said something
  *     nothing differs but what somebody has written since the row was made
- *     it has the key that its author gave it, and nobody made it here
+ *     it has the key that its author gave it, and nobody made it here: in a file that this PC has
+ *     kept all along
  *     the file is said to be a copy, and the row is older than the fleet, under this key
  *
  * and always its UNIQUE keys, or where there are none most of its columns; but for a key that this
@@ -540,9 +541,11 @@ static bool may_be(struct signer *g, const struct candidate *c, const struct tou
         *rating = 1000;
     else if (fits && ((l.had && !ours) || l.as_made))
         *rating = 500;
-    else if (l.equal > 0 && !ours && has_key(m, c, t, false) && !match_marked(m, t).born)
+    else if (m->returned && l.equal > 0 && !ours && has_key(m, c, t, false) &&
+             !match_marked(m, t).born)
         *rating = 300;
-    else if (fits && m->copy && l.old && has_key(m, c, t, false) && l.equal * 2 > l.columns)
+    else if (fits && (m->copy || m->evident) && l.old && has_key(m, c, t, false) &&
+             l.equal * 2 > l.columns)
         *rating = 200;
     if (*rating > 0)
         *rating += l.equal < 100 ? l.equal : 100;

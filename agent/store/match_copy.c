@@ -18,7 +18,7 @@
     20 /* a file with fewer equal rows is taken for a copy only if somebody says so */
 
 /* Nearly all rows are equal: nobody has such a file by chance. */
-static bool is_evident(const struct matcher *m)
+bool match_is_evident(const struct matcher *m)
 {
     uint32_t rows = 0, equal = 0;
 
@@ -111,7 +111,7 @@ bool match_copies(struct matcher *m, struct err *e)
     bool *unique = NULL;
     bool ok = true;
 
-    if (!m->copy && !is_evident(m))
+    if (!m->copy && !match_is_evident(m))
         return true;
     for (uint32_t i = 0; ok && i < m->rows.n; i++) {
         const struct touched *t = &m->rows.rows[i];

@@ -63,13 +63,15 @@ static bool check_database(const struct cli *c, const char *path, char *journal_
     if (ok)
         memcpy(journal_mode, a.journal_mode, sizeof a.journal_mode);
     if (ok && a.installed && c->join == NULL)
-        ok = err_set(e, ERR_REFUSED,
-                     "%s is or was kept by another Navette home. If it is a copy of another PC's "
-                     "database, join that PC's fleet: `agent-cli init --db FILE --copy --join "
-                     "TOKEN`. If that "
-                     "home is this PC's and still there, use it (--home). If it is lost, clear the "
-                     "file first: `agent-cli uninstall --db FILE`",
-                     path);
+        ok =
+            err_set(e, ERR_REFUSED,
+                    "%s is or was kept by another Navette home. If that home is this PC's and "
+                    "still there, use it (--home). If it is lost, or the file is a copy of another "
+                    "PC's, join the fleet with it, so that no row is taken for a new one: "
+                    "`agent-cli init --db FILE --copy --join TOKEN` (TOKEN from `agent-cli "
+                    "invite` on a PC of the fleet). Only if no PC of that fleet is left, clear "
+                    "the file: `agent-cli uninstall --db FILE`",
+                    path);
     appdb_close(&a);
     return ok;
 }
