@@ -49,7 +49,7 @@ static bool find_swaps(struct batch *b, uint32_t *swap, uint32_t *n, struct err 
         struct work *w = &b->works[i];
         bool whole;
 
-        if (!may_try_again(w) || !w->present || !w->alive || w->shadow.p == NULL)
+        if (!may_try_again(w) || !w->present || w->shadow.p == NULL)
             continue;
         if (!batch_is_whole(b, w, &whole, e))
             return false;
