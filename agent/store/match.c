@@ -448,6 +448,7 @@ bool match_by_keys(struct matcher *m, struct err *e)
 static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
 {
     struct ledger_table *table = &m->s->ledger.tables[t->b->table - 1];
+    bool known;
 
     if (t->gid == 0 && t->b->app->surrogate) {
         t->values = NULL;
@@ -459,7 +460,10 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
         t->wall_ms = m->now_ms;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
-    return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
+    if (!match_before(m, t, &m->value_room, &known, e))
+        return false;
+    return scan_place(m->s, t->gid, &t->key,
+                      known ? buf_slice(&m->value_room) : (struct slice){NULL, 0}, e);
 }
 
 /* Paired rows are published under the zero clock: only what differs. New rows under natural keys

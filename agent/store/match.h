@@ -99,6 +99,16 @@ MUST_USE bool match_contents(struct matcher *m, struct err *e);
 /* Inside a read of the file: the marks that are left in it. */
 MUST_USE bool match_marks(struct matcher *m, struct err *e);
 struct match_mark match_marked(const struct matcher *m, const struct touched *t);
+/* A value of the file in the fleet's terms. `known` false: it names a row that is not paired. */
+MUST_USE bool match_value(struct matcher *m, const struct touched *t, uint32_t column,
+                          struct value *out, bool *known, struct err *e);
+/* Did this PC make the write, or had it applied it when it last said something? */
+bool match_had(const struct matcher *m, const struct local_clock *c);
+/* Of a pair whose content differs, and that the application wrote since: what the file held before,
+ * as far as it is known, into `out`; the row gets the time of its last mark. `known` false: nothing
+ * tells that the application wrote it. */
+MUST_USE bool match_before(struct matcher *m, struct touched *t, struct buf *out, bool *known,
+                           struct err *e);
 /* Has this PC been a member before? */
 bool match_is_own(const struct store *s);
 

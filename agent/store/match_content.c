@@ -122,9 +122,8 @@ static bool fleet_value(struct matcher *m, const struct value *in, struct value 
     return true;
 }
 
-/* A value of the file in the fleet's terms. `known` false: it names a row that is not paired. */
-static bool file_value(struct matcher *m, const struct touched *t, uint32_t column,
-                       struct value *out, bool *known, struct err *e)
+bool match_value(struct matcher *m, const struct touched *t, uint32_t column, struct value *out,
+                 bool *known, struct err *e)
 {
     struct named named = touched_named(m->s, t, column);
     int64_t gid;
@@ -187,7 +186,7 @@ static bool sign_row(struct signer *g, const struct touched *t, bool alike, stru
 
         if (!is_signed(m, t->b, i, alike))
             continue;
-        if (!file_value(m, t, i, &v, &known, e))
+        if (!match_value(m, t, i, &v, &known, e))
             return false;
         if (!known)
             return true;
@@ -267,8 +266,7 @@ static uint32_t first_free(const struct matcher *m, struct keymap *map, const st
 
 /* ---- what this file had ---- */
 
-/* Did this PC make it, or had it applied it when it last said something? */
-static bool had(const struct matcher *m, const struct local_clock *c)
+bool match_had(const struct matcher *m, const struct local_clock *c)
 {
     return c->number != 0 && c->actor != 0 && c->actor <= m->s->ledger.actor_count &&
            m->had[c->actor - 1] >= c->number;
@@ -318,7 +316,7 @@ static bool may_be_here(struct matcher *m, const struct candidate *c, bool *may,
         return true;
     if (!record_decode(&m->rec, c->rec, e))
         return false;
-    *may = m->rec.n > 0 && !had(m, &m->rec.dead);
+    *may = m->rec.n > 0 && !match_had(m, &m->rec.dead);
     return true;
 }
 
@@ -488,11 +486,11 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
         bool unique = m->tables[t->b->app_index].unique[i], known = true, same = false;
         struct value here, there;
 
-        out->had |= cell != NULL && had(m, &cell->clock);
+        out->had |= cell != NULL && match_had(m, &cell->clock);
         if (t->b->is_key[i] || t->b->counter[i])
             continue;
         if (cell != NULL) {
-            if (!fleet_value(m, &cell->v, &there, e) || !file_value(m, t, i, &here, &known, e))
+            if (!fleet_value(m, &cell->v, &there, e) || !match_value(m, t, i, &here, &known, e))
                 return false;
             if (unique) {
                 here = plain_value(g, &here);

@@ -73,3 +73,51 @@ struct match_mark match_marked(const struct matcher *m, const struct touched *t)
 
     return at == 0 ? (struct match_mark){.origin = t->key.i} : m->marks[at - 1];
 }
+
+/* A value that this file had for certain and holds no more was overwritten here. Of any other
+ * nobody knows: what the file holds is taken for older than what the fleet has. */
+static bool before(struct matcher *m, const struct touched *t, uint32_t column,
+                   const struct cell *have, struct cell *out, bool *known, struct err *e)
+{
+    if (!match_value(m, t, column, &out->v, known, e))
+        return false;
+    out->set = *known;
+    out->clock = (struct local_clock){.actor = m->s->ledger.self, .number = 1};
+    if (have == NULL || have->counter != NULL || t->b->counter[column] ||
+        !match_had(m, &have->clock) || repair_is_mark(&out->v, &have->v) ||
+        repair_is_mark(&have->v, &out->v))
+        return true;
+    *out = *have;
+    *known = true;
+    return true;
+}
+
+bool match_before(struct matcher *m, struct touched *t, struct buf *out, bool *known, struct err *e)
+{
+    const struct candidate *c = match_candidate(m, t->gid);
+    struct match_mark mark = match_marked(m, t);
+    struct record file = {0};
+    bool ok;
+
+    *known = m->returned && c != NULL && c->alive && c->edited && mark.known && mark.wall_ms != 0;
+    if (!*known)
+        return true;
+    ok = record_decode(&m->rec, c->rec, e);
+    for (uint32_t i = 0; ok && i < t->b->app->column_count; i++) {
+        struct cell cell = {0};
+        bool there;
+
+        if (t->b->is_key[i])
+            continue;
+        ok = before(m, t, i, record_get(&m->rec, t->b->position[i]), &cell, &there, e);
+        if (ok && there)
+            *record_cell(&file, t->b->position[i]) = cell;
+    }
+    if (ok) {
+        buf_clear(out);
+        record_encode(&file, out);
+        t->wall_ms = mark.wall_ms;
+    }
+    record_close(&file);
+    return ok;
+}

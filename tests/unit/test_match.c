@@ -189,6 +189,8 @@ static void rows_edited_on_both_sides_are_still_the_same_rows(void **state)
     expect(&a, counts, "10|10|20");
     expect_all_same(&a, &b);
     expect(&a, "SELECT number FROM invoice WHERE note = 'there' ORDER BY number", "A3 B3");
+    expect(&a, "SELECT number FROM invoice WHERE note = 'here' ORDER BY number", "A2 B2");
+    expect(&a, "SELECT count(*) FROM client WHERE name = 'Anna'", "1");
     expect(&a, "SELECT quantity FROM line WHERE quantity = 50", "50");
     close_pair(&a, &b);
 }
