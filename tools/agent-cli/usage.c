@@ -147,9 +147,10 @@ static const struct command commands[COMMANDS] = {
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
               "of it, 1 at the timeout, with what it waited for.",
               0, 0, run_wait},
-    [EXPORT] = {"drop export", "", "write what others lack to a file, for a stick or a share",
-                "With --for, no file is written when that PC is known to have everything.", 0, 0,
-                run_export},
+    [EXPORT] = {"drop export", "", "write what is shared to a file, for a stick or a share",
+                "All of it, or with --for what that PC is not known to have; no file is written "
+                "when it has everything.",
+                0, 0, run_export},
     [IMPORT] = {"drop import", "FILE...", "take in files that another PC wrote",
                 "A file may be taken in twice: the second time changes nothing.", 1, WORDS_MAX,
                 run_import},
