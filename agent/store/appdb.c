@@ -113,6 +113,16 @@ bool appdb_schema_version(struct appdb *a, int64_t *version, struct err *e)
     return read_integer(a, SCHEMA_VERSION, version, e);
 }
 
+bool appdb_same_schema(struct appdb *a, struct err *e)
+{
+    int64_t version;
+
+    if (!appdb_schema_version(a, &version, e))
+        return false;
+    return version == a->schema.version ||
+           err_set(e, ERR_BUSY, "the application is changing its schema");
+}
+
 /* The application may turn WAL on or off while we are connected. */
 static bool read_journal_mode(struct appdb *a, struct err *e)
 {

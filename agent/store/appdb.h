@@ -134,6 +134,8 @@ MUST_USE bool appdb_statement(struct appdb *a, uint32_t place, const char *sql,
 MUST_USE bool appdb_run(struct appdb *a, struct sqlite3_stmt *s, const char *doing, struct err *e);
 /* PRAGMA schema_version now, or in the snapshot of the open transaction. */
 MUST_USE bool appdb_schema_version(struct appdb *a, int64_t *version, struct err *e);
+/* Is it that of a->schema? ERR_BUSY when it is not: the schema is to be read again first. */
+MUST_USE bool appdb_same_schema(struct appdb *a, struct err *e);
 /* Finalize what is prepared from APPDB_MARKS on: our tables came, went or changed. */
 void appdb_forget_marks(struct appdb *a);
 /* Append the condition that finds a row by its key, bound to ?1, ?2...: by the key's index, and

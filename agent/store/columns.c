@@ -410,15 +410,11 @@ static bool find_fill(struct store *s, const struct binding *b, uint32_t column,
 
 static bool read_file(struct store *s, struct binding *b, const struct notes *n, struct err *e)
 {
-    int64_t version;
     bool ok;
 
     if (!appdb_read(&s->app, e))
         return false;
-    ok = appdb_schema_version(&s->app, &version, e);
-    if (ok && version != s->app.schema.version)
-        ok = err_set(e, ERR_BUSY, "the application is changing its schema");
-    ok = ok && find_renamed(s, b, n, e);
+    ok = appdb_same_schema(&s->app, e) && find_renamed(s, b, n, e);
     for (uint32_t i = 0; ok && i < b->app->column_count; i++)
         if (b->fresh[i].is && b->fresh[i].from < 0)
             ok = find_fill(s, b, i, e);

@@ -145,13 +145,10 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
 bool recover_in_step(struct store *s, struct err *e)
 {
     uint8_t token[APP_TOKEN_BYTES];
-    int64_t version;
     bool fit;
 
-    if (!appdb_schema_version(&s->app, &version, e))
+    if (!appdb_same_schema(&s->app, e))
         return false;
-    if (version != s->app.schema.version)
-        return err_set(e, ERR_BUSY, "the application is changing its schema");
     if (!s->app.installed)
         return true;
     if (!app_token_read(&s->app, token, e) || !marks_fit(s, &fit, e))

@@ -199,13 +199,10 @@ static bool join_tables(struct store *s, uint32_t from, uint32_t into, struct er
     return ok;
 }
 
-static bool has_present(struct store *s, uint32_t table, bool *any, struct err *e)
+/* Does a query about a table, ?1, give a row? */
+static bool gives(struct store *s, const char *sql, uint32_t table, bool *any, struct err *e)
 {
-    sqlite3_stmt *q =
-        ledger_prepare(&s->ledger,
-                       "SELECT 1 FROM row WHERE tbl = ?1 AND key IS NOT NULL AND present = 1"
-                       " LIMIT 1",
-                       e);
+    sqlite3_stmt *q = ledger_prepare(&s->ledger, sql, e);
     int code;
 
     if (q == NULL)
@@ -215,7 +212,13 @@ static bool has_present(struct store *s, uint32_t table, bool *any, struct err *
     sqlite3_finalize(q);
     *any = code == SQLITE_ROW;
     return code == SQLITE_ROW || code == SQLITE_DONE ||
-           ledger_err(&s->ledger, "look for rows of a table", e);
+           ledger_err(&s->ledger, "look for a table", e);
+}
+
+static bool has_present(struct store *s, uint32_t table, bool *any, struct err *e)
+{
+    return gives(s, "SELECT 1 FROM row WHERE tbl = ?1 AND key IS NOT NULL AND present = 1 LIMIT 1",
+                 table, any, e);
 }
 
 bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e)
@@ -378,18 +381,8 @@ static bool forget_places(struct store *s, uint32_t table, struct err *e)
 /* Has the file ever had it? columns.c noted what it looked like. */
 static bool was_bound(struct store *s, uint32_t table, bool *was, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(
-        &s->ledger, "SELECT 1 FROM meta WHERE name = 'columns.' || ?1 AND value NOT NULL", e);
-    int code;
-
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, table);
-    code = sqlite3_step(q);
-    sqlite3_finalize(q);
-    *was = code == SQLITE_ROW;
-    return code == SQLITE_ROW || code == SQLITE_DONE ||
-           ledger_err(&s->ledger, "look for a table", e);
+    return gives(s, "SELECT 1 FROM meta WHERE name = 'columns.' || ?1 AND value NOT NULL", table,
+                 was, e);
 }
 
 bool rename_dropped(struct store *s, struct err *e)

@@ -189,16 +189,12 @@ static bool find_one(struct store *s, char **name, char **now, struct err *e)
 bool rename_find(struct store *s, bool *found, struct err *e)
 {
     char *name = NULL, *now = NULL;
-    int64_t version;
     bool ok;
 
     *found = false;
     if (!appdb_read(&s->app, e))
         return false;
-    ok = appdb_schema_version(&s->app, &version, e);
-    if (ok && version != s->app.schema.version)
-        ok = err_set(e, ERR_BUSY, "the application is changing its schema");
-    ok = ok && find_one(s, &name, &now, e);
+    ok = appdb_same_schema(&s->app, e) && find_one(s, &name, &now, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     if (ok && now != NULL) {
