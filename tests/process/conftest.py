@@ -17,6 +17,7 @@ sys.path[:0] = [str(REPO / "tools"), str(REPO / "tools" / "demo.d"), str(pathlib
 
 import contents  # noqa: E402
 import network as networks  # noqa: E402
+import pretender  # noqa: E402
 import shop as shops  # noqa: E402
 from pc import Pc, database, wait_for  # noqa: E402
 from till import check_sound  # noqa: E402
@@ -50,6 +51,25 @@ def directory():
     path = tempfile.mkdtemp(prefix="nv-")
     yield pathlib.Path(path)
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def cli(directory, programs):
+    return pretender.Cli(directory, programs)
+
+
+@pytest.fixture
+def pretend(cli):
+    """An agent that answers every request with `answer(request)`."""
+    cli.ok("init", "--db", cli.db)
+    started = []
+
+    def start(answer):
+        started.append(pretender.Pretender(cli.home / "agent.sock", answer))
+        return started[-1]
+    yield start
+    for one in started:
+        one.close()
 
 
 @pytest.fixture

@@ -79,6 +79,58 @@ def test_a_database_that_goes_missing_is_reported_and_taken_up_again(shop):
     shop.wait_equal(a, b)
 
 
+NOBODY = 65534
+
+
+def as_nobody(shop, name, lan):
+    """A PC whose programs run as a user for whom rights are more than words: what follows goes into its network."""
+    pc = shop.pc(name, lan)
+    shop.directory.chmod(0o711)
+    for path in (pc.directory, *pc.directory.iterdir()):
+        os.chown(path, NOBODY, NOBODY)
+    pc.prefix += ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups", "--pdeathsig=KILL"]
+    return pc
+
+
+def allow(pc, mode):
+    """The database becomes somebody else's, with these rights for our agent."""
+    for path in pc.directory.glob("shop.db*"):
+        os.chown(path, 0, 0)
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("mode, says", [(0o600, "opened"), (0o644, "written")])
+def test_a_database_that_may_not_be_touched_is_refused_by_init(shop, mode, says):
+    pc = as_nobody(shop, "A", shop.network.lan())
+    allow(pc, mode)
+    text = " ".join(complaint(pc.init(ok=None)).split())
+    assert str(pc.db) in text and "may not be %s by this user: give" % says in text
+    assert not pc.home.exists()
+
+
+@pytest.mark.parametrize("mode, says", [(0o600, "opened"), (0o644, "written")])
+def test_a_database_that_may_not_be_touched_any_more_is_reported_and_taken_up_again(shop, mode, says):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), as_nobody(shop, "B", lan)
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    shop.enrol(b, a)
+    b.stop()
+    allow(b, mode)
+    b.start()
+    text = trouble(b, "database-unreachable", 2)
+    assert str(b.db) in text and "may not be %s by this user" % says in text
+    assert says in complaint(b.cli("untrack", "shop_line", ok=None))
+    sell(a, "A-1", [("RIZ25", 1)])
+    for path in b.directory.glob("shop.db*"):
+        os.chown(path, NOBODY, NOBODY)
+        path.chmod(0o644)
+    wait_sale(b, "A-1", [("RIZ25", 1)])
+    shop.wait_equal(a, b)
+    wait_for(lambda: b.cli("status", ok=None).returncode == 0, "B is well again")
+
+
 def test_a_second_agent_on_the_same_home_is_refused(shop):
     a = shop.founder("A", shop.network.lan())
     text = complaint(run_agent(a))

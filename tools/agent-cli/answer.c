@@ -79,9 +79,9 @@ bool ask_silently(const struct cli *c, const char *command, struct json_object *
         json_object_put(args);
         return home_check(&c->home, e) &&
                err_set(e, ERR_REFUSED,
-                       "%s is not set up: make it a home with `agent-cli --home %s init --db "
+                       "this home is not set up: do that with `agent-cli --home %s init --db "
                        "FILE`, then start navette-agent",
-                       c->home.path, c->home.path);
+                       c->home.path);
     }
     if (client_ask(&c->home, command, args, limit_ms, &reached, result, e)) {
         *code = CODE_OK;

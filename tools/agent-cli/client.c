@@ -190,8 +190,8 @@ bool client_ask(const struct home *h, const char *command, struct json_object *a
     talk(c, h, limit_ms);
     *reached = c->connected;
     if (!c->connected && (c->status == UV_ENOENT || c->status == UV_ECONNREFUSED))
-        err_set(e, ERR_NET, "no agent runs on the home %s: start it with `navette-agent --home %s`",
-                h->path, h->path);
+        err_set(e, ERR_NET, "no agent runs on this home: start it with `navette-agent --home %s`",
+                h->path);
     else if (!c->connected)
         err_set(e, ERR_NET, "the agent of the home %s cannot be reached (%s): see %s", h->path,
                 uv_strerror(c->status), h->log);

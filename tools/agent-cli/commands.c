@@ -34,7 +34,7 @@ static void print_result(const struct cli *c, struct json_object *result, const 
     if (c->json)
         answer_json(result);
     else
-        puts(line);
+        text_say("%s", line);
 }
 
 /* ---- tables ---- */
@@ -65,10 +65,11 @@ static void print_change(const struct cli *c, struct json_object *result)
         tracked += json_object_get_boolean(json_object_object_get(t, "tracked"));
         refused += json_object_object_get(t, "refused") != NULL;
     }
-    printf("%zu of %zu tables are shared.", tracked, n);
     if (refused > 0)
-        printf(" %zu cannot be; `agent-cli tables` says why.", refused);
-    puts("");
+        text_say("%zu of %zu tables are shared. %zu cannot be; `agent-cli tables` says why.",
+                 tracked, n, refused);
+    else
+        text_say("%zu of %zu tables are shared.", tracked, n);
 }
 
 int run_tables(struct cli *c)
@@ -180,7 +181,7 @@ static void print_joined(const struct cli *c)
         puts("This PC has joined.");
         return;
     }
-    printf("%s has joined the fleet %s.\n", text_of(status, "name"), text_of(status, "fleet"));
+    text_say("%s has joined the fleet %s.", text_of(status, "name"), text_of(status, "fleet"));
     json_object_put(status);
 }
 
@@ -349,12 +350,12 @@ static void print_exported(const struct cli *c, struct json_object *result)
     int64_t n = number_of(result, "changesets");
 
     if (files == 0 && c->for_peer != NULL)
-        printf("%s has everything already, as far as is known here: no file was written.\n",
-               c->for_peer);
+        text_say("%s has everything already, as far as is known here: no file was written.",
+                 c->for_peer);
     else if (files == 0)
         puts("Nothing has been shared here yet: no file was written.");
     for (size_t i = 0; i < files; i++)
-        puts(json_object_get_string(json_object_array_get_idx(paths, i)));
+        text_say("%s", json_object_get_string(json_object_array_get_idx(paths, i)));
     if (files > 0)
         printf("%" PRId64 " change-set%s in %zu file%s.\n", n, n == 1 ? "" : "s", files,
                files == 1 ? "" : "s");
@@ -438,9 +439,9 @@ int run_import(struct cli *c)
         if (added < 0)
             answer_error_text(&e);
         else if (!c->json && added == 0)
-            printf("%s: everything in it was known here\n", word);
+            text_say("%s: everything in it was known here", word);
         else if (!c->json)
-            printf("%s: %" PRId64 " change-set%s taken in\n", word, added, added == 1 ? "" : "s");
+            text_say("%s: %" PRId64 " change-set%s taken in", word, added, added == 1 ? "" : "s");
     }
     if (c->json)
         answer_json(answer);

@@ -12,8 +12,9 @@
 #include "config.h"
 #include "text.h"
 
-#define BUSY_MS  10000
-#define RETRY_MS 20
+#define BUSY_MS       10000
+#define RETRY_MS      20
+#define PLACE_COLUMNS 12
 
 /* ---- the database ---- */
 
@@ -162,6 +163,12 @@ static bool make_home(const struct cli *c, const struct config *config, struct e
     return ok && config_save(config, c->home.conf, e);
 }
 
+static void print_place(const char *label, const char *path)
+{
+    fputs(label, stdout);
+    text_wrap(stdout, path, PLACE_COLUMNS, PLACE_COLUMNS);
+}
+
 static void print_made(const struct cli *c, const struct config *config, const char *journal_mode)
 {
     if (c->json) {
@@ -176,8 +183,11 @@ static void print_made(const struct cli *c, const struct config *config, const c
         json_object_put(o);
         return;
     }
-    printf("%s is set up.\n\n  home      %s\n  database  %s\n  settings  %s\n\nNext:\n",
-           config->name, c->home.path, config->database, c->home.conf);
+    text_say("%s is set up.", config->name);
+    print_place("\n  home      ", c->home.path);
+    print_place("  database  ", config->database);
+    print_place("  settings  ", c->home.conf);
+    puts("\nNext:");
     text_command(stdout, c, "agent-cli", "track --all");
     text_command(stdout, c, "navette-agent", "");
     if (c->join == NULL) {
@@ -220,10 +230,9 @@ static bool confirmed(const struct cli *c, const char *database, struct err *e)
 
     if (c->yes)
         return true;
-    fprintf(stderr,
-            "This stops sharing %s\nand removes everything of Navette from it. Its rows stay.\n"
-            "Go on? [y/N] ",
-            database);
+    fputs("This stops sharing ", stderr);
+    text_wrap(stderr, database, 19, 0);
+    fputs("and removes everything of Navette from it. Its rows stay.\nGo on? [y/N] ", stderr);
     if (fgets(line, sizeof line, stdin) == NULL) {
         fputc('\n', stderr);
         return err_set(e, ERR_REFUSED,
@@ -264,7 +273,7 @@ static int uninstall_file(struct cli *c)
     if (c->json)
         answer_json(NULL);
     else
-        printf("%s has nothing of Navette in it any more.\n", path);
+        text_say("%s has nothing of Navette in it any more.", path);
     return CODE_OK;
 }
 
@@ -285,14 +294,10 @@ int run_uninstall(struct cli *c)
     if (c->json) {
         answer_json(result);
     } else {
-        char line[PATH_BYTES_MAX + 120];
-
-        printf("%s has nothing of Navette in it any more.\n", config.database);
-        snprintf(line, sizeof line,
-                 "The home %s remains, with the keys of this PC: remove it if you will not share "
+        text_say("%s has nothing of Navette in it any more.", config.database);
+        text_say("The home %s remains, with the keys of this PC: remove it if you will not share "
                  "again.",
                  c->home.path);
-        text_wrap(stdout, line, 0, 0);
     }
     json_object_put(result);
     return code;

@@ -39,9 +39,10 @@ int run_conflicts_merge(struct cli *c)
     if (c->json)
         answer_json(result);
     else
-        printf("Rows %" PRId64 " and %" PRId64 " of %s are one. %s\n", first, second, c->words[0],
-               applied ? "The other PCs get it, too."
-                       : "It is done as soon as the application leaves its database for a moment.");
+        text_say("Rows %" PRId64 " and %" PRId64 " of %s are one. %s", first, second, c->words[0],
+                 applied
+                     ? "The other PCs get it, too."
+                     : "It is done as soon as the application leaves its database for a moment.");
     json_object_put(result);
     return code;
 }

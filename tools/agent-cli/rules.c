@@ -10,6 +10,7 @@
 #include "text.h"
 
 #define RULES_FILE_BYTES_MAX (4u << 20)
+#define LINE_BYTES_MAX       32768
 #define PORTION_BYTES        48000 /* of rules in one request: a line has its limit */
 
 static struct json_object *rules_of(struct json_object *result)
@@ -19,40 +20,63 @@ static struct json_object *rules_of(struct json_object *result)
     return json_object_is_type(rules, json_type_array) ? rules : NULL;
 }
 
-static void put_text(const char *before, const char *text)
+static void add(struct buf *line, const char *text)
 {
-    fputs(before, stdout);
-    text_put(stdout, text, strlen(text));
+    buf_add(line, text, strlen(text));
 }
 
-/* As it would be set again. */
+/* One word of a rule, as a shell takes it. */
+static void add_quoted(struct buf *line, const char *text)
+{
+    buf_add_byte(line, '"');
+    for (; *text != '\0'; text++) {
+        if (strchr("\"\\$`", *text) != NULL)
+            buf_add_byte(line, '\\');
+        buf_add_byte(line, (uint8_t)*text);
+    }
+    buf_add_byte(line, '"');
+}
+
+/* `a` as it would be set again. */
+static void print_asked(const struct asked_rule *a, bool missing)
+{
+    struct buf line;
+
+    buf_open(&line, LINE_BYTES_MAX);
+    rule_target_print(&a->rule, &line);
+    add(&line, " ");
+    add(&line, rule_kind_name(a->rule.kind));
+    if (a->rule.argument != NULL && a->rule.argument[0] == '\0') {
+        add(&line, " \"\"");
+    } else if (a->rule.argument != NULL) {
+        add(&line, " ");
+        add(&line, a->rule.argument);
+    }
+    if (a->rule.where != NULL) {
+        add(&line, a->says_names ? " --names " : " --where ");
+        add_quoted(&line, a->rule.where);
+    }
+    if (a->site[0] != '\0') {
+        add(&line, " --site ");
+        add(&line, a->site);
+    }
+    if (missing)
+        add(&line, "  (names nothing in this database)");
+    buf_add_byte(&line, 0);
+    text_typed(stdout, (const char *)line.p, 0);
+    buf_close(&line);
+}
+
 static void print_rule(struct json_object *o)
 {
     struct asked_rule a;
     struct err e = {0};
-    struct buf target;
 
     if (!rulejson_read(&a, o, &e)) {
-        put_text("(", e.text);
-        puts(")");
+        text_say("(%s)", e.text);
         return;
     }
-    buf_open(&target, 16384);
-    rule_target_print(&a.rule, &target);
-    text_put(stdout, (const char *)target.p, target.n);
-    put_text(" ", rule_kind_name(a.rule.kind));
-    if (a.rule.argument != NULL)
-        put_text(" ", a.rule.argument[0] == '\0' ? "\"\"" : a.rule.argument);
-    if (a.rule.where != NULL) {
-        put_text(a.says_names ? " --names \"" : " --where \"", a.rule.where);
-        fputc('"', stdout);
-    }
-    if (a.site[0] != '\0')
-        put_text(" --site ", a.site);
-    puts(json_object_get_boolean(json_object_object_get(o, "missing"))
-             ? "  (names nothing in this database)"
-             : "");
-    buf_close(&target);
+    print_asked(&a, json_object_get_boolean(json_object_object_get(o, "missing")));
     asked_rule_close(&a);
 }
 

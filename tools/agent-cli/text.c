@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -16,6 +17,7 @@
 #define STATE_COLUMNS     12
 #define ADDRESS_COLUMNS   21
 #define COUNT_COLUMNS     8
+#define COUNT_MAX         9999999
 #define TABLE_COLUMNS     32
 #define TABLE_COLUMNS_MAX 48
 
@@ -74,12 +76,14 @@ void text_cell(FILE *out, const char *s, int columns)
         fputc(' ', out);
 }
 
-/* A number, or "-" where none is known. */
+/* A number, or "-" where none is known; one that has no room is never cut to another one. */
 static void count_cell(FILE *out, struct json_object *n)
 {
     char digits[32];
 
     snprintf(digits, sizeof digits, "%" PRId64, json_object_get_int64(n));
+    if (strlen(digits) > COUNT_COLUMNS)
+        snprintf(digits, sizeof digits, ">%d", COUNT_MAX);
     text_cell(out, n != NULL ? digits : "-", -COUNT_COLUMNS);
 }
 
@@ -133,6 +137,47 @@ void text_wrap(FILE *out, const char *s, int at, int indent)
             space = true;
         }
     }
+    fputc('\n', out);
+}
+
+void text_say(const char *format, ...)
+{
+    char line[4 * PATH_BYTES_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    text_wrap(stdout, line, 0, 0);
+}
+
+/* Bytes of `s` that fit into `columns`: up to behind the last space, if there is one. */
+static size_t piece_bytes(const char *s, int columns)
+{
+    size_t n = 0, space = 0;
+
+    while (s[n] != '\0' && width(s, n + 1) <= columns) {
+        if (s[n] == ' ')
+            space = n + 1;
+        n++;
+    }
+    return space > 0 ? space : n;
+}
+
+void text_typed(FILE *out, const char *line, int indent)
+{
+    int at = indent;
+
+    fprintf(out, "%*s", indent, "");
+    while (width(line, strlen(line)) > TEXT_COLUMNS - at) {
+        size_t n = piece_bytes(line, TEXT_COLUMNS - at - 1);
+
+        text_put(out, line, n);
+        fputs("\\\n", out);
+        line += n;
+        at = 0; /* a space here would be one more in a quoted word */
+    }
+    text_put(out, line, strlen(line));
     fputc('\n', out);
 }
 
@@ -300,9 +345,12 @@ static void print_facts(FILE *out, struct json_object *status)
     char line[2048];
 
     label(out, "database", text(database, "path"));
-    snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " rows (journal mode %s)",
-             number(database, "tracked_tables"), number(database, "rows"),
-             text(database, "journal_mode"));
+    if (is(database, "state", "closed"))
+        snprintf(line, sizeof line, "not known: the database is not open");
+    else
+        snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " rows (journal mode %s)",
+                 number(database, "tracked_tables"), number(database, "rows"),
+                 text(database, "journal_mode"));
     label(out, "tables", line);
     snprintf(line, sizeof line, "%s (this PC: %s)",
              text(status, "fleet")[0] != '\0' ? text(status, "fleet") : "none",
@@ -428,8 +476,9 @@ void text_command(FILE *out, const struct cli *c, const char *program, const cha
     const char *home = c->home_given;
     const char *quote = home != NULL && strpbrk(home, " '$()&;") != NULL ? "\"" : "";
 
-    fprintf(out, "    %s", program);
-    if (home != NULL)
-        fprintf(out, " --home %s%s%s", quote, home, quote);
-    fprintf(out, "%s%s\n", words[0] != '\0' ? " " : "", words);
+    char line[2 * PATH_BYTES_MAX];
+
+    snprintf(line, sizeof line, "%s%s%s%s%s%s%s", program, home != NULL ? " --home " : "", quote,
+             home != NULL ? home : "", quote, words[0] != '\0' ? " " : "", words);
+    text_typed(out, line, 4);
 }

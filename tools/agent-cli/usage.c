@@ -9,7 +9,7 @@
 #include "manual.h"
 #include "text.h"
 
-#define NAME_COLUMN 22
+#define NAME_COLUMN 32 /* of the longest command */
 
 struct command {
     const char *name;
