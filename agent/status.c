@@ -200,6 +200,10 @@ static void note_store(struct agent *a, const struct store_status *s)
                     s->conflicts_dropped, CONFLICTS_MAX);
     else
         warning_clear(&a->warnings, WARNING_CONFLICTS);
+    if (s->unsent[0] != '\0')
+        warning_set(&a->warnings, WARNING_UNSENT, wall, "%s", s->unsent);
+    else
+        warning_clear(&a->warnings, WARNING_UNSENT);
     if (s->tracked_tables == 0)
         warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
     else

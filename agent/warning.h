@@ -37,6 +37,8 @@
     X(CONFLICTS, "conflicts-dropped", false,                                                       \
       "`agent-cli conflicts`; when you have seen them, `agent-cli conflicts dismiss --all`")       \
     X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \
+    X(UNSENT, "value-not-sent", false,                                                             \
+      "make it smaller, or keep the column on each PC: `agent-cli rules set TABLE.COLUMN local`")  \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
     X(TABLES, "nothing-tracked", false, "`agent-cli track --all`")

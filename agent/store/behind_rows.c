@@ -55,12 +55,6 @@ static bool file_cell(struct recovery *r, const struct binding *b, uint32_t colu
 
 /* ---- shadows ---- */
 
-/* A value that is too long to be sent is nobody's business but this file's. */
-static bool is_private(const struct value *v)
-{
-    return (v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX;
-}
-
 /* Did the application see all that the cell shows? */
 static bool saw_cell(const struct recovery *r, int64_t gid, const struct cell *c)
 {
@@ -102,7 +96,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             return false;
         if (have == NULL) {
             written = false;
-        } else if ((b->app->surrogate && b->is_key[i]) || is_private(&values[i]) ||
+        } else if ((b->app->surrogate && b->is_key[i]) || unsent_is(&values[i]) ||
                    value_equal(&have->v, &file.v)) {
             file = *have;
             written = false;

@@ -8,9 +8,8 @@
 
 #include "columns.h"
 #include "filter.h"
+#include "ledger_meta.h"
 #include "rename.h"
-
-#define NOTE_BYTES_MAX (IDENTIFIER_BYTES_MAX + 16)
 
 static bool run(struct store *s, const char *sql, uint32_t table, struct err *e)
 {
@@ -27,28 +26,21 @@ static bool run(struct store *s, const char *sql, uint32_t table, struct err *e)
     return code == SQLITE_DONE || ledger_err(&s->ledger, "follow the rules", e);
 }
 
-static bool flag(struct store *s, const char *what, uint32_t table, bool on, struct err *e)
+/* Rows of the table are due as soon as it has been compared. */
+static bool flag_due(struct store *s, uint32_t table, bool on, struct err *e)
 {
-    char name[32];
+    char digits[16];
 
-    snprintf(name, sizeof name, "%s.%u", what, table);
-    return ledger_meta_set(&s->ledger, name,
-                           &(struct value){.type = on ? VALUE_INT : VALUE_NULL, .i = 1}, e);
+    snprintf(digits, sizeof digits, "%u", table);
+    return ledger_flag_set(&s->ledger, "due", digits, on, e);
 }
 
-static bool is_flagged(struct store *s, const char *what, uint32_t table, bool *on, struct err *e)
+static bool is_due(struct store *s, uint32_t table, bool *on, struct err *e)
 {
-    char name[32];
-    struct value v;
-    struct buf room;
-    bool ok;
+    char digits[16];
 
-    snprintf(name, sizeof name, "%s.%u", what, table);
-    buf_open(&room, 64);
-    ok = ledger_meta_get(&s->ledger, name, &v, &room, e);
-    *on = ok && v.type == VALUE_INT;
-    buf_close(&room);
-    return ok;
+    snprintf(digits, sizeof digits, "%u", table);
+    return ledger_flag_get(&s->ledger, "due", digits, on, e);
 }
 
 /* Rows that the file lacks or holds otherwise are for project to look at, once what the application
@@ -59,12 +51,12 @@ bool bind_reconciled(struct store *s, struct binding *b, struct err *e)
 
     if (!columns_settle(s, b, e))
         return false;
-    if (!is_flagged(s, "due", b->table, &on, e))
+    if (!is_due(s, b->table, &on, e))
         return false;
     if (!on || b->deaf)
         return true;
     s->due_open = true;
-    return flag(s, "due", b->table, false, e) &&
+    return flag_due(s, b->table, false, e) &&
            run(s,
                "INSERT OR IGNORE INTO due(gid, since_ms) SELECT gid, ?2 FROM row WHERE tbl = ?1"
                " AND rec IS NOT NULL AND (shadow IS NOT NULL OR present = 0)",
@@ -123,7 +115,7 @@ static bool follow_change(struct store *s, struct binding *b, struct err *e)
            run(s,
                "UPDATE row SET shadow = NULL WHERE tbl = ?1 AND rec IS NULL AND shadow IS NOT NULL",
                b->table, e) &&
-           flag(s, "due", b->table, true, e);
+           flag_due(s, b->table, true, e);
 }
 
 static bool note_change(struct store *s, struct binding *b, struct slice now, struct err *e)
@@ -196,31 +188,6 @@ bool bind_is_deaf(struct store *s, uint32_t table)
 
 /* ---- local tables ---- */
 
-/* What the ledger remembers of a table that was tracked when it came to be local. */
-static bool is_noted(struct store *s, const char *table, bool *noted, struct err *e)
-{
-    char name[NOTE_BYTES_MAX];
-    struct value v;
-    struct buf room;
-    bool ok;
-
-    snprintf(name, sizeof name, "local.%s", table);
-    buf_open(&room, 64);
-    ok = ledger_meta_get(&s->ledger, name, &v, &room, e);
-    *noted = ok && v.type == VALUE_INT;
-    buf_close(&room);
-    return ok;
-}
-
-static bool note(struct store *s, const char *table, bool local, struct err *e)
-{
-    char name[NOTE_BYTES_MAX];
-    struct value v = {.type = local ? VALUE_INT : VALUE_NULL, .i = 1};
-
-    snprintf(name, sizeof name, "local.%s", table);
-    return ledger_meta_set(&s->ledger, name, &v, e);
-}
-
 static bool note_all(struct store *s, char *const *names, uint32_t n, bool local, struct err *e)
 {
     bool ok = ledger_begin(&s->ledger, false, e);
@@ -228,7 +195,8 @@ static bool note_all(struct store *s, char *const *names, uint32_t n, bool local
     for (uint32_t i = 0; ok && i < n; i++) {
         const struct ledger_table *t = ledger_table_find(&s->ledger, names[i]);
 
-        ok = note(s, names[i], local, e) && (local || t == NULL || flag(s, "due", t->id, true, e));
+        ok = ledger_flag_set(&s->ledger, "local", names[i], local, e) &&
+             (local || t == NULL || flag_due(s, t->id, true, e));
     }
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok)
@@ -246,7 +214,7 @@ static bool list(struct store *s, bool local, char **names, uint32_t *n, struct 
 
         if (t->local != local || t->refused != NULL)
             continue;
-        if (!local && !is_noted(s, t->name, &noted, e))
+        if (!local && !ledger_flag_get(&s->ledger, "local", t->name, &noted, e))
             return false;
         if (noted)
             names[(*n)++] = mem_text(t->name);

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "ledger_meta.h"
 #include "scan.h"
 
 #define NOTE_BYTES_MAX  (COLUMNS_MAX * 2 * (IDENTIFIER_BYTES_MAX + 2))

@@ -6,6 +6,8 @@
 
 #include <sqlite3.h>
 
+#include "ledger_meta.h"
+
 #define STEP_MIN                                                                                   \
     64 /* so far below the first known difference we look for the last common one...               \
         */

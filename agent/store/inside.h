@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
+#include "unsent.h"
 
 struct due_row {
     int64_t gid;
@@ -63,6 +64,7 @@ struct store {
     bool stuck[ACTORS_MAX + 1];  /* actors whose next change-set is nonsense */
     struct replaced *replaced;   /* what applies replaced lately */
     struct migration *migration; /* NULL: nothing is known of it yet */
+    struct unsent unsent;        /* values too long to be sent */
     char trouble[480];
     bool healing; /* that goes by itself, once everything is applied again */
 };

@@ -9,6 +9,7 @@
 
 #include "appdb.h"
 #include "ledger_conflict.h"
+#include "ledger_meta.h"
 #include "ledger_names.h"
 #include "ledger_points.h"
 #include "ledger_statements.h"
@@ -269,7 +270,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
              "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM conflict;"
-             "DELETE FROM repair; DELETE FROM part; DELETE FROM aside; DELETE FROM repeated;"
+             "DELETE FROM repair; DELETE FROM unsent; DELETE FROM part; DELETE FROM aside;"
+             "DELETE FROM repeated;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "DELETE FROM meta WHERE name = 'aside';"
              "UPDATE tbl SET scan = 1",

@@ -187,11 +187,7 @@ MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t nu
 MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice *bytes, bool *found, struct err *e);
 
-/* ---- settings, and queries of one's own ---- */
-MUST_USE bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
-                              struct err *e);
-MUST_USE bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v,
-                              struct err *e);
+/* ---- queries of one's own ---- */
 /* A number from a query; a statement for the caller to step and finalize (NULL: failed). */
 MUST_USE bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e);
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e);

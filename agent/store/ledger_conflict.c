@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "ledger_meta.h"
 #include "ledger_statements.h"
 
 #define ROW_BUCKETS 16384u

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "ledger_meta.h"
 
 bool ledger_name_same(const char *known, struct slice name)
 {

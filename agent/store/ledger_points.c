@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "ledger_meta.h"
 #include "ledger_statements.h"
 
 /* run = first id: varint, last id: varint, time: f64 BE */

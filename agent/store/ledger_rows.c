@@ -79,39 +79,6 @@ bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
     return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the ledger", e);
 }
 
-/* ---- meta ---- */
-
-bool ledger_meta_get(struct ledger *l, const char *name, struct value *v, struct buf *room,
-                     struct err *e)
-{
-    sqlite3_stmt *s = ledger_statement(l, STATEMENT_META_GET);
-    bool found;
-
-    *v = (struct value){.type = VALUE_NULL};
-    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    if (!look_up(l, s, &found, "read a setting", e))
-        return false;
-    if (found) {
-        *v = value_of_column(s, 0);
-        if (v->type == VALUE_TEXT || v->type == VALUE_BLOB) {
-            buf_clear(room);
-            buf_add(room, v->bytes.p, v->bytes.n);
-            v->bytes = buf_slice(room);
-        }
-    }
-    sqlite3_reset(s);
-    return true;
-}
-
-bool ledger_meta_set(struct ledger *l, const char *name, const struct value *v, struct err *e)
-{
-    sqlite3_stmt *s = ledger_statement(l, STATEMENT_META_SET);
-
-    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    return (value_bind(s, 2, v) || ledger_err(l, "write a setting", e)) &&
-           ledger_finish(l, s, "write a setting", e);
-}
-
 /* ---- actors and gids ---- */
 
 bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e)

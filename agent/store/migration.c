@@ -11,6 +11,7 @@
 #include <navette/waits.h>
 
 #include "describe.h"
+#include "ledger_meta.h"
 #include "ledger_names.h"
 
 #define STATES_MAX    4096 /* remembered, the latest; an application has some hundred migrations */

@@ -17,21 +17,6 @@ uint64_t stamp_after(uint64_t stamp, const struct cell *c)
     return (c->clock.number != 0 || c->counter != NULL) && seen >= stamp ? seen + 1 : stamp;
 }
 
-/* A value that is too long to be sent is nobody's business but this file's. */
-static bool is_private(struct publisher *p, const struct app_table *table, uint32_t column,
-                       const struct value *v)
-{
-    if ((v->type != VALUE_TEXT && v->type != VALUE_BLOB) || v->bytes.n <= VALUE_BYTES_MAX)
-        return false;
-    snprintf(
-        p->s->trouble, sizeof p->s->trouble,
-        "table %s, column %s: a value of %zu bytes is not sent, the limit is %u: the other PCs "
-        "have the row without it. Make it smaller, or `agent-cli rules set %s.%s local`",
-        table->name, table->columns[column].name, v->bytes.n, VALUE_BYTES_MAX, table->name,
-        table->columns[column].name);
-    return true;
-}
-
 /* ---- counters ---- */
 
 /* What the application added: the running total that says so. False where this is no change of a
@@ -359,7 +344,7 @@ static bool carry_cells(struct publisher *p, const struct touched *t, const stru
         uint64_t stamp;
         bool carried;
 
-        if (!p->changed[i] || is_private(p, t->b->app, i, &p->values[i]))
+        if (!p->changed[i] || unsent_is(&p->values[i]))
             continue;
         if (!is_carried(p, t, base, i, &carried, &stamp, e))
             return false;
@@ -379,8 +364,10 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
     const struct cell *have = record_get(&p->rec, t->b->position[i]);
     bool timed = *stamp != 0;
 
-    if (!p->changed[i] || is_private(p, t->b->app, i, &p->values[i]))
+    if (!p->changed[i])
         return true;
+    if (unsent_is(&p->values[i]))
+        return unsent_note(p->s, t->gid, t->b->position[i], e);
     if (stale && was != NULL && is_back(p, t, i))
         return restore_stale(p, t, i, was, e);
     if (!timed && was != NULL && have != NULL && have->counter != NULL)

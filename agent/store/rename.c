@@ -8,6 +8,7 @@
 
 #include "author.h"
 #include "counter.h"
+#include "ledger_meta.h"
 #include "ledger_names.h"
 
 /* ---- two tables of the ledger become one ---- */

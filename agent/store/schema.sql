@@ -88,6 +88,13 @@ CREATE TABLE due(
     kept INTEGER NOT NULL DEFAULT 0
 );
 
+-- Cells whose value in the file is too long to be sent (unsent.h).
+CREATE TABLE unsent(
+    gid INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY(gid, position)
+) WITHOUT ROWID;
+
 -- Rows that yielded a UNIQUE value to another row and stand in the file under another one, which no change-set says yet.
 -- other: the row with which it is to be one, by rule; else NULL.
 CREATE TABLE repair(

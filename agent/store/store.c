@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "fork.h"
+#include "ledger_meta.h"
 #include "merge.h"
 #include "migration.h"
 #include "rename.h"
@@ -41,7 +42,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
         bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
-        look_for_repairs(s, e))
+        look_for_repairs(s, e) && unsent_open(s, e))
         return true;
     store_close(s);
     *out = NULL;
@@ -166,32 +167,6 @@ static bool bind_again(struct store *s, bool done, struct err *e)
     return false;
 }
 
-/* What a person said of new tables, or of one that is to stay out. */
-static bool flag(struct store *s, const char *what, const char *table, bool on, struct err *e)
-{
-    char name[IDENTIFIER_BYTES_MAX + 32];
-
-    snprintf(name, sizeof name, "%s%s", what, table);
-    return ledger_meta_set(&s->ledger, name,
-                           &(struct value){.type = on ? VALUE_INT : VALUE_NULL, .i = 1}, e);
-}
-
-static bool is_flagged(struct store *s, const char *what, const char *table, bool *on,
-                       struct err *e)
-{
-    char name[IDENTIFIER_BYTES_MAX + 32];
-    struct value v;
-    struct buf room;
-    bool ok;
-
-    snprintf(name, sizeof name, "%s%s", what, table);
-    buf_open(&room, 64);
-    ok = ledger_meta_get(&s->ledger, name, &v, &room, e);
-    *on = ok && v.type == VALUE_INT;
-    buf_close(&room);
-    return ok;
-}
-
 /* Names of tables that can be tracked and are not; the caller frees them. `news`: without those
  * that a person has untracked. */
 static bool list_untracked(struct store *s, bool news, char **names, uint32_t *n, struct err *e)
@@ -202,7 +177,7 @@ static bool list_untracked(struct store *s, bool news, char **names, uint32_t *n
 
         if (t->refused != NULL || t->number != 0 || t->local)
             continue;
-        if (news && !is_flagged(s, "untracked.", t->name, &out, e))
+        if (news && !ledger_flag_get(&s->ledger, "untracked", t->name, &out, e))
             return false;
         if (!out)
             names[(*n)++] = mem_text(t->name);
@@ -233,10 +208,12 @@ static bool list_named(struct store *s, const char *const *wanted, uint32_t coun
 
 static bool track(struct store *s, char *const *names, uint32_t n, bool all, struct err *e)
 {
-    bool ok = ledger_begin(&s->ledger, false, e) && (!all || flag(s, "track.all", "", true, e));
+    bool ok = ledger_begin(&s->ledger, false, e) &&
+              (!all || ledger_flag_set(&s->ledger, "track", "all", true, e));
 
     for (uint32_t i = 0; ok && i < n; i++)
-        ok = intend_scan(s, names[i], e) && flag(s, "untracked.", names[i], false, e);
+        ok = intend_scan(s, names[i], e) &&
+             ledger_flag_set(&s->ledger, "untracked", names[i], false, e);
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok)
         ledger_rollback(&s->ledger);
@@ -272,7 +249,7 @@ static bool track_news(struct store *s, struct err *e)
 
     if (!s->app.installed || s->bindings == NULL || s->looked == s->app.reads)
         return true;
-    if (!is_flagged(s, "track.all", "", &all, e))
+    if (!ledger_flag_get(&s->ledger, "track", "all", &all, e))
         return false;
     s->looked = s->app.reads;
     list = mem_alloc((s->app.schema.n + 1) * sizeof *list);
@@ -293,7 +270,8 @@ static bool note_untracked(struct store *s, const char *const *names, uint32_t n
     bool ok = ledger_begin(&s->ledger, false, e);
 
     for (uint32_t i = 0; ok && i < n; i++)
-        ok = flag(s, "untracked.", appdb_table(&s->app, names[i])->name, true, e);
+        ok =
+            ledger_flag_set(&s->ledger, "untracked", appdb_table(&s->app, names[i])->name, true, e);
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok)
         ledger_rollback(&s->ledger);
@@ -536,6 +514,9 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
     *out = (struct store_status){.rows = s->ledger.live};
     snprintf(out->journal_mode, sizeof out->journal_mode, "%s", s->app.journal_mode);
     snprintf(out->trouble, sizeof out->trouble, "%s", s->trouble);
+    if (!unsent_look(s, e))
+        return false;
+    snprintf(out->unsent, sizeof out->unsent, "%s", s->unsent.text);
     out->tracked_tables = s->binding_count;
     for (uint32_t i = 0; i < s->ledger.actor_count; i++)
         out->staged += (int64_t)(s->ledger.actors[i].staged - s->ledger.actors[i].applied);

@@ -178,6 +178,7 @@ struct store_status {
     int64_t conflicts, conflicts_dropped; /* listed; and dismissed for want of room */
     int64_t unscanned;                    /* rows of newly tracked tables not yet published */
     char trouble[480];                    /* what stands in the way, "" if nothing */
+    char unsent[400]; /* a value that is too long to be sent, "" if there is none */
 };
 
 MUST_USE bool store_status(struct store *s, struct store_status *out, struct err *e);

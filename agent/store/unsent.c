@@ -1,0 +1,179 @@
+#include "unsent.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <sqlite3.h>
+
+#include "inside.h"
+
+#define LOOK_MAX 256 /* cells a look; who has more is told of these first */
+
+struct suspect {
+    int64_t gid;
+    uint32_t position;
+    bool is_still; /* as far as it could be asked */
+};
+
+struct look {
+    struct suspect list[LOOK_MAX];
+    uint32_t n, still;
+};
+
+bool unsent_is(const struct value *v)
+{
+    return (v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX;
+}
+
+bool unsent_open(struct store *s, struct err *e)
+{
+    int64_t any;
+
+    if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM unsent)", &any, e))
+        return false;
+    s->unsent = (struct unsent){.any = any != 0};
+    return true;
+}
+
+/* Run a statement about one cell. */
+static bool run(struct store *s, const char *sql, int64_t gid, uint32_t position, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&s->ledger, sql, e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, gid);
+    sqlite3_bind_int64(q, 2, position);
+    code = sqlite3_step(q);
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "note a value that is too long", e);
+}
+
+bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e)
+{
+    s->unsent.any = true;
+    s->unsent.looked = false;
+    return run(s, "INSERT OR IGNORE INTO unsent(gid, position) VALUES (?1, ?2)", gid, position, e);
+}
+
+static bool read_suspects(struct store *s, struct look *look, struct err *e)
+{
+    sqlite3_stmt *q =
+        ledger_prepare(&s->ledger, "SELECT gid, position FROM unsent ORDER BY gid LIMIT ?1", e);
+    int code = SQLITE_DONE;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, LOOK_MAX);
+    while (look->n < LOOK_MAX && (code = sqlite3_step(q)) == SQLITE_ROW)
+        look->list[look->n++] = (struct suspect){.gid = sqlite3_column_int64(q, 0),
+                                                 .position = (uint32_t)sqlite3_column_int64(q, 1)};
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || code == SQLITE_ROW ||
+           ledger_err(&s->ledger, "look for values that are too long", e);
+}
+
+/* How long the cell is in the file; 0 when it is not there or neither text nor blob. */
+static bool measure(struct store *s, const struct app_table *t, const struct row_key *key,
+                    const char *column, int64_t *bytes, struct err *e)
+{
+    sqlite3_str *sql = sqlite3_str_new(s->app.db);
+    sqlite3_stmt *q = NULL;
+    char *text;
+    int code = SQLITE_ERROR;
+
+    sqlite3_str_appendf(sql,
+                        "SELECT length(CAST(\"%w\" AS BLOB)) FROM main.\"%w\" WHERE typeof(\"%w\")"
+                        " IN ('text', 'blob') AND ",
+                        column, t->name, column);
+    app_key_match(sql, t);
+    text = sqlite3_str_finish(sql);
+    if (text != NULL && sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) == SQLITE_OK &&
+        key_bind(q, 1, t, key, e))
+        code = sqlite3_step(q);
+    *bytes = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE && e->code == ERR_NONE)
+        sqlite_err(s->app.db, t->name, e);
+    sqlite3_finalize(q);
+    sqlite3_free(text);
+    return e->code == ERR_NONE;
+}
+
+/* Is the cell still too long, and still to be sent? The first such is what a person is told. */
+static bool ask_file(struct store *s, struct suspect *cell, struct look *look, struct err *e)
+{
+    struct ledger_row row;
+    const struct binding *b;
+    bool found;
+    int64_t bytes = 0;
+    int column;
+
+    if (!ledger_row_get(&s->ledger, cell->gid, &row, &found, e))
+        return false;
+    b = found && row.present ? bind_by_table(s, row.table) : NULL;
+    column = b != NULL && !b->mute ? bind_column(b, cell->position) : -1;
+    if (column >= 0 && !measure(s, b->app, &row.key, b->app->columns[column].name, &bytes, e))
+        return false;
+    cell->is_still = bytes > (int64_t)VALUE_BYTES_MAX;
+    if (!cell->is_still)
+        return true;
+    if (look->still++ == 0)
+        snprintf(s->unsent.text, sizeof s->unsent.text,
+                 "table %.100s, column %.100s: a value of %" PRId64
+                 " bytes is not sent, the limit is %u: the other PCs have the row without it",
+                 b->app->name, b->app->columns[column].name, bytes, VALUE_BYTES_MAX);
+    return true;
+}
+
+static bool forget(struct store *s, const struct look *look, struct err *e)
+{
+    bool ok;
+
+    if (look->still == look->n)
+        return true;
+    ok = ledger_begin(&s->ledger, true, e);
+    for (uint32_t i = 0; ok && i < look->n; i++)
+        ok = look->list[i].is_still || run(s, "DELETE FROM unsent WHERE gid = ?1 AND position = ?2",
+                                           look->list[i].gid, look->list[i].position, e);
+    ok = ok && ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    return ok;
+}
+
+static bool look_again(struct store *s, struct err *e)
+{
+    struct look look = {0};
+    bool ok = appdb_same_schema(&s->app, e) && read_suspects(s, &look, e);
+
+    s->unsent.text[0] = '\0';
+    for (uint32_t i = 0; ok && i < look.n; i++)
+        ok = ask_file(s, &look.list[i], &look, e);
+    ledger_rest(&s->ledger);
+    ok = ok && forget(s, &look, e);
+    s->unsent.any = !ok || look.n > 0;
+    return ok;
+}
+
+bool unsent_look(struct store *s, struct err *e)
+{
+    struct unsent *u = &s->unsent;
+    struct unsent before = *u;
+
+    if (!u->any || s->ledger.open || s->bindings == NULL ||
+        (u->looked && u->cursor == s->ledger.cursor && u->batch == s->ledger.batch &&
+         u->reads == s->app.reads))
+        return true;
+    u->looked = true;
+    u->cursor = s->ledger.cursor;
+    u->batch = s->ledger.batch;
+    u->reads = s->app.reads;
+    if (look_again(s, e))
+        return true;
+    *u = before;
+    if (e->code != ERR_BUSY)
+        return false;
+    err_clear(e);
+    return true;
+}
