@@ -244,6 +244,10 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 static bool prepare_news(struct recovery *r, struct err *e)
 {
     index_news(r);
+    /* A row whose natural key refers to one that got another key stands at another one, too: it has
+     * not gone, and its base is what the file holds. */
+    if (!publish_name(r->s, &r->list, r->now_ms, e))
+        return false;
     for (uint32_t i = 0; i < r->list.n && r->let_go.n > 0; i++) /* it grows */
         if (!keep_parents(r, i, e))
             return false;

@@ -102,6 +102,8 @@ MUST_USE bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_
  * into signed change-sets. */
 MUST_USE bool publish(struct store *s, struct touch_list *l, uint64_t now_ms,
                       struct store_progress *p, struct err *e);
+/* Likewise, before that: only give each of them its gid. */
+MUST_USE bool publish_name(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e);
 
 /* Look up the row that a local key value refers to. `gid` 0: none. */
 MUST_USE bool refer(struct store *s, const struct binding *parent, const struct value *v,

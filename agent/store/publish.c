@@ -543,6 +543,17 @@ static void publisher_close(struct publisher *p)
     buf_close(&p->standing_shadow);
 }
 
+bool publish_name(struct store *s, struct touch_list *list, uint64_t now_ms, struct err *e)
+{
+    struct publisher p = {.s = s, .list = list, .now_ms = now_ms};
+    bool ok;
+
+    publisher_open(&p);
+    ok = name_rows(&p, e);
+    publisher_close(&p);
+    return ok;
+}
+
 static bool publish_table(struct publisher *p, struct binding *b, uint32_t first, struct err *e)
 {
     for (uint32_t i = first; i < p->list->n; i++) {

@@ -175,10 +175,14 @@ void node_app_start(struct node *n)
         return;
     n->app_ms = NEVER;
     sim_trace(n->sim, n, "application starts");
-    if (app_open(&n->app, n->database, disk_vfs(n->disk, PROCESS_APP), &e))
+    if (app_open(&n->app, n->database, disk_vfs(n->disk, PROCESS_APP), &e)) {
         settle_commit(n, &n->app.now);
-    else if (!node_reap(n))
+        /* What came while it was down can be replaced before it writes. */
+        if (!oracle_observe(&n->sim->oracle, n->index, &n->app.now, &e))
+            sim_fail_err(n->sim, n, "look at the file", &e);
+    } else if (!node_reap(n)) {
         sim_fail_err(n->sim, n, "start", &e);
+    }
 }
 
 void node_app_stop(struct node *n)
@@ -229,24 +233,35 @@ static bool has_living_wal(const struct node *n)
     return n->store != NULL && access(path, F_OK) == 0;
 }
 
-void node_peek(struct node *n, struct view *v)
+static void read_view(struct node *n, struct view *v, const char *path, const char *vfs)
 {
     struct sim *s = n->sim;
-    bool alive = has_living_wal(n);
-    char path[SIM_PATH_BYTES];
     sqlite3 *db = NULL;
     struct err e = {0};
 
-    snprintf(path, sizeof path, "%.200s/peek.db", s->root);
-    if (!alive)
-        sim_copy_database(s, n->database, path);
-    if (sqlite3_open_v2(alive ? n->database : path, &db, SQLITE_OPEN_READWRITE,
-                        alive ? disk_vfs(n->disk, PROCESS_APP) : NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, vfs) != SQLITE_OK ||
         !view_read(v, &s->shape, &s->words, db, &e))
         sim_fail_err(s, n, "look at the file", &e);
     sqlite3_close(db);
-    if (!alive)
-        unlink(path);
+}
+
+/* Takes no step of the simulated disk. */
+static void read_copy(struct node *n, struct view *v)
+{
+    char path[SIM_PATH_BYTES];
+
+    snprintf(path, sizeof path, "%.200s/peek.db", n->sim->root);
+    sim_copy_database(n->sim, n->database, path);
+    read_view(n, v, path, NULL);
+    unlink(path);
+}
+
+void node_peek(struct node *n, struct view *v)
+{
+    if (has_living_wal(n))
+        read_view(n, v, n->database, disk_vfs(n->disk, PROCESS_APP));
+    else
+        read_copy(n, v);
 }
 
 static void bury_agent(struct node *n, bool silent)
@@ -383,6 +398,27 @@ void sim_check_node(struct sim *s, uint32_t node)
     free(dangling);
 }
 
+/* Nobody but us reads a file whose application is down. */
+static void look_at_closed(struct node *n)
+{
+    struct sim *s = n->sim;
+    struct err e = {0};
+
+    if (!sim_ok(s) || n->open_tick != 0)
+        return;
+    read_copy(n, &s->scratch);
+    if (sim_ok(s) && !oracle_observe(&s->oracle, n->index, &s->scratch, &e))
+        sim_fail_err(s, n, "look at the file", &e);
+}
+
+static void look(struct node *n)
+{
+    if (n->app.db != NULL)
+        sim_check_node(n->sim, n->index);
+    else
+        look_at_closed(n);
+}
+
 void node_apply(struct node *n)
 {
     struct sim *s = n->sim;
@@ -398,6 +434,8 @@ void node_apply(struct node *n)
             return;
         changesets += p.changesets;
         rows += p.rows;
+        if (p.rows > 0 && p.more) /* what it puts there now, the next turn may replace */
+            look(n);
         if (turns == TURNS_MAX) {
             sim_fail(s, "PC %u applies without end", n->index);
             return;
@@ -412,7 +450,7 @@ void node_apply(struct node *n)
         n->news = true;
     }
     if (rows > 0 || rng_chance(&s->rng, 3))
-        sim_check_node(s, n->index);
+        look(n);
     talk_news(n);
 }
 

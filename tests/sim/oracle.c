@@ -373,6 +373,7 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
         event.doubtful |= older->torn && older->site == site && older->column == column;
     }
     event.doubtful |= may_be_none(o, &event);
+    o->doubts[site] |= event.doubtful;
     r->sites |= bit(site);
     r->events[r->n++] = o->event_n;
     o->events[o->event_n++] = event;
@@ -516,6 +517,23 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
     view_copy(&o->last[site], &app->now);
 }
 
+/* The agent may know of a delete that its file does not show yet: who writes the row wants it. */
+static void rise_above_deletes(const struct oracle *o, struct oracle_event *event)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < row->n && event->column >= 0; i++) {
+        const struct oracle_event *death = &o->events[row->events[i]];
+
+        if (death->column != COLUMN_DEATH || (!death->drained && !death->doubtful))
+            continue;
+        if (!death->drained || death->latest == UINT64_MAX)
+            event->latest = UINT64_MAX;
+        else if (death->latest >= event->latest)
+            event->latest = death->latest + 1;
+    }
+}
+
 /* The clock of a write is its time, or just above whatever it was written over. Of the row that a
  * drain takes all is written at once. */
 static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t wall_ms)
@@ -542,6 +560,7 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
             under->drain != o->drains && under->earliest >= event->earliest)
             event->earliest = under->earliest + 1;
     }
+    rise_above_deletes(o, event);
     /* Of two writes that one drain takes the first is never said, and the second not either if it
      * is what was there before; and what a table holds when it is matched first has no time. */
     if (same || !o->spoke[event->site] || o->lost[event->site])
@@ -624,11 +643,13 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
     o->rewound[site] = o->lost[site] = true;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
-        if (o->events[i].site == site && o->events[i].tick > now->tick && !o->events[i].drained)
-            o->events[i].doubtful = true;
+        if (o->events[i].site != site || o->events[i].tick <= now->tick)
+            continue;
+        o->events[i].taken = true;
+        o->events[i].doubtful |= !o->events[i].drained;
     }
     for (uint32_t i = 0; i < o->event_n; i++)
-        if (o->events[i].site == site && o->events[i].tick <= now->tick)
+        if (o->events[i].site == site && !o->events[i].taken)
             see(o, i, site);
     for (uint32_t i = 0; i < o->row_n; i++)
         tear(o, &o->rows[i], site, now->tick);

@@ -203,6 +203,28 @@ static void an_edit_does_not_take_back_what_the_file_lost_of_its_row(void **stat
     close_pair(&a, &b);
 }
 
+/* Its natural key refers to a row that gets another key: the row has not gone, and what it holds in
+ * the old file is not the application's answer to what it had written later. */
+static void a_row_whose_key_follows_its_parents_keeps_what_the_file_lost(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a,
+        "INSERT INTO article VALUES (1, 'R1', 1, 1); INSERT INTO stock_place VALUES (1, 'A', 1)");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "UPDATE stock_place SET n = 2");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "PRAGMA foreign_keys = OFF; BEGIN; UPDATE article SET id = 5;"
+            "UPDATE stock_place SET article_id = 5; COMMIT; PRAGMA foreign_keys = ON");
+    expect_both(&a, &b, "SELECT place, n FROM stock_place", "A|2");
+    expect(&a, "SELECT article_id FROM stock_place", "5");
+    close_pair(&a, &b);
+}
+
 /* The drain touched the invoice only because its client's key got another client; then the
  * application gave it a third one. */
 static void a_reference_that_changed_with_its_key_can_be_changed_again(void **state)
@@ -310,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
         cmocka_unit_test(an_edit_of_what_the_file_kept_counts),
         cmocka_unit_test(an_edit_does_not_take_back_what_the_file_lost_of_its_row),
+        cmocka_unit_test(a_row_whose_key_follows_its_parents_keeps_what_the_file_lost),
         cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
