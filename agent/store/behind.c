@@ -26,9 +26,8 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 
     r->fork.mark = sqlite3_column_int64(q, 0);
     r->fork.point = sqlite3_column_int64(q, 3);
-    vector_close(&r->fork.applied);
-    vector_read(&in, &r->fork.applied);
-    return read_end(&in);
+    r->fork.said = (uint64_t)sqlite3_column_int64(q, 4);
+    return held_read(&in, &r->fork.held) && read_end(&in);
 }
 
 /* The latest point with the file's token whose mark the file still has; else the earliest with that
@@ -36,7 +35,7 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 static bool find_fork(struct recovery *r, const struct app_state *state, bool *known, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
-                                     "SELECT mark, mark_time, applied, id FROM point"
+                                     "SELECT mark, mark_time, applied, id, number FROM point"
                                      " WHERE token = ?1 ORDER BY id DESC",
                                      e);
     bool there = false, ok = q != NULL;
@@ -131,6 +130,7 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
     struct ledger *l = &r->s->ledger;
     struct store_progress p = {0};
 
+    held_lose(l, &r->fork.held, r->fork.said);
     if (!publish(r->s, &r->list, r->now_ms, &p, e) || !replay_fates(r->s, &r->list, e) ||
         !put_lost_due(r, e))
         return false;
@@ -139,13 +139,13 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
     l->cursor = r->cursor;
     l->cursor_time = r->cursor_time;
     /* Until what is due is in it, the file holds no more than it did at the fork. */
-    return ledger_holds(l, &r->fork.applied, e) && ledger_holds_all(l, e) && ledger_point(l, e) &&
+    return ledger_holds(l, &r->fork.held, e) && ledger_holds_all(l, e) && ledger_point(l, e) &&
            ledger_commit(l, e);
 }
 
 static void recovery_close(struct recovery *r)
 {
-    vector_close(&r->fork.applied);
+    vector_close(&r->fork.held.holds);
     keymap_close(&r->lived);
     keymap_close(&r->let_go);
     keymap_close(&r->here);

@@ -4,7 +4,8 @@
 
 #include "replay.h"
 
-/* Marks drained for one point, of which the file has some: the first. */
+/* Marks drained for one point, of which the file has some: the first. `point` 0: what an earlier
+ * recovery found of one. */
 struct lap {
     int64_t point;
     uint64_t before, number; /* what they became: our own change-sets above `before` up to this */
@@ -23,8 +24,9 @@ struct recovery {
     struct store *s;
     uint64_t now_ms;
     struct {
-        struct vector applied; /* change-sets that the file held */
-        int64_t mark;          /* marks above it are not part of what the point stands for */
+        struct held held; /* change-sets that the file held */
+        uint64_t said;    /* our last one then */
+        int64_t mark;     /* marks above it are not part of what the point stands for */
         int64_t point;
     } fork;
     struct run *runs;

@@ -114,7 +114,7 @@ bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock 
     struct row_key id = {.kind = KEY_INT, .i = gid};
 
     if (c->number == 0 || c->actor == 0 ||
-        c->number <= vector_get(&r->fork.applied, &l->actors[c->actor - 1].actor))
+        held_has(l, &r->fork.held, r->fork.said, c->actor, c->number))
         return true;
     if (c->actor != l->self)
         return false;
@@ -142,23 +142,25 @@ static void fates_close(struct fates *f)
     free(f->gids);
 }
 
-static void note_lived(struct recovery *r, const struct lap *lap, int64_t gid)
+static bool note_lived(struct recovery *r, const struct lap *lap, int64_t gid, struct err *e)
 {
     struct row_key id = {.kind = KEY_INT, .i = gid};
 
     keymap_put(&r->lived, (uint32_t)(lap - r->laps) + 1, &id, 1);
+    return ledger_lived(&r->s->ledger, gid, lap->before, lap->number, e);
 }
 
 static bool fates_read(struct recovery *r, const struct lap *lap, struct fates *f, struct err *e)
 {
     sqlite3_stmt *q =
         ledger_prepare(&r->s->ledger, "SELECT gid, born, last FROM fate WHERE point = ?1", e);
-    int code;
+    bool ok = true;
+    int code = SQLITE_DONE;
 
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, lap->point);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)},
                        born = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 1)};
 
@@ -171,10 +173,10 @@ static bool fates_read(struct recovery *r, const struct lap *lap, struct fates *
         if (born.i != 0)
             keymap_put(&f->born, 0, &born, f->n);
         if (sqlite3_column_int64(q, 2) <= lap->last)
-            note_lived(r, lap, id.i);
+            ok = note_lived(r, lap, id.i, e);
     }
     sqlite3_finalize(q);
-    return code == SQLITE_DONE || ledger_err(&r->s->ledger, "read what rows came to", e);
+    return ok && (code == SQLITE_DONE || ledger_err(&r->s->ledger, "read what rows came to", e));
 }
 
 /* A row that one mark made and no other touched came under this key and nowhere before. */
@@ -356,7 +358,7 @@ static bool live_lap(struct recovery *r, const struct lap *lap, struct touch_lis
         struct row_key id = {.kind = KEY_INT, .i = list->rows[i].gid};
 
         if (id.i != 0 && keymap_get(&f.told, 0, &id) == 0)
-            note_lived(r, lap, id.i);
+            ok = note_lived(r, lap, id.i, e);
     }
     fates_close(&f);
     return ok;
@@ -420,11 +422,41 @@ static bool take_marks(struct recovery *r, struct stretch *st, struct marks *mar
     return true;
 }
 
+/* What earlier recoveries found of drains that the file had only the beginning of. */
+static bool read_lived(struct recovery *r, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT gid, above, upto FROM lived WHERE point <= ?1"
+                                     " AND actor = ?2 ORDER BY above, upto",
+                                     e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, r->fork.point);
+    sqlite3_bind_int64(q, 2, l->self);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct lap lap = {.before = (uint64_t)sqlite3_column_int64(q, 1),
+                          .number = (uint64_t)sqlite3_column_int64(q, 2)};
+        struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)};
+        const struct lap *last = r->lap_count == 0 ? NULL : &r->laps[r->lap_count - 1];
+
+        if (last == NULL || last->point != 0 || last->before != lap.before ||
+            last->number != lap.number)
+            add_lap(r, lap);
+        keymap_put(&r->lived, r->lap_count, &id, 1);
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(l, "read what the file had before", e);
+}
+
 bool behind_relive(struct recovery *r, struct err *e)
 {
     struct stretch st = {0};
     struct marks marks = {0};
-    bool ok = read_runs(r, e) && marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) &&
+    bool ok = read_runs(r, e) && read_lived(r, e) &&
+              marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) &&
               take_marks(r, &st, &marks, e) && end_lap(r, &st, e) &&
               (!st.news || replay_children(&st.replay, e)) && touch_read(r->s, &r->list, e);
 

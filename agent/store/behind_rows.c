@@ -79,6 +79,11 @@ static bool note_conflict(struct recovery *r, const struct binding *b, int64_t g
     return conflict_note(&about, position, CONFLICT_PUT_BACK, file, NULL, e);
 }
 
+static bool differ_by_mark(const struct value *a, const struct value *b)
+{
+    return repair_is_mark(a, b) || repair_is_mark(b, a);
+}
+
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
  * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
@@ -107,6 +112,8 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             file = *have;
         else if (written && !note_conflict(r, b, gid, b->position[i], &file, e))
             return false;
+        if (have != NULL && differ_by_mark(&file.v, &have->v) && saw_cell(r, gid, have))
+            file.clock = have->clock;
         *record_cell(&r->shadow, b->position[i]) = file;
     }
     return true;

@@ -35,23 +35,33 @@ static bool run(struct ledger *l, const char *sql, uint64_t a, uint64_t b, struc
     return code == SQLITE_DONE || ledger_err(l, "take back change-sets", e);
 }
 
-/* The chain hash of one in the log; zeros for number 0. */
+/* The chain hash of one in the log; zeros for number 0. Leaves alone what ledger_changeset_get
+ * gave. */
 static bool hash_of(struct ledger *l, uint32_t actor, uint64_t number, uint8_t hash[HASH_BYTES],
                     bool *found, struct err *e)
 {
     struct changeset c;
-    struct slice bytes;
+    sqlite3_stmt *q;
+    int code;
+    bool ok;
 
     memset(hash, 0, HASH_BYTES);
     *found = number == 0;
     if (*found)
         return true;
-    if (!ledger_changeset_get(l, actor, number, &bytes, found, e) ||
-        (*found && !changeset_split(&c, bytes, e)))
+    q = ledger_prepare(l, "SELECT bytes FROM changeset WHERE actor = ?1 AND number = ?2", e);
+    if (q == NULL)
         return false;
-    if (*found)
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)number);
+    code = sqlite3_step(q);
+    *found = code == SQLITE_ROW;
+    ok = *found ? changeset_split(&c, value_of_column(q, 0).bytes, e)
+                : code == SQLITE_DONE || ledger_err(l, "look at a change-set", e);
+    if (*found && ok)
         changeset_hash(&c, hash);
-    return true;
+    sqlite3_finalize(q);
+    return ok;
 }
 
 static bool set_aside(struct ledger *l, uint32_t actor, struct err *e)
@@ -313,32 +323,178 @@ static bool drop_aside(struct store *s, const struct vector_entry *again, struct
     return ok;
 }
 
+/* From which number on is all that we have of a chain said again? The one under `number` is. */
+static bool first_repeated(struct store *s, uint32_t actor, uint64_t number, uint64_t *first,
+                           struct err *e)
+{
+    bool repeated = true;
+
+    for (*first = number; repeated && *first > 1; *first -= repeated) {
+        uint8_t hash[HASH_BYTES];
+        bool found;
+
+        if (!hash_of(&s->ledger, actor, *first - 1, hash, &found, e))
+            return false;
+        repeated = found;
+        if (found && !fork_is_repeated(s, hash, &repeated, e))
+            return false;
+    }
+    return true;
+}
+
+bool fork_holds(struct store *s, const struct vector_entry *at, uint32_t *actor, bool *holds,
+                struct err *e)
+{
+    struct ledger *l = &s->ledger;
+    uint8_t hash[HASH_BYTES];
+    bool found;
+
+    *holds = false;
+    if (!ledger_actor(l, &at->actor, actor, e))
+        return false;
+    if (at->number > l->actors[*actor - 1].staged)
+        return true;
+    if (!hash_of(l, *actor, at->number, hash, &found, e))
+        return false;
+    *holds = found && memcmp(hash, at->hash, HASH_BYTES) == 0;
+    return true;
+}
+
 bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_header *h, struct err *e)
 {
     const struct vector_entry *again = &h->repeats.entries[0];
     struct ledger *l = &s->ledger;
-    uint8_t hash[HASH_BYTES];
+    uint64_t first;
     char sql[160];
     uint32_t id;
-    bool found;
+    bool holds;
 
     if (!ledger_actor(l, &again->actor, &id, e) ||
         !note_repeated(l, id, again, actor, h->number, e) ||
-        (l->aside == id && !drop_aside(s, again, e)))
+        (l->aside == id && !drop_aside(s, again, e)) || !fork_holds(s, again, &id, &holds, e))
         return false;
-    if (again->number > l->actors[id - 1].staged)
-        return true;
-    if (!hash_of(l, id, again->number, hash, &found, e))
-        return false;
-    if (!found || memcmp(hash, again->hash, HASH_BYTES) != 0)
-        return true;
+    if (!holds || again->number < l->actors[id - 1].staged)
+        return true; /* what follows is still to be said again */
     if (s->astray)
         return err_set(e, ERR_BUSY, "the two files do not stand together");
+    if (!first_repeated(s, id, again->number, &first, e))
+        return false;
     snprintf(sql, sizeof sql,
              "SELECT number, bytes FROM changeset WHERE actor = %u AND number >= %llu"
              " AND number <= %llu ORDER BY number",
-             id, (unsigned long long)again->number, (unsigned long long)l->actors[id - 1].merged);
-    return (id != l->self || reincarnate(s, e)) &&
-           fork_take_back(s, id, again->number - 1, sql, e) &&
-           end_chain(s, id, again->number - 1, e);
+             id, (unsigned long long)first, (unsigned long long)l->actors[id - 1].merged);
+    return (id != l->self || reincarnate(s, e)) && fork_take_back(s, id, first - 1, sql, e) &&
+           end_chain(s, id, first - 1, e);
+}
+
+/* ---- what we had said and forgotten, of a history that we have given up ---- */
+
+/* What was laid aside becomes the chain again. */
+static bool put_aside_back(struct store *s, uint32_t actor, struct err *e)
+{
+    struct ledger_actor *a = &s->ledger.actors[actor - 1];
+    struct buf bytes = {0};
+    struct changeset c;
+    bool ok;
+
+    while ((ok = aside_get(&s->ledger, a->staged + 1, &bytes, e)) && bytes.n > 0) {
+        ok = changeset_split(&c, buf_slice(&bytes), e) &&
+             ledger_changeset_put(&s->ledger, actor, a->staged + 1, buf_slice(&bytes), e) &&
+             run(&s->ledger, "DELETE FROM aside WHERE number = ?1", a->staged + 1, 0, e);
+        if (!ok)
+            break;
+        changeset_hash(&c, a->hash);
+        a->staged++;
+        a->merged = a->applied = a->staged;
+        buf_close(&bytes);
+    }
+    buf_close(&bytes);
+    return ok && ledger_actor_save(&s->ledger, actor, e) && close_if_empty(s, e);
+}
+
+bool fork_follows(struct store *s, const struct changeset_header *h, struct fork_next *next,
+                  bool *follows, struct err *e)
+{
+    struct ledger *l = &s->ledger;
+    sqlite3_stmt *q = ledger_prepare(
+        l, "SELECT actor, by_actor, by_number FROM repeated WHERE hash = ?1 AND number = ?2", e);
+    int code;
+
+    *follows = false;
+    if (q == NULL)
+        return false;
+    sqlite3_bind_blob(q, 1, h->previous, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, (int64_t)h->number - 1);
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        next->actor = (uint32_t)sqlite3_column_int(q, 0);
+        next->by = (uint32_t)sqlite3_column_int(q, 1);
+        next->by_number = (uint64_t)sqlite3_column_int64(q, 2);
+        *follows = actor_equal(&l->actors[next->actor - 1].actor, &h->actor) &&
+                   l->actors[next->by - 1].staged == next->by_number;
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "look for a repetition", e);
+}
+
+bool fork_take_up(struct store *s, const struct fork_next *next, const struct changeset_header *h,
+                  struct slice bytes, struct err *e)
+{
+    return fork_say_next(s, next, h->number, bytes, e) &&
+           (s->ledger.aside != next->actor || put_aside_back(s, next->actor, e));
+}
+
+/* What follows a change-set that was said again, in our log or laid aside. `bytes` is opened. */
+static bool find_next(struct store *s, uint32_t actor, const struct vector_entry *at,
+                      struct buf *bytes, struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct slice found;
+    bool there, ok;
+
+    buf_open(bytes, CHANGESET_BYTES_MAX);
+    if (!ledger_changeset_get(&s->ledger, actor, at->number + 1, &found, &there, e))
+        return false;
+    if (there) {
+        buf_add(bytes, found.p, found.n);
+    } else if (s->ledger.aside == actor) {
+        buf_close(bytes);
+        if (!aside_get(&s->ledger, at->number + 1, bytes, e))
+            return false;
+    }
+    if (bytes->n == 0)
+        return true;
+    ok = changeset_split(&c, buf_slice(bytes), e) && changeset_header_read(&h, c.header, e);
+    if (ok && memcmp(h.previous, at->hash, HASH_BYTES) != 0)
+        buf_clear(bytes);
+    changeset_header_close(&h);
+    return ok;
+}
+
+bool fork_go_on(struct store *s, uint32_t by, const struct changeset_header *h, struct err *e)
+{
+    struct vector_entry at = h->repeats.entries[0];
+    struct fork_next next = {.by = by, .by_number = h->number};
+    struct site_id site = actor_site(&at.actor);
+    bool more = memcmp(&site, &s->keys->site, sizeof site) == 0, ok = true;
+
+    ok = !more || ledger_actor(&s->ledger, &at.actor, &next.actor, e);
+    while (ok && more) {
+        struct changeset c;
+        struct buf bytes;
+
+        ok = find_next(s, next.actor, &at, &bytes, e);
+        more = ok && bytes.n > 0;
+        if (more) {
+            at.number++;
+            ok = changeset_split(&c, buf_slice(&bytes), e) &&
+                 fork_say_next(s, &next, at.number, buf_slice(&bytes), e);
+            if (ok)
+                changeset_hash(&c, at.hash);
+            next.by_number++;
+        }
+        buf_close(&bytes);
+    }
+    return ok;
 }

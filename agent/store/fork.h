@@ -33,6 +33,26 @@ MUST_USE bool fork_forgotten(struct store *s, struct err *e);
 /* Before a change-set by `actor` that repeats another one is written. ERR_BUSY: not now. */
 MUST_USE bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_header *h,
                             struct err *e);
+/* After it was written: what of ours follows the one that it repeats is said again, too. */
+MUST_USE bool fork_go_on(struct store *s, uint32_t by, const struct changeset_header *h,
+                         struct err *e);
+/* Do we have this very change-set? `actor`: the ledger's number of its author. */
+MUST_USE bool fork_holds(struct store *s, const struct vector_entry *at, uint32_t *actor,
+                         bool *holds, struct err *e);
+
+/* Where a chain that says another one again goes on. */
+struct fork_next {
+    uint32_t actor;     /* the author of the one that is said again... */
+    uint32_t by;        /* ...and the actor that says it; */
+    uint64_t by_number; /* its last */
+};
+/* One of ours that we have forgotten: does it follow one that we have said again? */
+MUST_USE bool fork_follows(struct store *s, const struct changeset_header *h,
+                           struct fork_next *next, bool *follows, struct err *e);
+/* Then it is said again as well, and the history that we have given up is none to lay our own aside
+ * for. */
+MUST_USE bool fork_take_up(struct store *s, const struct fork_next *next,
+                           const struct changeset_header *h, struct slice bytes, struct err *e);
 /* Has its author said this one again, so that it is not to be taken any more? */
 MUST_USE bool fork_is_repeated(struct store *s, const uint8_t hash[HASH_BYTES], bool *repeated,
                                struct err *e);
@@ -52,5 +72,8 @@ MUST_USE bool fork_take_back(struct store *s, uint32_t actor, uint64_t common, c
  * change-set that took the place of the first. */
 MUST_USE bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct slice other,
                              struct err *e);
+/* Say change-set `number` of next->actor again, as the next of next->by. */
+MUST_USE bool fork_say_next(struct store *s, const struct fork_next *next, uint64_t number,
+                            struct slice bytes, struct err *e);
 
 #endif

@@ -490,15 +490,18 @@ static bool say_again(struct taker *t, struct err *e)
 }
 
 /* A name for what is said again: of two writes with one stamp the greater actor's stays, so that
- * those who knew the row by its old name come to know it by the new one. */
-static bool name_anew(struct taker *t, struct err *e)
+ * those who knew the row by its old name come to know it by the new one. It follows from the first
+ * that is said again: who goes back once more, and has forgotten that he has said it again, says
+ * the very same again. */
+static bool name_anew(struct taker *t, const struct changeset *first, struct err *e)
 {
     struct ledger *l = &t->s->ledger;
     struct actor a = l->actors[t->actor - 1].actor;
+    uint8_t hash[HASH_BYTES];
     uint64_t more;
 
-    random_fill(&more, sizeof more);
-    more >>= 12;
+    changeset_hash(first, hash);
+    more = be64_read(hash) >> 12;
     for (int i = ACTOR_BYTES - 1; i >= SITE_ID_BYTES; i--) {
         more += a.bytes[i];
         a.bytes[i] = (uint8_t)more;
@@ -508,14 +511,14 @@ static bool name_anew(struct taker *t, struct err *e)
 }
 
 /* The first that was laid aside, beside the one in its place. */
-static bool look_whether_again(struct taker *t, struct slice other, struct err *e)
+static bool look_at_first(struct taker *t, struct slice other, struct err *e)
 {
     struct changeset_header h = {0};
     struct changeset c;
     bool again, ok;
 
-    ok = is_drained_again(t, other, &again, e) && changeset_split(&c, t->bytes, e) &&
-         changeset_header_read(&h, c.header, e);
+    ok = changeset_split(&c, t->bytes, e) && name_anew(t, &c, e) &&
+         is_drained_again(t, other, &again, e) && changeset_header_read(&h, c.header, e);
     if (ok && again)
         t->again_ms = hlc_stamp_wall_ms(h.stamp);
     changeset_header_close(&h);
@@ -529,19 +532,37 @@ bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct sli
     sqlite3_stmt *q;
     bool ok;
 
-    ok = name_anew(&t, e) &&
-         for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", note_cells, e) &&
+    ok = for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", note_cells, e) &&
          for_each(&t, COMMON, note_before, e);
     q = ok ? ledger_prepare(&s->ledger, "SELECT bytes FROM aside ORDER BY number LIMIT 1", e)
            : NULL;
-    ok = q != NULL;
-    if (ok && sqlite3_step(q) == SQLITE_ROW) {
+    ok = q != NULL &&
+         (sqlite3_step(q) == SQLITE_ROW || ledger_err(&s->ledger, "read what was laid aside", e));
+    if (ok) {
         t.bytes = value_of_column(q, 0).bytes;
-        ok = look_whether_again(&t, other, e);
+        ok = look_at_first(&t, other, e);
     }
     sqlite3_finalize(q);
     ok = ok && for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", say_again, e) &&
          ledger_actor_save(&s->ledger, t.by, e);
+    taker_close(&t);
+    return ok;
+}
+
+bool fork_say_next(struct store *s, const struct fork_next *next, uint64_t number,
+                   struct slice bytes, struct err *e)
+{
+    struct taker t = {.s = s,
+                      .actor = next->actor,
+                      .by = next->by,
+                      .common = number - 1 - next->by_number,
+                      .number = number,
+                      .bytes = bytes};
+    bool ok = note_cells(&t, e) && for_each(&t, COMMON, note_before, e);
+
+    t.number = number;
+    t.bytes = bytes;
+    ok = ok && say_again(&t, e) && ledger_actor_save(&s->ledger, t.by, e);
     taker_close(&t);
     return ok;
 }

@@ -269,9 +269,9 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
 {
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
-             "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM conflict;"
-             "DELETE FROM repair; DELETE FROM unsent; DELETE FROM part; DELETE FROM aside;"
-             "DELETE FROM repeated;"
+             "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM lived;"
+             "DELETE FROM conflict; DELETE FROM repair; DELETE FROM unsent; DELETE FROM part;"
+             "DELETE FROM aside; DELETE FROM repeated;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "DELETE FROM meta WHERE name = 'aside';"
              "UPDATE tbl SET scan = 1",
@@ -392,7 +392,7 @@ void ledger_close(struct ledger *l)
     free(l->path);
     vector_close(&l->have);
     vector_close(&l->applied);
-    vector_close(&l->holds);
+    held_free(l->held);
     buf_close(&l->runs);
     *l = (struct ledger){0};
 }

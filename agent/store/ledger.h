@@ -11,6 +11,7 @@
 #include "record.h"
 
 struct sqlite3;
+struct held;
 struct sqlite3_stmt;
 
 enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the table */ };
@@ -53,14 +54,13 @@ struct ledger {
     struct {
         int64_t first, last;
         double time;
-    } run;               /* marks drained one after the other with one time */
-    struct buf runs;     /* those before, for the next point */
-    int64_t point;       /* the last one's id */
-    bool holding;        /* the file went back, and not all that it lost is in it again: */
-    struct vector holds; /* it holds these change-sets */
+    } run;             /* marks drained one after the other with one time */
+    struct buf runs;   /* those before, for the next point */
+    int64_t point;     /* the last one's id */
+    struct held *held; /* ledger_points.h; NULL: the file holds all that is applied */
     struct hlc clock;
     uint64_t gid_next, minted; /* the counter to mint next; the last since the transaction began */
-    int64_t cursor;    /* last mark drained */
+    int64_t cursor;            /* last mark drained */
     double cursor_time;
     int64_t batch;
     uint8_t token[16];

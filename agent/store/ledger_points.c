@@ -2,6 +2,7 @@
  * find out what a file that went back holds (behind.c). */
 #include "ledger_points.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -49,6 +50,90 @@ bool ledger_fate(struct ledger *l, int64_t gid, int64_t born, int64_t last, stru
     return ledger_finish(l, s, "note what a row came to", e);
 }
 
+/* ---- a file that lacks some of what was applied ---- */
+
+void held_free(struct held *h)
+{
+    if (h != NULL)
+        vector_close(&h->holds);
+    free(h);
+}
+
+/* vector, and then: [actor's number in the ledger, above, upto, above, upto...] */
+static void held_write(struct writer *w, const struct held *h)
+{
+    vector_write(w, &h->holds);
+    write_array(w, 1 + 2 * h->lost_n);
+    write_uint(w, h->self);
+    for (uint32_t i = 0; i < h->lost_n; i++) {
+        write_uint(w, h->lost[i].above);
+        write_uint(w, h->lost[i].upto);
+    }
+}
+
+bool held_read(struct reader *r, struct held *h)
+{
+    uint32_t n;
+
+    vector_close(&h->holds);
+    *h = (struct held){0};
+    vector_read(r, &h->holds);
+    if (r->failed || r->left.n == 0)
+        return !r->failed;
+    n = read_array(r, 1 + 2 * HELD_LOST_MAX, "numbers of what a file lost");
+    h->self = (uint32_t)read_uint(r, UINT32_MAX, "an actor");
+    for (uint32_t i = 0; i + 2 < n; i += 2) {
+        h->lost[i / 2].above = read_uint(r, VECTOR_NUMBER_MAX, "a change-set");
+        h->lost[i / 2].upto = read_uint(r, VECTOR_NUMBER_MAX, "a change-set");
+    }
+    h->lost_n = n / 2;
+    return !r->failed;
+}
+
+bool held_has(const struct ledger *l, const struct held *h, uint64_t said, uint32_t id,
+              uint64_t number)
+{
+    if (number <= vector_get(&h->holds, &l->actors[id - 1].actor))
+        return true;
+    if (id != h->self || number > said)
+        return false;
+    for (uint32_t i = 0; i < h->lost_n; i++)
+        if (number > h->lost[i].above && number <= h->lost[i].upto)
+            return false;
+    return true;
+}
+
+void held_lose(const struct ledger *l, struct held *h, uint64_t said)
+{
+    const struct ledger_actor *self = &l->actors[l->self - 1];
+
+    if (h->self == 0 && h->lost_n == 0) /* the point is one at which nothing was missing */
+        h->self = l->self;
+    else if (h->self != l->self)
+        h->self = 0; /* we go by another name since: no more than `holds` is certain */
+    if (h->self == 0 || said >= self->staged)
+        return;
+    if (h->lost_n == HELD_LOST_MAX)
+        h->lost_n--;
+    else
+        h->lost[h->lost_n].above = said;
+    h->lost[h->lost_n++].upto = self->staged;
+}
+
+/* ---- points ---- */
+
+bool ledger_lived(struct ledger *l, int64_t gid, uint64_t above, uint64_t upto, struct err *e)
+{
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_LIVED_PUT);
+
+    sqlite3_bind_int64(s, 1, l->point + 1);
+    sqlite3_bind_int64(s, 2, gid);
+    sqlite3_bind_int64(s, 3, l->self);
+    sqlite3_bind_int64(s, 4, (int64_t)above);
+    sqlite3_bind_int64(s, 5, (int64_t)upto);
+    return ledger_finish(l, s, "note what a file held of a row", e);
+}
+
 static bool trim(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_POINT_TRIM);
@@ -56,7 +141,8 @@ static bool trim(struct ledger *l, struct err *e)
     sqlite3_bind_int64(s, 1, l->point - POINTS_KEPT);
     return ledger_finish(l, s, "forget old points", e) &&
            ledger_finish(l, ledger_statement(l, STATEMENT_PLACED_TRIM), "forget old keys", e) &&
-           ledger_finish(l, ledger_statement(l, STATEMENT_FATE_TRIM), "forget old marks", e);
+           ledger_finish(l, ledger_statement(l, STATEMENT_FATE_TRIM), "forget old marks", e) &&
+           ledger_finish(l, ledger_statement(l, STATEMENT_LIVED_TRIM), "forget old marks", e);
 }
 
 bool ledger_point(struct ledger *l, struct err *e)
@@ -67,7 +153,10 @@ bool ledger_point(struct ledger *l, struct err *e)
     bool ok;
 
     buf_open(&applied, HEADER_BYTES_MAX * 2);
-    vector_write(&w, l->holding ? &l->holds : &l->applied);
+    if (l->held != NULL)
+        held_write(&w, l->held);
+    else
+        vector_write(&w, &l->applied);
     sqlite3_bind_int64(s, 1, l->batch);
     ledger_bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
     sqlite3_bind_int64(s, 3, l->cursor);
@@ -83,9 +172,7 @@ bool ledger_point(struct ledger *l, struct err *e)
     return ok && (l->point % POINTS_TRIMMED != 0 || trim(l, e));
 }
 
-/* ---- a file that lacks some of what was applied ---- */
-
-bool ledger_holds(struct ledger *l, const struct vector *holds, struct err *e)
+bool ledger_holds(struct ledger *l, struct held *h, struct err *e)
 {
     struct value v = {.type = VALUE_NULL};
     struct buf bytes;
@@ -93,11 +180,17 @@ bool ledger_holds(struct ledger *l, const struct vector *holds, struct err *e)
     bool ok;
 
     buf_open(&bytes, HEADER_BYTES_MAX * 2);
-    l->holding = holds != NULL;
-    if (l->holding) {
-        vector_copy(&l->holds, holds);
-        vector_write(&w, holds);
+    if (h != NULL && l->held == NULL)
+        l->held = mem_alloc(sizeof *l->held);
+    if (h != NULL) {
+        vector_close(&l->held->holds);
+        *l->held = *h;
+        *h = (struct held){0};
+        held_write(&w, l->held);
         v = (struct value){.type = VALUE_BLOB, .bytes = buf_slice(&bytes)};
+    } else {
+        held_free(l->held);
+        l->held = NULL;
     }
     ok = ledger_meta_set(l, "holds", &v, e);
     buf_close(&bytes);
@@ -108,7 +201,7 @@ bool ledger_holds_all(struct ledger *l, struct err *e)
 {
     int64_t lost;
 
-    if (!l->holding)
+    if (l->held == NULL)
         return true;
     return ledger_number(l, "SELECT EXISTS(SELECT 1 FROM due WHERE why IS NULL)", &lost, e) &&
            (lost != 0 || ledger_holds(l, NULL, e));
@@ -122,12 +215,13 @@ bool ledger_holds_load(struct ledger *l, struct err *e)
 
     buf_open(&room, HEADER_BYTES_MAX * 2);
     ok = ledger_meta_get(l, "holds", &v, &room, e);
-    l->holding = ok && v.type == VALUE_BLOB;
-    if (l->holding) {
+    held_free(l->held);
+    l->held = NULL;
+    if (ok && v.type == VALUE_BLOB) {
         struct reader r = reader_of(v.bytes, e);
 
-        vector_read(&r, &l->holds);
-        ok = read_end(&r);
+        l->held = mem_alloc(sizeof *l->held);
+        ok = held_read(&r, l->held) && read_end(&r);
     }
     buf_close(&room);
     return ok;

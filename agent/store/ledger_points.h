@@ -11,14 +11,41 @@ void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
 /* A row that more than one of those marks touched: `born` by that one (0: it is older), `last` by
  * that one. */
 MUST_USE bool ledger_fate(struct ledger *l, int64_t gid, int64_t born, int64_t last, struct err *e);
+/* The file went back, and holds all that our change-sets above `above` up to `upto` say of this
+ * row.
+ */
+MUST_USE bool ledger_lived(struct ledger *l, int64_t gid, uint64_t above, uint64_t upto,
+                           struct err *e);
 /* Remember where the two files stand now: in every transaction that changes which rows are in the
  * file or under which key. Some POINTS_KEPT are kept. */
 #define POINTS_KEPT    10000
 #define POINTS_TRIMMED 256
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
-/* Points to come say that the file holds no more than these change-sets; NULL: all that is applied.
- */
-MUST_USE bool ledger_holds(struct ledger *l, const struct vector *holds, struct err *e);
+
+/* What a file holds that went back, while what it lost is not all in it again. */
+#define HELD_LOST_MAX 32
+struct held {
+    struct vector holds; /* these change-sets... */
+    uint32_t self;       /* ...and, if not 0, those of this actor of ours that were drained since */
+    struct {
+        uint64_t above, upto; /* but for these: each time that it went back it lost some */
+    } lost[HELD_LOST_MAX];
+    uint32_t lost_n;
+};
+
+void held_free(struct held *h);
+/* As it stands in a point. False: `r` has failed. */
+MUST_USE bool held_read(struct reader *r, struct held *h);
+/* Is it one of them, at a point up to which our `self` had said `said`? `id`: the ledger's number
+ * of the actor. */
+bool held_has(const struct ledger *l, const struct held *h, uint64_t said, uint32_t id,
+              uint64_t number);
+/* It went back once more, to such a point: what our actor has said since is lost. */
+void held_lose(const struct ledger *l, struct held *h, uint64_t said);
+
+/* Points to come say that the file holds no more than this (taken over, and emptied); NULL: all
+ * that is applied. */
+MUST_USE bool ledger_holds(struct ledger *l, struct held *h, struct err *e);
 /* They say so again, if nothing that the file lost is due any more. */
 MUST_USE bool ledger_holds_all(struct ledger *l, struct err *e);
 MUST_USE bool ledger_holds_load(struct ledger *l, struct err *e);

@@ -52,6 +52,9 @@
     X(POINT_TRIM, "DELETE FROM point WHERE id <= :until")                                          \
     X(PLACED_TRIM, "DELETE FROM placed WHERE until <= (SELECT min(id) FROM point)")                \
     X(FATE_TRIM, "DELETE FROM fate WHERE point < (SELECT min(id) FROM point)")                     \
+    X(LIVED_TRIM, "DELETE FROM lived WHERE point < (SELECT min(id) FROM point)")                   \
+    X(LIVED_PUT, "INSERT OR IGNORE INTO lived(point, gid, actor, above, upto)"                     \
+                 " VALUES (:point, :gid, :actor, :above, :upto)")                                  \
     X(FATE_PUT, "INSERT INTO fate(point, gid, born, last) VALUES (:point, :gid, :born, :last)"     \
                 " ON CONFLICT(point, gid) DO UPDATE SET last = max(last, excluded.last)")          \
     X(SEEN_PUT, "INSERT INTO seen(author, actor, number) VALUES (:author, :actor, :number)"        \

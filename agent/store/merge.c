@@ -506,6 +506,13 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
         if (!*ready) /* what the author had may be said again by now */
             ok = fork_has_merged(s, &need->actor, need->number, ready, e);
     }
+    if (ok && *ready && h.repeats.n > 0) {
+        bool holds;
+        uint32_t of;
+
+        ok = fork_holds(s, &h.repeats.entries[0], &of, &holds, e);
+        *ready = ok && !holds; /* until all that follows is said again, too */
+    }
     if (ok && *ready) {
         bool holds;
 

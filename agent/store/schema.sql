@@ -168,6 +168,17 @@ CREATE TABLE fate(
     PRIMARY KEY(point, gid)
 ) WITHOUT ROWID;
 
+-- A file that went back to the middle of a drain, at the point made when it was recovered: what our `actor` had said of this row in its
+-- change-sets above `above` up to `upto` was all in it.
+CREATE TABLE lived(
+    point INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    actor INTEGER NOT NULL,
+    above INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
+    PRIMARY KEY(point, gid, actor, above)
+) WITHOUT ROWID;
+
 -- Who had seen what: the last change-set of `actor` that `author` had applied when it made its own latest one that is merged
 -- here (the sum of the `needs` of its headers).
 CREATE TABLE seen(

@@ -61,7 +61,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
     if (same) /* it was merged when we made it */
         a->merged = a->applied = h->number;
     return ledger_changeset_put(&s->ledger, id, h->number, bytes, e) &&
-           ledger_actor_save(&s->ledger, id, e);
+           ledger_actor_save(&s->ledger, id, e) && (h->repeats.n == 0 || fork_go_on(s, id, h, e));
 }
 
 static bool begin(struct store *s, struct err *e)
@@ -69,17 +69,23 @@ static bool begin(struct store *s, struct err *e)
     return s->ledger.open || ledger_begin(&s->ledger, false, e);
 }
 
+static bool is_ours(const struct store *s, const struct changeset_header *h)
+{
+    struct site_id author = actor_site(&h->actor);
+
+    return memcmp(&author, &s->keys->site, sizeof author) == 0;
+}
+
 /* Is it one that shows that our own chain went on in two ways? */
 static bool is_other_history(struct store *s, const struct changeset_header *h,
                              const struct changeset *c, const struct ledger_actor *known,
                              bool *other, struct err *e)
 {
-    struct site_id author = actor_site(&h->actor);
     uint8_t hash[HASH_BYTES];
     bool ok;
 
     *other = false;
-    if (known == NULL || memcmp(&author, &s->keys->site, sizeof author) != 0)
+    if (known == NULL || !is_ours(s, h))
         return true;
     changeset_hash(c, hash);
     ok = fork_differs(s, (uint32_t)(known - s->ledger.actors) + 1, h, hash, other, e);
@@ -87,18 +93,68 @@ static bool is_other_history(struct store *s, const struct changeset_header *h,
     return ok;
 }
 
-/* Said again by its author as another actor: whoever has the chain as it is now will give it. */
+/* Said again by its author as another actor: whoever has the chain as it is now will give it. We
+ * ourselves want what follows it. */
 static bool check_repeated(struct store *s, const struct changeset_header *h,
-                           const struct changeset *c, const char *name, struct err *e)
+                           const struct changeset *c, const char *name, bool *repeated,
+                           struct err *e)
 {
     uint8_t hash[HASH_BYTES];
-    bool repeated;
 
     changeset_hash(c, hash);
-    if (!fork_is_repeated(s, hash, &repeated, e))
+    if (!fork_is_repeated(s, hash, repeated, e))
         return false;
-    return !repeated || err_set(e, ERR_GAP, "change-set %llu of %s has been said again as another",
-                                (unsigned long long)h->number, name);
+    return !*repeated || is_ours(s, h) ||
+           err_set(e, ERR_GAP, "change-set %llu of %s has been said again as another",
+                   (unsigned long long)h->number, name);
+}
+
+/* A change-set on its way into the log. */
+struct staging {
+    struct changeset_header h;
+    struct changeset c;
+    struct slice bytes;
+    const struct roster_site *site;
+    struct ledger_actor *known; /* its author; NULL: never heard of */
+    bool other;                 /* it shows another history of ours */
+    bool repeated;              /* it is ours, and we have said it again */
+    bool follows;               /* it is ours, and what comes before it we have said again */
+    struct fork_next next;
+};
+
+static bool look_at(struct store *s, struct staging *g, struct err *e)
+{
+    if (!changeset_split(&g->c, g->bytes, e) || !changeset_header_read(&g->h, g->c.header, e) ||
+        !check_place(s, &g->h, &g->site, &g->known, e) ||
+        !is_other_history(s, &g->h, &g->c, g->known, &g->other, e))
+        return false;
+    if (!g->other && g->known != NULL && g->h.number <= g->known->staged)
+        return true;
+    return check_repeated(s, &g->h, &g->c, g->site->name, &g->repeated, e) &&
+           (!is_ours(s, &g->h) || g->repeated || g->h.number == 1 ||
+            fork_follows(s, &g->h, &g->next, &g->follows, e));
+}
+
+static bool verify(const struct staging *g, struct err *e)
+{
+    return changeset_verify(&g->c, &g->h, g->site->sign_public, e) ||
+           err_wrap(e, "change-set %llu of %s", (unsigned long long)g->h.number, g->site->name);
+}
+
+/* Our own went on otherwise: go back to where both may have been one. */
+static bool stage_other(struct store *s, struct staging *g, bool *failed, struct err *e)
+{
+    uint32_t id = (uint32_t)(g->known - s->ledger.actors) + 1;
+
+    if (!verify(g, e))
+        return false;
+    *failed = !(begin(s, e) && fork_begin(s, id, &g->h, e));
+    if (*failed)
+        return false;
+    g->known = &s->ledger.actors[id - 1];
+    g->other = g->h.number != g->known->staged + 1 ||
+               memcmp(g->h.previous, g->known->hash, sizeof g->known->hash) != 0;
+    return true;
 }
 
 /* Leaves a transaction open behind it, or the one that it found, if the change-set is new or shows
@@ -107,38 +163,27 @@ static bool check_repeated(struct store *s, const struct changeset_header *h,
 static bool stage_one(struct store *s, struct slice bytes, enum stage_result *result, bool *failed,
                       struct err *e)
 {
-    struct changeset_header h = {0};
-    const struct roster_site *site = NULL;
-    struct ledger_actor *known = NULL;
-    struct changeset c;
-    bool ok, other = false;
+    struct staging g = {.bytes = bytes};
+    bool ok = look_at(s, &g, e);
 
     *result = STAGE_KNOWN;
-    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
-         check_place(s, &h, &site, &known, e) && is_other_history(s, &h, &c, known, &other, e);
-    if (ok && (other || known == NULL || h.number == known->staged + 1))
-        ok = check_repeated(s, &h, &c, site->name, e);
-    if (ok && other) {
-        uint32_t id = (uint32_t)(known - s->ledger.actors) + 1;
-
-        *result = STAGE_REWOUND;
-        ok = changeset_verify(&c, &h, site->sign_public, e);
-        *failed = ok && !(begin(s, e) && fork_begin(s, id, &h, e));
-        ok = ok && !*failed;
-        known = &s->ledger.actors[id - 1];
-        other = h.number != known->staged + 1 ||
-                memcmp(h.previous, known->hash, sizeof known->hash) != 0;
-    }
-    if (ok && !other && (known == NULL || h.number > known->staged)) {
+    if (ok && g.follows) {
         *result = STAGE_NEW;
-        ok = check_chain(&h, known, site->name, e) &&
-             (changeset_verify(&c, &h, site->sign_public, e) ||
-              err_wrap(e, "change-set %llu of %s", (unsigned long long)h.number, site->name));
-        *failed = ok && !(begin(s, e) && write_staged(s, &h, &c, bytes, e));
-        ok = ok && !*failed;
+        ok = verify(&g, e);
+        *failed = ok && !(begin(s, e) && fork_take_up(s, &g.next, &g.h, bytes, e));
+    } else if (ok && !g.repeated) {
+        if (g.other) {
+            *result = STAGE_REWOUND;
+            ok = stage_other(s, &g, failed, e);
+        }
+        if (ok && !g.other && (g.known == NULL || g.h.number > g.known->staged)) {
+            *result = STAGE_NEW;
+            ok = check_chain(&g.h, g.known, g.site->name, e) && verify(&g, e);
+            *failed = ok && !(begin(s, e) && write_staged(s, &g.h, &g.c, bytes, e));
+        }
     }
-    changeset_header_close(&h);
-    return ok;
+    changeset_header_close(&g.h);
+    return ok && !*failed;
 }
 
 bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)

@@ -274,6 +274,54 @@ static void what_is_not_in_the_file_again_is_not_taken_for_seen(void **state)
     close_pair(&a, &b);
 }
 
+/* What the application writes in the meantime is in the file, and in a copy that is made of it. */
+static void what_was_drained_before_all_is_in_the_file_again_is_taken_for_seen(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&b, "UPDATE article SET price = 5");
+    exchange(&a, &b);
+    go_back(&a);
+    open_store(&a);
+    sql(&a, "UPDATE article SET stock = 7");
+    drain_all(&a);
+    keep_database(&a);
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET stock = 8");
+    expect_both(&a, &b, "SELECT price, stock FROM article", "5|8");
+    close_pair(&a, &b);
+}
+
+/* The file went back to the middle of a drain, and a copy of it was made before it had the rest. */
+static void an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_back(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET stock = 2");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (9, 'Ana')");
+    exchange(&a, &b);
+    go_back(&a);
+    open_store(&a);
+    keep_database(&a);
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET stock = 3");
+    expect_both(&a, &b, "SELECT stock FROM article", "3");
+    expect(&a, clients, "Ana");
+    close_pair(&a, &b);
+}
+
 /* Nobody wrote that number again: the old file only did not have the mark yet. */
 static void a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew(void **state)
 {
@@ -335,6 +383,8 @@ int main(void)
         cmocka_unit_test(a_row_whose_key_follows_its_parents_keeps_what_the_file_lost),
         cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
+        cmocka_unit_test(what_was_drained_before_all_is_in_the_file_again_is_taken_for_seen),
+        cmocka_unit_test(an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_back),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
     };

@@ -325,6 +325,54 @@ static void a_pc_that_went_back_twice_keeps_every_sale(void **state)
     close_pair(&a, &b);
 }
 
+/* It went back twice, and says again what it has been told of a history, while another PC has more
+ * of that one. */
+static void what_follows_a_change_set_that_was_said_again_is_said_again_too(void **state)
+{
+    struct site a, b, c;
+    struct actor first;
+    struct slice left, one;
+    struct buf bytes;
+    enum stage_result result;
+    struct err e = {0};
+    uint64_t number;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    join_third(&a, &b, &c);
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&a, &c);
+    keep_pc(&b);
+    first = *store_actor(b.store);
+    number = vector_get(store_have(b.store), &first);
+    sql(&b, "INSERT INTO client VALUES (1, 'Old1')");
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Old2')");
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Old3'); UPDATE client SET name = 'Older' WHERE id = 1");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO client VALUES (1, 'New1')");
+    meet(&b, &c);
+    put_pc_back(&b);
+    buf_open(&bytes, 1u << 26);
+    check(store_fetch(a.store, &first, number, 1, &bytes, &e), &e);
+    left = buf_slice(&bytes);
+    assert_true(store_fetch_next(&left, &one, &e));
+    check(store_stage(b.store, one, &result, &e), &e);
+    buf_close(&bytes);
+    meet(&b, &c);
+    expect_both(&b, &c, clients, "New1 Old1");
+    meet(&b, &a); /* a hears of it first, and must not give up what b has yet to say */
+    meet(&b, &c);
+    meet(&a, &c);
+    expect_both(&a, &b, clients, "New1 Old2 Old3 Older");
+    expect(&c, clients, "New1 Old2 Old3 Older");
+    close_pair(&a, &b);
+    close_site(&c);
+}
+
 static void two_pcs_that_went_back_at_once_find_together(void **state)
 {
     struct site a, b, c;
@@ -435,6 +483,7 @@ int main(void)
         cmocka_unit_test(an_older_peer_that_took_the_new_history_ends_with_both),
         cmocka_unit_test(what_was_sold_in_either_history_is_off_the_stock_once),
         cmocka_unit_test(a_pc_that_went_back_twice_keeps_every_sale),
+        cmocka_unit_test(what_follows_a_change_set_that_was_said_again_is_said_again_too),
         cmocka_unit_test(two_pcs_that_went_back_at_once_find_together),
         cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
         cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),

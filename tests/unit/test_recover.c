@@ -442,6 +442,39 @@ static void a_file_that_is_ahead_does_not_keep_its_pc_from_joining(void **state)
     close_pair(&a, &b);
 }
 
+/* Its clock is slow, and what the edit replaced shows a mark that nobody has said yet. */
+static void an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, shop);
+    d.ms -= 60000;
+    sql(&b, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    sql(&a, "INSERT INTO article VALUES (2, 'R1', 2, 1)");
+    work(&b);
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, "SELECT ref FROM article WHERE price = 2", "#A-R1");
+    keep_database(&b);
+    sql(&a, "UPDATE article SET stock = 5");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    close_store(&b);
+    disk_settle(d.disk);
+    put_database_back(&b, &b);
+    tick(&b);
+    open_store(&b);
+    sql(&b, "UPDATE article SET ref = 'R7' WHERE price = 2");
+    exchange(&a, &b);
+    expect(&a, "SELECT ref, stock FROM article ORDER BY price", "R1|1 R7|5");
+    expect(&b, "SELECT ref, stock FROM article ORDER BY price", "R1|1 R7|5");
+    close_doomed_pair(&a, &b, &d);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -457,6 +490,7 @@ int main(void)
         cmocka_unit_test(rows_deleted_while_a_file_was_not_known_do_not_come_back),
         cmocka_unit_test(a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing),
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
+        cmocka_unit_test(an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts),
         cmocka_unit_test(an_agent_killed_at_any_step_loses_and_doubles_nothing),
         cmocka_unit_test(a_disk_that_refuses_writes_for_a_while_loses_and_doubles_nothing),
         cmocka_unit_test(power_lost_at_any_step_loses_and_doubles_nothing_that_was_durable),
