@@ -1,8 +1,10 @@
-# Turn schema.sql into a C string, without its comments: the schema stays a file that people and tools can read.
+# Turn schema.sql into C strings, one for each paragraph, without its comments: the schema stays a file that people and tools can read.
 file(READ ${IN} text)
 string(REGEX REPLACE " *--[^\n]*" "" text "${text}")
-string(REGEX REPLACE "\n\n+" "\n" text "${text}")
 string(REPLACE "\\" "\\\\" text "${text}")
 string(REPLACE "\"" "\\\"" text "${text}")
+string(REGEX REPLACE "[;]\n\n+" "[END]" text "${text}")
+string(REGEX REPLACE "\n\n+" "\n" text "${text}")
 string(REPLACE "\n" "\\n\"\n\"" text "${text}")
-file(WRITE ${OUT} "static const char schema_sql[] = \"${text}\";\n")
+string(REPLACE "[END]" ";\\n\",\n\"" text "${text}")
+file(WRITE ${OUT} "static const char *const schema_sql[] = {\"${text}\"};\n")

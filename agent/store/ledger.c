@@ -289,12 +289,15 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
 static bool check_format(struct ledger *l, bool *fresh, struct err *e)
 {
     int64_t tables, format;
+    bool ok = true;
 
     if (!ledger_number(l, "SELECT count(*) FROM sqlite_schema", &tables, e))
         return false;
     *fresh = tables == 0;
-    if (*fresh)
-        return run(l, schema_sql, "create the ledger", e);
+    for (size_t i = 0; ok && *fresh && i < COUNT_OF(schema_sql); i++)
+        ok = run(l, schema_sql[i], "create the ledger", e);
+    if (!ok || *fresh)
+        return ok;
     if (!ledger_number(l, "SELECT value FROM meta WHERE name = 'format'", &format, e))
         return false;
     if (format != LEDGER_FORMAT)
