@@ -69,16 +69,83 @@ static void read_rules(struct reader *r, struct entry *n)
     }
 }
 
+static void read_target(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->target.bytes, sizeof n->target.bytes, "site of a roster entry");
+}
+
+static void read_revoke(struct reader *r, struct entry *n)
+{
+    const uint8_t *start;
+    struct vector cut = {0};
+
+    read_target(r, n);
+    start = r->left.p;
+    vector_read(r, &cut);
+    if (!r->failed)
+        n->cut = (struct slice){start, (size_t)(r->left.p - start)};
+    for (uint32_t i = 0; i < cut.n && !r->failed; i++) {
+        struct site_id site = actor_site(&cut.entries[i].actor);
+
+        if (memcmp(&site, &n->target, sizeof site) != 0)
+            read_fail(r, ERR_INPUT, "a revocation speaks of change-sets of another site");
+    }
+    vector_close(&cut);
+}
+
+static void read_rename(struct reader *r, struct entry *n)
+{
+    read_target(r, n);
+    n->name = read_name(r, "site name");
+}
+
+static void read_admin(struct reader *r, struct entry *n)
+{
+    read_target(r, n);
+    n->admin = read_bool(r);
+}
+
+void entry_box(struct reader *r, struct site_id *site, uint8_t box[FLEET_KEY_BOX_BYTES])
+{
+    read_array_exact(r, 2, "sealed fleet key");
+    read_bin_exact(r, site->bytes, sizeof site->bytes, "site of a sealed fleet key");
+    read_bin_exact(r, box, FLEET_KEY_BOX_BYTES, "sealed fleet key");
+}
+
+static void read_rotate(struct reader *r, struct entry *n)
+{
+    uint8_t box[FLEET_KEY_BOX_BYTES];
+    struct site_id site, previous;
+
+    read_bin_exact(r, n->key_id, sizeof n->key_id, "id of a fleet key");
+    n->box_count = read_array(r, ROSTER_BOXES_MAX, "sealed fleet keys of a roster entry");
+    if (!r->failed && n->box_count == 0)
+        read_fail(r, ERR_INPUT, "a roster entry about a fleet key has none");
+    n->boxes = r->left;
+    for (uint32_t i = 0; i < n->box_count && !r->failed; i++) {
+        entry_box(r, &site, box);
+        if (i > 0 && !r->failed && memcmp(&previous, &site, sizeof site) >= 0)
+            read_fail(r, ERR_INPUT, "the sealed fleet keys are not in rising order");
+        previous = site;
+    }
+}
+
+static void read_withdraw(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
+}
+
 static void read_fields(struct reader *r, struct entry *n, uint32_t count)
 {
     static const struct {
         uint32_t count;
         void (*read)(struct reader *r, struct entry *n);
     } kinds[] = {
-        [ENTRY_CREATE] = {8, read_create},
-        [ENTRY_INVITE] = {6, read_invite},
-        [ENTRY_ENROL] = {8, read_enrol},
-        [ENTRY_RULES] = {5, read_rules},
+        [ENTRY_CREATE] = {8, read_create},     [ENTRY_INVITE] = {6, read_invite},
+        [ENTRY_ENROL] = {8, read_enrol},       [ENTRY_RULES] = {5, read_rules},
+        [ENTRY_REVOKE] = {6, read_revoke},     [ENTRY_RENAME] = {6, read_rename},
+        [ENTRY_ADMIN] = {6, read_admin},       [ENTRY_ROTATE] = {6, read_rotate},
+        [ENTRY_WITHDRAW] = {5, read_withdraw},
     };
 
     if (count != kinds[n->kind].count) {
@@ -98,7 +165,8 @@ static bool entry_parse(struct entry *n, struct err *e)
     uint64_t format = read_uint(&r, UINT64_MAX, "format of a roster entry");
 
     n->kind = read_uint(&r, UINT64_MAX, "kind of a roster entry");
-    if (!r.failed && (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_RULES))
+    if (!r.failed &&
+        (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_WITHDRAW))
         read_fail(&r, ERR_REFUSED,
                   "a roster entry was written by a newer version of Navette: update this PC");
     read_bin_exact(&r, n->author, sizeof n->author, "author of a roster entry");
@@ -125,12 +193,14 @@ const uint8_t *entry_parent(const struct entry *n, uint32_t i)
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k)
 {
+    uint32_t heads = r->head_count < ROSTER_PARENTS_MAX ? r->head_count : ROSTER_PARENTS_MAX;
+
     write_array(w, 4 + fields);
     write_uint(w, ROSTER_FORMAT);
     write_uint(w, kind);
     write_bin(w, SLICE(k->sign_public));
-    write_array(w, r->head_count);
-    for (uint32_t i = 0; i < r->head_count; i++)
+    write_array(w, heads);
+    for (uint32_t i = 0; i < heads; i++)
         write_bin(w, (struct slice){r->heads[i], HASH_BYTES});
 }
 

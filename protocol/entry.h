@@ -12,12 +12,20 @@
 #define ROSTER_CONTEXT "navette roster 1"
 #define PARENT_BYTES   (2 + HASH_BYTES) /* bin 8 header, hash */
 
-enum entry_kind { ENTRY_CREATE = 1, ENTRY_INVITE = 2, ENTRY_ENROL = 3, ENTRY_RULES = 4 };
-
-/* Members by their index in a draft: who was a member when an entry was written. */
-struct member_set {
-    uint64_t bits[SITES_MAX / 64];
+enum entry_kind {
+    ENTRY_CREATE = 1,
+    ENTRY_INVITE,
+    ENTRY_ENROL,
+    ENTRY_RULES,
+    ENTRY_REVOKE,
+    ENTRY_RENAME,
+    ENTRY_ADMIN,
+    ENTRY_ROTATE,
+    ENTRY_WITHDRAW
 };
+
+/* Does it count? draft.h tells how that is found out. */
+enum entry_verdict { VERDICT_OPEN, VERDICT_STANDS, VERDICT_VOID };
 
 /* One log item, parsed. Its slices borrow the log that it came from. */
 struct entry {
@@ -35,25 +43,41 @@ struct entry {
     uint64_t ends_ms;                          /* invite */
     struct slice changes; /* rules: what rule_change_read takes, one after the other */
     uint32_t change_count;
+    struct site_id target; /* revoke, rename, admin: of whom they speak */
+    struct slice cut;      /* revoke: what vector_read takes; only actors of the target */
+    bool admin;            /* admin: it is to be one */
+    uint8_t key_id[FLEET_KEY_ID_BYTES]; /* rotate */
+    struct slice boxes;                 /* rotate: what entry_box takes, one after the other */
+    uint32_t box_count;
     bool trusted; /* from our own log: its signature was checked when it came */
     bool twice;   /* an equal entry stands in front of it: to be skipped */
     bool placed;
     bool has_child;
-    uint32_t next_parent;   /* the first parent not looked at yet, while being placed */
-    uint32_t depth;         /* 1 + the greatest of its parents' */
-    struct member_set past; /* members in its causal past, itself included */
+    uint32_t next_parent; /* the first parent not looked at yet, while being placed */
+    uint32_t depth;       /* 1 + the greatest of its parents' */
+    uint32_t at;          /* its place among the placed ones */
+    uint32_t author_site; /* indexes of draft.sites; SITE_NONE: never enrolled by anybody */
+    uint32_t subject;     /* of the site it enrols or speaks of; likewise */
+    enum entry_verdict verdict;
 };
+
+#define SITE_NONE UINT32_MAX
 
 /* Read one item from the front of a log. The entry borrows the log's bytes. */
 MUST_USE bool entry_read(struct reader *r, struct entry *n);
 /* The hash of parent `i`. */
 const uint8_t *entry_parent(const struct entry *n, uint32_t i);
+/* One box of a rotate entry: whose, and the fleet key sealed to it. */
+void entry_box(struct reader *r, struct site_id *site, uint8_t box[FLEET_KEY_BOX_BYTES]);
 /* What every entry begins with; `fields` more values are to follow. The parents are the heads of
- * `r`. */
+ * `r`, as many as an entry may name. */
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k);
 void item_write(struct buf *log, struct slice entry, const uint8_t signature[SIGNATURE_BYTES]);
-/* roster.c: sign the entry with `k` and take it in as if it had come from a peer: the same checks
+/* roster.c: is `k` a member, or an admin? */
+MUST_USE bool roster_may(const struct roster *r, const struct keys *k, bool as_admin,
+                         struct err *e);
+/* Sign the entry with `k` and take it in as if it had come from a peer: the same checks
  * hold for ours. */
 MUST_USE bool entry_append(struct roster *r, struct buf *entry, const struct keys *k,
                            struct err *e);

@@ -3,29 +3,14 @@
  * the whole set. So nothing depends on the order of arrival, and a failure anywhere leaves the old
  * roster untouched.
  *
- *     read -> skip what is there twice -> place (parents first; membership, signature) -> fold */
+ *     read -> skip what is there twice -> place (parents first; signature) -> judge -> fold */
 #include <navette/roster.h>
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "entry.h"
-
-struct draft {
-    struct entry *entries; /* ours, then what arrived */
-    uint32_t n, room;
-    struct entry **by_hash; /* the distinct ones */
-    uint32_t distinct;
-    struct entry **placed; /* parents before children */
-    uint32_t placed_count;
-    struct entry **stack;
-    struct entry **folded; /* by depth, then hash */
-    uint8_t (*members)[SIGN_PUBLIC_BYTES];
-    uint32_t member_count;
-};
+#include "draft.h"
 
 /* ---- read ---- */
 
@@ -96,7 +81,9 @@ static bool draft_index(struct draft *d, struct err *e)
     d->placed = mem_alloc(d->distinct * sizeof(struct entry *));
     d->stack = mem_alloc(d->distinct * sizeof(struct entry *));
     d->folded = mem_alloc(d->distinct * sizeof(struct entry *));
-    d->members = mem_alloc(SITES_MAX * sizeof *d->members);
+    d->sites = mem_alloc(SITES_EVER_MAX * sizeof *d->sites);
+    d->words = d->distinct / 64 + 1;
+    d->past = mem_alloc((size_t)d->distinct * d->words * sizeof *d->past);
     return true;
 }
 
@@ -120,59 +107,70 @@ static struct entry *draft_parent(const struct draft *d, const struct entry *n, 
     return NULL;
 }
 
-/* The index of a member, member_count when it is none. */
-static uint32_t draft_member(const struct draft *d, const uint8_t *sign_public)
+/* The index of a signing key that was enrolled; SITE_NONE. */
+static uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
 {
-    uint32_t i = 0;
-
-    while (i < d->member_count && memcmp(d->members[i], sign_public, SIGN_PUBLIC_BYTES) != 0)
-        i++;
-    return i;
+    for (uint32_t i = 0; i < d->site_count; i++)
+        if (memcmp(d->sites[i].sign_public, sign_public, SIGN_PUBLIC_BYTES) == 0)
+            return i;
+    return SITE_NONE;
 }
 
-static bool member_set_has(const struct member_set *s, uint32_t member)
-{
-    return (s->bits[member / 64] >> (member % 64) & 1) != 0;
-}
-
-/* The author must be a member in the causal past of what it writes, and have signed it. */
+/* Whether it was for him to say so is not asked here: judge.c knows what else was said. But he must
+ * have been enrolled by somebody in the causal past of what he writes, and have signed it. */
 static bool entry_check_author(const struct draft *d, const struct entry *n, struct err *e)
 {
-    uint32_t author = draft_member(d, n->author);
+    const struct draft_site *s = n->author_site == SITE_NONE ? NULL : &d->sites[n->author_site];
+    bool enrolled = n->kind == ENTRY_CREATE;
 
     if (n->kind == ENTRY_CREATE && d->placed_count > 0)
         return err_set(e, ERR_STRANGER, "the roster is another fleet's");
-    if (n->kind != ENTRY_CREATE && (author == d->member_count || !member_set_has(&n->past, author)))
+    for (uint32_t i = 0; s != NULL && !enrolled && i < s->about_n; i++)
+        enrolled = draft_knows(d, n, s->about[i]);
+    if (!enrolled)
         return err_set(e, ERR_STRANGER, "a roster entry is signed by one who was no member");
     if (n->trusted)
         return true;
     return keys_verify(n->author, ROSTER_CONTEXT, n->bytes, n->signature, e);
 }
 
+static bool draft_enrol(struct draft *d, struct entry *n, struct err *e)
+{
+    n->subject = draft_site_of(d, n->sign_public);
+    if (n->subject == SITE_NONE) {
+        if (d->site_count == SITES_EVER_MAX)
+            return err_set(e, ERR_LIMIT, "a roster of more than %d sites", SITES_EVER_MAX);
+        n->subject = d->site_count++;
+        memcpy(d->sites[n->subject].sign_public, n->sign_public, SIGN_PUBLIC_BYTES);
+        d->sites[n->subject].site = keys_site_id(n->sign_public);
+    }
+    draft_note_about(&d->sites[n->subject], n);
+    return true;
+}
+
 /* All parents of `n` are placed: check it and put it behind them. */
 static bool entry_place(struct draft *d, struct entry *n, struct err *e)
 {
-    uint32_t member;
+    uint64_t *row = d->past + (size_t)d->placed_count * d->words;
 
+    n->at = d->placed_count;
+    n->author_site = draft_site_of(d, n->author);
+    n->subject = SITE_NONE;
     for (uint32_t i = 0; i < n->parent_count; i++) {
         struct entry *parent = draft_parent(d, n, i);
+        const uint64_t *theirs = d->past + (size_t)parent->at * d->words;
 
-        for (size_t j = 0; j < COUNT_OF(n->past.bits); j++)
-            n->past.bits[j] |= parent->past.bits[j];
+        for (uint32_t j = 0; j <= parent->at / 64; j++)
+            row[j] |= theirs[j];
+        row[parent->at / 64] |= UINT64_C(1) << (parent->at % 64);
         if (n->depth <= parent->depth)
             n->depth = parent->depth + 1;
         parent->has_child = true;
     }
-    if (!entry_check_author(d, n, e))
+    if (!entry_check_author(d, n, e) || (entry_enrols(n) && !draft_enrol(d, n, e)))
         return false;
-    if (n->kind == ENTRY_CREATE || n->kind == ENTRY_ENROL) {
-        member = draft_member(d, n->sign_public);
-        if (member == SITES_MAX)
-            return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);
-        if (member == d->member_count)
-            memcpy(d->members[d->member_count++], n->sign_public, SIGN_PUBLIC_BYTES);
-        n->past.bits[member / 64] |= UINT64_C(1) << (member % 64);
-    }
+    if (n->kind == ENTRY_CREATE)
+        n->author_site = n->subject;
     n->placed = true;
     d->placed[d->placed_count++] = n;
     return true;
@@ -224,114 +222,13 @@ static void draft_close(struct draft *d)
     free(d->placed);
     free(d->stack);
     free(d->folded);
-    free(d->members);
+    free(d->past);
+    for (uint32_t i = 0; i < d->site_count; i++)
+        free(d->sites[i].about);
+    free(d->sites);
 }
 
-/* ---- fold ---- */
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool name_same(const char *a, const char *b)
-{
-    while (*a != '\0' && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-/* `name` itself, or cut where a character ends and with "-2", "-3"... until nobody has it. */
-static void name_make_unique(const struct roster *r, struct slice name,
-                             char out[NAME_BYTES_MAX + 1])
-{
-    char suffix[16] = "";
-
-    for (uint32_t i = 2;; i++) {
-        size_t n = name.n, suffix_n = strlen(suffix);
-
-        if (n > NAME_BYTES_MAX - suffix_n)
-            for (n = NAME_BYTES_MAX - suffix_n; n > 0 && (name.p[n] & 0xC0) == 0x80; n--)
-                continue;
-        memcpy(out, name.p, n);
-        memcpy(out + n, suffix, suffix_n + 1);
-        if (roster_find_name(r, out) == NULL)
-            return;
-        snprintf(suffix, sizeof suffix, "-%" PRIu32, i);
-    }
-}
-
-static void fold_site(struct roster *r, const struct entry *n)
-{
-    struct roster_site *s = &r->sites[r->site_count];
-    struct site_id site = keys_site_id(n->sign_public);
-
-    if (roster_find(r, &site) != NULL)
-        return; /* enrolled twice: the first in the order of the fold counts */
-    s->site = site;
-    memcpy(s->sign_public, n->sign_public, sizeof s->sign_public);
-    memcpy(s->exchange_public, n->exchange_public, sizeof s->exchange_public);
-    name_make_unique(r, n->name, s->name);
-    s->admin = true;
-    r->site_count++;
-}
-
-static void fold_invite(struct roster *r, const struct entry *n)
-{
-    struct roster_invite *v = &r->invites[r->invite_count];
-
-    if (roster_find_invite(r, n->invite_id) != NULL)
-        return;
-    memcpy(v->id, n->invite_id, sizeof v->id);
-    v->ends_ms = n->ends_ms;
-    v->by = keys_site_id(n->author);
-    r->invite_count++;
-}
-
-/* The later in the order of the fold counts. */
-static void fold_rules(struct roster *r, const struct entry *n)
-{
-    struct err e = {0};
-    struct reader reader = reader_of(n->changes, &e);
-
-    for (uint32_t i = 0; i < n->change_count; i++) {
-        struct rule_change c;
-
-        rule_change_read(&reader, &c);
-        assert(!reader.failed); /* entry_read took them */
-        rules_apply(&r->rules, &c);
-        rule_change_close(&c);
-    }
-    r->rule_entries++;
-}
-
-static void fold_entry(struct roster *r, const struct entry *n)
-{
-    if (n->kind == ENTRY_INVITE)
-        fold_invite(r, n);
-    else if (n->kind == ENTRY_RULES)
-        fold_rules(r, n);
-    else
-        fold_site(r, n);
-}
-
-static void fold_entries(struct roster *r, const struct draft *d)
-{
-    const struct entry *first = d->folded[0];
-
-    memcpy(r->fleet, first->hash, sizeof r->fleet);
-    memcpy(r->fleet_name, first->fleet_name.p, first->fleet_name.n);
-    r->sites = mem_alloc(d->member_count * sizeof *r->sites);
-    r->invites = mem_alloc(d->distinct * sizeof *r->invites);
-    for (uint32_t i = 0; i < d->placed_count; i++)
-        fold_entry(r, d->folded[i]);
-    for (uint32_t i = 0; i < d->placed_count; i++)
-        for (uint32_t j = 0; d->folded[i]->kind == ENTRY_ENROL && j < r->invite_count; j++)
-            if (memcmp(r->invites[j].id, d->folded[i]->invite_id, sizeof r->invites[j].id) == 0)
-                r->invites[j].used = true;
-}
+/* ---- the result ---- */
 
 /* The roster that a finished draft stands for. */
 static bool draft_fold(const struct draft *d, struct roster *r, struct err *e)
@@ -348,7 +245,7 @@ static bool draft_fold(const struct draft *d, struct roster *r, struct err *e)
             memcpy(r->heads[r->head_count++], d->by_hash[i]->hash, HASH_BYTES);
     if (r->log.overflow)
         return err_set(e, ERR_LIMIT, "a roster of more than %u bytes", ROSTER_BYTES_MAX);
-    fold_entries(r, d);
+    draft_fold_state(d, r);
     return true;
 }
 
@@ -367,7 +264,10 @@ bool roster_merge(struct roster *r, struct slice log, bool *changed, struct err 
         !draft_index(&d, e))
         goto out;
     ok = d.distinct == r->entries;
-    if (ok || !draft_place_all(&d, e) || !draft_fold(&d, &next, e))
+    if (ok || !draft_place_all(&d, e))
+        goto out;
+    draft_judge(&d);
+    if (!draft_fold(&d, &next, e))
         goto out;
     roster_close(r);
     *r = next;
@@ -394,6 +294,8 @@ void roster_close(struct roster *r)
     buf_close(&r->log);
     free(r->hashes);
     free(r->heads);
+    for (uint32_t i = 0; i < r->known_count; i++)
+        vector_close(&r->sites[i].cut);
     free(r->sites);
     free(r->invites);
     rules_close(&r->rules);
@@ -417,6 +319,18 @@ bool entry_append(struct roster *r, struct buf *entry, const struct keys *k, str
     ok = roster_merge(r, buf_slice(&item), &changed, e);
     buf_close(&item);
     return ok;
+}
+
+bool roster_may(const struct roster *r, const struct keys *k, bool as_admin, struct err *e)
+{
+    const struct roster_site *self = roster_find(r, &k->site);
+
+    if (self == NULL)
+        return err_set(e, ERR_REFUSED, "this PC is no member of the fleet");
+    if (as_admin && !self->admin)
+        return err_set(e, ERR_REFUSED,
+                       "this PC is no admin of the fleet: `agent-cli roster` lists those that are");
+    return true;
 }
 
 bool roster_create(struct roster *r, const char *fleet_name, const char *site_name,
@@ -447,6 +361,8 @@ bool roster_invite(struct roster *r, const uint8_t invite_id[ROSTER_INVITE_ID_BY
     struct writer w = {&entry};
     bool ok;
 
+    if (!roster_may(r, k, true, e))
+        return false;
     buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
     entry_begin(&w, r, ENTRY_INVITE, 2, k);
     write_bin(&w, (struct slice){invite_id, ROSTER_INVITE_ID_BYTES});
@@ -480,20 +396,27 @@ bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES]
                   char *name_out, struct err *e)
 {
     struct roster_site s = {.site = keys_site_id(sign_public)};
-    const struct roster_site *known = roster_find(r, &s.site);
+    const struct roster_site *known = roster_author(r, &s.site);
 
-    if (known != NULL) {
+    if (known != NULL && known->standing == ROSTER_REVOKED)
+        return err_set(e, ERR_REFUSED,
+                       "%s was revoked, and its identity is never taken again: make a new home on "
+                       "that PC (`agent-cli init`) and invite it anew",
+                       known->name);
+    if (known != NULL && known->standing == ROSTER_MEMBER) {
         if (memcmp(known->exchange_public, exchange_public, KEY_BYTES) != 0)
             return err_set(e, ERR_REFUSED, "%s is a member already, with another exchange key",
                            known->name);
         memcpy(name_out, known->name, sizeof known->name);
         return true;
     }
-    if (!name_check(slice_text(name), e))
+    if (!roster_may(r, k, true, e) || !name_check(slice_text(name), e))
         return false;
+    if (r->site_count >= SITES_MAX)
+        return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);
     memcpy(s.sign_public, sign_public, sizeof s.sign_public);
     memcpy(s.exchange_public, exchange_public, sizeof s.exchange_public);
-    name_make_unique(r, slice_text(name), s.name);
+    name_make_unique(r, slice_text(name), NULL, true, s.name);
     memcpy(name_out, s.name, sizeof s.name);
     return enrol_new(r, &s, invite_id, k, e);
 }
@@ -525,6 +448,22 @@ const struct roster_site *roster_find(const struct roster *r, const struct site_
     return NULL;
 }
 
+const struct roster_site *roster_author(const struct roster *r, const struct site_id *site)
+{
+    for (uint32_t i = 0; i < r->known_count; i++)
+        if (memcmp(&r->sites[i].site, site, sizeof *site) == 0)
+            return &r->sites[i];
+    return NULL;
+}
+
+uint64_t roster_believed(const struct roster *r, const struct actor *a)
+{
+    struct site_id site = actor_site(a);
+    const struct roster_site *s = roster_author(r, &site);
+
+    return s == NULL || s->standing == ROSTER_MEMBER ? VECTOR_NUMBER_MAX : vector_get(&s->cut, a);
+}
+
 const struct roster_site *roster_find_name(const struct roster *r, const char *name)
 {
     for (uint32_t i = 0; i < r->site_count; i++)
@@ -540,4 +479,57 @@ const struct roster_invite *roster_find_invite(const struct roster *r,
         if (memcmp(r->invites[i].id, id, sizeof r->invites[i].id) == 0)
             return &r->invites[i];
     return NULL;
+}
+
+/* Does the id begin with these digits? */
+static bool has_digits(const struct roster_site *s, const char *word)
+{
+    char digits[2 * SITE_ID_BYTES + 1];
+    size_t n = strlen(word);
+
+    hex_write(digits, SLICE(s->site.bytes));
+    for (size_t i = 0; i < n; i++)
+        if (i == 2 * SITE_ID_BYTES || lower(word[i]) != digits[i])
+            return false;
+    return n >= SITE_DIGITS_MIN;
+}
+
+/* The only one of some sites that `is` called so; NULL and `n`, how many are. */
+static const struct roster_site *only_one(const struct roster *r, uint32_t from, const char *word,
+                                          bool (*is)(const struct roster_site *, const char *),
+                                          uint32_t *n)
+{
+    const struct roster_site *found = NULL;
+
+    *n = 0;
+    for (uint32_t i = from; i < r->known_count; i++)
+        if (is(&r->sites[i], word)) {
+            found = &r->sites[i];
+            ++*n;
+        }
+    return *n == 1 ? found : NULL;
+}
+
+static bool is_called(const struct roster_site *s, const char *word)
+{
+    return name_same(s->name, word);
+}
+
+const struct roster_site *roster_site_of(const struct roster *r, const char *word, struct err *e)
+{
+    const struct roster_site *found = roster_find_name(r, word);
+    uint32_t n = 0;
+
+    if (found == NULL)
+        found = only_one(r, r->site_count, word, is_called, &n);
+    if (found == NULL && n == 0)
+        found = only_one(r, 0, word, has_digits, &n);
+    if (found == NULL && n == 0)
+        err_set(e, ERR_USAGE, "no PC of the fleet is called %s: see `agent-cli roster`", word);
+    else if (found == NULL)
+        err_set(e, ERR_USAGE,
+                "more than one PC is called %s: name it by the first digits of its id, which "
+                "`agent-cli roster` shows",
+                word);
+    return found;
 }

@@ -44,9 +44,9 @@ bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t 
 {
     struct rule_change *news = mem_alloc((n + 1) * sizeof *news);
     uint32_t count = 0, done = 0;
-    bool ok = true;
+    bool ok = roster_may(r, k, true, e);
 
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; ok && i < n; i++) {
         if (changes[i].set && rules_at(&r->rules, &changes[i].rule) == NULL &&
             r->rules.n + count >= RULES_MAX)
             ok = err_set(e, ERR_LIMIT, "a fleet of more than %d rules", RULES_MAX);

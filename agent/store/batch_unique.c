@@ -185,11 +185,11 @@ static bool holder_yields(struct collider *c, const struct work *w, const struct
 static void add_author(const struct store *s, const struct local_clock *claim, struct buf *out)
 {
     struct site_id site = actor_site(&s->ledger.actors[claim->actor - 1].actor);
-    const struct roster_site *member = roster_find(s->roster, &site);
+    const struct roster_site *member = roster_author(s->roster, &site);
     char hex[2 * 4 + 1];
 
     if (member != NULL) {
-        buf_add(out, (const uint8_t *)member->name, strlen(member->name));
+        buf_add(out, (const uint8_t *)member->mark, strlen(member->mark));
         return;
     }
     hex_write(hex, (struct slice){site.bytes, 4});

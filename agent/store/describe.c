@@ -188,7 +188,7 @@ void describe_actor(const struct store *s, uint32_t actor, char name[NAME_BYTES_
     if (actor == 0 || actor > s->ledger.actor_count)
         return;
     id = actor_site(&s->ledger.actors[actor - 1].actor);
-    site = roster_find(s->roster, &id);
+    site = roster_author(s->roster, &id);
     if (site != NULL)
         snprintf(name, NAME_BYTES_MAX + 1, "%s", site->name);
 }

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "belief.h"
 #include "ledger_conflict.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
@@ -154,6 +155,7 @@ static bool load_actors(struct ledger *l, struct err *e)
             vector_set(&l->applied, &a.actor, a.applied, NULL);
     }
     sqlite3_finalize(s);
+    ledger_believe(l);
     return code == SQLITE_DONE ? load_counters(l, e) : ledger_err(l, "read the actors", e);
 }
 

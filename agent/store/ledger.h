@@ -21,8 +21,7 @@ struct ledger_actor {
     uint64_t staged, merged, applied, said;
     uint8_t hash[HASH_BYTES]; /* of the staged one */
     uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
-    uint64_t *seen;           /* change-sets of the others that it had applied when it made its
-                                 latest, by actor; owned */
+    uint64_t *seen;           /* of the others that it had applied at its latest; owned */
     uint32_t seen_room;
 };
 
@@ -50,7 +49,8 @@ struct ledger {
     uint32_t self, aside; /* our present actor; whose chain is in doubt (fork.h), 0: none's */
     struct ledger_table *tables; /* [id - 1] */
     uint32_t table_count;
-    struct vector have, applied;
+    const struct roster *roster; /* lent; NULL: everybody is believed (belief.h) */
+    struct vector have, applied; /* `have`: in the log, as far as its authors are believed */
     struct {
         int64_t first, last;
         double time;

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "appdb.h"
+#include "belief.h"
 #include "counter.h"
 #include "ledger_names.h"
 #include "ledger_statements.h"
@@ -121,7 +122,7 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
     if (!ledger_finish(l, s, "note an actor", e))
         return false;
     if (a->staged > 0 || vector_get(&l->have, &a->actor) > 0)
-        vector_set(&l->have, &a->actor, a->staged, a->hash);
+        ledger_note_have(l, a);
     if (a->applied > 0 || vector_get(&l->applied, &a->actor) > 0)
         vector_set(&l->applied, &a->actor, a->applied, NULL);
     return true;

@@ -43,8 +43,8 @@ struct signature {
 /* What stands behind the first mark; `by`: whose it is. False: there is none. */
 static bool strip_mark(const struct roster *roster, struct slice *text, uint32_t *by)
 {
-    for (uint32_t i = 0; i < roster->site_count; i++) {
-        const char *name = roster->sites[i].name;
+    for (uint32_t i = 0; i < roster->known_count; i++) {
+        const char *name = roster->sites[i].mark;
         size_t n = strlen(name);
 
         if (text->n < n + 2 || text->p[0] != '#' || memcmp(text->p + 1, name, n) != 0 ||
@@ -355,7 +355,7 @@ static uint32_t claimed_by(struct matcher *m, const struct candidate *c)
     if (claim.actor == 0)
         return 0;
     site = actor_site(&m->s->ledger.actors[claim.actor - 1].actor);
-    for (uint32_t i = 0; i < roster->site_count; i++)
+    for (uint32_t i = 0; i < roster->known_count; i++)
         if (memcmp(&roster->sites[i].site, &site, sizeof site) == 0)
             return i + 1;
     return 0;

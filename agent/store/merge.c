@@ -3,6 +3,7 @@
  * them; rows under equal natural keys are one row. */
 #include "merge.h"
 
+#include "belief.h"
 #include "conflict.h"
 #include "fork.h"
 #include "unite.h"
@@ -497,14 +498,15 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
     *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
     for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
         const struct vector_entry *need = &h.needs.entries[i];
-        uint64_t merged = 0;
+        uint64_t believed = ledger_believed(&s->ledger, &need->actor);
+        uint64_t number = need->number < believed ? need->number : believed, merged = 0;
 
         for (uint32_t a = 0; a < s->ledger.actor_count; a++)
             if (actor_equal(&s->ledger.actors[a].actor, &need->actor))
                 merged = s->ledger.actors[a].merged;
-        *ready = merged >= need->number;
+        *ready = merged >= number;
         if (!*ready) /* what the author had may be said again by now */
-            ok = fork_has_merged(s, &need->actor, need->number, ready, e);
+            ok = fork_has_merged(s, &need->actor, number, ready, e);
     }
     if (ok && *ready && h.repeats.n > 0) {
         bool holds;

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
 #include <sqlite3.h>
 
+#include "belief.h"
 #include "fork.h"
 
 /* Does it come from our fleet, from a member, and after the one we have? */
@@ -17,7 +19,7 @@ static bool check_place(struct store *s, const struct changeset_header *h,
     *known = NULL;
     if (memcmp(h->fleet, s->roster->fleet, FLEET_ID_BYTES) != 0)
         return err_set(e, ERR_STRANGER, "the change-set belongs to another fleet");
-    *site = roster_find(s->roster, &id);
+    *site = roster_author(s->roster, &id);
     if (*site == NULL)
         return err_set(e, ERR_STRANGER, "the author of the change-set is no member of the fleet %s",
                        s->roster->fleet_name);
@@ -25,6 +27,25 @@ static bool check_place(struct store *s, const struct changeset_header *h,
         if (actor_equal(&s->ledger.actors[i].actor, &h->actor))
             *known = &s->ledger.actors[i];
     return true;
+}
+
+/* Of one that is no member any more only that counts which whoever shut it out had of it. */
+static bool check_cut(struct store *s, const struct changeset_header *h, const struct changeset *c,
+                      const struct roster_site *site, bool *beyond, struct err *e)
+{
+    const struct vector_entry *cut = vector_find(&site->cut, &h->actor);
+    uint8_t hash[HASH_BYTES];
+
+    changeset_hash(c, hash);
+    *beyond = h->number > ledger_believed(&s->ledger, &h->actor) ||
+              (cut != NULL && h->number == cut->number &&
+               !sodium_is_zero(cut->hash, sizeof cut->hash) &&
+               memcmp(cut->hash, hash, sizeof hash) != 0);
+    if (!*beyond)
+        return true;
+    return err_set(e, ERR_STRANGER,
+                   "%s is no member of the fleet any more: its change-set %llu is not taken",
+                   site->name, (unsigned long long)h->number);
 }
 
 static bool check_chain(const struct changeset_header *h, const struct ledger_actor *known,
@@ -118,6 +139,7 @@ struct staging {
     struct ledger_actor *known; /* its author; NULL: never heard of */
     bool other;                 /* it shows another history of ours */
     bool repeated;              /* it is ours, and we have said it again */
+    bool beyond;                /* its author was shut out before it made it */
     bool follows;               /* it is ours, and what comes before it we have said again */
     struct fork_next next;
 };
@@ -126,6 +148,7 @@ static bool look_at(struct store *s, struct staging *g, struct err *e)
 {
     if (!changeset_split(&g->c, g->bytes, e) || !changeset_header_read(&g->h, g->c.header, e) ||
         !check_place(s, &g->h, &g->site, &g->known, e) ||
+        !check_cut(s, &g->h, &g->c, g->site, &g->beyond, e) ||
         !is_other_history(s, &g->h, &g->c, g->known, &g->other, e))
         return false;
     if (!g->other && g->known != NULL && g->h.number <= g->known->staged)
@@ -160,12 +183,17 @@ static bool stage_other(struct store *s, struct staging *g, bool *failed, struct
 /* Leaves a transaction open behind it, or the one that it found, if the change-set is new or shows
  * another history. `failed`: what went wrong is not the change-set's fault alone, and the
  * transaction is worth nothing. */
-static bool stage_one(struct store *s, struct slice bytes, enum stage_result *result, bool *failed,
-                      struct err *e)
+static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
 {
+    enum stage_result *result = &item->result;
+    struct slice bytes = item->changeset;
+    struct err *e = &item->e;
     struct staging g = {.bytes = bytes};
-    bool ok = look_at(s, &g, e);
+    bool ok;
 
+    err_clear(e);
+    ok = look_at(s, &g, e);
+    item->shut_out = g.beyond ? g.site->site : (struct site_id){{0}};
     *result = STAGE_KNOWN;
     if (ok && g.follows) {
         *result = STAGE_NEW;
@@ -186,16 +214,24 @@ static bool stage_one(struct store *s, struct slice bytes, enum stage_result *re
     return ok && !*failed;
 }
 
-bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
+static void stage_alone(struct store *s, struct stage_item *item)
 {
     bool failed = false;
-    bool ok = stage_one(s, bytes, result, &failed, e);
 
-    if (ok && s->ledger.open)
-        ok = ledger_commit(&s->ledger, e);
-    if (!ok)
+    item->ok = stage_one(s, item, &failed);
+    if (item->ok && s->ledger.open)
+        item->ok = ledger_commit(&s->ledger, &item->e);
+    if (!item->ok)
         ledger_rollback(&s->ledger);
-    return ok;
+}
+
+bool store_stage(struct store *s, struct slice bytes, enum stage_result *result, struct err *e)
+{
+    struct stage_item item = {.changeset = bytes};
+
+    stage_alone(s, &item);
+    *result = item.result;
+    return item.ok || err_set(e, item.e.code, "%s", item.e.text);
 }
 
 /* False: nothing was staged. */
@@ -204,10 +240,8 @@ static bool stage_together(struct store *s, struct stage_item *items, uint32_t n
     struct err e = {0};
     bool failed = false;
 
-    for (uint32_t i = 0; i < n && !failed; i++) {
-        err_clear(&items[i].e);
-        items[i].ok = stage_one(s, items[i].changeset, &items[i].result, &failed, &items[i].e);
-    }
+    for (uint32_t i = 0; i < n && !failed; i++)
+        items[i].ok = stage_one(s, &items[i], &failed);
     if (!failed && (!s->ledger.open || ledger_commit(&s->ledger, &e)))
         return true;
     ledger_rollback(&s->ledger);
@@ -218,10 +252,8 @@ void store_stage_all(struct store *s, struct stage_item *items, uint32_t n)
 {
     if (n > 1 && stage_together(s, items, n))
         return;
-    for (uint32_t i = 0; i < n; i++) {
-        err_clear(&items[i].e);
-        items[i].ok = store_stage(s, items[i].changeset, &items[i].result, &items[i].e);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        stage_alone(s, &items[i]);
 }
 
 /* ---- reading the log ---- */
@@ -229,13 +261,14 @@ void store_stage_all(struct store *s, struct stage_item *items, uint32_t n)
 bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, size_t bytes,
                  struct buf *out, struct err *e)
 {
+    uint64_t last = vector_get(&s->ledger.have, actor); /* what is beyond it, nobody believes */
     uint32_t id = 0;
     bool found = true;
 
     for (uint32_t i = 0; i < s->ledger.actor_count; i++)
         if (actor_equal(&s->ledger.actors[i].actor, actor))
             id = i + 1;
-    while (id != 0 && found && (out->n == 0 || out->n < bytes)) {
+    while (id != 0 && found && after < last && (out->n == 0 || out->n < bytes)) {
         struct slice one;
 
         if (!ledger_changeset_get(&s->ledger, id, ++after, &one, &found, e))

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "belief.h"
 #include "fork.h"
 #include "ledger_meta.h"
 #include "merge.h"
@@ -22,6 +23,13 @@ static bool look_for_repairs(struct store *s, struct err *e)
     if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM repair)", &any, e))
         return false;
     s->repairs = any != 0;
+    return true;
+}
+
+static bool take_roster(struct store *s)
+{
+    s->ledger.roster = s->roster;
+    ledger_believe(&s->ledger);
     return true;
 }
 
@@ -41,7 +49,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
          sqlite_err(s->app.db, "set the cache", e)) &&
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
-        bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
+        take_roster(s) && bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
         look_for_repairs(s, e) && unsent_open(s, e))
         return true;
     store_close(s);

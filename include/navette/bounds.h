@@ -4,7 +4,8 @@
 
 #define NAME_BYTES_MAX         64          /* site and fleet names, UTF-8 */
 #define IDENTIFIER_BYTES_MAX   256         /* table and column names */
-#define SITES_MAX              256         /* sites a roster can hold */
+#define SITES_MAX              256         /* members of a fleet, those that were revoked aside */
+#define SITES_EVER_MAX         1024        /* sites that a roster can speak of */
 #define ACTORS_MAX             1024        /* actors in a have-vector */
 #define TABLES_MAX             2000        /* tables in a database or change-set */
 #define COLUMNS_MAX            2000        /* columns in a table (SQLite's own default limit) */
@@ -20,11 +21,13 @@
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
 #define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
 #define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)
-#define CONFLICTS_MAX          1000       /* open conflicts; the oldest go first */
+#define CONFLICTS_MAX          1000        /* open conflicts; the oldest go first */
 #define CONFLICT_BYTES_MAX     (64u << 20) /* of their values together */
-#define BEACON_BYTES           64         /* exact size of the discovery datagram */
-#define ROSTER_BYTES_MAX       (1u << 20) /* encoded roster */
+#define BEACON_BYTES           64          /* exact size of the discovery datagram */
+#define ROSTER_BYTES_MAX       (1u << 20)  /* encoded roster */
 #define ROSTER_ENTRIES_MAX     4096
+#define ROSTER_BOXES_MAX       64           /* sealed fleet keys in one roster entry */
+#define FLEET_KEYS_MAX         4            /* the fleet's key, and the ones before it */
 #define RULES_MAX              2000         /* rules that a site lets a fleet have */
 #define RULE_WHERE_BYTES_MAX   1024         /* a filter */
 #define RULE_CHANGES_MAX       256          /* in one roster entry */

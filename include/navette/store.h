@@ -119,7 +119,9 @@ struct stage_item {
     struct slice changeset;
     enum stage_result result;
     bool ok;
-    struct err e; /* why it is not */
+    struct err e;            /* why it is not */
+    struct site_id shut_out; /* zeros, or ERR_STRANGER because this site, which made it, is no
+                                member any more, and it is beyond what is believed of it */
 };
 
 /* The same for several, in this order, with one fsync; each succeeds or fails as it would alone. */
@@ -155,7 +157,8 @@ void store_backup_close(struct store_backup *b);
 /* ---- what we have ---- */
 
 const struct actor *store_actor(const struct store *s); /* our present actor */
-/* Staged without gap, and merged and projected or parked; lent, always current. */
+/* Staged without gap, as far as their authors are believed; and merged and projected or parked.
+ * Lent, always current. */
 const struct vector *store_have(const struct store *s);
 const struct vector *store_applied(const struct store *s);
 /* Another number than before: what was told of them does not hold, all links begin anew. */

@@ -269,11 +269,21 @@ def roster_file():
     return out
 
 
+def admin_file():
+    """The last entries of the worked example: what an admin says of the second site."""
+    enrol = blake2b(roster_file()["enrol"])
+    rename = pack([1, 6, A.sign_public, [enrol], B.site, "DEPOT"])
+    admin = pack([1, 7, A.sign_public, [blake2b(rename)], B.site, False])
+    withdraw = pack([1, 9, A.sign_public, [blake2b(admin)], derive(run(0xC0, 16) + bytes(16), "navette invite id 1")[:8]])
+    revoke = pack([1, 5, A.sign_public, [blake2b(withdraw)], B.site, [[B.site + bytes([4]) * 8, 7, bytes([0x11]) * 32]]])
+    return {"rename": rename, "admin": admin, "withdraw": withdraw, "revoke": revoke,
+            "key_id": derive(run(0x80, 32), "navette fleet key 1")[:16]}
+
+
 def main():
     published_vectors()
     bad = 0
-    for make in (keys_file, handshake_file, beacon_file, token_file, roster_file,
-                 rules_file):
+    for make in (keys_file, handshake_file, beacon_file, token_file, roster_file, rules_file, admin_file):
         path = HERE / (make.__name__.removesuffix("_file") + ".txt")
         text = "".join(f"{k}={v.hex()}\n" for k, v in make().items())
         if sys.argv[1:] == ["--write"]:

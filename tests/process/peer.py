@@ -286,11 +286,49 @@ def enrol(site, name, token, address):
 
 # ---- Roster ----
 
+CREATE, INVITE, ENROL, RULES, REVOKE, RENAME, ADMIN, ROTATE, WITHDRAW = range(1, 10)
+
+
+def _lower(name):
+    return "".join(c.lower() if "A" <= c <= "Z" else c for c in name)
+
+
+def _free_name(name, taken):
+    """`name`, or the first of name-2, name-3... that is not taken, within 64 bytes."""
+    for suffix in itertools.chain([""], ("-%d" % i for i in itertools.count(2))):
+        free = name.encode()[:64 - len(suffix)].decode(errors="ignore") + suffix
+        if _lower(free) not in taken:
+            return free
+    raise AssertionError
+
+
+class Entry:
+    def __init__(self, data, signature):
+        self.data, self.signature, self.hash = data, signature, blake(data)
+        version, self.kind, self.author, self.parents, *self.fields = unpack(data)
+        check(version == 1 and CREATE <= self.kind <= WITHDRAW, "entry of a newer version")
+        verify(self.author, signature, "navette roster 1", data)
+        self.by = blake(self.author, size=16)
+        self.enrols = {CREATE: self.by, ENROL: None}.get(self.kind)
+        if self.kind == ENROL:
+            self.enrols = blake(self.fields[0], size=16)
+        self.about = self.fields[0] if self.kind in (REVOKE, RENAME, ADMIN) else None
+        self.stands = None
+        if self.kind == REVOKE:
+            check(all(actor[:16] == self.about for actor, _, _ in self.fields[1]), "a cut of others")
+
+
+class Member:
+    """A site, a member still or not."""
+
+    def __init__(self, site_id, signing, exchange, mark):
+        self.id, self.signing, self.exchange, self.mark, self.name = site_id, signing, exchange, mark, mark
+        self.standing, self.admin, self.has_key, self.cut = "member", False, True, {}
+
+
 class Roster:
     def __init__(self, log):
-        self.entries = {}                                               # hash: [entry, signature]
-        self.members = {}                                               # site id: signing key
-        self.names = {}                                                 # name: signing key; none is taken twice here
+        self.entries = {}                                               # hash: Entry
         self.fleet = None
         self.merge(log)
 
@@ -299,31 +337,187 @@ class Roster:
         unpacker.feed(log)
         waiting = list(unpacker)
         check(b"".join(map(pack, waiting)) == log, "malformed roster log")
+        waiting = [Entry(*item) for item in waiting]
         while waiting:
-            ready = [item for item in waiting if all(parent in self.entries for parent in unpack(item[0])[3])]
+            ready = [entry for entry in waiting if all(parent in self.entries for parent in entry.parents)]
             check(ready, "the log builds on entries that are not here")
-            for item in ready:
-                self._add(*item)
-                waiting.remove(item)
+            for entry in ready:
+                self._add(entry)
+                waiting.remove(entry)
+        self._judge()
+        self._fold()
 
-    def _add(self, entry, signature):
-        version, kind, author, _, *fields = unpack(entry)
-        check(version == 1 and kind in (1, 2, 3, 4), "entry of a newer version")
-        verify(author, signature, "navette roster 1", entry)
-        if kind == 1:
-            check(self.fleet in (None, blake(entry)[:16]), "another fleet")
-            self.fleet = blake(entry)[:16]
-            self.members[blake(author, size=16)] = self.names[fields[1]] = author
-        check(blake(author, size=16) in self.members, "the author is no member")
-        if kind == 3:
-            self.members[blake(fields[0], size=16)] = self.names[fields[2]] = fields[0]
-        self.entries[blake(entry)] = [entry, signature]
+    def _add(self, entry):
+        if entry.hash in self.entries:
+            return
+        parents = [self.entries[parent] for parent in entry.parents]
+        entry.past = set(parents).union(*(parent.past for parent in parents))
+        entry.depth = 1 + max((parent.depth for parent in parents), default=-1)
+        if entry.kind == CREATE:
+            check(self.fleet in (None, entry.hash[:16]), "another fleet")
+            self.fleet = entry.hash[:16]
+        else:
+            check(any(e.enrols == entry.by for e in entry.past), "nobody enrolled the author")
+        self.entries[entry.hash] = entry
+
+    # What counts
+
+    def _judge(self):
+        self.order = sorted(self.entries.values(), key=lambda e: (e.depth, e.hash))
+        self.rank = {}
+        for at, entry in enumerate(self.order):
+            if entry.enrols:
+                self.rank.setdefault(entry.enrols, at)
+        self.removals = [e for e in self.order if e.about in self.rank
+                         and (e.kind == REVOKE or e.kind == ADMIN and not e.fields[1])]
+        self._decide(None)
+        for kept in (self._senior_member, lambda: self.order[0].by):
+            if not any(map(self._is_admin, filter(self._is_member, self.rank))):
+                self._decide(kept())
+
+    def _decide(self, kept):
+        for entry in self.order:
+            entry.stands = False if entry in self.removals and entry.about == kept else None
+        while True:
+            found = False
+            for entry in self.order:
+                if entry.stands is None:
+                    entry.stands = self._verdict(entry)
+                    found |= entry.stands is not None
+            if found:
+                continue
+            left = [e for e in self.removals if e.stands is None]
+            if not left:
+                return
+            left = [e for e in left if self._enrolled(e) is True] or left
+            min(left, key=lambda e: (self.rank[e.by], e.depth, e.hash)).stands = True
+
+    @staticmethod
+    def _any(verdicts):
+        verdicts = list(verdicts)
+        return True if True in verdicts else None if None in verdicts else False
+
+    def _enrolled(self, entry):
+        return self._any(e.stands for e in entry.past if e.enrols == entry.by)
+
+    def _verdict(self, entry):
+        if entry.kind == CREATE:
+            return True
+        attacks = [self._attack(r, entry) for r in self.removals if r.about == entry.by]
+        against, enrolled = self._any(attacks), self._enrolled(entry)
+        if against is True or enrolled is False:
+            return False
+        return None if against is None or enrolled is None else True
+
+    def _attack(self, removal, entry):
+        if removal is entry or entry in removal.past:
+            return False
+        if removal.kind == ADMIN:
+            if entry.kind == RENAME and entry.about == entry.by:
+                return False
+            back = self._given_back(removal, entry.past)
+            if back is not False:
+                return False if back or removal.stands is False else None
+        return removal.stands
+
+    def _given_back(self, removal, among):
+        return self._any(e.stands for e in among if e.kind == ADMIN and e.fields[1] and e.about == removal.about
+                         and removal in e.past)
+
+    def _revocations(self, site):
+        return [e for e in self.removals if e.kind == REVOKE and e.about == site and e.stands]
+
+    def _is_member(self, site):
+        return any(e.enrols == site and e.stands for e in self.order) and not self._revocations(site)
+
+    def _is_admin(self, site):
+        return all(self._given_back(r, self.order) for r in self.removals
+                   if r.about == site and r.kind == ADMIN and r.stands)
+
+    def _senior_member(self):
+        return min(filter(self._is_member, self.rank), key=self.rank.get, default=self.order[0].by)
+
+    # The state
+
+    def _fold(self):
+        sites = {}
+        for stands in (True, False):
+            for e in self.order:
+                if e.enrols and e.stands is stands and e.enrols not in sites:
+                    signing, exchange = (e.author, e.fields[2]) if e.kind == CREATE else e.fields[:2]
+                    mark = _free_name(e.fields[1 if e.kind == CREATE else 2], {_lower(s.mark) for s in sites.values()})
+                    sites[e.enrols] = Member(e.enrols, signing, exchange, mark)
+        for site in sites.values():
+            if self._revocations(site.id):
+                site.standing, site.cut = "revoked", self._cut(self._revocations(site.id))
+            elif not self._is_member(site.id):
+                site.standing = "void"
+            site.admin = site.standing == "member" and self._is_admin(site.id)
+        members = [s for s in sites.values() if s.standing == "member"]
+        for e in self.order:
+            if e.kind == RENAME and e.stands and e.about in sites:
+                site = sites[e.about]
+                taken = {_lower(n) for s in members if s is not site for n in (s.name, s.mark)}
+                site.name = _free_name(e.fields[1], taken if site in members else set())
+        self.sites = members + [s for s in sites.values() if s.standing != "member"]
+        self.authors = sites                                            # site id: Member, also of those who are gone
+        self.members = {s.id: s.signing for s in members}               # site id: signing key
+        self.names = {s.name: s.signing for s in members}               # name: signing key
+        self._fold_key()
+
+    @staticmethod
+    def _cut(revocations):
+        """actor: (number, hash)"""
+        last = [e for e in revocations if not any(e in other.past for other in revocations)]
+        cuts = [{actor: (number, h) for actor, number, h in e.fields[1]} for e in last]
+        return {actor: min(cut[actor] for cut in cuts) for actor in cuts[0] if all(actor in cut for cut in cuts)}
+
+    def _fold_key(self):
+        firsts = {}
+        for e in self.order:
+            if e.kind == ROTATE and e.stands:
+                firsts.setdefault(e.fields[0], e)
+        self.key_id, first = list(firsts.items())[-1] if firsts else (None, None)
+        for site in self.sites if first else ():
+            site.has_key = any(e.kind == ENROL and e.enrols == site.id and first in e.past or
+                               e.kind == ROTATE and e.stands and e.fields[0] == self.key_id and
+                               site.id in (whose for whose, _ in e.fields[1]) for e in self.order)
+
+    def open_key(self, site):
+        """The fleet's present key, from what is sealed to `site`; None."""
+        for e in self.order:
+            if e.kind == ROTATE and e.fields[0] == self.key_id:
+                for whose, box in e.fields[1]:
+                    if whose == site.id:
+                        try:
+                            key = bindings.crypto_box_seal_open(box, site.exchange, site.private)
+                        except exceptions.CryptoError:
+                            continue
+                        if derive(key, "navette fleet key 1")[:16] == self.key_id:
+                            return key
+        return None
+
+    def believed(self, actor):
+        """The last number of this actor that counts, and its hash, or None of either for any."""
+        site = self.authors.get(actor[:16])
+        if site is None:
+            return 0, None
+        return (None, None) if site.standing == "member" else site.cut.get(actor, (0, None))
 
     def digest(self):
         return blake(b"".join(sorted(self.entries)))
 
+    def heads(self):
+        named = {parent for e in self.entries.values() for parent in e.parents}
+        return sorted(set(self.entries) - named)
+
+    def say(self, site, kind, *fields):
+        """Append an entry of `site`'s."""
+        data = pack([1, kind, site.signing, self.heads(), *fields])
+        self.merge(pack([data, site.sign("navette roster 1", data)]))
+
     def log(self):
-        return b"".join(map(pack, self.entries.values()))
+        return b"".join(pack([e.data, e.signature]) for e in self.entries.values())
 
 
 # ---- Change-set ----
@@ -344,8 +538,11 @@ class ChangeSet:
         self.actor, self.number = self.header["actor"], self.header["number"]
         self.hash = blake(header_bytes)
         check(self.header["fleet"] == roster.fleet, "another fleet")
-        check(self.actor[:16] in roster.members, "the author is no member")
-        verify(roster.members[self.actor[:16]], signature, "navette change-set 1", header_bytes)
+        check(self.actor[:16] in roster.authors, "the author was never a member")
+        last, last_hash = roster.believed(self.actor)
+        check(last is None or self.number <= last, "beyond what is believed of one who is no member any more")
+        check(self.number != last or last_hash in (bytes(32), self.hash), "another history of one who is no member")
+        verify(roster.authors[self.actor[:16]].signing, signature, "navette change-set 1", header_bytes)
         check(len(body) == self.header["body_bytes"] and blake(body) == self.header["body_hash"], "another body")
         self.rows = list(self._decode(*unpack(body)))
         check(len(self.rows) == self.header["rows"], "number of rows")
@@ -503,6 +700,7 @@ class Peer:
     def _take(self, kind, *fields):
         if kind == ROSTER:
             self.roster.merge(fields[1])
+            self.fleet_key = self.roster.open_key(self.site) or self.fleet_key
             self._compare_rosters(fields[0])
         elif kind == HAVE:
             self._take_have(*fields)

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include <navette/store.h>
+#include <navette/belief.h>
 
 struct site {
     char home[64], database[96];

@@ -124,8 +124,116 @@ static void entries_that_break_their_layout_are_refused(void **state)
     assert_int_equal(code_of_forged(1, 2, true, 1), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 2, true, 3), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 0, true, 2), ERR_REFUSED);
-    assert_int_equal(code_of_forged(1, 5, true, 2), ERR_REFUSED); /* of a newer version */
+    assert_int_equal(code_of_forged(1, 10, true, 2), ERR_REFUSED); /* of a newer version */
     assert_int_equal(code_of_forged(2, 2, true, 2), ERR_REFUSED);
+}
+
+/* An entry of a member whose fields are what `write` writes. */
+static enum err_code code_of_fields(enum entry_kind kind, uint32_t fields,
+                                    void (*write)(struct writer *w, int variant), int variant)
+{
+    struct keys k = keys_counting_from(0);
+    struct roster r = shop_of(&k);
+    enum err_code code;
+    struct forged f;
+
+    forge_begin(&f);
+    entry_begin(&f.w, &r, kind, fields, &k);
+    write(&f.w, variant);
+    code = forge_end(&f, &k, &r);
+    assert_int_equal(r.site_count, 1);
+    roster_close(&r);
+    return code;
+}
+
+/* 0: right; 1: an actor of another site; 2: number 0; 3: a site id that is too short. */
+static void write_revoke(struct writer *w, int variant)
+{
+    uint8_t site[SITE_ID_BYTES] = {7}, actor[SITE_ID_BYTES + 8] = {7}, hash[HASH_BYTES] = {1};
+
+    actor[0] = variant == 1 ? 8 : 7;
+    write_bin(w, (struct slice){site, sizeof site - (variant == 3)});
+    write_array(w, 1);
+    write_array(w, 3);
+    write_bin(w, SLICE(actor));
+    write_uint(w, variant != 2);
+    write_bin(w, SLICE(hash));
+}
+
+static void a_revocation_that_breaks_its_layout_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(code_of_fields(ENTRY_REVOKE, 2, write_revoke, 0), ERR_NONE);
+    assert_int_equal(code_of_fields(ENTRY_REVOKE, 2, write_revoke, 1), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_REVOKE, 2, write_revoke, 2), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_REVOKE, 2, write_revoke, 3), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_REVOKE, 3, write_revoke, 0), ERR_INPUT);
+}
+
+/* 0: right; 1: not rising; 2: none; 3: too many; 4: a box that is too long. */
+static void write_rotate(struct writer *w, int variant)
+{
+    uint8_t id[FLEET_KEY_ID_BYTES] = {1}, site[SITE_ID_BYTES] = {0}, box[FLEET_KEY_BOX_BYTES + 1];
+    uint32_t n = variant == 2 ? 0 : variant == 3 ? ROSTER_BOXES_MAX + 1 : ROSTER_BOXES_MAX;
+
+    memset(box, 0, sizeof box);
+    write_bin(w, SLICE(id));
+    write_array(w, n);
+    for (uint32_t i = 0; i < n; i++) {
+        site[0] = (uint8_t)(variant == 1 && i == 1 ? 0 : i);
+        write_array(w, 2);
+        write_bin(w, SLICE(site));
+        write_bin(w, (struct slice){box, sizeof box - (variant != 4)});
+    }
+}
+
+static void a_rotation_that_breaks_its_layout_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(code_of_fields(ENTRY_ROTATE, 2, write_rotate, 0), ERR_NONE);
+    assert_int_equal(code_of_fields(ENTRY_ROTATE, 2, write_rotate, 1), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_ROTATE, 2, write_rotate, 2), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_ROTATE, 2, write_rotate, 3), ERR_LIMIT);
+    assert_int_equal(code_of_fields(ENTRY_ROTATE, 2, write_rotate, 4), ERR_LIMIT);
+}
+
+/* 0: right; 1: an empty name; 2: a control character. */
+static void write_rename(struct writer *w, int variant)
+{
+    static const char *const names[] = {"BUREAU", "", "a\nb"};
+    uint8_t site[SITE_ID_BYTES] = {7};
+
+    write_bin(w, SLICE(site));
+    write_text(w, slice_text(names[variant]));
+}
+
+/* 0: right; 1: a number where a bool belongs. */
+static void write_admin(struct writer *w, int variant)
+{
+    uint8_t site[SITE_ID_BYTES] = {7};
+
+    write_bin(w, SLICE(site));
+    if (variant == 0)
+        write_bool(w, true);
+    else
+        write_uint(w, 1);
+}
+
+static void write_withdraw(struct writer *w, int variant)
+{
+    write_bin(w, (struct slice){no_invite, sizeof no_invite - (size_t)variant});
+}
+
+static void other_entries_that_break_their_layout_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(code_of_fields(ENTRY_RENAME, 2, write_rename, 0), ERR_NONE);
+    assert_int_equal(code_of_fields(ENTRY_RENAME, 2, write_rename, 1), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_RENAME, 2, write_rename, 2), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_ADMIN, 2, write_admin, 0), ERR_NONE);
+    assert_int_equal(code_of_fields(ENTRY_ADMIN, 2, write_admin, 1), ERR_INPUT);
+    assert_int_equal(code_of_fields(ENTRY_WITHDRAW, 1, write_withdraw, 0), ERR_NONE);
+    assert_int_equal(code_of_fields(ENTRY_WITHDRAW, 1, write_withdraw, 1), ERR_INPUT);
 }
 
 /* One rule of the given fields, in an entry of a member. */
@@ -323,6 +431,9 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_of_a_log_is_refused),
         cmocka_unit_test(a_log_that_is_cut_off_or_empty_is_refused),
         cmocka_unit_test(entries_that_break_their_layout_are_refused),
+        cmocka_unit_test(a_revocation_that_breaks_its_layout_is_refused),
+        cmocka_unit_test(a_rotation_that_breaks_its_layout_is_refused),
+        cmocka_unit_test(other_entries_that_break_their_layout_are_refused),
         cmocka_unit_test(rules_that_break_their_layout_are_refused),
         cmocka_unit_test(parents_must_rise),
         cmocka_unit_test(an_author_must_be_a_member_in_the_past_of_its_entry),

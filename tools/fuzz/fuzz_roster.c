@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     static const struct {
         enum entry_kind kind;
         uint32_t fields;
-    } kinds[] = {{ENTRY_INVITE, 2}, {ENTRY_ENROL, 4}, {ENTRY_RULES, 1}};
+    } kinds[] = {{ENTRY_INVITE, 2}, {ENTRY_ENROL, 4}, {ENTRY_RULES, 1},  {ENTRY_REVOKE, 2},
+                 {ENTRY_RENAME, 2}, {ENTRY_ADMIN, 2}, {ENTRY_ROTATE, 2}, {ENTRY_WITHDRAW, 1}};
     size_t at = n > 0 ? bytes[0] % COUNT_OF(kinds) : 0;
     struct roster r = {0};
     struct keys k;

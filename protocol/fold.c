@@ -1,0 +1,311 @@
+/* The state that a judged draft comes to, in the order of the fold: depth, then hash. */
+#include "draft.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool name_same(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* A mark is for ever; the name of one that is no member any more is free. */
+static bool is_taken(const struct roster *r, const char *name, const struct roster_site *but,
+                     bool mark)
+{
+    for (uint32_t i = 0; i < r->known_count; i++) {
+        const struct roster_site *s = &r->sites[i];
+        bool member = s->standing == ROSTER_MEMBER;
+
+        if (s != but && (((mark || member) && name_same(s->mark, name)) ||
+                         (member && name_same(s->name, name))))
+            return true;
+    }
+    return false;
+}
+
+void name_make_unique(const struct roster *r, struct slice name, const struct roster_site *but,
+                      bool mark, char out[NAME_BYTES_MAX + 1])
+{
+    char suffix[16] = "";
+
+    for (uint32_t i = 2;; i++) {
+        size_t n = name.n, suffix_n = strlen(suffix);
+
+        if (n > NAME_BYTES_MAX - suffix_n)
+            for (n = NAME_BYTES_MAX - suffix_n; n > 0 && (name.p[n] & 0xC0) == 0x80; n--)
+                continue;
+        memcpy(out, name.p, n);
+        memcpy(out + n, suffix, suffix_n + 1);
+        if (!is_taken(r, out, but, mark))
+            return;
+        snprintf(suffix, sizeof suffix, "-%" PRIu32, i);
+    }
+}
+
+/* ---- sites ---- */
+
+/* How far is one believed that was revoked? As its revoker said; of those who did not know of each
+ * other, the least of what they said. */
+struct cut {
+    struct vector least;
+    const struct entry *last; /* in the order of the fold; NULL: none yet */
+};
+
+static void take_cut(struct cut *c, const struct entry *n)
+{
+    struct err e = {0};
+    struct reader r = reader_of(n->cut, &e);
+    struct vector said = {0}, least = {0};
+
+    vector_read(&r, &said);
+    assert(!r.failed); /* entry_read took it */
+    for (uint32_t i = 0; i < said.n && c->last != NULL; i++) {
+        const struct vector_entry *a = &said.entries[i];
+        const struct vector_entry *b = vector_find(&c->least, &a->actor);
+
+        if (b == NULL)
+            continue;
+        if (b->number < a->number ||
+            (b->number == a->number && memcmp(b->hash, a->hash, HASH_BYTES) < 0))
+            a = b;
+        vector_set(&least, &a->actor, a->number, a->hash);
+    }
+    vector_close(&c->least);
+    c->least = c->last == NULL ? said : least;
+    if (c->last != NULL)
+        vector_close(&said);
+    if (c->last == NULL || n->depth > c->last->depth ||
+        (n->depth == c->last->depth && memcmp(n->hash, c->last->hash, HASH_BYTES) > 0))
+        c->last = n;
+}
+
+static void fold_cut(const struct draft *d, const struct draft_site *from, struct roster_site *s)
+{
+    struct cut cut = {0};
+
+    for (uint32_t i = 0; i < from->about_n; i++) {
+        const struct entry *n = from->about[i];
+        bool replaced = false;
+
+        if (n->kind != ENTRY_REVOKE || n->verdict != VERDICT_STANDS)
+            continue;
+        for (uint32_t j = 0; j < from->about_n && !replaced; j++)
+            replaced = from->about[j]->kind == ENTRY_REVOKE &&
+                       from->about[j]->verdict == VERDICT_STANDS &&
+                       draft_knows(d, from->about[j], n);
+        if (!replaced)
+            take_cut(&cut, n);
+    }
+    s->by = keys_site_id(cut.last->author);
+    s->cut = cut.least;
+}
+
+static void fold_site(const struct draft *d, struct roster *r, const struct entry *n)
+{
+    struct roster_site *s = &r->sites[r->known_count];
+    const struct draft_site *from = &d->sites[n->subject];
+
+    if (roster_author(r, &from->site) != NULL)
+        return; /* enrolled twice: the first in the order of the fold counts */
+    *s = (struct roster_site){.site = from->site};
+    memcpy(s->sign_public, n->sign_public, sizeof s->sign_public);
+    memcpy(s->exchange_public, n->exchange_public, sizeof s->exchange_public);
+    if (draft_is_revoked(from))
+        s->standing = ROSTER_REVOKED;
+    else if (!draft_is_enrolled(from))
+        s->standing = ROSTER_VOID;
+    if (s->standing == ROSTER_REVOKED)
+        fold_cut(d, from, s);
+    s->admin = s->standing == ROSTER_MEMBER && draft_is_admin(d, from);
+    name_make_unique(r, n->name, NULL, true, s->mark);
+    memcpy(s->name, s->mark, sizeof s->name);
+    r->known_count++;
+}
+
+static void fold_rename(const struct draft *d, struct roster *r, const struct entry *n)
+{
+    struct roster_site *s;
+
+    if (n->subject == SITE_NONE)
+        return;
+    for (s = r->sites; memcmp(&s->site, &d->sites[n->subject].site, sizeof s->site) != 0; s++)
+        assert(s < r->sites + r->known_count);
+    if (s->standing == ROSTER_MEMBER) {
+        name_make_unique(r, n->name, s, false, s->name);
+    } else {
+        memset(s->name, 0, sizeof s->name);
+        memcpy(s->name, n->name.p, n->name.n);
+    }
+}
+
+/* Those who were enrolled by nobody who could come last: they change no other's name. */
+static void fold_sites(const struct draft *d, struct roster *r)
+{
+    struct roster_site *sorted;
+    uint32_t gone;
+
+    r->sites = mem_alloc(d->site_count * sizeof *r->sites);
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < d->placed_count; i++) {
+            const struct entry *n = d->folded[i];
+
+            if (entry_enrols(n) && (n->verdict == VERDICT_STANDS) == (pass == 0))
+                fold_site(d, r, n);
+        }
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (d->folded[i]->kind == ENTRY_RENAME && d->folded[i]->verdict == VERDICT_STANDS)
+            fold_rename(d, r, d->folded[i]);
+    sorted = mem_alloc(r->known_count * sizeof *sorted);
+    for (uint32_t i = 0; i < r->known_count; i++)
+        if (r->sites[i].standing == ROSTER_MEMBER)
+            sorted[r->site_count++] = r->sites[i];
+    gone = r->site_count;
+    for (uint32_t i = 0; i < r->known_count; i++)
+        if (r->sites[i].standing != ROSTER_MEMBER)
+            sorted[gone++] = r->sites[i];
+    free(r->sites);
+    r->sites = sorted;
+}
+
+/* ---- the fleet's key ---- */
+
+static bool is_sealed_to(const struct entry *n, const struct site_id *site)
+{
+    struct err e = {0};
+    struct reader r = reader_of(n->boxes, &e);
+    uint8_t box[FLEET_KEY_BOX_BYTES];
+    struct site_id whose;
+
+    for (uint32_t i = 0; i < n->box_count; i++) {
+        entry_box(&r, &whose, box);
+        if (memcmp(&whose, site, sizeof whose) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Who was enrolled by somebody who knew of the key was given it with his welcome. */
+static bool has_key(const struct draft *d, const struct roster_site *s, const struct entry *first)
+{
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        const struct entry *n = d->placed[i];
+
+        if (n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS &&
+            memcmp(n->key_id, first->key_id, sizeof n->key_id) == 0 && is_sealed_to(n, &s->site))
+            return true;
+        if (n->kind == ENTRY_ENROL && draft_knows(d, n, first) &&
+            memcmp(n->sign_public, s->sign_public, sizeof n->sign_public) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The present key is the one that appeared last. */
+static void fold_key(const struct draft *d, struct roster *r)
+{
+    const struct entry *first = NULL;
+
+    for (uint32_t i = d->placed_count; i > 0 && first == NULL; i--) {
+        const struct entry *n = d->folded[i - 1];
+        bool is_first = n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS;
+
+        for (uint32_t j = 0; j + 1 < i && is_first; j++)
+            is_first = d->folded[j]->kind != ENTRY_ROTATE ||
+                       d->folded[j]->verdict != VERDICT_STANDS ||
+                       memcmp(d->folded[j]->key_id, n->key_id, sizeof n->key_id) != 0;
+        if (is_first)
+            first = n;
+    }
+    if (first != NULL) {
+        r->rotated = true;
+        memcpy(r->key_id, first->key_id, sizeof r->key_id);
+    }
+    for (uint32_t i = 0; i < r->known_count; i++) {
+        r->sites[i].has_key = first == NULL || has_key(d, &r->sites[i], first);
+        r->key_exposed |= i >= r->site_count && r->sites[i].has_key;
+    }
+}
+
+/* ---- invitations and rules ---- */
+
+static void fold_invite(struct roster *r, const struct entry *n)
+{
+    struct roster_invite *v = &r->invites[r->invite_count];
+
+    if (roster_find_invite(r, n->invite_id) != NULL)
+        return;
+    *v = (struct roster_invite){.ends_ms = n->ends_ms, .by = keys_site_id(n->author)};
+    memcpy(v->id, n->invite_id, sizeof v->id);
+    r->invite_count++;
+}
+
+static void fold_invite_end(struct roster *r, const struct entry *n)
+{
+    for (uint32_t i = 0; i < r->invite_count; i++)
+        if (memcmp(r->invites[i].id, n->invite_id, sizeof r->invites[i].id) == 0) {
+            r->invites[i].used |= n->kind == ENTRY_ENROL;
+            r->invites[i].withdrawn |= n->kind == ENTRY_WITHDRAW;
+        }
+}
+
+/* The later in the order of the fold counts. */
+static void fold_rules(struct roster *r, const struct entry *n)
+{
+    struct err e = {0};
+    struct reader reader = reader_of(n->changes, &e);
+
+    for (uint32_t i = 0; i < n->change_count; i++) {
+        struct rule_change c;
+
+        rule_change_read(&reader, &c);
+        assert(!reader.failed); /* entry_read took them */
+        rules_apply(&r->rules, &c);
+        rule_change_close(&c);
+    }
+    r->rule_entries++;
+}
+
+static void fold_invites_and_rules(const struct draft *d, struct roster *r)
+{
+    r->invites = mem_alloc(d->placed_count * sizeof *r->invites);
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        const struct entry *n = d->folded[i];
+
+        if (n->verdict != VERDICT_STANDS)
+            r->void_entries++;
+        else if (n->kind == ENTRY_INVITE)
+            fold_invite(r, n);
+        else if (n->kind == ENTRY_RULES)
+            fold_rules(r, n);
+    }
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (d->folded[i]->verdict == VERDICT_STANDS &&
+            (d->folded[i]->kind == ENTRY_ENROL || d->folded[i]->kind == ENTRY_WITHDRAW))
+            fold_invite_end(r, d->folded[i]);
+}
+
+void draft_fold_state(const struct draft *d, struct roster *r)
+{
+    const struct entry *first = d->folded[0];
+
+    memcpy(r->fleet, first->hash, sizeof r->fleet);
+    memcpy(r->fleet_name, first->fleet_name.p, first->fleet_name.n);
+    fold_sites(d, r);
+    fold_key(d, r);
+    fold_invites_and_rules(d, r);
+}

@@ -1,0 +1,142 @@
+/* New entries by which admins rule: who goes, what one is called, who may administer. */
+#include <navette/roster.h>
+
+#include <string.h>
+
+#include "draft.h"
+
+static bool append_about(struct roster *r, enum entry_kind kind, const struct site_id *site,
+                         void (*write)(struct writer *w, const void *what), const void *what,
+                         const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = {&entry};
+    bool ok;
+
+    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
+    entry_begin(&w, r, kind, 2, k);
+    write_bin(&w, SLICE(site->bytes));
+    write(&w, what);
+    ok = entry_append(r, &entry, k, e);
+    buf_close(&entry);
+    return ok;
+}
+
+static uint32_t count_admins(const struct roster *r)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->site_count; i++)
+        n += r->sites[i].admin;
+    return n;
+}
+
+static bool check_not_last(const struct roster *r, const struct roster_site *s, struct err *e)
+{
+    if (s->standing != ROSTER_MEMBER || !s->admin || count_admins(r) > 1)
+        return true;
+    return err_set(e, ERR_REFUSED,
+                   "%s is the only admin of the fleet: make another PC one first, with `agent-cli "
+                   "admin add`",
+                   s->name);
+}
+
+/* ---- revoke ---- */
+
+static void put_cut(struct writer *w, const void *what)
+{
+    vector_write(w, what);
+}
+
+bool roster_revoke(struct roster *r, const struct site_id *site, const struct vector *cut,
+                   const struct keys *k, struct err *e)
+{
+    const struct roster_site *s = roster_author(r, site);
+    struct vector own = {0};
+    bool ok;
+
+    if (!roster_may(r, k, true, e))
+        return false;
+    if (s == NULL)
+        return err_set(e, ERR_USAGE, "that PC was never in the fleet");
+    if (memcmp(site, &k->site, sizeof *site) == 0)
+        return err_set(e, ERR_REFUSED, "a PC cannot revoke itself: do it on another one");
+    if (!check_not_last(r, s, e))
+        return false;
+    for (uint32_t i = 0; i < cut->n; i++) {
+        struct site_id author = actor_site(&cut->entries[i].actor);
+
+        if (memcmp(&author, site, sizeof author) == 0)
+            vector_set(&own, &cut->entries[i].actor, cut->entries[i].number, cut->entries[i].hash);
+    }
+    ok = append_about(r, ENTRY_REVOKE, site, put_cut, &own, k, e);
+    vector_close(&own);
+    return ok;
+}
+
+/* ---- rename ---- */
+
+static void put_name(struct writer *w, const void *what)
+{
+    write_text(w, slice_text(what));
+}
+
+bool roster_rename(struct roster *r, const struct site_id *site, const char *name,
+                   const struct keys *k, char *name_out, struct err *e)
+{
+    const struct roster_site *s = roster_find(r, site);
+    struct site_id id = *site;
+
+    if (!roster_may(r, k, memcmp(site, &k->site, sizeof *site) != 0, e))
+        return false;
+    if (s == NULL)
+        return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
+    if (!name_check(slice_text(name), e))
+        return false;
+    name_make_unique(r, slice_text(name), s, false, name_out);
+    if (strcmp(s->name, name_out) == 0)
+        return true;
+    return append_about(r, ENTRY_RENAME, &id, put_name, name_out, k, e);
+}
+
+/* ---- admin ---- */
+
+static void put_bool(struct writer *w, const void *what)
+{
+    write_bool(w, *(const bool *)what);
+}
+
+bool roster_admin(struct roster *r, const struct site_id *site, bool admin, const struct keys *k,
+                  struct err *e)
+{
+    const struct roster_site *s = roster_find(r, site);
+    struct site_id id = *site;
+
+    if (!roster_may(r, k, true, e))
+        return false;
+    if (s == NULL)
+        return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
+    if (s->admin == admin)
+        return true;
+    return (admin || check_not_last(r, s, e)) &&
+           append_about(r, ENTRY_ADMIN, &id, put_bool, &admin, k, e);
+}
+
+/* ---- invitations ---- */
+
+bool roster_withdraw(struct roster *r, const uint8_t invite_id[ROSTER_INVITE_ID_BYTES],
+                     const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = {&entry};
+    bool ok;
+
+    if (!roster_may(r, k, true, e))
+        return false;
+    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
+    entry_begin(&w, r, ENTRY_WITHDRAW, 1, k);
+    write_bin(&w, (struct slice){invite_id, ROSTER_INVITE_ID_BYTES});
+    ok = entry_append(r, &entry, k, e);
+    buf_close(&entry);
+    return ok;
+}
