@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "control.h"
@@ -89,6 +90,29 @@ bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_ke
     return true;
 }
 
+/* ---- another one of us ---- */
+
+static void tell_doubt(struct agent *a)
+{
+    warning_set(&a->warnings, WARNING_IDENTITY, agent_wall_ms(a), "%s", a->doubt);
+}
+
+void agent_doubt(struct agent *a, const char *format, ...)
+{
+    struct err e = {0};
+    va_list arguments;
+
+    if (a->doubt[0] != '\0' || a->stopping)
+        return;
+    va_start(arguments, format);
+    vsnprintf(a->doubt, sizeof a->doubt, format, arguments);
+    va_end(arguments);
+    tell_doubt(a);
+    if (!origin_doubt(&a->home, a->doubt, &e))
+        log_warn("the doubt is not kept over a restart reason=%s", e.text);
+    pump_reopen(a->pump, "another PC may have this identity");
+}
+
 /* ---- what control requests call ---- */
 
 void agent_sync_now(struct agent *a, bool without_absent)
@@ -114,7 +138,7 @@ static bool load(struct agent *a, const char *home, struct err *e)
         !config_load(&a->config, a->home.conf, e))
         return false;
     log_open(a->config.log_level, a->home.log, true);
-    if (!home_identity_load(&a->home, &a->keys, e))
+    if (!home_identity_load(&a->home, &a->keys, e) || !origin_check(&a->home, a->doubt, e))
         return false;
     if (!home_has_fleet(&a->home))
         return true;
@@ -136,6 +160,8 @@ bool agent_open(struct agent *a, uv_loop_t *loop, const char *home, struct err *
     if (!home_pid_write(&a->home, e))
         return false;
     log_info("start version=%s home=%s name=%s", NAVETTE_VERSION, a->home.path, a->config.name);
+    if (a->doubt[0] != '\0')
+        tell_doubt(a);
     a->invitations = invitations_start(a);
     a->links = links_start(a);
     a->pump = pump_start(a);

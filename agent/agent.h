@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "home.h"
+#include "origin.h"
 #include "warning.h"
 
 struct json_object;
@@ -34,21 +35,24 @@ struct agent {
     uint8_t fleet_key[KEY_BYTES];
     struct store *store; /* NULL while the database or the ledger cannot be opened: store_trouble
                             says why, and it is tried again; check before every use */
-    struct err store_trouble;        /* why `store` is NULL; ERR_NONE when it is not */
-    struct discovery *discovery;     /* beacons out and in */
-    struct links *links;             /* connections, dialling, sync */
-    struct watch *watch;             /* the database's files */
-    struct pump *pump;               /* drain and apply, when and how often; opens the store */
-    struct drop *drop;               /* the folder */
-    struct transfer *transfers;      /* drop files that are being written or taken in */
-    struct invitations *invitations; /* tokens made here, and guests */
-    struct join *join;               /* becoming a member */
-    struct control *control;         /* the local socket */
-    struct warnings warnings;        /* what a person should know */
-    uint64_t started_ms;             /* wall clock */
-    uint64_t wall_ms, wall_at;       /* see agent_wall_ms */
-    uint64_t alone_ms;               /* uv_now: since when no peer is connected */
-    bool met;                        /* some peer was connected since the start */
+    struct err store_trouble;           /* why `store` is NULL; ERR_NONE when it is not */
+    struct discovery *discovery;        /* beacons out and in */
+    struct links *links;                /* connections, dialling, sync */
+    struct watch *watch;                /* the database's files */
+    struct pump *pump;                  /* drain and apply, when and how often; opens the store */
+    struct drop *drop;                  /* the folder */
+    struct transfer *transfers;         /* drop files that are being written or taken in */
+    struct invitations *invitations;    /* tokens made here, and guests */
+    struct join *join;                  /* becoming a member */
+    struct control *control;            /* the local socket */
+    struct warnings warnings;           /* what a person should know */
+    char doubt[ORIGIN_DOUBT_BYTES_MAX]; /* why another PC may have our identity as well (origin.h):
+                                           nothing is sent; "" when all is well */
+    struct site_id twice;               /* whom WARNING_TWICE speaks of */
+    uint64_t started_ms;                /* wall clock */
+    uint64_t wall_ms, wall_at;          /* see agent_wall_ms */
+    uint64_t alone_ms;                  /* uv_now: since when no peer is connected */
+    bool met;                           /* some peer was connected since the start */
     uint32_t ticks;
     bool stopping;
 };
@@ -73,6 +77,9 @@ MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *
  * put aside. */
 MUST_USE bool agent_fleet_adopt(struct agent *a, struct roster *r,
                                 const uint8_t fleet_key[KEY_BYTES], struct err *e);
+/* Another agent may have our identity: remember that, and fall silent as soon as this callback has
+ * returned. The application's writes are captured all the same. */
+void agent_doubt(struct agent *a, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Members besides ourselves. */
 uint32_t agent_others(const struct agent *a);
 

@@ -199,12 +199,13 @@ void places_ended(struct places *p, const struct address *address, uint64_t open
         forget(p, place);
 }
 
-bool dial_fresh_wins(const struct dial_claim *present, const struct dial_claim *fresh,
-                     bool we_are_smaller)
+bool dial_crossed(const struct dial_claim *present, const struct dial_claim *fresh)
 {
-    /* Nobody dials a peer he has a link with: unless two dials crossed, the old link is dead. */
-    if (present->incoming == fresh->incoming ||
-        fresh->opened_ms - present->opened_ms > HANDSHAKE_MS_MAX)
-        return true;
+    return present->incoming != fresh->incoming &&
+           fresh->opened_ms - present->opened_ms <= HANDSHAKE_MS_MAX;
+}
+
+bool dial_fresh_wins(const struct dial_claim *fresh, bool we_are_smaller)
+{
     return !fresh->incoming == we_are_smaller;
 }

@@ -67,8 +67,10 @@ struct dial_claim {
     bool incoming;
     uint64_t opened_ms;
 };
-/* Of two open links with one peer, does the fresh one stay? */
-bool dial_fresh_wins(const struct dial_claim *present, const struct dial_claim *fresh,
-                     bool we_are_smaller);
+/* Of two open links with one peer: are they two dials that crossed? Else nobody dials a peer he has
+ * a link with: the present one is dead at the other end, or there are two others. */
+bool dial_crossed(const struct dial_claim *present, const struct dial_claim *fresh);
+/* Of two that crossed, does the fresh one stay? */
+bool dial_fresh_wins(const struct dial_claim *fresh, bool we_are_smaller);
 
 #endif

@@ -24,7 +24,6 @@
 #define BUCKET_MAX     200   /* datagrams at once, and a second */
 #define SLOW_MS        15000 /* beacons when nothing changes, with 10 s more or less at random */
 #define LOOK_MS        5000  /* interfaces are looked at so often */
-#define COPY_TOLD_MS   60000 /* a copy of our home that is not heard for so long is gone */
 #define LOG_BURST      10
 
 /* When the first beacons leave after a change; then it is slow. */
@@ -50,7 +49,6 @@ struct discovery {
     uint32_t interface_count;
     double bucket;
     uint64_t bucket_ms;
-    uint64_t copy_ms; /* when a copy of our home was heard, 0 for never */
     struct {
         struct site_id site;
         uint64_t answered_ms;
@@ -115,6 +113,8 @@ static void say_all(struct discovery *d, enum beacon_kind kind)
     uint8_t keys[INVITES_MAX][32], key[32];
     uint32_t i, n;
 
+    if (d->agent->doubt[0] != '\0')
+        return;
     if (d->agent->in_fleet && (links_port(d->agent->links) != 0 || kind == BEACON_LEAVING)) {
         beacon_key(key, d->agent->fleet_key);
         broadcast(d, kind, key);
@@ -185,7 +185,7 @@ static void answer(struct discovery *d, const struct sockaddr_in *from, enum bea
     struct interface *i = interface_towards(d, from);
     uint8_t datagram[BEACON_BYTES];
 
-    if (i == NULL || b.port == 0)
+    if (i == NULL || b.port == 0 || d->agent->doubt[0] != '\0')
         return;
     beacon_write(datagram, &b, key);
     send_one(i, from->sin_addr.s_addr, ntohs(from->sin_port), datagram);
@@ -201,16 +201,14 @@ static bool is_our_address(struct discovery *d, const struct sockaddr_in *from)
     return false;
 }
 
-/* Our own beacons come back to us; one from elsewhere is a copy of our home. */
+/* Our own beacons come back to us. One from elsewhere may be played back, or come from a copy of
+ * our home: who is there is asked. */
 static void heard_ourselves(struct discovery *d, const struct beacon *b,
-                            const struct sockaddr_in *from, const char *host)
+                            const struct sockaddr_in *from, const struct address *address)
 {
-    if (b->kind == BEACON_LEAVING || b->kind == BEACON_JOINING || is_our_address(d, from))
-        return;
-    d->copy_ms = now_of(d);
-    warning_set(&d->agent->warnings, WARNING_IDENTITY, agent_wall_ms(d->agent),
-                "the PC at %s has the identity of this one: its agent runs on a copy of our home",
-                host);
+    if (b->kind == BEACON_HERE && b->port != 0 &&
+        (b->port != links_port(d->agent->links) || !is_our_address(d, from)))
+        links_heard(d->agent->links, &b->site, address);
 }
 
 static void note_clock(struct discovery *d, const struct beacon *b)
@@ -232,7 +230,7 @@ static void heard_fleet(struct discovery *d, const struct beacon *b, const struc
     address_of(&address, (const struct sockaddr *)from);
     address.port = b->port;
     if (memcmp(&b->site, &d->agent->keys.site, sizeof b->site) == 0) {
-        heard_ourselves(d, b, from, address.host);
+        heard_ourselves(d, b, from, &address);
         return;
     }
     note_clock(d, b);
@@ -507,8 +505,6 @@ static void on_timer(uv_timer_t *timer)
         look_at_interfaces(d);
         if (!d->listener_open)
             try_listen(d);
-        if (d->copy_ms != 0 && now - d->copy_ms > COPY_TOLD_MS)
-            warning_clear(&d->agent->warnings, WARNING_IDENTITY);
         d->look_ms = now + LOOK_MS;
     }
     if (now >= d->beacon_ms) {

@@ -273,6 +273,25 @@ out:
     return ok;
 }
 
+static bool forget_ledger(const struct home *h, struct err *e)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal", ""};
+    char path[PATH_BYTES_MAX + 16];
+
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        snprintf(path, sizeof path, "%s%s", h->ledger, ends[i]);
+        if (!file_remove(path, e))
+            return false;
+    }
+    return true;
+}
+
+bool home_forget(const struct home *h, struct err *e)
+{
+    return file_remove(h->roster, e) && file_remove(h->fleet_key, e) &&
+           file_remove(h->join_token, e) && forget_ledger(h, e) && file_remove(h->identity, e);
+}
+
 /* ---- fleet ---- */
 
 bool home_has_fleet(const struct home *h)

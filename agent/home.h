@@ -41,6 +41,10 @@ MUST_USE bool home_identity_create(const struct home *h, struct keys *k, struct 
 /* Refuses files that others can read, and content that is not whole; never repairs. */
 MUST_USE bool home_identity_load(const struct home *h, struct keys *k, struct err *e);
 
+/* Take away the identity, the fleet and the ledger: all by which others know this PC. The settings
+ * stay. Cut off, it is done again. */
+MUST_USE bool home_forget(const struct home *h, struct err *e);
+
 /* Is this PC in a fleet: is there a roster? */
 bool home_has_fleet(const struct home *h);
 /* The roster and the key of its fleet. */

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
-#include "dial.h"
 #include "invitation.h"
+#include "links_inside.h"
 #include "listener.h"
-#include "log.h"
 
 #define DIALS_MAX       8   /* at once */
 #define LARGER_WAITS_MS 300 /* the site with the smaller id dials first: fewer dials cross */
@@ -20,45 +18,9 @@
 #define LOG_BURST       20
 #define TURN_NS         5000000 /* for the messages of one peer; one read more comes on top */
 
-struct conn {
-    struct links *links;
-    struct link *link;
-    bool dead;
-    bool talking;
-    bool served;       /* a guest has his answer */
-    uint64_t spent_ns; /* on its messages in this turn of the loop */
-    struct talk talk;
-};
-
-struct links {
-    struct agent *agent;
-    struct listener *listener;
-    uv_timer_t timer;
-    uv_prepare_t soon;     /* runs before the loop waits: SYNC_LOCAL, and sweeping the dead */
-    uv_check_t after_read; /* runs when all that waited was read once */
-    uint32_t handles;
-    bool paused;
-    bool local_changed;
-    bool stopping;
-    uint64_t wake_ms;
-    uint64_t next_id;
-    struct conn *conns[LINKS_MAX];
-    uint32_t n;
-    struct places places;
-    struct members members;
-    struct sync_claims claims;
-    struct replay_cache replays;
-    struct log_limit refused;
-};
-
 static void arm(struct links *l);
 
 /* ---- finding ---- */
-
-static uint64_t now_of(const struct links *l)
-{
-    return uv_now(l->agent->loop);
-}
 
 static uint32_t random_u32(void)
 {
@@ -68,12 +30,7 @@ static uint32_t random_u32(void)
     return v;
 }
 
-static bool is_open(const struct conn *c)
-{
-    return !c->dead && c->talking && c->link->state == LINK_OPEN;
-}
-
-static struct conn *conn_of(const struct links *l, const struct site_id *site)
+struct conn *links_conn_of(const struct links *l, const struct site_id *site)
 {
     uint32_t i;
 
@@ -86,10 +43,10 @@ static struct conn *conn_of(const struct links *l, const struct site_id *site)
 
 static bool is_linked(const void *context, const struct site_id *site)
 {
-    return conn_of(context, site) != NULL;
+    return links_conn_of(context, site) != NULL;
 }
 
-static const char *name_of(const struct links *l, const struct site_id *site)
+const char *links_name_of(const struct links *l, const struct site_id *site)
 {
     const struct roster_site *member = roster_find(&l->agent->roster, site);
 
@@ -98,7 +55,7 @@ static const char *name_of(const struct links *l, const struct site_id *site)
 
 const struct talk *links_talk(const struct links *l, const struct site_id *site)
 {
-    struct conn *c = conn_of(l, site);
+    struct conn *c = links_conn_of(l, site);
 
     return c != NULL ? &c->talk : NULL;
 }
@@ -187,7 +144,7 @@ static void end_talk(struct conn *c)
     c->talking = false;
 }
 
-static void sweep(struct links *l)
+void links_sweep(struct links *l)
 {
     uint32_t i, kept = 0;
 
@@ -200,6 +157,7 @@ static void sweep(struct links *l)
         }
         l->local_changed |= c->talking; /* what it was asked for, another may be asked for */
         end_talk(c);
+        buf_close(&c->rival.early);
         free(c);
     }
     l->n = kept;
@@ -211,13 +169,13 @@ static void on_soon(uv_prepare_t *handle)
     uint32_t i;
 
     uv_prepare_stop(handle);
-    sweep(l);
+    links_sweep(l);
     while (l->local_changed) {
         l->local_changed = false;
         for (i = 0; i < l->n; i++)
             if (is_open(l->conns[i]))
                 talk_local(&l->conns[i]->talk);
-        sweep(l);
+        links_sweep(l);
     }
 }
 
@@ -241,9 +199,10 @@ static void on_closed(struct link *link, const struct err *why)
     char text[ADDRESS_TEXT_BYTES];
 
     c->dead = true;
+    twins_closed(c, why);
     address_text(text, &link->address);
     if (link->opened_ms != 0 && c->talking)
-        log_info("link down peer=%s addr=%s reason=%s", name_of(l, &link->channel.peer), text,
+        log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer), text,
                  why->code != ERR_NONE ? why->text : "closed by us");
     else if (!link->incoming || link->opened_ms != 0)
         log_debug("no link addr=%s reason=%s", text, why->text);
@@ -252,27 +211,30 @@ static void on_closed(struct link *link, const struct err *why)
                  l->refused.suppressed);
     if (!link->incoming) {
         places_ended(&l->places, &link->address, open_ms, now_of(l), random_u32());
-        arm(l);
     }
+    arm(l);
     soon(l);
 }
 
 /* ---- a connection that opened ---- */
 
-/* One link for each pair. False: the fresh one goes. */
+/* One link for each pair. False: the fresh one goes, or waits. */
 static bool settle(struct links *l, struct conn *fresh)
 {
-    struct conn *present = conn_of(l, &fresh->link->channel.peer);
+    struct conn *present = links_conn_of(l, &fresh->link->channel.peer);
     struct dial_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
     struct err e = {0};
 
     if (present == NULL)
         return true;
     old = (struct dial_claim){present->link->incoming, present->link->opened_ms};
+    if (!dial_crossed(&old, &new)) {
+        twins_compare(l, present, fresh);
+        return false;
+    }
     err_set(&e, ERR_NET, "another link to the same PC took its place");
-    if (!dial_fresh_wins(
-            &old, &new,
-            memcmp(&l->agent->keys.site, &fresh->link->channel.peer, sizeof(struct site_id)) < 0)) {
+    if (!dial_fresh_wins(&new, memcmp(&l->agent->keys.site, &fresh->link->channel.peer,
+                                      sizeof(struct site_id)) < 0)) {
         link_close(fresh->link, &e);
         return false;
     }
@@ -280,18 +242,19 @@ static bool settle(struct links *l, struct conn *fresh)
     return true;
 }
 
-static bool is_ourselves(struct links *l, struct link *link)
+void links_talk_with(struct conn *c)
 {
-    struct err e = {0};
-    bool ours = memcmp(&link->channel.peer, &l->agent->keys.site, sizeof(struct site_id)) == 0;
+    struct links *l = c->links;
+    struct link *link = c->link;
+    char text[ADDRESS_TEXT_BYTES];
 
-    if (!link->incoming)
-        places_opened(&l->places, &link->address, &link->channel.peer, ours);
-    if (ours) {
-        err_set(&e, ERR_REFUSED, "that is this PC itself");
-        link_close(link, &e);
-    }
-    return ours;
+    log_info("link up peer=%s addr=%s dialled=%s", links_name_of(l, &link->channel.peer),
+             address_text(text, &link->address), link->incoming ? "no" : "yes");
+    c->talking = true;
+    talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
+    members_get(&l->members, &link->channel.peer);
+    if (site_equal(&l->agent->twice, &link->channel.peer))
+        warning_clear(&l->agent->warnings, WARNING_TWICE);
 }
 
 static void on_open(struct link *link)
@@ -299,22 +262,22 @@ static void on_open(struct link *link)
     struct conn *c = link->user;
     struct links *l = c->links;
     struct err e = {0};
-    char text[ADDRESS_TEXT_BYTES];
 
-    if (link->channel.mode == CHANNEL_INVITE || is_ourselves(l, link))
+    if (link->channel.mode == CHANNEL_INVITE)
         return;
+    if (site_equal(&link->channel.peer, &l->agent->keys.site)) {
+        twins_met(l, c);
+        return;
+    }
+    if (!link->incoming)
+        places_opened(&l->places, &link->address, &link->channel.peer, false);
     if (l->paused) {
         err_set(&e, ERR_REFUSED, "the database is not open");
         link_close(link, &e);
         return;
     }
-    if (!settle(l, c))
-        return;
-    log_info("link up peer=%s addr=%s dialled=%s", name_of(l, &link->channel.peer),
-             address_text(text, &link->address), link->incoming ? "no" : "yes");
-    c->talking = true;
-    talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
-    members_get(&l->members, &link->channel.peer);
+    if (settle(l, c))
+        links_talk_with(c);
 }
 
 /* What came is staged together; who has had more than his turn goes on in the next one. */
@@ -352,8 +315,8 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
     if (link->channel.mode == CHANNEL_INVITE)
         return serve_guest(c, message, e);
     if (!c->talking)
-        return err_set(e, ERR_INPUT, "a message before the conversation began");
-    ok = talk_message(&c->talk, message, e);
+        return twins_message(c, message, e);
+    ok = twins_heard(c, message, e) && talk_message(&c->talk, message, e);
     c->spent_ns += uv_hrtime() - start_ns;
     if (c->spent_ns > TURN_NS)
         link_hold(link);
@@ -386,72 +349,7 @@ static const struct link_events events = {
     .on_closed = on_closed,
 };
 
-/* ---- room ---- */
-
-static uint32_t count_shaking(const struct links *l, bool incoming)
-{
-    uint32_t i, count = 0;
-
-    for (i = 0; i < l->n; i++) {
-        const struct conn *c = l->conns[i];
-
-        if (!c->dead && c->link->state < LINK_OPEN && c->link->incoming == incoming)
-            count++;
-    }
-    return count;
-}
-
-static bool is_guest_at_door(const struct conn *c)
-{
-    return !c->dead && c->link->incoming && c->link->state < LINK_OPEN;
-}
-
-/* How many of the unfinished handshakes come from where this one does. */
-static uint32_t count_neighbours(const struct links *l, const struct conn *of)
-{
-    uint32_t i, count = 0;
-
-    for (i = 0; i < l->n; i++)
-        if (is_guest_at_door(l->conns[i]))
-            count += strcmp(l->conns[i]->link->address.host, of->link->address.host) == 0;
-    return count;
-}
-
-/* Of the address with the most unfinished handshakes, the oldest one. */
-static struct conn *least_wanted(const struct links *l)
-{
-    struct conn *found = NULL;
-    uint32_t i, most = 0;
-
-    for (i = 0; i < l->n; i++) {
-        struct conn *c = l->conns[i];
-        uint32_t count = is_guest_at_door(c) ? count_neighbours(l, c) : 0;
-
-        if (count > most) { /* they stand in the order in which they came */
-            most = count;
-            found = c;
-        }
-    }
-    return found;
-}
-
-/* Strangers who connect and say nothing must not keep members out. */
-static bool make_room(struct links *l)
-{
-    struct conn *oldest;
-    struct err e = {0};
-
-    sweep(l);
-    if (l->n < LINKS_MAX && count_shaking(l, true) < HANDSHAKES_MAX)
-        return true;
-    oldest = least_wanted(l);
-    if (oldest == NULL)
-        return false;
-    err_set(&e, ERR_LIMIT, "too many connections that do not finish their handshake");
-    link_close(oldest->link, &e);
-    sweep(l);
-    return l->n < LINKS_MAX;
-}
+/* ---- connections that come and go ---- */
 
 static struct conn *conn_add(struct links *l)
 {
@@ -487,8 +385,9 @@ static void on_connection(void *context, uv_stream_t *server)
 
     if (l->agent->in_fleet && !l->paused)
         fleet_secret(l->agent, &secrets[door.count++]);
-    door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
-    if (door.count == 0 || !make_room(l)) {
+    if (l->agent->doubt[0] == '\0')
+        door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
+    if (door.count == 0 || !links_make_room(l)) {
         listener_turn_away(l->listener, server);
         return;
     }
@@ -537,7 +436,7 @@ static void dial_due(struct links *l)
 
     if (l->paused || !l->agent->in_fleet)
         return;
-    while (l->n < LINKS_MAX && count_shaking(l, false) < DIALS_MAX) {
+    while (l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX) {
         place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
         if (place == NULL)
             return;
@@ -550,7 +449,7 @@ static void dial_due(struct links *l)
 void links_heard(struct links *l, const struct site_id *site, const struct address *address)
 {
     bool smaller = memcmp(&l->agent->keys.site, site, sizeof *site) < 0;
-    struct conn *c = conn_of(l, site);
+    struct conn *c = links_conn_of(l, site);
 
     if (l->stopping || c != NULL)
         return;
@@ -586,6 +485,10 @@ static void tick_conn(struct links *l, struct conn *c)
 
     if (c->dead)
         return;
+    if (c->rival.waits) {
+        twins_tick(l, c, &l->wake_ms);
+        return;
+    }
     if (c->link->state != LINK_OPEN || !c->talking) {
         /* A guest with an invitation has as long again for its question. */
         uint64_t end = c->link->started_ms +
@@ -666,7 +569,7 @@ static void close_all(struct links *l, const char *why)
             talk_leave(&l->conns[i]->talk, &e);
         else if (!l->conns[i]->dead)
             link_close(l->conns[i]->link, &e);
-    sweep(l);
+    links_sweep(l);
 }
 
 void links_pause(struct links *l, const char *why)

@@ -181,6 +181,11 @@ static void open_store(struct pump *p)
 
     pump_close_store(p, "it is opened again");
     err_clear(&a->store_trouble);
+    if (a->doubt[0] != '\0') {
+        p->open = (struct job){0};
+        err_set(&a->store_trouble, ERR_REFUSED, "%s: see `agent-cli status`", a->doubt);
+        return;
+    }
     if (!store_open(&a->store, &options, agent_wall_ms(a), &a->store_trouble)) {
         a->store = NULL;
         p->open.at_ms = now_of(p) + REOPEN_MS;

@@ -26,8 +26,11 @@
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
     X(CLOCK, "clock-skew", false, "set the clock of the PC that is named")                         \
-    X(IDENTITY, "same-identity", false,                                                            \
-      "one home runs on two PCs: on the copy, remove the home and init and join anew")             \
+    X(IDENTITY, "same-identity", true,                                                             \
+      "stop this agent; on the PC that goes on as before: `agent-cli identity confirm-move`; on "  \
+      "the copy: `agent-cli identity reset`; then start it again")                                 \
+    X(TWICE, "seen-twice", false,                                                                  \
+      "on the copy: `agent-cli identity reset`, on the other: `agent-cli identity confirm-move`")  \
     X(FORK, "forked-history", false,                                                               \
       "switch on the PC that the text names, beside this one: it mends itself")                    \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \

@@ -15,6 +15,11 @@ bool actor_equal(const struct actor *a, const struct actor *b)
     return memcmp(a->bytes, b->bytes, ACTOR_BYTES) == 0;
 }
 
+bool site_equal(const struct site_id *a, const struct site_id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
 int actor_compare(const struct actor *a, const struct actor *b)
 {
     return memcmp(a->bytes, b->bytes, ACTOR_BYTES);

@@ -169,6 +169,7 @@ static bool find_secret(struct channel *c, struct slice message, struct err *e)
 static void become_open(struct channel *c)
 {
     noise_split(&c->noise, &c->send, &c->receive);
+    memcpy(c->session, c->noise.hash, sizeof c->session);
     noise_wipe(&c->noise);
     wipe_secrets(c);
     c->state = CHANNEL_OPEN;

@@ -25,11 +25,6 @@ static bool hash_differs(const uint8_t a[HASH_BYTES], const uint8_t b[HASH_BYTES
     return memcmp(a, b, HASH_BYTES) != 0;
 }
 
-static bool site_equal(const struct site_id *a, const struct site_id *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static uint64_t greater(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -271,7 +266,8 @@ static bool on_bye(struct sync_turn *t, const struct message_bye *m)
     t->s->state = SYNC_CLOSED;
     plain(code, sizeof code, m->code);
     plain(text, sizeof text, m->text);
-    return err_set(t->e, ERR_NET, "peer closed the link (%s): %s", code, text);
+    return err_set(t->e, strcmp(code, err_code_name(ERR_TWIN)) == 0 ? ERR_TWIN : ERR_NET,
+                   "peer closed the link (%s): %s", code, text);
 }
 
 static bool on_askkeys(struct sync_turn *t, const struct message_askkeys *m)

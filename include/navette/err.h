@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT_OF(array)        (sizeof(array) / sizeof((array)[0]))
 
 enum err_code {
     ERR_NONE,
@@ -23,6 +23,7 @@ enum err_code {
     ERR_STORE,    /* SQLite or a file failed; the text says which */
     ERR_REFUSED,  /* we will not do this: the text says why and what to do instead */
     ERR_NET,      /* a socket failed */
+    ERR_TWIN,     /* somebody else speaks under the same identity */
     ERR_USAGE     /* a person asked for something that does not exist */
 };
 

@@ -53,8 +53,9 @@ struct channel {
     uint8_t peer_sign_public[32]; /* once OPEN: bound to the peer's static key by its signature */
     uint8_t peer_exchange_public[32];
     struct site_id peer;
-    struct buf in;      /* bytes of an unfinished frame */
-    struct buf message; /* payload of an unfinished message */
+    uint8_t session[32]; /* once OPEN: the same at both ends, and of no other channel */
+    struct buf in;       /* bytes of an unfinished frame */
+    struct buf message;  /* payload of an unfinished message */
 };
 
 /* The initiator passes exactly one secret, the responder 1 to 1 + INVITES_MAX. `keys` must outlive

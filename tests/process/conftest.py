@@ -172,6 +172,7 @@ class Shop:
                     wrong.append("%s: the agent did not end with 0\n%s" % (pc.name, pc.tail()))
             except AssertionError as e:
                 wrong.append(str(e))
+        for pc in self.pcs:
             text = pc.log.read_text(errors="replace") if pc.log.exists() else ""
             if any(word in text for word in REPORTS):
                 wrong.append(pc.tail(80))

@@ -43,6 +43,8 @@ COMMANDS = {
     "peers": [["peers"]],
     "sync": [["sync"]],
     "wait": [["wait"]],
+    "identity reset": [["identity", "reset", "--yes", "--name", NAME], ["identity", "reset"]],
+    "identity confirm-move": [["identity", "confirm-move"]],
     "drop export": [["drop", "export"], ["drop", "export", "--for", NAME]],
     "drop import": [["drop", "import", "RULES", "x" * 200 + ".json"]],
     "stop": [["stop"]],
@@ -54,7 +56,7 @@ COMMANDS = {
 def commands_of(page):
     """The commands that `help` lists, without their arguments."""
     found = [line[2:].split("  ")[0] for line in page.split("\n\n")[1].splitlines()]
-    return [re.match(r"[a-z]+(?: [a-z]+)?", re.sub(r" (--|[A-Z]).*", "", entry)).group() for entry in found]
+    return [re.match(r"[a-z]+(?: [a-z-]+)?", re.sub(r" (--|[A-Z]).*", "", entry)).group() for entry in found]
 
 
 def fits(text):

@@ -1,5 +1,7 @@
 #include "answer.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 
 #include "client.h"
@@ -119,4 +121,24 @@ bool ask_or_do(const struct cli *c, const char *command, struct json_object *arg
     json_object_put(args);
     *code = ok ? CODE_OK : answer_failed(c, &e);
     return ok;
+}
+
+bool answer_confirmed(const struct cli *c, struct err *e)
+{
+    static const char *const words[] = {"y", "Y", "yes", "Yes", "YES"};
+    char line[64] = "";
+
+    if (c->yes)
+        return true;
+    fputs("Go on? [y/N] ", stderr);
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        fputc('\n', stderr);
+        return err_set(e, ERR_REFUSED,
+                       "nobody answers here: repeat it with --yes; nothing was changed");
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(line, words[i]) == 0)
+            return true;
+    return err_set(e, ERR_REFUSED, "nothing was changed");
 }

@@ -30,4 +30,7 @@ void answer_error_text(const struct err *e);
 /* Print `result` with "schema" in front. */
 void answer_json(struct json_object *result);
 
+/* "Go on?", unless --yes was given. Anything but a yes is a no; so is no answer at all. */
+MUST_USE bool answer_confirmed(const struct cli *c, struct err *e);
+
 #endif

@@ -54,6 +54,8 @@ int run_status(struct cli *c);
 int run_peers(struct cli *c);
 int run_sync(struct cli *c);
 int run_wait(struct cli *c);
+int run_identity_reset(struct cli *c);
+int run_identity_confirm(struct cli *c);
 int run_stop(struct cli *c);
 int run_export(struct cli *c);
 int run_import(struct cli *c);

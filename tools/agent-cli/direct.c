@@ -1,11 +1,14 @@
 #include "direct.h"
 
+#include <string.h>
+
 #include <json-c/json.h>
 #include <sodium.h>
 #include <uv.h>
 
 #include "config.h"
 #include "home.h"
+#include "origin.h"
 #include "request.h"
 #include "review.h"
 #include "rulebook.h"
@@ -43,6 +46,16 @@ static bool try_again(struct err *e, uint64_t until)
 static uint64_t patience(void)
 {
     return uv_hrtime() / 1000000 + BUSY_MS;
+}
+
+/* What an agent would not do in doubt, nobody does. */
+static bool is_in_place(const struct home *h, struct err *e)
+{
+    char doubt[ORIGIN_DOUBT_BYTES_MAX];
+
+    if (!origin_check(h, doubt, e))
+        return false;
+    return doubt[0] == '\0' || err_set(e, ERR_REFUSED, "%s: see `agent-cli help identity`", doubt);
 }
 
 static bool open_all(struct direct *d, const struct home *h, struct err *e)
@@ -99,7 +112,8 @@ bool direct_run(const struct home *h, const char *command, struct json_object *a
     json_object_object_add(o, "id", json_object_new_int(1));
     json_object_object_add(o, "command", json_object_new_string(command));
     json_object_object_add(o, "args", args != NULL ? args : json_object_new_object());
-    ok = request_parse(&r, slice_text(json_object_to_json_string(o)), e) && open_all(&d, h, e);
+    ok = request_parse(&r, slice_text(json_object_to_json_string(o)), e) && home_check(h, e) &&
+         (strcmp(command, "uninstall") == 0 || is_in_place(h, e)) && open_all(&d, h, e);
     until = patience();
     if (ok) {
         do

@@ -10,6 +10,7 @@
 #include "answer.h"
 #include "capture.h"
 #include "config.h"
+#include "origin.h"
 #include "text.h"
 
 #define BUSY_MS       10000
@@ -160,7 +161,7 @@ static bool make_home(const struct cli *c, const struct config *config, struct e
     else if (ok && !home_has_fleet(&c->home))
         ok = make_fleet(c, config, &k, e);
     keys_wipe(&k);
-    return ok && config_save(config, c->home.conf, e);
+    return ok && origin_confirm(&c->home, e) && config_save(config, c->home.conf, e);
 }
 
 static void print_place(const char *label, const char *path)
@@ -223,26 +224,14 @@ int run_init(struct cli *c)
 
 /* ---- uninstall ---- */
 
-/* Anything but a yes is a no; so is no answer at all. */
 static bool confirmed(const struct cli *c, const char *database, struct err *e)
 {
-    char line[64] = "";
-
-    if (c->yes)
-        return true;
-    fputs("This stops sharing ", stderr);
-    text_wrap(stderr, database, 19, 0);
-    fputs("and removes everything of Navette from it. Its rows stay.\nGo on? [y/N] ", stderr);
-    if (fgets(line, sizeof line, stdin) == NULL) {
-        fputc('\n', stderr);
-        return err_set(e, ERR_REFUSED,
-                       "nobody answers here: repeat it with --yes; nothing was changed");
+    if (!c->yes) {
+        fputs("This stops sharing ", stderr);
+        text_wrap(stderr, database, 19, 0);
+        fputs("and removes everything of Navette from it. Its rows stay.\n", stderr);
     }
-    line[strcspn(line, "\r\n")] = '\0';
-    if (strcmp(line, "y") == 0 || strcmp(line, "Y") == 0 || strcmp(line, "yes") == 0 ||
-        strcmp(line, "Yes") == 0 || strcmp(line, "YES") == 0)
-        return true;
-    return err_set(e, ERR_REFUSED, "nothing was changed");
+    return answer_confirmed(c, e);
 }
 
 /* A database whose home is lost. */

@@ -43,6 +43,8 @@ enum {
     PEERS,
     SYNC,
     WAIT,
+    IDENTITY_RESET,
+    IDENTITY_CONFIRM,
     EXPORT,
     IMPORT,
     STOP,
@@ -147,6 +149,20 @@ static const struct command commands[COMMANDS] = {
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
               "of it, 1 at the timeout, with what it waited for.",
               0, 0, run_wait},
+    [IDENTITY_RESET] =
+        {"identity reset", "", "on a copy of another PC's home: become a PC of its own",
+         "A home that was copied to another PC, or with its disk, would make two PCs speak under "
+         "one "
+         "identity. This one gets a new identity, no fleet, and its file is taken for a copy of "
+         "the "
+         "fleet's when it joins again: what was written here is kept and shared then. The agent "
+         "must not run.",
+         0, 0, run_identity_reset},
+    [IDENTITY_CONFIRM] =
+        {"identity confirm-move", "", "this is the one PC with this identity",
+         "For a home that was moved to another place or PC, and for the one that goes on as before "
+         "after a copy of it was seen. The agent must not run.",
+         0, 0, run_identity_confirm},
     [EXPORT] = {"drop export", "", "write what is shared to a file, for a stick or a share",
                 "All of it, or with --for what that PC is not known to have; no file is written "
                 "when it has everything.",
@@ -179,7 +195,8 @@ struct option {
 
 static const struct option options[] = {
     {"--db", "FILE", ON(INIT) | ON(UNINSTALL), ON(INIT), AT(db), "the application's SQLite file"},
-    {"--name", "NAME", ON(INIT), 0, AT(name), "what other PCs call this one (this PC's name)"},
+    {"--name", "NAME", ON(INIT) | ON(IDENTITY_RESET), 0, AT(name),
+     "what other PCs call this one (this PC's name)"},
     {"--fleet", "NAME", ON(INIT), 0, AT(fleet), "what the fleet is called (as this PC)"},
     {"--drop", "DIR", ON(INIT), 0, AT(drop), "folder for exchange by files (none)"},
     {"--listen", "ADDRESS:PORT", ON(INIT), 0, AT(listen),
@@ -201,7 +218,7 @@ static const struct option options[] = {
      "references-by or references-text: what the application calls tables that have other names"},
     {"--site", "NAME", ON(RULES_SET) | ON(RULES_UNSET), 0, AT(site),
      "publish, subscribe or both: what this PC does (every PC)"},
-    {"--yes", NULL, ON(UNINSTALL), 0, AT(yes), "do not ask"},
+    {"--yes", NULL, ON(UNINSTALL) | ON(IDENTITY_RESET), 0, AT(yes), "do not ask"},
     {"--without-absent", NULL, ON(SYNC), 0, AT(without_absent),
      "a PC that waits to compare its rows: do it without the PCs that are away"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},

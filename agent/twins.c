@@ -1,0 +1,232 @@
+#include "twins.h"
+
+#include <string.h>
+
+#include <navette/message.h>
+
+#include "links_inside.h"
+
+#define NOTHING_SENT "so that no two PCs speak under one name, nothing is sent from here"
+
+static bool is_ours(const struct conn *c)
+{
+    return memcmp(&c->link->channel.peer, &c->links->agent->keys.site, sizeof(struct site_id)) == 0;
+}
+
+static void say(struct conn *c, const struct message *m)
+{
+    struct buf send;
+
+    buf_open(&send, 4096);
+    message_write(&send, m);
+    link_send_all(c->link, buf_slice(&send));
+    buf_close(&send);
+}
+
+static void say_bye(struct conn *c, const struct err *why)
+{
+    say(c, &(struct message){.kind = MESSAGE_KIND_BYE,
+                             .bye = {.code = slice_text(err_code_name(why->code)),
+                                     .text = slice_text(why->text)}});
+}
+
+/* ---- ourselves ---- */
+
+static bool is_known_session(const struct self_dials *d, const uint8_t session[32])
+{
+    for (uint32_t i = 0; i < SELF_DIALS_MAX && i < d->n; i++)
+        if (memcmp(d->sessions[i], session, sizeof d->sessions[i]) == 0)
+            return true;
+    return false;
+}
+
+static void doubt_for(struct conn *c)
+{
+    char text[ADDRESS_TEXT_BYTES];
+
+    agent_doubt(
+        c->links->agent,
+        "the PC at %s has the identity of this one: one is a copy of the other; " NOTHING_SENT,
+        address_text(text, &c->link->address));
+}
+
+void twins_met(struct links *l, struct conn *c)
+{
+    struct self_dials *d = &l->self_dials;
+    struct err e = {0};
+
+    if (!c->link->incoming) {
+        /* What answers will tell: ourselves, by closing, or a twin with a BYE. */
+        memcpy(d->sessions[d->n++ % SELF_DIALS_MAX], c->link->channel.session, 32);
+        places_opened(&l->places, &c->link->address, &c->link->channel.peer, true);
+        return;
+    }
+    if (is_known_session(d, c->link->channel.session)) {
+        err_set(&e, ERR_REFUSED, "that is this PC itself");
+    } else {
+        err_set(&e, ERR_TWIN, "two PCs have this identity");
+        say_bye(c, &e);
+        doubt_for(c);
+    }
+    link_close(c->link, &e);
+}
+
+static bool is_twins_bye(struct slice message)
+{
+    struct message m;
+    struct err ignored = {0};
+    bool is = message_read(&m, message, &ignored) && m.kind == MESSAGE_KIND_BYE &&
+              slice_equal(m.bye.code, slice_text(err_code_name(ERR_TWIN)));
+
+    message_close(&m);
+    return is;
+}
+
+bool twins_message(struct conn *c, struct slice message, struct err *e)
+{
+    if (c->rival.waits && c->rival.early.n == 0 && message.n > 0) {
+        buf_open(&c->rival.early, message.n);
+        buf_add(&c->rival.early, message.p, message.n);
+        return true;
+    }
+    if (is_ours(c) && !c->link->incoming && is_twins_bye(message)) {
+        doubt_for(c);
+        return err_set(e, ERR_TWIN, "two PCs have this identity");
+    }
+    return err_set(e, ERR_INPUT, "a message before the conversation began");
+}
+
+/* ---- a third PC ---- */
+
+static struct conn *waiting_for(const struct links *l, const struct site_id *site)
+{
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+
+        if (!c->dead && c->rival.waits && site_equal(&c->link->channel.peer, site))
+            return c;
+    }
+    return NULL;
+}
+
+static void replace(struct conn *c)
+{
+    struct err e = {0};
+
+    err_set(&e, ERR_NET, "another link to the same PC took its place");
+    link_close(c->link, &e);
+}
+
+/* None that the conversation itself, which counts from 1, would use; integers have 63 bits. */
+static uint64_t new_token(void)
+{
+    uint64_t token;
+
+    random_fill(&token, sizeof token);
+    return token >> 1 | UINT64_C(1) << 62;
+}
+
+void twins_compare(struct links *l, struct conn *present, struct conn *fresh)
+{
+    struct conn *other = waiting_for(l, &fresh->link->channel.peer);
+
+    if (other != NULL)
+        replace(other);
+    fresh->rival.waits = true;
+    fresh->rival.until_ms = now_of(l) + TWINS_WAIT_MS;
+    links_tick_by(l, fresh->rival.until_ms);
+    if (present->rival.token == 0)
+        present->rival.token = new_token();
+    say(present, &(struct message){
+                     .kind = MESSAGE_KIND_PING,
+                     .ping = {.token = present->rival.token, .wall_ms = agent_wall_ms(l->agent)}});
+}
+
+static void blame(struct conn *c, const struct err *why)
+{
+    c->rival.blamed = true;
+    say_bye(c, why);
+    link_close(c->link, why);
+}
+
+static void tell_twice(struct links *l, struct conn *one, struct conn *two)
+{
+    struct agent *a = l->agent;
+    char first[ADDRESS_TEXT_BYTES], second[ADDRESS_TEXT_BYTES];
+
+    a->twice = one->link->channel.peer;
+    warning_set(&a->warnings, WARNING_TWICE, agent_wall_ms(a),
+                "two PCs say that they are %s, from %s and %s: one is a copy of the other, and "
+                "neither is listened to",
+                links_name_of(l, &a->twice), address_text(first, &one->link->address),
+                address_text(second, &two->link->address));
+}
+
+/* Messages are arrays whose first value is their kind. */
+static bool is_kind(struct slice message, uint8_t kind)
+{
+    return message.n > 1 && message.p[1] == kind;
+}
+
+static bool is_answer(const struct conn *c, struct slice message)
+{
+    struct message m;
+    struct err ignored = {0};
+    bool is;
+
+    if (c->rival.token == 0 || !is_kind(message, MESSAGE_KIND_PONG))
+        return false;
+    is = message_read(&m, message, &ignored) && m.kind == MESSAGE_KIND_PONG &&
+         m.pong.token == c->rival.token;
+    message_close(&m);
+    return is;
+}
+
+bool twins_heard(struct conn *c, struct slice message, struct err *e)
+{
+    struct conn *fresh;
+
+    if (!is_answer(c, message))
+        return true;
+    fresh = waiting_for(c->links, &c->link->channel.peer);
+    c->rival.token = 0;
+    if (fresh == NULL)
+        return true;
+    tell_twice(c->links, c, fresh);
+    err_set(e, ERR_TWIN, "two PCs speak under this identity at once");
+    blame(fresh, e);
+    c->rival.blamed = true;
+    say_bye(c, e);
+    return false;
+}
+
+void twins_tick(struct links *l, struct conn *c, uint64_t *wake_ms)
+{
+    struct conn *present = links_conn_of(l, &c->link->channel.peer);
+    struct slice early;
+    struct err e = {0};
+
+    if (present != NULL && now_of(l) < c->rival.until_ms) {
+        *wake_ms = c->rival.until_ms < *wake_ms ? c->rival.until_ms : *wake_ms;
+        return;
+    }
+    if (present != NULL)
+        replace(present);
+    c->rival.waits = false;
+    links_talk_with(c);
+    early = buf_slice(&c->rival.early);
+    if (early.n > 0 && !talk_message(&c->talk, early, &e))
+        link_close(c->link, &e);
+    else if (early.n > 0)
+        talk_pause(&c->talk);
+    buf_close(&c->rival.early);
+}
+
+void twins_closed(struct conn *c, const struct err *why)
+{
+    if (c->talking && why->code == ERR_TWIN && !c->rival.blamed)
+        agent_doubt(
+            c->links->agent,
+            "%s has two links with PCs of this identity: one is a copy of the other; " NOTHING_SENT,
+            links_name_of(c->links, &c->link->channel.peer));
+}
