@@ -410,7 +410,7 @@ static void find_undrained(const struct oracle *o, const struct oracle_event *ev
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *older = &o->events[row->events[i]];
 
-        if (older == event || older->site != event->site || older->drained ||
+        if (older == event || older->site != event->site || older->looked ||
             (older->column != event->column && older->column != COLUMN_DEATH))
             continue;
         *any = true;
@@ -597,8 +597,10 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
 
-        if (event->site == site)
+        if (event->site == site) {
             event->torn = false;
+            event->looked = true;
+        }
         if (event->site != site || event->doubtful || event->drained)
             continue;
         event->drained = true;
