@@ -13,6 +13,7 @@
 #include "author.h"
 #include "conflict.h"
 #include "ledger_conflict.h"
+#include "withhold.h"
 
 struct restore {
     struct store *s;
@@ -95,11 +96,6 @@ static bool find_place(struct restore *r, struct err *e)
     if (r->b == NULL)
         return err_set(e, ERR_REFUSED, "table %s is not shared on this PC: agent-cli track %s",
                        table, table);
-    if (r->b->mute)
-        return err_set(e, ERR_REFUSED,
-                       "by rule nothing that is written here to table %s goes out: restore it on "
-                       "another PC",
-                       table);
     r->deletes = strcmp(r->c.why, CONFLICT_RETURNED) == 0;
     if (r->deletes)
         return true;
@@ -119,6 +115,31 @@ static bool find_place(struct restore *r, struct err *e)
         return false;
     r->lost.ref = gid_unpack(gid);
     return true;
+}
+
+/* Does what is written here go out, by rule? What this PC does not say must not come out this way
+ * either. */
+static bool is_said(struct restore *r, struct err *e)
+{
+    const char *table = r->s->ledger.tables[r->row.table - 1].name;
+    struct record would = {0};
+    bool says = false, ok = record_decode(&would, r->row.rec, e);
+    struct cell *cell = ok && !r->deletes ? record_cell(&would, r->c.position) : NULL;
+
+    if (cell != NULL) {
+        cell->v = r->lost;
+        cell->set = true;
+    }
+    ok = ok && withhold_says_record(r->s, r->b, &would, &says, e);
+    record_close(&would);
+    if (!ok || says)
+        return ok;
+    return err_set(e, ERR_REFUSED,
+                   r->b->mute ? "by rule nothing that is written here to table %s goes out: "
+                                "restore it on another PC"
+                              : "by rule this row of table %s does not go out from here: restore "
+                                "it on another PC",
+                   table);
 }
 
 /* ---- would the file take it? ---- */
@@ -282,7 +303,7 @@ bool store_conflict_restore(struct store *s, int64_t number, uint64_t now_ms, st
 {
     struct restore r = {.s = s, .now_ms = now_ms};
     bool ok = drain_first(s, now_ms, e) && load_conflict(&r, number, e) && load_row(&r, e) &&
-              find_place(&r, e) && ask_file(&r, e);
+              find_place(&r, e) && is_said(&r, e) && ask_file(&r, e);
 
     if (ok) {
         ok = ledger_begin(&s->ledger, false, e) && publish_restored(&r, e) &&

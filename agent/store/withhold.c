@@ -33,24 +33,32 @@ static bool values_before(struct store *s, const struct binding *b, const struct
     return ok;
 }
 
-bool withhold_says(struct store *s, const struct touched *t, const struct record *base, bool *says,
-                   struct err *e)
+bool withhold_says_record(struct store *s, const struct binding *b, const struct record *r,
+                          bool *says, struct err *e)
 {
     struct arena arena = {0};
     struct value *values;
     bool ok;
 
-    *says = !t->b->mute;
-    if (t->b->mute || t->b->filter == NULL || (t->key.kind == KEY_NONE && base == NULL))
+    *says = !b->mute;
+    if (b->mute || b->filter == NULL)
         return true;
-    if (t->key.kind != KEY_NONE)
-        return filter_match(t->b->filter, t->values, says, e);
-    values = mem_alloc(t->b->app->column_count * sizeof *values);
-    ok = values_before(s, t->b, base, values, &arena, e) &&
-         filter_match(t->b->filter, values, says, e);
+    values = mem_alloc(b->app->column_count * sizeof *values);
+    ok = values_before(s, b, r, values, &arena, e) && filter_match(b->filter, values, says, e);
     free(values);
     arena_close(&arena);
     return ok;
+}
+
+bool withhold_says(struct store *s, const struct touched *t, const struct record *base, bool *says,
+                   struct err *e)
+{
+    if (t->key.kind == KEY_NONE && base != NULL)
+        return withhold_says_record(s, t->b, base, says, e);
+    *says = !t->b->mute;
+    if (t->b->mute || t->b->filter == NULL || t->key.kind == KEY_NONE)
+        return true;
+    return filter_match(t->b->filter, t->values, says, e);
 }
 
 static bool is_own(const struct store *s, const struct local_clock *c)

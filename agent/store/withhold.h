@@ -10,6 +10,9 @@
  * it before, which is `base`. */
 MUST_USE bool withhold_says(struct store *s, const struct touched *t, const struct record *base,
                             bool *says, struct err *e);
+/* Is a row said that is as this record says? */
+MUST_USE bool withhold_says_record(struct store *s, const struct binding *b, const struct record *r,
+                                   bool *says, struct err *e);
 /* A cell whose value only looks changed, since a rule that makes its column a reference came or
  * went: `v` is what the file's value `local` means now. Who wrote a plain value tells which row it
  * names; others wait for that. */

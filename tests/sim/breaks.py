@@ -75,6 +75,18 @@ BREAKS = {
         "            if (!has_children(b, w, ANY, &has, e) || (has && !restore(b, w, e)))",
         "            has = false;\n            if (has && !restore(b, w, e))",
     ),
+    "numbers-are-not-followed": (
+        "a row that names another one by its number shows the old number when that changes",
+        "batch_follow.c",
+        "    bool ok = settle_all(b, rows, &n, e);\n",
+        "    bool ok = true;\n\n    n = 0;\n",
+    ),
+    "numbers-are-plain": (
+        "a reference by a number is said as the number, not as the row that has it",
+        "refer.c",
+        "        return named_unique(s, c, values, arena, out, e);\n",
+        "        break;\n",
+    ),
     "keys-are-given-twice": (
         "a newcomer gets its author's key although it was another row's here",
         "batch_keys.c",

@@ -139,7 +139,7 @@ static bool draw_parent(struct app *a, const struct shape_column *c, uint32_t *l
     const struct view_row *parent = draw_row(a, c->parent);
 
     if (parent != NULL)
-        *literal = parent->raw[0];
+        *literal = parent->raw[c->names];
     return parent != NULL;
 }
 
@@ -401,7 +401,8 @@ static bool change_key(struct app *a, uint32_t table, const char *from, const ch
         for (uint32_t c = 0; c < child->columns_n; c++) {
             const char *name = child->columns[c].name;
 
-            if (child->columns[c].role != SHAPE_REF || child->columns[c].parent != (int)table)
+            if (child->columns[c].role != SHAPE_REF || child->columns[c].parent != (int)table ||
+                child->columns[c].names != 0)
                 continue;
             if (c == 0 && child->keys == 1 ? !change_key(a, i, from, to, e)
                                            : !app_run(a, e,

@@ -40,6 +40,15 @@ static struct shape_column *column_add(struct shape_table *t, enum shape_role ro
     return c;
 }
 
+/* The column of a table that gives each row its number; 0 if there is none. */
+static uint32_t ticket_of(const struct shape_table *t)
+{
+    for (uint32_t i = t->keys; i < t->columns_n; i++)
+        if (t->columns[i].role == SHAPE_DATA && t->columns[i].values == SHAPE_TICKET)
+            return i;
+    return 0;
+}
+
 static struct shape_column *reference_add(struct shape *s, struct shape_table *t, const char *name,
                                           uint32_t parent)
 {
@@ -156,11 +165,40 @@ static void draw_tree(struct shape *s, struct shape_table *t, struct rng *r)
     c->on_delete = rng_chance(r, 50) ? "" : "ON DELETE SET NULL";
 }
 
+/* Rows that name others by their number, which is UNIQUE, changes and gets marks. What all rows
+ * must have: a number that is taken away would have to wait outside for ever. */
+static void draw_numbers(struct shape *s, struct rng *r)
+{
+    static const char *const actions[] = {"", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE CASCADE",
+                                          "ON DELETE SET NULL"};
+    struct shape_table *first = &s->tables[0];
+
+    if (!rng_chance(r, 40))
+        return;
+    if (ticket_of(first) == 0 && first->columns_n < SHAPE_COLUMNS_MAX)
+        column_add(first, SHAPE_DATA, "number", "TEXT")->values = SHAPE_TICKET;
+    for (uint32_t i = 1; i < s->n; i++) {
+        uint32_t parent = rng_below(r, i);
+        uint32_t ticket = ticket_of(&s->tables[parent]);
+        struct shape_table *t = &s->tables[i];
+        struct shape_column *c;
+
+        if (!rng_chance(r, 60) || ticket == 0 || t->columns_n == SHAPE_COLUMNS_MAX)
+            continue;
+        s->tables[parent].columns[ticket].not_null = true;
+        c = column_add(t, SHAPE_REF, "of_number", s->tables[parent].columns[ticket].type);
+        c->parent = (int)parent;
+        c->names = ticket;
+        c->on_delete = actions[rng_below(r, COUNT_OF(actions))];
+        c->not_null = strcmp(c->on_delete, "ON DELETE SET NULL") != 0 && rng_chance(r, 40);
+    }
+}
+
 void shape_draw(struct shape *s, struct rng *r)
 {
     static const char *const names[SHAPE_TABLES_MAX] = {"client", "order",     "Ligne de vente",
                                                         "stock",  "a\"quote'", "été"};
-    struct rng aside = *r;
+    struct rng aside = *r, numbers = {~r->state};
     uint32_t n = 2 + rng_below(r, SHAPE_TABLES_MAX - 1);
 
     *s = (struct shape){0};
@@ -176,6 +214,7 @@ void shape_draw(struct shape *s, struct rng *r)
         s->n++;
     }
     s->journal = rng_chance(&aside, 75);
+    draw_numbers(s, &numbers);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
@@ -226,8 +265,9 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
     if (c->role == SHAPE_REF) {
         const struct shape_table *parent = &s->tables[c->parent];
 
-        sqlite3_str_appendf(out, " REFERENCES \"%w\"(\"%w\") %s", parent->name,
-                            parent->columns[0].name, c->on_delete);
+        sqlite3_str_appendf(out, " REFERENCES \"%w\"(\"%w\")%s %s", parent->name,
+                            parent->columns[c->names].name,
+                            c->names == 0 ? "" : " ON UPDATE CASCADE", c->on_delete);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "rng.h"
 
 #define SHAPE_TABLES_MAX  6
-#define SHAPE_COLUMNS_MAX 10
+#define SHAPE_COLUMNS_MAX 12
 
 enum shape_kind {
     SHAPE_ROWID, /* id INTEGER PRIMARY KEY */
@@ -25,7 +25,7 @@ enum shape_role {
     SHAPE_MARK, /* names its row for good: unique, never changed; only where the key is each site's
                    own */
     SHAPE_DATA,
-    SHAPE_REF /* a foreign key of one column, maybe part of the primary key */
+    SHAPE_REF /* a foreign key of one column, maybe part of the primary key, to a key or a number */
 };
 
 enum shape_values {
@@ -46,6 +46,7 @@ struct shape_column {
     enum shape_role role;
     enum shape_values values;
     int parent;            /* SHAPE_REF: index of the table it names */
+    uint32_t names;        /* ... by this column: its key's, or one of numbers that may change */
     const char *on_delete; /* SHAPE_REF: "" or a clause */
     bool not_null;
 };

@@ -91,12 +91,16 @@ static bool failed(sqlite3 *db, const char *doing, struct err *e)
     return err_set(e, ERR_STORE, "%s: %s", doing, sqlite3_errmsg(db));
 }
 
-/* The name of the row of `table` whose key is `key`; rows of that table have been named already. */
-static uint32_t name_of_key(const struct view *v, const struct shape_table *t, uint32_t table,
-                            uint32_t key)
+/* The name of the row that a column names with `value`; rows of its table have been named already.
+ */
+static uint32_t name_of_parent(const struct view *v, const struct shape *s,
+                               const struct shape_column *c, uint32_t value)
 {
+    uint32_t parent = (uint32_t)c->parent;
+
     for (uint32_t i = 0; i < v->n; i++)
-        if (v->rows[i].table == table && v->rows[i].raw[0] == key && t->keys == 1)
+        if (v->rows[i].table == parent && v->rows[i].raw[c->names] == value &&
+            s->tables[parent].keys == 1)
             return v->rows[i].name;
     return WORD_NULL;
 }
@@ -104,16 +108,15 @@ static uint32_t name_of_key(const struct view *v, const struct shape_table *t, u
 static uint32_t reference_cell(struct view *v, const struct shape *s, struct words *w,
                                const struct shape_column *c, uint32_t raw)
 {
-    uint32_t parent = (uint32_t)c->parent;
     uint32_t name;
 
     if (raw == WORD_NULL)
         return WORD_NULL;
-    name = name_of_key(v, &s->tables[parent], parent, raw);
+    name = name_of_parent(v, s, c, raw);
     if (name != WORD_NULL)
         return name;
     v->dangling++;
-    return words_format(w, "%s/nowhere %s", s->tables[parent].name, words_text(w, raw));
+    return words_format(w, "%s/nowhere %s", s->tables[c->parent].name, words_text(w, raw));
 }
 
 /* A ticket number without the marks of PCs that had given it as well. */

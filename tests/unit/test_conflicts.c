@@ -1,5 +1,6 @@
 /* What a person does about conflicts and parked rows. */
 #include "listed.h"
+#include "ruled.h"
 
 static void restore(struct site *s, int64_t number)
 {
@@ -168,6 +169,33 @@ static void the_oldest_make_room_and_are_counted(void **state)
     close_pair(&a, &b);
 }
 
+/* By rule it does not say such rows: neither as they are now, nor as they would be. */
+static void what_a_filter_holds_back_is_not_restored_from_here(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_two(&a, &b);
+    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
+    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
+    exchange(&a, &b);
+    set_rule(
+        &b, (struct wish){.target = "article", .kind = RULE_BOTH, .where = "price = 12", .of = &b});
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    tick(&b);
+    assert_false(store_conflict_restore(b.store, number_of(&b, 0), b.now_ms, &e));
+    assert_int_equal(e.code, ERR_REFUSED);
+    assert_non_null(strstr(e.text, "restore it on another PC"));
+    exchange(&a, &b);
+    expect(&a, "SELECT price FROM article WHERE id = 1", "12");
+    restore(&a, number_of(&a, 0));
+    exchange(&a, &b);
+    expect(&b, "SELECT price FROM article WHERE id = 1", "11");
+    close_pair(&a, &b);
+}
+
 /* ---- parked ---- */
 
 static void what_the_file_refuses_is_listed_and_what_it_keeps_stands_apart(void **state)
@@ -213,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_restored_value_is_an_edit_that_everybody_gets),
         cmocka_unit_test(a_restored_value_survives_whatever_dies_after_it),
+        cmocka_unit_test(what_a_filter_holds_back_is_not_restored_from_here),
         cmocka_unit_test(a_deleted_row_comes_back_whole_under_its_key),
         cmocka_unit_test(a_row_that_returned_is_deleted_again),
         cmocka_unit_test(a_value_that_the_file_refuses_is_not_restored),

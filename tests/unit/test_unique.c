@@ -1,5 +1,8 @@
 /* UNIQUE values that several PCs gave apart: nothing is lost, all files agree, and the numbering of
  * the tills goes on. */
+#include <navette/conflicts.h>
+
+#include "unit/rules_of.h"
 #include "unit/sites.h"
 
 static const char tickets[] = "CREATE TABLE sale(id INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT "
@@ -345,6 +348,124 @@ static void rows_that_refer_to_each_other_yield_too(void **state)
     close_pair(&a, &b);
 }
 
+/* ---- keys without a text that could bear a mark ---- */
+
+static const char desks[] =
+    "CREATE TABLE desk(id INTEGER PRIMARY KEY, n INTEGER UNIQUE, name TEXT);"
+    "CREATE TABLE seat(id INTEGER PRIMARY KEY, desk_id INTEGER NOT NULL REFERENCES desk(id), who);";
+static const char seats[] =
+    "SELECT n, name, who FROM desk JOIN seat ON desk.id = desk_id ORDER BY name";
+
+static void meet_three(struct site *a, struct site *b, struct site *c)
+{
+    for (int i = 0; i < 2; i++) {
+        exchange(a, b);
+        exchange(b, c);
+        exchange(a, c);
+    }
+}
+
+static void open_desks(struct site *a, struct site *b, struct site *c)
+{
+    open_three(a, b, c, desks);
+    share_rules(a, c);
+    sql(a, "INSERT INTO desk VALUES (1, 5, 'Ana'); INSERT INTO seat VALUES (1, 1, 'x')");
+    work(a);
+    later();
+    sql(b, "INSERT INTO desk VALUES (1, 5, 'Bea'); INSERT INTO seat VALUES (1, 1, 'y')");
+    work(b);
+    exchange(a, c);
+    meet_three(a, b, c);
+}
+
+static void expect_parked(struct site *s, uint32_t n)
+{
+    struct store_parked p;
+    struct err e = {0};
+
+    check(store_parked(s->store, &p, &e), &e);
+    for (uint32_t i = 0; i < p.n; i++)
+        if (strcmp(p.list[i].row.table, "desk") == 0) {
+            assert_non_null(strstr(p.list[i].why, "UNIQUE constraint failed: desk.n"));
+            assert_non_null(strstr(p.list[i].help, "change one of the two"));
+        }
+    assert_int_equal(p.parked, n);
+    store_parked_close(&p);
+}
+
+static void of_two_equal_integers_one_waits_and_lands_when_it_can(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_desks(&a, &b, &c);
+    expect(&a, seats, "5|Ana|x");
+    expect(&b, seats, "5|Bea|y");
+    expect(&c, seats, "5|Ana|x");
+    expect_parked(&a, 2);
+    expect_parked(&b, 2);
+    expect_parked(&c, 2);
+    sql(&a, "UPDATE desk SET name = 'Anna'");
+    sql(&b, "UPDATE desk SET name = 'Bee'");
+    meet_three(&a, &b, &c);
+    expect(&c, seats, "5|Anna|x");
+    sql(&b, "UPDATE desk SET n = 6");
+    meet_three(&a, &b, &c);
+    expect(&a, seats, "5|Anna|x 6|Bee|y");
+    expect(&b, seats, "5|Anna|x 6|Bee|y");
+    expect(&c, seats, "5|Anna|x 6|Bee|y");
+    expect_parked(&a, 0);
+    expect_parked(&b, 0);
+    expect_parked(&c, 0);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+static void it_lands_as_well_when_the_other_one_goes_or_changes(void **state)
+{
+    static const char *const texts[] = {"DELETE FROM seat; DELETE FROM desk",
+                                        "UPDATE desk SET n = 7", "UPDATE desk SET n = NULL"};
+    static const char *const answers[] = {"5|Bea|y", "7|Ana|x 5|Bea|y", "NULL|Ana|x 5|Bea|y"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct site a, b, c;
+
+        open_desks(&a, &b, &c);
+        sql(&a, texts[i]);
+        meet_three(&a, &b, &c);
+        expect(&a, seats, answers[i]);
+        expect(&b, seats, answers[i]);
+        expect(&c, seats, answers[i]);
+        expect_parked(&a, 0);
+        expect_parked(&b, 0);
+        expect_parked(&c, 0);
+        close_site(&c);
+        close_pair(&a, &b);
+    }
+}
+
+/* A newcomer that meets only the third PC, which has one of the two in its ledger alone. */
+static void a_row_that_waits_is_passed_on(void **state)
+{
+    struct site a, b, c, d;
+
+    (void)state;
+    open_desks(&a, &b, &c);
+    d = (struct site){0};
+    join_site(&c, &d, "D", desks);
+    exchange(&c, &d);
+    expect(&d, "SELECT count(*) FROM desk", "1"); /* whichever came first */
+    expect_parked(&d, 2);
+    sql(&c, "UPDATE desk SET n = 1");
+    exchange(&c, &d);
+    expect(&c, seats, "1|Ana|x 5|Bea|y");
+    expect(&d, seats, "1|Ana|x 5|Bea|y");
+    close_site(&d);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +480,9 @@ int main(void)
         cmocka_unit_test(of_two_values_that_yield_in_one_row_the_own_one_is_said),
         cmocka_unit_test(a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date),
         cmocka_unit_test(rows_that_refer_to_each_other_yield_too),
+        cmocka_unit_test(of_two_equal_integers_one_waits_and_lands_when_it_can),
+        cmocka_unit_test(it_lands_as_well_when_the_other_one_goes_or_changes),
+        cmocka_unit_test(a_row_that_waits_is_passed_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
