@@ -54,4 +54,9 @@ bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock 
 /* behind_rows.c: what the file holds in each row becomes what the ledger believes it to hold. */
 MUST_USE bool behind_rows(struct recovery *r, struct err *e);
 
+/* behind_sums.c: what a cell to which others, or we, have added since was in the file. Lives in
+ * r->shadow. `known` false: it has no totals, or nobody can say. */
+MUST_USE bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                         struct cell *at, bool *known, struct err *e);
+
 #endif

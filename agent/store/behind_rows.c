@@ -87,7 +87,8 @@ static bool differ_by_mark(const struct value *a, const struct value *b)
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
  * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
- * nothing of what was written: rec's stands. */
+ * nothing of what was written: rec's stands. Of a counter what was added since counts, whatever has
+ * been added elsewhere. */
 static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
                         const struct value *values, bool news, struct err *e)
 {
@@ -95,11 +96,14 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *have = record_get(&r->rec, b->position[i]);
         struct cell file;
-        bool written;
+        bool written, known = false;
 
         if (!file_cell(r, b, i, values, &file, e))
             return false;
-        if (have == NULL) {
+        if (news && have != NULL && have->counter != NULL && !saw_cell(r, gid, have) &&
+            !behind_sum(r, gid, b->table, b->position[i], &file, &known, e))
+            return false;
+        if (known || have == NULL) {
             written = false;
         } else if ((b->app->surrogate && b->is_key[i]) || unsent_is(&values[i]) ||
                    value_equal(&have->v, &file.v)) {
@@ -112,7 +116,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             file = *have;
         else if (written && !note_conflict(r, b, gid, b->position[i], &file, e))
             return false;
-        if (have != NULL && differ_by_mark(&file.v, &have->v) && saw_cell(r, gid, have))
+        if (!known && have != NULL && differ_by_mark(&file.v, &have->v) && saw_cell(r, gid, have))
             file.clock = have->clock;
         *record_cell(&r->shadow, b->position[i]) = file;
     }
@@ -362,6 +366,7 @@ bool behind_rows(struct recovery *r, struct err *e)
     struct store *s = r->s;
 
     s->noticed_ms = r->now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
     if (!prepare_news(r, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++) {

@@ -12,6 +12,7 @@
 
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "reading.h"
 
 #define POSITIONS_MAX 4096 /* of the columns of a table */
 
@@ -49,56 +50,6 @@ static void taker_close(struct taker *t)
     vector_close(&t->needs);
     free(t->counters);
     free(t->seen);
-}
-
-/* ---- reading change-sets ---- */
-
-struct reading {
-    struct changeset parts;
-    struct changeset_header h;
-    struct body_reader body;
-    uint32_t *actors; /* the ledger's, by the body's index */
-    uint32_t *positions;
-    struct ledger_table *table;
-};
-
-static void reading_close(struct reading *r)
-{
-    changeset_header_close(&r->h);
-    body_read_close(&r->body);
-    free(r->actors);
-    free(r->positions);
-    *r = (struct reading){0};
-}
-
-static bool reading_open(struct reading *r, struct ledger *l, struct slice bytes, struct err *e)
-{
-    *r = (struct reading){0};
-    if (!changeset_split(&r->parts, bytes, e) || !changeset_header_read(&r->h, r->parts.header, e))
-        return false;
-    body_read(&r->body, r->parts.body, r->h.stamp, e);
-    r->actors = mem_alloc((r->body.actor_count + 1) * sizeof *r->actors);
-    for (uint32_t i = 0; i < r->body.actor_count; i++)
-        if (!ledger_actor(l, &r->body.actors[i], &r->actors[i], e))
-            return false;
-    return true;
-}
-
-static bool reading_table(struct reading *r, struct ledger *l, struct err *e)
-{
-    if (!ledger_table(l, r->body.table.name, &r->table, e))
-        return false;
-    free(r->positions);
-    r->positions = mem_alloc((r->body.table.columns + 1) * sizeof *r->positions);
-    for (uint32_t i = 0; i < r->body.table.columns; i++)
-        if (!ledger_column(l, r->table, r->body.table.names[i], &r->positions[i], e))
-            return false;
-    return true;
-}
-
-static int64_t reading_gid(const struct reading *r, struct gid g)
-{
-    return gid_pack((struct gid){r->actors[g.actor], g.counter});
 }
 
 /* ---- what a cell had before ---- */

@@ -432,8 +432,6 @@ static void count(struct oracle *o, uint32_t was, uint32_t is)
         event->amount -= before;
     else if (any && (before == INT64_MIN || event->amount == INT64_MIN))
         o->rows[event->row].blurred |= UINT32_C(1) << event->column;
-    /* Where the file and the ledger both went on after the fork, the ledger stands. */
-    event->doubtful |= o->rewound[event->site];
     o->doubts[event->site] |= event->doubtful;
 }
 
@@ -592,7 +590,7 @@ void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
 
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
-    o->rewound[site] = o->doubts[site] = false;
+    o->doubts[site] = false;
     o->drains++;
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
@@ -642,7 +640,7 @@ static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, 
 
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
-    o->rewound[site] = o->lost[site] = true;
+    o->lost[site] = true;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
         if (o->events[i].site != site || o->events[i].tick <= now->tick)

@@ -99,7 +99,6 @@ struct oracle {
     uint32_t rules;                       /* how often that has changed */
     uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
     bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
-    bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
     struct view last[ORACLE_SITES_MAX];   /* what each file showed when we looked last */
 };
 

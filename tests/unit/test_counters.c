@@ -430,6 +430,44 @@ static void a_file_put_back_counts_no_sale_twice(void **state)
     close_pair(&a, &b);
 }
 
+/* It sold on before anybody looked, while others, and itself, had sold since the copy was made. One
+ * sale leaves there what the sum is by now. */
+static void what_is_sold_from_an_old_file_is_taken_off_what_is_left(void **state)
+{
+    static const char rows[] = "SELECT id, stock FROM article ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_counting_pair(&a, &b, stock, "article.stock");
+    sql(&a, "INSERT INTO article(id, name, stock) VALUES (1, 'tea', 10), (2, 'rice', 10),"
+            " (3, 'salt', 10), (4, 'oil', 10)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET stock = 9");
+    sql(&b, "UPDATE article SET stock = 8");
+    exchange(&a, &b);
+    expect(&b, rows, "1|7 2|7 3|7 4|7");
+    keep_database(&a);
+    sql(&a, "UPDATE article SET stock = stock - 2 WHERE id <> 3");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET stock = stock - 1 WHERE id <> 4");
+    exchange(&a, &b);
+    expect(&a, rows, "1|4 2|4 3|6 4|5");
+    put_database_back(&a, &a);
+    expect(&a, rows, "1|7 2|7 3|7 4|7");
+    sql(&a, "UPDATE article SET stock = stock - 3 WHERE id <> 2");
+    sql(&a, "UPDATE article SET name = 'brown rice' WHERE id = 2");
+    tick(&a);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, rows, "1|1 2|4 3|3 4|2");
+    expect_same(&a, &b, "SELECT * FROM article ORDER BY id");
+    expect_ledger(&a, "SELECT count(*) FROM conflict WHERE why <> 'doubtful'", "0");
+    sql(&b, "UPDATE article SET stock = stock - 1");
+    exchange(&a, &b);
+    expect(&a, rows, "1|0 2|3 3|2 4|1");
+    close_pair(&a, &b);
+}
+
 /* ---- applications that save what they had read before an apply ---- */
 
 static void a_stale_save_puts_nothing_back(void **state)
@@ -532,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_copy_that_joins_leaves_the_sums_alone),
         cmocka_unit_test(counters_pass_through_a_pc_that_has_no_such_column),
         cmocka_unit_test(a_file_put_back_counts_no_sale_twice),
+        cmocka_unit_test(what_is_sold_from_an_old_file_is_taken_off_what_is_left),
         cmocka_unit_test(a_stale_save_puts_nothing_back),
         cmocka_unit_test(who_changes_a_value_back_alone_means_it),
         cmocka_unit_test(after_a_restart_a_save_is_taken_as_it_comes),
