@@ -416,6 +416,32 @@ static void what_a_migration_changed_unseen_is_found_also_after_a_crash(void **s
     close_pair(&a, &b);
 }
 
+/* Another connection is about to write: whoever wanted the lock would fail now. */
+static void a_drain_only_reads(void **state)
+{
+    static const char *const modes[] = {"PRAGMA journal_mode = wal",
+                                        "PRAGMA journal_mode = delete"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        struct site a, b;
+        struct store_progress p;
+        struct err e = {0};
+
+        open_pair_with(&a, &b, modes[i], shop, shop);
+        sql(&a, "INSERT INTO client VALUES (1, 'Ada')");
+        sql(&a, "BEGIN IMMEDIATE");
+        sql(&a, "UPDATE client SET name = 'not yet'");
+        tick(&a);
+        check(store_drain(a.store, a.now_ms, &p, &e), &e);
+        assert_int_equal(p.changesets, 1);
+        sql(&a, "ROLLBACK");
+        exchange(&a, &b);
+        expect(&b, "SELECT name FROM client", "Ada");
+        close_pair(&a, &b);
+    }
+}
+
 static void drained_marks_do_not_pile_up_where_nothing_is_applied(void **state)
 {
     struct site a, b;
@@ -532,6 +558,7 @@ int main(void)
         cmocka_unit_test(values_that_swap_and_keys_that_move_arrive),
         cmocka_unit_test(what_a_migration_changed_unseen_is_found_also_after_a_crash),
         cmocka_unit_test(a_migration_seen_while_somebody_writes_is_taken_up_when_he_is_done),
+        cmocka_unit_test(a_drain_only_reads),
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
         cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
     };
