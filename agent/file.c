@@ -132,6 +132,22 @@ bool path_absolute(char *out, const char *path, struct err *e)
     return path_join(out, here, path, e);
 }
 
+bool path_real(char *out, const char *path, struct err *e)
+{
+    uv_fs_t request;
+    int status = uv_fs_realpath(NULL, &request, path, NULL);
+    const char *real = request.ptr;
+
+    if (status != 0)
+        err_set(e, ERR_STORE, "%s: %s", path, uv_strerror(status));
+    else if (strlen(real) >= PATH_BYTES_MAX)
+        err_set(e, ERR_LIMIT, "the path of %s has more than %d bytes", path, PATH_BYTES_MAX - 1);
+    else
+        memcpy(out, real, strlen(real) + 1);
+    uv_fs_req_cleanup(&request);
+    return e->code == ERR_NONE;
+}
+
 const char *path_name(const char *path)
 {
     const char *name = path;

@@ -22,6 +22,8 @@ struct file_info {
 MUST_USE bool path_join(char *out, const char *directory, const char *name, struct err *e);
 /* Make `path` absolute from the working directory, without touching the disk. */
 MUST_USE bool path_absolute(char *out, const char *path, struct err *e);
+/* The one name of what is there, without links, into `out` (PATH_BYTES_MAX). */
+MUST_USE bool path_real(char *out, const char *path, struct err *e);
 /* The part after the last separator. */
 const char *path_name(const char *path);
 /* Everything before the last separator ("." when there is none), into `out` (PATH_BYTES_MAX). */

@@ -38,21 +38,6 @@ struct origin {
     char path[PATH_BYTES_MAX];
 };
 
-static bool real_path(char *out, const char *path, struct err *e)
-{
-    uv_fs_t request;
-    int status = uv_fs_realpath(NULL, &request, path, NULL);
-
-    if (status != 0)
-        err_set(e, ERR_STORE, "%s: %s", path, uv_strerror(status));
-    else if (strlen(request.ptr) >= PATH_BYTES_MAX)
-        err_set(e, ERR_LIMIT, "the path of %s is too long", path);
-    else
-        memcpy(out, request.ptr, strlen(request.ptr) + 1);
-    uv_fs_req_cleanup(&request);
-    return e->code == ERR_NONE;
-}
-
 static bool origin_here(const struct home *h, struct origin *o, struct err *e)
 {
     uint8_t hash[HASH_BYTES];
@@ -63,7 +48,7 @@ static bool origin_here(const struct home *h, struct origin *o, struct err *e)
     hash_bytes(hash, buf_slice(&name));
     buf_close(&name);
     hex_write(o->machine, (struct slice){hash, MACHINE_BYTES});
-    return real_path(o->path, h->path, e);
+    return path_real(o->path, h->path, e);
 }
 
 static bool file_path(char *out, const struct home *h, const char *name, struct err *e)

@@ -1,43 +1,11 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "folder.h"
+
 #include <sys/stat.h>
-
-#include <cmocka.h>
-#include <uv.h>
-
-#include "file.h"
 
 struct fixture {
     char directory[64];
     struct err e;
 };
-
-static void remove_tree(const char *path)
-{
-    struct file_names names;
-    struct err e = {0};
-    struct file_info info;
-    uv_fs_t request;
-
-    if (!file_stat(path, &info, &e) || !info.is_directory) {
-        uv_fs_unlink(NULL, &request, path, NULL);
-        uv_fs_req_cleanup(&request);
-        return;
-    }
-    assert_true(file_list(path, 100, &names, &e));
-    for (uint32_t i = 0; i < names.n; i++) {
-        char one[PATH_BYTES_MAX];
-
-        assert_true(path_join(one, path, names.names[i], &e));
-        remove_tree(one);
-    }
-    file_names_close(&names);
-    uv_fs_rmdir(NULL, &request, path, NULL);
-    uv_fs_req_cleanup(&request);
-}
 
 static int setup(void **state)
 {
@@ -145,6 +113,25 @@ static void paths_are_cut_and_joined(void **state)
     assert_int_equal(f->e.code, ERR_LIMIT);
 }
 
+static void what_a_link_leads_to_has_one_name(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], link[128], real[PATH_BYTES_MAX], again[PATH_BYTES_MAX];
+    uv_fs_t request;
+
+    snprintf(path, sizeof path, "%s/file", f->directory);
+    snprintf(link, sizeof link, "%s/link", f->directory);
+    put(f, path, "", 0);
+    assert_int_equal(uv_fs_symlink(NULL, &request, path, link, 0, NULL), 0);
+    uv_fs_req_cleanup(&request);
+    assert_true(path_real(real, path, &f->e));
+    assert_true(path_real(again, link, &f->e));
+    assert_string_equal(real, again);
+    assert_true(file_remove(path, &f->e));
+    assert_false(path_real(again, link, &f->e));
+    assert_says(f, link);
+}
+
 static void a_link_is_not_followed_by_reading(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +236,7 @@ int main(void)
         IN_DIRECTORY(a_leftover_of_a_crash_does_not_stand_in_the_way),
         IN_DIRECTORY(reading_is_bounded_and_only_of_regular_files),
         IN_DIRECTORY(paths_are_cut_and_joined),
+        IN_DIRECTORY(what_a_link_leads_to_has_one_name),
         IN_DIRECTORY(a_link_is_not_followed_by_reading),
         IN_DIRECTORY(a_pipe_is_refused_at_once),
         IN_DIRECTORY(appending_goes_on_where_it_ended),

@@ -1,18 +1,7 @@
 /* One home belongs to one PC. */
 #include "origin.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include <navette/keys.h>
-
+#include "folder.h"
 #include "home.h"
 
 struct place {
@@ -41,10 +30,7 @@ static void open_place(struct place *p)
 
 static void close_place(struct place *p)
 {
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -r %s", p->directory);
-    assert_int_equal(system(command), 0);
+    remove_tree(p->directory);
 }
 
 static void run(const char *format, const char *directory)

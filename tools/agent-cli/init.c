@@ -21,20 +21,11 @@
 
 static bool real_path(char *out, const char *path, struct err *e)
 {
-    uv_fs_t request;
-    int status = uv_fs_realpath(NULL, &request, path, NULL);
-    const char *real = request.ptr;
+    struct err why = {0};
 
-    if (status == 0 && strlen(real) < PATH_BYTES_MAX)
-        memcpy(out, real, strlen(real) + 1);
-    else if (status == 0)
-        err_set(e, ERR_LIMIT, "the path of %s has more than %d bytes", path, PATH_BYTES_MAX - 1);
-    else
-        err_set(e, ERR_REFUSED,
-                "%s: %s; name the application's SQLite file, which must exist already", path,
-                uv_strerror(status));
-    uv_fs_req_cleanup(&request);
-    return e->code == ERR_NONE;
+    return path_real(out, path, &why) ||
+           err_set(e, ERR_REFUSED,
+                   "%s; name the application's SQLite file, which must exist already", why.text);
 }
 
 /* While the application holds its file, try again for some seconds. */
