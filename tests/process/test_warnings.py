@@ -1,0 +1,128 @@
+"""What is wrong is said, with what mends it, and goes when it is mended: one test for each that no other file shows."""
+
+import subprocess
+import sys
+import time
+
+import peer as peers
+from pc import wait_for
+from test_interop import Guest
+
+
+def warning(pc, code):
+    found = [w for w in pc.status()["warnings"] if w["code"] == code]
+    return found and found[0]
+
+
+def told(pc, code, *words, state="degraded"):
+    """It is said, in these words."""
+    found = wait_for(lambda: warning(pc, code), lambda: "%s says %s\n%s" % (pc.name, code, pc.cli("status", ok=None).stdout))
+    assert found["remedy"] and found["since"]
+    assert all(word in found["text"] for word in words), found["text"]
+    assert pc.status()["state"] == state
+    text = " ".join(pc.cli("status", ok=None).stdout.split())
+    assert code in text and " ".join(found["remedy"].split()) in text
+
+
+def over(pc, code):
+    wait_for(lambda: not warning(pc, code), lambda: "%s is over on %s\n%s" % (code, pc.name, pc.cli("status", ok=None).stdout))
+
+
+def test_no_table_is_tracked(shop):
+    pc = shop.pc("A", shop.network.lan(), goods=True)
+    pc.init()
+    pc.start()
+    told(pc, "nothing-tracked")
+    pc.cli("track", "--all")
+    over(pc, "nothing-tracked")
+    assert pc.status()["state"] == "ok"
+
+
+def test_what_another_hand_took_out_is_told(shop):
+    pc = shop.founder("A", shop.network.lan())
+    pc.cli("uninstall", "--db", pc.db, "--yes")
+    told(pc, "nothing-tracked")
+    pc.cli("track", "--all")
+    over(pc, "nothing-tracked")
+    pc.sql("INSERT INTO shop_client(name) VALUES ('captured again')")
+    pc.cli("wait")
+
+
+def test_nobody_is_there(shop):
+    _, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    b.stop()
+    told(a, "no-peer")
+    b.start()
+    over(a, "no-peer")
+
+
+def test_the_pc_that_made_the_token_is_not_there(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), shop.pc("B", lan)
+    token = a.invite()
+    a.stop()
+    b.init("--join", token)
+    b.start()
+    told(b, "no-fleet", "looks for")
+    a.start()
+    over(b, "no-fleet")
+
+
+def test_the_token_was_used_by_another_pc(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), shop.pc("B", lan)
+    token = a.invite()
+    other = shop.pc("D", lan)
+    other.init()
+    other.start()
+    other.cli("join", token)
+    b.init("--join", token)
+    b.start()
+    told(b, "join-failed", "used")
+    b.cli("join", a.invite())
+    over(b, "join-failed")
+    over(b, "no-fleet")
+
+
+def test_the_port_of_broadcasts_is_taken(shop):
+    lan = shop.network.lan()
+    pc = shop.pc("A", lan, goods=True)
+    pc.init()
+    holder = subprocess.Popen(shop.network.inside(pc.space) + [sys.executable, "-c", """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7401)); print("held", flush=True); sys.stdin.read()"""],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        pc.start()
+        told(pc, "discovery-off", "7401")
+    finally:
+        holder.stdin.close()
+        holder.wait(10)
+    over(pc, "discovery-off")
+
+
+def test_a_file_in_the_folder_is_none_of_ours(shop):
+    pc = shop.pc("A", shop.network.lan(), goods=True)
+    pc.init("--drop", pc.directory / "drop")
+    pc.cli("track", "--all")
+    pc.start()
+    entrant = pc.directory / "drop" / "entrant"
+    wait_for(entrant.exists, "the folder is there")
+    (entrant / "export_X_20261121_100000.json").write_text("{")
+    told(pc, "drop-rejected", "export_X_20261121_100000.json")
+    assert list((pc.directory / "drop" / "archive" / "rejected").glob("*.reason.txt"))
+
+
+def test_a_clock_is_wrong(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    guest = Guest(shop, lan, a)
+    guest.peer._now = lambda: int(time.time() * 1000) + 7200000
+    peer = guest.connect()
+    assert peer.run(lambda: peer.pongs > 0)
+    told(a, "clock-skew", "PYTHON", "ahead")
+    guest.peer._now = peers.Peer._now
+    assert peer.run(lambda: not warning(a, "clock-skew"))
+    peer.leave()
