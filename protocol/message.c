@@ -41,6 +41,31 @@ static void put_keys(struct writer *w, const struct slice *v)
     write_bin(w, *v);
 }
 
+static void put_flag(struct writer *w, const bool *v)
+{
+    write_bool(w, *v);
+}
+
+static void put_header(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
+static void put_signature(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
+static void put_body(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
+static void put_picks(struct writer *w, const struct slice *v)
+{
+    write_bin(w, *v);
+}
+
 static void put_word(struct writer *w, const struct slice *v)
 {
     write_text(w, *v);
@@ -87,6 +112,34 @@ static void get_keys(struct reader *r, struct slice *v, const char *what)
     *v = read_bin(r, KEYS_BYTES_MAX, what);
 }
 
+static void get_flag(struct reader *r, bool *v, const char *what)
+{
+    (void)what;
+    *v = read_bool(r);
+}
+
+static void get_header(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, HEADER_BYTES_MAX, what);
+}
+
+static void get_signature(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, SIGNATURE_BYTES, what);
+    if (!r->failed && v->n != SIGNATURE_BYTES)
+        read_fail(r, ERR_INPUT, "a %s of %zu bytes instead of %d", what, v->n, SIGNATURE_BYTES);
+}
+
+static void get_body(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, BODY_BYTES_MAX, what);
+}
+
+static void get_picks(struct reader *r, struct slice *v, const char *what)
+{
+    *v = read_bin(r, PICKS_BYTES_MAX, what);
+}
+
 static void get_word(struct reader *r, struct slice *v, const char *what)
 {
     *v = read_text(r, MESSAGE_WORD_BYTES_MAX, what);
@@ -104,6 +157,11 @@ static void get_text(struct reader *r, struct slice *v, const char *what)
 #define DROP_roster(field)
 #define DROP_changeset(field)
 #define DROP_keys(field)
+#define DROP_flag(field)
+#define DROP_header(field)
+#define DROP_signature(field)
+#define DROP_body(field)
+#define DROP_picks(field)
 #define DROP_word(field)
 #define DROP_text(field)
 

@@ -54,8 +54,7 @@ static void fork_seen(struct sync_turn *t, struct sync_chain *c)
     t->out->fork_actor = c->actor;
 }
 
-/* The peer has this change-set and all before it. */
-static bool peer_has(struct sync_turn *t, const struct vector_entry *theirs)
+bool sync_peer_has(struct sync_turn *t, const struct vector_entry *theirs)
 {
     struct sync *s = t->s;
     const struct vector_entry *ours = vector_find(s->have, &theirs->actor);
@@ -87,7 +86,7 @@ static bool take_vectors(struct sync_turn *t, const struct vector *have,
         if (theirs->number < before)
             return err_set(t->e, ERR_INPUT, "HAVE goes back from %llu to %llu",
                            (unsigned long long)before, (unsigned long long)theirs->number);
-        if (!peer_has(t, theirs))
+        if (!sync_peer_has(t, theirs))
             return false;
     }
     for (uint32_t i = 0; i < applied->n; i++) {
@@ -171,8 +170,7 @@ static bool on_want(struct sync_turn *t, const struct message_want *m)
     return true;
 }
 
-/* The highest number we have or have handed to the store; `hash` gets its chain hash. */
-static uint64_t cursor(const struct sync *s, const struct sync_chain *c, const uint8_t **hash)
+uint64_t sync_cursor(const struct sync *s, const struct sync_chain *c, const uint8_t **hash)
 {
     const struct vector_entry *ours = vector_find(s->have, &c->actor);
     uint64_t have = ours == NULL ? 0 : ours->number;
@@ -190,7 +188,7 @@ static bool stage(struct sync_turn *t, struct slice bytes, const struct changese
     struct sync *s = t->s;
     struct sync_chain *c = sync_chain_of(s, &h->actor);
     const uint8_t *hash;
-    uint64_t at = cursor(s, c, &hash);
+    uint64_t at = sync_cursor(s, c, &hash);
 
     if (c->own ? h->number > at + 1 : c->forked || h->number != at + 1)
         return true;
@@ -222,7 +220,7 @@ static bool on_changeset(struct sync_turn *t, const struct message_changeset *m)
     }
     theirs = (struct vector_entry){.actor = h.actor, .number = h.number};
     changeset_hash(&parts, theirs.hash);
-    ok = peer_has(t, &theirs) && stage(t, m->bytes, &h, &theirs);
+    ok = sync_peer_has(t, &theirs) && stage(t, m->bytes, &h, &theirs);
 out:
     changeset_header_close(&h);
     return ok;
@@ -283,6 +281,28 @@ static bool on_keys(struct sync_turn *t, const struct message_keys *m)
     t->unmoved = true;
     t->out->keys = m->keys;
     return true;
+}
+
+static bool on_brief(struct sync_turn *t, const struct message_brief *m)
+{
+    t->unmoved = true;
+    t->s->peer_brief = m->wanted;
+    return true;
+}
+
+static bool on_outline(struct sync_turn *t, const struct message_outline *m)
+{
+    return sync_on_outline(t, m);
+}
+
+static bool on_ask(struct sync_turn *t, const struct message_ask *m)
+{
+    return sync_on_ask(t, m);
+}
+
+static bool on_tell(struct sync_turn *t, const struct message_tell *m)
+{
+    return sync_on_tell(t, m);
 }
 
 static bool take_message(struct sync_turn *t, const struct message *m)
@@ -391,6 +411,7 @@ static bool on_fetched(struct sync_turn *t)
     struct sync_chain *c = sync_chains_find(&s->chains, &s->fetch_actor);
     struct slice left = t->ev->bytes, one = {0};
     uint64_t number = s->fetch_after;
+    bool outlined = false;
 
     assert(s->fetching);
     assert(c != NULL);
@@ -410,6 +431,10 @@ static bool on_fetched(struct sync_turn *t)
         if (number <= base)
             continue;
         if (number > base + 1)
+            break;
+        if (!sync_send_outline(t, c, number, one, &outlined))
+            return false;
+        if (outlined)
             break;
         if (s->window.n > 0 && s->window.bytes + one.n > SYNC_WINDOW_BYTES) {
             c->blocked_bytes = s->window.bytes;
@@ -461,6 +486,22 @@ static bool on_staged(struct sync_turn *t)
     return true;
 }
 
+/* What could not be made of an outline is asked for again. */
+static bool on_rebuilt(struct sync_turn *t)
+{
+    struct sync_chain *c = sync_chain_of(t->s, t->ev->actor);
+
+    c->asked = false;
+    if (t->ev->ok)
+        return on_changeset(t, &(struct message_changeset){.bytes = t->ev->bytes});
+    assert(t->ev->e != NULL);
+    sync_back_off(c, t->ev->now_ms);
+    if (may_retry(t->ev->e->code))
+        return true;
+    *t->e = *t->ev->e;
+    return err_wrap(t->e, "change-set in outline refused");
+}
+
 static bool on_event(struct sync_turn *t)
 {
     switch (t->ev->kind) {
@@ -472,6 +513,8 @@ static bool on_event(struct sync_turn *t)
         return on_fetched(t);
     case SYNC_STAGED:
         return on_staged(t);
+    case SYNC_REBUILT:
+        return on_rebuilt(t);
     case SYNC_LOCAL:
     case SYNC_TIMEOUT:
         return true;
@@ -526,6 +569,24 @@ void sync_ask_keys(struct buf *send)
 void sync_tell_keys(struct slice keys, struct buf *send)
 {
     append(send, &(struct message){.kind = MESSAGE_KIND_KEYS, .keys = {.keys = keys}});
+}
+
+void sync_ask(const struct sync_outline *ask, struct buf *send)
+{
+    append(send, &(struct message){.kind = MESSAGE_KIND_ASK,
+                                   .ask = {.actor = ask->actor,
+                                           .number = ask->number,
+                                           .what = ask->what,
+                                           .picks = ask->picks}});
+}
+
+void sync_tell(const struct sync_outline *tell, struct buf *send)
+{
+    append(send, &(struct message){.kind = MESSAGE_KIND_TELL,
+                                   .tell = {.actor = tell->actor,
+                                            .number = tell->number,
+                                            .what = tell->what,
+                                            .bytes = tell->bytes}});
 }
 
 bool sync_step(struct sync *s, const struct sync_event *ev, struct sync_actions *out, struct err *e)

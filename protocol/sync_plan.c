@@ -183,6 +183,31 @@ static bool is_pushed(struct sync_turn *t, const struct sync_chain *c, uint64_t 
     return true;
 }
 
+/* Is a chain asked for on this link, and not all of it here? */
+static bool is_served(struct sync *s)
+{
+    for (uint32_t i = 0; i < s->chains.n; i++) {
+        struct sync_chain *c = &s->chains.chains[i];
+        const uint8_t *hash;
+
+        if (c->asked && vector_get(&s->peer_have, &c->actor) <= sync_cursor(s, c, &hash))
+            c->asked = false;
+        if (c->asked)
+            return true;
+    }
+    return false;
+}
+
+static void plan_brief(struct sync_turn *t)
+{
+    struct sync *s = t->s;
+
+    if (s->brief == s->told_brief)
+        return;
+    s->told_brief = s->brief;
+    send(t, &(struct message){.kind = MESSAGE_KIND_BRIEF, .brief = {.wanted = s->brief}});
+}
+
 /* The peer has more of this chain than we: is it time to ask, and for this link? */
 static bool may_ask(struct sync_turn *t, struct sync_chain *c, const struct sync_claim *claim,
                     uint64_t have)
@@ -191,6 +216,11 @@ static bool may_ask(struct sync_turn *t, struct sync_chain *c, const struct sync
     bool mine = claim != NULL && claim->link == t->s->link;
     bool expired = claim != NULL && now_ms >= claim->deadline_ms;
 
+    /* An outline takes memory and some questions: one at a time. */
+    if (t->s->brief && !c->asked && is_served(t->s)) {
+        due(t, now_ms + SYNC_WAIT_MS);
+        return false;
+    }
     /* We asked and nothing came: others go first. */
     if (c->asked && (!mine || expired)) {
         c->asked = false;
@@ -362,6 +392,7 @@ static void plan_talk(struct sync_turn *t)
     if (s->stranger)
         return;
     plan_lost(t);
+    plan_brief(t);
     plan_have(t);
     for (uint32_t i = 0; i < s->peer_have.n; i++)
         plan_want(t, &s->peer_have.entries[i]);

@@ -19,6 +19,7 @@
 #define VALUE_BYTES_MAX        (16u << 20) /* one text or blob; longer ones are refused by name */
 #define CHANGESET_BYTES_MAX    (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
+#define PICKS_BYTES_MAX        (1u << 20)  /* which rows of an outline are asked for */
 #define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
 #define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)
 #define CONFLICTS_MAX          1000        /* open conflicts; the oldest go first */

@@ -8,8 +8,8 @@
 #include <navette/changeset.h>
 
 #define MESSAGE_PROTOCOL         1
-#define MESSAGE_WORD_BYTES_MAX   32  /* the code of a BYE */
-#define MESSAGE_TEXT_BYTES_MAX   256 /* its text */
+#define MESSAGE_WORD_BYTES_MAX   32      /* the code of a BYE */
+#define MESSAGE_TEXT_BYTES_MAX   256     /* its text */
 #define MESSAGE_NUMBER_MAX       ((UINT64_C(1) << 63) - 1)
 #define MESSAGE_KIND_SKIPPED_MIN 128
 
@@ -58,6 +58,28 @@
 #define MESSAGE_ASKKEYS(X) X(number, bytes)
 #define MESSAGE_KEYS(X)    X(keys, keys)
 
+/* BRIEF, from a joiner whose rows may be a copy's: [11, send outlines: bool] */
+#define MESSAGE_BRIEF(X) X(flag, wanted)
+
+/* OUTLINE, in place of a CHANGESET: [12, header: bin, signature: bin, outline: bin] (outline.h) */
+#define MESSAGE_OUTLINE(X)                                                                         \
+    X(header, header)                                                                              \
+    X(signature, signature)                                                                        \
+    X(body, outline)
+
+/* ASK, of a change-set told in outline: [13, actor: bin 24, number: uint, what: uint, picks: bin]
+ * TELL, its answer: [14, actor: bin 24, number: uint, what: uint, bytes: bin] */
+#define MESSAGE_ASK(X)                                                                             \
+    X(actor, actor)                                                                                \
+    X(number, number)                                                                              \
+    X(number, what)                                                                                \
+    X(picks, picks)
+#define MESSAGE_TELL(X)                                                                            \
+    X(actor, actor)                                                                                \
+    X(number, number)                                                                              \
+    X(number, what)                                                                                \
+    X(body, bytes)
+
 /* kind, name, table */
 #define MESSAGES(X)                                                                                \
     X(1, HELLO, hello, MESSAGE_HELLO)                                                              \
@@ -69,7 +91,11 @@
     X(7, PONG, pong, MESSAGE_PONG)                                                                 \
     X(8, BYE, bye, MESSAGE_BYE)                                                                    \
     X(9, ASKKEYS, askkeys, MESSAGE_ASKKEYS)                                                        \
-    X(10, KEYS, keys, MESSAGE_KEYS)
+    X(10, KEYS, keys, MESSAGE_KEYS)                                                                \
+    X(11, BRIEF, brief, MESSAGE_BRIEF)                                                             \
+    X(12, OUTLINE, outline, MESSAGE_OUTLINE)                                                       \
+    X(13, ASK, ask, MESSAGE_ASK)                                                                   \
+    X(14, TELL, tell, MESSAGE_TELL)
 
 #define MESSAGE_KIND(kind, NAME, name, table) MESSAGE_KIND_##NAME = kind,
 enum message_kind { MESSAGES(MESSAGE_KIND) };
@@ -81,6 +107,11 @@ enum message_kind { MESSAGES(MESSAGE_KIND) };
 #define MESSAGE_FIELD_roster(name)    struct slice name;
 #define MESSAGE_FIELD_changeset(name) struct slice name;
 #define MESSAGE_FIELD_keys(name)      struct slice name;
+#define MESSAGE_FIELD_flag(name)      bool name;
+#define MESSAGE_FIELD_header(name)    struct slice name;
+#define MESSAGE_FIELD_signature(name) struct slice name;
+#define MESSAGE_FIELD_body(name)      struct slice name;
+#define MESSAGE_FIELD_picks(name)     struct slice name;
 #define MESSAGE_FIELD_word(name)      struct slice name;
 #define MESSAGE_FIELD_text(name)      struct slice name;
 #define MESSAGE_FIELD(type, name)     MESSAGE_FIELD_##type(name)

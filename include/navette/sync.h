@@ -9,6 +9,8 @@
  *     HAVE       what is staged durably (an acknowledgement), what is applied; when it changed
  *     PING/PONG  when nothing was sent for SYNC_PING_MS; silence of SYNC_DEAD_MS ends the link
  *     BYE        why the link is being closed
+ *     BRIEF      a joiner's: from now on in outline, please (outline.h). Then OUTLINE comes for a
+ *                big CHANGESET; ASK and TELL fill it in; and WANT asks for the next one
  *
  * States: NEW -> GREETING (our HELLO is out, the peer's must come within SYNC_HELLO_MS) -> OPEN
  * -> CLOSED (at the first failure or a BYE; final).
@@ -37,6 +39,7 @@
 #define SYNC_RETRY_MS_MAX 30000
 #define SYNC_STAGING_MAX  64    /* stage actions not yet answered */
 #define SYNC_HAVE_EVERY   32    /* acknowledge at least so often while stages are unanswered */
+#define SYNC_OUTLINES_MAX 8     /* of one chain, while none of them is acknowledged */
 #define SYNC_BIG_BYTES    65536 /* unfinished messages above it keep claims alive */
 /* What one step can append to `send`. A link whose unsent queue exceeds SYNC_QUEUE_BYTES_MAX has a
  * peer that does not read: the shell closes it. */
@@ -61,6 +64,8 @@ struct sync {
     bool stranger; /* the caller's word: not in our roster yet. Then it is told and sent nothing but
                       HELLO (with empty vectors), ROSTER, PING, PONG and BYE; what it asks for
                       waits. */
+    bool brief;    /* the caller's word: our file may be a copy of the peer's, so outlines will do.
+                      Then one chain is asked for at a time */
     uint32_t rtt_ms;
     uint64_t heard_ms;         /* when bytes of the peer's last came */
     struct sync_window window; /* `bytes`: sent and not yet acknowledged */
@@ -77,6 +82,7 @@ struct sync {
     uint8_t roster[HASH_BYTES]; /* our digest at the last event */
     uint8_t peer_roster[HASH_BYTES];
     uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
+    bool told_brief, peer_brief;     /* what we last said, and what the peer says */
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
     uint64_t window_ms; /* when the window last moved on */
     uint64_t plan_ms;   /* the deadline without what the life of the link needs */
@@ -88,6 +94,8 @@ enum sync_event_kind {
     SYNC_FETCHED, /* bytes: the change-sets a fetch action asked for, concatenated, maybe none */
     SYNC_STAGED,  /* the answer to the oldest unanswered stage action: `ok` (also for a duplicate),
                      else `e` says why not */
+    SYNC_REBUILT, /* the answer to an outline, of `actor`: `ok` and bytes: the change-set; else `e`
+                     says why it cannot be had now */
     SYNC_LOCAL,   /* our have-vector, applied-vector or roster changed, or another link closed */
     SYNC_TIMEOUT  /* the deadline passed */
 };
@@ -101,9 +109,21 @@ struct sync_event {
     bool rewound; /* with ok: what we have of that chain of our own is less now, and what follows is
                      wanted of this peer */
     const struct err *e;
+    const struct actor *actor;
     struct slice roster;          /* our roster log, lent at every event */
     const uint8_t *roster_digest; /* and its digest: hash of the sorted entry hashes */
     uint64_t queued_bytes;        /* what was sent earlier and still waits in the socket's queue */
+};
+
+/* About a change-set that is told in outline. What is not said is empty; borrows the event's bytes.
+ */
+struct sync_outline {
+    struct actor actor;
+    uint64_t number;              /* 0: there is none */
+    struct slice header, outline; /* of OUTLINE */
+    const uint8_t *signature;
+    uint64_t what; /* of ASK, enum outline_ask; and of TELL */
+    struct slice picks, bytes;
 };
 
 struct sync_actions {
@@ -126,6 +146,13 @@ struct sync_actions {
     bool keys_wanted;
     /* The peer's local keys, asked for with sync_ask_keys. Borrows the event's bytes. */
     struct slice keys;
+    /* Make a change-set of it, with the help of sync_ask, then answer SYNC_REBUILT. A later one
+     * takes its place. */
+    struct sync_outline outline;
+    /* The peer asks about an outline of ours: answer with sync_tell. */
+    struct sync_outline ask;
+    /* The peer's answer to sync_ask, or to no question at all. */
+    struct sync_outline tell;
     /* The peer holds another history of this actor, neither ours nor its own: a different chain
      * hash for the same number. Warn somebody; that actor is left out on this link, everything else
      * goes on. (Of our own, what the peer has is staged like the rest, and the store finds out that
@@ -149,6 +176,9 @@ void sync_leave(struct sync *s, const char *code, const char *text, struct buf *
  */
 void sync_ask_keys(struct buf *send);
 void sync_tell_keys(struct slice keys, struct buf *send);
+/* Append a question about a change-set that came in outline, and the answer to such a question. */
+void sync_ask(const struct sync_outline *ask, struct buf *send);
+void sync_tell(const struct sync_outline *tell, struct buf *send);
 /* Give claims back and release. Then give every other link a SYNC_LOCAL, so that one of them asks
  * at once for what this one was asked for. Closing twice is harmless. */
 void sync_close(struct sync *s);

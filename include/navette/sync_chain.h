@@ -17,9 +17,13 @@ struct sync_chain {
     bool sending;   /* all after `sent` is to be sent: it asked, or it follows what we make */
     bool held;      /* the store could not give them: told but not pushed */
     uint64_t sent;  /* highest number sent on this link, or after which it asked */
-    uint64_t blocked_bytes; /* the next one did not fit beside so many bytes under way */
-    uint64_t told;          /* highest number the peer was told that we have */
-    uint64_t told_applied;  /* the number it was last told that we have applied */
+    uint64_t blocked_bytes;  /* the next one did not fit beside so many bytes under way */
+    uint64_t told;           /* highest number the peer was told that we have */
+    uint64_t outlined;       /* the number that was told in outline last */
+    uint32_t asks;           /* questions about it so far */
+    uint32_t outlines;       /* so many were sent since the peer had */
+    uint64_t outlines_after; /* that many */
+    uint64_t told_applied;   /* the number it was last told that we have applied */
 
     /* From the peer. */
     bool asked;        /* a WANT is out */

@@ -37,6 +37,9 @@ struct net_site {
     uint64_t rewinds_to;   /* the next one staged shows that the site's own chain went back */
     bool rewound;          /* it did: what others believe to be here is not */
     uint32_t copies;       /* CHANGESETs that arrived */
+    bool brief;            /* a newcomer: it wants outlines */
+    enum err_code dim;     /* what comes of them, if not ERR_NONE; ERR_NET: nothing ever */
+    uint32_t outlines;     /* that arrived */
 };
 
 /* One end of a link: `ends[i * NET_SITES_MAX + j]` is i's end of the link to j. */
@@ -129,6 +132,12 @@ static inline void net_tell_message(struct net *n, uint32_t from, uint32_t to, s
         assert_true(changeset_header_read(&h, parts.header, &e));
         net_tell(n, " CHANGESET %c%u", net_letter(n, &h.actor), (unsigned)h.number);
         changeset_header_close(&h);
+    } else if (m.kind == MESSAGE_KIND_OUTLINE) {
+        assert_true(changeset_header_read(&h, m.outline.header, &e));
+        net_tell(n, " OUTLINE %c%u", net_letter(n, &h.actor), (unsigned)h.number);
+        changeset_header_close(&h);
+    } else if (m.kind == MESSAGE_KIND_BRIEF) {
+        net_tell(n, " BRIEF %s", m.brief.wanted ? "yes" : "no");
     } else if (m.kind == MESSAGE_KIND_BYE) {
         net_tell(n, " BYE %.*s", (int)m.bye.code.n, (const char *)m.bye.code.p);
     }
@@ -250,6 +259,21 @@ static inline bool net_obey(struct net *n, uint32_t i, uint32_t j, const struct 
         changed |= staged.ok;
         net_step(n, i, j, staged);
     }
+    if (todo->outline.number > 0 && end->up) {
+        struct actor actor = todo->outline.actor;
+        const struct net_made *made = net_find_made(n, &actor, todo->outline.number);
+
+        site->outlines++;
+        assert_non_null(made);
+        answer.code = site->dim;
+        if (site->dim != ERR_NET)
+            net_step(n, i, j,
+                     (struct sync_event){.kind = SYNC_REBUILT,
+                                         .ok = site->dim == ERR_NONE,
+                                         .bytes = buf_slice(&made->bytes),
+                                         .actor = &actor,
+                                         .e = &answer});
+    }
     if (todo->fetch && end->up) {
         net_fetch(n, i, todo, &fetched);
         net_step(n, i, j, (struct sync_event){.kind = SYNC_FETCHED, .bytes = buf_slice(&fetched)});
@@ -273,6 +297,7 @@ static inline void net_step(struct net *n, uint32_t i, uint32_t j, struct sync_e
     ev.roster = (struct slice){&site->members, 1};
     ev.roster_digest = digest;
     n->steps++;
+    end->sync.brief = site->brief;
     ok = sync_step(&end->sync, &ev, &todo, &e);
     if (other->up && todo.send.n > 0)
         buf_add(&other->in, todo.send.p, todo.send.n);

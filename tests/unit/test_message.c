@@ -175,12 +175,41 @@ static void askkeys_and_keys_keep_their_layout(void **state)
     assert_golden("keys", &m);
 }
 
+static void messages_about_outlines_keep_their_layout(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_BRIEF, .brief = {.wanted = true}};
+    static const uint8_t picks[] = {0x92, 1, 5};
+    uint8_t signature[SIGNATURE_BYTES];
+
+    (void)state;
+    assert_golden("brief", &m);
+    fill(signature, sizeof signature, 0, 1);
+    m = (struct message){.kind = MESSAGE_KIND_OUTLINE};
+    m.outline.header = slice_text("header");
+    m.outline.signature = SLICE(signature);
+    m.outline.outline = slice_text("outline");
+    assert_golden("outline", &m);
+    m = (struct message){.kind = MESSAGE_KIND_ASK};
+    m.ask.actor = actor_from(0x10);
+    m.ask.number = 7;
+    m.ask.what = 2;
+    m.ask.picks = SLICE(picks);
+    assert_golden("ask", &m);
+    m = (struct message){.kind = MESSAGE_KIND_TELL};
+    m.tell.actor = actor_from(0x10);
+    m.tell.number = 7;
+    m.tell.what = 2;
+    m.tell.bytes = slice_text("cells");
+    assert_golden("tell", &m);
+}
+
 /* Cut anywhere, or with a byte too many, it is refused; the copy is exact so that reading past its
  * end is seen. */
 static void a_cut_message_is_refused_at_every_byte(void **state)
 {
-    static const char *const names[] = {"hello", "roster", "have", "want",    "changeset",
-                                        "ping",  "pong",   "bye",  "askkeys", "keys"};
+    static const char *const names[] = {"hello", "roster",  "have", "want",    "changeset",
+                                        "ping",  "pong",    "bye",  "askkeys", "keys",
+                                        "brief", "outline", "ask",  "tell"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -334,6 +363,7 @@ int main(void)
         cmocka_unit_test(changeset_keeps_its_layout),
         cmocka_unit_test(ping_and_pong_keep_their_layout),
         cmocka_unit_test(askkeys_and_keys_keep_their_layout),
+        cmocka_unit_test(messages_about_outlines_keep_their_layout),
         cmocka_unit_test(bye_keeps_its_layout),
         cmocka_unit_test(a_cut_message_is_refused_at_every_byte),
         cmocka_unit_test(kinds_below_128_must_be_known_and_others_are_skipped),

@@ -39,6 +39,19 @@ static void write_changeset(struct buf *out, const struct actor *a, uint64_t num
     buf_close(&header);
 }
 
+/* One in outline: only its header counts here. */
+static void write_outline(struct buf *framed, struct slice changeset)
+{
+    struct message m = {.kind = MESSAGE_KIND_OUTLINE};
+    struct changeset parts;
+    struct err e = {0};
+
+    expect(changeset_split(&parts, changeset, &e));
+    m.outline.header = parts.header;
+    m.outline.signature = (struct slice){parts.signature, SIGNATURE_BYTES};
+    message_write(framed, &m);
+}
+
 static struct buf changeset_message(uint8_t actor, uint8_t number)
 {
     struct actor a = actor_number(actor);
@@ -49,7 +62,10 @@ static struct buf changeset_message(uint8_t actor, uint8_t number)
     buf_open(&framed, MESSAGE_BYTES_MAX);
     write_changeset(&changeset, &a, number % 8 + 1);
     m.changeset.bytes = buf_slice(&changeset);
-    message_write(&framed, &m);
+    if (actor % 3 == 0)
+        write_outline(&framed, buf_slice(&changeset));
+    else
+        message_write(&framed, &m);
     buf_take(&framed, 4);
     buf_close(&changeset);
     return framed;
@@ -85,6 +101,23 @@ static bool fetch(struct fuzz *f, const struct sync_actions *todo)
     return ok;
 }
 
+/* What came in outline is whole, or cannot be had. */
+static bool rebuilt(struct fuzz *f, const struct sync_outline *outline)
+{
+    struct actor a = outline->actor;
+    struct err e = {.code = f->choice % (ERR_USAGE + 1)};
+    struct sync_event ev = {.kind = SYNC_REBUILT, .ok = e.code == ERR_NONE, .e = &e, .actor = &a};
+    struct buf whole;
+    bool ok;
+
+    buf_open(&whole, CHANGESET_BYTES_MAX);
+    write_changeset(&whole, &a, outline->number);
+    ev.bytes = buf_slice(&whole);
+    ok = step(f, ev);
+    buf_close(&whole);
+    return ok;
+}
+
 static bool step(struct fuzz *f, struct sync_event ev)
 {
     uint8_t digest[HASH_BYTES] = {f->choice % 16 == 0};
@@ -94,11 +127,14 @@ static bool step(struct fuzz *f, struct sync_event ev)
 
     ev.now_ms = ev.wall_ms = f->now_ms;
     ev.roster_digest = digest;
+    f->sync.brief = f->choice % 8 == 1;
     ok = sync_step(&f->sync, &ev, &todo, &e);
     expect(ok ? todo.deadline_ms > f->now_ms : e.code != ERR_NONE);
     buf_close(&todo.send);
     if (ok && todo.stage.n > 0)
         ok = stage(f);
+    if (ok && todo.outline.number > 0)
+        ok = rebuilt(f, &todo.outline);
     return ok && (!todo.fetch || fetch(f, &todo));
 }
 
