@@ -170,6 +170,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
     if (t->stranger_until_ms != 0 && roster_find(&t->agent->roster, &t->sync.peer) != NULL)
         t->stranger_until_ms = 0;
     t->sync.stranger = t->stranger_until_ms != 0;
+    t->sync.brief = store_is_brief(t->agent->store);
     ok = sync_step(&t->sync, ev, todo, e);
     link_send_all(t->link, buf_slice(&todo->send));
     t->deadline_ms = todo->deadline_ms;
@@ -189,7 +190,15 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
     }
     if (todo->stage.n > 0)
         stage_later(&t->stages, todo->stage);
+    brief_obey(t, todo);
     return true;
+}
+
+/* The next event is what came of an outline. */
+static bool next_brief(struct talk *t, struct sync_event *ev)
+{
+    *ev = event_of(t, SYNC_REBUILT);
+    return brief_event(t, ev);
 }
 
 static bool step(struct talk *t, struct sync_event ev, struct err *e)
@@ -203,9 +212,12 @@ static bool step(struct talk *t, struct sync_event ev, struct err *e)
     buf_open(&fetched, CHANGESET_BYTES_MAX + SYNC_FETCH_BYTES);
     for (;;) {
         ok = step_once(t, &ev, e);
-        if (!ok || t->link->state != LINK_OPEN || !t->todo.fetch)
+        if (!ok || t->link->state != LINK_OPEN)
             break;
-        fetch(t, &t->todo, &fetched, &ev);
+        if (t->todo.fetch)
+            fetch(t, &t->todo, &fetched, &ev);
+        else if (!next_brief(t, &ev))
+            break;
     }
     buf_close(&fetched);
     if (t->todo.send.room > SEND_KEEP_BYTES)
@@ -380,6 +392,7 @@ void talk_close(struct talk *t)
     if (t->stages.n > 0 && t->agent->store != NULL)
         (void)stage_all(t, items);
     buf_close(&t->stages.copies);
+    brief_close(&t->brief);
     sync_close(&t->sync);
     buf_close(&t->todo.send);
 }

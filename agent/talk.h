@@ -4,6 +4,7 @@
 
 #include <navette/sync.h>
 
+#include "brief.h"
 #include "link.h"
 
 #define STAGE_TOGETHER   SYNC_HAVE_EVERY
@@ -24,9 +25,10 @@ struct talk {
     struct sync_actions todo; /* its buffer is used again and again */
     bool stepping;            /* within sync_step's loop: nothing else may start one */
     bool crowded;             /* the link's queue was full at the last step */
-    uint32_t history; /* store_history when it opened */
-    bool forked;      /* the peer has another history of some third PC's changes */
+    uint32_t history;         /* store_history when it opened */
+    bool forked;              /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
+    struct brief brief;
     bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
     bool keys_told;             /* it has answered */
     bool keys_owed;             /* the peer asked for our keys and has to wait for them */

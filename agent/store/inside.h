@@ -63,6 +63,7 @@ struct store {
     uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
     bool stuck[ACTORS_MAX + 1];  /* actors whose next change-set is nonsense */
     struct replaced *replaced;   /* what applies replaced lately */
+    struct said *said;           /* a newcomer's: said.h; NULL: not needed yet */
     struct migration *migration; /* NULL: nothing is known of it yet */
     struct unsent unsent;        /* values too long to be sent */
     char trouble[480];

@@ -13,6 +13,7 @@
 #include "merge.h"
 #include "migration.h"
 #include "rename.h"
+#include "said.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 
@@ -79,6 +80,7 @@ void store_close(struct store *s)
     free(s->held);
     replaced_close(&s->replaced);
     migration_close(&s->migration);
+    said_close(&s->said);
     free(s);
 }
 
@@ -488,6 +490,7 @@ bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t 
 
     if (!ready(s, now_ms, e))
         return false;
+    said_close(&s->said);
     return s->ledger.matched ||
            (keys_settle(s, keys, n, copy, now_ms, e) && match(s, true, copy, now_ms, &did, e));
 }

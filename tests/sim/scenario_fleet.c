@@ -1,8 +1,10 @@
 /* Stories of PCs that work apart and meet again. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -252,6 +254,89 @@ static void two_pcs_without_a_network_agree_by_files_carried_both_ways(void **st
     assert_true(sim_close(&s));
 }
 
+/* ---- a file that is a copy, and its PC a newcomer ---- */
+
+static void fill_shop(struct sim *s)
+{
+    sim_sql(
+        s, 0,
+        "INSERT INTO customer(id, mark, name) WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT i, 'c' || i, 'Ada' FROM n;"
+        "INSERT INTO article(code, price) WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+        " SELECT 'A' || i, i || '.25' FROM n;"
+        "INSERT INTO invoice(id, mark, customer_id, total) WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+        " SELECT i, 'i' || i, 1 + i * 7 %% 300, i || '.00' FROM n;"
+        "INSERT INTO line(mark, invoice_id, article, quantity) WITH RECURSIVE n(i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+        " SELECT 'l' || i, 1 + i * 11 %% 300, 'A' || (1 + i * 13 %% 150), 2 FROM n");
+    sim_run_until_quiet(s, QUIET_MS);
+}
+
+/* Its file stays: that of a copy, on which people have worked since its first rows were said. */
+static void lose_home(struct sim *s, uint32_t node)
+{
+    struct node *n = &s->nodes[node];
+    char path[SIM_PATH_BYTES + 16];
+
+    sim_sql(s, node,
+            "UPDATE customer SET name = 'Bea' WHERE id IN (7, 70, 71);"
+            "DELETE FROM article WHERE code = 'A199';"
+            "UPDATE invoice SET total = '0.25' WHERE id = 300;"
+            "DELETE FROM line WHERE mark = 'l150'");
+    sim_run_until_quiet(s, QUIET_MS);
+    node_agent_stop(n);
+    disk_settle(n->disk);
+    for (int i = 0; i < 3; i++) {
+        static const char *const ends[] = {"", "-wal", "-shm"};
+
+        snprintf(path, sizeof path, "%s/ledger.db%s", n->folder, ends[i]);
+        unlink(path);
+    }
+    node_agent_start(n);
+}
+
+static void an_edited_copy_is_told_in_outline_what_it_has(void **state)
+{
+    uint32_t outlines, asks;
+    struct sim s;
+
+    (void)state;
+    sim_open(&s, (struct sim_options){.nodes = 2, .seed = 1});
+    fill_shop(&s);
+    lose_home(&s, 1);
+    sim_run_until_quiet(&s, QUIET_MS);
+    sim_check_same(&s);
+    expect(&s, "SELECT count(*) FROM line", "299");
+    outlines = s.outlines;
+    asks = s.outline_asks;
+    assert_true(sim_close(&s));
+    assert_true(outlines > 0);
+    assert_true(asks > 0);
+}
+
+static void a_newcomer_that_dies_anywhere_in_an_outline_begins_again(void **state)
+{
+    uint32_t outlines = 0;
+    struct sim s;
+
+    (void)state;
+    for (uint64_t step = 1; step < 40; step += 4) {
+        sim_open(&s, (struct sim_options){.nodes = 2, .seed = step, .loss_percent = 2});
+        fill_shop(&s);
+        lose_home(&s, 1);
+        disk_arm(s.nodes[1].disk, PROCESS_AGENT, step, step % 8 < 4 ? DEATH_KILL : DEATH_POWER);
+        sim_advance(&s, 20000);
+        disk_arm(s.nodes[1].disk, PROCESS_AGENT, 0, DEATH_KILL);
+        node_agent_start(&s.nodes[1]);
+        finish(&s);
+        outlines += s.outlines;
+        assert_true(sim_close(&s));
+    }
+    assert_true(outlines > 0);
+}
+
 int scenario_fleet_run(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +351,8 @@ int scenario_fleet_run(void)
         cmocka_unit_test(two_swap_through_a_third_that_knows_both),
         cmocka_unit_test(three_pcs_agree_with_any_one_of_them_away),
         cmocka_unit_test(two_pcs_without_a_network_agree_by_files_carried_both_ways),
+        cmocka_unit_test(an_edited_copy_is_told_in_outline_what_it_has),
+        cmocka_unit_test(a_newcomer_that_dies_anywhere_in_an_outline_begins_again),
     };
 
     return cmocka_run_group_tests_name("fleet", tests, NULL, NULL);

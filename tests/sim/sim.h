@@ -15,6 +15,7 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
+#include <navette/rebuild.h>
 #include <navette/store.h>
 #include <navette/sync.h>
 
@@ -37,8 +38,11 @@ struct talk {
     bool open;
     struct sync sync;
     uint64_t deadline_ms;
-    bool keys_owed;   /* the peer asked for our keys before we had published all */
-    uint32_t history; /* store_history when it opened */
+    bool keys_owed;                /* the peer asked for our keys before we had published all */
+    uint32_t history;              /* store_history when it opened */
+    struct store_rebuild *rebuild; /* of a change-set that came in outline; NULL: none */
+    struct actor rebuild_actor;
+    uint64_t rebuild_number;
 };
 
 struct node {
@@ -100,7 +104,7 @@ struct sim {
     uint64_t serial; /* of written values */
     int64_t tick;    /* of committed transactions */
     bool founded;    /* all PCs run that were not late */
-    uint32_t deaths, applied;
+    uint32_t deaths, applied, outlines, outline_asks;
 };
 
 /* ---- sim.c: the world ---- */

@@ -12,6 +12,7 @@ struct follow {
     enum sync_event_kind kind;
     struct buf bytes;
     bool ok, rewound;
+    struct actor actor;
     struct err e;
 };
 
@@ -74,6 +75,106 @@ static void fetch(struct node *n, const struct sync_actions *todo, struct follow
         sim_fail_err(n->sim, n, "fetch", &f->e);
 }
 
+/* ---- change-sets in outline ---- */
+
+static void rebuild_close(struct talk *t)
+{
+    store_rebuild_close(t->rebuild);
+    t->rebuild = NULL;
+}
+
+/* Ask what is missing next, or let the conversation know what came of it. */
+static void rebuild_on(struct node *n, uint32_t peer, bool ok, struct err *e,
+                       struct follows *follows)
+{
+    struct talk *t = &n->talks[peer];
+    struct sync_outline question = {.actor = t->rebuild_actor, .number = t->rebuild_number};
+    struct slice changeset = {0};
+    struct rebuild_ask ask = {0};
+    struct buf out = {0};
+    struct follow *f;
+
+    ok = ok && store_rebuild_next(t->rebuild, &ask, &changeset, e);
+    if (ok && ask.what != 0) {
+        n->sim->outline_asks++;
+        question.what = ask.what;
+        question.picks = ask.picks;
+        sync_ask(&question, &out);
+        talk_send(n, peer, &out);
+        buf_close(&out);
+        return;
+    }
+    f = follow_add(follows, SYNC_REBUILT);
+    f->actor = t->rebuild_actor;
+    f->ok = ok;
+    f->e = *e;
+    buf_open(&f->bytes, CHANGESET_BYTES_MAX);
+    buf_add(&f->bytes, changeset.p, changeset.n);
+    rebuild_close(t);
+    n->sim->outlines += ok;
+    sim_trace(n->sim, n, "outline: %s %s", ok ? "ok" : "no", e->text);
+    if (!ok && e->code != ERR_BUSY && !disk_dead(n->disk, PROCESS_AGENT))
+        sim_fail_err(n->sim, n, "outline", e);
+}
+
+static void take_outline(struct node *n, uint32_t peer, const struct sync_outline *o,
+                         struct follows *follows)
+{
+    struct talk *t = &n->talks[peer];
+    struct err e = {0};
+    bool ok;
+
+    rebuild_close(t);
+    t->rebuild_actor = o->actor;
+    t->rebuild_number = o->number;
+    ok = store_rebuild_open(n->store, o->header, o->signature, o->outline, &t->rebuild, &e);
+    rebuild_on(n, peer, ok, &e, follows);
+}
+
+static void take_tell(struct node *n, uint32_t peer, const struct sync_outline *tell,
+                      struct follows *follows)
+{
+    struct talk *t = &n->talks[peer];
+    struct err e = {0};
+    bool ok;
+
+    if (t->rebuild == NULL || t->rebuild_number != tell->number ||
+        !actor_equal(&t->rebuild_actor, &tell->actor))
+        return;
+    ok = store_rebuild_tell(t->rebuild, tell->what, tell->bytes, &e);
+    rebuild_on(n, peer, ok, &e, follows);
+}
+
+static void answer(struct node *n, uint32_t peer, const struct sync_outline *ask)
+{
+    struct sync_outline tell = {.actor = ask->actor, .number = ask->number, .what = ask->what};
+    struct buf bytes, out = {0};
+    struct err e = {0};
+
+    buf_open(&bytes, BODY_BYTES_MAX);
+    if (store_answer(n->store, &ask->actor, ask->number, (enum outline_ask)ask->what, ask->picks,
+                     &bytes, &e)) {
+        tell.bytes = buf_slice(&bytes);
+        sync_tell(&tell, &out);
+        talk_send(n, peer, &out);
+    } else if (!disk_dead(n->disk, PROCESS_AGENT) && e.code != ERR_GAP) {
+        sim_fail_err(n->sim, n, "tell", &e);
+    }
+    buf_close(&bytes);
+    buf_close(&out);
+}
+
+static void obey_outlines(struct node *n, uint32_t peer, const struct sync_actions *todo,
+                          struct follows *follows)
+{
+    if (todo->outline.number != 0)
+        take_outline(n, peer, &todo->outline, follows);
+    if (todo->tell.number != 0)
+        take_tell(n, peer, &todo->tell, follows);
+    if (todo->ask.number != 0)
+        answer(n, peer, &todo->ask);
+}
+
 /* One event in, its actions done. False: the link is over. */
 static bool step(struct node *n, uint32_t peer, const struct follow *event, struct follows *follows)
 {
@@ -87,13 +188,16 @@ static bool step(struct node *n, uint32_t peer, const struct follow *event, stru
         .ok = event->ok,
         .rewound = event->rewound,
         .e = &event->e,
+        .actor = &event->actor,
         .roster = buf_slice(&s->roster.log),
         .roster_digest = s->roster_digest,
     };
     struct sync_actions todo = {0};
     struct err e = {0};
-    bool ok = sync_step(&t->sync, &ev, &todo, &e);
+    bool ok;
 
+    t->sync.brief = store_is_brief(n->store);
+    ok = sync_step(&t->sync, &ev, &todo, &e);
     talk_send(n, peer, &todo.send);
     t->deadline_ms = todo.deadline_ms;
     if (!ok)
@@ -106,6 +210,8 @@ static bool step(struct node *n, uint32_t peer, const struct follow *event, stru
         node_take_keys(n, todo.keys);
     if (ok && todo.stage.n > 0)
         stage(n, todo.stage, follows);
+    if (ok)
+        obey_outlines(n, peer, &todo, follows);
     if (ok && todo.fetch)
         fetch(n, &todo, follows);
     buf_close(&todo.send);
@@ -164,6 +270,7 @@ void talk_close(struct node *n, uint32_t peer)
     if (!t->open)
         return;
     sync_close(&t->sync);
+    rebuild_close(t);
     t->open = false;
     n->news = true;
 }

@@ -1,0 +1,28 @@
+/* Brief: change-sets that come in outline on one link, made whole with what the peer tells; and
+ * what a peer asks about those that we told so. */
+#ifndef NAVETTE_BRIEF_H
+#define NAVETTE_BRIEF_H
+
+#include <navette/rebuild.h>
+#include <navette/sync.h>
+
+struct talk;
+
+/* A zeroed one is valid: nothing is under way. */
+struct brief {
+    struct store_rebuild *rebuild; /* NULL: none */
+    struct actor actor;
+    uint64_t number;
+    bool ended;             /* the conversation is to be told what came of it */
+    struct slice changeset; /* it is whole; else `e` says why it is not */
+    struct err e;
+};
+
+/* What a step of the conversation asks for in these matters. */
+void brief_obey(struct talk *t, const struct sync_actions *todo);
+/* The next event, if one ended; its bytes are good until brief_close. */
+bool brief_event(struct talk *t, struct sync_event *ev);
+/* Forget what is under way. */
+void brief_close(struct brief *b);
+
+#endif

@@ -1,0 +1,121 @@
+"""A PC that joins with a copy of the fleet's database gets digests, not rows: what goes over the wire is counted."""
+
+import json
+import random
+import shutil
+import subprocess
+
+from pc import database, wait_for
+
+ROWS = 40000
+SCHEMA = """
+CREATE TABLE family(code TEXT PRIMARY KEY, title TEXT NOT NULL, above TEXT REFERENCES family(code));
+CREATE TABLE article(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, label TEXT NOT NULL, price REAL NOT NULL,
+    stock INTEGER NOT NULL, family TEXT REFERENCES family(code), like_id INTEGER REFERENCES article(id));
+CREATE TABLE sale(id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, total NUMERIC NOT NULL, number TEXT NOT NULL,
+    till TEXT NOT NULL, note TEXT);
+CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, sale_id INTEGER NOT NULL REFERENCES sale(id),
+    article_id INTEGER NOT NULL REFERENCES article(id), quantity INTEGER NOT NULL, price REAL NOT NULL, label TEXT NOT NULL,
+    changed TEXT NOT NULL);
+CREATE TABLE place(article_id INTEGER REFERENCES article(id), shelf TEXT, n INTEGER, PRIMARY KEY(article_id, shelf))
+    WITHOUT ROWID;
+"""
+
+
+def fill(path, chance, rows=ROWS):
+    """A shop's database after some years, with gaps where rows were deleted."""
+    articles, sales, lines = rows // 10, rows * 3 // 10, rows * 5 // 10
+    with database(path) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.executescript(SCHEMA)
+        connection.execute("BEGIN")
+        for n in range(20):
+            connection.execute("INSERT INTO family VALUES (?, ?, ?)", (
+                "F%02d" % n, "Family %d" % n, None if n < 4 else "F%02d" % (n // 4)))
+        for n in range(1, articles + 1):
+            connection.execute("INSERT INTO article VALUES (?, ?, ?, ?, ?, ?, ?)", (
+                n, "ART%08d" % n, "Article %d, %s" % (n, chance.choice(["red", "green", "blue"])),
+                chance.randrange(100, 9999) / 100, chance.randrange(500), "F%02d" % chance.randrange(20),
+                chance.randrange(1, n) if n > 1 and chance.random() < 0.1 else None))
+        for n in range(1, sales + 1):
+            connection.execute("INSERT INTO sale VALUES (?, ?, ?, ?, ?, ?)", (
+                n, "2026-%02d-%02d 10:%02d:07.%06d" % (1 + n % 12, 1 + n % 28, n % 60, chance.randrange(1000000)),
+                chance.randrange(100, 99999) / 100, "TKT20261121%06d" % n, "CAISSE%02d" % (n % 3), None if chance.random() < 0.7 else "cash, note %d" % n))
+        for n in range(1, lines + 1):
+            article = chance.randrange(1, articles + 1)
+            connection.execute("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?)", (
+                n, chance.randrange(1, sales + 1), article, chance.randrange(1, 9), chance.randrange(100, 9999) / 100,
+                "ART%08d, Article %d, as it was called then" % (article, article), "2026-11-21 10:%02d" % (n % 60)))
+        for n in range(1, articles + 1):
+            connection.execute("INSERT INTO place VALUES (?, ?, ?)", (n, "S%d" % chance.randrange(40), n % 17))
+        for n in chance.sample(range(1, lines + 1), lines // 100):
+            connection.execute("DELETE FROM line WHERE id = ?", (n,))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def edit(path, chance, percent, rows=ROWS):
+    """What people did to the copy since: some rows of all tables are others, a few are new or gone."""
+    with database(path) as connection:
+        connection.execute("BEGIN")
+        for table, change in (("article", "stock = stock + 1"), ("sale", "note = 'checked'"),
+                              ("line", "quantity = quantity + 1")):
+            ids = [row[0] for row in connection.execute("SELECT id FROM " + table)]
+            for n in chance.sample(ids, len(ids) * percent // 100):
+                connection.execute("UPDATE %s SET %s WHERE id = ?" % (table, change), (n,))
+        connection.execute("DELETE FROM line WHERE id IN (SELECT id FROM line ORDER BY id LIMIT 3 OFFSET 1000)")
+        connection.execute("INSERT INTO sale(at, total, number, till) VALUES ('2026-11-21', 12.5, 'TKT9', 'C9')")
+        connection.execute("COMMIT")
+
+
+def wire_bytes(shop, pc):
+    """What went through the PC's network card, both ways, headers and all."""
+    done = subprocess.run(["ip", "-n", pc.space, "-s", "-j", "link", "show", "eth0"], capture_output=True, text=True)
+    stats = json.loads(done.stdout)[0]["stats64"]
+    return stats["rx"]["bytes"] + stats["tx"]["bytes"]
+
+
+def found(a):
+    a.init("--fleet", "Market")
+    a.cli("track", "--all")
+    a.start()
+    wait_for(lambda: a.status()["pending"]["unscanned"] == 0, "A has published all", 120)
+
+
+def joined(shop, pc, member, *words):
+    """Bytes on the wire until the newcomer has all, per byte of the database."""
+    pc.init()
+    pc.cli("track", "--all")
+    pc.start()
+    before = wire_bytes(shop, pc)
+    pc.cli("join", *words, member.invite())
+    wait_for(lambda: pc.status()["database"]["state"] == "ready", "%s is matched" % pc.name, 180)
+    shop.wait_equal(pc, member, seconds=180)
+    share = (wire_bytes(shop, pc) - before) / member.db.stat().st_size
+    print("%s: %d bytes on the wire, %.3f %% of the database" % (
+        pc.name, wire_bytes(shop, pc) - before, 100 * share))
+    return share
+
+
+def test_a_copy_gets_digests_and_an_edited_copy_little_more(shop, seed):
+    chance = random.Random(seed)
+    lan = shop.network.lan()
+    a, b, c, d = (shop.pc(name, lan, tables=False) for name in "ABCD")
+    fill(a.db, chance)
+    for pc in (b, c):
+        shutil.copyfile(a.db, pc.db)
+    edit(c.db, chance, 1)
+    fill(d.db, random.Random(seed + 1), rows=40)
+    found(a)
+    assert joined(shop, b, a) < 0.05
+    assert 0.001 < joined(shop, c, a, "--copy") < 0.06
+    assert 0.3 < joined(shop, d, a) < 3
+
+
+def test_two_copies_of_the_real_erp_exchange_digests(shop, real_data):
+    lan = shop.network.lan()
+    a, b = (shop.pc(name, lan, tables=False) for name in "AB")
+    for pc in (a, b):
+        shutil.copyfile(real_data / "erp" / "erp.sqlite3", pc.db)
+    found(a)
+    assert joined(shop, b, a) < 0.05
