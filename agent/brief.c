@@ -11,6 +11,12 @@ void brief_close(struct brief *b)
     *b = (struct brief){0};
 }
 
+void brief_rest(struct brief *b)
+{
+    if (b->over)
+        brief_close(b);
+}
+
 static void give_up(struct brief *b, const struct err *why)
 {
     b->ended = true;
@@ -60,7 +66,7 @@ static void take_tell(struct talk *t, const struct sync_outline *tell)
     struct brief *b = &t->brief;
     struct err e = {0};
 
-    if (b->rebuild == NULL || b->ended || b->number != tell->number ||
+    if (b->rebuild == NULL || b->over || b->number != tell->number ||
         !actor_equal(&b->actor, &tell->actor))
         return;
     if (store_rebuild_tell(b->rebuild, tell->what, tell->bytes, &e))
@@ -109,6 +115,7 @@ bool brief_event(struct talk *t, struct sync_event *ev)
     if (!b->ended)
         return false;
     b->ended = false;
+    b->over = true;
     ev->kind = SYNC_REBUILT;
     ev->actor = &b->actor;
     ev->ok = b->changeset.n > 0;

@@ -14,6 +14,7 @@ struct brief {
     struct actor actor;
     uint64_t number;
     bool ended;             /* the conversation is to be told what came of it */
+    bool over;              /* it has been told */
     struct slice changeset; /* it is whole; else `e` says why it is not */
     struct err e;
 };
@@ -22,6 +23,8 @@ struct brief {
 void brief_obey(struct talk *t, const struct sync_actions *todo);
 /* The next event, if one ended; its bytes are good until brief_close. */
 bool brief_event(struct talk *t, struct sync_event *ev);
+/* The change-set is staged: what was told of can go. */
+void brief_rest(struct brief *b);
 /* Forget what is under way. */
 void brief_close(struct brief *b);
 

@@ -288,7 +288,10 @@ bool talk_message(struct talk *t, struct slice message, struct err *e)
     ev.bytes = message;
     if (!step(t, ev, e))
         return false;
-    return !stages_are_full(&t->stages) || stage_and_answer(t, e);
+    if (stages_are_full(&t->stages) && !stage_and_answer(t, e))
+        return false;
+    brief_rest(&t->brief);
+    return true;
 }
 
 void talk_pause(struct talk *t)

@@ -119,3 +119,50 @@ def test_two_copies_of_the_real_erp_exchange_digests(shop, real_data):
         shutil.copyfile(real_data / "erp" / "erp.sqlite3", pc.db)
     found(a)
     assert joined(shop, b, a) < 0.05
+
+
+INVOICES = """
+CREATE TABLE client(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL UNIQUE, name TEXT);
+CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL UNIQUE, label TEXT);
+CREATE TABLE invoice(id INTEGER PRIMARY KEY AUTOINCREMENT, client_id INTEGER NOT NULL REFERENCES client(id), total NUMERIC);
+CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, invoice_id INTEGER NOT NULL REFERENCES invoice(id),
+    article_id INTEGER NOT NULL REFERENCES article(id), quantity INTEGER NOT NULL);
+"""
+SOLD = ("SELECT client.code, total, group_concat(ref || ' x' || quantity, ', ') FROM invoice JOIN client ON client.id = client_id"
+        " JOIN (SELECT * FROM line JOIN article ON article.id = article_id ORDER BY ref) ON invoice_id = invoice.id"
+        " GROUP BY invoice.id ORDER BY total")
+
+
+def keep_books(pc, order, total):
+    """The same ten clients and articles as everywhere, numbered as they came in here, and an invoice 101."""
+    with database(pc.db) as connection:
+        connection.executescript(INVOICES)
+        for n in order:
+            connection.execute("INSERT INTO client(code, name) VALUES (?, ?)", ("C%d" % n, "Client %d" % n))
+            connection.execute("INSERT INTO article(ref, label) VALUES (?, ?)", ("A%d" % n, "Article %d" % n))
+        connection.execute("INSERT INTO article(ref, label) VALUES (?, 'only here')", ("OF-" + pc.name,))
+        connection.execute("INSERT INTO invoice SELECT 101, id, ? FROM client WHERE code = 'C3'", (total,))
+        connection.execute("INSERT INTO line SELECT 1, 101, id, ? FROM article WHERE ref = 'A7'", (total,))
+        connection.execute("INSERT INTO line SELECT 2, 101, id, 2 FROM article WHERE ref = ?", ("OF-" + pc.name,))
+
+
+def test_shops_that_never_met_share_clients_and_articles_and_keep_both_invoices_101(shop):
+    lan = shop.network.lan()
+    a, b = (shop.pc(name, lan, tables=False) for name in "AB")
+    keep_books(a, range(10), 100)
+    keep_books(b, reversed(range(10)), 200)
+    found(a)
+    a.cli("rules", "set", "client.code", "merge")
+    a.cli("rules", "set", "article.ref", "merge")
+    b.init()
+    b.cli("track", "--all")
+    b.start()
+    b.cli("join", a.invite())
+    wait_for(lambda: a.sql(SOLD) == b.sql(SOLD) == [("C3", 100, "A7 x100, OF-A x2"), ("C3", 200, "A7 x200, OF-B x2")],
+             lambda: "both have both invoices: %r, %r" % (a.sql(SOLD), b.sql(SOLD)))
+    for pc in (a, b):
+        wait_for(lambda: pc.value("SELECT count(*) FROM client") == 10 and pc.value("SELECT count(*) FROM article") == 12,
+                 "clients and articles stand once on %s" % pc.name)
+        assert pc.value("SELECT id FROM invoice WHERE total = ?", 100 if pc is a else 200) == 101
+        assert pc.value("SELECT count(*) FROM article WHERE ref LIKE '#%'") == 0
+        assert pc.sql("PRAGMA foreign_key_check") == []

@@ -79,5 +79,6 @@ int main(int argc, char **argv)
     must(keys_library_start(&e), &e, "start");
     bench_capture(&b);
     bench_apply(&b);
+    bench_adopt(&b);
     return 0;
 }

@@ -69,5 +69,6 @@ void site_close(struct site *s);
 
 void bench_capture(struct bench *b);
 void bench_apply(struct bench *b);
+void bench_adopt(struct bench *b);
 
 #endif

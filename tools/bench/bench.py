@@ -66,6 +66,11 @@ def store_figures(figures, directory, quick):
     row = found["apply"]
     figures.add("apply of 100,000 new rows / plain INSERTs of them", row["without"] / row["with"], "x", 0.35, False,
                 apply_s=row["with"], insert_s=row["without"], rows=row["rows"])
+    row = found["adopt"]
+    for key, title, aim in (("copy", "joining with a copy, bytes sent / bytes of all rows", 1),
+                            ("edited", "joining with a copy, 1 % of its rows edited since", 5)):
+        figures.add(title, 100 * row[key] / row["whole"], "%", aim, sent_bytes=row[key], whole_bytes=row["whole"],
+                    seconds=row[key + "_seconds"], rows=row["rows"])
 
 
 def free_port():
