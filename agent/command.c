@@ -149,6 +149,14 @@ static runner *const runners[] = {
     [REQUEST_PARKED_ACCEPT] = run_review,
 };
 
+bool command_allowed(const struct agent *a, const struct request *r, struct err *e)
+{
+    if (a->doubt[0] == '\0' || r->kind == REQUEST_STATUS || r->kind == REQUEST_PEERS ||
+        r->kind == REQUEST_STOP)
+        return true;
+    return err_set(e, ERR_REFUSED, "%s: see `agent-cli status`", a->doubt);
+}
+
 bool command_run(struct agent *a, const struct request *r, struct json_object **result,
                  struct err *e)
 {

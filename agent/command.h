@@ -8,6 +8,8 @@ struct agent;
 struct json_object;
 struct request;
 
+/* While another PC may have our identity (agent.doubt), only what looks or stops the agent. */
+MUST_USE bool command_allowed(const struct agent *a, const struct request *r, struct err *e);
 /* Run every kind but "join", which is answered later. `result` may be set on failure too; the
  * caller puts it. ERR_BUSY: not yet, run it again in a moment. */
 MUST_USE bool command_run(struct agent *a, const struct request *r, struct json_object **result,

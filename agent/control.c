@@ -306,7 +306,7 @@ static void attempt(struct pending *p)
     struct json_object *result = NULL;
     struct err e = {0};
 
-    p->called_back = start(p, &e);
+    p->called_back = command_allowed(c->agent, &p->request, &e) && start(p, &e);
     if (p->called_back)
         return;
     if (e.code == ERR_NONE && !command_run(c->agent, &p->request, &result, &e))

@@ -79,8 +79,10 @@ def test_a_copied_home_is_noticed_when_it_is_first_started(shop):
     wait_doubt(c)
     assert "moved or copied" in warning(c, "same-identity")[0]
     sell(c, "C-1", [("SAVON", 2)])
-    for words in (["invite"], ["sync"], ["track", "--all"], ["drop", "export", "--to", c.directory]):
-        c.cli(*words, ok=None)
+    for words in (["invite"], ["join", a.invite()], ["sync"], ["wait"], ["track", "--all"], ["untrack", "shop_line"],
+                  ["rules", "set", "shop_line", "local"], ["conflicts"], ["drop", "export", "--to", c.directory]):
+        refused = c.cli(*words, ok=(2,), timeout=5)
+        assert "moved or copied" in " ".join(refused.stderr.split()), words
     assert not list(c.directory.glob("*.json"))
     c.restart()
     wait_doubt(c)
