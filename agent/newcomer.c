@@ -103,6 +103,19 @@ static bool has_keys(struct newcomer *n, struct agent *a)
     return !n->awaits_absent;
 }
 
+/* The file may hold what no connected member has, since this PC's home went back: a member who is
+ * away may have it. */
+static bool has_all_of_file(struct newcomer *n, struct agent *a)
+{
+    struct err e = {0};
+    bool lacks;
+
+    if (n->without_absent || absent_member(a) == NULL)
+        return true;
+    n->awaits_absent = !store_match_lacks(a->store, &lacks, &e) || lacks;
+    return !n->awaits_absent;
+}
+
 bool newcomer_is_ready(struct newcomer *n, struct agent *a)
 {
     uint32_t at = 0;
@@ -110,7 +123,7 @@ bool newcomer_is_ready(struct newcomer *n, struct agent *a)
     n->awaits_absent = false;
     if (n->without_absent && links_next_talk(a->links, &at) == NULL)
         return true;
-    return has_caught_up(n, a) && has_keys(n, a);
+    return has_caught_up(n, a) && has_keys(n, a) && has_all_of_file(n, a);
 }
 
 void newcomer_warn(const struct newcomer *n, struct agent *a)

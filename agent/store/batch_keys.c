@@ -214,6 +214,7 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
 
 static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
 {
+    const struct ledger_table *table = &b->s->ledger.tables[w->b->table - 1];
     struct row_key wish = w->key; /* a row that comes back had a key */
     const struct cell *hint;
     struct batch_table *bt;
@@ -222,7 +223,8 @@ static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
     if (!table_ready(b, w->b, &bt, e) || !record_decode(&b->rec, w->rec, e))
         return false;
     hint = record_get(&b->rec, w->b->position[w->b->app->keys[0]]);
-    if (wish.kind != KEY_INT && hint != NULL && hint->v.type == VALUE_INT && hint->v.i > 0)
+    if (wish.kind != KEY_INT && hint != NULL && hint->v.type == VALUE_INT &&
+        hint->v.i > table->key_floor)
         wish = (struct row_key){.kind = KEY_INT, .i = hint->v.i};
     if (wish.kind == KEY_INT && wish.i > bt->used_max)
         taken = wish.i - bt->used_max > KEY_GAP_MAX;

@@ -143,7 +143,14 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
            ledger_commit(l, e);
 }
 
-static void recovery_close(struct recovery *r)
+void behind_open(struct recovery *r, struct store *s, uint64_t now_ms)
+{
+    *r = (struct recovery){.s = s, .now_ms = now_ms};
+    buf_open(&r->key_room, VALUE_BYTES_MAX * 2);
+    buf_open(&r->bytes, SIZE_MAX / 2);
+}
+
+void behind_close(struct recovery *r)
 {
     vector_close(&r->fork.held.holds);
     keymap_close(&r->lived);
@@ -158,16 +165,16 @@ static void recovery_close(struct recovery *r)
     buf_close(&r->bytes);
     free(r->runs);
     free(r->laps);
+    free(r->unwatched);
 }
 
 bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
             struct err *e)
 {
-    struct recovery r = {.s = s, .now_ms = now_ms};
+    struct recovery r;
     bool ok;
 
-    buf_open(&r.key_room, VALUE_BYTES_MAX * 2);
-    buf_open(&r.bytes, SIZE_MAX / 2);
+    behind_open(&r, s, now_ms);
     ok = appdb_read(&s->app, e) && find_fork(&r, state, known, e) &&
          (!*known || (ledger_begin(&s->ledger, false, e) && go_back(&r, e) &&
                       behind_relive(&r, e) && behind_rows(&r, e)));
@@ -177,6 +184,6 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
     if (!ok)
         ledger_rollback(&s->ledger);
     ledger_rest(&s->ledger);
-    recovery_close(&r);
+    behind_close(&r);
     return ok;
 }

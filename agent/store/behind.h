@@ -38,6 +38,8 @@ struct recovery {
     struct touch_list list; /* what the application did that nobody has seen */
     struct keymap here;     /* keys of its rows: 1 + index into it */
     struct keymap seen;     /* gids that need no more attention */
+    /* regain.c: */
+    bool *unwatched; /* by app index: what differs was written by the application, mark or not */
     struct arena arena;
     struct record rec, shadow;
     struct buf key_room, bytes;
@@ -50,6 +52,10 @@ struct recovery {
 MUST_USE bool behind_relive(struct recovery *r, struct err *e);
 /* Did the application see what this clock wrote in this row? */
 bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock *c);
+
+/* What both have to say and to let go of at the end. */
+void behind_open(struct recovery *r, struct store *s, uint64_t now_ms);
+void behind_close(struct recovery *r);
 
 /* behind_rows.c: what the file holds in each row becomes what the ledger believes it to hold. */
 MUST_USE bool behind_rows(struct recovery *r, struct err *e);

@@ -206,7 +206,7 @@ static bool find_placed(struct recovery *r, const struct lap *lap, const struct 
 static bool let_go(struct recovery *r, struct touched *t, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
-    struct ledger_row row = {.gid = ledger_mint(l, t->first_ms, t->born),
+    struct ledger_row row = {.gid = ledger_mint(l, t->first_ms, t->first),
                              .table = t->b->table,
                              .key = t->key,
                              .present = true};

@@ -168,7 +168,7 @@ static void index_news(struct recovery *r)
             continue;
         keymap_put(&r->here, t->b->app_index, &t->key, i + 1);
         if (t->gid == 0 && t->b->app->surrogate)
-            t->gid = ledger_mint(&r->s->ledger, t->first_ms, t->born);
+            t->gid = ledger_mint(&r->s->ledger, t->first_ms, t->first);
     }
 }
 
@@ -288,6 +288,25 @@ static bool place_known(struct recovery *r, struct binding *b, int64_t gid,
     return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
 }
 
+static bool is_unwatched(const struct recovery *r, const struct binding *b)
+{
+    return r->unwatched != NULL && r->unwatched[b->app_index];
+}
+
+/* Written without a mark: what was drained of it, nobody remembers. */
+static bool unwatched_row(struct recovery *r, struct binding *b, int64_t gid,
+                          const struct row_key *key, const struct value *values, struct err *e)
+{
+    struct touched *t;
+
+    if (!make_shadow(r, b, gid, values, true, e) || !scan_place(r->s, gid, key, shadow_bytes(r), e))
+        return false;
+    t = scan_touch(&r->list, b, values, &r->key_room);
+    t->gid = gid;
+    t->wall_ms = r->now_ms;
+    return refer_touched(r->s, &r->list, t, e);
+}
+
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
@@ -305,12 +324,13 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
         (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
         return false;
     /* Written without a mark, while the triggers were missing: who it is, its content must say. */
-    if (!found || (!row.present && !same && (b->app->surrogate || b->refers))) {
+    if (!found || (!row.present && !same && (b->app->surrogate || b->refers)))
         return refer_touched(r->s, &r->list, scan_touch(&r->list, b, values, &r->key_room), e);
-    }
     keymap_put(&r->seen, 0, &id, 1);
     if (row.minted)
         return scan_place(r->s, id.i, &key, (struct slice){NULL, 0}, e);
+    if (!same && is_unwatched(r, b))
+        return unwatched_row(r, b, id.i, &key, values, e);
     return place_known(r, b, id.i, &key, values, e);
 }
 
@@ -353,8 +373,13 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
     }
     sqlite3_finalize(q);
     ok = code >= 0;
-    for (uint32_t i = 0; ok && i < n; i++)
-        ok = scan_displace(r->s, &missing[i], false, r->now_ms, e);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        if (b->app->surrogate && is_unwatched(r, b)) /* the application deleted it */
+            *touch_add(&r->list) =
+                (struct touched){.b = b, .gid = missing[i].gid, .wall_ms = r->now_ms};
+        else
+            ok = scan_displace(r->s, &missing[i], false, r->now_ms, e);
+    }
     free(missing);
     return ok;
 }

@@ -15,7 +15,8 @@ static const struct {
 } own_tables[] = {
     {"_navette_table", "id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER"},
     {"_navette_state", "id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,"
-                       " previous BLOB, payload BLOB, fleet BLOB"},
+                       " previous BLOB, payload BLOB, fleet BLOB, point BLOB"},
+    {"_navette_placed", "id INTEGER PRIMARY KEY, rows BLOB"},
     {"_navette_dirty", "id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1"},
 };
 

@@ -77,6 +77,7 @@ MUST_USE bool marks_purge(struct appdb *a, int64_t keep, struct err *e);
 
 #define APP_TOKEN_BYTES       16
 #define APP_PAYLOAD_BYTES_MAX (256 << 20)
+#define APP_POINT_BYTES_MAX   (256 << 10)
 
 struct app_state {
     bool found;
@@ -84,6 +85,7 @@ struct app_state {
     int64_t batch;
     uint8_t previous[APP_TOKEN_BYTES]; /* zeros before the first apply */
     struct buf payload;
+    struct buf point; /* where the file stands, for a ledger that does not know (placed.h) */
     bool fleet_known; /* whose the file is: that of the agent that wrote this. Read only */
     uint8_t fleet[FLEET_ID_BYTES];
 };
@@ -94,5 +96,14 @@ MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e
 /* Inside a write transaction; the fleet is a->fleet. */
 MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);
 void app_state_close(struct app_state *s);
+
+/* ---- which rows its keys name, as placed.h writes it ---- */
+/* Inside a write transaction. */
+MUST_USE bool app_point_write(struct appdb *a, struct slice point, struct err *e);
+MUST_USE bool app_placed_add(struct appdb *a, struct slice rows, struct err *e);
+MUST_USE bool app_placed_clear(struct appdb *a, struct err *e);
+/* The first entry behind *id (0: the first of all), which moves on. */
+MUST_USE bool app_placed_next(struct appdb *a, int64_t *id, struct buf *rows, bool *found,
+                              struct err *e);
 
 #endif

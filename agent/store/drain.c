@@ -164,6 +164,36 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
     return ok;
 }
 
+/* A row that came and went while nobody looked is not said. But if the ledger went back, it may
+ * have been said when it came: a delete that nobody needs does no harm. */
+static bool deny(struct store *s, struct touch_list *list, struct err *e)
+{
+    struct record nothing = {0};
+    struct ledger_row row;
+    struct buf bytes;
+    bool found, ok = true;
+
+    buf_open(&bytes, 64);
+    record_encode(&nothing, &bytes);
+    for (uint32_t i = 0; ok && i < list->n; i++) {
+        struct touched *t = &list->rows[i];
+        int64_t gid = gid_pack((struct gid){s->ledger.self, gid_counter(t->first_ms, t->first)});
+
+        if (t->gid != 0 || t->key.kind != KEY_NONE || t->first == 0 || t->first > s->opened_mark ||
+            gid_unpack(gid).counter == 0)
+            continue;
+        ok = ledger_row_get(&s->ledger, gid, &row, &found, e);
+        if (!ok || found)
+            continue;
+        t->gid = gid;
+        row = (struct ledger_row){
+            .gid = gid, .table = t->b->table, .present = true, .rec = buf_slice(&bytes)};
+        ok = ledger_row_put(&s->ledger, &row, false, false, e);
+    }
+    buf_close(&bytes);
+    return ok;
+}
+
 bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct touch_list list = {0};
@@ -173,8 +203,8 @@ bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct er
 
     ok = collect(s, &list, &cursor, &time, &p->more, now_ms, e);
     if (ok && cursor > s->ledger.cursor) {
-        ok = ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e) &&
-             replay_fates(s, &list, e);
+        ok = ledger_begin(&s->ledger, false, e) && deny(s, &list, e) &&
+             publish(s, &list, now_ms, p, e) && replay_fates(s, &list, e);
         if (ok) {
             s->ledger.cursor = cursor;
             s->ledger.cursor_time = time;

@@ -3,6 +3,7 @@
 #include "batch.h"
 #include "conflict.h"
 #include "merge.h"
+#include "placed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -226,7 +227,7 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     s->look_ups_left = LOOK_UPS_MAX;
     ok = (s->ledger.open || ledger_begin(&s->ledger, true, e)) &&
          follow_payload(s, buf_slice(&state->payload), now_ms, e) &&
-         ledger_holds_all(&s->ledger, e);
+         ledger_holds_all(&s->ledger, e) && (state->batch == s->ledger.batch || telling_done(s, e));
 
     if (ok) {
         s->ledger.batch = state->batch;

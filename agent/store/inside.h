@@ -45,6 +45,7 @@ struct store {
     struct due_list due;    /* rows of the merged change-sets */
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
+    int64_t opened_mark;    /* marks up to here may have been drained by a ledger that was lost */
     bool astray;            /* the two files do not stand together: recover before anything else */
     int64_t *held; /* rows that the batch must leave: what it did to them cannot be undone */
     uint32_t held_count;
@@ -77,8 +78,8 @@ struct touched {
     struct row_key key; /* KEY_NONE: it is gone */
     int64_t gid;        /* 0: a new row */
     uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
-    uint64_t first_ms;  /* when its first mark was made */
-    int64_t born, last; /* marks: that made a new row; the last that touched it */
+    uint64_t first_ms;  /* when its first mark was made, by whatever clock; 0: not known */
+    int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */
     uint32_t marks;     /* how many have */
     bool mixed;         /* its marks alone do not tell its fate: others did something at its key */
     bool derived;       /* by a data migration (migration.h) */
@@ -115,7 +116,8 @@ void identity_write(const struct ledger *l, const struct value *values, uint32_t
                     struct buf *out);
 
 /* ---- drain ---- */
-/* When the application wrote a mark: not later than now (0: not known), whatever its clock said. */
+/* When the application wrote a mark: not later than now (0: not known), whatever its clock said.
+ * Without a time it was now. */
 uint64_t mark_wall_ms(double julian_day, uint64_t now_ms);
 MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
 
@@ -183,6 +185,10 @@ MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
  * did to it since is published. `known` false: no point remembers it. */
 MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,
                      struct err *e);
+/* The file says itself where it stood: make the ledger what it was then, from the log (regain.c).
+ * `did` false: it says nothing. */
+MUST_USE bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e);
+MUST_USE bool regain_lacks(struct store *s, bool *lacks, struct err *e);
 /* Inside a ledger transaction: as fork_forgotten, of a newcomer: it is matched as another actor. */
 MUST_USE bool recover_forgotten(struct store *s, struct err *e);
 /* Inside a transaction of the file: is it the one that the ledger and the bindings know? ERR_BUSY

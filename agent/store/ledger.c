@@ -85,7 +85,8 @@ static bool save_facts(struct ledger *l, struct err *e)
            meta_int_set(l, "cursor", l->cursor, e) &&
            ledger_meta_set(l, "cursor_time", &(struct value){.type = VALUE_REAL, .r = t}, e) &&
            meta_int_set(l, "batch", l->batch, e) && meta_blob_set(l, "token", l->token, 16, e) &&
-           meta_int_set(l, "matched", l->matched, e);
+           meta_int_set(l, "matched", l->matched, e) && meta_int_set(l, "told", l->told, e) &&
+           meta_int_set(l, "told_counter", (int64_t)l->told_counter, e);
 }
 
 /* The highest counter of every actor among rows and aliases. */
@@ -181,7 +182,8 @@ static void table_append(struct ledger *l, struct slice name, sqlite3_stmt *s)
     *t = (struct ledger_table){.id = l->table_count,
                                .scan = sqlite3_column_int(s, 1),
                                .key_max = sqlite3_column_int64(s, 2),
-                               .repairs = sqlite3_column_int64(s, 3)};
+                               .repairs = sqlite3_column_int64(s, 3),
+                               .key_floor = sqlite3_column_int64(s, 4)};
     t->name = mem_alloc(name.n + 1);
     memcpy(t->name, name.p, name.n);
 }
@@ -201,7 +203,7 @@ static bool load_tables(struct ledger *l, struct err *e)
     int code;
 
     tables_free(l);
-    s = ledger_prepare(l, "SELECT name, scan, key_max, repairs FROM tbl ORDER BY id", e);
+    s = ledger_prepare(l, "SELECT name, scan, key_max, repairs, key_floor FROM tbl ORDER BY id", e);
     if (s == NULL)
         return false;
     while ((code = sqlite3_step(s)) == SQLITE_ROW)
@@ -221,7 +223,7 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, gid_next, matched, self, aside;
+    int64_t clock, gid_next, matched, self, aside, told, told_counter;
     struct buf room;
     struct value v;
     bool found;
@@ -231,7 +233,8 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
-        !meta_int(l, "aside", &aside, e) || !meta_int(l, "synced", &l->syncs, e) ||
+        !meta_int(l, "aside", &aside, e) || !meta_int(l, "told", &told, e) ||
+        !meta_int(l, "told_counter", &told_counter, e) || !meta_int(l, "synced", &l->syncs, e) ||
         !ledger_holds_load(l, e) || !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
@@ -242,6 +245,8 @@ static bool load_facts(struct ledger *l, struct err *e)
     hlc_load(&l->clock, (uint64_t)clock);
     l->gid_next = (uint64_t)gid_next;
     l->matched = matched != 0;
+    l->told = told != 0;
+    l->told_counter = (uint64_t)told_counter;
     l->self = (uint32_t)self;
     l->aside = (uint32_t)aside;
     ledger_rest(l);
@@ -399,6 +404,7 @@ void ledger_close(struct ledger *l)
     vector_close(&l->applied);
     held_free(l->held);
     buf_close(&l->runs);
+    keymap_close(&l->mints);
     *l = (struct ledger){0};
 }
 
@@ -412,6 +418,8 @@ bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
         return false;
     l->open = true;
     l->minted = 0;
+    keymap_close(&l->mints);
+    l->mints = (struct keymap){0};
     l->live_before = l->live;
     return true;
 }
@@ -472,6 +480,7 @@ bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err
     memcpy(a.bytes, site->bytes, SITE_ID_BYTES);
     random_fill(a.bytes + SITE_ID_BYTES, ACTOR_BYTES - SITE_ID_BYTES);
     l->gid_next = 1;
+    l->told = false;
     for (uint32_t i = 0; i < l->actor_count; i++) {
         l->actors[i].said = 0; /* the new actor has not said anything yet */
         if (!ledger_actor_save(l, i + 1, e))

@@ -7,6 +7,7 @@
 #include <navette/changeset.h>
 #include <navette/hlc.h>
 
+#include "gid.h"
 #include "keymap.h"
 #include "record.h"
 
@@ -31,9 +32,10 @@ struct ledger_table {
     char **columns; /* by position */
     uint32_t column_count;
     int scan;
-    int64_t key_max; /* highest integer key ever seen here */
-    int64_t repairs; /* app_table.repairs when a reconciliation was last scheduled */
-    uint32_t stands; /* the table that this name stands for (rename.h); 0: itself */
+    int64_t key_max;   /* highest integer key ever seen here */
+    int64_t key_floor; /* up to here nobody remembers which have been used */
+    int64_t repairs;   /* app_table.repairs when a reconciliation was last scheduled */
+    uint32_t stands;   /* the table that this name stands for (rename.h); 0: itself */
 };
 
 struct ledger {
@@ -54,13 +56,17 @@ struct ledger {
     struct {
         int64_t first, last;
         double time;
-    } run;             /* marks drained one after the other with one time */
-    struct buf runs;   /* those before, for the next point */
-    int64_t point;     /* the last one's id */
-    struct held *held; /* ledger_points.h; NULL: the file holds all that is applied */
+    } run;                 /* marks drained one after the other with one time */
+    struct buf runs;       /* those before, for the next point */
+    int64_t point;         /* the last one's id */
+    struct held *held;     /* ledger_points.h; NULL: the file holds all that is applied */
+    bool told;             /* but for what stands in `untold`, and for rows that we made above */
+    uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
     struct hlc clock;
-    uint64_t gid_next, minted; /* the counter to mint next; the last since the transaction began */
-    int64_t cursor;            /* last mark drained */
+    uint64_t gid_next,
+        minted;          /* the counter to mint next; the highest since the transaction began */
+    struct keymap mints; /* all since then */
+    int64_t cursor;      /* last mark drained */
     double cursor_time;
     int64_t batch;
     uint8_t token[16];
@@ -104,17 +110,6 @@ MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, s
 /* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
-int64_t gid_pack(struct gid g);
-struct gid gid_unpack(int64_t gid);
-/* By actor and counter: the same on every site, whatever its numbers of actors are. */
-int gid_order(const struct ledger *l, int64_t a, int64_t b);
-/* A new one, for a row that this mark made (0: none) at this time: never again for another row. */
-int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark);
-/* Is this gid met for the first time? Then there is neither a row nor an alias to look for. */
-bool ledger_is_news(const struct ledger *l, int64_t gid);
-/* The row that stands for `gid`: itself, or what its alias names. */
-MUST_USE bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e);
-MUST_USE bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e);
 MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
                                  int64_t *gid, struct err *e);
 MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,

@@ -13,8 +13,8 @@
 #include "ledger_statements.h"
 
 #define GID_EPOCH_MS  UINT64_C(1735689600000) /* 2025 */
-#define GID_MARK_BITS 4                       /* so many rows a millisecond, for two years */
-#define GID_MARK_MASK UINT64_C(15)
+#define GID_MARK_BITS 12                      /* so many rows a millisecond, for eight years */
+#define GID_MARK_MASK ((UINT64_C(1) << GID_MARK_BITS) - 1)
 #define GID_SPARE     (UINT64_C(1) << 24) /* more than one drain mints */
 
 sqlite3_stmt *ledger_statement(struct ledger *l, int which)
@@ -130,12 +130,13 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
 
 int64_t gid_pack(struct gid g)
 {
-    return (int64_t)((uint64_t)g.actor << 40 | g.counter);
+    return (int64_t)((uint64_t)g.actor << GID_COUNTER_BITS | g.counter);
 }
 
 struct gid gid_unpack(int64_t gid)
 {
-    return (struct gid){(uint32_t)((uint64_t)gid >> 40), (uint64_t)gid & (GID_COUNTER_MAX - 1)};
+    return (struct gid){(uint32_t)((uint64_t)gid >> GID_COUNTER_BITS),
+                        (uint64_t)gid & (GID_COUNTER_MAX - 1)};
 }
 
 int gid_order(const struct ledger *l, int64_t a, int64_t b)
@@ -181,20 +182,28 @@ static bool is_minted(struct ledger *l, int64_t gid)
 /* A ledger that went back must not give a gid again: counters follow the clock. And a mark that is
  * drained once more, maybe beside others than the first time, must make the same row: they follow
  * nothing else, as long as it is free. (A clock that is put back leads to some that may not be.) */
+uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
+{
+    if (wall_ms < GID_EPOCH_MS)
+        return 0;
+    return ((wall_ms - GID_EPOCH_MS) << GID_MARK_BITS | ((uint64_t)mark & GID_MARK_MASK)) %
+           (GID_COUNTER_MAX - GID_SPARE);
+}
+
 int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark)
 {
-    uint64_t counter = l->gid_next;
+    struct row_key key = {.kind = KEY_INT, .i = (int64_t)gid_counter(wall_ms, mark)};
 
-    if (wall_ms >= GID_EPOCH_MS)
-        counter = ((wall_ms - GID_EPOCH_MS) << GID_MARK_BITS | ((uint64_t)mark & GID_MARK_MASK)) %
-                  (GID_COUNTER_MAX - GID_SPARE);
-    if (counter <= l->minted)
-        counter = l->minted + 1;
-    while (counter == 0 || is_minted(l, gid_pack((struct gid){l->self, counter})))
-        counter++;
-    l->minted = counter;
-    l->gid_next = counter + 1;
-    return gid_pack((struct gid){l->self, counter});
+    if (key.i == 0 || keymap_get(&l->mints, 0, &key) != 0)
+        key.i = (int64_t)(l->minted > 0 ? l->minted + 1 : l->gid_next);
+    while (key.i == 0 || keymap_get(&l->mints, 0, &key) != 0 ||
+           is_minted(l, gid_pack((struct gid){l->self, (uint64_t)key.i})))
+        key.i++;
+    keymap_put(&l->mints, 0, &key, 1);
+    if ((uint64_t)key.i > l->minted)
+        l->minted = (uint64_t)key.i;
+    l->gid_next = l->minted + 1;
+    return gid_pack((struct gid){l->self, (uint64_t)key.i});
 }
 
 bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e)
@@ -214,6 +223,22 @@ bool ledger_stands(struct ledger *l, int64_t gid, int64_t *stands, struct err *e
     return true;
 }
 
+static bool untold_add(struct ledger *l, int64_t gid, struct err *e)
+{
+    sqlite3_stmt *s = ledger_statement(l, STATEMENT_UNTOLD_ADD);
+
+    sqlite3_bind_int64(s, 1, gid);
+    return ledger_finish(l, s, "note where a row is", e);
+}
+
+/* One that we make: all of these are told. */
+static bool is_above_told(const struct ledger *l, int64_t gid)
+{
+    struct gid g = gid_unpack(gid);
+
+    return g.actor == l->self && g.counter > l->told_counter;
+}
+
 bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_ALIAS_PUT);
@@ -222,7 +247,9 @@ bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
     l->aliases = true;
     sqlite3_bind_int64(s, 1, gid);
     sqlite3_bind_int64(s, 2, stands);
-    return ledger_finish(l, s, "unite two rows", e);
+    if (!ledger_finish(l, s, "unite two rows", e))
+        return false;
+    return untold_add(l, stands, e);
 }
 
 bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid,
@@ -409,7 +436,8 @@ bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct er
     sqlite3_bind_int64(s, 1, t->scan);
     sqlite3_bind_int64(s, 2, t->key_max);
     sqlite3_bind_int64(s, 3, t->repairs);
-    sqlite3_bind_int64(s, 4, t->id);
+    sqlite3_bind_int64(s, 4, t->key_floor);
+    sqlite3_bind_int64(s, 5, t->id);
     return ledger_finish(l, s, "note a table", e);
 }
 
@@ -494,7 +522,9 @@ bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bo
     if (!ledger_finish(l, s, "write a row", e))
         return false;
     l->live += (int)r->present - (int)was_present;
-    return true;
+    if (was_present || !r->present || (!known && is_above_told(l, r->gid)))
+        return true;
+    return untold_add(l, r->gid, e); /* it came back, or a clock was put back */
 }
 
 bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key, bool present,

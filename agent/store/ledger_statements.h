@@ -14,8 +14,8 @@
     X(ACTOR_SAVE, "UPDATE actor SET staged = :staged, hash = :hash, merged = :merged,"             \
                   " applied = :applied, said = :said WHERE id = :id")                              \
     X(TABLE_ADD, "INSERT INTO tbl(id, name) VALUES (:id, :name)")                                  \
-    X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max, repairs = :repairs"            \
-                  " WHERE id = :id")                                                               \
+    X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max, repairs = :repairs,"           \
+                  " key_floor = :key_floor WHERE id = :id")                                        \
     X(COLUMN_ADD, "INSERT INTO col(tbl, position, name) VALUES (:tbl, :position, :name)")          \
     X(ROW_GET, "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE gid = :gid")             \
     X(ROW_IN_FILE, "SELECT gid, tbl, key, present, rec, shadow FROM row"                           \
@@ -57,6 +57,8 @@
                  " VALUES (:point, :gid, :actor, :above, :upto)")                                  \
     X(FATE_PUT, "INSERT INTO fate(point, gid, born, last) VALUES (:point, :gid, :born, :last)"     \
                 " ON CONFLICT(point, gid) DO UPDATE SET last = max(last, excluded.last)")          \
+    X(UNTOLD_ADD, "INSERT OR IGNORE INTO untold(gid) VALUES (:gid)")                               \
+    X(UNTOLD_CLEAR, "DELETE FROM untold")                                                          \
     X(SEEN_PUT, "INSERT INTO seen(author, actor, number) VALUES (:author, :actor, :number)"        \
                 " ON CONFLICT(author, actor) DO UPDATE SET number = excluded.number")              \
     X(CONFLICT_ADD, "INSERT INTO conflict(at_ms, gid, tbl, position, why, cells, newer, hidden,"   \

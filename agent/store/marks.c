@@ -17,10 +17,14 @@
              " AND id < (SELECT max(id) FROM _navette_dirty)")                                     \
     X(TOKEN_READ, "SELECT token FROM _navette_state WHERE id = 1")                                 \
     X(STATE_READ,                                                                                  \
-      "SELECT token, batch, previous, payload, fleet FROM _navette_state WHERE id = 1")            \
+      "SELECT token, batch, previous, payload, fleet, point FROM _navette_state WHERE id = 1")     \
     X(STATE_WRITE, "INSERT OR REPLACE INTO"                                                        \
-                   " _navette_state(id, token, batch, previous, payload, fleet)"                   \
-                   " VALUES (1, :token, :batch, :previous, :payload, :fleet)")
+                   " _navette_state(id, token, batch, previous, payload, fleet, point)"            \
+                   " VALUES (1, :token, :batch, :previous, :payload, :fleet, :point)")             \
+    X(POINT_WRITE, "UPDATE _navette_state SET point = :point WHERE id = 1")                        \
+    X(PLACED_READ, "SELECT id, rows FROM _navette_placed WHERE id > :after ORDER BY id LIMIT 1")   \
+    X(PLACED_ADD, "INSERT INTO _navette_placed(rows) VALUES (:rows)")                              \
+    X(PLACED_CLEAR, "DELETE FROM _navette_placed")
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
@@ -308,6 +312,9 @@ static bool read_state(struct sqlite3_stmt *s, struct app_state *out, struct err
     if (out->payload.overflow)
         return err_set(e, ERR_LIMIT, "_navette_state holds %d bytes, allowed are %d", n,
                        APP_PAYLOAD_BYTES_MAX);
+    buf_open(&out->point, APP_POINT_BYTES_MAX);
+    if (sqlite3_column_bytes(s, 5) > 0)
+        buf_add(&out->point, sqlite3_column_blob(s, 5), (size_t)sqlite3_column_bytes(s, 5));
     out->fleet_known = sqlite3_column_bytes(s, 4) == FLEET_ID_BYTES;
     if (out->fleet_known)
         memcpy(out->fleet, sqlite3_column_blob(s, 4), FLEET_ID_BYTES);
@@ -361,6 +368,7 @@ bool app_state_write(struct appdb *a, const struct app_state *state, struct err 
         {.type = VALUE_BLOB, .bytes = SLICE(state->previous)},
         {.type = VALUE_BLOB, .bytes = buf_slice(&state->payload)},
         {.type = VALUE_BLOB, .bytes = {a->fleet, a->fleet == NULL ? 0 : FLEET_ID_BYTES}},
+        {.type = VALUE_BLOB, .bytes = buf_slice(&state->point)},
     };
     struct sqlite3_stmt *s;
     bool ok = true;
@@ -379,8 +387,65 @@ bool app_state_write(struct appdb *a, const struct app_state *state, struct err 
     return ok;
 }
 
+/* Run a statement whose only parameter, if any, is these bytes. */
+static bool run_bytes(struct appdb *a, int which, const struct slice *bytes, const char *doing,
+                      struct err *e)
+{
+    struct sqlite3_stmt *s;
+    bool ok;
+
+    if (!statement(a, which, &s, e))
+        return false;
+    if (bytes != NULL && !value_bind(s, 1, &(struct value){.type = VALUE_BLOB, .bytes = *bytes}))
+        return sqlite_err(a->db, doing, e);
+    ok = appdb_run(a, s, doing, e);
+    sqlite3_clear_bindings(s);
+    return ok;
+}
+
+bool app_point_write(struct appdb *a, struct slice point, struct err *e)
+{
+    return run_bytes(a, POINT_WRITE, &point, "write _navette_state", e);
+}
+
+bool app_placed_add(struct appdb *a, struct slice rows, struct err *e)
+{
+    return run_bytes(a, PLACED_ADD, &rows, "write _navette_placed", e);
+}
+
+bool app_placed_clear(struct appdb *a, struct err *e)
+{
+    return run_bytes(a, PLACED_CLEAR, NULL, "clear _navette_placed", e);
+}
+
+bool app_placed_next(struct appdb *a, int64_t *id, struct buf *rows, bool *found, struct err *e)
+{
+    struct sqlite3_stmt *s;
+    int rc;
+
+    *found = false;
+    buf_clear(rows);
+    if (!statement(a, PLACED_READ, &s, e))
+        return false;
+    if (sqlite3_bind_int64(s, 1, *id) != SQLITE_OK)
+        return sqlite_err(a->db, "read _navette_placed", e);
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        *found = true;
+        *id = sqlite3_column_int64(s, 0);
+        buf_add(rows, sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1));
+    } else if (rc != SQLITE_DONE) {
+        sqlite_err(a->db, "read _navette_placed", e);
+    }
+    sqlite3_reset(s);
+    return e->code == ERR_NONE &&
+           (!rows->overflow ||
+            err_set(e, ERR_LIMIT, "a row of _navette_placed is longer than %zu", rows->max));
+}
+
 void app_state_close(struct app_state *s)
 {
     buf_close(&s->payload);
+    buf_close(&s->point);
     *s = (struct app_state){0};
 }

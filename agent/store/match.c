@@ -448,7 +448,6 @@ bool match_by_keys(struct matcher *m, struct err *e)
 static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
 {
     struct ledger_table *table = &m->s->ledger.tables[t->b->table - 1];
-    bool known;
 
     if (t->gid == 0 && t->b->app->surrogate) {
         t->values = NULL;
@@ -460,10 +459,7 @@ static bool decide_row(struct matcher *m, struct touched *t, struct err *e)
         t->wall_ms = m->now_ms;
     if (t->b->app->surrogate && t->key.kind == KEY_INT && t->key.i > table->key_max)
         table->key_max = t->key.i;
-    if (!match_before(m, t, &m->value_room, &known, e))
-        return false;
-    return scan_place(m->s, t->gid, &t->key,
-                      known ? buf_slice(&m->value_room) : (struct slice){NULL, 0}, e);
+    return scan_place(m->s, t->gid, &t->key, (struct slice){NULL, 0}, e);
 }
 
 /* Paired rows are published under the zero clock: only what differs. New rows under natural keys
@@ -590,8 +586,6 @@ static void matcher_close(struct matcher *m)
     keymap_close(&m->by_likeness);
     free(m->tables);
     free(m->had);
-    free(m->marks);
-    keymap_close(&m->by_mark);
     free(m->values);
     arena_close(&m->arena);
 }
@@ -633,7 +627,6 @@ static bool know_own(struct matcher *m, struct err *e)
         return true;
     if (!app_state_read(&m->s->app, &state, e))
         return false;
-    m->returned = !m->copy && match_is_own(m->s) && state.found && state.batch > 0;
     m->own = m->copy || match_is_own(m->s) || (state.found && state.batch > 0);
     app_state_close(&state);
     return true;

@@ -27,15 +27,6 @@ struct candidate {
     uint64_t exact;                /* of its content with marks */
 };
 
-/* What marks say of the row under a key. */
-struct match_mark {
-    int64_t origin;   /* its key before they were made */
-    uint64_t wall_ms; /* when the application last wrote it */
-    bool known;       /* there are some */
-    bool born;        /* the first of them made it */
-    bool gone;
-};
-
 struct match_table {
     bool *unique; /* by column: in a UNIQUE key */
     bool has_unique;
@@ -48,9 +39,7 @@ struct matcher {
     bool joining; /* the whole file is matched, by a PC that has said nothing yet */
     bool alone; /* no other member: the file is right. Equal keys are the same row, what differs was
                    written since, and what is not there was deleted. */
-    bool evident;  /* nobody says that it is a copy, but it shows */
-    bool returned; /* likewise, this PC's, which kept it: what it made since then has marks, or was
-                      sent, but for little */
+    bool evident; /* nobody says that it is a copy, but it shows */
     uint64_t now_ms;
     struct arena arena;
     struct candidate *candidates;
@@ -72,9 +61,6 @@ struct matcher {
     struct keymap by_content, by_likeness; /* 1 + index of the first candidate with a signature */
     uint64_t *had; /* by actor: the last of its change-sets that this PC's file held for certain */
     uint32_t paired;
-    struct match_mark *marks;
-    uint32_t mark_n, mark_room;
-    struct keymap by_mark; /* 1 + index into marks */
 };
 
 /* The candidate with this gid; NULL if there is none. */
@@ -96,19 +82,9 @@ MUST_USE bool match_named(struct matcher *m, const struct named *named, int64_t 
 MUST_USE bool match_by_keys(struct matcher *m, struct err *e);
 /* Pair by content, whatever the keys: the file is the fleet's own (m->own). */
 MUST_USE bool match_contents(struct matcher *m, struct err *e);
-/* Inside a read of the file: the marks that are left in it. */
-MUST_USE bool match_marks(struct matcher *m, struct err *e);
-struct match_mark match_marked(const struct matcher *m, const struct touched *t);
 /* A value of the file in the fleet's terms. `known` false: it names a row that is not paired. */
 MUST_USE bool match_value(struct matcher *m, const struct touched *t, uint32_t column,
                           struct value *out, bool *known, struct err *e);
-/* Did this PC make the write, or had it applied it when it last said something? */
-bool match_had(const struct matcher *m, const struct local_clock *c);
-/* Of a pair whose content differs, and that the application wrote since: what the file held before,
- * as far as it is known, into `out`; the row gets the time of its last mark. `known` false: nothing
- * tells that the application wrote it. */
-MUST_USE bool match_before(struct matcher *m, struct touched *t, struct buf *out, bool *known,
-                           struct err *e);
 /* Has this PC been a member before? */
 bool match_is_own(const struct store *s);
 

@@ -1,5 +1,5 @@
-/* Rows of a file that is the fleet's own, but whose keys nobody remembers: the agent's home went
- * back or was lost, or the file is a copy. Keys mean little then (two PCs give equal numbers to
+/* Rows of a file that is the fleet's own, but whose keys nobody remembers: a copy without our
+ * tables, or one that was no longer captured. Keys mean little then (two PCs give equal numbers to
  * different rows, and different ones to the same row), so it is content that tells:
  *
  *     content   equal in all columns but the key; references equal if the rows that they name are
@@ -266,7 +266,7 @@ static uint32_t first_free(const struct matcher *m, struct keymap *map, const st
 
 /* ---- what this file had ---- */
 
-bool match_had(const struct matcher *m, const struct local_clock *c)
+static bool had(const struct matcher *m, const struct local_clock *c)
 {
     return c->number != 0 && c->actor != 0 && c->actor <= m->s->ledger.actor_count &&
            m->had[c->actor - 1] >= c->number;
@@ -316,7 +316,7 @@ static bool may_be_here(struct matcher *m, const struct candidate *c, bool *may,
         return true;
     if (!record_decode(&m->rec, c->rec, e))
         return false;
-    *may = m->rec.n > 0 && !match_had(m, &m->rec.dead);
+    *may = m->rec.n > 0 && !had(m, &m->rec.dead);
     return true;
 }
 
@@ -328,12 +328,12 @@ static bool has_key(struct matcher *m, const struct candidate *c, const struct t
     if (own && !is_ours(m->s, gid_unpack(c->gid).actor))
         return false;
     hint = record_get(&m->rec, c->b->position[c->b->app->keys[0]]);
-    return hint != NULL && hint->v.type == VALUE_INT && hint->v.i == match_marked(m, t).origin;
+    return hint != NULL && hint->v.type == VALUE_INT && hint->v.i == t->key.i;
 }
 
-static bool was_at(const struct matcher *m, const struct candidate *c, const struct touched *t)
+static bool was_at(const struct candidate *c, const struct touched *t)
 {
-    return c->placed.kind == KEY_INT && c->placed.i == match_marked(m, t).origin;
+    return c->placed.kind == KEY_INT && c->placed.i == t->key.i;
 }
 
 /* ---- equal content ---- */
@@ -375,7 +375,7 @@ static bool rate(struct matcher *m, const struct candidate *c, const struct touc
         return false;
     *rating = 1;
     if (c->b->app->surrogate)
-        *rating += has_key(m, c, t, true) || was_at(m, c, t) ? 16 : has_key(m, c, t, false) ? 1 : 0;
+        *rating += has_key(m, c, t, true) || was_at(c, t) ? 16 : has_key(m, c, t, false) ? 1 : 0;
     if (c->exact == g->exact)
         *rating += 8;
     else if (g->marked_by != 0 && claimed_by(m, c) == g->marked_by)
@@ -486,7 +486,7 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
         bool unique = m->tables[t->b->app_index].unique[i], known = true, same = false;
         struct value here, there;
 
-        out->had |= cell != NULL && match_had(m, &cell->clock);
+        out->had |= cell != NULL && had(m, &cell->clock);
         if (t->b->is_key[i] || t->b->counter[i])
             continue;
         if (cell != NULL) {
@@ -513,8 +513,6 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
  *     this PC once had the row under this key, or made it under this key
  *     the file held the row when this PC last said something
  *     nothing differs but what somebody has written since the row was made
- *     it has the key that its author gave it, and nobody made it here: in a file that this PC has
- *     kept all along
  *     the file is said to be a copy, and the row is older than the fleet, under this key
  *
  * and always its UNIQUE keys, or where there are none most of its columns; but for a key that this
@@ -535,13 +533,10 @@ static bool may_be(struct signer *g, const struct candidate *c, const struct tou
     fits = l.keyed ? l.unique : l.equal > 0 && l.equal * 2 >= l.columns;
     if (!c->alive)
         *rating = fits && l.as_made ? 100 : 0;
-    else if ((was_at(m, c, t) || has_key(m, c, t, true)) && (fits || t->b->app->autoincrement))
+    else if ((was_at(c, t) || has_key(m, c, t, true)) && (fits || t->b->app->autoincrement))
         *rating = 1000;
     else if (fits && ((l.had && !ours) || l.as_made))
         *rating = 500;
-    else if (m->returned && l.equal > 0 && !ours && has_key(m, c, t, false) &&
-             !match_marked(m, t).born)
-        *rating = 300;
     else if (fits && (m->copy || m->evident) && l.old && has_key(m, c, t, false) &&
              l.equal * 2 > l.columns)
         *rating = 200;
@@ -583,7 +578,7 @@ static bool pair_edited(struct signer *g, struct touched *t, struct err *e)
     if (s.complete &&
         !best_of(g, t, first_free(m, &m->by_likeness, t->b, &s, true), true, &best, &most, e))
         return false;
-    key.i = match_marked(m, t).origin;
+    key.i = t->key.i;
     if (!best_of(g, t, keymap_get(&m->by_place, t->b->app_index, &key), false, &best, &most, e))
         return false;
     for (uint32_t at = keymap_get(&m->by_hint, t->b->app_index, &key); at != 0;
@@ -645,7 +640,7 @@ bool match_contents(struct matcher *m, struct err *e)
     struct signer g = {.m = m};
     uint32_t before;
     int turns = 0;
-    bool ok = match_marks(m, e);
+    bool ok = true;
 
     m->tables = mem_alloc((m->s->app.schema.n + 1) * sizeof *m->tables);
     for (uint32_t i = 0; ok && i < m->s->binding_count; i++)

@@ -165,7 +165,7 @@ static bool named_gid(struct outlined *w, const struct named *named, struct gid 
     row = said_by_key(said, named->b->app_index, &key);
     if (row == NULL)
         return false;
-    actor = &said->actors[row->gid >> 40];
+    actor = &said->actors[row->gid >> GID_COUNTER_BITS];
     gid->counter = (uint64_t)row->gid & (GID_COUNTER_MAX - 1);
     for (gid->actor = 0; gid->actor < o->actor_count; gid->actor++)
         if (actor_equal(&o->actors[gid->actor], actor))

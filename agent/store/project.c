@@ -13,6 +13,7 @@
  */
 #include "batch.h"
 #include "merge.h"
+#include "placed.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -290,29 +291,65 @@ static bool wrote_any(const struct batch *b)
     return false;
 }
 
+/* Which rows came into the file, and which left it. */
+static void tell_batch(const struct batch *b, struct telling *t)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct work *w = &b->works[i];
+
+        if (w->state == WORK_FAILED)
+            continue;
+        if (w->deleted)
+            telling_row(t, w->b, w->gid, &w->key, true);
+        else if (w->wrote && !w->present)
+            telling_row(t, w->b, w->gid, &w->key, false);
+    }
+}
+
+/* The record of the batch, beside its rows. */
+static bool write_state(struct batch *b, struct telling *t, struct app_state *state, struct err *e)
+{
+    struct store *s = b->s;
+
+    state->batch++;
+    memcpy(state->previous, s->ledger.token, sizeof state->previous);
+    random_fill(state->token, sizeof state->token);
+    tell_batch(b, t);
+    if (!telling_write(t, e))
+        return false;
+    buf_open(&state->point, APP_POINT_BYTES_MAX);
+    buf_add(&state->point, t->point.p, t->point.n);
+    return app_state_write(&s->app, state, e) && marks_purge(&s->app, s->ledger.cursor, e);
+}
+
 /* The file's half: all of it in one transaction, or nothing. `state` is what it left there; a batch
  * that changed no row leaves the file alone. */
-static bool write_file(struct batch *b, struct app_state *state, struct err *e)
+static bool write_locked(struct batch *b, struct telling *t, struct app_state *state, struct err *e)
 {
     struct store *s = b->s;
     bool ok;
 
-    if ((s->ledger.unsynced && !merge_keep(s, e)) || !ledger_sync(&s->ledger, e) ||
-        !appdb_lock_quietly(&s->app, e))
+    if (!appdb_lock_quietly(&s->app, e))
         return false;
     ok = recover_in_step(s, e) && nothing_undrained(s, e) && write_rows(b, e);
     state->batch = s->ledger.batch;
     memcpy(state->token, s->ledger.token, sizeof state->token);
     if (ok)
         batch_payload(b, &state->payload);
-    if (ok && wrote_any(b)) {
-        state->batch++;
-        memcpy(state->previous, s->ledger.token, sizeof state->previous);
-        random_fill(state->token, sizeof state->token);
-        ok = app_state_write(&s->app, state, e) && marks_purge(&s->app, s->ledger.cursor, e) &&
-             appdb_commit(&s->app, e);
-    }
+    if (ok && wrote_any(b))
+        ok = write_state(b, t, state, e) && appdb_commit(&s->app, e);
     appdb_end(&s->app);
+    return ok;
+}
+
+static bool write_file(struct batch *b, struct app_state *state, struct err *e)
+{
+    struct store *s = b->s;
+    struct telling t = {0};
+    bool ok = (!s->ledger.unsynced || merge_keep(s, e)) && ledger_sync(&s->ledger, e) &&
+              telling_open(&t, s, e) && write_locked(b, &t, state, e);
+
+    telling_close(&t);
     return ok;
 }
 

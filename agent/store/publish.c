@@ -133,7 +133,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
         ok = ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &t->gid, e);
     }
     if (ok && t->gid == 0) {
-        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->born);
+        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->first);
         ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
     }
     buf_close(&identity);
@@ -218,7 +218,7 @@ static bool name_rows(struct publisher *p, struct err *e)
         keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
         fresh[i] = t->b->app->surrogate && t->gid == 0;
         if (fresh[i])
-            t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->born);
+            t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->first);
         open[i] = !t->b->app->surrogate && (t->gid == 0 || key_refers(t->b->app));
         any |= open[i];
     }
@@ -554,9 +554,9 @@ bool publish_name(struct store *s, struct touch_list *list, uint64_t now_ms, str
     return ok;
 }
 
-static bool publish_table(struct publisher *p, struct binding *b, uint32_t first, struct err *e)
+static bool publish_table(struct publisher *p, struct binding *b, struct err *e)
 {
-    for (uint32_t i = first; i < p->list->n; i++) {
+    for (uint32_t i = 0; i < p->list->n; i++) {
         if (p->list->rows[i].b != b || p->list->rows[i].gid == 0)
             continue;
         if (!publish_row(p, &p->list->rows[i], e))
@@ -567,24 +567,48 @@ static bool publish_table(struct publisher *p, struct binding *b, uint32_t first
     return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
 }
 
-/* Rows in the order of their tables' first appearance, so that each table stands once in a
- * change-set; tables whose key refers to others last, so that whoever merges knows which rows are
- * one before it meets keys that name them. */
+/* Does the key refer to another table that is still to be published? */
+static bool key_awaits(const struct app_table *t, uint32_t index, const bool *open)
+{
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        int parent = t->columns[t->keys[i]].ref_table;
+
+        if (parent >= 0 && (uint32_t)parent != index && open[parent])
+            return true;
+    }
+    return false;
+}
+
+static bool publish_tables(struct publisher *p, bool all, bool *open, bool *did, struct err *e)
+{
+    *did = false;
+    for (uint32_t i = 0; i < p->list->n; i++) {
+        struct binding *b = p->list->rows[i].b;
+
+        if (!open[b->app_index] || (!all && key_awaits(b->app, b->app_index, open)))
+            continue;
+        open[b->app_index] = false;
+        *did = true;
+        if (!publish_table(p, b, e))
+            return false;
+    }
+    return true;
+}
+
+/* Each table stands once in a change-set, in the order of first appearance; but those whose key
+ * refers to others after these, so that whoever merges knows which rows are one before it meets
+ * keys that name them. Tables whose keys refer to each other come last, as they are. */
 static bool publish_rows(struct publisher *p, struct err *e)
 {
-    bool *done = mem_alloc(p->s->app.schema.n + 1);
-    bool ok = true;
+    bool *open = mem_alloc(p->s->app.schema.n + 1);
+    bool ok = true, did = true;
 
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t first = 0; ok && first < p->list->n; first++) {
-            struct binding *b = p->list->rows[first].b;
-
-            if (done[b->app_index] || (pass == 0 && key_refers(b->app)))
-                continue;
-            done[b->app_index] = true;
-            ok = publish_table(p, b, first, e);
-        }
-    free(done);
+    for (uint32_t i = 0; i < p->list->n; i++)
+        open[p->list->rows[i].b->app_index] = true;
+    while (ok && did)
+        ok = publish_tables(p, false, open, &did, e);
+    ok = ok && publish_tables(p, true, open, &did, e);
+    free(open);
     return ok;
 }
 

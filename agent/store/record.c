@@ -114,7 +114,7 @@ static void value_payload_write(struct buf *out, const struct value *v)
         buf_add(out, v->bytes.p, v->bytes.n);
         break;
     case VALUE_REF:
-        varint_write(out, (uint64_t)v->ref.actor << 40 | v->ref.counter);
+        varint_write(out, (uint64_t)v->ref.actor << GID_COUNTER_BITS | v->ref.counter);
         break;
     }
 }
@@ -144,7 +144,7 @@ static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
     if (!varint_read(in, &u))
         return false;
     if (type == VALUE_REF) {
-        v->ref = (struct gid){(uint32_t)(u >> 40), u & (GID_COUNTER_MAX - 1)};
+        v->ref = (struct gid){(uint32_t)(u >> GID_COUNTER_BITS), u & (GID_COUNTER_MAX - 1)};
     } else {
         if (u > in->n)
             return false;

@@ -11,7 +11,7 @@
 
 #include <sqlite3.h>
 
-#include "inside.h"
+#include "placed.h"
 
 /* What a person is told until it is mended: store_apply sees when. */
 static void heals(struct store *s, const char *text)
@@ -99,6 +99,31 @@ static bool is_zero(const uint8_t *token)
     return memcmp(token, zero, sizeof zero) == 0;
 }
 
+/* Has the file been told of change-sets of ours, or of marks drained, that the ledger does not
+ * know?
+ */
+static bool went_back(const struct store *s, const struct app_state *state)
+{
+    const struct ledger *l = &s->ledger;
+    struct err damaged = {0}; /* then it tells nothing; who needs it says so (regain.c) */
+    struct placed_point p = {0};
+    struct site_id site;
+    bool back = state->point.n > 0 && placed_point_read(&p, buf_slice(&state->point), &damaged) &&
+                p.number > 0;
+
+    for (uint32_t i = 0; back && i < l->actor_count; i++)
+        if (actor_equal(&l->actors[i].actor, &p.actor))
+            back = p.number > l->actors[i].staged || (i + 1 == l->self && p.mark > l->cursor);
+    site = actor_site(&p.actor);
+    back &= memcmp(&site, &s->keys->site, sizeof site) == 0;
+    placed_point_close(&p);
+    return back;
+}
+
+static const char forgotten[] =
+    "the database is not the one this agent knows, or the agent's own files "
+    "went back: rows are compared with another PC's before anything is sent";
+
 static bool decide(struct store *s, const struct app_state *state, uint64_t now_ms, struct err *e)
 {
     struct ledger *l = &s->ledger;
@@ -113,6 +138,10 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     }
     if (is_zero(l->token)) /* the first time */
         return detach(s, state, false, e);
+    if (went_back(s, state)) {
+        heals(s, forgotten);
+        return detach(s, state, true, e);
+    }
     if (memcmp(state->token, l->token, sizeof l->token) != 0 &&
         memcmp(state->previous, l->token, sizeof l->token) == 0 && state->batch == l->batch + 1 &&
         follow_possible(s, state) && !follow(s, state, now_ms, e))
@@ -137,8 +166,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             "this PC's own back. If this one is to stay, with its rows for all: stop the "
             "agent, `agent-cli uninstall --db %s`, `agent-cli track --all`",
             s->app.path, s->app.path);
-    heals(s, "the database is not the one this agent knows, or the agent's own files "
-             "went back: rows are compared with another PC's before anything is sent");
+    heals(s, forgotten);
     return detach(s, state, true, e);
 }
 

@@ -81,8 +81,10 @@ static bool slot_get(struct replay *r, struct binding *b, const struct value *ke
 
 static void touch(struct touched *t, const struct mark *m, uint64_t wall_ms)
 {
-    if (t->marks == 0)
-        t->first_ms = wall_ms;
+    if (t->marks == 0) {
+        t->first = m->id;
+        t->first_ms = mark_wall_ms(m->julian_day, 0);
+    }
     t->wall_ms = wall_ms;
     t->last = m->id;
     t->marks++;

@@ -30,7 +30,7 @@ int64_t said_gid(struct said *d, const struct actor *a, uint64_t counter)
         d->actors = mem_grow(d->actors, (i + 1) * sizeof *d->actors);
         d->actors[d->actor_count++] = *a;
     }
-    return (int64_t)((uint64_t)i << 40 | counter);
+    return (int64_t)((uint64_t)i << GID_COUNTER_BITS | counter);
 }
 
 /* The first one who says a key has it: a till's later rows may have the same. */
@@ -179,7 +179,7 @@ static void add_gid(int64_t **list, uint32_t *n, uint32_t *room, struct gid gid)
         *room = *room == 0 ? 256 : *room * 2;
         *list = mem_grow(*list, *room * sizeof **list);
     }
-    (*list)[(*n)++] = (int64_t)((uint64_t)gid.actor << 40 | gid.counter);
+    (*list)[(*n)++] = (int64_t)((uint64_t)gid.actor << GID_COUNTER_BITS | gid.counter);
 }
 
 static void collect(struct names *m, struct body_reader *b)
@@ -209,7 +209,7 @@ static void end_run(struct names *m)
     outline_keys_write(&keys, m->keys, m->n);
     write_array(&w, 5);
     write_text(&w, slice_text(m->s->ledger.tables[m->table - 1].name));
-    write_bin(&w, SLICE(m->actors[m->last >> 40].bytes));
+    write_bin(&w, SLICE(m->actors[m->last >> GID_COUNTER_BITS].bytes));
     write_uint(&w, ((uint64_t)m->last & (GID_COUNTER_MAX - 1)) - (m->n - 1));
     write_uint(&w, m->n);
     write_bin(&w, buf_slice(&keys));
@@ -220,7 +220,7 @@ static void end_run(struct names *m)
 
 static bool tell_ref(struct names *m, int64_t ref, struct err *e)
 {
-    struct gid gid = {m->ids[ref >> 40], (uint64_t)ref & (GID_COUNTER_MAX - 1)};
+    struct gid gid = {m->ids[ref >> GID_COUNTER_BITS], (uint64_t)ref & (GID_COUNTER_MAX - 1)};
     struct ledger_row row;
     bool found;
 

@@ -160,6 +160,7 @@ bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct 
     struct ledger_row row;
     bool found;
 
+    s->ledger.told = false;
     if (!ledger_row_get(&s->ledger, gid, &row, &found, e))
         return false;
     return ledger_row_settle(&s->ledger, gid, key, true, found && row.present, shadow, e);

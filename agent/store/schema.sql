@@ -47,13 +47,15 @@ CREATE TABLE repeated(
 CREATE INDEX repeated_number ON repeated(actor, number);
 
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile, 3 dropped from the file.
+-- key_floor: keys up to it may have been those of rows that nobody remembers.
 -- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).
 CREATE TABLE tbl(
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
     scan INTEGER NOT NULL DEFAULT 0,
     key_max INTEGER NOT NULL DEFAULT 0,
-    repairs INTEGER NOT NULL DEFAULT 0
+    repairs INTEGER NOT NULL DEFAULT 0,
+    key_floor INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE col(
     tbl INTEGER NOT NULL REFERENCES tbl(id),
@@ -63,7 +65,7 @@ CREATE TABLE col(
     UNIQUE(tbl, name)
 ) WITHOUT ROWID;
 
--- One row of the fleet. gid = actor.id << 40 | counter. key: an integer, or a packed natural key; kept when the row
+-- One row of the fleet. gid = actor.id << 50 | counter. key: an integer, or a packed natural key; kept when the row
 -- is gone, so that the key is not given to another. present: it is in the file; since: it came there, under this key, in time for
 -- that point. rec: logical cells with clocks, NULL while only minted.
 -- shadow: what the file holds and which clocks the application saw there, NULL where that is what rec says.
@@ -156,7 +158,13 @@ WHEN old.present = 1 AND (new.present = 0 OR new.key IS NOT old.key) AND old.key
 BEGIN
     INSERT INTO placed(gid, since, until, tbl, key)
     SELECT old.gid, old.since, last + 1, old.tbl, old.key FROM (SELECT max(id) AS last FROM point) WHERE last >= old.since;
+    INSERT INTO untold(gid) VALUES (old.gid) ON CONFLICT(gid) DO NOTHING;
 END;
+
+-- Rows that left their place in the file, or came back to it, and of which the file has not been told (placed.h).
+CREATE TABLE untold(
+    gid INTEGER PRIMARY KEY
+);
 
 -- Rows that more than one of the marks drained for a point touched: `born` by that mark (0: older), `last` by that one. A file that
 -- has only some of those marks holds the row as it was in between.

@@ -12,6 +12,7 @@
 #include "ledger_meta.h"
 #include "merge.h"
 #include "migration.h"
+#include "placed.h"
 #include "rename.h"
 #include "said.h"
 
@@ -37,6 +38,7 @@ static bool take_roster(struct store *s)
 bool store_open(struct store **out, const struct store_options *o, uint64_t now_ms, struct err *e)
 {
     struct store *s = mem_alloc(sizeof *s);
+    double time;
 
     /* One thread uses SQLite. Where somebody started the library already this changes nothing. */
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
@@ -51,7 +53,8 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
         take_roster(s) && bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
-        look_for_repairs(s, e) && unsent_open(s, e))
+        look_for_repairs(s, e) && unsent_open(s, e) &&
+        marks_last(&s->app, &s->opened_mark, &time, e))
         return true;
     store_close(s);
     *out = NULL;
@@ -420,7 +423,7 @@ static bool is_behind_marks(struct store *s, const struct err *e)
 bool store_tidy(struct store *s, bool *more, struct err *e)
 {
     int64_t first;
-    bool ok;
+    bool ok, many;
 
     *more = false;
     if (s->astray)
@@ -429,14 +432,11 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
         return false;
     if (s->ledger.matched && (!track_news(s, e) || (s->swept != s->ledger.cursor && !sweep(s, e))))
         return false;
-    if (first == 0 || s->ledger.cursor - first < MARKS_PURGED_MAX)
+    many = first != 0 && s->ledger.cursor - first >= MARKS_PURGED_MAX;
+    if (!s->ledger.matched || !s->app.installed || (!many && s->ledger.told))
         return true;
-    if (!appdb_lock_quietly(&s->app, e))
-        return false;
-    ok = recover_in_step(s, e) && marks_purge(&s->app, s->ledger.cursor, e) &&
-         appdb_commit(&s->app, e);
-    appdb_end(&s->app);
-    *more = ok && s->ledger.cursor - first >= (int64_t)2 * MARKS_PURGED_MAX;
+    ok = placed_tell(s, e);
+    *more = many && ok && s->ledger.cursor - first >= (int64_t)2 * MARKS_PURGED_MAX;
     return ok;
 }
 
@@ -491,8 +491,18 @@ bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t 
     if (!ready(s, now_ms, e))
         return false;
     said_close(&s->said);
-    return s->ledger.matched ||
+    if (s->ledger.matched)
+        return true;
+    if (!regain(s, now_ms, &did, e))
+        return false;
+    return did ||
            (keys_settle(s, keys, n, copy, now_ms, e) && match(s, true, copy, now_ms, &did, e));
+}
+
+bool store_match_lacks(struct store *s, bool *lacks, struct err *e)
+{
+    *lacks = false;
+    return s->ledger.matched || (ready(s, 0, e) && regain_lacks(s, lacks, e));
 }
 
 /* ---- what we have ---- */

@@ -29,7 +29,8 @@ struct gid {
     uint32_t actor;
     uint64_t counter;
 };
-#define GID_COUNTER_MAX (UINT64_C(1) << 40)
+#define GID_COUNTER_BITS 50
+#define GID_COUNTER_MAX  (UINT64_C(1) << GID_COUNTER_BITS)
 
 enum value_type { VALUE_NULL, VALUE_INT, VALUE_REAL, VALUE_TEXT, VALUE_BLOB, VALUE_REF };
 

@@ -138,6 +138,9 @@ MUST_USE bool store_apply(struct store *s, uint64_t now_ms, struct store_progres
  * member's, and is taken for that one's whose keys explain most of it. */
 MUST_USE bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t n,
                           uint64_t now_ms, struct err *e);
+/* Does the file say that it held change-sets that the ledger lacks? It went back or was lost, and a
+ * member who is away may have them: without them, what they added to counters may count twice. */
+MUST_USE bool store_match_lacks(struct store *s, bool *lacks, struct err *e);
 /* For a newcomer that matches its rows with ours, `keys` of store_match: the rows that have another
  * key in this file than in their author's. [actors: [bin 24...], [[actor index, counter, key]...]];
  * when they do not fit into KEYS_BYTES_MAX, as many as do. */

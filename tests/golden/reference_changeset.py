@@ -107,7 +107,7 @@ def sample():
         ("article", ["id", "name", "price", "photo", "family"], 1, True, [
             (INSERT, 0, 1, STAMP - 2, 101, "Thé \"vert\"\n\U0001F375", 12.1, b"\0\xff\x10", Ref((1, 70000))),
             (INSERT, 0, 2, STAMP - 1, -2**63, Text(b"caf\xe9"), -0.0, b"", None),
-            (UPDATE, 1, 2**40 - 1, STAMP, 1, Text(b"a\0b"), 2, -33),
+            (UPDATE, 1, 2**50 - 1, STAMP, 1, Text(b"a\0b"), 2, -33),
             (DELETE, 1, 9, STAMP),
             (REPAIR, 1, 7, STAMP - 1, 1, 40, 1, "#Caisse-Mangue"),
             (UNITE, 0, 1, STAMP, 1, 12)]),

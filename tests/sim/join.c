@@ -23,6 +23,20 @@ static int find_member(const struct node *n)
     return found;
 }
 
+/* Its file holds what nobody has told us: somebody who is away may. */
+static bool awaits_absent(struct node *n)
+{
+    struct err e = {0};
+    bool lacks = false;
+
+    if (!store_match_lacks(n->store, &lacks, &e))
+        return true;
+    for (uint32_t peer = 0; lacks && peer < n->sim->options.nodes; peer++)
+        if (peer != n->index && !(n->talks[peer].open && n->talks[peer].sync.state == SYNC_OPEN))
+            return true;
+    return false;
+}
+
 static void ask_keys(struct node *n, uint32_t peer)
 {
     struct buf out = {0};
@@ -83,7 +97,7 @@ void node_join(struct node *n)
         return;
     n->pump_ms = n->sim->now_ms + 100;
     member = find_member(n);
-    if (member < 0)
+    if (member < 0 || awaits_absent(n))
         return;
     waited = n->keys_asked_ms != 0 && n->sim->now_ms - n->keys_asked_ms > KEYS_WAIT_MS;
     if (n->peer_keys_came || (is_still(n) && waited))

@@ -122,7 +122,8 @@ static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && event->value == value &&
-            !beaten(o, row, column, row->events[i]) && !outrun(o, row, event))
+            (event->unclocked ||
+             (!beaten(o, row, column, row->events[i]) && !outrun(o, row, event))))
             return true;
     }
     return err_set(e, ERR_INPUT, "%s.%s is %s, which nobody wrote last",
@@ -169,10 +170,19 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
     return shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum);
 }
 
+/* Does nobody remember of some write of the cell what was in it? */
+static bool is_unclocked(const struct oracle *o, const struct oracle_row *row, int column)
+{
+    for (uint32_t i = 0; i < row->n; i++)
+        if (o->events[row->events[i]].column == column && o->events[row->events[i]].unclocked)
+            return true;
+    return false;
+}
+
 static bool judge_counter(const struct oracle *o, const struct oracle_row *row, int column,
                           uint32_t value, struct err *e)
 {
-    if ((row->blurred >> column & 1) != 0)
+    if ((row->blurred >> column & 1) != 0 || is_unclocked(o, row, column))
         return true;
     for (uint32_t i = 0; i < row->n && o->rules > 0; i++)
         if (o->events[row->events[i]].column == column && o->events[row->events[i]].doubtful)
@@ -212,7 +222,7 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
         else
             sum += event->amount;
     }
-    if (whole != 1 || o->rules > 0)
+    if (whole != 1 || o->rules > 0 || is_unclocked(o, row, column))
         return true;
     if (shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum))
         return true;

@@ -454,6 +454,15 @@ void node_apply(struct node *n)
     talk_news(n);
 }
 
+static void node_tidy(struct node *n)
+{
+    struct err e = {0};
+    bool more;
+
+    if (sim_ok(n->sim) && n->store != NULL)
+        store_failed(n, "tidy", store_tidy(n->store, &more, &e), &e);
+}
+
 /* Mostly the agent looks soon, sometimes it has better things to do. */
 void node_poke(struct node *n)
 {
@@ -469,6 +478,7 @@ void node_pump(struct node *n)
     n->pump_ms = n->sim->now_ms + 500 + rng_below(&n->sim->rng, 2000);
     node_drain(n);
     node_apply(n);
+    node_tidy(n);
     node_join(n);
     for (uint32_t peer = 0; n->store != NULL && peer < n->sim->options.nodes; peer++)
         if (n->talks[peer].open && n->talks[peer].keys_owed && node_tell_keys(n, peer))

@@ -39,6 +39,7 @@ void restore_keep(struct restore *r, struct sim *s, uint32_t node)
     copy(n, "app.db", "kept-app.db");
     copy(n, "ledger.db", "kept-ledger.db");
     r->pcs[node].there = true;
+    r->pcs[node].drained = s->oracle.drains;
     r->pcs[node].full = r->full;
     node_app_start(n);
     node_agent_start(n);
@@ -78,8 +79,10 @@ void restore_look(struct restore *r, struct sim *s)
 }
 
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
- * that went back before it and that nobody has had time to give everything back. */
-static void doubt(struct restore *r, struct sim *s, uint32_t node)
+ * that went back before it and that nobody has had time to give everything back. If its database
+ * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
+ * their databases, too. */
+static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
 {
     struct oracle *o = &s->oracle;
     bool first = r->back == 0;
@@ -94,9 +97,14 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node)
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
 
-        if (event->drained && event->drain > limit && (r->back >> event->site & 1) != 0)
-            event->doubtful = true;
+        if (event->drained && event->drain > limit && (r->back >> event->site & 1) != 0) {
+            event->doubtful |= file;
+            event->unclocked |= !first && !file;
+        }
     }
+    if (!file)
+        oracle_forgot(o, node, limit > r->pcs[node].drained ? limit : r->pcs[node].drained,
+                      s->scratch.tick);
 }
 
 void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t kind,
@@ -114,12 +122,11 @@ void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t 
         copy(n, "kept-app.db", "app.db");
     if (kind != RESTORE_FILE)
         copy(n, "kept-ledger.db", "ledger.db");
-    if (kind == RESTORE_BOTH)
-        doubt(r, s, node);
-    if (kind != RESTORE_HOME) {
-        node_peek(n, &s->scratch);
+    node_peek(n, &s->scratch);
+    if (kind != RESTORE_FILE)
+        doubt(r, s, node, kind == RESTORE_BOTH);
+    if (kind != RESTORE_HOME)
         oracle_rewound(&s->oracle, node, &s->scratch);
-    }
     sim_trace(s, n, "an older copy of its %s is put back, at tick %lld",
               kind == RESTORE_FILE   ? "database"
               : kind == RESTORE_HOME ? "home"

@@ -16,8 +16,9 @@ struct restore {
     uint32_t back_full; /* the last drain that is in all of their copies */
     struct {
         bool there;
-        uint32_t full; /* when it was made */
-        uint32_t safe; /* the last drain of this PC that some other one had, too */
+        uint32_t full;    /* when it was made */
+        uint32_t drained; /* likewise, the last drain of any PC */
+        uint32_t safe;    /* the last drain of this PC that some other one had, too */
     } pcs[NET_NODES_MAX];
 };
 

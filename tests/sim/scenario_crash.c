@@ -181,7 +181,8 @@ static void forget_capture(struct sim *s, uint32_t node)
                         "SELECT group_concat('DROP TRIGGER \"' || name || '\"', ';')"
                         " FROM sqlite_schema WHERE type = 'trigger'");
     sim_sql(s, node,
-            "%s; DROP TABLE _navette_state; DROP TABLE _navette_dirty; DROP TABLE _navette_table",
+            "%s; DROP TABLE _navette_state; DROP TABLE _navette_dirty; DROP TABLE _navette_table;"
+            " DROP TABLE _navette_placed",
             triggers);
     free(triggers);
     node_agent_start(n);

@@ -404,6 +404,22 @@ static inline void match_site(struct site *a, struct site *b, bool copy)
     assert_int_equal(store_state(b->store), STORE_READY);
 }
 
+/* The ledger of `a` went back or is gone: the agent starts, and hears of all that `b` has. */
+static inline void rematch(struct site *a, struct site *b)
+{
+    open_store(a);
+    work(a);
+    match_site(b, a, false);
+    exchange(a, b);
+    exchange(a, b);
+}
+
+static inline void lose_ledger(struct site *s)
+{
+    close_store(s);
+    run_command("rm -f %s/ledger.db*", s->home);
+}
+
 static inline void join_site(struct site *a, struct site *b, const char *name, const char *schema)
 {
     struct err e = {0};

@@ -408,7 +408,7 @@ static const struct {
      "a row with op 5 has 7 elements"},
     {BODY("919403010100"), "a row of actor 1 of 1"},
     {BODY("919403000000"), "with counter 0"},
-    {BODY("91940300cf000001000000000000"), "a row's counter is 1099511627776"},
+    {BODY("91940300cf0004000000000000"), "a row's counter is 1125899906842624"},
     {BODY("91940300"
           "01"
           "cd03e9"),

@@ -383,7 +383,7 @@ static void a_changed_typed_value_is_refused(void **state)
     refuse_with("{\"real\": \"12.1\"}", "{}", "has 0 types");
     refuse_with("{\"blob\": \"AP8Q\"}", "{\"blob\": \"AP8\"}", "is not base64");
     refuse_with("{\"ref\": [1, 70000]}", "{\"ref\": [1]}", "a reference has 1 elements");
-    refuse_with("{\"ref\": [1, 70000]}", "{\"ref\": [1, 1099511627776]}", "allowed 0 to");
+    refuse_with("{\"ref\": [1, 70000]}", "{\"ref\": [1, 1125899906842624]}", "allowed 0 to");
     refuse_with("{\"ref\": [1, 70000]}", "{\"ref\": {\"a\": [[[[[]]]]]}}", "");
     refuse_with("[\"insert\", 0, 1", "[\"insert\", 0, 1, [[[[[[[[[[[[0]]]]]]]]]]]]",
                 "nested too deeply");

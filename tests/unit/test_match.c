@@ -63,21 +63,6 @@ static void open_tills(struct site *a, struct site *b)
     exchange(a, b);
 }
 
-static void rematch(struct site *a, struct site *b)
-{
-    open_store(a);
-    work(a);
-    match_site(b, a, false);
-    exchange(a, b);
-    exchange(a, b);
-}
-
-static void lose_ledger(struct site *s)
-{
-    close_store(s);
-    run_command("rm -f %s/ledger.db*", s->home);
-}
-
 static void expect_all_same(struct site *a, struct site *b)
 {
     expect_same(a, b, counts);
@@ -281,7 +266,7 @@ static void a_lost_home_joins_again_with_its_file_and_nothing_is_doubled(void **
         put_database_back(&c, &a);
         if (cleared)
             sql(&c, "DROP TABLE _navette_state; DROP TABLE _navette_table;"
-                    "DROP TABLE _navette_dirty");
+                    "DROP TABLE _navette_dirty; DROP TABLE _navette_placed");
         if (cleared) { /* its triggers as well */
             char *drops = ask_file(c.app, "SELECT group_concat('DROP TRIGGER \"' || name || '\"',"
                                           " ';') FROM sqlite_schema WHERE type = 'trigger'");

@@ -326,7 +326,7 @@ static void what_is_no_sqlite_value_is_refused(void **state)
         "c70c02000000020000000000000103", /* another extension */
         "c70b010000000200000000000103",   /* a short one */
         "c70c01000000020000000000000000", /* counter 0 */
-        "c70c01000000020000010000000000", /* counter 2^40 */
+        "c70c01000000020004000000000000", /* counter 2^50 */
         "d60100000000",                   /* fixed extension */
         "cfffffffffffffffff",             /* beyond 64 bits with sign */
     };

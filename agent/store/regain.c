@@ -1,0 +1,404 @@
+/* Regain: a ledger that went back or was lost, beside a file that went on. The file knows by
+ * itself where it stood (placed.h), and the log says all that was ever said; so the ledger becomes
+ * what it was when it last stood beside this file:
+ *
+ *     merge    anew, nothing but the change-sets that the file held: those of its point, and what
+ *              was drained from it since
+ *     place    the rows of the file, under the keys that it names
+ *     go on    as with a file that went back (behind.h): marks above the point's that say nothing
+ *              new change nothing, the others are drained
+ *
+ * Then everything else is merged as it always is. If the file held change-sets that nobody has any
+ * more, what differs from the rest was written here, mark or not, and is said again. */
+#include "regain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "conflict.h"
+#include "fork.h"
+#include "ledger_conflict.h"
+#include "merge.h"
+
+bool regain_is_own(const struct regain *b, uint32_t actor)
+{
+    struct site_id site = actor_site(&b->s->ledger.actors[actor - 1].actor);
+
+    return memcmp(&site, &b->site, sizeof site) == 0;
+}
+
+/* ---- what the file held ---- */
+
+static void raise(struct regain *b, const struct actor *actor, uint64_t number)
+{
+    const struct ledger *l = &b->s->ledger;
+
+    for (uint32_t i = 0; i < b->limit_n; i++) {
+        uint64_t there = l->actors[i].staged;
+
+        if (!actor_equal(&l->actors[i].actor, actor))
+            continue;
+        b->forgotten |= number > there;
+        number = number < there ? number : there;
+        b->limit[i] = number > b->limit[i] ? number : b->limit[i];
+        return;
+    }
+    b->forgotten = true;
+}
+
+/* When the application last wrote something of it, by its clock. */
+static bool last_stamp(struct slice body, uint64_t stamp_max, uint64_t *last, struct err *e)
+{
+    struct body_reader in;
+    bool ok;
+
+    *last = 0;
+    body_read(&in, body, stamp_max, e);
+    while (body_next_table(&in))
+        while (body_next_row(&in))
+            *last = in.row.stamp > *last ? in.row.stamp : *last;
+    ok = body_read_end(&in);
+    body_read_close(&in);
+    return ok;
+}
+
+/* Was it drained from this file? All that this PC ever said was. Of a copy of another PC's, what
+ * that one went on to say has stamps beyond the last mark. */
+static bool is_of_file(struct regain *b, const struct changeset *c,
+                       const struct changeset_header *h, bool *of_file, struct err *e)
+{
+    uint64_t last;
+
+    *of_file = memcmp(&b->site, &b->s->keys->site, sizeof b->site) == 0;
+    if (*of_file)
+        return true;
+    if (!last_stamp(c->body, h->stamp, &last, e))
+        return false;
+    *of_file = hlc_stamp_wall_ms(last) <= mark_wall_ms(b->r.cursor_time, 0);
+    return true;
+}
+
+/* What an actor of the file's PC drained since the point, and all that it had applied by then. */
+static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+    bool ok = true, of_file = true;
+
+    for (uint64_t n = b->limit[actor - 1] + 1; ok && of_file && n <= l->actors[actor - 1].staged;
+         n++) {
+        struct changeset_header h = {0};
+        struct changeset c;
+        struct slice bytes;
+        bool found;
+
+        if (!ledger_changeset_get(l, actor, n, &bytes, &found, e))
+            return false;
+        if (!found)
+            return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
+                           (unsigned long long)n);
+        ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
+             is_of_file(b, &c, &h, &of_file, e);
+        for (uint32_t i = 0; ok && of_file && i < h.needs.n; i++)
+            raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number);
+        if (ok && of_file)
+            b->limit[actor - 1] = n;
+        changeset_header_close(&h);
+    }
+    return ok;
+}
+
+static bool find_limits(struct regain *b, struct err *e)
+{
+    const struct vector *holds = &b->point.holds;
+
+    b->limit_n = b->s->ledger.actor_count;
+    b->limit = mem_alloc((b->limit_n + 1) * sizeof *b->limit);
+    for (uint32_t i = 0; i < holds->n; i++)
+        raise(b, &holds->entries[i].actor, holds->entries[i].number);
+    raise(b, &b->point.actor, b->point.number);
+    for (uint32_t a = 1; a <= b->limit_n; a++)
+        if (regain_is_own(b, a) && !limit_own(b, a, e))
+            return false;
+    return true;
+}
+
+/* ---- merging it ---- */
+
+static bool run(struct ledger *l, const char *sql, struct err *e)
+{
+    return sqlite3_exec(l->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           ledger_err(l, "begin anew with the log", e);
+}
+
+/* Nothing is merged, and nothing in the file. */
+static bool forget(struct regain *b, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+
+    if (!run(l,
+             "DELETE FROM row; DELETE FROM due; DELETE FROM repair; DELETE FROM natural_key;"
+             "DELETE FROM alias; DELETE FROM part; DELETE FROM point; DELETE FROM placed;"
+             "DELETE FROM fate; DELETE FROM seen; DELETE FROM conflict; DELETE FROM untold;"
+             "UPDATE actor SET merged = 0, applied = 0",
+             e) ||
+        !ledger_seen_load(l, e) || !conflict_load(l, e))
+        return false;
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        l->actors[i].merged = l->actors[i].applied = 0;
+    vector_close(&l->applied);
+    memset(b->s->stuck, 0, sizeof b->s->stuck);
+    due_clear(b->s);
+    l->live = l->point = 0;
+    l->aliases = l->told = false;
+    return true;
+}
+
+/* Is all merged that its author had? */
+static bool is_ready(struct store *s, struct slice bytes, bool *ready, struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    bool ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+
+    *ready = ok;
+    for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
+        const struct vector_entry *need = &h.needs.entries[i];
+
+        *ready = false;
+        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
+            *ready |= actor_equal(&s->ledger.actors[a].actor, &need->actor) &&
+                      s->ledger.actors[a].merged >= need->number;
+        if (!*ready)
+            ok = fork_has_merged(s, &need->actor, need->number, ready, e);
+    }
+    changeset_header_close(&h);
+    return ok;
+}
+
+static bool merge_one(struct regain *b, uint32_t actor, bool *did, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+    uint64_t number = l->actors[actor - 1].merged + 1;
+    struct slice bytes;
+    struct buf copy;
+    bool found, ok;
+
+    *did = false;
+    if (!ledger_changeset_get(l, actor, number, &bytes, &found, e) || !found)
+        return e->code == ERR_NONE;
+    buf_open(&copy, CHANGESET_BYTES_MAX);
+    buf_add(&copy, bytes.p, bytes.n);
+    ok = is_ready(b->s, buf_slice(&copy), did, e) &&
+         (!*did || merge_changeset(b->s, actor, number, buf_slice(&copy), e));
+    due_clear(b->s);
+    buf_close(&copy);
+    return ok;
+}
+
+static bool merge_held(struct regain *b, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+    bool progress = true;
+
+    b->s->noticed_ms = b->r.now_ms;
+    b->s->look_ups_left = LOOK_UPS_MAX;
+    while (progress) {
+        progress = false;
+        for (uint32_t a = 1; a <= b->limit_n; a++) {
+            bool did = true;
+
+            while (did && l->actors[a - 1].merged < b->limit[a - 1]) {
+                if (!merge_one(b, a, &did, e))
+                    return false;
+                progress |= did;
+            }
+        }
+    }
+    for (uint32_t a = 1; a <= b->limit_n; a++) {
+        b->forgotten |= l->actors[a - 1].merged < b->limit[a - 1];
+        l->actors[a - 1].applied = l->actors[a - 1].merged;
+        if (!ledger_actor_save(l, a, e))
+            return false;
+    }
+    vector_copy(&b->r.fork.held.holds, &l->applied);
+    return true;
+}
+
+/* ---- going on ---- */
+
+/* Keys that marks speak of have been used, too. */
+static bool raise_key_max(struct regain *b, const struct binding *binding, struct err *e)
+{
+    struct ledger_table *t = &b->s->ledger.tables[binding->table - 1];
+    char *sql = sqlite3_mprintf("SELECT max(k1), max(o1) FROM _navette_dirty WHERE tbl = %lld",
+                                (long long)binding->app->number);
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(b->s->app.db, sql, -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW;
+
+    for (int i = 0; ok && i < 2; i++)
+        if (sqlite3_column_type(q, i) == SQLITE_INTEGER && sqlite3_column_int64(q, i) > t->key_max)
+            t->key_max = sqlite3_column_int64(q, i);
+    if (!ok)
+        sqlite_err(b->s->app.db, "read the marks", e);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    t->key_floor = t->key_max;
+    return ok;
+}
+
+/* Which tables the point speaks of, and in which of them something may have been written that no
+ * mark tells of. */
+static bool know_tables(struct regain *b, struct err *e)
+{
+    struct store *s = b->s;
+
+    b->r.unwatched = mem_alloc((s->app.schema.n + 1) * sizeof *b->r.unwatched);
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        struct binding *binding = &s->bindings[i];
+        struct ledger_table *t = &s->ledger.tables[binding->table - 1];
+
+        t->scan = SCAN_MATCH;
+        for (uint32_t k = 0; k < b->point.table_n; k++) {
+            if (b->point.tables[k].number != binding->app->number)
+                continue;
+            t->scan = SCAN_NONE;
+            t->repairs = binding->app->repairs;
+            if (b->point.tables[k].key_max > t->key_max)
+                t->key_max = b->point.tables[k].key_max;
+            b->r.unwatched[binding->app_index] =
+                b->forgotten || b->point.tables[k].repairs != binding->app->repairs;
+        }
+        if (binding->app->surrogate && !raise_key_max(b, binding, e))
+            return false;
+    }
+    return true;
+}
+
+/* Rows that live and are not in the file are due. */
+static bool put_due(struct regain *b, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                     " WHERE present = 0 AND rec IS NOT NULL",
+                                     e);
+    struct ledger_row row;
+    bool ok = q != NULL;
+    int code = SQLITE_DONE;
+
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        ledger_row_of(q, &row);
+        ok = record_decode(&b->rec, row.rec, e) &&
+             (!ledger_alive(l, &b->rec) || ledger_due_put(l, row.gid, b->r.now_ms, NULL, e));
+    }
+    sqlite3_finalize(q);
+    b->s->due_open = true;
+    return ok && (code == SQLITE_DONE || ledger_err(l, "find what the file lacks", e));
+}
+
+static bool go_on(struct regain *b, struct err *e)
+{
+    struct store_progress p = {0};
+    struct store *s = b->s;
+    struct ledger *l = &s->ledger;
+
+    if (!publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
+        !put_due(b, e))
+        return false;
+    for (uint32_t i = 0; i < s->binding_count; i++)
+        if (!ledger_table_save(l, &l->tables[s->bindings[i].table - 1], e))
+            return false;
+    l->batch = b->state.batch;
+    memcpy(l->token, b->state.token, sizeof l->token);
+    l->cursor = b->r.cursor;
+    l->cursor_time = b->r.cursor_time;
+    l->matched = true;
+    return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, e) && ledger_point(l, e) &&
+           ledger_commit(l, e);
+}
+
+/* Inside a read of the file, and a ledger transaction. */
+static bool regain_rows(struct regain *b, struct err *e)
+{
+    struct recovery *r = &b->r;
+
+    if (!find_limits(b, e) || !forget(b, e) || !merge_held(b, e) || !regain_place(b, e) ||
+        !know_tables(b, e))
+        return false;
+    r->fork.mark = b->point.mark;
+    r->fork.point = b->s->ledger.point;
+    return behind_relive(r, e) && regain_settle_marks(b, e) && behind_rows(r, e) &&
+           regain_delete_gone(b, e);
+}
+
+/* Does the file say where it stood, as one of this fleet? */
+static bool read_point(struct regain *b, bool *can, struct err *e)
+{
+    struct store *s = b->s;
+
+    *can = false;
+    if (!s->app.installed || !app_state_read(&s->app, &b->state, e))
+        return e->code == ERR_NONE;
+    if (!b->state.found || b->state.point.n == 0 || !b->state.fleet_known ||
+        memcmp(b->state.fleet, s->roster->fleet, sizeof b->state.fleet) != 0)
+        return true;
+    if (!placed_point_read(&b->point, buf_slice(&b->state.point), e))
+        return false;
+    b->site = actor_site(&b->point.actor);
+    *can = true;
+    return marks_last(&s->app, &b->r.cursor, &b->r.cursor_time, e);
+}
+
+static void regain_close(struct regain *b)
+{
+    app_state_close(&b->state);
+    placed_point_close(&b->point);
+    behind_close(&b->r);
+    keymap_close(&b->by_gid);
+    keymap_close(&b->by_key);
+    keymap_close(&b->born);
+    record_close(&b->rec);
+    buf_close(&b->room);
+    free(b->limit);
+    free(b->places);
+}
+
+bool regain_lacks(struct store *s, bool *lacks, struct err *e)
+{
+    struct regain b = {.s = s};
+    bool can, ok;
+
+    *lacks = false;
+    ok = recover_read(s, e) && read_point(&b, &can, e);
+    appdb_end(&s->app);
+    if (ok && can)
+        *lacks = !vector_covers(store_have(s), &b.point.holds);
+    regain_close(&b);
+    return ok;
+}
+
+bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e)
+{
+    struct regain b = {.s = s};
+    bool ok;
+
+    behind_open(&b.r, s, now_ms);
+    buf_open(&b.room, VALUE_BYTES_MAX + 64);
+    ok = recover_read(s, e) && read_point(&b, did, e) &&
+         (!*did || (ledger_begin(&s->ledger, false, e) && regain_rows(&b, e)));
+    appdb_end(&s->app);
+    ok = ok && (!*did || go_on(&b, e));
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    ledger_rest(&s->ledger);
+    regain_close(&b);
+    return ok || (e->code != ERR_INPUT && e->code != ERR_LIMIT
+                      ? false
+                      : err_wrap(e,
+                                 "our own tables in %s are damaged (`agent-cli uninstall --db %s`, "
+                                 "then `agent-cli track --all`, does without them)",
+                                 s->app.path, s->app.path));
+}

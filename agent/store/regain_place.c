@@ -1,0 +1,381 @@
+/* Regaining a ledger, its rows: where the file says that they are, and what its marks say of them
+ * since. */
+#include "regain.h"
+
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "scan.h"
+
+/* ---- where the rows of the file are ---- */
+
+/* The last word counts, on a row and on a key. */
+static void put(struct regain *b, const struct place *p)
+{
+    struct row_key gid = int_key(p->gid), key = int_key(p->key);
+    uint32_t before = keymap_get(&b->by_gid, 0, &gid), at;
+
+    if (before != 0)
+        b->places[before - 1].here = false;
+    if (b->place_n == b->place_room) {
+        b->place_room = b->place_room == 0 ? 64 : b->place_room * 2;
+        b->places = mem_grow(b->places, b->place_room * sizeof *b->places);
+    }
+    b->places[b->place_n++] = *p;
+    keymap_put(&b->by_gid, 0, &gid, b->place_n);
+    if (!p->here)
+        return;
+    at = keymap_get(&b->by_key, p->b->app_index, &key);
+    if (at != 0 && b->places[at - 1].gid != p->gid)
+        b->places[at - 1].here = b->places[at - 1].keyed = false;
+    keymap_put(&b->by_key, p->b->app_index, &key, b->place_n);
+}
+
+static bool put_told(struct regain *b, const struct placed_row *row, struct err *e)
+{
+    struct app_table *t = appdb_table_numbered(&b->s->app, row->table);
+    struct place p = {.b = t == NULL ? NULL : bind_by_app(b->s, t),
+                      .key = row->key,
+                      .keyed = row->keyed,
+                      .here = !row->gone && row->keyed};
+    struct gid g = {.counter = row->counter};
+
+    if (p.b == NULL || (p.here && !p.b->app->surrogate))
+        return true;
+    if (!ledger_actor(&b->s->ledger, &row->actor, &g.actor, e))
+        return false;
+    p.gid = gid_pack(g);
+    put(b, &p);
+    return true;
+}
+
+static bool read_told(struct regain *b, struct err *e)
+{
+    struct buf rows;
+    int64_t id = 0;
+    bool found = true, ok = true;
+
+    buf_open(&rows, APP_PAYLOAD_BYTES_MAX);
+    while (ok && found) {
+        struct placed_reader in;
+        struct placed_row row;
+        int code = 1;
+
+        ok = app_placed_next(&b->s->app, &id, &rows, &found, e);
+        if (!ok || !found)
+            break;
+        ok = placed_read(&in, buf_slice(&rows), e);
+        while (ok && (code = placed_next(&in, &row)) == 1)
+            ok = put_told(b, &row, e);
+        ok = ok && code == 0;
+        placed_read_close(&in);
+    }
+    buf_close(&rows);
+    return ok;
+}
+
+/* A row of the file's own PC of which the file was told nothing was made since the point: it is
+ * where its mark says. */
+static bool put_own(struct regain *b, struct binding *binding, const struct ledger_row *row,
+                    struct err *e)
+{
+    struct row_key gid = int_key(row->gid), key;
+    const struct cell *said;
+
+    if (!regain_is_own(b, gid_unpack(row->gid).actor) || keymap_get(&b->by_gid, 0, &gid) != 0)
+        return true;
+    if (!record_decode(&b->rec, row->rec, e))
+        return false;
+    said = record_get(&b->rec, binding->position[binding->app->keys[0]]);
+    if (said == NULL || said->v.type != VALUE_INT)
+        return true;
+    key = int_key(said->v.i);
+    put(b, &(struct place){.gid = row->gid, .b = binding, .key = key.i});
+    keymap_put(&b->born, binding->app_index, &key, b->place_n);
+    return true;
+}
+
+static bool put_all_own(struct regain *b, struct err *e)
+{
+    int code = 0;
+
+    for (uint32_t i = 0; code == 0 && i < b->s->binding_count; i++) {
+        struct binding *binding = &b->s->bindings[i];
+        struct ledger_row row;
+        sqlite3_stmt *q;
+
+        if (!binding->app->surrogate)
+            continue;
+        q = scan_ledger(b->s, binding->table, false, e);
+        code = q == NULL ? -1 : 1;
+        while (code == 1 && (code = scan_ledger_step(b->s, q, &row, e)) == 1)
+            if (!put_own(b, binding, &row, e))
+                code = -1;
+        sqlite3_finalize(q);
+    }
+    return code == 0;
+}
+
+/* A row of which nobody knows any more what was said. It is minted, and will be said under its
+ * name; or `deleted`, and that will be. */
+static bool put_unheard(struct regain *b, struct binding *binding, int64_t gid,
+                        const struct row_key *key, bool deleted, struct err *e)
+{
+    struct ledger_row row = {.gid = gid,
+                             .table = binding->table,
+                             .key = *key,
+                             .present = true,
+                             .minted = !deleted},
+                      before;
+    bool found;
+
+    if (!ledger_row_get(&b->s->ledger, gid, &before, &found, e))
+        return false;
+    record_clear(&b->rec);
+    buf_clear(&b->room);
+    record_encode(&b->rec, &b->room);
+    row.rec = buf_slice(&b->room);
+    return ledger_row_put(&b->s->ledger, &row, found, found && before.present, e);
+}
+
+static bool place_at(struct regain *b, struct binding *binding, int64_t gid,
+                     const struct row_key *key, struct err *e)
+{
+    struct ledger_table *t = &b->s->ledger.tables[binding->table - 1];
+
+    if (key->kind == KEY_INT && key->i > t->key_max)
+        t->key_max = key->i;
+    return scan_place(b->s, gid, key, (struct slice){NULL, 0}, e);
+}
+
+/* A row that is part of another one now stands there for it, unless that one is there, too. */
+static bool place(struct regain *b, const struct place *p, struct err *e)
+{
+    struct row_key key = int_key(p->key), standing;
+    struct ledger_row row;
+    uint32_t other;
+    int64_t gid;
+    bool found;
+
+    if (!ledger_stands(&b->s->ledger, p->gid, &gid, e))
+        return false;
+    standing = int_key(gid);
+    other = gid == p->gid ? 0 : keymap_get(&b->by_gid, 0, &standing);
+    if (other != 0 && b->places[other - 1].here)
+        gid = p->gid;
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+        return false;
+    return found ? place_at(b, p->b, gid, &key, e) : put_unheard(b, p->b, gid, &key, false, e);
+}
+
+/* A key that a row had is not given to another one. */
+static bool place_surrogates(struct regain *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->place_n; i++) {
+        const struct place *p = &b->places[i];
+
+        if (p->here ? !place(b, p, e)
+                    : p->keyed && !ledger_row_wish(&b->s->ledger, p->gid, p->key, e))
+            return false;
+    }
+    return true;
+}
+
+/* The key that a natural row would have in this file; `known` false: what it refers to is not here
+ * (yet). */
+static bool natural_key(struct regain *b, const struct binding *binding, struct row_key *key,
+                        bool *known, struct err *e)
+{
+    const struct app_table *t = binding->app;
+    struct value values[KEY_COLUMNS_MAX];
+    struct arena arena = {.block_bytes = 512};
+    bool ok = true;
+
+    *known = true;
+    for (uint32_t i = 0; ok && *known && i < t->key_count; i++) {
+        const struct cell *c = record_get(&b->rec, binding->position[t->keys[i]]);
+        struct value local;
+
+        *known = c != NULL;
+        ok = !*known || scan_local(b->s, &c->v, &local, known, &b->room, e);
+        if (ok && *known)
+            values[i] = arena_value(&arena, &local);
+    }
+    if (ok && *known && t->key_count == 1 && values[0].type == VALUE_INT) {
+        *key = int_key(values[0].i);
+    } else if (ok && *known) {
+        buf_clear(&b->r.key_room);
+        for (uint32_t i = 0; i < t->key_count; i++)
+            packed_value_write(&b->r.key_room, &values[i]);
+        *key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&b->r.key_room)};
+    }
+    arena_close(&arena);
+    return ok;
+}
+
+/* Natural rows are where their names say, as far as they are in the file. `more`: rows have been
+ * placed that others may refer to. */
+static bool place_naturals_of(struct regain *b, struct binding *binding, bool *more, struct err *e)
+{
+    sqlite3_stmt *q = scan_ledger(b->s, binding->table, false, e);
+    struct touch_list list = {0};
+    struct ledger_row row;
+    int code = q == NULL ? -1 : 1;
+    bool known, ok;
+
+    while (code == 1 && (code = scan_ledger_step(b->s, q, &row, e)) == 1) {
+        struct row_key key;
+        struct touched *t;
+        int64_t gid;
+
+        if (!ledger_stands(&b->s->ledger, row.gid, &gid, e) ||
+            !record_decode(&b->rec, row.rec, e) ||
+            (gid == row.gid && !natural_key(b, binding, &key, &known, e))) {
+            code = -1;
+            break;
+        }
+        if (gid != row.gid || !known)
+            continue;
+        t = touch_add(&list);
+        *t = (struct touched){.gid = gid, .key = arena_key(&list.arena, &key)};
+    }
+    sqlite3_finalize(q);
+    ok = code == 0;
+    for (uint32_t i = 0; ok && i < list.n; i++)
+        ok = place_at(b, binding, list.rows[i].gid, &list.rows[i].key, e);
+    *more |= list.n > 0 && binding->app->child_count > 0;
+    touch_close(&list);
+    return ok;
+}
+
+static bool place_naturals(struct regain *b, struct err *e)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (uint32_t i = 0; i < b->s->binding_count; i++)
+            if (!b->s->bindings[i].app->surrogate &&
+                !place_naturals_of(b, &b->s->bindings[i], &more, e))
+                return false;
+    }
+    return true;
+}
+
+bool regain_place(struct regain *b, struct err *e)
+{
+    return read_told(b, e) && put_all_own(b, e) && place_surrogates(b, e) && place_naturals(b, e);
+}
+
+/* ---- rows that marks above the point made or took away ---- */
+
+/* The name that the row had, if it was said by this file's PC and nobody remembers: somebody may
+ * have it in his file. 0: it is another's. */
+static bool name_birth(struct regain *b, const struct touched *t, int64_t *gid, struct err *e)
+{
+    struct gid g = {.counter = gid_counter(t->first_ms, t->first)};
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_actor(&b->s->ledger, &b->point.actor, &g.actor, e))
+        return false;
+    *gid = g.counter == 0 ? 0 : gid_pack(g);
+    if (*gid == 0)
+        return true;
+    if (!ledger_row_get(&b->s->ledger, *gid, &row, &found, e))
+        return false;
+    if (found)
+        *gid = 0;
+    return true;
+}
+
+/* One whose birth has been said already, by the gid that its mark gives, else by its key. */
+static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, struct err *e)
+{
+    uint32_t at = keymap_get(&b->born, t->b->app_index, &t->key);
+    struct ledger_row row;
+    bool found;
+
+    for (uint32_t a = 1; a <= b->limit_n; a++) {
+        *gid = gid_pack((struct gid){a, gid_counter(t->first_ms, t->first)});
+        if (!regain_is_own(b, a))
+            continue;
+        if (!ledger_row_get(&b->s->ledger, *gid, &row, &found, e))
+            return false;
+        if (found && row.table == t->b->table && !row.present)
+            return true;
+    }
+    if (at != 0 && t->key.kind == KEY_INT) {
+        *gid = b->places[at - 1].gid;
+        if (!ledger_row_get(&b->s->ledger, *gid, &row, &found, e))
+            return false;
+        if (found && !row.present)
+            return true;
+    }
+    return name_birth(b, t, gid, e);
+}
+
+/* What has been said of a row that is gone needs no saying again. */
+static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+
+    if (t->gid == 0 && (t->key.kind == KEY_NONE || t->b->app->surrogate) && t->first != 0 &&
+        !find_birth(b, t, &t->gid, e))
+        return false;
+    if (t->gid == 0)
+        return true;
+    if (!ledger_row_get(&b->s->ledger, t->gid, &row, &found, e))
+        return false;
+    if (t->key.kind != KEY_NONE)
+        return !found || place_at(b, t->b, t->gid, &t->key, e);
+    if (!found || row.minted)
+        return put_unheard(b, t->b, t->gid, &t->key, true, e);
+    if (!record_decode(&b->rec, row.rec, e))
+        return false;
+    if (ledger_alive(&b->s->ledger, &b->rec))
+        return place_at(b, t->b, t->gid, &t->key, e);
+    row.key = arena_key(&b->r.arena, &row.key);
+    row.rec = arena_copy(&b->r.arena, row.rec);
+    t->gid = 0;
+    return scan_displace(b->s, &row, false, b->r.now_ms, e);
+}
+
+bool regain_settle_marks(struct regain *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->r.list.n; i++)
+        if (!settle_touched(b, &b->r.list.rows[i], e))
+            return false;
+    return true;
+}
+
+bool regain_delete_gone(struct regain *b, struct err *e)
+{
+    struct row_key none = {.kind = KEY_NONE};
+
+    for (uint32_t i = 0; b->forgotten && i < b->place_n; i++) {
+        struct row_key gid = int_key(b->places[i].gid);
+        struct ledger_row row;
+        bool found;
+
+        if (b->places[i].here || keymap_get(&b->by_gid, 0, &gid) != i + 1 ||
+            keymap_get(&b->r.seen, 0, &gid) != 0)
+            continue;
+        if (!ledger_row_get(&b->s->ledger, gid.i, &row, &found, e))
+            return false;
+        if (found && row.present)
+            continue;
+        if (found && !record_decode(&b->rec, row.rec, e))
+            return false;
+        if (found && !ledger_alive(&b->s->ledger, &b->rec))
+            continue;
+        if (found ? !place_at(b, b->places[i].b, gid.i, &none, e)
+                  : !put_unheard(b, b->places[i].b, gid.i, &none, true, e))
+            return false;
+        *touch_add(&b->r.list) =
+            (struct touched){.b = b->places[i].b, .gid = gid.i, .wall_ms = b->r.now_ms};
+    }
+    return true;
+}

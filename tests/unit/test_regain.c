@@ -1,0 +1,192 @@
+/* A ledger that went back or was lost, beside a file that remembers: rows that nothing but their
+ * place in the file tells apart, edits of both sides, deletes, sums. */
+#include "sites.h"
+
+#include "inside.h"
+#include "rules_of.h"
+
+/* No UNIQUE keys: content says little. */
+static const char notes[] =
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT, price INTEGER, parent INTEGER"
+    " REFERENCES note(id));"
+    "CREATE TABLE tag(id INTEGER PRIMARY KEY, note_id INTEGER REFERENCES note(id), word TEXT);";
+
+static const char all[] = "SELECT n.text, n.price, p.text, (SELECT group_concat(word) FROM"
+                          " (SELECT word FROM tag WHERE note_id = n.id ORDER BY word))"
+                          " FROM note n LEFT JOIN note p ON p.id = n.parent"
+                          " ORDER BY 1, 2, 3, 4";
+
+/* Both have three notes of their own under keys that the other one uses for others. */
+static void open_notes(struct site *a, struct site *b)
+{
+    open_pair(a, b, notes, notes);
+    sql(a, "INSERT INTO note VALUES (1, 'a', 1, NULL), (2, 'same', 2, 1), (3, 'same', 2, 1);"
+           "INSERT INTO tag VALUES (1, 2, 'red')");
+    sql(b, "INSERT INTO note VALUES (1, 'b', 1, NULL), (2, 'same', 2, 1), (3, 'same', 2, NULL);"
+           "INSERT INTO tag VALUES (1, 3, 'blue')");
+    exchange(a, b);
+    exchange(a, b);
+}
+
+static void a_row_rewritten_on_both_sides_while_its_ledger_was_lost_is_one_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    sql(&b, "UPDATE note SET text = 'there', price = 7, parent = NULL WHERE text = 'a'");
+    later();
+    lose_ledger(&a);
+    sql(&a, "UPDATE note SET text = 'here' WHERE text = 'a'");
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*), sum(text = 'here'), sum(price = 7), sum(text = 'there') FROM note",
+           "6|1|1|0");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+static void what_was_deleted_before_or_after_the_loss_stays_deleted(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    sql(&a, "DELETE FROM tag WHERE word = 'blue'");
+    work(&a); /* said to nobody */
+    lose_ledger(&a);
+    sql(&a, "DELETE FROM tag WHERE word = 'red'; DELETE FROM note WHERE id = 3");
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*) FROM tag", "0");
+    expect(&b, "SELECT count(*) FROM tag", "0");
+    expect(&b, "SELECT count(*) FROM note", "5");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+/* A key that another row had: only the file remembers that it is not that row. */
+static void a_key_given_again_names_the_new_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_ledger(&a);
+    sql(&a, "DELETE FROM tag; DELETE FROM note WHERE id = 3;"
+            "INSERT INTO note VALUES (3, 'same', 2, 1); INSERT INTO tag VALUES (1, 3, 'green')");
+    work(&a);
+    put_ledger_back(&a);
+    sql(&a, "UPDATE note SET id = 30 WHERE id = 2");
+    open_store(&a);
+    if (store_state(a.store) == STORE_MATCHING)
+        match_site(&b, &a, false);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*), sum(id = 30) FROM note", "6|1");
+    expect(&b, "SELECT group_concat(word) FROM tag", "green");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+static void what_was_sold_before_and_after_the_loss_counts_once(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    make_counters(&a, "note.price", true);
+    share_rules(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "UPDATE note SET price = price + 10 WHERE text = 'a'");
+    sql(&b, "UPDATE note SET price = price + 100 WHERE text = 'a'");
+    exchange(&a, &b);
+    sql(&a, "UPDATE note SET price = price + 1000 WHERE text = 'a'");
+    work(&a); /* said to nobody */
+    sql(&b, "UPDATE note SET price = price + 20000 WHERE text = 'a'");
+    lose_ledger(&a);
+    sql(&a, "UPDATE note SET price = price + 300000 WHERE text = 'a'");
+    rematch(&a, &b);
+    expect(&a, "SELECT price FROM note WHERE text = 'a'", "321111");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+/* What B had is nowhere but in A's file, whose ledger is lost as well. */
+static void rows_that_only_the_file_remembers_are_said_under_their_names(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+    bool lacks;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_ledger(&a);
+    keep_ledger(&b);
+    sql(&b, "INSERT INTO note VALUES (9, 'late', 9, NULL)");
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM note WHERE text = 'late'", "1");
+    put_ledger_back(&a);
+    put_ledger_back(&b);
+    open_store(&a);
+    open_store(&b);
+    check(store_match_lacks(a.store, &lacks, &e), &e);
+    assert_true(lacks);
+    for (int i = 0; i < 2; i++) {
+        carry(&a, &b);
+        carry(&b, &a);
+        if (store_state(a.store) == STORE_MATCHING)
+            match_site(&b, &a, false);
+        if (store_state(b.store) == STORE_MATCHING)
+            match_site(&a, &b, false);
+    }
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM note WHERE text = 'late'", "1");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+static void a_damaged_memory_is_an_error_and_changes_nothing(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE _navette_state SET point = x'00'",
+        "UPDATE _navette_state SET point = substr(point, 1, length(point) - 1)",
+        "UPDATE _navette_placed SET rows = x'9301c0'",
+        "UPDATE _navette_placed SET rows = substr(rows, 1, length(rows) - 1)",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        struct site a, b;
+        struct err e = {0};
+
+        open_notes(&a, &b);
+        lose_ledger(&a);
+        sql(&a, damages[i]);
+        open_store(&a);
+        carry(&b, &a);
+        work(&a);
+        assert_false(store_match(a.store, false, NULL, 0, a.now_ms, &e));
+        if (strstr(e.text, "_navette_") == NULL)
+            fail_msg("%s: %s", damages[i], e.text);
+        assert_int_equal(store_state(a.store), STORE_MATCHING);
+        expect(&a, "SELECT count(*) FROM note", "6");
+        close_pair(&a, &b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_rewritten_on_both_sides_while_its_ledger_was_lost_is_one_row),
+        cmocka_unit_test(what_was_deleted_before_or_after_the_loss_stays_deleted),
+        cmocka_unit_test(a_key_given_again_names_the_new_row),
+        cmocka_unit_test(what_was_sold_before_and_after_the_loss_counts_once),
+        cmocka_unit_test(rows_that_only_the_file_remembers_are_said_under_their_names),
+        cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
