@@ -110,7 +110,7 @@ void agent_doubt(struct agent *a, const char *format, ...)
     tell_doubt(a);
     if (!origin_doubt(&a->home, a->doubt, &e))
         log_warn("the doubt is not kept over a restart reason=%s", e.text);
-    pump_reopen(a->pump, "another PC may have this identity");
+    pump_halt(a->pump);
 }
 
 /* ---- what control requests call ---- */

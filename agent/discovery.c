@@ -222,6 +222,15 @@ static void note_clock(struct discovery *d, const struct beacon *b)
         member->skew_ms = (int64_t)(b->wall_ms - agent_wall_ms(d->agent));
 }
 
+/* A site that is linked from elsewhere has several addresses, or a twin who knows nobody yet. */
+static bool is_linked_from(const struct discovery *d, const struct site_id *site,
+                           const struct address *address)
+{
+    const struct talk *talk = links_talk(d->agent->links, site);
+
+    return talk != NULL && strcmp(talk->link->address.host, address->host) == 0;
+}
+
 static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
                         const uint8_t key[32])
 {
@@ -237,7 +246,7 @@ static void heard_fleet(struct discovery *d, const struct beacon *b, const struc
     if (b->kind == BEACON_LEAVING) {
         links_left(d->agent->links, &b->site);
     } else if (b->kind == BEACON_HERE && b->port != 0) {
-        if (links_talk(d->agent->links, &b->site) == NULL && may_answer(d, &b->site))
+        if (!is_linked_from(d, &b->site, &address) && may_answer(d, &b->site))
             answer(d, from, BEACON_HERE, key);
         links_heard(d->agent->links, &b->site, &address);
     }

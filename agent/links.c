@@ -30,6 +30,12 @@ static uint32_t random_u32(void)
     return v;
 }
 
+/* Not without a store, nor with an identity that another PC may have as well. */
+static bool is_speaking(const struct links *l)
+{
+    return l->agent->in_fleet && !l->paused && l->agent->doubt[0] == '\0';
+}
+
 struct conn *links_conn_of(const struct links *l, const struct site_id *site)
 {
     uint32_t i;
@@ -253,8 +259,6 @@ void links_talk_with(struct conn *c)
     c->talking = true;
     talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
     members_get(&l->members, &link->channel.peer);
-    if (site_equal(&l->agent->twice, &link->channel.peer))
-        warning_clear(&l->agent->warnings, WARNING_TWICE);
 }
 
 static void on_open(struct link *link)
@@ -271,7 +275,7 @@ static void on_open(struct link *link)
     }
     if (!link->incoming)
         places_opened(&l->places, &link->address, &link->channel.peer, false);
-    if (l->paused) {
+    if (!is_speaking(l)) {
         err_set(&e, ERR_REFUSED, "the database is not open");
         link_close(link, &e);
         return;
@@ -383,7 +387,7 @@ static void on_connection(void *context, uv_stream_t *server)
     struct err e = {0};
     struct conn *c;
 
-    if (l->agent->in_fleet && !l->paused)
+    if (is_speaking(l))
         fleet_secret(l->agent, &secrets[door.count++]);
     if (l->agent->doubt[0] == '\0')
         door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
@@ -434,7 +438,7 @@ static void dial_due(struct links *l)
 {
     struct place *place;
 
-    if (l->paused || !l->agent->in_fleet)
+    if (!is_speaking(l))
         return;
     while (l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX) {
         place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);

@@ -179,7 +179,8 @@ static void open_store(struct pump *p)
         .exclusive = true,
     };
 
-    pump_close_store(p, "it is opened again");
+    pump_close_store(p, a->doubt[0] == '\0' ? "it is opened again"
+                                            : "another PC may have this identity");
     err_clear(&a->store_trouble);
     if (a->doubt[0] != '\0') {
         p->open = (struct job){0};
@@ -206,12 +207,22 @@ static void open_store(struct pump *p)
     links_resume(a->links);
 }
 
-void pump_reopen(struct pump *p, const char *why)
+static void open_soon(struct pump *p)
 {
-    log_info("store opens again reason=%s", why);
     p->open.due = true;
     p->open.at_ms = 0;
     plan(p);
+}
+
+void pump_reopen(struct pump *p, const char *why)
+{
+    log_info("store opens again reason=%s", why);
+    open_soon(p);
+}
+
+void pump_halt(struct pump *p)
+{
+    open_soon(p);
 }
 
 /* ---- matching ---- */

@@ -26,6 +26,8 @@ void pump_went_well(struct pump *p);
 /* The file was replaced, or the fleet: close the store and open it again. Not from within a store
  * call's result. */
 void pump_reopen(struct pump *p, const char *why);
+/* There is a doubt (agent.doubt): close the store as soon as this callback has returned. */
+void pump_halt(struct pump *p);
 /* Close the store now, end all conversations first. */
 void pump_close_store(struct pump *p, const char *why);
 /* A conversation went on: a newcomer may have all that it waits for. */

@@ -169,6 +169,15 @@ static void note_forks(struct agent *a)
         warning_clear(&a->warnings, WARNING_FORK);
 }
 
+/* Whoever had a twin is talked with again: a person has said which one he is. */
+static void note_twice(struct agent *a)
+{
+    const struct talk *talk = links_talk(a->links, &a->twice);
+
+    if (talk != NULL && talk_is_open(talk))
+        warning_clear(&a->warnings, WARNING_TWICE);
+}
+
 void status_note_trouble(struct agent *a)
 {
     const char *trouble = a->store != NULL ? store_trouble(a->store) : "";
@@ -318,6 +327,7 @@ struct json_object *agent_status(struct agent *a)
     json_object_object_add(o, "peers", agent_peers(a));
     note_peers(a);
     note_forks(a);
+    note_twice(a);
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
@@ -442,6 +452,7 @@ void status_tick(struct agent *a)
     tick_fleet(a);
     note_peers(a);
     note_forks(a);
+    note_twice(a);
     tick_clock(a);
     if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
         return;

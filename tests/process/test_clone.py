@@ -141,7 +141,7 @@ def test_copies_that_only_a_third_pc_sees_are_told_by_it(shop):
     c = clone(shop, a, "C", right, mistaken=True)
     before = b.log.read_text().count("link up peer=A")
     c.start()
-    wait_doubt(a, c, seconds=8)  # it is met with the next beacon, and the link that stands is asked for 3 s
+    wait_doubt(a, c, seconds=8)
     assert "B has two links" in warning(c, "same-identity")[0]
     text, = warning(b, "seen-twice")
     assert all(shop.network.address(pc.space, lan) in text for pc, lan in ((a, left), (c, right)))
