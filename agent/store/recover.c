@@ -108,8 +108,7 @@ static bool went_back(const struct store *s, const struct app_state *state)
     struct err damaged = {0}; /* then it tells nothing; who needs it says so (regain.c) */
     struct placed_point p = {0};
     struct site_id site;
-    bool back = state->point.n > 0 && placed_point_read(&p, buf_slice(&state->point), &damaged) &&
-                p.number > 0;
+    bool back = state->point.n > 0 && placed_point_read(&p, buf_slice(&state->point), &damaged);
 
     for (uint32_t i = 0; back && i < l->actor_count; i++)
         if (actor_equal(&l->actors[i].actor, &p.actor))
