@@ -40,7 +40,7 @@ static void go_on(struct talk *t)
     } else {
         question.what = ask.what;
         question.picks = ask.picks;
-        sync_ask(&question, &send);
+        sync_ask(&t->sync, &question, &send);
         link_send_all(t->link, buf_slice(&send));
         buf_close(&send);
     }
@@ -60,16 +60,12 @@ static void take_outline(struct talk *t, const struct sync_outline *o)
         give_up(b, &e);
 }
 
-/* What comes too late is about nothing any more. */
 static void take_tell(struct talk *t, const struct sync_outline *tell)
 {
     struct brief *b = &t->brief;
     struct err e = {0};
 
-    if (b->rebuild == NULL || b->over || b->number != tell->number ||
-        !actor_equal(&b->actor, &tell->actor))
-        return;
-    if (store_rebuild_tell(b->rebuild, tell->what, tell->bytes, &e))
+    if (store_rebuild_tell(b->rebuild, tell->bytes, &e))
         go_on(t);
     else
         give_up(b, &e);
@@ -79,15 +75,13 @@ static void take_tell(struct talk *t, const struct sync_outline *tell)
  * again. */
 static void answer(struct talk *t, const struct sync_outline *ask)
 {
-    struct sync_outline tell = {.actor = ask->actor, .number = ask->number, .what = ask->what};
     struct buf bytes, send = {0};
     struct err e = {0};
 
     buf_open(&bytes, BODY_BYTES_MAX);
     if (store_answer(t->agent->store, &ask->actor, ask->number, (enum outline_ask)ask->what,
                      ask->picks, &bytes, &e)) {
-        tell.bytes = buf_slice(&bytes);
-        sync_tell(&tell, &send);
+        sync_tell(ask->token, buf_slice(&bytes), &send);
         link_send_all(t->link, buf_slice(&send));
     } else if (e.code == ERR_INPUT || e.code == ERR_LIMIT) {
         talk_leave(t, &e);

@@ -571,22 +571,24 @@ void sync_tell_keys(struct slice keys, struct buf *send)
     append(send, &(struct message){.kind = MESSAGE_KIND_KEYS, .keys = {.keys = keys}});
 }
 
-void sync_ask(const struct sync_outline *ask, struct buf *send)
+void sync_ask(struct sync *s, const struct sync_outline *ask, struct buf *send)
 {
+    s->asking = true;
+    s->ask_token++;
+    s->ask_actor = ask->actor;
+    s->ask_number = ask->number;
     append(send, &(struct message){.kind = MESSAGE_KIND_ASK,
-                                   .ask = {.actor = ask->actor,
+                                   .ask = {.token = s->ask_token,
+                                           .actor = ask->actor,
                                            .number = ask->number,
                                            .what = ask->what,
                                            .picks = ask->picks}});
 }
 
-void sync_tell(const struct sync_outline *tell, struct buf *send)
+void sync_tell(uint64_t token, struct slice bytes, struct buf *send)
 {
-    append(send, &(struct message){.kind = MESSAGE_KIND_TELL,
-                                   .tell = {.actor = tell->actor,
-                                            .number = tell->number,
-                                            .what = tell->what,
-                                            .bytes = tell->bytes}});
+    append(send,
+           &(struct message){.kind = MESSAGE_KIND_TELL, .tell = {.token = token, .bytes = bytes}});
 }
 
 bool sync_step(struct sync *s, const struct sync_event *ev, struct sync_actions *out, struct err *e)

@@ -88,6 +88,7 @@ bool sync_on_outline(struct sync_turn *t, const struct message_outline *m)
         !take_claim(t, &theirs.actor))
         return true;
     c->asked = true;
+    s->asking = false;
     t->out->outline = (struct sync_outline){.actor = theirs.actor,
                                             .number = theirs.number,
                                             .header = m->header,
@@ -107,19 +108,26 @@ bool sync_on_ask(struct sync_turn *t, const struct message_ask *m)
         m->what < OUTLINE_MARKS || m->what > OUTLINE_NAMES)
         return err_set(t->e, ERR_INPUT, "ASK of a change-set that was not told in outline");
     c->asks++;
-    t->out->ask = (struct sync_outline){
-        .actor = m->actor, .number = m->number, .what = m->what, .picks = m->picks};
+    t->out->ask = (struct sync_outline){.token = m->token,
+                                        .actor = m->actor,
+                                        .number = m->number,
+                                        .what = m->what,
+                                        .picks = m->picks};
     return true;
 }
 
 bool sync_on_tell(struct sync_turn *t, const struct message_tell *m)
 {
-    struct sync_claim *claim = sync_claims_find(t->s->claims, &m->actor);
+    struct sync *s = t->s;
+    struct sync_claim *claim = sync_claims_find(s->claims, &s->ask_actor);
 
     t->unmoved = true;
-    if (claim != NULL && claim->link == t->s->link && !claim->pushed)
+    if (!s->asking || m->token != s->ask_token)
+        return true; /* about an outline that another one has taken the place of */
+    s->asking = false;
+    if (claim != NULL && claim->link == s->link && !claim->pushed)
         claim->deadline_ms = t->ev->now_ms + SYNC_CLAIM_MS;
-    t->out->tell = (struct sync_outline){
-        .actor = m->actor, .number = m->number, .what = m->what, .bytes = m->bytes};
+    t->out->tell =
+        (struct sync_outline){.actor = s->ask_actor, .number = s->ask_number, .bytes = m->bytes};
     return true;
 }

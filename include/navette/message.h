@@ -67,17 +67,17 @@
     X(signature, signature)                                                                        \
     X(body, outline)
 
-/* ASK, of a change-set told in outline: [13, actor: bin 24, number: uint, what: uint, picks: bin]
- * TELL, its answer: [14, actor: bin 24, number: uint, what: uint, bytes: bin] */
+/* ASK, of a change-set told in outline:
+ *     [13, token: uint, actor: bin 24, number: uint, what: uint, picks: bin]
+ * TELL, its answer: [14, token: uint, bytes: bin] */
 #define MESSAGE_ASK(X)                                                                             \
+    X(number, token)                                                                               \
     X(actor, actor)                                                                                \
     X(number, number)                                                                              \
     X(number, what)                                                                                \
     X(picks, picks)
 #define MESSAGE_TELL(X)                                                                            \
-    X(actor, actor)                                                                                \
-    X(number, number)                                                                              \
-    X(number, what)                                                                                \
+    X(number, token)                                                                               \
     X(body, bytes)
 
 /* kind, name, table */

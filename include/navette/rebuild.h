@@ -3,7 +3,7 @@
  *
  *     store_rebuild_open(s, header, signature, outline, &r, &e)
  *     while (store_rebuild_next(r, &ask, &changeset, &e) && ask.what != 0)
- *         ... ask the peer; store_rebuild_tell(r, ask.what, its answer, &e)
+ *         ... ask the peer; store_rebuild_tell(r, its answer, &e)
  *     store_stage(s, changeset...)
  *
  * Nothing that comes out of it is believed: it is staged as if it had come whole. The file is read
@@ -33,8 +33,7 @@ MUST_USE bool store_rebuild_open(struct store *s, struct slice header, const uin
 MUST_USE bool store_rebuild_next(struct store_rebuild *r, struct rebuild_ask *ask,
                                  struct slice *changeset, struct err *e);
 /* The answer to what was asked last. */
-MUST_USE bool store_rebuild_tell(struct store_rebuild *r, uint64_t what, struct slice bytes,
-                                 struct err *e);
+MUST_USE bool store_rebuild_tell(struct store_rebuild *r, struct slice bytes, struct err *e);
 /* Closing NULL is harmless. */
 void store_rebuild_close(struct store_rebuild *r);
 

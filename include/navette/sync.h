@@ -83,6 +83,9 @@ struct sync {
     uint8_t peer_roster[HASH_BYTES];
     uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
     bool told_brief, peer_brief;     /* what we last said, and what the peer says */
+    bool asking;                     /* the last ASK is not answered: */
+    uint64_t ask_token, ask_number;  /* about this change-set */
+    struct actor ask_actor;
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
     uint64_t window_ms; /* when the window last moved on */
     uint64_t plan_ms;   /* the deadline without what the life of the link needs */
@@ -122,8 +125,9 @@ struct sync_outline {
     uint64_t number;              /* 0: there is none */
     struct slice header, outline; /* of OUTLINE */
     const uint8_t *signature;
-    uint64_t what; /* of ASK, enum outline_ask; and of TELL */
-    struct slice picks, bytes;
+    uint64_t token, what; /* of ASK; what: enum outline_ask */
+    struct slice picks;
+    struct slice bytes; /* of TELL */
 };
 
 struct sync_actions {
@@ -151,7 +155,7 @@ struct sync_actions {
     struct sync_outline outline;
     /* The peer asks about an outline of ours: answer with sync_tell. */
     struct sync_outline ask;
-    /* The peer's answer to sync_ask, or to no question at all. */
+    /* The peer's answer to the last sync_ask, about the outline that came last. */
     struct sync_outline tell;
     /* The peer holds another history of this actor, neither ours nor its own: a different chain
      * hash for the same number. Warn somebody; that actor is left out on this link, everything else
@@ -177,8 +181,8 @@ void sync_leave(struct sync *s, const char *code, const char *text, struct buf *
 void sync_ask_keys(struct buf *send);
 void sync_tell_keys(struct slice keys, struct buf *send);
 /* Append a question about a change-set that came in outline, and the answer to such a question. */
-void sync_ask(const struct sync_outline *ask, struct buf *send);
-void sync_tell(const struct sync_outline *tell, struct buf *send);
+void sync_ask(struct sync *s, const struct sync_outline *ask, struct buf *send);
+void sync_tell(uint64_t token, struct slice bytes, struct buf *send);
 /* Give claims back and release. Then give every other link a SYNC_LOCAL, so that one of them asks
  * at once for what this one was asked for. Closing twice is harmless. */
 void sync_close(struct sync *s);

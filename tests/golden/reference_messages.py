@@ -51,8 +51,8 @@ MESSAGES = {
     "keys": array(uint(10), binary(b"local keys")),
     "brief": array(uint(11), b"\xc3"),
     "outline": array(uint(12), binary(b"header"), binary(bytes(range(64))), binary(b"outline")),
-    "ask": array(uint(13), binary(A), uint(7), uint(2), binary(bytes.fromhex("920105"))),
-    "tell": array(uint(14), binary(A), uint(7), uint(2), binary(b"cells")),
+    "ask": array(uint(13), uint(9), binary(A), uint(7), uint(2), binary(bytes.fromhex("920105"))),
+    "tell": array(uint(14), uint(9), binary(b"cells")),
     "bye": array(uint(8), text("timeout"), text("nothing heard for 9000 ms")),
 }
 

@@ -99,7 +99,7 @@ static void rebuild_on(struct node *n, uint32_t peer, bool ok, struct err *e,
         n->sim->outline_asks++;
         question.what = ask.what;
         question.picks = ask.picks;
-        sync_ask(&question, &out);
+        sync_ask(&t->sync, &question, &out);
         talk_send(n, peer, &out);
         buf_close(&out);
         return;
@@ -138,24 +138,19 @@ static void take_tell(struct node *n, uint32_t peer, const struct sync_outline *
     struct err e = {0};
     bool ok;
 
-    if (t->rebuild == NULL || t->rebuild_number != tell->number ||
-        !actor_equal(&t->rebuild_actor, &tell->actor))
-        return;
-    ok = store_rebuild_tell(t->rebuild, tell->what, tell->bytes, &e);
+    ok = store_rebuild_tell(t->rebuild, tell->bytes, &e);
     rebuild_on(n, peer, ok, &e, follows);
 }
 
 static void answer(struct node *n, uint32_t peer, const struct sync_outline *ask)
 {
-    struct sync_outline tell = {.actor = ask->actor, .number = ask->number, .what = ask->what};
     struct buf bytes, out = {0};
     struct err e = {0};
 
     buf_open(&bytes, BODY_BYTES_MAX);
     if (store_answer(n->store, &ask->actor, ask->number, (enum outline_ask)ask->what, ask->picks,
                      &bytes, &e)) {
-        tell.bytes = buf_slice(&bytes);
-        sync_tell(&tell, &out);
+        sync_tell(ask->token, buf_slice(&bytes), &out);
         talk_send(n, peer, &out);
     } else if (!disk_dead(n->disk, PROCESS_AGENT) && e.code != ERR_GAP) {
         sim_fail_err(n->sim, n, "tell", &e);

@@ -40,6 +40,7 @@ struct net_site {
     bool brief;            /* a newcomer: it wants outlines */
     enum err_code dim;     /* what comes of them, if not ERR_NONE; ERR_NET: nothing ever */
     uint32_t outlines;     /* that arrived */
+    uint32_t tells;        /* answers that were taken for one */
 };
 
 /* One end of a link: `ends[i * NET_SITES_MAX + j]` is i's end of the link to j. */
@@ -259,6 +260,7 @@ static inline bool net_obey(struct net *n, uint32_t i, uint32_t j, const struct 
         changed |= staged.ok;
         net_step(n, i, j, staged);
     }
+    site->tells += todo->tell.number > 0;
     if (todo->outline.number > 0 && end->up) {
         struct actor actor = todo->outline.actor;
         const struct net_made *made = net_find_made(n, &actor, todo->outline.number);

@@ -190,15 +190,14 @@ static void messages_about_outlines_keep_their_layout(void **state)
     m.outline.outline = slice_text("outline");
     assert_golden("outline", &m);
     m = (struct message){.kind = MESSAGE_KIND_ASK};
+    m.ask.token = 9;
     m.ask.actor = actor_from(0x10);
     m.ask.number = 7;
     m.ask.what = 2;
     m.ask.picks = SLICE(picks);
     assert_golden("ask", &m);
     m = (struct message){.kind = MESSAGE_KIND_TELL};
-    m.tell.actor = actor_from(0x10);
-    m.tell.number = 7;
-    m.tell.what = 2;
+    m.tell.token = 9;
     m.tell.bytes = slice_text("cells");
     assert_golden("tell", &m);
 }

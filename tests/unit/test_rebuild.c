@@ -50,7 +50,7 @@ static bool answer(struct site *from, struct store_rebuild *r, const struct rebu
     cost->told += ask->picks.n + bytes.n;
     if (lie != NULL)
         lie(&bytes, (enum outline_ask)ask->what);
-    ok = store_rebuild_tell(r, ask->what, buf_slice(&bytes), e);
+    ok = store_rebuild_tell(r, buf_slice(&bytes), e);
     buf_close(&bytes);
     return ok;
 }

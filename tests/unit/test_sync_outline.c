@@ -204,7 +204,7 @@ static void ask(struct net *n, uint32_t i, uint32_t j, uint64_t number, uint64_t
         .actor = n->sites[j].actor, .number = number, .what = what, .picks = slice_text("\x90")};
     struct buf send = {0};
 
-    sync_ask(&question, &send);
+    sync_ask(&net_end_of(n, i, j)->sync, &question, &send);
     buf_add(&net_end_of(n, j, i)->in, send.p, send.n);
     buf_close(&send);
     net_settle(n);
@@ -247,6 +247,45 @@ static void questions_about_what_was_not_told_in_outline_are_refused(void **stat
     }
 }
 
+static void tell(struct net *n, uint32_t i, uint32_t j, uint64_t token)
+{
+    struct buf send = {0};
+
+    sync_tell(token, slice_text("cells"), &send);
+    buf_add(&net_end_of(n, j, i)->in, send.p, send.n);
+    buf_close(&send);
+    net_settle(n);
+}
+
+/* What was asked about an outline that another one has taken the place of says nothing of this one.
+ */
+static void only_the_answer_to_the_last_question_is_taken(void **state)
+{
+    struct net n;
+
+    (void)state;
+    open_newcomer(&n, 2);
+    n.sites[1].dim = ERR_NET;
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    tell(&n, 0, 1, 0);
+    ask(&n, 1, 0, 1, OUTLINE_MARKS);
+    ask(&n, 1, 0, 1, OUTLINE_CELLS);
+    tell(&n, 0, 1, 1);
+    assert_int_equal(n.sites[1].tells, 0);
+    tell(&n, 0, 1, 2);
+    assert_int_equal(n.sites[1].tells, 1);
+    tell(&n, 0, 1, 2);
+    assert_int_equal(n.sites[1].tells, 1);
+    ask(&n, 1, 0, 1, OUTLINE_CELLS);
+    net_pass(&n, 2 * SYNC_CLAIM_MS);
+    assert_true(n.sites[1].outlines > 1);
+    tell(&n, 0, 1, 3);
+    assert_int_equal(n.sites[1].tells, 1);
+    assert_true(net_end_of(&n, 1, 0)->up);
+    net_close(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_does_not_get_on_is_asked_of_another_peer),
         cmocka_unit_test(one_chain_is_asked_for_at_a_time),
         cmocka_unit_test(questions_about_an_outline_are_bounded),
+        cmocka_unit_test(only_the_answer_to_the_last_question_is_taken),
         cmocka_unit_test(questions_about_what_was_not_told_in_outline_are_refused),
     };
 

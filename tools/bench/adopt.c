@@ -21,7 +21,7 @@ static void answer(struct site *from, struct store_rebuild *r, const struct rebu
     must(store_answer(from->store, &h->actor, h->number, (enum outline_ask)ask->what, ask->picks,
                       &bytes, &e),
          &e, "answer");
-    must(store_rebuild_tell(r, ask->what, buf_slice(&bytes), &e), &e, "take an answer");
+    must(store_rebuild_tell(r, buf_slice(&bytes), &e), &e, "take an answer");
     cost->told += ask->picks.n + bytes.n;
     buf_close(&bytes);
 }
