@@ -22,6 +22,11 @@
 #include "ledger_conflict.h"
 #include "merge.h"
 
+bool regain_is_ours(const struct regain *b)
+{
+    return memcmp(&b->site, &b->s->keys->site, sizeof b->site) == 0;
+}
+
 bool regain_is_own(const struct regain *b, uint32_t actor)
 {
     struct site_id site = actor_site(&b->s->ledger.actors[actor - 1].actor);
@@ -48,36 +53,60 @@ static void raise(struct regain *b, const struct actor *actor, uint64_t number)
     b->forgotten = true;
 }
 
-/* When the application last wrote something of it, by its clock. */
-static bool last_stamp(struct slice body, uint64_t stamp_max, uint64_t *last, struct err *e)
+/* When the marks above the point were made. */
+static bool read_times(struct regain *b, struct err *e)
 {
+    struct marks marks = {0};
+    int64_t after = b->point.mark;
+    bool ok;
+
+    do {
+        ok = marks_read(&b->s->app, after, CUT_ROWS_MAX, &marks, e);
+        for (uint32_t i = 0; ok && i < marks.n; i++) {
+            struct row_key ms = int_key((int64_t)mark_wall_ms(marks.marks[i].julian_day, 0));
+
+            keymap_put(&b->times, 0, &ms, 1);
+        }
+        ok = ok && marks.last > after;
+        after = marks.last;
+    } while (ok);
+    marks_close(&marks);
+    return e->code == ERR_NONE;
+}
+
+/* Has the file marks of what it says? Rows that it made tell best: stamps of others may have been
+ * moved behind what was seen. */
+static bool has_marks_of(struct regain *b, struct slice body, uint64_t stamp_max, bool *has,
+                         struct err *e)
+{
+    uint32_t inserts = 0, known_inserts = 0, rows = 0, known = 0;
     struct body_reader in;
     bool ok;
 
-    *last = 0;
     body_read(&in, body, stamp_max, e);
     while (body_next_table(&in))
-        while (body_next_row(&in))
-            *last = in.row.stamp > *last ? in.row.stamp : *last;
+        while (body_next_row(&in)) {
+            struct row_key ms = int_key((int64_t)hlc_stamp_wall_ms(in.row.stamp));
+            bool there = keymap_get(&b->times, 0, &ms) != 0;
+
+            rows++;
+            known += there;
+            inserts += in.row.op == CHANGE_INSERT;
+            known_inserts += in.row.op == CHANGE_INSERT && there;
+        }
     ok = body_read_end(&in);
     body_read_close(&in);
+    *has = ok && (inserts > 0 ? known_inserts == inserts : known == rows);
     return ok;
 }
 
-/* Was it drained from this file? All that this PC ever said was. Of a copy of another PC's, what
- * that one went on to say has stamps beyond the last mark. */
+/* Was it drained from this file? All that this PC ever said was. A copy of another PC's has the
+ * marks of what that one drained before it was made. */
 static bool is_of_file(struct regain *b, const struct changeset *c,
                        const struct changeset_header *h, bool *of_file, struct err *e)
 {
-    uint64_t last;
-
-    *of_file = memcmp(&b->site, &b->s->keys->site, sizeof b->site) == 0;
-    if (*of_file)
-        return true;
-    if (!last_stamp(c->body, h->stamp, &last, e))
-        return false;
-    *of_file = hlc_stamp_wall_ms(last) <= mark_wall_ms(b->r.cursor_time, 0);
-    return true;
+    *of_file = regain_is_ours(b);
+    return *of_file || has_marks_of(b, c->body, h->stamp, of_file, e);
 }
 
 /* What an actor of the file's PC drained since the point, and all that it had applied by then. */
@@ -325,8 +354,8 @@ static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
 
-    if (!find_limits(b, e) || !forget(b, e) || !merge_held(b, e) || !regain_place(b, e) ||
-        !know_tables(b, e))
+    if (!read_times(b, e) || !find_limits(b, e) || !forget(b, e) || !merge_held(b, e) ||
+        !regain_place(b, e) || !know_tables(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
@@ -360,6 +389,7 @@ static void regain_close(struct regain *b)
     keymap_close(&b->by_gid);
     keymap_close(&b->by_key);
     keymap_close(&b->born);
+    keymap_close(&b->times);
     record_close(&b->rec);
     buf_close(&b->room);
     free(b->limit);

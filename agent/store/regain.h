@@ -25,7 +25,8 @@ struct regain {
     struct place *places;
     uint32_t place_n, place_room;
     struct keymap by_gid, by_key; /* 1 + index into places */
-    struct keymap born; /* likewise, of rows made since the point, by their authors' key */
+    struct keymap born;  /* likewise, of rows made since the point, by their authors' key */
+    struct keymap times; /* of marks above the point, in ms */
     struct record rec;
     struct buf room;
 };
@@ -35,6 +36,8 @@ static inline struct row_key int_key(int64_t i)
     return (struct row_key){.kind = KEY_INT, .i = i};
 }
 
+/* Is the file this PC's, and not a copy of another one's? */
+bool regain_is_ours(const struct regain *b);
 /* Does the actor belong to the PC whose file it is? */
 bool regain_is_own(const struct regain *b, uint32_t actor);
 

@@ -270,14 +270,17 @@ bool regain_place(struct regain *b, struct err *e)
 
 /* ---- rows that marks above the point made or took away ---- */
 
-/* The name that the row had, if it was said by this file's PC and nobody remembers: somebody may
- * have it in his file. 0: it is another's. */
+/* The name that the row had, if it was said by us and nobody remembers: somebody may have it in his
+ * file. 0: it is another's, or the file is a copy of another PC's, which gives such names. */
 static bool name_birth(struct regain *b, const struct touched *t, int64_t *gid, struct err *e)
 {
     struct gid g = {.counter = gid_counter(t->first_ms, t->first)};
     struct ledger_row row;
     bool found;
 
+    *gid = 0;
+    if (!regain_is_ours(b))
+        return true;
     if (!ledger_actor(&b->s->ledger, &b->point.actor, &g.actor, e))
         return false;
     *gid = g.counter == 0 ? 0 : gid_pack(g);
@@ -306,7 +309,7 @@ static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, 
         if (found && row.table == t->b->table && !row.present)
             return true;
     }
-    if (at != 0 && t->key.kind == KEY_INT) {
+    if (at != 0 && t->key.kind == KEY_INT && regain_is_ours(b)) {
         *gid = b->places[at - 1].gid;
         if (!ledger_row_get(&b->s->ledger, *gid, &row, &found, e))
             return false;

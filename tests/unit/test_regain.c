@@ -145,6 +145,42 @@ static void rows_that_only_the_file_remembers_are_said_under_their_names(void **
     close_pair(&a, &b);
 }
 
+/* A newcomer begins with a copy of A's database, our tables and all, and both go on. */
+static void a_copy_of_another_pc_s_database_keeps_its_rows_and_names_its_own_ones(void **state)
+{
+    struct site a, b, c = {0};
+    struct err e = {0};
+
+    (void)state;
+    open_notes(&a, &b);
+    sql(&a, "UPDATE note SET price = 5 WHERE id = 3"); /* not drained in the copy */
+    keep_database(&a);
+    work(&a);
+    open_site(&c, "CREATE TABLE unused(id INTEGER PRIMARY KEY)");
+    put_database_back(&c, &a);
+    later();
+    sql(&a,
+        "INSERT INTO note VALUES (20, 'of a', 1, NULL); UPDATE note SET price = 6 WHERE id = 2");
+    later();
+    sql(&c, "INSERT INTO note VALUES (20, 'of c', 2, 1); UPDATE note SET text = 'c' WHERE id = 2");
+    exchange(&a, &b);
+    enrol_site(&b, &c, "C");
+    open_store(&c);
+    check(store_track(c.store, NULL, 0, &e), &e);
+    match_site(&b, &c, false);
+    exchange(&b, &c);
+    exchange(&b, &c);
+    expect(&c, "SELECT count(*), sum(text = 'of a'), sum(text = 'of c') FROM note", "8|1|1");
+    expect(&c, "SELECT count(*) FROM note WHERE text = 'c' AND price = 6", "1");
+    expect_same(&b, &c, all);
+    expect_ledger(&c,
+                  "SELECT count(*) FROM row JOIN actor ON actor.id = gid >> 50"
+                  " WHERE key = 20 AND actor.id = (SELECT value FROM meta WHERE name = 'self')",
+                  "1");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 static void a_damaged_memory_is_an_error_and_changes_nothing(void **state)
 {
     static const char *const damages[] = {
@@ -182,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_key_given_again_names_the_new_row),
         cmocka_unit_test(what_was_sold_before_and_after_the_loss_counts_once),
         cmocka_unit_test(rows_that_only_the_file_remembers_are_said_under_their_names),
+        cmocka_unit_test(a_copy_of_another_pc_s_database_keeps_its_rows_and_names_its_own_ones),
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
     };
     struct err e = {0};
