@@ -4,9 +4,12 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "control.h"
 #include "discovery.h"
 #include "drop.h"
+#include "fleet.h"
 #include "invitation.h"
 #include "join.h"
 #include "links.h"
@@ -30,42 +33,6 @@ uint64_t agent_wall_ms(struct agent *a)
 
 /* ---- the fleet ---- */
 
-uint32_t agent_others(const struct agent *a)
-{
-    bool self = roster_find(&a->roster, &a->keys.site) != NULL;
-
-    return a->roster.site_count - (self ? 1 : 0);
-}
-
-bool agent_roster_changed(struct agent *a, struct err *e)
-{
-    roster_digest(&a->roster, a->roster_digest);
-    links_local_changed(a->links);
-    pump_poke(a->pump); /* rules may be among what is new */
-    return home_roster_save(&a->home, &a->roster, e);
-}
-
-bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
-{
-    uint32_t before = a->roster.site_count;
-    bool changed = false;
-
-    if (!a->in_fleet)
-        return err_set(e, ERR_REFUSED, "this PC is in no fleet");
-    if (!roster_merge(&a->roster, log, &changed, e))
-        return false;
-    if (!changed)
-        return true;
-    log_info("roster grew members=%u new=%u", a->roster.site_count, a->roster.site_count - before);
-    /* It was written by members and cannot be wrong; on a full disk it is fetched again after a
-     * restart. */
-    if (!agent_roster_changed(a, e)) {
-        log_warn("roster is not kept reason=%s", e->text);
-        err_clear(e);
-    }
-    return true;
-}
-
 static void roster_replace(struct agent *a, struct roster *r)
 {
     roster_close(&a->roster);
@@ -84,7 +51,10 @@ bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_ke
     pump_close_store(a->pump, "this PC joins a fleet");
     invitations_void(a->invitations);
     roster_replace(a, r);
-    memcpy(a->fleet_key, fleet_key, KEY_BYTES);
+    a->fleet_keys = (struct fleet_keys){0};
+    fleet_keys_put(&a->fleet_keys, fleet_key);
+    fleet_loaded(a);
+    a->told_by = (struct site_id){{0}};
     pump_reopen(a->pump, "this PC joined a fleet");
     discovery_announce(a->discovery);
     return true;
@@ -142,10 +112,11 @@ static bool load(struct agent *a, const char *home, struct err *e)
         return false;
     if (!home_has_fleet(&a->home))
         return true;
-    if (!home_fleet_load(&a->home, &a->roster, a->fleet_key, e))
+    if (!home_fleet_load(&a->home, &a->roster, &a->fleet_keys, e))
         return false;
     roster_digest(&a->roster, a->roster_digest);
     a->in_fleet = true;
+    fleet_loaded(a);
     return true;
 }
 
@@ -201,6 +172,7 @@ void agent_close(struct agent *a)
     invitations_stop(a->invitations);
     roster_close(&a->roster);
     keys_wipe(&a->keys);
+    sodium_memzero(&a->fleet_keys, sizeof a->fleet_keys);
     if (a->links != NULL)
         home_pid_remove(&a->home);
     *a = (struct agent){0};

@@ -28,11 +28,11 @@ struct agent {
     struct home home;     /* paths and the home's lock */
     struct config config; /* agent.conf */
     struct keys keys;
-    bool in_fleet; /* roster, digest and fleet key are those of a fleet; else empty and to be joined
+    bool in_fleet; /* roster, digest and fleet keys are those of a fleet; else empty, to be joined
                     */
     struct roster roster;
     uint8_t roster_digest[HASH_BYTES];
-    uint8_t fleet_key[KEY_BYTES];
+    struct fleet_keys fleet_keys;
     struct store *store; /* NULL while the database or the ledger cannot be opened: store_trouble
                             says why, and it is tried again; check before every use */
     struct err store_trouble;           /* why `store` is NULL; ERR_NONE when it is not */
@@ -51,8 +51,10 @@ struct agent {
     struct site_id twice;               /* whom WARNING_TWICE speaks of */
     uint64_t started_ms;                /* wall clock */
     uint64_t wall_ms, wall_at;          /* see agent_wall_ms */
-    uint64_t alone_ms;                  /* uv_now: since when no peer is connected */
-    bool met;                           /* some peer was connected since the start */
+    struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */
+    uint64_t refused_ms; /* uv_now: when changes of one that was shut out came last; 0: never */
+    uint64_t alone_ms;   /* uv_now: since when no peer is connected */
+    bool met;            /* some peer was connected since the start */
     uint32_t ticks;
     bool stopping;
 };
@@ -69,7 +71,8 @@ void agent_close(struct agent *a);
  * uv_now. */
 uint64_t agent_wall_ms(struct agent *a);
 
-/* The roster grew (joined, merged, enrolled): store it and tell the others. */
+/* The roster grew (joined, merged, enrolled): store it, tell the others, and do what follows from
+ * it (fleet.h). */
 MUST_USE bool agent_roster_changed(struct agent *a, struct err *e);
 /* Take in a peer's roster log; entries of another fleet are refused. */
 MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *e);
@@ -111,16 +114,19 @@ void agent_poke(struct agent *a);
 struct drop_done {
     const struct file_names *paths; /* export: of the files that were written */
     uint32_t changesets;            /* export: in the files; import: new here */
-    bool foreign;                   /* import: a whole JSON file, but none of ours */
-    struct err e;                   /* ERR_NONE: it went well */
+    uint32_t refused; /* import: left out, because their author was shut out before it made them */
+    char refused_of[NAME_BYTES_MAX + 1]; /* the last such author */
+    bool foreign;                        /* import: a whole JSON file, but none of ours */
+    struct err e;                        /* ERR_NONE: it went well */
 };
 typedef void agent_on_drop(void *context, const struct drop_done *done);
 /* Write what `peer` (a name; "" for anybody: everything) lacks into `directory` ("" for the
  * configured one's sortant); nothing is written when nothing is lacking. */
 MUST_USE bool agent_drop_export(struct agent *a, const char *directory, const char *peer,
                                 agent_on_drop *on_done, void *context, struct err *e);
-MUST_USE bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done,
-                                void *context, struct err *e);
+/* `adopt`: what it has of PCs that were shut out counts from now on, on every PC. */
+MUST_USE bool agent_drop_import(struct agent *a, const char *path, bool adopt,
+                                agent_on_drop *on_done, void *context, struct err *e);
 /* The one who asked has gone: on_done of `context` is not called any more, and the work ends. */
 void agent_drop_forget(struct agent *a, void *context);
 

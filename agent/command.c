@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 
+#include "admin.h"
 #include "agent.h"
 #include "request.h"
 #include "review.h"
@@ -147,6 +148,13 @@ static runner *const runners[] = {
     [REQUEST_CONFLICT_MERGE] = run_review,
     [REQUEST_PARKED] = run_review,
     [REQUEST_PARKED_ACCEPT] = run_review,
+    [REQUEST_ROSTER] = admin_run,
+    [REQUEST_REVOKE] = admin_run,
+    [REQUEST_RENAME] = admin_run,
+    [REQUEST_ADMIN_ADD] = admin_run,
+    [REQUEST_ADMIN_REMOVE] = admin_run,
+    [REQUEST_ROTATE] = admin_run,
+    [REQUEST_INVITE_CANCEL] = admin_run,
 };
 
 bool command_allowed(const struct agent *a, const struct request *r, struct err *e)

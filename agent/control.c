@@ -256,6 +256,9 @@ static struct json_object *drop_result(const struct pending *p, const struct dro
 
     if (p->request.kind == REQUEST_DROP_IMPORT) {
         json_object_object_add(result, "added", json_object_new_int64(done->changesets));
+        json_object_object_add(result, "refused", json_object_new_int64(done->refused));
+        json_object_object_add(result, "refused_of",
+                               done->refused > 0 ? json_object_new_string(done->refused_of) : NULL);
         return result;
     }
     paths = json_object_new_array();
@@ -294,7 +297,7 @@ static bool start(struct pending *p, struct err *e)
     case REQUEST_DROP_EXPORT:
         return agent_drop_export(a, r->path, r->peer, on_drop, p, e);
     case REQUEST_DROP_IMPORT:
-        return agent_drop_import(a, r->path, on_drop, p, e);
+        return agent_drop_import(a, r->path, r->adopt, on_drop, p, e);
     default:
         return false;
     }

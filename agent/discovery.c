@@ -116,7 +116,7 @@ static void say_all(struct discovery *d, enum beacon_kind kind)
     if (d->agent->doubt[0] != '\0')
         return;
     if (d->agent->in_fleet && (links_port(d->agent->links) != 0 || kind == BEACON_LEAVING)) {
-        beacon_key(key, d->agent->fleet_key);
+        beacon_key(key, d->agent->fleet_keys.keys[0]);
         broadcast(d, kind, key);
     }
     if (kind == BEACON_LEAVING)
@@ -231,6 +231,14 @@ static bool is_linked_from(const struct discovery *d, const struct site_id *site
     return talk != NULL && strcmp(talk->link->address.host, address->host) == 0;
 }
 
+/* Who was shut out is not answered, whatever key it has. */
+static bool is_heard(const struct discovery *d, const struct site_id *site, bool old_key)
+{
+    const struct roster *r = &d->agent->roster;
+
+    return roster_find(r, site) != NULL || (!old_key && roster_author(r, site) == NULL);
+}
+
 static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
                         const uint8_t key[32])
 {
@@ -286,19 +294,32 @@ static bool heard_host(struct discovery *d, struct slice datagram, const struct 
     return true;
 }
 
-static void heard(struct discovery *d, struct slice datagram, const struct sockaddr_in *from)
+/* Under a key that the fleet had before only members are listened to. */
+static bool heard_member(struct discovery *d, struct slice datagram, const struct sockaddr_in *from)
 {
+    uint32_t i, n = d->agent->in_fleet ? d->agent->fleet_keys.n : 0;
     struct beacon b;
-    struct err e = {0};
     uint8_t key[32];
 
-    if (d->agent->in_fleet) {
-        beacon_key(key, d->agent->fleet_key);
-        if (beacon_read(&b, datagram, key, &e)) {
+    for (i = 0; i < n; i++) {
+        struct err e = {0};
+
+        beacon_key(key, d->agent->fleet_keys.keys[i]);
+        if (!beacon_read(&b, datagram, key, &e))
+            continue;
+        if (is_heard(d, &b.site, i > 0))
             heard_fleet(d, &b, from, key);
-            return;
-        }
+        return true;
     }
+    return false;
+}
+
+static void heard(struct discovery *d, struct slice datagram, const struct sockaddr_in *from)
+{
+    struct err e = {0};
+
+    if (heard_member(d, datagram, from))
+        return;
     if (heard_guest(d, datagram, from, &e))
         return;
     err_clear(&e);

@@ -267,7 +267,7 @@ static void take(struct drop *d, struct candidate *c)
 
     c->next_ms = now_of(d) + RETRY_MS;
     if (path_join(path, d->entrant, c->name, &e) &&
-        agent_drop_import(d->agent, path, on_imported, d, &e))
+        agent_drop_import(d->agent, path, false, on_imported, d, &e))
         d->taking = mem_text(c->name);
     else
         log_warn("drop file waits file=%s reason=%s", c->name, e.text);

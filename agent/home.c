@@ -9,7 +9,8 @@
 #include <uv.h>
 
 /* identity:   navette-identity 1 <seed: 64 hexadecimal digits>\n
- * fleet.key:  navette-fleet-keys 1\n, then per fleet <fleet id: 32 digits> <key: 64 digits>\n
+ * fleet.key:  navette-fleet-keys 1\n, then lines <fleet id: 32 digits> <key: 64 digits>\n; of a
+ *             fleet's keys the present one is the last
  *
  * The fleet key is looked up by the roster's fleet: so a change of fleet writes the new key beside
  * the old one, then the roster, whose rename decides. */
@@ -299,13 +300,28 @@ bool home_has_fleet(const struct home *h)
     return file_exists(h->roster);
 }
 
-/* Find the line of `fleet` among the keys; damaged files fail. */
-static bool find_fleet_key(struct slice text, const uint8_t fleet[FLEET_ID_BYTES],
-                           uint8_t key[KEY_BYTES], bool *found)
+bool fleet_keys_put(struct fleet_keys *k, const uint8_t key[KEY_BYTES])
+{
+    uint32_t i = 0;
+
+    while (i < k->n && memcmp(k->keys[i], key, KEY_BYTES) != 0)
+        i++;
+    if (i == 0 && k->n > 0)
+        return false;
+    if (i == k->n && k->n < FLEET_KEYS_MAX)
+        k->n++;
+    i = i < k->n ? i : k->n - 1;
+    memmove(k->keys[1], k->keys[0], i * sizeof k->keys[0]);
+    memcpy(k->keys[0], key, KEY_BYTES);
+    return true;
+}
+
+/* Find the lines of `fleet` among the keys, the latest last; damaged files fail. */
+static bool find_fleet_keys(struct slice text, const uint8_t fleet[FLEET_ID_BYTES],
+                            struct fleet_keys *k)
 {
     const size_t head = sizeof FLEET_HEAD - 1;
 
-    *found = false;
     if (text.n < head || memcmp(text.p, FLEET_HEAD, head) != 0 ||
         (text.n - head) % FLEET_LINE_BYTES != 0)
         return false;
@@ -318,25 +334,22 @@ static bool find_fleet_key(struct slice text, const uint8_t fleet[FLEET_ID_BYTES
             line[FLEET_LINE_BYTES - 1] != '\n' ||
             !take_hex(value, sizeof value, line + 2 * FLEET_ID_BYTES + 1))
             return false;
-        if (memcmp(id, fleet, sizeof id) == 0) {
-            memcpy(key, value, KEY_BYTES);
-            *found = true;
-        }
+        if (memcmp(id, fleet, sizeof id) == 0)
+            fleet_keys_put(k, value);
         sodium_memzero(value, sizeof value);
     }
     return true;
 }
 
-static bool load_fleet_key(const struct home *h, const struct roster *r, uint8_t key[KEY_BYTES],
-                           struct err *e)
+static bool load_fleet_keys(const struct home *h, const struct roster *r, struct fleet_keys *k,
+                            struct err *e)
 {
     struct buf text = {0};
-    bool found = false;
     bool ok = false;
 
     if (!read_secret(h->fleet_key, &text, e))
         goto out;
-    ok = find_fleet_key(buf_slice(&text), r->fleet, key, &found) && found;
+    ok = find_fleet_keys(buf_slice(&text), r->fleet, k) && k->n > 0;
     if (!ok)
         err_set(e, ERR_INPUT, "%s is damaged or lacks the key of fleet \"%s\": " LOST_FILE,
                 h->fleet_key, r->fleet_name);
@@ -358,11 +371,11 @@ static bool load_roster(const struct home *h, struct roster *r, struct err *e)
     return ok;
 }
 
-bool home_fleet_load(const struct home *h, struct roster *r, uint8_t key[KEY_BYTES], struct err *e)
+bool home_fleet_load(const struct home *h, struct roster *r, struct fleet_keys *k, struct err *e)
 {
     if (!load_roster(h, r, e))
         return false;
-    if (!load_fleet_key(h, r, key, e)) {
+    if (!load_fleet_keys(h, r, k, e)) {
         roster_close(r);
         return false;
     }
@@ -374,22 +387,30 @@ bool home_roster_save(const struct home *h, const struct roster *r, struct err *
     return file_write_atomic(h->roster, buf_slice(&r->log), SECRET_MODE, e);
 }
 
-/* The key of the fleet that is there now, in front of the new one: until the roster is renamed, it
+/* The latest last. */
+static void add_key_lines(struct buf *text, const struct roster *r, const struct fleet_keys *k)
+{
+    for (uint32_t i = k->n; i > 0; i--) {
+        add_hex(text, SLICE(r->fleet));
+        buf_add_byte(text, ' ');
+        add_hex(text, SLICE(k->keys[i - 1]));
+        buf_add_byte(text, '\n');
+    }
+}
+
+/* The keys of the fleet that is there now, in front of the new one: until the roster is renamed, it
  * counts. */
-static bool keep_old_key(const struct home *h, struct buf *text, struct err *e)
+static bool keep_old_keys(const struct home *h, struct buf *text, struct err *e)
 {
     struct roster old = {0};
-    uint8_t key[KEY_BYTES];
+    struct fleet_keys keys = {0};
 
     if (!home_has_fleet(h))
         return true;
-    if (!home_fleet_load(h, &old, key, e))
+    if (!home_fleet_load(h, &old, &keys, e))
         return false;
-    add_hex(text, SLICE(old.fleet));
-    buf_add_byte(text, ' ');
-    add_hex(text, SLICE(key));
-    buf_add_byte(text, '\n');
-    sodium_memzero(key, sizeof key);
+    add_key_lines(text, &old, &keys);
+    sodium_memzero(&keys, sizeof keys);
     roster_close(&old);
     return true;
 }
@@ -397,19 +418,33 @@ static bool keep_old_key(const struct home *h, struct buf *text, struct err *e)
 bool home_fleet_save(const struct home *h, const struct roster *r, const uint8_t key[KEY_BYTES],
                      struct err *e)
 {
+    struct fleet_keys keys = {.n = 1};
     struct buf text;
     bool ok = false;
 
-    buf_open(&text, SECRET_BYTES_MAX);
+    memcpy(keys.keys[0], key, KEY_BYTES);
+    buf_open(&text, (SECRET_BYTES_MAX * 8));
     buf_add(&text, FLEET_HEAD, sizeof FLEET_HEAD - 1);
-    if (!keep_old_key(h, &text, e))
+    if (!keep_old_keys(h, &text, e))
         goto out;
-    add_hex(&text, SLICE(r->fleet));
-    buf_add_byte(&text, ' ');
-    add_hex(&text, (struct slice){key, KEY_BYTES});
-    buf_add_byte(&text, '\n');
+    add_key_lines(&text, r, &keys);
     ok = write_secret(h->fleet_key, &text, e) && home_roster_save(h, r, e);
 out:
+    sodium_memzero(&keys, sizeof keys);
+    buf_wipe(&text);
+    return ok;
+}
+
+bool home_fleet_keys_save(const struct home *h, const struct roster *r, const struct fleet_keys *k,
+                          struct err *e)
+{
+    struct buf text;
+    bool ok;
+
+    buf_open(&text, (SECRET_BYTES_MAX * 8));
+    buf_add(&text, FLEET_HEAD, sizeof FLEET_HEAD - 1);
+    add_key_lines(&text, r, k);
+    ok = write_secret(h->fleet_key, &text, e);
     buf_wipe(&text);
     return ok;
 }

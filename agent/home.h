@@ -45,15 +45,27 @@ MUST_USE bool home_identity_load(const struct home *h, struct keys *k, struct er
  * stay. Cut off, it is done again. */
 MUST_USE bool home_forget(const struct home *h, struct err *e);
 
+/* The fleet's key as far as this PC knows, then those that it had before. */
+struct fleet_keys {
+    uint8_t keys[FLEET_KEYS_MAX][KEY_BYTES];
+    uint32_t n;
+};
+
+/* This one is the present one from now on. False: it was. */
+bool fleet_keys_put(struct fleet_keys *k, const uint8_t key[KEY_BYTES]);
+
 /* Is this PC in a fleet: is there a roster? */
 bool home_has_fleet(const struct home *h);
-/* The roster and the key of its fleet. */
-MUST_USE bool home_fleet_load(const struct home *h, struct roster *r, uint8_t key[KEY_BYTES],
+/* The roster and the keys of its fleet; `k` is empty (zeroed). */
+MUST_USE bool home_fleet_load(const struct home *h, struct roster *r, struct fleet_keys *k,
                               struct err *e);
 /* Become a member of the fleet of `r`. A fleet that was there is given up; until the last step, the
  * roster's rename, it stands whole. */
 MUST_USE bool home_fleet_save(const struct home *h, const struct roster *r,
                               const uint8_t key[KEY_BYTES], struct err *e);
+/* The fleet has another key. */
+MUST_USE bool home_fleet_keys_save(const struct home *h, const struct roster *r,
+                                   const struct fleet_keys *k, struct err *e);
 /* The roster of the same fleet grew. */
 MUST_USE bool home_roster_save(const struct home *h, const struct roster *r, struct err *e);
 

@@ -7,13 +7,18 @@
  *              roster      each
  *
  * All change-sets are verified before the first one is kept. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include <navette/belief.h>
 #include <navette/json.h>
 
 #include "dropfile.h"
+#include "fleet.h"
 #include "links.h"
 #include "log.h"
 #include "pump.h"
@@ -29,6 +34,8 @@ struct import {
     struct buf file;
     struct drop_reader *reader;
     struct drop_head head;
+    bool adopt;
+    struct vector adopted;     /* the last change-set of each actor that is to count from now on */
     struct buf one;            /* for the reader */
     struct buf some;           /* the change-sets of one step, one after the other... */
     size_t ends[TOGETHER_MAX]; /* ...and where each ends */
@@ -99,7 +106,7 @@ static bool verify(const struct agent *a, struct slice bytes, struct changeset_h
     if (memcmp(h->fleet, a->roster.fleet, sizeof h->fleet) != 0)
         return err_set(e, ERR_REFUSED, "it is of another fleet");
     site = actor_site(&h->actor);
-    author = roster_find(&a->roster, &site);
+    author = roster_author(&a->roster, &site);
     if (author == NULL)
         return err_set(e, ERR_STRANGER, "its author is no member of the fleet");
     if (!changeset_verify(&c, h, author->sign_public, e))
@@ -118,7 +125,7 @@ static void note_gap(struct import *i, struct slice bytes)
 
     if (verify(a, bytes, &h, &e)) {
         site = actor_site(&h.actor);
-        author = roster_find(&a->roster, &site);
+        author = roster_author(&a->roster, &site);
         err_set(&i->gap, ERR_GAP,
                 "change-sets %" PRIu64 " to %" PRIu64
                 " of %s are missing here: import the file that has them, then this one again",
@@ -135,6 +142,32 @@ static struct slice item_of(const struct import *i, uint32_t at)
     return (struct slice){i->some.p + from, i->ends[at] - from};
 }
 
+/* The next one of one that was shut out, after what is here and what the file had of it. */
+static void note_adopted(struct import *i, struct slice bytes, const struct changeset_header *h)
+{
+    struct agent *a = i->transfer.agent;
+    struct site_id site = actor_site(&h->actor);
+    const struct roster_site *author = roster_author(&a->roster, &site);
+    const struct vector_entry *before;
+    struct vector logged = {0};
+    uint8_t hash[HASH_BYTES] = {0};
+    struct changeset c;
+    struct err e = {0};
+
+    if (!i->adopt || author->standing == ROSTER_MEMBER || !changeset_split(&c, bytes, &e))
+        return;
+    store_logged(a->store, &logged);
+    before = vector_find(&i->adopted, &h->actor);
+    if (before == NULL)
+        before = vector_find(&logged, &h->actor);
+    if (h->number == (before != NULL ? before->number : 0) + 1 &&
+        memcmp(h->previous, before != NULL ? before->hash : hash, sizeof hash) == 0) {
+        changeset_hash(&c, hash);
+        vector_set(&i->adopted, &h->actor, h->number, hash);
+    }
+    vector_close(&logged);
+}
+
 static bool verify_some(struct import *i)
 {
     bool ok = true;
@@ -144,9 +177,23 @@ static bool verify_some(struct import *i)
         struct changeset_header h = {0};
 
         ok = verify(i->transfer.agent, item_of(i, at), &h, &i->e);
+        if (ok)
+            note_adopted(i, item_of(i, at), &h);
         changeset_header_close(&h);
     }
     return ok || err_wrap(&i->e, "change-set %u of the file", i->before + at);
+}
+
+/* The rest of the file is not concerned, unless it is the author's own. */
+static void note_refused(struct import *i, const struct stage_item *item)
+{
+    struct agent *a = i->transfer.agent;
+    const struct roster_site *author = roster_author(&a->roster, &item->shut_out);
+
+    i->done.refused++;
+    snprintf(i->done.refused_of, sizeof i->done.refused_of, "%s",
+             author != NULL ? author->name : "?");
+    fleet_refused(a, &item->shut_out, "in a drop file");
 }
 
 static void note_staged(struct import *i, const struct stage_item *item, uint32_t at)
@@ -155,6 +202,8 @@ static void note_staged(struct import *i, const struct stage_item *item, uint32_
         i->done.changesets++;
         pump_staged(i->transfer.agent->pump);
         links_local_changed(i->transfer.agent->links);
+    } else if (!item->ok && !sodium_is_zero(item->shut_out.bytes, sizeof item->shut_out.bytes)) {
+        note_refused(i, item);
     } else if (!item->ok && item->e.code == ERR_GAP && i->gap.code == ERR_NONE) {
         note_gap(i, item->changeset);
     } else if (!item->ok && item->e.code != ERR_GAP && i->e.code == ERR_NONE) {
@@ -176,26 +225,81 @@ static bool stage_some(struct import *i)
     return i->e.code == ERR_NONE;
 }
 
-static bool take_sender(struct agent *a, const struct drop_head *head, struct err *e)
+/* Whoever signed it: it may be called otherwise by now. */
+static const struct roster_site *find_sender(const struct roster *r, const struct drop_head *head,
+                                             struct err *e)
 {
-    const struct roster_site *from = roster_find_name(&a->roster, head->from);
+    const struct roster_site *named = roster_find_name(r, head->from);
+
+    for (uint32_t i = 0; i < r->known_count; i++) {
+        struct err other = {0};
+
+        if (drop_head_verify(head, r->sites[i].sign_public, &other))
+            return &r->sites[i];
+    }
+    if (named == NULL)
+        err_set(e, ERR_STRANGER, "it is from %s, who is no member of the fleet \"%s\"", head->from,
+                r->fleet_name);
+    else if (drop_head_verify(head, named->sign_public, e))
+        assert(false); /* it was tried */
+    return NULL;
+}
+
+/* Who sent it must be a member when all that it says of the roster is known; only then is that
+ * believed. One that was shut out may be adopted; of the roster its word does not count. */
+static bool take_sender(struct import *i, const struct roster *merged)
+{
+    struct agent *a = i->transfer.agent;
+    const struct roster_site *from = find_sender(merged, &i->head, &i->e);
+    struct site_id site;
 
     if (from == NULL)
-        return err_set(e, ERR_STRANGER, "it is from %s, who is no member of the fleet \"%s\"",
-                       head->from, a->roster.fleet_name);
-    if (!drop_head_verify(head, from->sign_public, e))
         return false;
-    if (memcmp(&from->site, &a->keys.site, sizeof from->site) != 0)
-        members_note_told(a, links_members(a->links), &from->site, &head->have);
+    if (from->standing != ROSTER_MEMBER && i->adopt)
+        return true;
+    if (from->standing != ROSTER_MEMBER) {
+        fleet_refused(a, &from->site, "in a drop file");
+        return err_set(&i->e, ERR_REVOKED,
+                       "it is from %s, which was shut out of the fleet: it is not taken; where its "
+                       "sales are wanted all the same, `agent-cli drop import --adopt` takes them",
+                       from->name);
+    }
+    site = from->site;
+    if (!agent_roster_merge(a, i->head.roster, &i->e))
+        return false;
+    if (memcmp(&site, &a->keys.site, sizeof site) != 0)
+        members_note_told(a, links_members(a->links), &site, &i->head.have);
     return true;
 }
 
 static bool take_head(struct import *i)
 {
     struct agent *a = i->transfer.agent;
+    struct roster merged = {0};
+    bool changed, ok;
 
-    return check_fleet(a, &i->head, &i->e) && agent_roster_merge(a, i->head.roster, &i->e) &&
-           take_sender(a, &i->head, &i->e);
+    ok = check_fleet(a, &i->head, &i->e) &&
+         roster_load(&merged, buf_slice(&a->roster.log), &i->e) &&
+         roster_merge(&merged, i->head.roster, &changed, &i->e) && take_sender(i, &merged);
+    roster_close(&merged);
+    return ok;
+}
+
+/* What the file has of those that were shut out, without a gap behind what is here, counts from now
+ * on: this PC says so in the roster. */
+static bool adopt(struct import *i)
+{
+    struct agent *a = i->transfer.agent;
+    uint32_t before = a->roster.entries, n = a->roster.known_count - a->roster.site_count;
+    struct site_id *gone = mem_alloc((n + 1) * sizeof *gone);
+    bool ok = true;
+
+    for (uint32_t at = 0; at < n; at++)
+        gone[at] = a->roster.sites[a->roster.site_count + at].site;
+    for (uint32_t at = 0; ok && at < n; at++)
+        ok = fleet_believe(a, &gone[at], &i->adopted, &i->e);
+    free(gone);
+    return a->roster.entries == before || (agent_roster_changed(a, &i->e) && ok);
 }
 
 /* What the thread brought; false when that was the end. */
@@ -211,7 +315,7 @@ static bool take(struct import *i)
         if (i->n > 0)
             return verify_some(i);
         i->phase = IMPORT_REWIND;
-        return true;
+        return i->adopted.n == 0 || adopt(i);
     case IMPORT_REWIND:
         i->phase = IMPORT_STAGE;
         return true;
@@ -228,6 +332,7 @@ static void release(struct import *i)
 {
     drop_close(i->reader);
     vector_close(&i->head.have);
+    vector_close(&i->adopted);
     buf_close(&i->file);
     buf_close(&i->one);
     buf_close(&i->some);
@@ -267,8 +372,8 @@ static void on_worked(uv_work_t *request, int status)
         end(i);
 }
 
-bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done, void *context,
-                       struct err *e)
+bool agent_drop_import(struct agent *a, const char *path, bool adopt_gone, agent_on_drop *on_done,
+                       void *context, struct err *e)
 {
     struct import *i = mem_alloc(sizeof *i);
 
@@ -277,6 +382,7 @@ bool agent_drop_import(struct agent *a, const char *path, agent_on_drop *on_done
         return false;
     }
     i->work.data = i;
+    i->adopt = adopt_gone;
     snprintf(i->path, sizeof i->path, "%s", path);
     buf_open(&i->file, DROP_BYTES_MAX);
     buf_open(&i->one, CHANGESET_BYTES_MAX);

@@ -104,9 +104,19 @@ static void invitations_load(struct invitations *all)
     buf_wipe(&bytes);
 }
 
+static bool is_withdrawn(const struct invitations *all, const struct invitation *v)
+{
+    const struct roster_invite *known;
+    uint8_t id[INVITE_ID_BYTES];
+
+    invite_id(id, &v->invite);
+    known = roster_find_invite(&all->agent->roster, id);
+    return known != NULL && known->withdrawn;
+}
+
 static bool is_live(struct invitations *all, const struct invitation *v)
 {
-    return !v->used && agent_wall_ms(all->agent) < v->ends_ms;
+    return !v->used && agent_wall_ms(all->agent) < v->ends_ms && !is_withdrawn(all, v);
 }
 
 static struct invitation *invitation_of(struct invitations *all, uint32_t serial)
@@ -251,6 +261,9 @@ static bool check_guest(struct invitations *all, const struct link *l, const str
         return err_set(
             e, ERR_REFUSED,
             "the token has been used already: on a member, `agent-cli invite` makes a new one");
+    if (!v->used && is_withdrawn(all, v))
+        return err_set(e, ERR_REFUSED,
+                       "the token was withdrawn: on a member, `agent-cli invite` makes a new one");
     if (!v->used && agent_wall_ms(all->agent) >= v->ends_ms)
         return err_set(e, ERR_REFUSED,
                        "the token has expired: on a member, `agent-cli invite` makes a new one");
@@ -290,7 +303,7 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
         say_sorry(l, e->text);
         return err_wrap(e, "guest %s", m.name);
     }
-    memcpy(welcome.fleet_key, all->agent->fleet_key, sizeof welcome.fleet_key);
+    memcpy(welcome.fleet_key, all->agent->fleet_keys.keys[0], sizeof welcome.fleet_key);
     welcome.roster = buf_slice(&all->agent->roster.log);
     join_send(l, &welcome);
     return true;

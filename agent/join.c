@@ -330,7 +330,15 @@ static void look(struct join *j, const struct invite *token)
 
 static bool may_join(struct agent *a, struct err *e)
 {
-    if (a->in_fleet && agent_others(a) > 0)
+    const struct roster_site *self = roster_author(&a->roster, &a->keys.site);
+
+    if (a->in_fleet && self != NULL && self->standing == ROSTER_REVOKED)
+        return err_set(
+            e, ERR_REFUSED,
+            "this PC was shut out of the fleet \"%s\", and its identity is never taken again: make "
+            "a new home for it with `agent-cli init`",
+            a->roster.fleet_name);
+    if (a->in_fleet && agent_others(a) > 0 && (self == NULL || self->standing == ROSTER_MEMBER))
         return err_set(
             e, ERR_REFUSED,
             "this PC is a member of the fleet \"%s\" already: to move it, make a new home "

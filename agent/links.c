@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleet.h"
 #include "invitation.h"
 #include "links_inside.h"
 #include "listener.h"
@@ -54,7 +55,7 @@ static bool is_linked(const void *context, const struct site_id *site)
 
 const char *links_name_of(const struct links *l, const struct site_id *site)
 {
-    const struct roster_site *member = roster_find(&l->agent->roster, site);
+    const struct roster_site *member = roster_author(&l->agent->roster, site);
 
     return member != NULL ? member->name : "(not in the roster)";
 }
@@ -169,6 +170,36 @@ void links_sweep(struct links *l)
     l->n = kept;
 }
 
+static bool is_gone(const struct links *l, const struct site_id *site)
+{
+    return roster_find(&l->agent->roster, site) == NULL &&
+           roster_author(&l->agent->roster, site) != NULL;
+}
+
+static void gone_err(struct err *e)
+{
+    err_set(e, ERR_REVOKED, "this PC was shut out of the fleet");
+}
+
+/* They have been sent the roster that says so. */
+static void shut_out(struct links *l)
+{
+    uint32_t i;
+
+    l->roster_changed = false;
+    for (i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+        struct err e = {0};
+
+        if (!is_open(c) || !is_gone(l, &c->link->channel.peer))
+            continue;
+        places_left(&l->places, &c->link->channel.peer);
+        gone_err(&e);
+        talk_leave(&c->talk, &e);
+    }
+    links_sweep(l);
+}
+
 static void on_soon(uv_prepare_t *handle)
 {
     struct links *l = handle->data;
@@ -183,6 +214,8 @@ static void on_soon(uv_prepare_t *handle)
                 talk_local(&l->conns[i]->talk);
         links_sweep(l);
     }
+    if (l->roster_changed)
+        shut_out(l);
 }
 
 static void soon(struct links *l)
@@ -197,6 +230,12 @@ void links_local_changed(struct links *l)
     soon(l);
 }
 
+void links_roster_changed(struct links *l)
+{
+    l->roster_changed = true;
+    links_local_changed(l);
+}
+
 static void on_closed(struct link *link, const struct err *why)
 {
     struct conn *c = link->user;
@@ -206,6 +245,8 @@ static void on_closed(struct link *link, const struct err *why)
 
     c->dead = true;
     twins_closed(c, why);
+    if (c->talking && why->code == ERR_REVOKED && !is_gone(l, &link->channel.peer))
+        fleet_told(l->agent, &link->channel.peer);
     address_text(text, &link->address);
     if (link->opened_ms != 0 && c->talking)
         log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer), text,
@@ -261,6 +302,25 @@ void links_talk_with(struct conn *c)
     members_get(&l->members, &link->channel.peer);
 }
 
+/* Who was shut out is told so, and nothing else; who comes with a key that the fleet had before
+ * must be a member. */
+static bool is_unwelcome(struct links *l, struct link *link)
+{
+    struct err e = {0};
+
+    if (is_gone(l, &link->channel.peer)) {
+        places_left(&l->places, &link->channel.peer);
+        gone_err(&e);
+        talk_turn_away(link, &e);
+        return true;
+    }
+    if (link->channel.tag == 0 || roster_find(&l->agent->roster, &link->channel.peer) != NULL)
+        return false;
+    err_set(&e, ERR_STRANGER, "it came with an old key of the fleet and is no member");
+    link_close(link, &e);
+    return true;
+}
+
 static void on_open(struct link *link)
 {
     struct conn *c = link->user;
@@ -280,7 +340,7 @@ static void on_open(struct link *link)
         link_close(link, &e);
         return;
     }
-    if (settle(l, c))
+    if (!is_unwelcome(l, link) && settle(l, c))
         links_talk_with(c);
 }
 
@@ -372,23 +432,26 @@ static void conn_drop_last(struct links *l)
 
 /* ---- listening ---- */
 
-static void fleet_secret(const struct agent *a, struct channel_secret *secret)
+/* Key 0 is the fleet's present one. */
+static void fleet_secret(const struct agent *a, uint32_t key, struct channel_secret *secret)
 {
-    *secret = (struct channel_secret){.mode = CHANNEL_FLEET};
-    memcpy(secret->psk, a->fleet_key, sizeof secret->psk);
+    *secret = (struct channel_secret){.mode = CHANNEL_FLEET, .tag = key};
+    memcpy(secret->psk, a->fleet_keys.keys[key], sizeof secret->psk);
     memcpy(secret->context, a->roster.fleet, sizeof secret->context);
 }
 
 static void on_connection(void *context, uv_stream_t *server)
 {
     struct links *l = context;
-    struct channel_secret secrets[1 + INVITES_MAX];
+    struct channel_secret secrets[FLEET_KEYS_MAX + INVITES_MAX];
     struct link_door door = {.secrets = secrets, .replays = &l->replays};
     struct err e = {0};
     struct conn *c;
 
-    if (is_speaking(l))
-        fleet_secret(l->agent, &secrets[door.count++]);
+    while (is_speaking(l) && door.count < l->agent->fleet_keys.n) {
+        fleet_secret(l->agent, door.count, &secrets[door.count]);
+        door.count++;
+    }
     if (l->agent->doubt[0] == '\0')
         door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
     if (door.count == 0 || !links_make_room(l)) {
@@ -426,7 +489,7 @@ static void dial(struct links *l, struct place *place)
     struct conn *c = conn_add(l);
     struct link_owner owner = {&events, c};
 
-    fleet_secret(l->agent, &secret);
+    fleet_secret(l->agent, 0, &secret);
     if (!link_dial(&c->link, l->agent, &address, &secret, owner, &e)) {
         log_debug("dial failed addr=%s reason=%s", address.host, e.text);
         conn_drop_last(l);
@@ -438,7 +501,7 @@ static void dial_due(struct links *l)
 {
     struct place *place;
 
-    if (!is_speaking(l))
+    if (!is_speaking(l) || !fleet_is_member(l->agent))
         return;
     while (l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX) {
         place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
@@ -455,7 +518,7 @@ void links_heard(struct links *l, const struct site_id *site, const struct addre
     bool smaller = memcmp(&l->agent->keys.site, site, sizeof *site) < 0;
     struct conn *c = links_conn_of(l, site);
 
-    if (l->stopping || c != NULL)
+    if (l->stopping || c != NULL || is_gone(l, site))
         return;
     places_heard(&l->places, site, address, now_of(l), smaller ? 0 : LARGER_WAITS_MS);
     arm(l);

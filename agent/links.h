@@ -37,6 +37,9 @@ void links_dial_all(struct links *l);
 /* What we have, what we have applied, or the roster changed: tell all peers before the loop waits
  * again. */
 void links_local_changed(struct links *l);
+/* The roster changed: tell all peers, and end the conversations with those who are no members any
+ * more. */
+void links_roster_changed(struct links *l);
 /* Wake up no later than at `deadline_ms` (uv_now). */
 void links_tick_by(struct links *l, uint64_t deadline_ms);
 

@@ -28,6 +28,7 @@ struct links {
     uint32_t handles;
     bool paused;
     bool local_changed;
+    bool roster_changed;
     bool stopping;
     uint64_t wake_ms;
     uint64_t next_id;

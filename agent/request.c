@@ -73,7 +73,8 @@ static const struct command commands[] = {
     [REQUEST_STOP] = {"stop", {{0}}},
     [REQUEST_DROP_EXPORT] = {"drop-export",
                              {TEXT_ARG("directory", false, path), TEXT_ARG("peer", false, peer)}},
-    [REQUEST_DROP_IMPORT] = {"drop-import", {TEXT_ARG("path", true, path)}},
+    [REQUEST_DROP_IMPORT] = {"drop-import",
+                             {TEXT_ARG("path", true, path), BOOL_ARG("adopt", adopt)}},
     [REQUEST_RULES] = {"rules", {{0}}},
     [REQUEST_RULES_SET] = {"rules-set", {RULES_ARG}},
     [REQUEST_RULES_UNSET] = {"rules-unset", {RULES_ARG}},
@@ -86,6 +87,13 @@ static const struct command commands[] = {
                                  KEY_ARG("second", second)}},
     [REQUEST_PARKED] = {"parked", {{0}}},
     [REQUEST_PARKED_ACCEPT] = {"parked-accept", {{0}}},
+    [REQUEST_ROSTER] = {"roster", {{0}}},
+    [REQUEST_REVOKE] = {"revoke", {TEXT_ARG("peer", true, peer)}},
+    [REQUEST_RENAME] = {"rename", {TEXT_ARG("peer", true, peer), TEXT_ARG("name", true, name)}},
+    [REQUEST_ADMIN_ADD] = {"admin-add", {TEXT_ARG("peer", true, peer)}},
+    [REQUEST_ADMIN_REMOVE] = {"admin-remove", {TEXT_ARG("peer", true, peer)}},
+    [REQUEST_ROTATE] = {"rotate", {{0}}},
+    [REQUEST_INVITE_CANCEL] = {"invite-cancel", {TEXT_ARG("id", false, invitation)}},
 };
 
 const char *request_kind_name(enum request_kind kind)

@@ -9,6 +9,7 @@
 #include <navette/bounds.h>
 #include <navette/bytes.h>
 #include <navette/invite.h>
+#include <navette/roster.h>
 
 #include "file.h"
 #include "rulejson.h"
@@ -36,7 +37,7 @@ enum request_kind {
     REQUEST_STOP,         /* -> {} and the agent ends */
     REQUEST_DROP_EXPORT,  /* directory, peer -> path (of the first file or null), paths, changesets
                            */
-    REQUEST_DROP_IMPORT,  /* path -> added */
+    REQUEST_DROP_IMPORT,  /* path, adopt -> added, refused, refused_of (a name or null) */
     REQUEST_RULES,        /* -> rules: [rulejson.h], changed: 0 */
     REQUEST_RULES_SET,    /* rules: [...], all or none -> as rules, changed: how many */
     REQUEST_RULES_UNSET,  /* likewise; argument and where are not looked at */
@@ -47,6 +48,13 @@ enum request_kind {
     REQUEST_CONFLICT_MERGE,   /* table, first, second: the keys of two rows -> review.h */
     REQUEST_PARKED,           /* -> review.h */
     REQUEST_PARKED_ACCEPT,    /* what waits for a migration comes in -> review.h */
+    REQUEST_ROSTER,           /* -> admin.h */
+    REQUEST_REVOKE,           /* peer -> admin.h */
+    REQUEST_RENAME,           /* peer, name -> admin.h */
+    REQUEST_ADMIN_ADD,        /* peer -> admin.h */
+    REQUEST_ADMIN_REMOVE,     /* peer -> admin.h */
+    REQUEST_ROTATE,           /* -> admin.h */
+    REQUEST_INVITE_CANCEL,    /* id or none: all that are open -> admin.h */
 };
 
 /* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.
@@ -59,9 +67,12 @@ struct request {
     struct asked_rule *rules; /* owned */
     uint32_t rule_count;
     char preset[32];
+    char name[NAME_BYTES_MAX + 1];                   /* rename: the new one */
+    char invitation[2 * ROSTER_INVITE_ID_BYTES + 1]; /* its id in digits, "" for all */
     bool all;
     bool copy;
     bool without_absent;
+    bool adopt;
     int64_t number; /* of a conflict, 0: none was given */
     char table[IDENTIFIER_BYTES_MAX + 1];
     int64_t first, second; /* keys */

@@ -10,6 +10,7 @@
 #include <navette/waits.h>
 
 #include "agent.h"
+#include "fleet.h"
 #include "join.h"
 #include "links.h"
 #include "pump.h"
@@ -119,7 +120,8 @@ static uint64_t own_unsent(struct agent *a)
     for (i = 0; i < members->n; i++) {
         uint64_t there = vector_get(&members->list[i].have, self);
 
-        if (members->list[i].have_known && there > known)
+        if (members->list[i].have_known && there > known &&
+            roster_find(&a->roster, &members->list[i].site) != NULL)
             known = there;
     }
     return agent_others(a) == 0 || known > own ? 0 : own - known;
@@ -142,7 +144,7 @@ static bool any_peer(struct agent *a)
 static void note_peers(struct agent *a)
 {
     uint64_t now = uv_now(a->loop);
-    bool alone = a->store != NULL && agent_others(a) > 0 && !any_peer(a);
+    bool alone = a->store != NULL && fleet_is_member(a) && agent_others(a) > 0 && !any_peer(a);
     bool unsent = alone && !own_is_sent(a);
 
     a->met |= any_peer(a);
@@ -450,6 +452,7 @@ void status_tick(struct agent *a)
     struct err e = {0};
 
     tick_fleet(a);
+    fleet_tick(a);
     note_peers(a);
     note_forks(a);
     note_twice(a);

@@ -1,9 +1,13 @@
 #include "talk.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "agent.h"
+#include "fleet.h"
 #include "links.h"
 #include "log.h"
 #include "pump.h"
@@ -79,6 +83,16 @@ static void clear_stages(struct talk_stages *s)
         buf_clear(&s->copies);
 }
 
+/* The peer has not heard yet that its author was shut out, or means harm. */
+static void note_refused(struct talk *t, const struct stage_item *item)
+{
+    const struct roster_site *from = roster_author(&t->agent->roster, &t->sync.peer);
+    char how[NAME_BYTES_MAX + 8];
+
+    snprintf(how, sizeof how, "from %s", from != NULL ? from->name : "a PC that is no member");
+    fleet_refused(t->agent, &item->shut_out, how);
+}
+
 static void note_staged(struct talk *t, const struct stage_item *item)
 {
     if (item->ok)
@@ -87,6 +101,8 @@ static void note_staged(struct talk *t, const struct stage_item *item)
         t->staged++;
         pump_staged(t->agent->pump);
         links_local_changed(t->agent->links);
+    } else if (!item->ok && !sodium_is_zero(item->shut_out.bytes, sizeof item->shut_out.bytes)) {
+        note_refused(t, item);
     } else if (!item->ok && (item->e.code == ERR_FULL || item->e.code == ERR_STORE)) {
         pump_failed(t->agent->pump, "stage", &item->e);
     }
@@ -124,7 +140,7 @@ static void fetch(struct talk *t, const struct sync_actions *wanted, struct buf 
 static void tell_fork(struct talk *t)
 {
     struct site_id id = actor_site(&t->todo.fork_actor);
-    const struct roster_site *author = roster_find(&t->agent->roster, &id);
+    const struct roster_site *author = roster_author(&t->agent->roster, &id);
 
     t->forked = true;
     warning_set(&t->agent->warnings, WARNING_FORK, agent_wall_ms(t->agent),
@@ -169,7 +185,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
     buf_clear(&todo->send);
     if (t->stranger_until_ms != 0 && roster_find(&t->agent->roster, &t->sync.peer) != NULL)
         t->stranger_until_ms = 0;
-    t->sync.stranger = t->stranger_until_ms != 0;
+    t->sync.stranger = roster_find(&t->agent->roster, &t->sync.peer) == NULL;
     t->sync.brief = store_is_brief(t->agent->store);
     ok = sync_step(&t->sync, ev, todo, e);
     link_send_all(t->link, buf_slice(&todo->send));
@@ -234,8 +250,9 @@ static bool is_outdated(const struct talk *t, struct err *e)
 {
     if (t->history == store_history(t->agent->store))
         return false;
-    return !err_set(e, ERR_REFUSED,
-                    "a PC had gone back to an older state; what is had of it is told anew");
+    return !err_set(
+        e, ERR_REFUSED,
+        "a PC had gone back to an older state, or was shut out: what is had of it is told anew");
 }
 
 /* A store that is full or broken is no fault of the peer's: what it could not take stays
@@ -384,6 +401,20 @@ void talk_leave(struct talk *t, const struct err *why)
     link_send_all(t->link, buf_slice(&bye));
     buf_close(&bye);
     link_close(t->link, why);
+}
+
+void talk_turn_away(struct link *l, const struct err *why)
+{
+    struct message m = {.kind = MESSAGE_KIND_BYE};
+    struct buf bye = {0};
+
+    m.bye.code = slice_text(err_code_name(why->code));
+    m.bye.text = slice_text(why->text);
+    buf_open(&bye, 4096);
+    message_write(&bye, &m);
+    link_send_all(l, buf_slice(&bye));
+    buf_close(&bye);
+    link_close(l, why);
 }
 
 /* The peer may have gone right behind what it sent. */

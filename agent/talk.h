@@ -58,6 +58,8 @@ void talk_tick(struct talk *t);
 void talk_ask_keys(struct talk *t);
 /* The peer has said what it has. */
 bool talk_is_open(const struct talk *t);
+/* Instead of a conversation: say why there is none, and close the link. */
+void talk_turn_away(struct link *l, const struct err *why);
 /* Say why we close the link, then close it. */
 void talk_leave(struct talk *t, const struct err *why);
 void talk_close(struct talk *t);

@@ -33,6 +33,14 @@
       "on the copy: `agent-cli identity reset`, on the other: `agent-cli identity confirm-move`")  \
     X(FORK, "forked-history", false,                                                               \
       "switch on the PC that the text names, beside this one: it mends itself")                    \
+    X(REVOKED, "shut-out", true,                                                                   \
+      "its sales can be saved: `agent-cli drop export` here, `drop import --adopt` on another "    \
+      "PC; "                                                                                       \
+      "to take part again: a new home (`agent-cli init`) and a token")                             \
+    X(REFUSED, "refused-changes", false,                                                           \
+      "nothing needs to be done; find out who brought them if you do not know")                    \
+    X(DISTRUSTED, "distrusted-changes", false,                                                     \
+      "if they are right: `agent-cli revoke` that PC once more, here, and every PC takes them")    \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(MIGRATION, "migration-waits", false,                                                         \

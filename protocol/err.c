@@ -50,7 +50,7 @@ const char *err_code_name(enum err_code code)
         [ERR_CRYPTO] = "crypto", [ERR_STRANGER] = "stranger", [ERR_SKEW] = "skew",
         [ERR_GAP] = "gap",       [ERR_BUSY] = "busy",         [ERR_FULL] = "full",
         [ERR_STORE] = "store",   [ERR_REFUSED] = "refused",   [ERR_NET] = "net",
-        [ERR_TWIN] = "twin",     [ERR_USAGE] = "usage",
+        [ERR_TWIN] = "twin",     [ERR_USAGE] = "usage",       [ERR_REVOKED] = "revoked",
     };
 
     return (size_t)code < COUNT_OF(names) ? names[code] : "unknown";

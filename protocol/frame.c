@@ -315,7 +315,7 @@ bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
                   const struct channel_secret *secrets, uint32_t count,
                   struct replay_cache *replays, struct buf *out, struct err *e)
 {
-    assert(count >= 1 && count <= 1 + INVITES_MAX);
+    assert(count >= 1 && count <= FLEET_KEYS_MAX + INVITES_MAX);
     assert(!initiator || count == 1);
     *c = (struct channel){.initiator = initiator,
                           .keys = keys,

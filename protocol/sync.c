@@ -257,6 +257,17 @@ static void plain(char *out, size_t room, struct slice text)
     out[n] = '\0';
 }
 
+/* What the shell must know of. */
+static enum err_code code_of_bye(const char *word)
+{
+    static const enum err_code codes[] = {ERR_TWIN, ERR_REVOKED};
+
+    for (size_t i = 0; i < COUNT_OF(codes); i++)
+        if (strcmp(word, err_code_name(codes[i])) == 0)
+            return codes[i];
+    return ERR_NET;
+}
+
 static bool on_bye(struct sync_turn *t, const struct message_bye *m)
 {
     char code[MESSAGE_WORD_BYTES_MAX + 1], text[MESSAGE_TEXT_BYTES_MAX + 1];
@@ -264,8 +275,7 @@ static bool on_bye(struct sync_turn *t, const struct message_bye *m)
     t->s->state = SYNC_CLOSED;
     plain(code, sizeof code, m->code);
     plain(text, sizeof text, m->text);
-    return err_set(t->e, strcmp(code, err_code_name(ERR_TWIN)) == 0 ? ERR_TWIN : ERR_NET,
-                   "peer closed the link (%s): %s", code, text);
+    return err_set(t->e, code_of_bye(code), "peer closed the link (%s): %s", code, text);
 }
 
 static bool on_askkeys(struct sync_turn *t, const struct message_askkeys *m)

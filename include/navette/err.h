@@ -16,6 +16,7 @@ enum err_code {
     ERR_LIMIT,    /* well-formed, but larger than the named limit */
     ERR_CRYPTO,   /* a signature, tag or hash that does not verify */
     ERR_STRANGER, /* from somebody who is not in the roster or the fleet */
+    ERR_REVOKED,  /* by or for one that was shut out of the fleet */
     ERR_SKEW,     /* a stamp too far in the future */
     ERR_GAP,      /* valid, but something it builds on is missing */
     ERR_BUSY,     /* somebody else holds the lock: try again later, nothing was changed */

@@ -58,9 +58,9 @@ struct channel {
     struct buf message;  /* payload of an unfinished message */
 };
 
-/* The initiator passes exactly one secret, the responder 1 to 1 + INVITES_MAX. `keys` must outlive
- * the channel, and so must `replays`, which a responder that listens to strangers passes; it may be
- * NULL. The initiator's first bytes are put into `out`. */
+/* The initiator passes exactly one secret, the responder 1 to FLEET_KEYS_MAX + INVITES_MAX. `keys`
+ * must outlive the channel, and so must `replays`, which a responder that listens to strangers
+ * passes; it may be NULL. The initiator's first bytes are put into `out`. */
 MUST_USE bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
                            const struct channel_secret *secrets, uint32_t count,
                            struct replay_cache *replays, struct buf *out, struct err *e);

@@ -33,6 +33,10 @@ def test_help_about_a_group_shows_each_of_its_commands(cli, words):
     (["status", "extra"], "extra"),
     (["status", "--all"], "--all"),
     (["status", "--home"], "--home needs"),
+    (["admin"], "add or remove"),
+    (["revoke"], "PEER"),
+    (["rename", "A"], "PEER NAME"),
+    (["invite", "0011223344556677"], "one word too many"),
     (["uninstall", "--yes=1"], "takes no value"),
     (["track"], "--all"),
     (["track", "--all", "article"], "--all"),
@@ -55,9 +59,10 @@ def test_wrong_usage_ends_64_and_says_what_is_wrong(cli, words, says):
 def test_help_names_every_command_and_fits_a_terminal(cli):
     text = cli.ok("help")
     assert text == cli.ok("--help")
-    commands = re.findall(r"^  ([a-z]+(?: (?:export|import|set|unset|preset))?) ", text, re.M)
+    commands = re.findall(r"^  ([a-z]+(?: (?:export|import|set|unset|preset|add|remove))?) ", text, re.M)
     assert {"init", "track", "untrack", "tables", "invite", "join", "status", "peers", "sync", "wait", "drop export",
-            "drop import", "stop", "uninstall"} <= set(commands)
+            "drop import", "stop", "uninstall", "roster", "revoke", "rename", "admin add", "admin remove",
+            "rotate"} <= set(commands)
     for command in commands:
         page = cli.ok("help", *command.split())
         assert page == cli.ok(*command.split(), "--help")

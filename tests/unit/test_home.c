@@ -200,15 +200,47 @@ static void a_fleet_is_saved_and_loaded(void **state)
     struct roster made = {0};
     struct roster loaded = {0};
     uint8_t key[KEY_BYTES];
-    uint8_t again[KEY_BYTES];
+    struct fleet_keys again = {0};
 
     make_fleet(f, &made, key, "shop");
     assert_false(home_has_fleet(&f->home));
     assert_true(home_fleet_save(&f->home, &made, key, &f->e));
     assert_true(home_has_fleet(&f->home));
-    assert_true(home_fleet_load(&f->home, &loaded, again, &f->e));
+    assert_true(home_fleet_load(&f->home, &loaded, &again, &f->e));
     assert_string_equal(loaded.fleet_name, "shop");
-    assert_memory_equal(key, again, sizeof key);
+    assert_int_equal(again.n, 1);
+    assert_memory_equal(again.keys[0], key, sizeof key);
+    roster_close(&made);
+    roster_close(&loaded);
+}
+
+static void the_last_keys_of_a_fleet_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct roster made = {0}, loaded = {0};
+    uint8_t key[KEY_BYTES];
+    struct fleet_keys keys = {0}, again = {0};
+
+    make_fleet(f, &made, key, "shop");
+    assert_true(home_fleet_save(&f->home, &made, key, &f->e));
+    fleet_keys_put(&keys, key);
+    for (uint8_t i = 1; i <= FLEET_KEYS_MAX; i++) {
+        memset(key, i, sizeof key);
+        assert_true(fleet_keys_put(&keys, key));
+        assert_false(fleet_keys_put(&keys, key));
+    }
+    assert_int_equal(keys.n, FLEET_KEYS_MAX);
+    for (uint8_t i = 0; i < FLEET_KEYS_MAX; i++)
+        assert_int_equal(keys.keys[i][0], FLEET_KEYS_MAX - i);
+    memset(key, 2, sizeof key); /* one that was there comes back */
+    assert_true(fleet_keys_put(&keys, key));
+    assert_int_equal(keys.n, FLEET_KEYS_MAX);
+    assert_int_equal(keys.keys[0][0], 2);
+    assert_int_equal(keys.keys[1][0], FLEET_KEYS_MAX);
+    assert_true(home_fleet_keys_save(&f->home, &made, &keys, &f->e));
+    assert_true(home_fleet_load(&f->home, &loaded, &again, &f->e));
+    assert_int_equal(again.n, keys.n);
+    assert_memory_equal(&again, &keys, sizeof keys);
     roster_close(&made);
     roster_close(&loaded);
 }
@@ -223,7 +255,7 @@ static void a_change_of_fleet_is_decided_by_the_roster_alone(void **state)
     struct buf before;
     uint8_t old_key[KEY_BYTES];
     uint8_t new_key[KEY_BYTES];
-    uint8_t key[KEY_BYTES];
+    struct fleet_keys keys = {0};
 
     make_fleet(f, &old, old_key, "alone");
     make_fleet(f, &new, new_key, "shop");
@@ -231,15 +263,16 @@ static void a_change_of_fleet_is_decided_by_the_roster_alone(void **state)
     buf_open(&before, ROSTER_BYTES_MAX);
     assert_true(file_read(f->home.roster, ROSTER_BYTES_MAX, &before, &f->e));
     assert_true(home_fleet_save(&f->home, &new, new_key, &f->e));
-    assert_true(home_fleet_load(&f->home, &loaded, key, &f->e));
-    assert_memory_equal(key, new_key, sizeof key);
+    assert_true(home_fleet_load(&f->home, &loaded, &keys, &f->e));
+    assert_memory_equal(keys.keys[0], new_key, sizeof new_key);
     roster_close(&loaded);
     /* As it was after the keys, before the roster. */
     put(f, f->home.roster, (const char *)before.p, before.n);
     loaded = (struct roster){0};
-    assert_true(home_fleet_load(&f->home, &loaded, key, &f->e));
+    keys = (struct fleet_keys){0};
+    assert_true(home_fleet_load(&f->home, &loaded, &keys, &f->e));
     assert_string_equal(loaded.fleet_name, "alone");
-    assert_memory_equal(key, old_key, sizeof key);
+    assert_memory_equal(keys.keys[0], old_key, sizeof old_key);
     roster_close(&loaded);
     roster_close(&old);
     roster_close(&new);
@@ -252,18 +285,20 @@ static void a_damaged_fleet_key_or_roster_names_its_file(void **state)
     struct roster made = {0};
     struct roster loaded = {0};
     uint8_t key[KEY_BYTES];
+    struct fleet_keys keys = {0};
 
     make_fleet(f, &made, key, "shop");
     assert_true(home_fleet_save(&f->home, &made, key, &f->e));
     put(f, f->home.fleet_key, "navette-fleet-keys 1\nabc", 24);
-    assert_false(home_fleet_load(&f->home, &loaded, key, &f->e));
+    assert_false(home_fleet_load(&f->home, &loaded, &keys, &f->e));
     assert_says(f, f->home.fleet_key);
     assert_true(file_remove(f->home.roster, &f->e));
     random_fill(key, sizeof key);
     assert_true(home_fleet_save(&f->home, &made, key, &f->e));
     put(f, f->home.roster, "noise", 5);
     loaded = (struct roster){0};
-    assert_false(home_fleet_load(&f->home, &loaded, key, &f->e));
+    keys = (struct fleet_keys){0};
+    assert_false(home_fleet_load(&f->home, &loaded, &keys, &f->e));
     assert_says(f, f->home.roster);
     roster_close(&made);
 }
@@ -350,6 +385,7 @@ int main(void)
         IN_HOME(a_link_in_place_of_the_identity_is_not_followed),
         IN_HOME(a_fleet_is_saved_and_loaded),
         IN_HOME(a_change_of_fleet_is_decided_by_the_roster_alone),
+        IN_HOME(the_last_keys_of_a_fleet_are_kept),
         IN_HOME(a_damaged_fleet_key_or_roster_names_its_file),
         IN_HOME(a_token_is_kept_until_it_is_removed),
         IN_HOME(a_taken_home_names_itself_and_the_process),

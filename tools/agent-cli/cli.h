@@ -29,7 +29,7 @@ struct cli {
     const char *db, *name, *fleet, *drop, *listen, *join, *discovery_port, *peers;
     const char *ttl, *timeout, *to, *for_peer;
     const char *where, *names, *site;
-    bool copy, all, yes, man, without_absent;
+    bool copy, all, yes, man, without_absent, cancel, adopt;
     const char *words[WORDS_MAX]; /* what is neither command nor option */
     uint32_t word_count;
 };
@@ -49,6 +49,13 @@ int run_conflicts_merge(struct cli *c);
 int run_parked(struct cli *c);
 int run_parked_accept(struct cli *c);
 int run_invite(struct cli *c);
+int run_roster(struct cli *c);
+int run_rename(struct cli *c);
+int run_revoke(struct cli *c);
+int run_admin_add(struct cli *c);
+int run_admin_remove(struct cli *c);
+int run_rotate(struct cli *c);
+int run_invite_cancel(struct cli *c);
 int run_join(struct cli *c);
 int run_status(struct cli *c);
 int run_peers(struct cli *c);

@@ -129,6 +129,10 @@ int run_invite(struct cli *c)
     char words[INVITE_TEXT_BYTES_MAX + 8];
     int code;
 
+    if (c->cancel) {
+        json_object_put(args);
+        return run_invite_cancel(c);
+    }
     if (c->ttl != NULL && !duration_parse(c->ttl, &ttl_ms, &e))
         err_wrap(&e, "--ttl");
     else if (ttl_ms < REQUEST_TTL_MS_MIN || ttl_ms > REQUEST_TTL_MS_MAX)
@@ -388,60 +392,98 @@ int run_export(struct cli *c)
     return code;
 }
 
-/* What one file came to: the change-sets that were added, -1 and the error. */
-static int64_t import_one(const struct cli *c, const char *word, int *code, struct err *e)
+/* What one file came to. */
+struct imported {
+    int64_t added; /* change-sets; -1: it failed, and why is in the error */
+    int64_t refused;
+    char refused_of[NAME_BYTES_MAX + 1];
+};
+
+static struct imported import_one(const struct cli *c, const char *word, int *code, struct err *e)
 {
+    struct imported done = {.added = -1};
     struct json_object *args, *result = NULL;
     char path[PATH_BYTES_MAX];
-    int64_t added;
 
     *code = CODE_FAILING;
     if (!path_absolute(path, word, e))
-        return -1;
+        return done;
     args = json_object_new_object();
     json_object_object_add(args, "path", json_object_new_string(path));
+    if (c->adopt)
+        json_object_object_add(args, "adopt", json_object_new_boolean(true));
     if (!ask_silently(c, "drop-import", args, ASK_MS, &result, code, e))
-        return -1;
-    added = number_of(result, "added");
+        return done;
+    done.added = number_of(result, "added");
+    done.refused = number_of(result, "refused");
+    snprintf(done.refused_of, sizeof done.refused_of, "%s", text_of(result, "refused_of"));
+    if (done.refused > 0)
+        *code = CODE_DEGRADED;
     json_object_put(result);
-    return added;
+    return done;
 }
 
-static struct json_object *import_entry(const char *word, int64_t added, const struct err *e)
+static struct json_object *import_entry(const char *word, const struct imported *done,
+                                        const struct err *e)
 {
     struct json_object *entry = json_object_new_object();
 
     json_object_object_add(entry, "path", json_object_new_string(word));
-    json_object_object_add(entry, "ok", json_object_new_boolean(added >= 0));
-    if (added >= 0)
-        json_object_object_add(entry, "added", json_object_new_int64(added));
-    else
+    json_object_object_add(entry, "ok", json_object_new_boolean(done->added >= 0));
+    if (done->added < 0) {
         answer_add_error(entry, e);
+        return entry;
+    }
+    json_object_object_add(entry, "added", json_object_new_int64(done->added));
+    if (done->refused > 0)
+        json_object_object_add(entry, "refused", json_object_new_int64(done->refused));
     return entry;
+}
+
+static void print_imported(const char *word, const struct imported *done)
+{
+    if (done->added == 0 && done->refused == 0)
+        text_say("%s: everything in it was known here", word);
+    else
+        text_say("%s: %" PRId64 " change-set%s taken in", word, done->added,
+                 done->added == 1 ? "" : "s");
+    if (done->refused > 0)
+        text_say("%" PRId64 " change-set%s of %s %s not taken: it was shut out of the fleet before "
+                 "it made %s.",
+                 done->refused, done->refused == 1 ? "" : "s", done->refused_of,
+                 done->refused == 1 ? "was" : "were", done->refused == 1 ? "it" : "them");
 }
 
 /* One answer for all files; errors go to stderr, too. */
 int run_import(struct cli *c)
 {
-    struct json_object *answer = json_object_new_object();
-    struct json_object *files = json_object_new_array();
+    struct json_object *answer, *files;
+    struct err refused = {0};
     int worst = CODE_OK;
 
+    if (c->adopt && !c->yes)
+        text_wrap(
+            stderr,
+            "This makes every PC of the fleet take what these files hold of PCs that were shut "
+            "out. It cannot be taken back.",
+            0, 0);
+    if (c->adopt && !answer_confirmed(c, &refused))
+        return answer_failed(c, &refused);
+    answer = json_object_new_object();
+    files = json_object_new_array();
     json_object_object_add(answer, "files", files);
     for (uint32_t i = 0; i < c->word_count && worst != CODE_UNREACHABLE; i++) {
         const char *word = c->words[i];
         struct err e = {0};
         int code;
-        int64_t added = import_one(c, word, &code, &e);
+        struct imported done = import_one(c, word, &code, &e);
 
-        json_object_array_add(files, import_entry(word, added, &e));
+        json_object_array_add(files, import_entry(word, &done, &e));
         worst = code > worst ? code : worst;
-        if (added < 0)
+        if (done.added < 0)
             answer_error_text(&e);
-        else if (!c->json && added == 0)
-            text_say("%s: everything in it was known here", word);
         else if (!c->json)
-            text_say("%s: %" PRId64 " change-set%s taken in", word, added, added == 1 ? "" : "s");
+            print_imported(word, &done);
     }
     if (c->json)
         answer_json(answer);

@@ -62,16 +62,16 @@ static bool open_all(struct direct *d, const struct home *h, struct err *e)
 {
     struct store_options o = {
         .home = h->path, .keys = &d->keys, .roster = &d->roster, .exclusive = true};
-    uint8_t key[KEY_BYTES];
+    struct fleet_keys keys = {0};
     uint64_t until = patience();
     bool ok;
 
     if (!home_check(h, e) || !config_load(&d->config, h->conf, e) ||
         !home_identity_load(h, &d->keys, e))
         return false;
-    if (home_has_fleet(h) && !home_fleet_load(h, &d->roster, key, e))
+    if (home_has_fleet(h) && !home_fleet_load(h, &d->roster, &keys, e))
         return false;
-    sodium_memzero(key, sizeof key);
+    sodium_memzero(&keys, sizeof keys);
     o.database = d->config.database;
     do
         ok = store_open(&d->store, &o, wall_ms(), e);

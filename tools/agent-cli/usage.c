@@ -38,6 +38,12 @@ enum {
     PARKED_ACCEPT,
     PARKED, /* likewise */
     INVITE,
+    ROSTER,
+    RENAME,
+    REVOKE,
+    ADMIN_ADD,
+    ADMIN_REMOVE,
+    ROTATE,
     JOIN,
     STATUS,
     PEERS,
@@ -131,8 +137,38 @@ static const struct command commands[COMMANDS] = {
                 0, 0, run_parked},
     [INVITE] = {"invite", "", "print a token with which one other PC can join",
                 "Whoever has the token while it is valid can join once: hand it over as you would "
-                "a key.",
-                0, 0, run_invite},
+                "a key. With --cancel no token is made: all that are still open are withdrawn, of "
+                "every PC, or the one whose id `roster` shows.",
+                0, 1, run_invite},
+    [ROSTER] = {"roster", "", "who is in the fleet, who may rule it, which tokens are open",
+                "Every PC is an admin when it joins: it may invite, shut out, rename, and set "
+                "rules. `admin remove` takes that from a PC. A PC that was shut out stays on the "
+                "list, apart: what it wrote before then is still the fleet's.",
+                0, 0, run_roster},
+    [RENAME] = {"rename", "PEER NAME", "call a PC something else",
+                "Marks such as #CAISSE2-TKT17 in front of numbers that two PCs gave keep the name "
+                "that the PC joined with.",
+                2, 2, run_rename},
+    [REVOKE] =
+        {"revoke", "PEER", "shut a PC out of the fleet, for good: lost, stolen, or replaced",
+         "Asks first. What that PC wrote and this one has stays; what it writes from now on, or "
+         "has sent to nobody yet, is taken by no PC, not from the network and not from files. It "
+         "may take part again only with a new home (`init`) and a new token. The fleet gets a new "
+         "key, so that the old PC learns nothing any more. Do it on the PC that has the most of "
+         "what the lost one wrote. For one that was shut out already: what is here of it, beyond "
+         "what counted, counts from now on.",
+         1, 1, run_revoke},
+    [ADMIN_ADD] = {"admin add", "PEER", "let a PC invite, shut out, rename, and set rules", "", 1,
+                   1, run_admin_add},
+    [ADMIN_REMOVE] = {"admin remove", "PEER", "take that from a PC, as from one that stands open",
+                      "The last admin stays one. A PC that has not heard of it yet may invite "
+                      "meanwhile: whom it takes in so is no member when both have met.",
+                      1, 1, run_admin_remove},
+    [ROTATE] = {"rotate", "", "give the fleet a new key",
+                "The key keeps strangers from finding and calling the fleet's PCs; `revoke` "
+                "changes it by itself. A PC that is off meanwhile comes in with the old one, up to "
+                "three times; after that it needs a file of `drop export` first.",
+                0, 0, run_rotate},
     [JOIN] = {"join", "TOKEN", "join the fleet of the PC that made the token",
               "Ends when this PC is a member and its rows have been compared with the fleet's.", 1,
               64, run_join},
@@ -167,9 +203,13 @@ static const struct command commands[COMMANDS] = {
                 "All of it, or with --for what that PC is not known to have; no file is written "
                 "when it has everything.",
                 0, 0, run_export},
-    [IMPORT] = {"drop import", "FILE...", "take in files that another PC wrote",
-                "A file may be taken in twice: the second time changes nothing.", 1, WORDS_MAX,
-                run_import},
+    [IMPORT] =
+        {"drop import", "FILE...", "take in files that another PC wrote",
+         "A file may be taken in twice: the second time changes nothing. What a PC made after it "
+         "was shut out is left out; --adopt takes it, too, and makes every PC take just that, "
+         "and nothing that it makes later. Asks first: do it only if you know that these "
+         "sales are right, as those of a PC that was retired before all was sent.",
+         1, WORDS_MAX, run_import},
     [STOP] = {"stop", "", "stop the agent of this home", "", 0, 0, run_stop},
     [UNINSTALL] =
         {"uninstall", "", "remove every trace of Navette from the database",
@@ -179,14 +219,14 @@ static const struct command commands[COMMANDS] = {
     [HELP] = {"help", "[COMMAND]", "this page, or that of one command", "", 0, 2, run_help},
 };
 
-#define ON(command) (UINT32_C(1) << (command))
-#define EVERYWHERE  UINT32_MAX
+#define ON(command) (UINT64_C(1) << (command))
+#define EVERYWHERE  UINT64_MAX
 
 struct option {
     const char *name;
     const char *value; /* what stands for its value in the help; NULL for a flag */
-    uint32_t commands; /* that take it */
-    uint32_t required; /* of these, those that cannot do without */
+    uint64_t commands; /* that take it */
+    uint64_t required; /* of these, those that cannot do without */
     size_t at;
     const char *help;
 };
@@ -218,7 +258,10 @@ static const struct option options[] = {
      "references-by or references-text: what the application calls tables that have other names"},
     {"--site", "NAME", ON(RULES_SET) | ON(RULES_UNSET), 0, AT(site),
      "publish, subscribe or both: what this PC does (every PC)"},
-    {"--yes", NULL, ON(UNINSTALL) | ON(IDENTITY_RESET), 0, AT(yes), "do not ask"},
+    {"--cancel", NULL, ON(INVITE), 0, AT(cancel), "withdraw what is open; with an id, only that"},
+    {"--adopt", NULL, ON(IMPORT), 0, AT(adopt), "also what PCs that were shut out had not sent"},
+    {"--yes", NULL, ON(UNINSTALL) | ON(IDENTITY_RESET) | ON(REVOKE) | ON(IMPORT), 0, AT(yes),
+     "do not ask"},
     {"--without-absent", NULL, ON(SYNC), 0, AT(without_absent),
      "a PC that waits to compare its rows: do it without the PCs that are away"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
@@ -231,7 +274,7 @@ static const struct option options[] = {
 
 /* ---- parsing ---- */
 
-static uint32_t bit_of(const struct command *command)
+static uint64_t bit_of(const struct command *command)
 {
     return command == NULL ? 0 : ON(command - commands);
 }
@@ -331,6 +374,19 @@ static bool take_words(struct cli *c, int argc, char **argv, uint32_t *used, str
     return true;
 }
 
+/* "drop needs export or import" */
+static bool needs_second(const char *group, struct err *e)
+{
+    char words[200] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < COMMANDS && n < sizeof words; i++)
+        if (is_in_group(&commands[i], group))
+            n += (size_t)snprintf(words + n, sizeof words - n, "%s%s", n > 0 ? " or " : "",
+                                  commands[i].name + strlen(group) + 1);
+    return err_set(e, ERR_USAGE, "%s needs %s", group, words);
+}
+
 static bool take_command(struct cli *c, struct err *e)
 {
     uint32_t words;
@@ -340,7 +396,7 @@ static bool take_command(struct cli *c, struct err *e)
     c->command = usage_find(c->words[0], c->word_count > 1 ? c->words[1] : NULL);
     if (c->command == NULL && is_group(c->words[0])) {
         c->group = c->words[0];
-        return c->help || c->version || err_set(e, ERR_USAGE, "drop needs export or import");
+        return c->help || c->version || needs_second(c->group, e);
     }
     if (c->command == NULL)
         return err_set(e, ERR_USAGE, "unknown command \"%.60s\"", c->words[0]);
@@ -352,9 +408,10 @@ static bool take_command(struct cli *c, struct err *e)
 
 static bool check_options(const struct cli *c, uint32_t used, struct err *e)
 {
-    uint32_t command = bit_of(c->command);
+    uint64_t command = bit_of(c->command);
 
     _Static_assert(COUNT_OF(options) <= 32, "one bit each");
+    _Static_assert(COMMANDS < 64, "one bit each");
     for (size_t i = 0; i < COUNT_OF(options); i++) {
         const struct option *o = &options[i];
         bool given = (used & UINT32_C(1) << i) != 0;
@@ -378,6 +435,8 @@ static bool check_words(const struct cli *c, struct err *e)
                        c->words[command->words_max]);
     if (command == &commands[TRACK] && c->all == (c->word_count > 0))
         return err_set(e, ERR_USAGE, "track needs either --all or the names of tables");
+    if (command == &commands[INVITE] && c->word_count > 0 && !c->cancel)
+        return err_set(e, ERR_USAGE, "invite: \"%.60s\" is one word too many", c->words[0]);
     if (command == &commands[CONFLICTS_DISMISS] && c->all == (c->word_count > 0))
         return err_set(e, ERR_USAGE, "conflicts dismiss needs either --all or a number");
     return true;
@@ -517,7 +576,7 @@ void usage_print(FILE *out, const struct command *command)
 
 /* ---- manual page ---- */
 
-static void print_man_options(FILE *out, uint32_t of, bool everywhere)
+static void print_man_options(FILE *out, uint64_t of, bool everywhere)
 {
     for (size_t i = 0; i < COUNT_OF(options); i++) {
         const struct option *o = &options[i];

@@ -1,0 +1,295 @@
+#include "fleet.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include <navette/belief.h>
+
+#include "agent.h"
+#include "discovery.h"
+#include "links.h"
+#include "log.h"
+#include "pump.h"
+
+#define REFUSED_MS 600000 /* so long is told that somebody brought what is not taken */
+
+/* ---- the key ---- */
+
+static bool has_present_key(const struct agent *a)
+{
+    uint8_t id[FLEET_KEY_ID_BYTES];
+
+    fleet_key_id(id, a->fleet_keys.keys[0]);
+    return !a->roster.rotated || memcmp(id, a->roster.key_id, sizeof id) == 0;
+}
+
+/* One that was opened but not kept is opened again after a restart. */
+static void use_key(struct agent *a, const uint8_t key[KEY_BYTES])
+{
+    struct err e = {0};
+
+    if (!fleet_keys_put(&a->fleet_keys, key))
+        return;
+    if (!home_fleet_keys_save(&a->home, &a->roster, &a->fleet_keys, &e))
+        log_warn("the fleet's key is not kept reason=%s", e.text);
+    log_info("the fleet has a new key");
+}
+
+/* Is the fleet's present key another one than ours? Without one that is sealed to us we go on with
+ * what we have: somebody who sees us will give it. */
+static void take_key(struct agent *a)
+{
+    uint8_t key[KEY_BYTES], id[FLEET_KEY_ID_BYTES];
+    uint32_t i;
+
+    if (has_present_key(a))
+        return;
+    for (i = 1; i < a->fleet_keys.n; i++) {
+        fleet_key_id(id, a->fleet_keys.keys[i]);
+        if (memcmp(id, a->roster.key_id, sizeof id) == 0)
+            break;
+    }
+    if (i < a->fleet_keys.n)
+        memcpy(key, a->fleet_keys.keys[i], sizeof key);
+    if (i < a->fleet_keys.n || roster_open_key(&a->roster, &a->keys, key))
+        use_key(a, key);
+    sodium_memzero(key, sizeof key);
+}
+
+bool fleet_rotate(struct agent *a, struct err *e)
+{
+    uint8_t key[KEY_BYTES];
+    bool ok;
+
+    random_fill(key, sizeof key);
+    ok = roster_seal(&a->roster, key, &a->keys, e);
+    if (ok)
+        use_key(a, key);
+    sodium_memzero(key, sizeof key);
+    return ok || err_wrap(e, "give the fleet a new key");
+}
+
+/* ---- how far one is believed ---- */
+
+bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
+                   struct err *e)
+{
+    const struct roster_site *s = roster_author(&a->roster, site);
+    struct vector cut = {0};
+    bool grew = s->standing == ROSTER_MEMBER, ok;
+
+    vector_copy(&cut, &s->cut);
+    for (uint32_t i = 0; i < more->n; i++) {
+        const struct vector_entry *n = &more->entries[i];
+        struct site_id author = actor_site(&n->actor);
+
+        if (memcmp(&author, site, sizeof author) != 0 || vector_get(&cut, &n->actor) >= n->number)
+            continue;
+        vector_set(&cut, &n->actor, n->number, n->hash);
+        grew = true;
+    }
+    ok = !grew || roster_revoke(&a->roster, site, &cut, &a->keys, e);
+    vector_close(&cut);
+    return ok;
+}
+
+/* ---- what this PC has to add ---- */
+
+static bool is_connected(const struct agent *a, const struct roster_site *s)
+{
+    const struct talk *talk = links_talk(a->links, &s->site);
+
+    return talk != NULL && talk_is_open(talk) && talk->stranger_until_ms == 0;
+}
+
+/* Of the admins that are here, the most senior one does it. */
+static bool is_our_turn(const struct agent *a)
+{
+    for (uint32_t i = 0; i < a->roster.site_count; i++) {
+        const struct roster_site *s = &a->roster.sites[i];
+
+        if (memcmp(&s->site, &a->keys.site, sizeof s->site) == 0)
+            return s->admin;
+        if (s->admin && is_connected(a, s))
+            return false;
+    }
+    return false;
+}
+
+static bool lacks_key(const struct agent *a)
+{
+    for (uint32_t i = 0; i < a->roster.site_count; i++)
+        if (!a->roster.sites[i].has_key)
+            return true;
+    return false;
+}
+
+/* Somebody who is no member has the fleet's key, or a member has not got it. True: entries came. */
+static bool add_keys(struct agent *a)
+{
+    uint32_t before = a->roster.entries;
+    struct err e = {0};
+    bool ok = true;
+
+    if (!a->in_fleet || (!a->roster.key_exposed && !lacks_key(a)) || !is_our_turn(a))
+        return false;
+    if (a->roster.key_exposed)
+        ok = fleet_rotate(a, &e);
+    else if (has_present_key(a))
+        ok = roster_seal(&a->roster, a->fleet_keys.keys[0], &a->keys, &e);
+    if (!ok)
+        log_warn("the fleet's key cannot be changed reason=%s", e.text);
+    return a->roster.entries > before;
+}
+
+/* ---- what a person should know ---- */
+
+/* What the roster says of our own end; NULL: we are a member. */
+static const struct roster_site *own_end(const struct agent *a)
+{
+    const struct roster_site *self = roster_author(&a->roster, &a->keys.site);
+
+    return self != NULL && self->standing != ROSTER_MEMBER ? self : NULL;
+}
+
+bool fleet_is_member(const struct agent *a)
+{
+    return a->in_fleet && own_end(a) == NULL;
+}
+
+static const char *name_of(const struct agent *a, const struct site_id *site)
+{
+    const struct roster_site *s = roster_author(&a->roster, site);
+
+    return s != NULL ? s->name : "another PC";
+}
+
+static void note_own_end(struct agent *a)
+{
+    static const struct site_id nobody;
+    const struct roster_site *end = own_end(a);
+    const char *goes_on = "nothing goes to the other PCs or comes from them any more; the "
+                          "application goes on, and what it writes is kept here";
+
+    if (end != NULL && end->standing == ROSTER_VOID)
+        warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
+                    "the PC that took this one into the fleet %s was no admin any more then: %s",
+                    a->roster.fleet_name, goes_on);
+    else if (end != NULL || memcmp(&a->told_by, &nobody, sizeof nobody) != 0)
+        warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
+                    "%s %s this PC out of the fleet %s: %s",
+                    name_of(a, end != NULL ? &end->by : &a->told_by),
+                    end != NULL ? "shut" : "says that somebody shut", a->roster.fleet_name,
+                    goes_on);
+    else
+        warning_clear(&a->warnings, WARNING_REVOKED);
+}
+
+/* What came from one that was shut out before that was known here. */
+static void note_distrusted(struct agent *a)
+{
+    for (uint32_t i = a->roster.site_count; i < a->roster.known_count && own_end(a) == NULL; i++) {
+        const struct roster_site *s = &a->roster.sites[i];
+        uint64_t n = store_distrusted(a->store, &s->site);
+
+        if (n == 0)
+            continue;
+        warning_set(&a->warnings, WARNING_DISTRUSTED, agent_wall_ms(a),
+                    "%" PRIu64 " change-set%s of %s came here after it was shut out, before that "
+                    "was known here: no other PC takes %s, so this one shows what others do not",
+                    n, n == 1 ? "" : "s", s->name, n == 1 ? "it" : "them");
+        return;
+    }
+    warning_clear(&a->warnings, WARNING_DISTRUSTED);
+}
+
+static void note_all(struct agent *a)
+{
+    note_own_end(a);
+    if (a->store != NULL)
+        note_distrusted(a);
+    if (a->refused_ms != 0 && uv_now(a->loop) - a->refused_ms > REFUSED_MS) {
+        a->refused_ms = 0;
+        warning_clear(&a->warnings, WARNING_REFUSED);
+    }
+}
+
+void fleet_told(struct agent *a, const struct site_id *by)
+{
+    if (roster_find(&a->roster, by) == NULL)
+        return;
+    a->told_by = *by;
+    note_own_end(a);
+}
+
+void fleet_refused(struct agent *a, const struct site_id *author, const char *how)
+{
+    a->refused_ms = uv_now(a->loop);
+    warning_set(&a->warnings, WARNING_REFUSED, agent_wall_ms(a),
+                "%s was shut out of the fleet; changes that it made afterwards came %s and were "
+                "not taken",
+                name_of(a, author), how);
+}
+
+/* ---- the roster changed ---- */
+
+void fleet_loaded(struct agent *a)
+{
+    take_key(a);
+    note_own_end(a);
+}
+
+bool agent_roster_changed(struct agent *a, struct err *e)
+{
+    take_key(a);
+    if (add_keys(a))
+        take_key(a);
+    roster_digest(&a->roster, a->roster_digest);
+    if (a->store != NULL)
+        store_roster_changed(a->store);
+    note_all(a);
+    links_roster_changed(a->links);
+    pump_poke(a->pump); /* rules may be among what is new */
+    return home_roster_save(&a->home, &a->roster, e);
+}
+
+void fleet_tick(struct agent *a)
+{
+    struct err e = {0};
+
+    note_all(a);
+    if (add_keys(a) && !agent_roster_changed(a, &e))
+        log_warn("roster is not kept reason=%s", e.text);
+}
+
+bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
+{
+    uint32_t before = a->roster.entries;
+    bool changed = false;
+
+    if (!a->in_fleet)
+        return err_set(e, ERR_REFUSED, "this PC is in no fleet");
+    if (!roster_merge(&a->roster, log, &changed, e))
+        return false;
+    if (!changed)
+        return true;
+    log_info("roster grew members=%u entries=%u new=%u", a->roster.site_count, a->roster.entries,
+             a->roster.entries - before);
+    /* It was written by members and cannot be wrong; on a full disk it is fetched again after a
+     * restart. */
+    if (!agent_roster_changed(a, e)) {
+        log_warn("roster is not kept reason=%s", e->text);
+        err_clear(e);
+    }
+    return true;
+}
+
+uint32_t agent_others(const struct agent *a)
+{
+    bool self = roster_find(&a->roster, &a->keys.site) != NULL;
+
+    return a->roster.site_count - (self ? 1 : 0);
+}

@@ -1,0 +1,30 @@
+/* Fleet: what follows from the roster: which key is the fleet's, who is shut out, what this PC has
+ * to add, and what a person should know. protocol/README.md, "Roster", has the rules. */
+#ifndef NAVETTE_FLEET_H
+#define NAVETTE_FLEET_H
+
+#include <navette/err.h>
+
+struct agent;
+struct site_id;
+struct vector;
+
+/* The home was loaded: the roster may tell a key that was not kept. */
+void fleet_loaded(struct agent *a);
+/* Is this PC in a fleet, and was it not shut out? */
+bool fleet_is_member(const struct agent *a);
+/* Give the fleet a new key, sealed to each member; agent_roster_changed is the caller's to call. */
+MUST_USE bool fleet_rotate(struct agent *a, struct err *e);
+/* Of a site that is no member any more, all up to `more` counts from now on, besides what counted
+ * before; nothing happens where that is the same. agent_roster_changed is the caller's to call. */
+MUST_USE bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
+                            struct err *e);
+/* Who is connected changed, or a while passed: is there something that this PC has to add now? */
+void fleet_tick(struct agent *a);
+/* Members see to it that a PC that was shut out hears of it: one did, over a link. */
+void fleet_told(struct agent *a, const struct site_id *by);
+/* Somebody brought what one made after it was shut out; it was not taken. `how` it came: "from
+ * CAISSE01", "in a drop file". */
+void fleet_refused(struct agent *a, const struct site_id *author, const char *how);
+
+#endif

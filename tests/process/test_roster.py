@@ -1,0 +1,271 @@
+"""Who rules the fleet, and how a PC is shut out of it: real agents, and a thief who knows the protocol."""
+
+import time
+
+import peer as peers
+from pc import wait_for
+from test_interop import Guest, inside
+from test_shop import sell, wait_sale
+
+
+def trio(shop):
+    """Three PCs on one LAN, joined."""
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b, c = shop.member("B", a, lan), shop.member("C", a, lan)
+    for pc, others in ((a, (b, c)), (b, (c,))):
+        for other in others:
+            shop.wait_peer(pc, other)
+    shop.wait_equal(a, b, c)
+    return lan, a, b, c
+
+
+def roster(pc):
+    return pc.ask("roster")
+
+
+def members(pc):
+    return [m["name"] for m in roster(pc)["members"]]
+
+
+def wait_members(pc, *names):
+    wait_for(lambda: members(pc) == list(names), lambda: "%s knows %r" % (pc.name, members(pc)))
+
+
+def connected(pc):
+    return {p["name"] for p in pc.status()["peers"] if p["state"] == "connected"}
+
+
+def warnings(pc):
+    return {w["code"]: w["text"] for w in pc.status()["warnings"]}
+
+
+def wait_warning(pc, code):
+    wait_for(lambda: code in warnings(pc), lambda: "%s warns %s: %r" % (pc.name, code, warnings(pc)))
+    return warnings(pc)[code]
+
+
+def wait_key(*pcs):
+    """All have the fleet's present key."""
+    wait_for(lambda: len({(r["key"], all(m["has_key"] for m in r["members"])) for r in map(roster, pcs)}) == 1 and
+             roster(pcs[0])["key"], lambda: "one key: %r" % [roster(pc)["key"] for pc in pcs])
+
+
+def has_sale(pc, number):
+    return pc.value("SELECT count(*) FROM shop_invoice WHERE number = ?", number) == 1
+
+
+def link_down_at(pc, other):
+    """When `pc` last said that its link to `other` went down (the log's wall clock), or None."""
+    lines = [line for line in pc.log.read_text(errors="replace").splitlines()
+             if "link down" in line and "peer=%s " % other.name in line]
+    return lines[-1] if lines else None
+
+
+def test_a_revoked_pc_is_cut_off_within_a_second_and_goes_on_alone(shop):
+    lan, a, b, c = trio(shop)
+    sell(c, "C-1", [("LAIT", 1)])
+    wait_sale(a, "C-1", [("LAIT", 1)])
+    wait_sale(b, "C-1", [("LAIT", 1)])
+    done = a.cli("revoke", "C", ok=(2,))
+    assert "--yes" in done.stderr and "nothing was changed" in done.stderr
+    assert members(a) == ["A", "B", "C"]
+    a.cli("revoke", "C", "--yes")
+    begin = time.monotonic()
+    while "C" in connected(a) | connected(b) or connected(c):
+        assert time.monotonic() < begin + 1, "a link to C lives on"
+    wait_members(b, "A", "B")
+    gone, = roster(b)["gone"]
+    assert (gone["name"], gone["why"], gone["by"]) == ("C", "revoked", "A")
+    assert [p["name"] for p in b.status()["peers"]] == ["A"]
+    wait_key(a, b)
+
+    # C hears of it, says so, and captures on.
+    text = wait_warning(c, "shut-out")
+    assert "A shut this PC out of the fleet Market" in text and c.status()["state"] == "failing"
+    sell(c, "C-2", [("LAIT", 2)])
+    wait_for(lambda: c.status()["pending"]["marks"] == 0, "C captures")
+    sell(a, "A-1", [("RIZ25", 1)])
+    wait_sale(b, "A-1", [("RIZ25", 1)])
+    assert has_sale(b, "C-1") and not has_sale(a, "C-2") and not has_sale(c, "A-1")
+    # Nor after a restart of everybody.
+    for pc in (a, b, c):
+        pc.restart()
+    shop.wait_peer(a, b)
+    assert "shut-out" in warnings(c)
+    sell(c, "C-3", [("LAIT", 1)])
+    shop.wait_equal(a, b)
+    assert not connected(c) and not has_sale(a, "C-3")
+    assert "cannot revoke itself" in a.cli("revoke", "A", "--yes", ok=(2,)).stderr
+
+
+def test_who_was_away_comes_back_and_learns(shop):
+    lan, a, b, c = trio(shop)
+    b.stop()
+    a.cli("revoke", "C", "--yes")
+    a.cli("rotate")
+    key = roster(a)["key"]
+    sell(a, "A-1", [("LAIT", 1)])
+    b.start()
+    wait_members(b, "A", "B")
+    wait_for(lambda: roster(b)["key"] == key, "B has the key of now")
+    wait_sale(b, "A-1", [("LAIT", 1)])
+    assert connected(b) == {"A"}
+    # With the new key also those come in who look for the fleet only now.
+    a.restart()
+    shop.wait_peer(b, a)
+    d = shop.member("D", b, lan)
+    shop.wait_peer(a, d)
+    wait_key(a, b, d)
+
+
+def test_changes_after_the_end_are_refused_by_relay_and_by_file(shop):
+    lan, a, b, c = trio(shop)
+    shop.network.pull(b.space, lan)
+    shop.network.pull(c.space, lan)
+    wait_for(lambda: not connected(a), "A is alone")
+    a.cli("revoke", "C", "--yes")
+    sell(c, "C-9", [("LAIT", 1)])
+    path = c.ask("drop", "export", "--to", shop.directory)["path"]
+    done = a.cli("drop", "import", path, ok=(2,))
+    assert "C, which was shut out" in done.stderr
+    assert "C was shut out" in wait_warning(a, "refused-changes")
+    assert not has_sale(a, "C-9")
+
+    b.cli("drop", "import", path)
+    wait_for(lambda: has_sale(b, "C-9"), "B takes it, unknowing")
+    sell(b, "B-9", [("RIZ25", 2)])
+    stick = b.ask("drop", "export", "--to", shop.directory)["path"]
+    done = a.cli("drop", "import", stick, ok=(1,))
+    assert "of C" in done.stdout and "not taken" in done.stdout
+    wait_sale(a, "B-9", [("RIZ25", 2)])
+    assert not has_sale(a, "C-9")
+
+    shop.network.plug(b.space, lan)
+    wait_members(b, "A", "B")
+    text = wait_warning(b, "distrusted-changes")
+    assert "C" in text
+    sell(b, "B-10", [("RIZ25", 1)])
+    wait_sale(a, "B-10", [("RIZ25", 1)])
+    assert has_sale(b, "C-9") and not has_sale(a, "C-9")
+    # Whoever knows that it is right says so.
+    b.cli("revoke", "C", "--yes")
+    wait_sale(a, "C-9", [("LAIT", 1)])
+    shop.wait_equal(a, b)
+    wait_for(lambda: "distrusted-changes" not in warnings(b), "B is content")
+
+
+def test_a_thief_with_the_old_key_and_a_backdated_roster_gets_nothing(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    guest = Guest(shop, lan, a)
+    thief = guest.connect()
+    assert thief.run(lambda: thief.chains)
+    old_key, old_roster = thief.fleet_key, thief.roster.log()
+    a.cli("revoke", "PYTHON", "--yes")
+    assert not thief.run(lambda: False, seconds=1)
+    assert thief.bye and thief.bye[0] == "revoked"
+    assert thief.roster.members.keys() == {m for m in thief.roster.members if m != thief.site.id}
+
+    # As if it had not heard of it: its word does not count, and it hears nothing but that.
+    def again(site, log):
+        with inside(guest.space):
+            once = peers.Peer(site, old_key, peers.Roster(log))
+            try:
+                once.connect(guest.address)
+            except peers.Refused as refused:
+                return str(refused)
+        return "let in"
+    assert "not a HELLO: [8, 'revoked'" in again(thief.site, old_roster)
+    accomplice, forged = peers.Site(), peers.Roster(old_roster)
+    forged.say(thief.site, peers.ENROL, accomplice.signing, accomplice.exchange, "ACCOMPLICE", bytes(8))
+    forged.say(accomplice, peers.REVOKE, next(s.id for s in forged.sites if s.name == "A"), [])
+    assert "closed the connection" in again(accomplice, forged.log())
+    assert members(a) == ["A"]
+
+
+def test_admins_are_made_and_unmade(shop):
+    lan, a, b, c = trio(shop)
+    a.cli("admin", "remove", "B")
+    wait_for(lambda: not roster(b)["admin"], "B is no admin")
+    for words in (["invite"], ["revoke", "C", "--yes"], ["rotate"], ["admin", "add", "B"],
+                  ["rules", "set", "shop_article.stock", "counter"]):
+        assert "no admin" in b.cli(*words, ok=(2,)).stderr, words
+    b.cli("rename", "B", "OFFICE")
+    wait_members(c, "A", "OFFICE", "C")
+    c.cli("admin", "add", "office")
+    wait_for(lambda: roster(b)["admin"], "B is an admin again")
+    a.cli("admin", "remove", "C")
+    a.cli("admin", "remove", "OFFICE")
+    assert "only admin" in a.cli("admin", "remove", "A", ok=(2,)).stderr
+    wait_for(lambda: [m["name"] for m in roster(c)["members"] if m["admin"]] == ["A"], "A alone rules")
+
+
+def test_a_pc_that_was_replaced_leaves_the_list_and_its_name(shop):
+    lan, a, b, c = trio(shop)
+    c.stop()
+    c.home = shop.directory / "C" / "new-home"
+    c.environment["NAVETTE_HOME"] = str(c.home)
+    c.init("--copy", "--join", a.invite())
+    c.start()
+    wait_members(b, "A", "B", "C", "C-2")
+    old = next(m["site"] for m in roster(a)["members"] if m["name"] == "C")
+    a.cli("revoke", old[:8], "--yes")
+    b.cli("rename", "C-2", "C")
+    wait_members(a, "A", "B", "C")
+    wait_for(lambda: connected(c) == {"A", "B"}, "the new one is in")
+    sell(c, "C-1", [("LAIT", 1)])
+    shop.wait_equal(a, b, c)
+
+
+def test_an_invitation_is_withdrawn(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    token, kept = a.invite(), b.invite()
+    wait_for(lambda: len([v for v in roster(b)["invitations"] if v["state"] == "open"]) == 2, "B knows of both")
+    mine, = [v["id"] for v in roster(b)["invitations"] if v["by"] == "A" and v["state"] == "open"]
+    b.cli("invite", "--cancel", mine)
+    wait_for(lambda: [v["state"] for v in roster(a)["invitations"] if v["id"] == mine] == ["withdrawn"], "A heard of it")
+    c = shop.pc("C", lan)
+    c.init()
+    c.cli("track", "--all")
+    c.start()
+    assert "withdrawn" in c.cli("join", token, ok=(2,)).stderr
+    c.cli("join", kept)
+    wait_members(a, "A", "B", "C")
+    a.invite()
+    a.cli("invite", "--cancel")
+    assert "open" not in [v["state"] for v in roster(a)["invitations"]]
+
+
+def test_sales_that_a_revoked_pc_had_not_sent_are_adopted_once(shop):
+    lan, a, b, c = trio(shop)
+    a.cli("rules", "set", "shop_article.stock", "counter")
+    wait_for(lambda: c.ask("rules")["rules"], "C knows the rule")
+    shop.network.pull(c.space, lan)
+    wait_for(lambda: "C" not in connected(a) | connected(b), "C is away")
+    before = a.value("SELECT stock FROM shop_article WHERE reference = 'RIZ25'")
+    sell(c, "C-1", [("LAIT", 1)])
+    c.sql("UPDATE shop_article SET stock = stock - 3 WHERE reference = 'RIZ25'")
+    a.cli("revoke", "C", "--yes")
+    a.sql("UPDATE shop_article SET stock = stock - 2 WHERE reference = 'RIZ25'")
+    wait_members(b, "A", "B")
+    wait_for(lambda: c.status()["pending"]["marks"] == 0, "C captures")
+    path = c.ask("drop", "export", "--to", shop.directory)["path"]
+    sell(c, "C-2", [("LAIT", 1)])
+    wait_for(lambda: c.status()["pending"]["marks"] == 0, "C captures")
+    later = c.ask("drop", "export", "--to", shop.directory)["path"]
+
+    b.cli("admin", "remove", "B")
+    wait_for(lambda: not roster(b)["admin"], "B is no admin")
+    assert "no admin" in b.cli("drop", "import", "--adopt", "--yes", path, ok=(2,)).stderr
+    assert "--yes" in a.cli("drop", "import", "--adopt", path, ok=(2,)).stderr
+    a.cli("drop", "import", "--adopt", "--yes", path)
+    a.cli("drop", "import", "--adopt", "--yes", path)
+    for pc in (a, b):
+        wait_sale(pc, "C-1", [("LAIT", 1)])
+    shop.wait_equal(a, b)
+    assert a.value("SELECT stock FROM shop_article WHERE reference = 'RIZ25'") == before - 5
+    assert "C, which was shut out" in a.cli("drop", "import", later, ok=(2,)).stderr
+    assert not has_sale(a, "C-2")

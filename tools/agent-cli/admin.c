@@ -1,0 +1,300 @@
+/* The fleet itself: who is in it, who rules it, who goes. */
+#include <inttypes.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include <navette/bounds.h>
+
+#include "answer.h"
+#include "text.h"
+#include "text_field.h"
+
+#define NAME_COLUMNS 24
+#define ID_COLUMNS   10
+#define WORD_COLUMNS 12
+#define ID_DIGITS    8 /* enough to name a PC by */
+
+/* ---- the list ---- */
+
+static void short_id(char out[ID_DIGITS + 1], struct json_object *site)
+{
+    snprintf(out, ID_DIGITS + 1, "%s", text(site, "site"));
+}
+
+static bool is_true(struct json_object *o, const char *name)
+{
+    return json_object_get_boolean(field(o, name));
+}
+
+static void print_members(struct json_object *members)
+{
+    for (size_t i = 0; i < count(members); i++) {
+        struct json_object *m = json_object_array_get_idx(members, i);
+        char id[ID_DIGITS + 1];
+
+        short_id(id, m);
+        text_cell(stdout, text(m, "name"), NAME_COLUMNS);
+        fputs("  ", stdout);
+        text_cell(stdout, id, ID_COLUMNS);
+        text_cell(stdout, is_true(m, "admin") ? "admin" : "", WORD_COLUMNS);
+        fputs(is_true(m, "self") ? "this PC\n" : "\n", stdout);
+    }
+}
+
+/* What became of it, in words. */
+static void print_end(struct json_object *g)
+{
+    int64_t here = number(g, "here"), believed = number(g, "believed");
+    const char *by = text(g, "by")[0] != '\0' ? text(g, "by") : "another PC";
+    char end[400], beyond[100] = "";
+
+    if (here > believed)
+        snprintf(beyond, sizeof beyond, "; %" PRId64 " of its changes here count nowhere",
+                 here - believed);
+    if (is(g, "why", "revoked"))
+        snprintf(end, sizeof end, "shut out by %.200s%s", by, beyond);
+    else
+        snprintf(end, sizeof end, "taken in by a PC that was no admin%s", beyond);
+    text_wrap(stdout, end, NAME_COLUMNS + 2 + ID_COLUMNS, NAME_COLUMNS + 2 + ID_COLUMNS);
+}
+
+static void print_gone(struct json_object *gone)
+{
+    if (count(gone) == 0)
+        return;
+    puts("\nNo members any more:");
+    for (size_t i = 0; i < count(gone); i++) {
+        struct json_object *g = json_object_array_get_idx(gone, i);
+        char id[ID_DIGITS + 1];
+
+        short_id(id, g);
+        text_cell(stdout, text(g, "name"), NAME_COLUMNS);
+        fputs("  ", stdout);
+        text_cell(stdout, id, ID_COLUMNS);
+        print_end(g);
+    }
+}
+
+static void print_invitations(struct json_object *invitations)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count(invitations); i++) {
+        struct json_object *v = json_object_array_get_idx(invitations, i);
+
+        if (!is(v, "state", "open"))
+            continue;
+        if (!any)
+            puts("\nTokens that are open (`agent-cli invite --cancel` withdraws them):");
+        any = true;
+        text_say("%s  made by %s, until %s", text(v, "id"), text(v, "by"), text(v, "ends"));
+    }
+}
+
+static void print_roster(struct json_object *r)
+{
+    text_say("Fleet %s, %zu PC%s:", text(r, "fleet"), count(field(r, "members")),
+             count(field(r, "members")) == 1 ? "" : "s");
+    print_members(field(r, "members"));
+    print_gone(field(r, "gone"));
+    print_invitations(field(r, "invitations"));
+    if (number(r, "entries") > number(r, "entries_max") / 5 * 4 ||
+        number(r, "bytes") > number(r, "bytes_max") / 5 * 4)
+        text_say("\nThe list's history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
+                 " of %" PRId64 " bytes. When it is full, nobody can join or be shut out: make a "
+                 "new fleet before.",
+                 number(r, "entries"), number(r, "entries_max"), number(r, "bytes"),
+                 number(r, "bytes_max"));
+}
+
+int run_roster(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "roster", NULL, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        print_roster(result);
+    json_object_put(result);
+    return code;
+}
+
+/* ---- changes ---- */
+
+/* Ask for a change about the PC that the first word names; `result` is the caller's. */
+static bool ask_about(const struct cli *c, const char *command, struct json_object *args,
+                      struct json_object **result, int *code)
+{
+    if (args == NULL)
+        args = json_object_new_object();
+    if (c->word_count > 0)
+        json_object_object_add(args, "peer", json_object_new_string(c->words[0]));
+    return ask(c, command, args, ASK_MS, result, code);
+}
+
+static bool is_changed(struct json_object *result)
+{
+    return is_true(result, "changed");
+}
+
+int run_rename(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int code;
+
+    json_object_object_add(args, "name", json_object_new_string(c->words[1]));
+    if (!ask_about(c, "rename", args, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_say("%s is called %s%s.", c->words[0], text(result, "name"),
+                 is_changed(result) ? " now" : " already");
+    json_object_put(result);
+    return code;
+}
+
+static int run_admin(struct cli *c, bool admin)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask_about(c, admin ? "admin-add" : "admin-remove", NULL, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_say("%s %s an admin of the fleet%s.", text(result, "name"), admin ? "is" : "is not",
+                 is_changed(result) ? " now" : ", as before");
+    json_object_put(result);
+    return code;
+}
+
+int run_admin_add(struct cli *c)
+{
+    return run_admin(c, true);
+}
+
+int run_admin_remove(struct cli *c)
+{
+    return run_admin(c, false);
+}
+
+int run_rotate(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "rotate", NULL, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        text_say("The fleet has a new key. Every PC gets it by itself when it meets another one.");
+    json_object_put(result);
+    return code;
+}
+
+int run_invite_cancel(struct cli *c)
+{
+    struct json_object *args = json_object_new_object();
+    struct json_object *result;
+    int code;
+
+    if (c->word_count > 0)
+        json_object_object_add(args, "id", json_object_new_string(c->words[0]));
+    if (!ask(c, "invite-cancel", args, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        puts(is_changed(result) ? "Nobody can join with it any more."
+                                : "No token was open: nothing was changed.");
+    json_object_put(result);
+    return code;
+}
+
+/* ---- revoke ---- */
+
+/* The one that the person means, of the members and of those who are none any more. */
+static struct json_object *find_site(struct json_object *roster, const char *list, const char *word)
+{
+    for (size_t i = 0; i < count(field(roster, list)); i++) {
+        struct json_object *s = json_object_array_get_idx(field(roster, list), i);
+        size_t n = strlen(word);
+
+        if (strcmp(text(s, "name"), word) == 0 ||
+            (n >= ID_DIGITS && strncmp(text(s, "site"), word, n) == 0))
+            return s;
+    }
+    return NULL;
+}
+
+static bool asked(const struct cli *c, const char *what, struct err *e)
+{
+    if (!c->yes)
+        text_wrap(stderr, what, 0, 0);
+    return answer_confirmed(c, e);
+}
+
+static bool is_wanted(const struct cli *c, struct json_object *roster, struct err *e)
+{
+    const char *word = c->words[0];
+    char what[600];
+
+    if (find_site(roster, "members", word) != NULL || find_site(roster, "gone", word) == NULL)
+        snprintf(
+            what, sizeof what,
+            "This shuts %.80s out of the fleet %.80s for good: what it wrote and this PC has "
+            "stays, what it writes from now on or has not sent yet reaches no other PC. It can "
+            "come back only with a new home and a new token.",
+            word, text(roster, "fleet"));
+    else
+        snprintf(
+            what, sizeof what,
+            "%.80s was shut out already. This makes every PC take what is here of it, also what "
+            "came after that was decided.",
+            word);
+    return asked(c, what, e);
+}
+
+static void print_revoked(const struct cli *c, struct json_object *result)
+{
+    if (!is_changed(result)) {
+        text_say("%s is no member any more, and nothing of it is here that does not count.",
+                 c->words[0]);
+        return;
+    }
+    text_say(
+        "%s is shut out of the fleet %s. The PCs that are connected know it now, the others as "
+        "soon as they meet one.",
+        c->words[0], text(result, "fleet"));
+}
+
+int run_revoke(struct cli *c)
+{
+    struct json_object *roster, *result;
+    struct err e = {0};
+    bool wanted;
+    int code;
+
+    if (!ask(c, "roster", NULL, ASK_MS, &roster, &code))
+        return code;
+    wanted = is_wanted(c, roster, &e);
+    json_object_put(roster);
+    if (!wanted)
+        return answer_failed(c, &e);
+    if (!ask_about(c, "revoke", NULL, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        print_revoked(c, result);
+    json_object_put(result);
+    return code;
+}
