@@ -139,8 +139,8 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
     l->cursor = r->cursor;
     l->cursor_time = r->cursor_time;
     /* Until what is due is in it, the file holds no more than it did at the fork. */
-    return ledger_holds(l, &r->fork.held, e) && ledger_holds_all(l, e) && ledger_point(l, e) &&
-           ledger_commit(l, e);
+    return ledger_holds(l, &r->fork.held, e) && ledger_holds_all(l, bind_is_out, r->s, e) &&
+           ledger_point(l, e) && ledger_commit(l, e);
 }
 
 void behind_open(struct recovery *r, struct store *s, uint64_t now_ms)

@@ -64,5 +64,7 @@ MUST_USE bool bind_reconciled(struct store *s, struct binding *b, struct err *e)
 MUST_USE bool bind_local(struct store *s, bool *did, struct err *e);
 /* Do rows of this table of the ledger stay out of the file, by rule? */
 bool bind_is_deaf(struct store *s, uint32_t table);
+/* The same, of a struct store, for ledger_holds_all. */
+bool bind_is_out(void *store, uint32_t table);
 
 #endif

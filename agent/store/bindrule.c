@@ -186,6 +186,11 @@ bool bind_is_deaf(struct store *s, uint32_t table)
            NULL;
 }
 
+bool bind_is_out(void *store, uint32_t table)
+{
+    return table != 0 && bind_is_deaf(store, table);
+}
+
 /* ---- local tables ---- */
 
 static bool note_all(struct store *s, char *const *names, uint32_t n, bool local, struct err *e)

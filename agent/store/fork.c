@@ -151,8 +151,10 @@ bool fork_begin(struct store *s, uint32_t actor, const struct changeset_header *
     uint64_t common;
     bool ok;
 
-    if (s->astray || a->applied != a->staged || (fork_is_open(s) && l->aside != actor))
+    if (s->astray || a->applied != a->staged || (fork_is_open(s) && l->aside != actor)) {
+        s->history++; /* it was sent unasked: only a link that begins anew brings it once more */
         return err_set(e, ERR_BUSY, "change-sets of this PC's own are not applied yet");
+    }
     ok = last_common(s, actor, h, &common, e) && (actor != l->self || reincarnate(s, e)) &&
          run(l,
              "INSERT INTO aside(number, bytes) SELECT number, bytes FROM changeset"

@@ -197,14 +197,27 @@ bool ledger_holds(struct ledger *l, struct held *h, struct err *e)
     return ok;
 }
 
-bool ledger_holds_all(struct ledger *l, struct err *e)
+bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t table),
+                      void *context, struct err *e)
 {
-    int64_t lost;
+    sqlite3_stmt *q;
+    bool lost = false;
+    int code = SQLITE_DONE;
 
     if (l->held == NULL)
         return true;
-    return ledger_number(l, "SELECT EXISTS(SELECT 1 FROM due WHERE why IS NULL)", &lost, e) &&
-           (lost != 0 || ledger_holds(l, NULL, e));
+    q = ledger_prepare(l,
+                       "SELECT DISTINCT row.tbl FROM due LEFT JOIN row ON row.gid = due.gid"
+                       " WHERE why IS NULL",
+                       e);
+    if (q == NULL)
+        return false;
+    while (!lost && (code = sqlite3_step(q)) == SQLITE_ROW)
+        lost = !is_out(context, (uint32_t)sqlite3_column_int64(q, 0));
+    sqlite3_finalize(q);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return ledger_err(l, "look for what the file lost", e);
+    return lost || ledger_holds(l, NULL, e);
 }
 
 bool ledger_holds_load(struct ledger *l, struct err *e)

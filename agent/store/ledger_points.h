@@ -46,8 +46,10 @@ void held_lose(const struct ledger *l, struct held *h, uint64_t said);
 /* Points to come say that the file holds no more than this (taken over, and emptied); NULL: all
  * that is applied. */
 MUST_USE bool ledger_holds(struct ledger *l, struct held *h, struct err *e);
-/* They say so again, if nothing that the file lost is due any more. */
-MUST_USE bool ledger_holds_all(struct ledger *l, struct err *e);
+/* They say so again, if nothing that the file lost is due any more but rows of tables that `is_out`
+ * tells: by rule these stay out of the file. */
+MUST_USE bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t table),
+                               void *context, struct err *e);
 MUST_USE bool ledger_holds_load(struct ledger *l, struct err *e);
 
 #endif

@@ -87,6 +87,24 @@ BREAKS = {
         "        return named_unique(s, c, values, arena, out, e);\n",
         "        break;\n",
     ),
+    "who-subscribes-speaks": (
+        "a PC that by rule only takes in a table says its rows all the same",
+        "withhold.c",
+        "    *says = !t->b->mute;\n    if (t->b->mute || t->b->filter == NULL || t->key.kind == KEY_NONE)\n",
+        "    *says = true;\n    if (t->b->filter == NULL || t->key.kind == KEY_NONE)\n",
+    ),
+    "who-publishes-listens": (
+        "rows come into a table that by rule takes none in here",
+        "bindrule.c",
+        "    b->deaf = way != NULL && way->kind == RULE_PUBLISH;\n",
+        "    b->deaf = way != NULL && way->kind == RULE_PUBLISH && b->mute;\n",
+    ),
+    "fill-ins-are-edits": (
+        "a column that stays on each PC goes out like any other",
+        "apprule.c",
+        "        if (r == NULL) {\n",
+        "        if (r == NULL || r->argument != NULL) {\n",
+    ),
     "keys-are-given-twice": (
         "a newcomer gets its author's key although it was another row's here",
         "batch_keys.c",

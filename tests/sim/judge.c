@@ -237,7 +237,7 @@ static bool judge_cells(const struct oracle *o, const struct view_row *r, struct
     const struct shape_table *t = &o->shape->tables[r->table];
     const struct oracle_row *row = row_named(o, r->name);
 
-    if (row == NULL && names_are_mixed(o, r->table))
+    if (t->way == SHAPE_LOCAL || (row == NULL && names_are_mixed(o, r->table)))
         return true;
     if (row == NULL)
         return err_set(e, ERR_INPUT, "%s was written by nobody", words_text(o->words, r->name));

@@ -115,11 +115,14 @@ static bool agent_prepare(struct node *n, struct err *e)
 {
     struct sim *s = n->sim;
     const char *names[SHAPE_TABLES_MAX + 1];
+    uint32_t tables = 0;
 
     for (uint32_t i = 0; i < s->shape.n; i++)
-        names[i] = s->shape.tables[i].name;
-    names[s->shape.n] = "journal";
-    if (!store_track(n->store, names, s->shape.n + s->shape.journal, e))
+        if (s->shape.tables[i].way != SHAPE_LOCAL)
+            names[tables++] = s->shape.tables[i].name;
+    if (s->shape.journal)
+        names[tables++] = "journal";
+    if (!store_track(n->store, names, tables, e))
         return false;
     /* When the fleet is founded nobody has anything that rows could be matched with. */
     return s->founded || store_state(n->store) == STORE_READY ||

@@ -309,7 +309,8 @@ bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, str
         return err_set(e, ERR_INPUT, "%s is there twice", words_text(o->words, now->doubled));
     if (now->dangling > 0)
         return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
-    if (!keys_stand(o, site, now, e) || !keys_are_fresh(o, site, now, e))
+    if (!oracle_ways(o, site, now, e) || !keys_stand(o, site, now, e) ||
+        !keys_are_fresh(o, site, now, e))
         return false;
     observe_replaced(o, site, now);
     observe_absent(o, site, now);
@@ -341,6 +342,18 @@ static bool may_be_none(const struct oracle *o, const struct oracle_event *event
     return unsure && before == event->value;
 }
 
+/* By rule, does what one site writes to this table come into another one's file? */
+static bool comes_in(const struct oracle *o, uint32_t table, uint32_t from, uint32_t to)
+{
+    return from == to || shape_takes(&o->shape->tables[table], to, o->sites);
+}
+
+/* Is it said to anybody? If not it is nothing that happened. */
+static bool is_said(const struct oracle *o, uint32_t table, uint32_t site)
+{
+    return shape_says(&o->shape->tables[table], site, o->sites);
+}
+
 static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value, uint32_t site,
                       int64_t tick)
 {
@@ -367,7 +380,7 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
     for (uint32_t i = 0; i < r->n; i++) {
         const struct oracle_event *older = &o->events[r->events[i]];
 
-        if ((older->seen_by & bit(site)) == 0)
+        if ((older->seen_by & bit(site)) == 0 || !comes_in(o, r->table, older->site, site))
             continue;
         event.over[event.over_n++] = r->events[i];
         event.doubtful |= older->torn && older->site == site && older->column == column;
@@ -418,6 +431,22 @@ static void find_undrained(const struct oracle *o, const struct oracle_event *ev
     }
 }
 
+/* Has somebody else written the cell whole, unseen by who wrote this? In a file that went back that
+ * stands, and what was added there is listed. */
+static bool is_overwritten(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->column == event->column && other->site != event->site && !other->delta &&
+            !is_over(event, row->events[i]))
+            return true;
+    }
+    return false;
+}
+
 /* What the application wrote into a counter: a whole value, or some more or less. */
 static void count(struct oracle *o, uint32_t was, uint32_t is)
 {
@@ -432,6 +461,7 @@ static void count(struct oracle *o, uint32_t was, uint32_t is)
         event->amount -= before;
     else if (any && (before == INT64_MIN || event->amount == INT64_MIN))
         o->rows[event->row].blurred |= UINT32_C(1) << event->column;
+    event->doubtful |= o->rewound[event->site] && is_overwritten(o, event);
     o->doubts[event->site] |= event->doubtful;
 }
 
@@ -455,7 +485,7 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
         const struct view_row *was = &app->before.rows[i];
         uint32_t row;
 
-        if (view_find(&app->now, was->table, was->name) != NULL)
+        if (!is_said(o, was->table, site) || view_find(&app->now, was->table, was->name) != NULL)
             continue;
         row = row_of(o, was->table, was->name);
         doubt_undrained(o, &o->rows[row], site);
@@ -488,8 +518,11 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         const struct view_row *is = &app->now.rows[i];
         const struct view_row *was = view_find(&app->before, is->table, is->name);
         const struct shape_table *t = &o->shape->tables[is->table];
-        uint32_t row = row_of(o, is->table, is->name);
+        uint32_t row;
 
+        if (!is_said(o, is->table, site))
+            continue;
+        row = row_of(o, is->table, is->name);
         if (was == NULL)
             event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
         for (uint32_t c = 0; c < t->columns_n; c++)
@@ -506,9 +539,12 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
     commit_writes(o, site, app);
     for (uint32_t i = 0; i < app->moves_n; i++) {
         const struct app_move *m = &app->moves[i];
+        uint32_t from, to;
 
-        uint32_t from = row_of(o, m->table, m->from), to = row_of(o, m->table, m->to);
-
+        if (!is_said(o, m->table, site))
+            continue;
+        from = row_of(o, m->table, m->from);
+        to = row_of(o, m->table, m->to);
         o->rows[from].moved = o->rows[to].moved = true;
     }
     remember_keys(o, site, &app->now);
@@ -590,7 +626,7 @@ void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
 
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
-    o->doubts[site] = false;
+    o->rewound[site] = o->doubts[site] = false;
     o->drains++;
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
@@ -674,7 +710,7 @@ static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, 
 
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
-    o->lost[site] = true;
+    o->rewound[site] = o->lost[site] = true;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
         if (o->events[i].site != site || o->events[i].tick <= now->tick)

@@ -101,6 +101,7 @@ struct oracle {
     uint32_t rules;                       /* how often that has changed */
     uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
     bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
+    bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
     struct view last[ORACLE_SITES_MAX];   /* what each file showed when we looked last */
 };
 
@@ -111,6 +112,9 @@ void oracle_close(struct oracle *o);
  * names nothing, or a row's key changed under the application. */
 MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now,
                              struct err *e);
+/* Of a file as oracle_observe gets it: is what stays on each PC as its application left it? */
+MUST_USE bool oracle_ways(const struct oracle *o, uint32_t site, const struct view *now,
+                          struct err *e);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */

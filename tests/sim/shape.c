@@ -18,6 +18,16 @@ bool shape_counts(const struct shape_table *t, uint32_t column)
     return t->columns[column].role == SHAPE_DATA && t->columns[column].values == SHAPE_COUNTER;
 }
 
+bool shape_takes(const struct shape_table *t, uint32_t site, uint32_t sites)
+{
+    return t->way != SHAPE_LOCAL && (t->way != SHAPE_SAYS || site + 1 < sites);
+}
+
+bool shape_says(const struct shape_table *t, uint32_t site, uint32_t sites)
+{
+    return t->way != SHAPE_LOCAL && (t->way != SHAPE_TAKES || site + 1 < sites);
+}
+
 /* A key of one column can be named by a reference of one column. */
 static bool can_be_parent(const struct shape_table *t)
 {
@@ -194,6 +204,34 @@ static void draw_numbers(struct shape *s, struct rng *r)
     }
 }
 
+/* One more table, whose rows do not go everywhere. */
+static void draw_way(struct shape *s, struct rng *r)
+{
+    struct shape_table *t = &s->tables[s->n];
+
+    if (s->n == SHAPE_TABLES_MAX || !rng_chance(r, 50))
+        return;
+    snprintf(t->name, sizeof t->name, "réglage");
+    t->kind = (enum shape_kind)rng_below(r, SHAPE_JOIN);
+    t->way = (enum shape_way)(SHAPE_LOCAL + rng_below(r, 3));
+    draw_key(s, t, r);
+    draw_data(t, r);
+    for (uint32_t i = t->keys; i < t->columns_n; i++)
+        if (t->columns[i].values == SHAPE_TICKET || t->columns[i].values == SHAPE_COUNTER)
+            t->columns[i].values = SHAPE_TEXT;
+    s->n++;
+}
+
+/* One column whose values stay on each PC. */
+static void draw_local(struct shape *s, struct rng *r)
+{
+    struct shape_table *t = &s->tables[rng_below(r, s->n)];
+    struct shape_column *c = &t->columns[rng_below(r, t->columns_n)];
+
+    c->local = rng_chance(r, 50) && t->way == SHAPE_BOTH && c->role == SHAPE_DATA &&
+               c->values != SHAPE_TICKET && c->values != SHAPE_COUNTER;
+}
+
 void shape_draw(struct shape *s, struct rng *r)
 {
     static const char *const names[SHAPE_TABLES_MAX] = {"client", "order",     "Ligne de vente",
@@ -215,6 +253,8 @@ void shape_draw(struct shape *s, struct rng *r)
     }
     s->journal = rng_chance(&aside, 75);
     draw_numbers(s, &numbers);
+    draw_way(s, &numbers);
+    draw_local(s, &numbers);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)

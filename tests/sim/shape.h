@@ -9,6 +9,7 @@
 
 #define SHAPE_TABLES_MAX  6
 #define SHAPE_COLUMNS_MAX 12
+#define SHAPE_FILL_IN     "7"
 
 enum shape_kind {
     SHAPE_ROWID, /* id INTEGER PRIMARY KEY */
@@ -49,11 +50,21 @@ struct shape_column {
     uint32_t names;        /* ... by this column: its key's, or one of numbers that may change */
     const char *on_delete; /* SHAPE_REF: "" or a clause */
     bool not_null;
+    bool local; /* by rule it stays on each PC; rows that arrive have SHAPE_FILL_IN there */
+};
+
+/* Which way its rows go, by rule: the last PC is the one that is not like the others. */
+enum shape_way {
+    SHAPE_BOTH,
+    SHAPE_LOCAL, /* they stay on each PC */
+    SHAPE_TAKES, /* the last PC says nothing of them */
+    SHAPE_SAYS   /* the last PC takes nothing in */
 };
 
 struct shape_table {
     char name[24];
     enum shape_kind kind;
+    enum shape_way way; /* not SHAPE_BOTH: it names no other one, and none names it */
     bool without_rowid;
     struct shape_column columns[SHAPE_COLUMNS_MAX]; /* the key's first */
     uint32_t columns_n;
@@ -77,6 +88,9 @@ void shape_till(struct shape *s);
 /* The key is an INTEGER that each site numbers for itself. */
 bool shape_surrogate(const struct shape_table *t);
 bool shape_counts(const struct shape_table *t, uint32_t column);
+/* Do rows of this table come into this PC's file, and do its own reach others? */
+bool shape_takes(const struct shape_table *t, uint32_t site, uint32_t sites);
+bool shape_says(const struct shape_table *t, uint32_t site, uint32_t sites);
 /* CREATE TABLE, columns in an order of its own when `r` is given. Free with sqlite3_free. */
 char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r);
 

@@ -99,6 +99,52 @@ static void set_rules(struct sim *s)
                 set_rule(s, i, c, true);
 }
 
+/* Tables that do not go everywhere. */
+static void set_ways(struct sim *s)
+{
+    static const enum rule_kind kinds[] = {
+        [SHAPE_LOCAL] = RULE_LOCAL, [SHAPE_TAKES] = RULE_SUBSCRIBE, [SHAPE_SAYS] = RULE_PUBLISH};
+    const struct keys *last = &s->nodes[s->options.nodes - 1].keys;
+    struct err e = {0};
+
+    for (uint32_t i = 0; i < s->shape.n && sim_ok(s); i++) {
+        struct shape_table *t = &s->shape.tables[i];
+        struct rule_change change = {.rule = {.kind = kinds[t->way], .table = t->name},
+                                     .set = true};
+        bool changed;
+
+        change.rule.of_site = t->way != SHAPE_LOCAL;
+        if (change.rule.of_site)
+            change.rule.site = last->site;
+        if (t->way != SHAPE_BOTH &&
+            !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
+            sim_fail_err(s, &s->nodes[0], "set a rule", &e);
+    }
+}
+
+/* Columns that stay on each PC. */
+static void set_locals(struct sim *s)
+{
+    char fill_in[] = SHAPE_FILL_IN;
+    struct err e = {0};
+
+    for (uint32_t i = 0; i < s->shape.n; i++)
+        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++) {
+            char *name = s->shape.tables[i].columns[c].name;
+            struct rule_change change = {.rule = {.kind = RULE_LOCAL,
+                                                  .table = s->shape.tables[i].name,
+                                                  .columns = &name,
+                                                  .column_count = 1,
+                                                  .argument = fill_in},
+                                         .set = true};
+            bool changed;
+
+            if (s->shape.tables[i].columns[c].local &&
+                !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
+                sim_fail_err(s, &s->nodes[0], "set a rule", &e);
+        }
+}
+
 void sim_count(struct sim *s, uint32_t table, uint32_t column, bool counts)
 {
     if (!sim_ok(s))
@@ -131,6 +177,8 @@ static void found_fleet(struct sim *s)
                           given, &e))
             sim_fail_err(s, &s->nodes[i], "enrol", &e);
     }
+    set_ways(s);
+    set_locals(s);
     roster_digest(&s->roster, s->roster_digest);
 }
 
@@ -350,9 +398,10 @@ static void tell_noise(struct sim *s, uint64_t ms)
         fprintf(stderr, "PC %u: agent %s, application %s", i, n->store != NULL ? "runs" : "down",
                 n->app.db != NULL ? "runs" : "down");
         if (n->store != NULL && store_status(n->store, &st, &e))
-            fprintf(stderr, ", %lld marks, %lld staged, %lld parked, %lld unscanned, %s",
+            fprintf(stderr, ", %lld marks, %lld staged, %lld parked, %lld unscanned,%s%s %s",
                     (long long)st.marks, (long long)st.staged, (long long)st.parked,
-                    (long long)st.unscanned, st.trouble);
+                    (long long)st.unscanned, n->again ? " comes again," : "",
+                    store_owes(n->store) ? " owes," : "", st.trouble);
         fprintf(stderr, "\n");
         for (uint32_t a = 0; n->store != NULL && a < store_have(n->store)->n; a++) {
             const struct vector_entry *have = &store_have(n->store)->entries[a];
@@ -401,7 +450,8 @@ void sim_check_same(struct sim *s)
         if (sim_ok(s) && strcmp(sound, "ok") != 0 && sound[0] != '\0')
             sim_fail(s, "PC %u: integrity_check: %s", i, sound);
         free(sound);
-        differ = view_differ(&s->nodes[0].app.now, &n->app.now, &s->shape, &s->words);
+        differ = view_differ(&s->nodes[0].app.now, &n->app.now, &s->shape, &s->words,
+                             i + 1 == s->options.nodes);
         if (sim_ok(s) && differ != NULL) {
             sim_fail(s, "PC 0 and PC %u differ: %s", i, differ);
             for (uint32_t r = 0; r < s->oracle.row_n; r++) {

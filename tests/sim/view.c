@@ -140,7 +140,9 @@ static void resolve(struct view *v, const struct shape *s, struct words *w, stru
     for (uint32_t i = key ? 0 : t->keys; i < (key ? t->keys : t->columns_n); i++) {
         const struct shape_column *c = &t->columns[i];
 
-        if (c->role == SHAPE_REF)
+        if (c->local)
+            row->cells[i] = WORD_NULL;
+        else if (c->role == SHAPE_REF)
             row->cells[i] = reference_cell(v, s, w, c, row->raw[i]);
         else if (c->role == SHAPE_DATA && c->values == SHAPE_TICKET)
             row->cells[i] = bare_ticket(w, row->raw[i]);
@@ -301,19 +303,27 @@ static char *describe(const char *format, const char *a, const char *b, const ch
     return out;
 }
 
+/* Must the files hold the same rows of it? */
+static bool is_common(const struct shape_table *t, bool last)
+{
+    return t->way == SHAPE_BOTH || (t->way != SHAPE_LOCAL && !last);
+}
+
 char *view_differ(const struct view *a, const struct view *b, const struct shape *s,
-                  const struct words *w)
+                  const struct words *w, bool last)
 {
     for (uint32_t i = 0; i < a->n; i++) {
         const struct view_row *x = &a->rows[i];
         const struct view_row *y = view_find(b, x->table, x->name);
         const struct shape_table *t = &s->tables[x->table];
 
+        if (!is_common(t, last))
+            continue;
         if (y == NULL)
             return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
         for (uint32_t c = 0; c < t->columns_n; c++)
-            if ((x->cells[c] != y->cells[c] ||
-                 (t->columns[c].role == SHAPE_DATA && x->raw[c] != y->raw[c])) &&
+            if ((x->cells[c] != y->cells[c] || (t->columns[c].role == SHAPE_DATA &&
+                                                !t->columns[c].local && x->raw[c] != y->raw[c])) &&
                 !(shape_surrogate(t) && c == 0))
                 return describe(
                     "%s.%s is %s and %s", words_text(w, x->name), t->columns[c].name,
@@ -323,7 +333,8 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
     if (memcmp(a->journal, b->journal, sizeof a->journal) != 0)
         return mem_text("the journals");
     for (uint32_t i = 0; i < b->n; i++)
-        if (view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
+        if (is_common(&s->tables[b->rows[i].table], last) &&
+            view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
             return describe("%s is only in the second%s%s%s", words_text(w, b->rows[i].name), "",
                             "", "");
     return NULL;

@@ -16,7 +16,8 @@ struct view_row {
     uint32_t name;                     /* word: "invoice/m12" */
     uint32_t where;                    /* word: how SQL finds it in this file */
     uint32_t raw[SHAPE_COLUMNS_MAX];   /* words: literals as they stand in this file */
-    uint32_t cells[SHAPE_COLUMNS_MAX]; /* words: the same, references by the name of their row */
+    uint32_t cells[SHAPE_COLUMNS_MAX]; /* words: the same, references by the name of their row, and
+                                          nothing of what stays on each PC */
 };
 
 /* Rows by table, then in order of their names' words. */
@@ -44,8 +45,9 @@ const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t 
  * `table`. */
 const struct view_row *view_child(const struct view *v, const struct shape *s, uint32_t table,
                                   uint32_t name, const struct view_row *after);
-/* The first row that differs, as text; NULL when all is the same. Free with free. */
+/* The first row that differs, as text; NULL when all is the same that must be: `last` says that b
+ * is of the last PC (enum shape_way). Free with free. */
 char *view_differ(const struct view *a, const struct view *b, const struct shape *s,
-                  const struct words *w);
+                  const struct words *w, bool last);
 
 #endif

@@ -43,6 +43,42 @@ static void a_local_column_stays_and_arrivals_get_the_fill_in(void **state)
     close_pair(&a, &b);
 }
 
+/* Its delete and an edit that brings back a row which names it come together: it stays, with what
+ * only this file knew. */
+static void a_row_that_stays_for_its_children_keeps_its_local_columns(void **state)
+{
+    static const char badges[] =
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE badge(client_id INTEGER PRIMARY KEY REFERENCES client(id), no TEXT);";
+    struct site a, b, c = {0};
+
+    (void)state;
+    open_pair(&a, &b, badges, badges);
+    set_rule(&a, RULE("client.name", RULE_LOCAL, .argument = "!"));
+    join_site(&a, &c, "C", badges);
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO client VALUES (1, 'ana')");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    sql(&b, "UPDATE client SET name = 'other'");
+    sql(&a, "DELETE FROM client");
+    sql(&c, "INSERT INTO badge VALUES (1, 'x')");
+    exchange(&b, &c);
+    exchange(&a, &b);
+    expect(&b, "SELECT no, name FROM badge JOIN client ON id = client_id", "x|other");
+    sql(&a, "DELETE FROM badge");
+    later();
+    sql(&c, "UPDATE badge SET no = 'z'");
+    work(&a);
+    work(&c);
+    carry(&a, &b);
+    carry(&c, &b);
+    work(&b);
+    expect(&b, "SELECT no, name FROM badge JOIN client ON id = client_id", "z|other");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 static void a_column_that_is_local_no_longer_is_shared_and_a_fill_in_beats_nothing(void **state)
 {
     struct site a, b;
@@ -279,6 +315,38 @@ static void a_site_that_publishes_is_not_changed_by_others(void **state)
     close_pair(&a, &b);
 }
 
+/* What the file lost of such a table does not come back: that must not keep the PC from knowing
+ * what else is in the file again. */
+static void a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("session", RULE_PUBLISH, .of = &a));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "INSERT INTO session VALUES (1, 'x'); INSERT INTO sale VALUES (1, 1, 1, 1)");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM session", "0");
+    sql(&b, "UPDATE sale SET total = 5");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&b, "INSERT INTO client VALUES (1, 'ana')");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    sql(&a, "UPDATE sale SET total = 6");
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT total, name FROM sale, client", "6|ana");
+    expect(&b, "SELECT total, name FROM sale, client", "6|ana");
+    close_pair(&a, &b);
+}
+
 static void rows_that_do_not_match_stay_until_they_do(void **state)
 {
     struct site a, b;
@@ -414,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_local_column_stays_and_arrivals_get_the_fill_in),
+        cmocka_unit_test(a_row_that_stays_for_its_children_keeps_its_local_columns),
         cmocka_unit_test(a_column_that_is_local_no_longer_is_shared_and_a_fill_in_beats_nothing),
         cmocka_unit_test(a_fill_in_is_no_edit_when_the_rule_goes),
         cmocka_unit_test(a_local_table_is_captured_no_more_until_the_rule_goes),
@@ -423,6 +492,7 @@ int main(void)
         cmocka_unit_test(what_was_held_back_says_which_row_it_is),
         cmocka_unit_test(rows_with_local_columns_trade_their_names),
         cmocka_unit_test(a_site_that_publishes_is_not_changed_by_others),
+        cmocka_unit_test(a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody),
         cmocka_unit_test(rows_that_do_not_match_stay_until_they_do),
         cmocka_unit_test(a_filter_that_goes_lets_everything_out),
         cmocka_unit_test(a_filter_that_cannot_be_used_here_lets_nothing_out_and_is_told),

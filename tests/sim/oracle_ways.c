@@ -1,0 +1,54 @@
+/* What rules keep apart: tables and columns into which nothing comes from elsewhere. */
+#include "oracle.h"
+
+#include <string.h>
+
+/* Every row of a table into which nothing comes is as the application left it. */
+static bool is_left_alone(const struct oracle *o, uint32_t site, const struct view *a,
+                          const struct view *b, struct err *e)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct view_row *was = &a->rows[i];
+        const struct view_row *is = view_find(b, was->table, was->name);
+
+        if (!shape_takes(&o->shape->tables[was->table], site, o->sites) &&
+            (is == NULL || memcmp(was->raw, is->raw, sizeof was->raw) != 0))
+            return err_set(e, ERR_INPUT, "%s was touched in a table into which nothing comes",
+                           words_text(o->words, was->name));
+    }
+    return true;
+}
+
+/* What a rule puts into a local column, in whatever form the column gives it. */
+static bool is_fill_in(const struct oracle *o, uint32_t word)
+{
+    const char *text = words_text(o->words, word);
+
+    return strcmp(text, SHAPE_FILL_IN) == 0 || strcmp(text, SHAPE_FILL_IN ".0") == 0 ||
+           strcmp(text, "'" SHAPE_FILL_IN "'") == 0;
+}
+
+/* Local columns are as the application left them; rows that came have the fill-in value. */
+static bool locals_stand(const struct oracle *o, uint32_t site, const struct view *now,
+                         struct err *e)
+{
+    for (uint32_t i = 0; i < now->n; i++) {
+        const struct view_row *is = &now->rows[i];
+        const struct view_row *was = view_find(&o->last[site], is->table, is->name);
+        const struct shape_table *t = &o->shape->tables[is->table];
+
+        for (uint32_t c = 0; c < t->columns_n; c++)
+            if (t->columns[c].local &&
+                !(was == NULL ? is_fill_in(o, is->raw[c]) : is->raw[c] == was->raw[c]))
+                return err_set(e, ERR_INPUT, "%s.%s is %s, which stays on each PC",
+                               words_text(o->words, is->name), t->columns[c].name,
+                               words_text(o->words, is->raw[c]));
+    }
+    return true;
+}
+
+bool oracle_ways(const struct oracle *o, uint32_t site, const struct view *now, struct err *e)
+{
+    return is_left_alone(o, site, &o->last[site], now, e) &&
+           is_left_alone(o, site, now, &o->last[site], e) && locals_stand(o, site, now, e);
+}
