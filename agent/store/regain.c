@@ -345,8 +345,8 @@ static bool go_on(struct regain *b, struct err *e)
     l->cursor = b->r.cursor;
     l->cursor_time = b->r.cursor_time;
     l->matched = true;
-    return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, e) && ledger_point(l, e) &&
-           ledger_commit(l, e);
+    return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, bind_is_out, b->r.s, e) &&
+           ledger_point(l, e) && ledger_commit(l, e);
 }
 
 /* Inside a read of the file, and a ledger transaction. */

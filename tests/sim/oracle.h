@@ -115,6 +115,12 @@ MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view 
 /* Of a file as oracle_observe gets it: is what stays on each PC as its application left it? */
 MUST_USE bool oracle_ways(const struct oracle *o, uint32_t site, const struct view *now,
                           struct err *e);
+/* Likewise: has every row the key that it had, and no new one that of another row? */
+MUST_USE bool oracle_keys(const struct oracle *o, uint32_t site, const struct view *now,
+                          struct err *e);
+/* Rows stand under these keys; or, when the site has drained, those of its last view are known. */
+void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *now);
+void oracle_know_keys(struct oracle *o, uint32_t site);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */

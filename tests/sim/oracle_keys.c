@@ -1,0 +1,105 @@
+/* Keys: none changes under the application, and the agent gives none that was another row's. */
+#include "oracle.h"
+
+static bool keys_stand(const struct oracle *o, uint32_t site, const struct view *now, struct err *e)
+{
+    const struct view *last = &o->last[site];
+
+    for (uint32_t i = 0; i < last->n; i++) {
+        const struct view_row *was = &last->rows[i];
+        const struct view_row *is = view_find(now, was->table, was->name);
+
+        if (is != NULL && is->raw[0] != was->raw[0])
+            return err_set(e, ERR_INPUT, "the key of %s changed from %s to %s",
+                           words_text(o->words, was->name), words_text(o->words, was->raw[0]),
+                           words_text(o->words, is->raw[0]));
+    }
+    return true;
+}
+
+/* Who has had this key at this site? `own`: this row has, too. */
+static uint32_t other_at_key(const struct oracle *o, uint32_t site, const struct view_row *r,
+                             bool *own)
+{
+    uint32_t other = WORD_NULL;
+
+    *own = false;
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        const struct oracle_key *k = &o->keys[i];
+
+        if (k->site != site || k->table != r->table || k->key != r->raw[0])
+            continue;
+        *own |= k->row == r->name;
+        if (k->row != r->name && k->known)
+            other = k->row;
+    }
+    return other;
+}
+
+void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *now)
+{
+    for (uint32_t i = 0; i < now->n; i++) {
+        const struct view_row *r = &now->rows[i];
+        bool own;
+
+        if (!shape_surrogate(&o->shape->tables[r->table]))
+            continue;
+        other_at_key(o, site, r, &own);
+        if (own)
+            continue;
+        if (o->key_n == o->key_room) {
+            o->key_room = o->key_room * 2 + 64;
+            o->keys = mem_grow(o->keys, o->key_room * sizeof *o->keys);
+        }
+        o->keys[o->key_n++] = (struct oracle_key){site, r->table, r->raw[0], r->name, false};
+    }
+}
+
+void oracle_know_keys(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        struct oracle_key *k = &o->keys[i];
+        const struct view_row *r =
+            k->site != site || k->known ? NULL : view_find(&o->last[site], k->table, k->row);
+
+        k->known |= r != NULL && r->raw[0] == k->key;
+    }
+}
+
+/* Did some application give one row the key that it had given the other one before? Then it may
+ * have been taken for the other one, saved again. */
+static bool shared_elsewhere(const struct oracle *o, uint32_t a, uint32_t b)
+{
+    for (uint32_t i = 0; i < o->key_n; i++)
+        for (uint32_t k = 0; k < o->key_n; k++)
+            if (o->keys[i].row == a && o->keys[k].row == b && o->keys[i].site == o->keys[k].site &&
+                o->keys[i].key == o->keys[k].key)
+                return true;
+    return false;
+}
+
+/* The agent gives no row a key under which the application knew another one. */
+static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct view *now,
+                           struct err *e)
+{
+    for (uint32_t i = 0; i < now->n && !o->lost[site]; i++) {
+        const struct view_row *r = &now->rows[i];
+        uint32_t other;
+        bool own;
+
+        if (!shape_surrogate(&o->shape->tables[r->table]) ||
+            view_find(&o->last[site], r->table, r->name) != NULL)
+            continue;
+        other = other_at_key(o, site, r, &own);
+        if (other != WORD_NULL && !own && !shared_elsewhere(o, r->name, other))
+            return err_set(e, ERR_INPUT, "%s was given key %s, which was that of %s",
+                           words_text(o->words, r->name), words_text(o->words, r->raw[0]),
+                           words_text(o->words, other));
+    }
+    return true;
+}
+
+bool oracle_keys(const struct oracle *o, uint32_t site, const struct view *now, struct err *e)
+{
+    return keys_stand(o, site, now, e) && keys_are_fresh(o, site, now, e);
+}
