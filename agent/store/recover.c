@@ -99,9 +99,8 @@ static bool is_zero(const uint8_t *token)
     return memcmp(token, zero, sizeof zero) == 0;
 }
 
-/* Has the file been told of change-sets of ours, or of marks drained, that the ledger does not
- * know?
- */
+/* Has the file been told of an actor of ours, or of change-sets of the present one or marks drained,
+ * that the ledger does not know? (The chain of an earlier one may have been cut: fork.h.) */
 static bool went_back(const struct store *s, const struct app_state *state)
 {
     const struct ledger *l = &s->ledger;
@@ -112,7 +111,7 @@ static bool went_back(const struct store *s, const struct app_state *state)
 
     for (uint32_t i = 0; back && i < l->actor_count; i++)
         if (actor_equal(&l->actors[i].actor, &p.actor))
-            back = p.number > l->actors[i].staged || (i + 1 == l->self && p.mark > l->cursor);
+            back = i + 1 == l->self && (p.number > l->actors[i].staged || p.mark > l->cursor);
     site = actor_site(&p.actor);
     back &= memcmp(&site, &s->keys->site, sizeof site) == 0;
     placed_point_close(&p);
