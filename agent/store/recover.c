@@ -99,8 +99,9 @@ static bool is_zero(const uint8_t *token)
     return memcmp(token, zero, sizeof zero) == 0;
 }
 
-/* Has the file been told of an actor of ours, or of change-sets of the present one or marks drained,
- * that the ledger does not know? (The chain of an earlier one may have been cut: fork.h.) */
+/* Has the file been told of an actor of ours, or of change-sets of the present one or marks
+ * drained, that the ledger does not know? (The chain of an earlier one may have been cut: fork.h.)
+ */
 static bool went_back(const struct store *s, const struct app_state *state)
 {
     const struct ledger *l = &s->ledger;
@@ -136,7 +137,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     }
     if (is_zero(l->token)) /* the first time */
         return detach(s, state, false, e);
-    if (went_back(s, state)) {
+    if (l->matched && went_back(s, state)) {
         heals(s, forgotten);
         return detach(s, state, true, e);
     }

@@ -353,9 +353,11 @@ static bool go_on(struct regain *b, struct err *e)
 static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
+    uint32_t before; /* whoever wrote the point: from here on the ledger knows it */
 
-    if (!read_times(b, e) || !find_limits(b, e) || !forget(b, e) || !merge_held(b, e) ||
-        !regain_place(b, e) || !know_tables(b, e))
+    if (!ledger_actor(&b->s->ledger, &b->point.actor, &before, e) || !read_times(b, e) ||
+        !find_limits(b, e) || !forget(b, e) || !merge_held(b, e) || !regain_place(b, e) ||
+        !know_tables(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
