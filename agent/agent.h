@@ -49,6 +49,7 @@ struct agent {
     char doubt[ORIGIN_DOUBT_BYTES_MAX]; /* why another PC may have our identity as well (origin.h):
                                            nothing is sent; "" when all is well */
     struct site_id twice;               /* whom WARNING_TWICE speaks of */
+    uint64_t stranger_ms;               /* uv_now: WARNING_NO_MEMBER was last so */
     uint64_t started_ms;                /* wall clock */
     uint64_t wall_ms, wall_at;          /* see agent_wall_ms */
     struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */

@@ -236,6 +236,17 @@ void links_roster_changed(struct links *l)
     links_local_changed(l);
 }
 
+/* It has the fleet's key, and no roster that we could get names it. */
+static void note_stranger(struct conn *c, const char *address)
+{
+    struct agent *a = c->links->agent;
+
+    a->stranger_ms = now_of(c->links);
+    warning_set(&a->warnings, WARNING_NO_MEMBER, agent_wall_ms(a),
+                "the PC at %.*s has the key of this fleet and is no member of it",
+                (int)strcspn(address, ":"), address);
+}
+
 static void on_closed(struct link *link, const struct err *why)
 {
     struct conn *c = link->user;
@@ -256,9 +267,10 @@ static void on_closed(struct link *link, const struct err *why)
     else if (log_allowed(&l->refused, LOG_BURST, now_of(l)))
         log_info("connection refused addr=%s reason=%s left_out=%u", text, why->text,
                  l->refused.suppressed);
-    if (!link->incoming) {
+    if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
+        note_stranger(c, text);
+    if (!link->incoming)
         places_ended(&l->places, &link->address, open_ms, now_of(l), random_u32());
-    }
     arm(l);
     soon(l);
 }

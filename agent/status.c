@@ -15,7 +15,8 @@
 #include "links.h"
 #include "pump.h"
 
-#define NO_PEER_MS 30000
+#define NO_PEER_MS  30000
+#define STRANGER_MS 60000 /* one that has not come for so long has given up */
 
 #define SKEW_TELL_MS 60000
 #define SLOW_TICKS   10 /* conditions that cost a question to the store are looked at so seldom */
@@ -169,6 +170,12 @@ static void note_forks(struct agent *a)
         forked |= talk->forked;
     if (!forked)
         warning_clear(&a->warnings, WARNING_FORK);
+}
+
+static void note_strangers(struct agent *a)
+{
+    if (uv_now(a->loop) - a->stranger_ms > STRANGER_MS)
+        warning_clear(&a->warnings, WARNING_NO_MEMBER);
 }
 
 /* Whoever had a twin is talked with again: a person has said which one he is. */
@@ -330,6 +337,7 @@ struct json_object *agent_status(struct agent *a)
     note_peers(a);
     note_forks(a);
     note_twice(a);
+    note_strangers(a);
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
@@ -456,6 +464,7 @@ void status_tick(struct agent *a)
     note_peers(a);
     note_forks(a);
     note_twice(a);
+    note_strangers(a);
     tick_clock(a);
     if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
         return;

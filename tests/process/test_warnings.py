@@ -115,6 +115,17 @@ def test_a_file_in_the_folder_is_none_of_ours(shop):
     assert list((pc.directory / "drop" / "archive" / "rejected").glob("*.reason.txt"))
 
 
+def test_who_has_the_key_and_is_no_member_is_named(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    guest = Guest(shop, lan, a)
+    guest.peer.site = peers.Site()  # not the one that was enrolled
+    guest.peer.actor = guest.peer.site.id + guest.peer.actor[16:]
+    peer = guest.connect()
+    assert not peer.run(lambda: False, seconds=15) and peer.bye
+    told(a, "not-a-member", shop.network.address(guest.space, lan))
+
+
 def test_a_clock_is_wrong(shop):
     lan = shop.network.lan()
     a = shop.founder("A", lan)
