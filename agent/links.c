@@ -287,11 +287,16 @@ static bool settle(struct links *l, struct conn *fresh)
     if (present == NULL)
         return true;
     old = (struct dial_claim){present->link->incoming, present->link->opened_ms};
+    err_set(&e, ERR_NET, "another link to the same PC took its place");
     if (!dial_crossed(&old, &new)) {
-        twins_compare(l, present, fresh);
+        /* Who dials has no link then: two dials of ours found the same PC, by two of its addresses.
+         */
+        if (fresh->link->incoming)
+            twins_compare(l, present, fresh);
+        else
+            link_close(fresh->link, &e);
         return false;
     }
-    err_set(&e, ERR_NET, "another link to the same PC took its place");
     if (!dial_fresh_wins(&new, memcmp(&l->agent->keys.site, &fresh->link->channel.peer,
                                       sizeof(struct site_id)) < 0)) {
         link_close(fresh->link, &e);

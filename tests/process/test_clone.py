@@ -139,6 +139,7 @@ def test_copies_that_only_a_third_pc_sees_are_told_by_it(shop):
     sell(a, "A-1", [("RIZ25", 1)])
     wait_sale(b, "A-1", [("RIZ25", 1)])
     c = clone(shop, a, "C", right, mistaken=True)
+    shop.wait_peer(b, a)
     before = b.log.read_text().count("link up peer=A")
     c.start()
     wait_doubt(a, c, seconds=8)
