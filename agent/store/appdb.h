@@ -62,7 +62,7 @@ struct app_schema {
     uint64_t fingerprint; /* of all tracked tables */
 };
 
-enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 21 };
+enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 22 };
 
 struct appdb {
     const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */

@@ -102,6 +102,8 @@ void app_state_close(struct app_state *s);
 MUST_USE bool app_point_write(struct appdb *a, struct slice point, struct err *e);
 MUST_USE bool app_placed_add(struct appdb *a, struct slice rows, struct err *e);
 MUST_USE bool app_placed_clear(struct appdb *a, struct err *e);
+/* The number of the last entry, 0 if there is none. */
+MUST_USE bool app_placed_last(struct appdb *a, int64_t *id, struct err *e);
 /* The first entry behind *id (0: the first of all), which moves on. */
 MUST_USE bool app_placed_next(struct appdb *a, int64_t *id, struct buf *rows, bool *found,
                               struct err *e);

@@ -86,7 +86,8 @@ static bool save_facts(struct ledger *l, struct err *e)
            ledger_meta_set(l, "cursor_time", &(struct value){.type = VALUE_REAL, .r = t}, e) &&
            meta_int_set(l, "batch", l->batch, e) && meta_blob_set(l, "token", l->token, 16, e) &&
            meta_int_set(l, "matched", l->matched, e) && meta_int_set(l, "told", l->told, e) &&
-           meta_int_set(l, "told_counter", (int64_t)l->told_counter, e);
+           meta_int_set(l, "told_counter", (int64_t)l->told_counter, e) &&
+           meta_int_set(l, "tellings", (int64_t)l->tellings, e);
 }
 
 /* The highest counter of every actor among rows and aliases. */
@@ -223,7 +224,7 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, gid_next, matched, self, aside, told, told_counter;
+    int64_t clock, gid_next, matched, self, aside, told, told_counter, tellings;
     struct buf room;
     struct value v;
     bool found;
@@ -234,8 +235,9 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
         !meta_int(l, "aside", &aside, e) || !meta_int(l, "told", &told, e) ||
-        !meta_int(l, "told_counter", &told_counter, e) || !meta_int(l, "synced", &l->syncs, e) ||
-        !ledger_holds_load(l, e) || !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
+        !meta_int(l, "told_counter", &told_counter, e) || !meta_int(l, "tellings", &tellings, e) ||
+        !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
+        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))
@@ -247,6 +249,7 @@ static bool load_facts(struct ledger *l, struct err *e)
     l->matched = matched != 0;
     l->told = told != 0;
     l->told_counter = (uint64_t)told_counter;
+    l->tellings = (uint64_t)tellings;
     l->self = (uint32_t)self;
     l->aside = (uint32_t)aside;
     ledger_rest(l);

@@ -62,6 +62,7 @@ struct ledger {
     struct held *held;     /* ledger_points.h; NULL: the file holds all that is applied */
     bool told;             /* but for what stands in `untold`, and for rows that we made above */
     uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
+    uint64_t tellings;     /* how often it was told; 0: never */
     struct hlc clock;
     uint64_t gid_next,
         minted;          /* the counter to mint next; the highest since the transaction began */

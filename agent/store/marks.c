@@ -21,8 +21,9 @@
     X(STATE_WRITE, "INSERT OR REPLACE INTO"                                                        \
                    " _navette_state(id, token, batch, previous, payload, fleet, point)"            \
                    " VALUES (1, :token, :batch, :previous, :payload, :fleet, :point)")             \
-    X(POINT_WRITE, "UPDATE _navette_state SET point = :point WHERE id = 1")                        \
+    X(POINT_WRITE, "UPDATE _navette_state SET point = :point, fleet = :fleet WHERE id = 1")        \
     X(PLACED_READ, "SELECT id, rows FROM _navette_placed WHERE id > :after ORDER BY id LIMIT 1")   \
+    X(PLACED_LAST, "SELECT coalesce(max(id), 0) FROM _navette_placed")                             \
     X(PLACED_ADD, "INSERT INTO _navette_placed(rows) VALUES (:rows)")                              \
     X(PLACED_CLEAR, "DELETE FROM _navette_placed")
 
@@ -405,7 +406,30 @@ static bool run_bytes(struct appdb *a, int which, const struct slice *bytes, con
 
 bool app_point_write(struct appdb *a, struct slice point, struct err *e)
 {
+    struct value fleet = {.type = VALUE_BLOB,
+                          .bytes = {a->fleet, a->fleet == NULL ? 0 : FLEET_ID_BYTES}};
+    struct sqlite3_stmt *s;
+
+    if (!statement(a, POINT_WRITE, &s, e))
+        return false;
+    if (!value_bind(s, 2, &fleet))
+        return sqlite_err(a->db, "write _navette_state", e);
     return run_bytes(a, POINT_WRITE, &point, "write _navette_state", e);
+}
+
+bool app_placed_last(struct appdb *a, int64_t *id, struct err *e)
+{
+    struct sqlite3_stmt *s;
+    bool ok;
+
+    if (!statement(a, PLACED_LAST, &s, e))
+        return false;
+    ok = sqlite3_step(s) == SQLITE_ROW;
+    *id = ok ? sqlite3_column_int64(s, 0) : 0;
+    if (!ok)
+        sqlite_err(a->db, "read _navette_placed", e);
+    sqlite3_reset(s);
+    return ok;
 }
 
 bool app_placed_add(struct appdb *a, struct slice rows, struct err *e)

@@ -486,6 +486,26 @@ bool merge_reload(struct store *s, struct err *e)
 
 /* ---- what is ready ---- */
 
+bool merge_has_needs(struct store *s, const struct vector *needs, bool *has, struct err *e)
+{
+    bool ok = true;
+
+    *has = true;
+    for (uint32_t i = 0; ok && *has && i < needs->n; i++) {
+        const struct vector_entry *need = &needs->entries[i];
+        uint64_t believed = ledger_believed(&s->ledger, &need->actor);
+        uint64_t number = need->number < believed ? need->number : believed, merged = 0;
+
+        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
+            if (actor_equal(&s->ledger.actors[a].actor, &need->actor))
+                merged = s->ledger.actors[a].merged;
+        *has = merged >= number;
+        if (!*has) /* what the author had may be said again by now */
+            ok = fork_has_merged(s, &need->actor, number, has, e);
+    }
+    return ok;
+}
+
 /* A change-set waits for what its author had applied, and for a stamp that is not absurdly far
  * ahead. */
 static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64_t now_ms,
@@ -496,18 +516,8 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
     bool ok = open_changeset(bytes, &c, &h, e);
 
     *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
-    for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
-        const struct vector_entry *need = &h.needs.entries[i];
-        uint64_t believed = ledger_believed(&s->ledger, &need->actor);
-        uint64_t number = need->number < believed ? need->number : believed, merged = 0;
-
-        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
-            if (actor_equal(&s->ledger.actors[a].actor, &need->actor))
-                merged = s->ledger.actors[a].merged;
-        *ready = merged >= number;
-        if (!*ready) /* what the author had may be said again by now */
-            ok = fork_has_merged(s, &need->actor, number, ready, e);
-    }
+    if (ok && *ready)
+        ok = merge_has_needs(s, &h.needs, ready, e);
     if (ok && *ready && h.repeats.n > 0) {
         bool holds;
         uint32_t of;

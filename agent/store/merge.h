@@ -13,6 +13,9 @@ MUST_USE bool merge_reload(struct store *s, struct err *e);
 /* Merge what is ready, up to CUT_ROWS_MAX rows. `leave_open`: the ledger's transaction may stay
  * open, so that `project` ends it together with what the batch came to, or merge_keep does. */
 MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *e);
+/* Is all merged that a header says its author had applied? */
+MUST_USE bool merge_has_needs(struct store *s, const struct vector *needs, bool *has,
+                              struct err *e);
 /* Commit what merge_ready left open, if anything. */
 MUST_USE bool merge_keep(struct store *s, struct err *e);
 /* Is anything staged that is not merged? */

@@ -10,6 +10,7 @@
 
 #define CHUNK_BYTES    (64u << 10)
 #define ROWS_BYTES_MAX (1u << 20)
+#define ENTRIES_MAX    4096 /* of _navette_placed, before all is told anew */
 
 /* ---- encoding rows ---- */
 
@@ -64,16 +65,16 @@ static uint32_t index_of(struct telling *t, uint32_t actor)
 }
 
 void telling_row(struct telling *t, const struct binding *b, int64_t gid, const struct row_key *key,
-                 bool gone)
+                 enum placed what)
 {
     bool keyed = b->app->surrogate && key->kind == KEY_INT;
     struct gid g = gid_unpack(gid);
     struct writer w = {&t->entries};
 
-    if (!gone && !keyed)
+    if (what == PLACED_HERE && !keyed)
         return; /* a natural key says by itself which row it names */
     write_int(&w, b->app->number);
-    write_uint(&w, (uint64_t)index_of(t, g.actor) * 2 + gone);
+    write_uint(&w, (uint64_t)index_of(t, g.actor) * 3 + what);
     write_int(&w, (int64_t)(g.counter - t->counter));
     t->counter = g.counter;
     if (!keyed) {
@@ -96,19 +97,23 @@ static bool is_our_site(const struct store *s, uint32_t actor)
     return memcmp(&site, &s->keys->site, sizeof site) == 0;
 }
 
-/* Of a file that knows nothing: where its rows are or were, and which natural ones we deleted. */
-static bool tell_whole_row(struct telling *t, const struct binding *b, const struct ledger_row *row,
-                           struct record *rec, struct err *e)
+/* Where a row is, or was; of what our application deleted, also where nothing but its name says. */
+static bool tell_ledger_row(struct telling *t, const struct binding *b,
+                            const struct ledger_row *row, struct record *rec, struct err *e)
 {
-    bool tell = row->present || (b->app->surrogate && row->key.kind == KEY_INT);
+    enum placed what = PLACED_HERE;
 
-    if (!tell && !row->minted) {
+    if (!row->present && !row->minted) {
         if (!record_decode(rec, row->rec, e))
             return false;
-        tell = rec->dead.number != 0 && is_our_site(t->s, rec->dead.actor);
+        what = rec->dead.number != 0 && is_our_site(t->s, rec->dead.actor) ? PLACED_DELETED
+                                                                           : PLACED_GONE;
+    } else if (!row->present) {
+        what = PLACED_GONE;
     }
-    if (tell)
-        telling_row(t, b, row->gid, &row->key, !row->present);
+    if (what == PLACED_GONE && (!b->app->surrogate || row->key.kind != KEY_INT))
+        return true;
+    telling_row(t, b, row->gid, &row->key, what);
     return true;
 }
 
@@ -133,10 +138,7 @@ static bool tell_rows(struct telling *t, const char *sql, int64_t first, int64_t
         b = bind_by_table(t->s, row.table);
         if (b == NULL)
             continue;
-        if (t->whole)
-            ok = tell_whole_row(t, b, &row, &rec, e);
-        else
-            telling_row(t, b, row.gid, &row.key, !row.present);
+        ok = tell_ledger_row(t, b, &row, &rec, e);
     }
     sqlite3_finalize(q);
     record_close(&rec);
@@ -154,11 +156,11 @@ bool telling_open(struct telling *t, struct store *s, struct err *e)
     if (t->whole)
         return tell_rows(t, "SELECT gid, tbl, key, present, rec, shadow FROM row", 0, 0, e);
     return tell_rows(t,
-                     "SELECT gid, tbl, key, present, NULL, NULL FROM untold JOIN row USING (gid)"
+                     "SELECT gid, tbl, key, present, rec, NULL FROM untold JOIN row USING (gid)"
                      " WHERE gid NOT BETWEEN ?1 AND ?2",
                      first, last, e) &&
            tell_rows(t,
-                     "SELECT gid, tbl, key, present, NULL, NULL FROM row"
+                     "SELECT gid, tbl, key, present, rec, NULL FROM row"
                      " WHERE gid BETWEEN ?1 AND ?2",
                      first, last, e);
 }
@@ -172,7 +174,7 @@ static void write_point(struct telling *t)
     uint32_t n = 0;
 
     vector_copy(&holds, l->held != NULL ? &l->held->holds : &l->applied);
-    for (uint32_t i = 0; i < t->s->merged_count; i++) {
+    for (uint32_t i = 0; t->batch && i < t->s->merged_count; i++) {
         const struct merged_changeset *m = &t->s->merged[i];
         const struct actor *a = &l->actors[m->actor - 1].actor;
 
@@ -182,20 +184,23 @@ static void write_point(struct telling *t)
     for (uint32_t i = 0; i < t->s->binding_count; i++)
         n += l->tables[t->s->bindings[i].table - 1].scan != SCAN_MATCH;
     buf_clear(&t->point);
-    write_array(&w, 6);
+    write_array(&w, 7);
     write_uint(&w, PLACED_FORMAT);
+    write_uint(&w, l->tellings + 1);
     write_bin(&w, SLICE(self->bytes));
     write_uint(&w, l->held != NULL ? vector_get(&holds, self) : l->actors[l->self - 1].staged);
     write_int(&w, l->cursor);
     write_array(&w, n * 3);
     for (uint32_t i = 0; i < t->s->binding_count; i++) {
         const struct app_table *app = t->s->bindings[i].app;
+        const struct ledger_table *table = &l->tables[t->s->bindings[i].table - 1];
 
-        if (l->tables[t->s->bindings[i].table - 1].scan == SCAN_MATCH)
+        if (table->scan == SCAN_MATCH)
             continue;
         write_int(&w, app->number);
-        write_int(&w, app->repairs);
-        write_int(&w, l->tables[t->s->bindings[i].table - 1].key_max);
+        /* -1: what was written without a mark is not all said yet */
+        write_int(&w, table->scan == SCAN_RECONCILE ? -1 : app->repairs);
+        write_int(&w, table->key_max);
     }
     vector_write(&w, &holds);
     vector_close(&holds);
@@ -220,6 +225,7 @@ bool telling_write(struct telling *t, struct err *e)
 bool telling_done(struct store *s, struct err *e)
 {
     s->ledger.told = true;
+    s->ledger.tellings++;
     s->ledger.told_counter = s->ledger.actors[s->ledger.self - 1].counter_max;
     return ledger_finish(&s->ledger, ledger_statement(&s->ledger, STATEMENT_UNTOLD_CLEAR),
                          "note what the file has been told", e);
@@ -237,10 +243,24 @@ void telling_close(struct telling *t)
     *t = (struct telling){0};
 }
 
+bool placed_is_due(struct store *s, bool *due, struct err *e)
+{
+    int64_t last;
+
+    if (!app_placed_last(&s->app, &last, e))
+        return false;
+    s->ledger.told &= last < ENTRIES_MAX; /* much of that is old: all anew */
+    *due = !s->ledger.told;
+    return true;
+}
+
+/* On the disk at once: what it takes the place of, the marks, goes with it. */
 bool placed_tell(struct store *s, struct err *e)
 {
     struct telling t;
-    bool ok = telling_open(&t, s, e) && appdb_lock_quietly(&s->app, e);
+    struct err rest = {0};
+    bool ok =
+        telling_open(&t, s, e) && appdb_durably(&s->app, true, e) && appdb_lock_quietly(&s->app, e);
 
     ledger_rest(&s->ledger);
     if (ok) {
@@ -250,7 +270,7 @@ bool placed_tell(struct store *s, struct err *e)
         appdb_end(&s->app);
     }
     telling_close(&t);
-    if (!ok)
+    if (!appdb_durably(&s->app, false, ok ? e : &rest) || !ok)
         return false;
     ok = ledger_begin(&s->ledger, true, e) && telling_done(s, e) && ledger_commit(&s->ledger, e);
     if (!ok)
@@ -279,9 +299,10 @@ bool placed_point_read(struct placed_point *p, struct slice bytes, struct err *e
     struct reader r = reader_of(bytes, e);
 
     *p = (struct placed_point){0};
-    read_array_exact(&r, 6, "a point");
+    read_array_exact(&r, 7, "a point");
     if (read_uint(&r, UINT64_MAX, "format") != PLACED_FORMAT)
         read_fail(&r, ERR_INPUT, "a point of another format");
+    p->telling = read_uint(&r, UINT64_MAX, "telling");
     read_bin_exact(&r, p->actor.bytes, ACTOR_BYTES, "actor");
     p->number = read_uint(&r, CHANGESET_NUMBER_MAX, "number");
     p->mark = read_int(&r);
@@ -334,8 +355,8 @@ int placed_next(struct placed_reader *r, struct placed_row *row)
     actor = read_uint(&r->in, UINT32_MAX, "actor");
     r->counter += (uint64_t)read_int(&r->in);
     row->counter = r->counter;
-    row->gone = actor % 2 != 0;
-    actor /= 2;
+    row->what = actor % 3;
+    actor /= 3;
     row->keyed = !read_is_nil(&r->in);
     if (!row->keyed)
         read_nil(&r->in);

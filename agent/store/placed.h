@@ -1,15 +1,15 @@
 /* Placed: what the application's file says of itself, in tables of ours. A ledger that went back or
  * was lost is built again from that and from the log (regain.c); nothing else reads it.
  *
- *     _navette_state.point     [PLACED_FORMAT, actor, number, mark, [table, repairs, key]...,
- *                              holds]: where the file stood: our change-sets up to `number` say
- *                              all that the application did up to this mark, in these tables
+ *     _navette_state.point     [PLACED_FORMAT, telling, actor, number, mark, [table, repairs,
+ *                              key]..., holds]: where the file stood (of how many it is): our
+ * change-sets up to `number` say all that the application did up to this mark, in these tables
  *                              (their numbers in _navette_table, how often triggers had been put
  *                              back, the highest key ever); and which change-sets it held
- *     _navette_placed.rows     [PLACED_FORMAT, [actor]..., [table, actor * 2 + gone, counter,
- *                              key]...]: which row a surrogate key came to name, or (gone) named
- *                              last; counters and keys as differences to those before; key nil:
- *                              none. Of several entries the last one counts
+ *     _navette_placed.rows     [PLACED_FORMAT, [actor]..., [table, actor * 3 + what, counter,
+ *                              key]...]: which row a surrogate key came to name (0), or named last
+ *                              (1; 2: the application deleted it); counters and keys as differences
+ * to those before; key nil: none. Of several entries the last one counts
  *
  * The point and the rows are written together, with whatever takes marks away: what the application
  * did since, its marks tell. */
@@ -35,27 +35,32 @@ struct telling {
     uint64_t counter; /* of the entry before, and its key */
     int64_t key;
     struct buf point;
+    bool batch; /* with a batch: what is merged comes into the file */
     bool whole; /* the file has been told nothing yet, or nothing that is still true */
 };
 
 /* With all that the ledger has to tell: of every row if s->ledger.told is false. */
 MUST_USE bool telling_open(struct telling *t, struct store *s, struct err *e);
 /* One row more, which the batch under way brings; the last word on it. */
+enum placed { PLACED_HERE, PLACED_GONE, PLACED_DELETED };
 void telling_row(struct telling *t, const struct binding *b, int64_t gid, const struct row_key *key,
-                 bool gone);
-/* Inside a write transaction of the file: all of it but the point, which goes into t->point. The
- * change-sets of the batch under way (s->merged) are held as well. */
+                 enum placed what);
+/* Inside a write transaction of the file: all of it but the point, which goes into t->point. With
+ * t->batch the change-sets of the batch under way (s->merged) are held as well. */
 MUST_USE bool telling_write(struct telling *t, struct err *e);
 /* Inside the ledger transaction that follows: the file has been told. */
 MUST_USE bool telling_done(struct store *s, struct err *e);
 void telling_close(struct telling *t);
-/* Tell it now, if it has been told nothing yet, and purge marks; a transaction of the file of its
- * own. ERR_BUSY as usual. */
+/* Has the file been told nothing yet, or so often that it had better be told all anew? */
+MUST_USE bool placed_is_due(struct store *s, bool *due, struct err *e);
+/* Tell it now, and purge marks; a durable transaction of the file of its own, with nothing merged
+ * that is still to be projected. ERR_BUSY as usual. */
 MUST_USE bool placed_tell(struct store *s, struct err *e);
 
 /* ---- being told ---- */
 
 struct placed_point {
+    uint64_t telling; /* ledger.tellings then */
     struct actor actor;
     uint64_t number;
     int64_t mark;
@@ -75,7 +80,8 @@ struct placed_row {
     struct actor actor;
     uint64_t counter;
     int64_t key;
-    bool keyed, gone;
+    bool keyed;
+    enum placed what;
 };
 
 /* The rows of one entry of _navette_placed, in order: 1 a row, 0 the end, -1 no such thing. */

@@ -300,9 +300,9 @@ static void tell_batch(const struct batch *b, struct telling *t)
         if (w->state == WORK_FAILED)
             continue;
         if (w->deleted)
-            telling_row(t, w->b, w->gid, &w->key, true);
+            telling_row(t, w->b, w->gid, &w->key, PLACED_GONE);
         else if (w->wrote && !w->present)
-            telling_row(t, w->b, w->gid, &w->key, false);
+            telling_row(t, w->b, w->gid, &w->key, PLACED_HERE);
     }
 }
 
@@ -315,6 +315,7 @@ static bool write_state(struct batch *b, struct telling *t, struct app_state *st
     memcpy(state->previous, s->ledger.token, sizeof state->previous);
     random_fill(state->token, sizeof state->token);
     tell_batch(b, t);
+    t->batch = true;
     if (!telling_write(t, e))
         return false;
     buf_open(&state->point, APP_POINT_BYTES_MAX);

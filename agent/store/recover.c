@@ -102,21 +102,35 @@ static bool is_zero(const uint8_t *token)
 /* Has the file been told of an actor of ours, or of change-sets of the present one or marks
  * drained, that the ledger does not know? (The chain of an earlier one may have been cut: fork.h.)
  */
-static bool went_back(const struct store *s, const struct app_state *state)
+static bool went_back(const struct store *s, const struct app_state *state, int64_t mark_max)
 {
     const struct ledger *l = &s->ledger;
     struct err damaged = {0}; /* then it tells nothing; who needs it says so (regain.c) */
     struct placed_point p = {0};
     struct site_id site;
-    bool back = state->point.n > 0 && placed_point_read(&p, buf_slice(&state->point), &damaged);
+    bool back = state->point.n > 0 && state->fleet_known &&
+                memcmp(state->fleet, s->roster->fleet, sizeof state->fleet) == 0 &&
+                placed_point_read(&p, buf_slice(&state->point), &damaged);
 
     for (uint32_t i = 0; back && i < l->actor_count; i++)
         if (actor_equal(&l->actors[i].actor, &p.actor))
-            back = i + 1 == l->self && (p.number > l->actors[i].staged || p.mark > l->cursor);
+            back = i + 1 == l->self && (p.number > l->actors[i].staged || p.mark > mark_max);
     site = actor_site(&p.actor);
     back &= memcmp(&site, &s->keys->site, sizeof site) == 0;
     placed_point_close(&p);
     return back;
+}
+
+/* Does the file know what it was told last? A power cut may have taken that back. */
+static bool was_told(const struct store *s, const struct app_state *state)
+{
+    struct err damaged = {0}; /* then it is told again */
+    struct placed_point p = {0};
+    bool told = placed_point_read(&p, buf_slice(&state->point), &damaged) &&
+                p.telling == s->ledger.tellings;
+
+    placed_point_close(&p);
+    return told;
 }
 
 static const char forgotten[] =
@@ -126,6 +140,7 @@ static const char forgotten[] =
 static bool decide(struct store *s, const struct app_state *state, uint64_t now_ms, struct err *e)
 {
     struct ledger *l = &s->ledger;
+    int64_t mark_max;
     bool fit, known = false;
 
     if (!state->found) { /* nothing of ours in the file */
@@ -137,7 +152,11 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     }
     if (is_zero(l->token)) /* the first time */
         return detach(s, state, false, e);
-    if (l->matched && went_back(s, state)) {
+    if (!ledger_number(l, "SELECT max(mark) FROM point", &mark_max, e))
+        return false;
+    if (mark_max < l->cursor)
+        mark_max = l->cursor;
+    if (l->matched && went_back(s, state, mark_max)) {
         heals(s, forgotten);
         return detach(s, state, true, e);
     }
@@ -148,8 +167,10 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (memcmp(state->token, l->token, sizeof l->token) == 0) {
         if (!marks_fit(s, &fit, e))
             return false;
-        if (fit)
+        if (fit) {
+            l->told &= was_told(s, state);
             return true;
+        }
     }
     if (!behind(s, state, now_ms, &known, e))
         return false;

@@ -36,21 +36,35 @@ bool regain_is_own(const struct regain *b, uint32_t actor)
 
 /* ---- what the file held ---- */
 
-static void raise(struct regain *b, const struct actor *actor, uint64_t number)
+/* Change-sets that are here no more were said again, or nobody has them. */
+static bool note_lack(struct regain *b, const struct actor *actor, uint64_t number, struct err *e)
+{
+    bool again;
+
+    if (!fork_has_merged(b->s, actor, number, &again, e))
+        return false;
+    b->forgotten |= !again;
+    return true;
+}
+
+static bool raise(struct regain *b, const struct actor *actor, uint64_t number, struct err *e)
 {
     const struct ledger *l = &b->s->ledger;
 
+    if (number == 0)
+        return true;
     for (uint32_t i = 0; i < b->limit_n; i++) {
         uint64_t there = l->actors[i].staged;
 
         if (!actor_equal(&l->actors[i].actor, actor))
             continue;
-        b->forgotten |= number > there;
+        if (number > there && !note_lack(b, actor, number, e))
+            return false;
         number = number < there ? number : there;
         b->limit[i] = number > b->limit[i] ? number : b->limit[i];
-        return;
+        return true;
     }
-    b->forgotten = true;
+    return note_lack(b, actor, number, e);
 }
 
 /* When the marks above the point were made. */
@@ -130,7 +144,7 @@ static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
         ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
              is_of_file(b, &c, &h, &of_file, e);
         for (uint32_t i = 0; ok && of_file && i < h.needs.n; i++)
-            raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number);
+            ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
         if (ok && of_file)
             b->limit[actor - 1] = n;
         changeset_header_close(&h);
@@ -145,8 +159,10 @@ static bool find_limits(struct regain *b, struct err *e)
     b->limit_n = b->s->ledger.actor_count;
     b->limit = mem_alloc((b->limit_n + 1) * sizeof *b->limit);
     for (uint32_t i = 0; i < holds->n; i++)
-        raise(b, &holds->entries[i].actor, holds->entries[i].number);
-    raise(b, &b->point.actor, b->point.number);
+        if (!raise(b, &holds->entries[i].actor, holds->entries[i].number, e))
+            return false;
+    if (!raise(b, &b->point.actor, b->point.number, e))
+        return false;
     for (uint32_t a = 1; a <= b->limit_n; a++)
         if (regain_is_own(b, a) && !limit_own(b, a, e))
             return false;
@@ -192,16 +208,8 @@ static bool is_ready(struct store *s, struct slice bytes, bool *ready, struct er
     bool ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
 
     *ready = ok;
-    for (uint32_t i = 0; ok && *ready && i < h.needs.n; i++) {
-        const struct vector_entry *need = &h.needs.entries[i];
-
-        *ready = false;
-        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
-            *ready |= actor_equal(&s->ledger.actors[a].actor, &need->actor) &&
-                      s->ledger.actors[a].merged >= need->number;
-        if (!*ready)
-            ok = fork_has_merged(s, &need->actor, need->number, ready, e);
-    }
+    if (ok)
+        ok = merge_has_needs(s, &h.needs, ready, e);
     changeset_header_close(&h);
     return ok;
 }
@@ -349,15 +357,21 @@ static bool go_on(struct regain *b, struct err *e)
            ledger_point(l, e) && ledger_commit(l, e);
 }
 
-/* Inside a read of the file, and a ledger transaction. */
+/* Inside a ledger transaction, and no read of the file: this may take long. */
+static bool merge_log(struct regain *b, struct err *e)
+{
+    uint32_t before; /* whoever wrote the point: from here on the ledger knows it */
+
+    return ledger_actor(&b->s->ledger, &b->point.actor, &before, e) && find_limits(b, e) &&
+           forget(b, e) && merge_held(b, e);
+}
+
+/* Inside a read of the file. */
 static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
-    uint32_t before; /* whoever wrote the point: from here on the ledger knows it */
 
-    if (!ledger_actor(&b->s->ledger, &b->point.actor, &before, e) || !read_times(b, e) ||
-        !find_limits(b, e) || !forget(b, e) || !merge_held(b, e) || !regain_place(b, e) ||
-        !know_tables(b, e))
+    if (!regain_place(b, e) || !know_tables(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
@@ -406,9 +420,28 @@ bool regain_lacks(struct store *s, bool *lacks, struct err *e)
     *lacks = false;
     ok = recover_read(s, e) && read_point(&b, &can, e);
     appdb_end(&s->app);
-    if (ok && can)
-        *lacks = !vector_covers(store_have(s), &b.point.holds);
+    for (uint32_t i = 0; ok && can && !*lacks && i < b.point.holds.n; i++) {
+        const struct vector_entry *held = &b.point.holds.entries[i];
+        bool again = false;
+
+        if (held->number > vector_get(store_have(s), &held->actor)) {
+            ok = fork_has_merged(s, &held->actor, held->number, &again, e);
+            *lacks = ok && !again;
+        }
+    }
     regain_close(&b);
+    return ok;
+}
+
+/* Nobody but us writes it; but the file may have been put back meanwhile. */
+static bool same_point(struct regain *b, struct err *e)
+{
+    struct app_state now = {0};
+    bool ok = app_state_read(&b->s->app, &now, e);
+
+    if (ok && !slice_equal(buf_slice(&now.point), buf_slice(&b->state.point)))
+        ok = err_set(e, ERR_BUSY, "the database has been put back or replaced");
+    app_state_close(&now);
     return ok;
 }
 
@@ -419,8 +452,10 @@ bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e)
 
     behind_open(&b.r, s, now_ms);
     buf_open(&b.room, VALUE_BYTES_MAX + 64);
-    ok = recover_read(s, e) && read_point(&b, did, e) &&
-         (!*did || (ledger_begin(&s->ledger, false, e) && regain_rows(&b, e)));
+    ok = recover_read(s, e) && read_point(&b, did, e) && (!*did || read_times(&b, e));
+    appdb_end(&s->app);
+    ok = ok && (!*did || (ledger_begin(&s->ledger, false, e) && merge_log(&b, e) &&
+                          recover_read(s, e) && same_point(&b, e) && regain_rows(&b, e)));
     appdb_end(&s->app);
     ok = ok && (!*did || go_on(&b, e));
     if (!ok)

@@ -10,7 +10,7 @@ struct place {
     int64_t gid;
     struct binding *b;
     int64_t key;
-    bool keyed, here;
+    bool keyed, here, deleted;
 };
 
 struct regain {

@@ -38,7 +38,8 @@ static bool put_told(struct regain *b, const struct placed_row *row, struct err 
     struct place p = {.b = t == NULL ? NULL : bind_by_app(b->s, t),
                       .key = row->key,
                       .keyed = row->keyed,
-                      .here = !row->gone && row->keyed};
+                      .deleted = row->what == PLACED_DELETED,
+                      .here = row->what == PLACED_HERE && row->keyed};
     struct gid g = {.counter = row->counter};
 
     if (p.b == NULL || (p.here && !p.b->app->surrogate))
@@ -166,6 +167,8 @@ static bool place(struct regain *b, const struct place *p, struct err *e)
         gid = p->gid;
     if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
         return false;
+    if (found && row.table != p->b->table)
+        return true; /* a number of another table that was untracked since */
     return found ? place_at(b, p->b, gid, &key, e) : put_unheard(b, p->b, gid, &key, false, e);
 }
 
@@ -313,7 +316,9 @@ static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, 
         *gid = b->places[at - 1].gid;
         if (!ledger_row_get(&b->s->ledger, *gid, &row, &found, e))
             return false;
-        if (found && !row.present)
+        if (found && !row.present && !record_decode(&b->rec, row.rec, e))
+            return false;
+        if (found && !row.present && ledger_alive(&b->s->ledger, &b->rec))
             return true;
     }
     return name_birth(b, t, gid, e);
@@ -363,7 +368,7 @@ bool regain_delete_gone(struct regain *b, struct err *e)
         struct ledger_row row;
         bool found;
 
-        if (b->places[i].here || keymap_get(&b->by_gid, 0, &gid) != i + 1 ||
+        if (!b->places[i].deleted || keymap_get(&b->by_gid, 0, &gid) != i + 1 ||
             keymap_get(&b->r.seen, 0, &gid) != 0)
             continue;
         if (!ledger_row_get(&b->s->ledger, gid.i, &row, &found, e))

@@ -224,6 +224,7 @@ static bool track(struct store *s, char *const *names, uint32_t n, bool all, str
     bool ok = ledger_begin(&s->ledger, false, e) &&
               (!all || ledger_flag_set(&s->ledger, "track", "all", true, e));
 
+    s->ledger.told = false; /* tables get numbers, maybe such as others had */
     for (uint32_t i = 0; ok && i < n; i++)
         ok = intend_scan(s, names[i], e) &&
              ledger_flag_set(&s->ledger, "untracked", names[i], false, e);
@@ -423,7 +424,7 @@ static bool is_behind_marks(struct store *s, const struct err *e)
 bool store_tidy(struct store *s, bool *more, struct err *e)
 {
     int64_t first;
-    bool ok, many;
+    bool ok, many, due;
 
     *more = false;
     if (s->astray)
@@ -433,7 +434,11 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     if (s->ledger.matched && (!track_news(s, e) || (s->swept != s->ledger.cursor && !sweep(s, e))))
         return false;
     many = first != 0 && s->ledger.cursor - first >= MARKS_PURGED_MAX;
-    if (!s->ledger.matched || !s->app.installed || (!many && s->ledger.told))
+    if (!s->ledger.matched || !s->app.installed || s->merged_count > 0)
+        return true;
+    if (!placed_is_due(s, &due, e))
+        return false;
+    if (!many && !due)
         return true;
     ok = placed_tell(s, e);
     *more = many && ok && s->ledger.cursor - first >= (int64_t)2 * MARKS_PURGED_MAX;

@@ -1,4 +1,4 @@
-/* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,both] [--test
+/* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,homes,both] [--test
  * PATTERN] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
@@ -65,6 +65,7 @@ static bool read_restores(const char *text, uint32_t *kinds)
         uint32_t kinds;
     } words[] = {{"file", RESTORE_FILE},
                  {"home", RESTORE_HOME},
+                 {"homes", RESTORE_HOME | RESTORE_HOMES},
                  {"both", RESTORE_BOTH},
                  {"all", RESTORE_FILE | RESTORE_HOME | RESTORE_BOTH}};
 
@@ -130,8 +131,9 @@ int main(int argc, char **argv)
     int failed = 0;
 
     if (!read_options(&run, argc, argv)) {
-        fprintf(stderr, "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
-                        "[--calm] [--restores file,home,both] [--test PATTERN] [--verbose]\n");
+        fprintf(stderr,
+                "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
+                "[--calm] [--restores file,home,homes,both] [--test PATTERN] [--verbose]\n");
         return 64;
     }
     /* One thread, and nobody asks how much memory SQLite uses: both cost a tenth of the time. */

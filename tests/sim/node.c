@@ -141,6 +141,7 @@ void node_agent_start(struct node *n)
     };
     struct err e = {0};
 
+    n->stirred = true; /* it denies rows that came and went before it looked (drain.c) */
     if (!sim_ok(s) || n->store != NULL)
         return;
     n->agent_ms = NEVER;

@@ -147,6 +147,9 @@ void restore_happen(struct restore *r, struct sim *s)
     do
         kind = UINT32_C(1) << rng_below(&r->rng, 3);
     while ((kind & r->kinds) == 0);
+    if (kind == RESTORE_HOME && (r->kinds & RESTORE_HOMES) == 0 &&
+        (r->back & ~(UINT32_C(1) << node)) != 0)
+        return;
     if (!r->pcs[node].there || rng_chance(&r->rng, 40))
         restore_keep(r, s, node);
     else

@@ -5,7 +5,8 @@
 
 #include "sim.h"
 
-enum { RESTORE_FILE = 1, RESTORE_HOME = 2, RESTORE_BOTH = 4 };
+/* HOMES: homes of several PCs, before they have told each other everything. */
+enum { RESTORE_FILE = 1, RESTORE_HOME = 2, RESTORE_BOTH = 4, RESTORE_HOMES = 8 };
 
 /* A zeroed one has no copies. */
 struct restore {
