@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "refer.h"
+#include "scan.h"
 
 struct touched *touch_add(struct touch_list *l)
 {
@@ -168,30 +169,25 @@ static bool collect(struct store *s, struct touch_list *list, int64_t *cursor, d
  * have been said when it came: a delete that nobody needs does no harm. */
 static bool deny(struct store *s, struct touch_list *list, struct err *e)
 {
-    struct record nothing = {0};
     struct ledger_row row;
-    struct buf bytes;
-    bool found, ok = true;
+    bool found;
 
-    buf_open(&bytes, 64);
-    record_encode(&nothing, &bytes);
-    for (uint32_t i = 0; ok && i < list->n; i++) {
+    for (uint32_t i = 0; i < list->n; i++) {
         struct touched *t = &list->rows[i];
-        int64_t gid = gid_pack((struct gid){s->ledger.self, gid_counter(t->first_ms, t->first)});
+        struct gid gid = {s->ledger.self, gid_counter(t->first_ms, t->first)};
 
         if (t->gid != 0 || t->key.kind != KEY_NONE || t->first == 0 || t->first > s->opened_mark ||
-            gid_unpack(gid).counter == 0)
+            gid.counter == 0)
             continue;
-        ok = ledger_row_get(&s->ledger, gid, &row, &found, e);
-        if (!ok || found)
+        if (!ledger_row_get(&s->ledger, gid_pack(gid), &row, &found, e))
+            return false;
+        if (found)
             continue;
-        t->gid = gid;
-        row = (struct ledger_row){
-            .gid = gid, .table = t->b->table, .present = true, .rec = buf_slice(&bytes)};
-        ok = ledger_row_put(&s->ledger, &row, false, false, e);
+        t->gid = gid_pack(gid);
+        if (!scan_unheard(s, t->b, t->gid, &t->key, false, e))
+            return false;
     }
-    buf_close(&bytes);
-    return ok;
+    return true;
 }
 
 bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)

@@ -110,6 +110,8 @@ MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, s
 /* ---- actors and gids ---- */
 /* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
+/* Is it an incarnation of this PC? */
+bool ledger_is_ours(const struct ledger *l, uint32_t actor);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
 MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
                                  int64_t *gid, struct err *e);

@@ -108,6 +108,14 @@ bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct 
     return true;
 }
 
+bool ledger_is_ours(const struct ledger *l, uint32_t actor)
+{
+    struct site_id ours = actor_site(&l->actors[l->self - 1].actor);
+    struct site_id site = actor_site(&l->actors[actor - 1].actor);
+
+    return site_equal(&ours, &site);
+}
+
 bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_ACTOR_SAVE);
@@ -179,9 +187,6 @@ static bool is_minted(struct ledger *l, int64_t gid)
     return found;
 }
 
-/* A ledger that went back must not give a gid again: counters follow the clock. And a mark that is
- * drained once more, maybe beside others than the first time, must make the same row: they follow
- * nothing else, as long as it is free. (A clock that is put back leads to some that may not be.) */
 uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
 {
     if (wall_ms < GID_EPOCH_MS)
@@ -190,6 +195,9 @@ uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
            (GID_COUNTER_MAX - GID_SPARE);
 }
 
+/* A ledger that went back must not give a gid again: counters follow the clock. And a mark that is
+ * drained once more, maybe beside others than the first time, must make the same row: they follow
+ * nothing else, as long as it is free. (A clock that is put back leads to some that may not be.) */
 int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark)
 {
     struct row_key key = {.kind = KEY_INT, .i = (int64_t)gid_counter(wall_ms, mark)};

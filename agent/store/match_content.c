@@ -272,14 +272,6 @@ static bool had(const struct matcher *m, const struct local_clock *c)
            m->had[c->actor - 1] >= c->number;
 }
 
-static bool is_ours(const struct store *s, uint32_t actor)
-{
-    struct site_id ours = actor_site(store_actor(s));
-    struct site_id theirs = actor_site(&s->ledger.actors[actor - 1].actor);
-
-    return memcmp(&ours, &theirs, sizeof ours) == 0;
-}
-
 /* From what its incarnations said of themselves in the headers of their change-sets. */
 static void know_had(struct matcher *m)
 {
@@ -289,7 +281,7 @@ static void know_had(struct matcher *m)
     for (uint32_t i = 0; i < l->actor_count; i++) {
         const struct ledger_actor *a = &l->actors[i];
 
-        if (!is_ours(m->s, i + 1))
+        if (!ledger_is_ours(&m->s->ledger, i + 1))
             continue;
         m->had[i] = UINT64_MAX;
         for (uint32_t k = 0; k < l->actor_count && k < a->seen_room; k++)
@@ -303,7 +295,7 @@ bool match_is_own(const struct store *s)
     const struct ledger *l = &s->ledger;
 
     for (uint32_t i = 0; i < l->actor_count; i++)
-        if (l->actors[i].staged > 0 && is_ours(s, i + 1))
+        if (l->actors[i].staged > 0 && ledger_is_ours(l, i + 1))
             return true;
     return false;
 }
@@ -325,7 +317,7 @@ static bool has_key(struct matcher *m, const struct candidate *c, const struct t
 {
     const struct cell *hint;
 
-    if (own && !is_ours(m->s, gid_unpack(c->gid).actor))
+    if (own && !ledger_is_ours(&m->s->ledger, gid_unpack(c->gid).actor))
         return false;
     hint = record_get(&m->rec, c->b->position[c->b->app->keys[0]]);
     return hint != NULL && hint->v.type == VALUE_INT && hint->v.i == t->key.i;
@@ -521,7 +513,7 @@ static bool may_be(struct signer *g, const struct candidate *c, const struct tou
                    uint32_t *rating, struct err *e)
 {
     struct matcher *m = g->m;
-    bool may, ours = is_ours(m->s, gid_unpack(c->gid).actor);
+    bool may, ours = ledger_is_ours(&m->s->ledger, gid_unpack(c->gid).actor);
     struct likeness l;
     bool fits;
 

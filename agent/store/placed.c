@@ -90,13 +90,6 @@ void telling_row(struct telling *t, const struct binding *b, int64_t gid, const 
 
 /* ---- what the ledger has to tell ---- */
 
-static bool is_our_site(const struct store *s, uint32_t actor)
-{
-    struct site_id site = actor_site(&s->ledger.actors[actor - 1].actor);
-
-    return memcmp(&site, &s->keys->site, sizeof site) == 0;
-}
-
 /* Where a row is, or was; of what our application deleted, also where nothing but its name says. */
 static bool tell_ledger_row(struct telling *t, const struct binding *b,
                             const struct ledger_row *row, struct record *rec, struct err *e)
@@ -106,8 +99,9 @@ static bool tell_ledger_row(struct telling *t, const struct binding *b,
     if (!row->present && !row->minted) {
         if (!record_decode(rec, row->rec, e))
             return false;
-        what = rec->dead.number != 0 && is_our_site(t->s, rec->dead.actor) ? PLACED_DELETED
-                                                                           : PLACED_GONE;
+        what = rec->dead.number != 0 && ledger_is_ours(&t->s->ledger, rec->dead.actor)
+                   ? PLACED_DELETED
+                   : PLACED_GONE;
     } else if (!row->present) {
         what = PLACED_GONE;
     }

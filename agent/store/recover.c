@@ -116,7 +116,7 @@ static bool went_back(const struct store *s, const struct app_state *state, int6
         if (actor_equal(&l->actors[i].actor, &p.actor))
             back = i + 1 == l->self && (p.number > l->actors[i].staged || p.mark > mark_max);
     site = actor_site(&p.actor);
-    back &= memcmp(&site, &s->keys->site, sizeof site) == 0;
+    back &= site_equal(&site, &s->keys->site);
     placed_point_close(&p);
     return back;
 }

@@ -22,16 +22,26 @@
 #include "ledger_conflict.h"
 #include "merge.h"
 
+bool regain_damaged(const struct regain *b, struct err *e)
+{
+    const char *path = b->s->app.path;
+
+    return err_wrap(e,
+                    "our own tables in %s are damaged (`agent-cli uninstall --db %s`, then "
+                    "`agent-cli track --all`, does without them)",
+                    path, path);
+}
+
 bool regain_is_ours(const struct regain *b)
 {
-    return memcmp(&b->site, &b->s->keys->site, sizeof b->site) == 0;
+    return site_equal(&b->site, &b->s->keys->site);
 }
 
 bool regain_is_own(const struct regain *b, uint32_t actor)
 {
     struct site_id site = actor_site(&b->s->ledger.actors[actor - 1].actor);
 
-    return memcmp(&site, &b->site, sizeof site) == 0;
+    return site_equal(&site, &b->site);
 }
 
 /* ---- what the file held ---- */
@@ -391,7 +401,7 @@ static bool read_point(struct regain *b, bool *can, struct err *e)
         memcmp(b->state.fleet, s->roster->fleet, sizeof b->state.fleet) != 0)
         return true;
     if (!placed_point_read(&b->point, buf_slice(&b->state.point), e))
-        return false;
+        return regain_damaged(b, e);
     b->site = actor_site(&b->point.actor);
     *can = true;
     return marks_last(&s->app, &b->r.cursor, &b->r.cursor_time, e);
@@ -462,10 +472,5 @@ bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e)
         ledger_rollback(&s->ledger);
     ledger_rest(&s->ledger);
     regain_close(&b);
-    return ok || (e->code != ERR_INPUT && e->code != ERR_LIMIT
-                      ? false
-                      : err_wrap(e,
-                                 "our own tables in %s are damaged (`agent-cli uninstall --db %s`, "
-                                 "then `agent-cli track --all`, does without them)",
-                                 s->app.path, s->app.path));
+    return ok;
 }

@@ -36,6 +36,8 @@ static inline struct row_key int_key(int64_t i)
     return (struct row_key){.kind = KEY_INT, .i = i};
 }
 
+/* Adds to an error about what the file was told what helps. Returns false. */
+bool regain_damaged(const struct regain *b, struct err *e);
 /* Is the file this PC's, and not a copy of another one's? */
 bool regain_is_ours(const struct regain *b);
 /* Does the actor belong to the PC whose file it is? */

@@ -66,10 +66,10 @@ static bool read_told(struct regain *b, struct err *e)
         ok = app_placed_next(&b->s->app, &id, &rows, &found, e);
         if (!ok || !found)
             break;
-        ok = placed_read(&in, buf_slice(&rows), e);
+        ok = placed_read(&in, buf_slice(&rows), e) || regain_damaged(b, e);
         while (ok && (code = placed_next(&in, &row)) == 1)
             ok = put_told(b, &row, e);
-        ok = ok && code == 0;
+        ok = ok && (code == 0 || regain_damaged(b, e));
         placed_read_close(&in);
     }
     buf_close(&rows);
@@ -118,28 +118,6 @@ static bool put_all_own(struct regain *b, struct err *e)
     return code == 0;
 }
 
-/* A row of which nobody knows any more what was said. It is minted, and will be said under its
- * name; or `deleted`, and that will be. */
-static bool put_unheard(struct regain *b, struct binding *binding, int64_t gid,
-                        const struct row_key *key, bool deleted, struct err *e)
-{
-    struct ledger_row row = {.gid = gid,
-                             .table = binding->table,
-                             .key = *key,
-                             .present = true,
-                             .minted = !deleted},
-                      before;
-    bool found;
-
-    if (!ledger_row_get(&b->s->ledger, gid, &before, &found, e))
-        return false;
-    record_clear(&b->rec);
-    buf_clear(&b->room);
-    record_encode(&b->rec, &b->room);
-    row.rec = buf_slice(&b->room);
-    return ledger_row_put(&b->s->ledger, &row, found, found && before.present, e);
-}
-
 static bool place_at(struct regain *b, struct binding *binding, int64_t gid,
                      const struct row_key *key, struct err *e)
 {
@@ -169,7 +147,7 @@ static bool place(struct regain *b, const struct place *p, struct err *e)
         return false;
     if (found && row.table != p->b->table)
         return true; /* a number of another table that was untracked since */
-    return found ? place_at(b, p->b, gid, &key, e) : put_unheard(b, p->b, gid, &key, false, e);
+    return found ? place_at(b, p->b, gid, &key, e) : scan_unheard(b->s, p->b, gid, &key, true, e);
 }
 
 /* A key that a row had is not given to another one. */
@@ -191,7 +169,7 @@ static bool natural_key(struct regain *b, const struct binding *binding, struct 
                         bool *known, struct err *e)
 {
     const struct app_table *t = binding->app;
-    struct value values[KEY_COLUMNS_MAX];
+    struct value values[COLUMNS_MAX];
     struct arena arena = {.block_bytes = 512};
     bool ok = true;
 
@@ -203,16 +181,10 @@ static bool natural_key(struct regain *b, const struct binding *binding, struct 
         *known = c != NULL;
         ok = !*known || scan_local(b->s, &c->v, &local, known, &b->room, e);
         if (ok && *known)
-            values[i] = arena_value(&arena, &local);
+            values[t->keys[i]] = arena_value(&arena, &local);
     }
-    if (ok && *known && t->key_count == 1 && values[0].type == VALUE_INT) {
-        *key = int_key(values[0].i);
-    } else if (ok && *known) {
-        buf_clear(&b->r.key_room);
-        for (uint32_t i = 0; i < t->key_count; i++)
-            packed_value_write(&b->r.key_room, &values[i]);
-        *key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&b->r.key_room)};
-    }
+    if (ok && *known)
+        *key = key_of_row(t, values, &b->r.key_room);
     arena_close(&arena);
     return ok;
 }
@@ -340,7 +312,7 @@ static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
     if (t->key.kind != KEY_NONE)
         return !found || place_at(b, t->b, t->gid, &t->key, e);
     if (!found || row.minted)
-        return put_unheard(b, t->b, t->gid, &t->key, true, e);
+        return scan_unheard(b->s, t->b, t->gid, &t->key, false, e);
     if (!record_decode(&b->rec, row.rec, e))
         return false;
     if (ledger_alive(&b->s->ledger, &b->rec))
@@ -380,7 +352,7 @@ bool regain_delete_gone(struct regain *b, struct err *e)
         if (found && !ledger_alive(&b->s->ledger, &b->rec))
             continue;
         if (found ? !place_at(b, b->places[i].b, gid.i, &none, e)
-                  : !put_unheard(b, b->places[i].b, gid.i, &none, true, e))
+                  : !scan_unheard(b->s, b->places[i].b, gid.i, &none, false, e))
             return false;
         *touch_add(&b->r.list) =
             (struct touched){.b = b->places[i].b, .gid = gid.i, .wall_ms = b->r.now_ms};

@@ -87,14 +87,6 @@ struct repairer {
     struct buf bytes, key, shadow_bytes;
 };
 
-static bool is_ours(const struct store *s, const struct local_clock *c)
-{
-    struct site_id ours = actor_site(store_actor(s));
-    struct site_id theirs = actor_site(&s->ledger.actors[c->actor - 1].actor);
-
-    return memcmp(&ours, &theirs, sizeof ours) == 0;
-}
-
 /* Anything besides what was repaired in which the file differs from rec? */
 static bool find_difference(const struct repairer *r, struct store *s, const struct binding *b,
                             bool *differs, struct err *e)
@@ -159,7 +151,7 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
         if (shown == NULL || !cell->set || cell->counter != NULL ||
             !repair_is_mark(&shown->v, &cell->v))
             continue;
-        if (patient && !is_ours(s, &cell->clock)) {
+        if (patient && !ledger_is_ours(&s->ledger, cell->clock.actor)) {
             *done = false;
             continue;
         }
@@ -196,7 +188,7 @@ static bool unite_row(struct repairer *r, struct store *s, int64_t gid, int64_t 
         return true;
     first = gid_order(&s->ledger, pair[0], pair[1]) < 0 ? pair[0] : pair[1];
     author = (struct local_clock){.actor = gid_unpack(first).actor};
-    if (patient && !is_ours(s, &author)) {
+    if (patient && !ledger_is_ours(&s->ledger, author.actor)) {
         *done = false;
         return true;
     }

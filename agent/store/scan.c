@@ -166,6 +166,25 @@ bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct 
     return ledger_row_settle(&s->ledger, gid, key, true, found && row.present, shadow, e);
 }
 
+bool scan_unheard(struct store *s, const struct binding *b, int64_t gid, const struct row_key *key,
+                  bool minted, struct err *e)
+{
+    struct ledger_row row = {
+        .gid = gid, .table = b->table, .key = *key, .present = true, .minted = minted};
+    struct record nothing = {0};
+    struct ledger_row before;
+    struct buf bytes;
+    bool found, ok;
+
+    buf_open(&bytes, 64);
+    record_encode(&nothing, &bytes);
+    row.rec = buf_slice(&bytes);
+    ok = ledger_row_get(&s->ledger, gid, &before, &found, e) &&
+         ledger_row_put(&s->ledger, &row, found, found && before.present, e);
+    buf_close(&bytes);
+    return ok;
+}
+
 bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_key, uint64_t now_ms,
                    struct err *e)
 {

@@ -33,6 +33,10 @@ MUST_USE bool scan_same(struct store *s, const struct binding *b, const struct r
  * rec says or else `shadow`. */
 MUST_USE bool scan_place(struct store *s, int64_t gid, const struct row_key *key,
                          struct slice shadow, struct err *e);
+/* A row of which nobody knows any more what was said: minted, and so to be said under its gid; or
+ * else in the file with nothing in it, so that publishing it as gone says its delete. */
+MUST_USE bool scan_unheard(struct store *s, const struct binding *b, int64_t gid,
+                           const struct row_key *key, bool minted, struct err *e);
 /* It is not in the file: due again if it is alive. `forget_key`: another row has its key now. */
 MUST_USE bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_key,
                             uint64_t now_ms, struct err *e);
