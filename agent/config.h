@@ -39,6 +39,7 @@ struct config {
     enum log_level log_level;
     int64_t quiet_ms;      /* apply when the application has not written for so long... */
     int64_t quiet_wait_ms; /* ...or when that did not happen for so long */
+    int64_t rekey_s;       /* so long a link's keys serve */
 };
 
 void config_defaults(struct config *c);

@@ -125,6 +125,7 @@ size_t link_queued(const struct link *l)
 
 static bool seal_all(struct link *l, struct slice messages, struct buf *out, struct err *e)
 {
+    channel_clock(&l->channel, uv_now(l->agent->loop));
     while (messages.n > 0) {
         uint32_t n;
 
@@ -191,6 +192,7 @@ void link_send(struct link *l, struct slice message)
 
     if (l->state != LINK_OPEN)
         return;
+    channel_clock(&l->channel, uv_now(l->agent->loop));
     sealed(l, channel_send(&l->channel, message, output_of(l), &e), &e);
 }
 
@@ -247,6 +249,7 @@ static void feed(struct link *l, struct slice bytes)
     bool ok;
 
     buf_open(&f.answers, FRAME_BYTES_MAX * 4);
+    channel_clock(&l->channel, uv_now(l->agent->loop));
     ok = channel_feed(&l->channel, bytes, &f.answers, on_message, &f, &e);
     if (ok)
         become_open(&f);
@@ -336,6 +339,7 @@ static bool start_reading(struct link *l, struct err *e)
     int status;
 
     l->state = LINK_SHAKING;
+    l->channel.rekey_ms = (uint64_t)l->agent->config.rekey_s * 1000;
     uv_tcp_nodelay(&l->tcp, 1);
     status = uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
     return status == 0 || net_err(e, status, "read");

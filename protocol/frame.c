@@ -1,6 +1,7 @@
 #include <navette/frame.h>
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #define PROLOGUE_VERSION "navette 1" /* with its NUL */
 #define IDENTITY_CONTEXT "navette static 1"
 #define IDENTITY_BYTES   (SIGN_PUBLIC_BYTES + SIGNATURE_BYTES)
-#define MESSAGE_KEEP     (1u << 20) /* a larger message's memory goes back once it was handed on */
+#define MESSAGE_KEEP     (1u << 20)
 
 /* Exact sizes of the three handshake messages. */
 static const size_t handshake_bytes[] = {
@@ -20,7 +21,9 @@ static const size_t handshake_bytes[] = {
 };
 
 enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER = 2 };
-enum more { MESSAGE_ENDS = 0, MESSAGE_GOES_ON = 1 };
+
+/* The last byte inside a transport frame. */
+enum { FLAG_GOES_ON = 1, FLAG_REKEY = 2, FLAGS = FLAG_GOES_ON | FLAG_REKEY };
 
 /* ---- identity: the payload of messages 2 and 3 ---- */
 
@@ -173,6 +176,7 @@ static void become_open(struct channel *c)
     noise_wipe(&c->noise);
     wipe_secrets(c);
     c->state = CHANNEL_OPEN;
+    c->key_ms = c->now_ms;
 }
 
 static bool answer_first(struct channel *c, struct slice message, struct buf *out, struct err *e)
@@ -198,13 +202,28 @@ static bool feed_handshake(struct channel *c, struct slice message, struct buf *
 
 /* ---- transport ---- */
 
-/* Both sides count what is encrypted under a key and replace it at the same frame. */
-static void count_bytes(struct channel *c, struct noise_cipher *cipher, uint64_t *bytes, size_t n)
+/* The sender says in a frame that its next one is under another key; the receiver counts, too, so
+ * that no key serves longer than it may. */
+static bool follow_rekey(struct channel *c, size_t n, bool rekey, struct err *e)
 {
-    *bytes += n;
-    if (*bytes >= c->rekey_bytes) {
-        noise_rekey(cipher);
-        *bytes = 0;
+    c->received_bytes += n;
+    if (!rekey && c->received_bytes >= c->rekey_bytes)
+        return err_set(e, ERR_LIMIT, "%" PRIu64 " bytes under one key, allowed %" PRIu64,
+                       c->received_bytes, c->rekey_bytes);
+    if (rekey) {
+        noise_rekey(&c->receive);
+        c->received_bytes = 0;
+    }
+    return true;
+}
+
+/* Memory for a large message goes back once it was handed on. */
+static void message_done(struct channel *c)
+{
+    buf_clear(&c->message);
+    if (c->message.room > MESSAGE_KEEP) {
+        buf_close(&c->message);
+        buf_open(&c->message, MESSAGE_BYTES_MAX + 1);
     }
 }
 
@@ -213,25 +232,22 @@ static bool feed_transport(struct channel *c, struct slice sealed, channel_on_me
                            void *context, struct err *e)
 {
     size_t n = sealed.n - NOISE_TAG_BYTES;
-    uint8_t more;
+    uint8_t flags;
     bool ok;
 
     if (c->message.n + n - 1 > MESSAGE_BYTES_MAX)
         return err_set(e, ERR_LIMIT, "a message of more than %u bytes", MESSAGE_BYTES_MAX);
     if (!noise_unseal(&c->receive, sealed, &c->message, e))
         return false;
-    count_bytes(c, &c->receive, &c->received_bytes, n);
-    more = c->message.p[--c->message.n];
-    if (more == MESSAGE_GOES_ON)
+    flags = c->message.p[--c->message.n];
+    if (flags > FLAGS)
+        return err_set(e, ERR_INPUT, "a frame that ends with %u, allowed 0 to %d", flags, FLAGS);
+    if (!follow_rekey(c, n, (flags & FLAG_REKEY) != 0, e))
+        return false;
+    if ((flags & FLAG_GOES_ON) != 0)
         return true;
-    if (more != MESSAGE_ENDS)
-        return err_set(e, ERR_INPUT, "a frame that ends with %u instead of 0 or 1", more);
     ok = on_message(context, buf_slice(&c->message), e);
-    buf_clear(&c->message);
-    if (c->message.room > MESSAGE_KEEP) {
-        buf_close(&c->message);
-        buf_open(&c->message, MESSAGE_BYTES_MAX + 1);
-    }
+    message_done(c);
     return ok;
 }
 
@@ -321,7 +337,8 @@ bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
                           .keys = keys,
                           .replays = replays,
                           .secret_count = count,
-                          .rekey_bytes = FRAME_REKEY_BYTES};
+                          .rekey_bytes = FRAME_REKEY_BYTES,
+                          .rekey_ms = FRAME_REKEY_MS};
     c->secrets = mem_alloc(count * sizeof *secrets);
     memcpy(c->secrets, secrets, count * sizeof *secrets);
     buf_open(&c->in, LENGTH_BYTES + FRAME_BYTES_MAX);
@@ -330,6 +347,11 @@ bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
         return true;
     noise_start(c, &c->secrets[0]);
     return frame_handshake(c, (struct slice){0}, out, e) || fail(c);
+}
+
+void channel_clock(struct channel *c, uint64_t now_ms)
+{
+    c->now_ms = now_ms;
 }
 
 bool channel_feed(struct channel *c, struct slice bytes, struct buf *out,
@@ -356,19 +378,31 @@ bool channel_feed(struct channel *c, struct slice bytes, struct buf *out,
     }
 }
 
-/* One frame at `at`: length, chunk, whether more follow, tag. Encrypted where it stands. */
-static bool seal_frame(struct channel *c, uint8_t *at, struct slice chunk, enum more more,
+/* With this frame of n bytes, has the sending key served long enough? */
+static bool rekey_is_due(const struct channel *c, size_t n)
+{
+    return c->sent_bytes + n >= c->rekey_bytes || c->now_ms - c->key_ms >= c->rekey_ms;
+}
+
+/* One frame at `at`: length, chunk, flags, tag. Encrypted where it stands. */
+static bool seal_frame(struct channel *c, uint8_t *at, struct slice chunk, bool goes_on,
                        struct err *e)
 {
     size_t n = chunk.n + 1;
+    bool rekey = rekey_is_due(c, n);
 
     at[0] = (uint8_t)((n + NOISE_TAG_BYTES) >> 8);
     at[1] = (uint8_t)(n + NOISE_TAG_BYTES);
     memcpy(at + LENGTH_BYTES, chunk.p, chunk.n);
-    at[LENGTH_BYTES + chunk.n] = (uint8_t)more;
+    at[LENGTH_BYTES + chunk.n] = (uint8_t)((goes_on ? FLAG_GOES_ON : 0) | (rekey ? FLAG_REKEY : 0));
     if (!noise_seal_at(&c->send, at + LENGTH_BYTES, n, e))
         return false;
-    count_bytes(c, &c->send, &c->sent_bytes, n);
+    c->sent_bytes += n;
+    if (rekey) {
+        noise_rekey(&c->send);
+        c->sent_bytes = 0;
+        c->key_ms = c->now_ms;
+    }
     return true;
 }
 
@@ -390,7 +424,7 @@ bool channel_send(struct channel *c, struct slice message, struct buf *out, stru
         bool whole = left.n <= FRAME_CHUNK_BYTES_MAX;
         struct slice chunk = {left.p, whole ? left.n : FRAME_CHUNK_BYTES_MAX};
 
-        if (!seal_frame(c, at, chunk, whole ? MESSAGE_ENDS : MESSAGE_GOES_ON, e))
+        if (!seal_frame(c, at, chunk, !whole, e))
             return fail(c);
         at += chunk.n + around;
         left = (struct slice){left.p + chunk.n, left.n - chunk.n};

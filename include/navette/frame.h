@@ -2,7 +2,8 @@
  * that arrived and gives bytes to send and whole messages. It knows no socket.
  *
  *     frame   = length: u16 big endian, then that many bytes of one Noise message
- *     message = one or more transport frames; the last byte inside each says whether more follow
+ *     message = one or more transport frames; the last byte inside each says whether more follow,
+ *               and whether the frames after it are under another key
  *
  * States: HANDSHAKE (3 Noise messages of exact sizes; the payloads of 2 and 3 carry the identity)
  * -> OPEN -> FAILED. Until the first message has authenticated with a psk we know, channel_feed
@@ -16,6 +17,7 @@
 #define FRAME_CHUNK_BYTES_MAX                                                                      \
     (FRAME_BYTES_MAX - NOISE_TAG_BYTES - 1)   /* of a message, in one frame */
 #define FRAME_REKEY_BYTES (UINT64_C(1) << 30) /* encrypted under one key before it is replaced */
+#define FRAME_REKEY_MS    3600000u            /* so long a key serves, at most */
 #define REPLAYS_MAX       256
 
 enum channel_mode { CHANNEL_FLEET = 1, CHANNEL_INVITE = 2 }; /* which secret is the psk */
@@ -49,7 +51,9 @@ struct channel {
     uint32_t tag;
     struct noise_cipher send, receive;
     uint64_t sent_bytes, received_bytes; /* under the present keys */
+    uint64_t now_ms, key_ms;             /* channel_clock; when the sending key began to serve */
     uint64_t rekey_bytes;         /* FRAME_REKEY_BYTES; tests make it small, alike on both sides */
+    uint64_t rekey_ms;            /* FRAME_REKEY_MS, or less */
     uint8_t peer_sign_public[32]; /* once OPEN: bound to the peer's static key by its signature */
     uint8_t peer_exchange_public[32];
     struct site_id peer;
@@ -64,6 +68,10 @@ struct channel {
 MUST_USE bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
                            const struct channel_secret *secrets, uint32_t count,
                            struct replay_cache *replays, struct buf *out, struct err *e);
+
+/* What time it is, on a clock that only goes forward: call it before feeding and sending. Without
+ * it no key grows old. */
+void channel_clock(struct channel *c, uint64_t now_ms);
 
 /* Bytes arrived. Handshake answers are appended to `out`. Each whole message calls on_message with
  * a borrowed slice (good until it returns), possibly in the very call that makes the channel OPEN:

@@ -168,10 +168,11 @@ def frame(body):
 def transport(cipher, message, rekey=0):
     out, most, sent = b"", 65535 - 16 - 1, 0
     for at in range(0, len(message), most):
-        plain = message[at:at + most] + (b"\1" if at + most < len(message) else b"\0")
-        out += frame(cipher.seal(plain))
-        sent += len(plain)
-        if rekey and sent >= rekey:
+        chunk = message[at:at + most]
+        sent += len(chunk) + 1
+        replace = bool(rekey) and sent >= rekey
+        out += frame(cipher.seal(chunk + bytes([(at + most < len(message)) | replace << 1])))
+        if replace:
             cipher.rekey()
             sent = 0
     return out

@@ -1,7 +1,7 @@
 """A second implementation of the protocol, written from protocol/README.md without code of the agent: a peer for tests.
 
-Headings in the comments are those of that page. It refuses what does not verify, but does not know every limit, never
-rekeys, and keeps its change-sets no longer than it runs."""
+Headings in the comments are those of that page. It refuses what does not verify, but does not know every limit, replaces
+its key by bytes only, and keeps its change-sets no longer than it runs."""
 
 import base64
 import collections
@@ -23,6 +23,7 @@ INSERT, UPDATE, DELETE, REPAIR, UNITE = range(1, 6)
 HELLO, ROSTER, HAVE, WANT, CHANGESET, PING, PONG, BYE, ASKKEYS, KEYS = range(1, 11)
 JOIN, WELCOME, SORRY = 16, 17, 18
 FLEET, INVITATION = 1, 2
+MORE, REKEY = 1, 2
 INITIATOR, RESPONDER = 1, 2
 HERE, INVITING, JOINING, LEAVING = range(1, 5)
 HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "repeats", "schema", "roster", "rows",
@@ -125,6 +126,9 @@ class Cipher:
     def decrypt(self, data, aad=b""):
         return unseal(self.key, self._nonce(), data, aad)
 
+    def rekey(self):
+        self.key = seal(self.key, bytes(4) + b"\xff" * 8, bytes(32), b"")[:32]
+
 
 class Noise:
     """Noise_XXpsk0_25519_ChaChaPoly_SHA256 as far as Split."""
@@ -195,6 +199,8 @@ class Channel:
         signed = context + bytes([mode]) + site.exchange + bytes([INITIATOR])
         self._frame(frame + noise.encrypt(site.signing + site.sign("navette static 1", signed)))
         self.sending, self.receiving = noise.split()
+        self.rekeys = 0                                                 # how often the other side replaced its key
+        self.rekey_bytes, self.sent = 1 << 30, 0
 
     def _frame(self, body):
         self.socket.sendall(struct.pack(">H", len(body)) + body)
@@ -215,8 +221,14 @@ class Channel:
 
     def send(self, message):
         for at in range(0, len(message), 65518):
-            more = at + 65518 < len(message)
-            self._frame(self.sending.encrypt(message[at:at + 65518] + bytes([more])))
+            chunk = message[at:at + 65518]
+            self.sent += len(chunk) + 1
+            rekey = self.sent >= self.rekey_bytes
+            flags = (MORE if at + 65518 < len(message) else 0) | (REKEY if rekey else 0)
+            self._frame(self.sending.encrypt(chunk + bytes([flags])))
+            if rekey:
+                self.sending.rekey()
+                self.sent = 0
 
     def receive(self, seconds):
         """The next message, or None when none came in time."""
@@ -225,9 +237,12 @@ class Channel:
             if frame is None:
                 return None
             clear = self.receiving.decrypt(frame)
-            check(len(clear) >= 2 and clear[-1] <= 1, "malformed transport frame")
+            check(len(clear) >= 2 and clear[-1] <= MORE | REKEY, "malformed transport frame")
             self.message += clear[:-1]
-            if not clear[-1]:
+            if clear[-1] & REKEY:
+                self.receiving.rekey()
+                self.rekeys += 1
+            if not clear[-1] & MORE:
                 message, self.message = self.message, b""
                 return message
 

@@ -107,6 +107,26 @@ def test_it_keeps_a_silent_link(shop, lan, a):
     peer.leave()
 
 
+def set_option(pc, line):
+    """For the agent's next start."""
+    with open(pc.home / "agent.conf", "a", encoding="utf-8") as conf:
+        conf.write("\n" + line + "\n")
+
+
+def test_both_replace_their_keys_and_go_on(shop, lan, a):
+    guest = Guest(shop, lan, a)
+    a.stop()
+    set_option(a, "rekey_s = 1")
+    a.start()
+    peer = guest.connect()
+    peer.channel.rekey_bytes = 1  # behind every frame of ours
+    assert peer.run(lambda: peer.channel.rekeys >= 3 and peer.pongs >= 1, seconds=30)
+    sell(a, "K-1", [("LAIT", 2)])
+    assert peer.run(lambda: inserted(peer, "shop_invoice", "number", "K-1") and has_all(peer))
+    assert [p["state"] for p in a.status()["peers"]] == ["connected"]
+    peer.leave()
+
+
 def test_a_drop_file_holds_the_bytes_that_were_signed(shop, lan, a):
     peer = Guest(shop, lan, a).connect()
     number = sell(a, 'Thé "vert"\n🍵', [("RIZ25", 1)])

@@ -36,6 +36,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(c.discovery_port, DISCOVERY_PORT_DEFAULT);
     assert_int_equal(c.quiet_ms, 20);
     assert_int_equal(c.quiet_wait_ms, 2000);
+    assert_int_equal(c.rekey_s, 3600);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_false(c.copy);
     assert_int_equal(c.peer_count, 0);
@@ -60,7 +61,8 @@ static void every_option_is_read(void **state)
                       "copy = yes\n"
                       "log_level = debug\n"
                       "quiet_ms = 0\n"
-                      "quiet_wait_ms = 60000",
+                      "quiet_wait_ms = 60000\n"
+                      "rekey_s = 60",
                       &e));
     assert_string_equal(c.database, "/srv/shop of mine.db");
     assert_string_equal(c.name, "CAISSE 01");
@@ -76,6 +78,7 @@ static void every_option_is_read(void **state)
     assert_int_equal(c.log_level, LOG_DEBUG);
     assert_int_equal(c.quiet_ms, 0);
     assert_int_equal(c.quiet_wait_ms, 60000);
+    assert_int_equal(c.rekey_s, 60);
 }
 
 static void an_unknown_name_is_an_error_with_file_and_line(void **state)

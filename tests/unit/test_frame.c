@@ -157,7 +157,7 @@ static void a_member_that_breaks_the_rules_of_frames_is_refused(void **state)
     static const struct {
         const char *bytes;
         size_t n;
-    } forged[] = {{"", 0}, {"\0", 1}, {"\1", 1}, {"x\2", 2}, {"x\377", 2}};
+    } forged[] = {{"", 0}, {"\0", 1}, {"\1", 1}, {"x\4", 2}, {"x\377", 2}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(forged); i++) {
@@ -239,6 +239,86 @@ static void an_application_that_refuses_a_message_ends_the_channel(void **state)
     pair_close(&p);
 }
 
+static void say(struct pair *p, bool from_a, const char *text)
+{
+    struct err e = {0};
+
+    assert_true(
+        channel_send(from_a ? &p->a : &p->b, slice_text(text), from_a ? &p->to_b : &p->to_a, &e));
+    deliver(p);
+}
+
+static void a_key_that_has_served_an_hour_is_replaced_behind_the_next_frame(void **state)
+{
+    uint8_t first[32], reverse[32];
+    struct pair p;
+
+    (void)state;
+    pair_shake_hands(&p);
+    memcpy(first, p.a.send.key, sizeof first);
+    memcpy(reverse, p.b.send.key, sizeof reverse);
+    channel_clock(&p.a, FRAME_REKEY_MS - 1);
+    say(&p, true, "young");
+    assert_memory_equal(p.a.send.key, first, sizeof first);
+    channel_clock(&p.a, FRAME_REKEY_MS);
+    say(&p, true, "old");
+    assert_memory_not_equal(p.a.send.key, first, sizeof first);
+    assert_memory_equal(p.a.send.key, p.b.receive.key, sizeof first);
+    assert_memory_equal(p.b.send.key, reverse,
+                        sizeof reverse); /* the other way is its own affair */
+    memcpy(first, p.a.send.key, sizeof first);
+    channel_clock(&p.a, 2 * FRAME_REKEY_MS - 1);
+    say(&p, true, "young again");
+    assert_memory_equal(p.a.send.key, first, sizeof first);
+    channel_clock(&p.b, FRAME_REKEY_MS + 5);
+    say(&p, false, "answer");
+    assert_memory_not_equal(p.b.send.key, reverse, sizeof reverse);
+    assert_int_equal(p.heard_b.messages, 3);
+    assert_int_equal(p.heard_a.messages, 1);
+    pair_close(&p);
+}
+
+/* Nothing that was said under the old key is taken under the new one, and the other way round. */
+static void what_is_sealed_under_a_key_that_was_replaced_is_refused(void **state)
+{
+    struct noise_cipher old;
+    struct pair p;
+    struct buf frame;
+    struct err e = {0};
+    uint8_t length[2] = {0, 4 + NOISE_TAG_BYTES};
+
+    (void)state;
+    pair_shake_hands(&p);
+    old = p.a.send;
+    channel_clock(&p.a, FRAME_REKEY_MS);
+    say(&p, true, "old");
+    old.nonce = p.a.send.nonce;
+    buf_open(&frame, 64);
+    buf_add(&frame, length, sizeof length);
+    assert_true(noise_seal(&old, (struct slice){(const uint8_t *)"abc", 4}, &frame, &e));
+    check_fails(&p.b, buf_slice(&frame));
+    buf_close(&frame);
+    pair_close(&p);
+}
+
+static void a_sender_that_keeps_its_key_too_long_is_refused(void **state)
+{
+    struct pair p;
+    struct err e = {0};
+
+    (void)state;
+    pair_shake_hands(&p);
+    p.b.rekey_bytes = 100; /* and p.a does not know of that */
+    say(&p, true, "within the limit");
+    assert_true(channel_send(&p.a, (struct slice){p.a.session, 32}, &p.to_b, &e));
+    assert_true(channel_send(&p.a, (struct slice){p.a.session, 32}, &p.to_b, &e));
+    assert_true(channel_send(&p.a, (struct slice){p.a.session, 32}, &p.to_b, &e));
+    assert_false(feed_b(&p, buf_slice(&p.to_b), &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(p.heard_b.messages, 3);
+    pair_close(&p);
+}
+
 static void a_large_message_leaves_no_large_memory_behind(void **state)
 {
     uint8_t *bytes = mem_alloc(4u << 20);
@@ -285,6 +365,9 @@ int main(void)
         cmocka_unit_test(a_message_that_never_ends_is_refused_at_its_limit),
         cmocka_unit_test(a_message_of_the_wrong_size_or_without_room_is_not_sent),
         cmocka_unit_test(an_application_that_refuses_a_message_ends_the_channel),
+        cmocka_unit_test(a_key_that_has_served_an_hour_is_replaced_behind_the_next_frame),
+        cmocka_unit_test(what_is_sealed_under_a_key_that_was_replaced_is_refused),
+        cmocka_unit_test(a_sender_that_keeps_its_key_too_long_is_refused),
         cmocka_unit_test(a_large_message_leaves_no_large_memory_behind),
         cmocka_unit_test(closing_twice_or_never_opened_is_harmless),
     };

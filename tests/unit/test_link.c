@@ -85,6 +85,7 @@ static void on_connection(uv_stream_t *server, int status)
 static void end_open(struct end *end, uv_loop_t *loop, uint8_t psk)
 {
     end->agent.loop = loop;
+    config_defaults(&end->agent.config);
     keys_generate(&end->agent.keys);
     end->secret.mode = CHANNEL_FLEET;
     memset(end->secret.psk, psk, sizeof end->secret.psk);
