@@ -12,6 +12,7 @@
 
 #define META_NAME_BYTES  (8 + 2 * SITE_ID_BYTES)
 #define VECTOR_BYTES_MAX (HEADER_BYTES_MAX * 2)
+#define TIME_BYTES_MAX   16
 
 struct member *members_get(struct members *m, const struct site_id *site)
 {
@@ -48,62 +49,113 @@ static void meta_name(char out[META_NAME_BYTES], const char *prefix, const struc
     hex_write(out + 5, SLICE(site->bytes));
 }
 
-/* A vector, or where there is none a number. */
 static void save(struct agent *a, const char *prefix, const struct site_id *site,
-                 const struct vector *v, uint64_t n)
+                 const struct buf *bytes)
 {
     char name[META_NAME_BYTES];
-    struct buf bytes = {0};
-    struct writer w = {.out = &bytes};
     struct err e = {0};
 
-    if (a->store == NULL)
-        return;
-    buf_open(&bytes, VECTOR_BYTES_MAX);
-    if (v != NULL)
-        vector_write(&w, v);
-    else
-        write_uint(&w, n);
     meta_name(name, prefix, site);
-    if (!bytes.overflow && !store_meta_set(a->store, name, buf_slice(&bytes), &e))
+    if (!bytes->overflow && !store_meta_set(a->store, name, buf_slice(bytes), &e))
         log_warn("what a peer has is not kept reason=%s", e.text);
+}
+
+static void save_vector(struct agent *a, const char *prefix, const struct site_id *site,
+                        const struct vector *v)
+{
+    struct buf bytes = {0};
+    struct writer w = {.out = &bytes};
+
+    buf_open(&bytes, VECTOR_BYTES_MAX);
+    vector_write(&w, v);
+    save(a, prefix, site, &bytes);
     buf_close(&bytes);
 }
 
-/* False when nothing is kept, or nothing that can be read. */
-static bool load(struct agent *a, const char *prefix, const struct site_id *site, struct vector *v,
-                 uint64_t *n)
+static void save_time(struct agent *a, const char *prefix, const struct site_id *site,
+                      uint64_t wall_ms)
+{
+    struct buf bytes = {0};
+    struct writer w = {.out = &bytes};
+
+    buf_open(&bytes, TIME_BYTES_MAX);
+    write_uint(&w, wall_ms);
+    save(a, prefix, site, &bytes);
+    buf_close(&bytes);
+}
+
+/* Empty when nothing is kept. */
+static void load(struct agent *a, const char *prefix, const struct site_id *site, struct buf *bytes)
 {
     char name[META_NAME_BYTES];
+    struct err e = {0};
+
+    meta_name(name, prefix, site);
+    if (!store_meta_get(a->store, name, bytes, &e))
+        log_warn("what a peer has is not known any more reason=%s", e.text);
+}
+
+/* It was all of what was kept, and could be read? */
+static bool is_read(struct reader *r, const struct err *e)
+{
+    bool ok = read_end(r);
+
+    if (!ok)
+        log_warn("what a peer has is not known any more reason=%s", e->text);
+    return ok;
+}
+
+/* False, and an empty `v`, when nothing is kept, or nothing that can be read. */
+static bool load_vector(struct agent *a, const char *prefix, const struct site_id *site,
+                        struct vector *v)
+{
     struct buf bytes = {0};
     struct err e = {0};
     struct reader r;
-    bool known = false;
+    bool known;
 
     buf_open(&bytes, VECTOR_BYTES_MAX);
-    meta_name(name, prefix, site);
-    if (store_meta_get(a->store, name, &bytes, &e) && bytes.n > 0) {
+    load(a, prefix, site, &bytes);
+    known = bytes.n > 0;
+    if (known) {
         r = reader_of(buf_slice(&bytes), &e);
-        if (v != NULL)
-            vector_read(&r, v);
-        else
-            *n = read_uint(&r, UINT64_MAX, "a time");
-        known = read_end(&r);
+        vector_read(&r, v);
+        known = is_read(&r, &e);
     }
-    if (e.code != ERR_NONE)
-        log_warn("what a peer has is not known any more reason=%s", e.text);
+    if (!known)
+        vector_close(v);
     buf_close(&bytes);
     return known;
+}
+
+/* 0 likewise. */
+static uint64_t load_time(struct agent *a, const char *prefix, const struct site_id *site)
+{
+    struct buf bytes = {0};
+    struct err e = {0};
+    struct reader r;
+    uint64_t wall_ms = 0;
+
+    buf_open(&bytes, TIME_BYTES_MAX);
+    load(a, prefix, site, &bytes);
+    if (bytes.n > 0) {
+        r = reader_of(buf_slice(&bytes), &e);
+        wall_ms = read_uint(&r, UINT64_MAX, "a time");
+        if (!is_read(&r, &e))
+            wall_ms = 0;
+    }
+    buf_close(&bytes);
+    return wall_ms;
 }
 
 void members_save(struct agent *a, struct members *m, const struct site_id *site)
 {
     struct member *member = members_get(m, site);
 
-    if (member != NULL && member->have_known) {
-        save(a, "have.", site, &member->have, 0);
-        save(a, "seen.", site, NULL, member->seen_ms);
-    }
+    if (a->store == NULL || member == NULL || !member->have_known)
+        return;
+    save_vector(a, "have.", site, &member->have);
+    save_time(a, "seen.", site, member->seen_ms);
 }
 
 void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
@@ -114,16 +166,16 @@ void members_note_told(struct agent *a, struct members *m, const struct site_id 
     if (member == NULL)
         return;
     vector_copy(&member->told, told);
-    save(a, "told.", site, told, 0);
+    if (a->store != NULL)
+        save_vector(a, "told.", site, told);
 }
 
 static void load_one(struct agent *a, struct member *member)
 {
-    member->have_known = load(a, "have.", &member->site, &member->have, NULL);
-    if (!load(a, "told.", &member->site, &member->told, NULL))
-        vector_close(&member->told);
-    if (!load(a, "seen.", &member->site, NULL, &member->seen_ms))
-        member->seen_ms = 0;
+    member->have_known = load_vector(a, "have.", &member->site, &member->have);
+    if (!load_vector(a, "told.", &member->site, &member->told))
+        log_debug("nothing is known of what a drop file told");
+    member->seen_ms = load_time(a, "seen.", &member->site);
 }
 
 /* At a start what is applied is old news: `quiet`. */

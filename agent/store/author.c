@@ -1,5 +1,6 @@
 #include "author.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,43 @@ static void translate_counters(struct author *a, struct body_row *row)
     row->counters = a->counters;
 }
 
+bool author_takes(const struct body_row *row)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < row->counter_n; i++)
+        n += row->counters[i].seen_n;
+    return n <= ROW_TOTALS_MAX;
+}
+
+/* So many of the row's counters have totals that fit into one row of a body. */
+static uint32_t counters_that_fit(const struct body_row *row)
+{
+    struct body_row some = *row;
+
+    while (!author_takes(&some))
+        some.counter_n--;
+    return some.counter_n;
+}
+
+/* The cells up to the first counter that does not fit go into one row; the others are left. */
+static void write_some(struct author *a, struct body_row *left)
+{
+    struct body_row some = *left;
+
+    some.counter_n = counters_that_fit(left);
+    if (some.counter_n < left->counter_n)
+        some.n = left->counters[some.counter_n].cell;
+    body_row_write(&a->body, &some);
+    left->n -= some.n;
+    left->values += some.n;
+    left->columns += some.n;
+    left->counters += some.counter_n;
+    left->counter_n -= some.counter_n;
+    for (uint32_t i = 0; i < left->counter_n; i++)
+        a->counters[(size_t)(left->counters - a->counters) + i].cell -= some.n;
+}
+
 void author_write(struct author *a, struct binding *b, const struct body_row *row,
                   struct value *values)
 {
@@ -119,6 +157,9 @@ void author_write(struct author *a, struct binding *b, const struct body_row *ro
     out.values = values;
     if (out.counter_n > 0)
         translate_counters(a, &out);
+    assert(author_takes(&out) || out.op == CHANGE_UPDATE);
+    while (!author_takes(&out))
+        write_some(a, &out);
     body_row_write(&a->body, &out);
     if (out.stamp > a->stamp_max)
         a->stamp_max = out.stamp;
@@ -162,9 +203,10 @@ void author_unite(struct author *a, struct binding *b, int64_t gid, int64_t othe
     body_row_with(&a->body, CHANGE_UNITE, g, 0, with, NULL, NULL, 0);
 }
 
-bool author_is_full(const struct author *a)
+bool author_is_full(const struct author *a, uint32_t rows)
 {
-    return a->is_open && (a->body.rows >= CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);
+    return a->is_open &&
+           (a->body.rows + rows > CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);
 }
 
 /* What we applied of others since we last said so. */

@@ -2,8 +2,8 @@
  * log. Everything we say to others goes through here. Inside a ledger transaction:
  *
  *     author_begin(&a, s, now_ms, progress);
- *     per row: author_open(&a), then its clock is {stamp, our actor, a.number}; author_row(...)
- *              if (author_is_full(&a)) author_seal(&a, e)
+ *     per row: if (author_is_full(&a, 1)) author_seal(&a, e)
+ *              author_open(&a), then its clock is {stamp, our actor, a.number}; author_row(...)
  *     author_seal(&a, e);
  *     author_close(&a);
  */
@@ -40,11 +40,15 @@ void author_repair(struct author *a, struct binding *b, int64_t gid, const struc
                    uint32_t column, const struct value *value);
 /* These two rows are one. */
 void author_unite(struct author *a, struct binding *b, int64_t gid, int64_t other);
-/* The same for a row that may have counters: everything in `row` with the ledger's numbers of
- * actors, what was seen in any order. Its values are `values`, which are overwritten. */
+/* Do its totals fit into one row of a body? */
+bool author_takes(const struct body_row *row);
+/* The same as author_row for a row that may have counters: everything in `row` with the ledger's
+ * numbers of actors, what was seen in any order. Its values are `values`, which are overwritten. An
+ * update with more totals than a row of a body takes becomes several rows of it. */
 void author_write(struct author *a, struct binding *b, const struct body_row *row,
                   struct value *values);
-bool author_is_full(const struct author *a);
+/* Is there no room for so many rows more? Then seal it first. */
+bool author_is_full(const struct author *a, uint32_t rows);
 /* Sign what is open and put it into the log; nothing if it has no rows. */
 MUST_USE bool author_seal(struct author *a, struct err *e);
 void author_close(struct author *a);

@@ -164,8 +164,7 @@ static bool bind_all(struct store *s, struct err *e)
     bind_close(s);
     if (!s->app.installed && !forget_numbers(s, e))
         return false;
-    if (strncmp(s->trouble, "rule ", 5) == 0)
-        s->trouble[0] = '\0';
+    trouble_no_rule(&s->trouble);
     s->bindings = mem_alloc((schema->n + 1) * sizeof *s->bindings);
     for (uint32_t i = 0; i < schema->n; i++) {
         struct app_table *t = &schema->tables[i];

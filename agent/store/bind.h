@@ -55,7 +55,7 @@ MUST_USE bool key_bind(struct sqlite3_stmt *s, int first, const struct app_table
 /* Inside a ledger transaction, once the binding has its columns. Where the rules of the table are
  * others than when it was last bound, it is compared with the ledger again, rows that were held
  * back are looked at anew, and after that the rows that the file lacks or holds otherwise are due.
- * A filter that cannot be used here lets nothing out, and is in s->trouble. */
+ * A filter that cannot be used here lets nothing out, and is told (trouble.h). */
 MUST_USE bool bind_rules(struct store *s, struct binding *b, struct err *e);
 /* Inside a ledger transaction: the table has been compared with the ledger. */
 MUST_USE bool bind_reconciled(struct store *s, struct binding *b, struct err *e);

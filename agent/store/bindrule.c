@@ -145,9 +145,7 @@ static void open_filter(struct store *s, struct binding *b, const char *where)
     if (filter_open(&b->filter, &s->app, b->app, where, &e))
         return;
     b->mute = true;
-    snprintf(s->trouble, sizeof s->trouble,
-             "rule of table %.100s: nothing of it is sent from this PC: %.300s", b->app->name,
-             e.text);
+    trouble_rule(&s->trouble, b->app->name, &e);
 }
 
 bool bind_rules(struct store *s, struct binding *b, struct err *e)

@@ -72,11 +72,11 @@ static bool set_aside(struct ledger *l, uint32_t actor, struct err *e)
 
 static bool reincarnate(struct store *s, struct err *e)
 {
-    snprintf(s->trouble, sizeof s->trouble,
-             "this PC had gone back to an older state (a copy of its disk was put back): what it "
-             "had lost comes back from the other PCs, and what was written since stays. Nothing "
-             "need be done; until then leave the PCs switched on");
-    s->healing = true;
+    trouble_heals(
+        &s->trouble,
+        "this PC had gone back to an older state (a copy of its disk was put back): what it "
+        "had lost comes back from the other PCs, and what was written since stays. Nothing "
+        "need be done; until then leave the PCs switched on");
     return ledger_reincarnate(&s->ledger, &s->keys->site, e);
 }
 
@@ -92,6 +92,7 @@ static bool end_chain(struct store *s, uint32_t actor, uint64_t number, struct e
     a->merged = a->merged < number ? a->merged : number;
     a->applied = a->applied < number ? a->applied : number;
     a->said = a->said < number ? a->said : number;
+    trouble_unstick(&s->trouble, actor);
     for (uint32_t i = 0; i < s->merged_count; i++)
         if (s->merged[i].actor != actor || s->merged[i].number <= number)
             s->merged[n++] = s->merged[i];

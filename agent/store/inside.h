@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
+#include "trouble.h"
 #include "unsent.h"
 
 struct due_row {
@@ -62,13 +63,11 @@ struct store {
     uint32_t history;            /* store_history */
     uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
-    bool stuck[ACTORS_MAX + 1];  /* actors whose next change-set is nonsense */
     struct replaced *replaced;   /* what applies replaced lately */
     struct said *said;           /* a newcomer's: said.h; NULL: not needed yet */
     struct migration *migration; /* NULL: nothing is known of it yet */
     struct unsent unsent;        /* values too long to be sent */
-    char trouble[480];
-    bool healing; /* that goes by itself, once everything is applied again */
+    struct trouble trouble;
 };
 
 /* ---- rows touched by the application, on their way into a change-set ---- */

@@ -572,7 +572,7 @@ static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, stru
             bool did;
 
             *actor = a;
-            if (s->stuck[a])
+            if (trouble_is_stuck(&s->trouble, a))
                 continue;
             if (!merge_next(s, a, now_ms, &did, e))
                 return false;
@@ -585,7 +585,8 @@ static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, stru
 bool merge_pending(const struct store *s)
 {
     for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
-        if (s->ledger.actors[a - 1].merged < s->ledger.actors[a - 1].staged && !s->stuck[a])
+        if (s->ledger.actors[a - 1].merged < s->ledger.actors[a - 1].staged &&
+            !trouble_is_stuck(&s->trouble, a))
             return true;
     return false;
 }
@@ -615,8 +616,7 @@ bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *
     /* Signed and nonsense: nothing of it is applied, and it holds up only its own author. */
     hostile = e->code == ERR_INPUT || e->code == ERR_LIMIT;
     if (hostile) {
-        s->stuck[actor] = true;
-        snprintf(s->trouble, sizeof s->trouble, "a change-set is not applied: %.400s", e->text);
+        trouble_stuck(s, actor, e);
         err_clear(e);
     }
     {

@@ -451,12 +451,31 @@ static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row 
     return ledger_row_put(&p->s->ledger, row, known, was_present, e);
 }
 
+static void say_cells(struct publisher *p, const struct touched *t, bool is_new, uint64_t stamp)
+{
+    struct body_row row = {.op = CHANGE_UPDATE,
+                           .gid = gid_unpack(t->gid),
+                           .stamp = stamp,
+                           .n = p->n,
+                           .columns = p->columns,
+                           .counters = p->counters,
+                           .counter_n = p->counter_n};
+
+    if (p->n == 0)
+        return;
+    if (is_new && p->n == t->b->app->column_count && author_takes(&row))
+        row.op = CHANGE_INSERT;
+    else
+        cells_introduce(p, t);
+    author_write(&p->author, t->b, &row, p->wire);
+}
+
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
     const struct record *base;
     uint64_t stamp = first_stamp(t);
-    bool known, was_present, whole, says;
+    bool known, was_present, says;
 
     if (!load_row(p, t, &row, &known, e))
         return false;
@@ -492,19 +511,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     if (!cells_find(p, t, base, &stamp, e) || !cells_merge(p, t, stamp, e) ||
         !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
         return false;
-    whole = base == NULL && p->n == t->b->app->column_count;
-    if (p->n > 0 && !whole)
-        cells_introduce(p, t);
-    if (p->n > 0)
-        author_write(&p->author, t->b,
-                     &(struct body_row){.op = whole ? CHANGE_INSERT : CHANGE_UPDATE,
-                                        .gid = gid_unpack(t->gid),
-                                        .stamp = stamp,
-                                        .n = p->n,
-                                        .columns = p->columns,
-                                        .counters = p->counters,
-                                        .counter_n = p->counter_n},
-                     p->wire);
+    say_cells(p, t, base == NULL, stamp);
     return write_row(p, &row, known, was_present, e);
 }
 
@@ -554,14 +561,29 @@ bool publish_name(struct store *s, struct touch_list *list, uint64_t now_ms, str
     return ok;
 }
 
+/* So many rows of a change-set one row of the table can become: itself; which row it is; cells that
+ * a migration carried over; more totals than one takes; the rows that it is made of. */
+static uint32_t rows_of_one(const struct store *s, const struct binding *b)
+{
+    uint32_t n = b->app->surrogate ? 1 : 2;
+
+    if (b->fresh != NULL)
+        n += b->app->column_count;
+    for (uint32_t i = 0; i < b->app->column_count; i++)
+        n += b->counter[i];
+    return s->ledger.aliases ? n + SITES_EVER_MAX : n;
+}
+
 static bool publish_table(struct publisher *p, struct binding *b, struct err *e)
 {
+    uint32_t rows = rows_of_one(p->s, b);
+
     for (uint32_t i = 0; i < p->list->n; i++) {
         if (p->list->rows[i].b != b || p->list->rows[i].gid == 0)
             continue;
-        if (!publish_row(p, &p->list->rows[i], e))
+        if (author_is_full(&p->author, rows) && !author_seal(&p->author, e))
             return false;
-        if (author_is_full(&p->author) && !author_seal(&p->author, e))
+        if (!publish_row(p, &p->list->rows[i], e))
             return false;
     }
     return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);

@@ -4,7 +4,6 @@
 #include "refer.h"
 #include "unite.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "columns.h"
@@ -100,15 +99,6 @@ static bool keep_sum(struct publisher *p, const struct touched *t, uint32_t colu
     return conflict_note(&about, position, CONFLICT_MATCHED, &file, NULL, e);
 }
 
-static bool row_has_room(const struct publisher *p, const struct body_counter *more)
-{
-    uint32_t n = more->seen_n;
-
-    for (uint32_t i = 0; i < p->counter_n; i++)
-        n += p->counters[i].seen_n;
-    return n <= ROW_TOTALS_MAX;
-}
-
 /* ---- which cells ---- */
 
 static void add_cell(struct publisher *p, const struct touched *t, uint32_t order,
@@ -126,12 +116,6 @@ static void add_cell(struct publisher *p, const struct touched *t, uint32_t orde
         counter = (struct body_counter){.cell = p->n};
         if (seen != NULL && seen->counter != NULL)
             find_seen(p, t, seen, &counter);
-    }
-    if (!row_has_room(p, &counter)) {
-        snprintf(p->s->trouble, sizeof p->s->trouble,
-                 "table %s: a row has more than %d totals of counters, a change is not sent",
-                 t->b->app->name, ROW_TOTALS_MAX);
-        return;
     }
     if (counter.delta || counter.seen_n > 0)
         p->counters[p->counter_n++] = counter;

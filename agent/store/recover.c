@@ -6,19 +6,11 @@
  *     behind    the file's token is an older one of ours, or marks that were drained are gone:
  *               power loss, or a copy put back (behind.c)
  *     foreign   none of these: another file, or the ledger itself went back */
-#include <stdio.h>
 #include <string.h>
 
 #include <sqlite3.h>
 
 #include "placed.h"
-
-/* What a person is told until it is mended: store_apply sees when. */
-static void heals(struct store *s, const char *text)
-{
-    snprintf(s->trouble, sizeof s->trouble, "%s", text);
-    s->healing = true;
-}
 
 /* ---- foreign ---- */
 
@@ -74,8 +66,10 @@ static bool detach(struct store *s, const struct app_state *state, bool reincarn
 
 bool recover_forgotten(struct store *s, struct err *e)
 {
-    heals(s, "this PC's own history went back to an older state (a copy of the agent's home was "
-             "put back): its rows are compared with another PC's before anything is sent");
+    trouble_heals(
+        &s->trouble,
+        "this PC's own history went back to an older state (a copy of the agent's home was "
+        "put back): its rows are compared with another PC's before anything is sent");
     return forget_rows(s, e) && ledger_reincarnate(&s->ledger, &s->keys->site, e);
 }
 
@@ -146,8 +140,10 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!state->found) { /* nothing of ours in the file */
         if (is_zero(l->token))
             return true;
-        heals(s, "nothing captures the application's writes any more (capture was removed, or a "
-                 "copy from before was put back): `agent-cli track --all`");
+        trouble_heals(
+            &s->trouble,
+            "nothing captures the application's writes any more (capture was removed, or a "
+            "copy from before was put back): `agent-cli track --all`");
         return detach(s, state, false, e);
     }
     if (is_zero(l->token)) /* the first time */
@@ -157,7 +153,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (mark_max < l->cursor)
         mark_max = l->cursor;
     if (l->matched && went_back(s, state, mark_max)) {
-        heals(s, forgotten);
+        trouble_heals(&s->trouble, forgotten);
         return detach(s, state, true, e);
     }
     if (memcmp(state->token, l->token, sizeof l->token) != 0 &&
@@ -175,8 +171,10 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!behind(s, state, now_ms, &known, e))
         return false;
     if (known) {
-        heals(s, "the database had gone back to an older state (power cut or a restored copy); "
-                 "what was missing is put back");
+        trouble_heals(
+            &s->trouble,
+            "the database had gone back to an older state (power cut or a restored copy); "
+            "what was missing is put back");
         return true;
     }
     if (state->fleet_known && memcmp(state->fleet, s->roster->fleet, sizeof state->fleet) != 0)
@@ -186,7 +184,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             "this PC's own back. If this one is to stay, with its rows for all: stop the "
             "agent, `agent-cli uninstall --db %s`, `agent-cli track --all`",
             s->app.path, s->app.path);
-    heals(s, forgotten);
+    trouble_heals(&s->trouble, forgotten);
     return detach(s, state, true, e);
 }
 

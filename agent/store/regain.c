@@ -203,7 +203,7 @@ static bool forget(struct regain *b, struct err *e)
     for (uint32_t i = 0; i < l->actor_count; i++)
         l->actors[i].merged = l->actors[i].applied = 0;
     vector_close(&l->applied);
-    memset(b->s->stuck, 0, sizeof b->s->stuck);
+    trouble_close(&b->s->trouble);
     due_clear(b->s);
     l->live = l->point = 0;
     l->aliases = l->told = false;

@@ -216,7 +216,7 @@ static bool repair_rows(struct repairer *r, struct store *s, uint64_t now_ms, bo
                   ? repair_row(r, s, gid, patient, &done, e)
                   : unite_row(r, s, gid, sqlite3_column_int64(q, 2), patient, &done, e)) &&
              (!done || forget(s, gid, e)) &&
-             (!author_is_full(&r->author) || author_seal(&r->author, e));
+             (!author_is_full(&r->author, COLUMNS_MAX) || author_seal(&r->author, e));
         *left |= !done;
     }
     if (ok && code != SQLITE_DONE)

@@ -84,6 +84,7 @@ void store_close(struct store *s)
     replaced_close(&s->replaced);
     migration_close(&s->migration);
     said_close(&s->said);
+    trouble_close(&s->trouble);
     free(s);
 }
 
@@ -481,10 +482,8 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     parked = project_retry_due(s, now_ms, &pause_ms);
     p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
-    if (s->healing && !p->more && !fork_is_open(s)) {
-        s->healing = false;
-        s->trouble[0] = '\0';
-    }
+    if (trouble_is_healing(&s->trouble) && !p->more && !fork_is_open(s))
+        trouble_healed(&s->trouble);
     return true;
 }
 
@@ -539,7 +538,7 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
 
     *out = (struct store_status){.rows = s->ledger.live};
     snprintf(out->journal_mode, sizeof out->journal_mode, "%s", s->app.journal_mode);
-    snprintf(out->trouble, sizeof out->trouble, "%s", s->trouble);
+    snprintf(out->trouble, sizeof out->trouble, "%s", trouble_text(s));
     if (!unsent_look(s, e))
         return false;
     snprintf(out->unsent, sizeof out->unsent, "%s", s->unsent.text);
@@ -573,7 +572,7 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
 
 const char *store_trouble(const struct store *s)
 {
-    return s->trouble;
+    return trouble_text(s);
 }
 
 bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)

@@ -1,0 +1,85 @@
+#include "trouble.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "belief.h"
+#include "inside.h"
+
+#define STUCK_BYTES 512
+
+void trouble_close(struct trouble *t)
+{
+    for (uint32_t a = 0; a < COUNT_OF(t->stuck); a++)
+        trouble_unstick(t, a);
+}
+
+void trouble_heals(struct trouble *t, const char *text)
+{
+    snprintf(t->heals, sizeof t->heals, "%s", text);
+}
+
+bool trouble_is_healing(const struct trouble *t)
+{
+    return t->heals[0] != '\0';
+}
+
+void trouble_healed(struct trouble *t)
+{
+    t->heals[0] = '\0';
+}
+
+void trouble_no_rule(struct trouble *t)
+{
+    t->rule[0] = '\0';
+}
+
+void trouble_rule(struct trouble *t, const char *table, const struct err *why)
+{
+    snprintf(t->rule, sizeof t->rule,
+             "rule of table %.100s: nothing of it is sent from this PC: %.300s", table, why->text);
+}
+
+void trouble_stuck(struct store *s, uint32_t actor, const struct err *why)
+{
+    struct site_id site = actor_site(&s->ledger.actors[actor - 1].actor);
+    const struct roster_site *author = roster_author(s->roster, &site);
+    char text[STUCK_BYTES];
+
+    snprintf(text, sizeof text,
+             "what %s sent cannot be read here, and nothing that it sent after that comes into "
+             "this database: install the newest version here and there; if that does not help, "
+             "revoke that PC and let it join anew (%.200s)",
+             author != NULL ? author->name : "a PC", why->text);
+    trouble_unstick(&s->trouble, actor);
+    s->trouble.stuck[actor] = mem_text(text);
+}
+
+bool trouble_is_stuck(const struct trouble *t, uint32_t actor)
+{
+    return t->stuck[actor] != NULL;
+}
+
+void trouble_unstick(struct trouble *t, uint32_t actor)
+{
+    free(t->stuck[actor]);
+    t->stuck[actor] = NULL;
+}
+
+static bool is_missed(const struct ledger *l, const struct ledger_actor *a)
+{
+    uint64_t believed = ledger_believed(l, &a->actor);
+
+    return a->merged < (a->staged < believed ? a->staged : believed);
+}
+
+const char *trouble_text(const struct store *s)
+{
+    if (trouble_is_healing(&s->trouble))
+        return s->trouble.heals;
+    for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
+        if (trouble_is_stuck(&s->trouble, a) && is_missed(&s->ledger, &s->ledger.actors[a - 1]))
+            return s->trouble.stuck[a];
+    return s->trouble.rule;
+}
