@@ -6,12 +6,13 @@
 #include <sodium.h>
 
 #include <navette/bounds.h>
+#include <navette/selftest.h>
 
 bool keys_library_start(struct err *e)
 {
     if (sodium_init() < 0)
         return err_set(e, ERR_CRYPTO, "libsodium does not start: no source of randomness");
-    return true;
+    return selftest_run(e);
 }
 
 void keys_generate(struct keys *k)

@@ -23,8 +23,7 @@ static void hmac(uint8_t out[32], const uint8_t key[32], struct slice bytes, uin
     sodium_memzero(&state, sizeof state);
 }
 
-/* HKDF with three outputs; the third is needed only for a psk. `out[0]` may be `chaining`. */
-static void hkdf(const uint8_t chaining[32], struct slice input, uint8_t out[3][32])
+void noise_hkdf(const uint8_t chaining[32], struct slice input, uint8_t out[3][32])
 {
     uint8_t key[32];
 
@@ -55,7 +54,7 @@ static void mix_key(struct noise *n, struct slice input)
 {
     uint8_t out[3][32];
 
-    hkdf(n->chaining, input, out);
+    noise_hkdf(n->chaining, input, out);
     memcpy(n->chaining, out[0], sizeof n->chaining);
     set_key(n, out[1]);
     sodium_memzero(out, sizeof out);
@@ -65,7 +64,7 @@ static void mix_key_and_hash(struct noise *n, struct slice input)
 {
     uint8_t out[3][32];
 
-    hkdf(n->chaining, input, out);
+    noise_hkdf(n->chaining, input, out);
     memcpy(n->chaining, out[0], sizeof n->chaining);
     mix_hash(n, SLICE(out[1]));
     set_key(n, out[2]);
@@ -293,7 +292,7 @@ void noise_split(const struct noise *n, struct noise_cipher *send, struct noise_
     struct noise_cipher *from_responder = n->initiator ? receive : send;
 
     assert(noise_done(n));
-    hkdf(n->chaining, (struct slice){0}, out);
+    noise_hkdf(n->chaining, (struct slice){0}, out);
     *from_initiator = (struct noise_cipher){0};
     *from_responder = (struct noise_cipher){0};
     memcpy(from_initiator->key, out[0], sizeof from_initiator->key);

@@ -20,7 +20,8 @@ struct keys {
     struct site_id site;
 };
 
-/* Call once before anything else of libsodium's. */
+/* Call once before anything else of libsodium's. ERR_CRYPTO when what it computes is wrong
+ * (selftest.h). */
 MUST_USE bool keys_library_start(struct err *e);
 
 /* New identity from system randomness. */

@@ -47,6 +47,8 @@ MUST_USE bool noise_unseal(struct noise_cipher *c, struct slice sealed, struct b
                            struct err *e);
 /* Encrypt the n bytes at `at` in place; the tag follows them: n + NOISE_TAG_BYTES are written. */
 MUST_USE bool noise_seal_at(struct noise_cipher *c, uint8_t *at, size_t n, struct err *e);
+/* HKDF of RFC 5869 with HMAC-SHA256, no info and three outputs. */
+void noise_hkdf(const uint8_t chaining[32], struct slice input, uint8_t out[3][32]);
 /* Noise REKEY: k = ENCRYPT(k, 2^64 - 1, "", zeros), first 32 bytes. The nonce goes on. */
 void noise_rekey(struct noise_cipher *c);
 
