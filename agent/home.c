@@ -121,6 +121,7 @@ bool home_locate(struct home *h, const char *given, struct err *e)
            path_join(h->roster, h->path, "roster", e) &&
            path_join(h->fleet_key, h->path, "fleet.key", e) &&
            path_join(h->join_token, h->path, "join-token", e) &&
+           path_join(h->invites, h->path, "invites", e) &&
            path_join(h->ledger, h->path, "ledger.db", e) &&
            path_join(h->pid, h->path, "agent.pid", e) &&
            path_join(h->backup, h->path, "backup", e) && path_join(h->logs, h->path, "logs", e) &&
@@ -180,11 +181,10 @@ bool home_check(const struct home *h, struct err *e)
 
 /* ---- secrets ---- */
 
-/* A secret's file: ours alone, small. `text` is wiped by the caller. */
 #define LOST_FILE                                                                                  \
     "put it back from a copy of this home; without one, make a new home and join the fleet again"
 
-static bool read_secret(const char *path, struct buf *text, struct err *e)
+bool home_secret_read(const char *path, struct buf *text, struct err *e)
 {
     struct file_info info;
 
@@ -258,7 +258,7 @@ bool home_identity_load(const struct home *h, struct keys *k, struct err *e)
     struct buf text = {0};
     bool ok = false;
 
-    if (!home_check(h, e) || !read_secret(h->identity, &text, e))
+    if (!home_check(h, e) || !home_secret_read(h->identity, &text, e))
         goto out;
     ok = text.n == whole && memcmp(text.p, IDENTITY_HEAD, head) == 0 && text.p[whole - 1] == '\n' &&
          take_hex(seed, sizeof seed, text.p + head);
@@ -290,7 +290,8 @@ static bool forget_ledger(const struct home *h, struct err *e)
 bool home_forget(const struct home *h, struct err *e)
 {
     return file_remove(h->roster, e) && file_remove(h->fleet_key, e) &&
-           file_remove(h->join_token, e) && forget_ledger(h, e) && file_remove(h->identity, e);
+           file_remove(h->join_token, e) && file_remove(h->invites, e) && forget_ledger(h, e) &&
+           file_remove(h->identity, e);
 }
 
 /* ---- fleet ---- */
@@ -347,7 +348,7 @@ static bool load_fleet_keys(const struct home *h, const struct roster *r, struct
     struct buf text = {0};
     bool ok = false;
 
-    if (!read_secret(h->fleet_key, &text, e))
+    if (!home_secret_read(h->fleet_key, &text, e))
         goto out;
     ok = find_fleet_keys(buf_slice(&text), r->fleet, k) && k->n > 0;
     if (!ok)
@@ -464,7 +465,7 @@ bool home_join_token_read(const struct home *h, char *text, struct err *e)
     text[0] = '\0';
     if (!file_exists(h->join_token))
         return true;
-    if (!read_secret(h->join_token, &file, e))
+    if (!home_secret_read(h->join_token, &file, e))
         goto out;
     if (file.n >= INVITE_TEXT_BYTES_MAX) {
         err_set(e, ERR_INPUT, "%s is damaged: remove it and use `agent-cli join TOKEN`",

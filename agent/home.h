@@ -17,8 +17,10 @@ struct home {
     char roster[PATH_BYTES_MAX];     /* the roster's log; absent until this PC is in a fleet */
     char fleet_key[PATH_BYTES_MAX];  /* the fleet's shared key by fleet id, 0600; likewise */
     char join_token[PATH_BYTES_MAX]; /* a token still to be redeemed, 0600; absent otherwise */
-    char ledger[PATH_BYTES_MAX];     /* ledger.db, the store's */
-    char pid[PATH_BYTES_MAX];        /* agent.pid, for messages only: the lock is the ledger's */
+    char
+        invites[PATH_BYTES_MAX]; /* what this PC keeps of the tokens it made, 0600; may be absent */
+    char ledger[PATH_BYTES_MAX]; /* ledger.db, the store's */
+    char pid[PATH_BYTES_MAX];    /* agent.pid, for messages only: the lock is the ledger's */
     char backup[PATH_BYTES_MAX];
     char logs[PATH_BYTES_MAX];
     char log[PATH_BYTES_MAX];    /* logs/agent.log */
@@ -38,6 +40,9 @@ MUST_USE bool home_check(const struct home *h, struct err *e);
 
 /* Make and store a new identity; an identity that is there is never replaced (ERR_REFUSED). */
 MUST_USE bool home_identity_create(const struct home *h, struct keys *k, struct err *e);
+/* Read a file of the home that only its owner may read, and refuse it otherwise. The caller wipes
+ * `text`, after a failure, too. */
+MUST_USE bool home_secret_read(const char *path, struct buf *text, struct err *e);
 /* Refuses files that others can read, and content that is not whole; never repairs. */
 MUST_USE bool home_identity_load(const struct home *h, struct keys *k, struct err *e);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include <navette/beacon.h>
 #include <navette/invite.h>
 #include <navette/join.h>
@@ -19,14 +21,18 @@
 
 #define INVITES_BYTES_MAX 4096
 
-/* One that is used or over stays in the list until newer ones push it out: who comes with it is
+/* The home's file `invites`: [[id: bin 8, psk: bin 32, key: bin 32, end: uint, used: bool, used by:
+ * bin 16, tries: uint]...], oldest first.
+ *
+ * One that is used or over stays in the list until newer ones push it out: who comes with it is
  * told why not. */
 struct invitation {
     uint32_t serial;
-    struct invite invite;
+    struct invite_lock lock;
     uint64_t ends_ms; /* wall clock */
     bool used;
     struct site_id used_by;
+    uint32_t tries; /* without a proof */
 };
 
 struct invitations {
@@ -34,7 +40,6 @@ struct invitations {
     struct invitation list[INVITES_MAX]; /* oldest first */
     uint32_t count;
     uint32_t serials;
-    char path[PATH_BYTES_MAX]; /* for after a restart */
 };
 
 static void invitations_write(struct invitations *all, struct buf *out)
@@ -46,11 +51,14 @@ static void invitations_write(struct invitations *all, struct buf *out)
     for (i = 0; i < all->count; i++) {
         struct invitation *v = &all->list[i];
 
-        write_array(&w, 4);
-        write_bin(&w, SLICE(v->invite.secret));
+        write_array(&w, 7);
+        write_bin(&w, SLICE(v->lock.id));
+        write_bin(&w, SLICE(v->lock.psk));
+        write_bin(&w, SLICE(v->lock.key));
         write_uint(&w, v->ends_ms);
         write_bool(&w, v->used);
         write_bin(&w, SLICE(v->used_by.bytes));
+        write_uint(&w, v->tries);
     }
 }
 
@@ -61,7 +69,7 @@ static bool invitations_save(struct invitations *all, struct err *e)
 
     buf_open(&bytes, INVITES_BYTES_MAX);
     invitations_write(all, &bytes);
-    ok = file_write_atomic(all->path, buf_slice(&bytes), 0600, e);
+    ok = file_write_atomic(all->agent->home.invites, buf_slice(&bytes), 0600, e);
     buf_wipe(&bytes);
     return ok || err_wrap(e, "keep the invitations");
 }
@@ -73,11 +81,14 @@ static void invitations_read(struct invitations *all, struct reader *r)
     for (i = 0; i < n && !r->failed; i++) {
         struct invitation *v = &all->list[i];
 
-        read_array_exact(r, 4, "invitation");
-        read_bin_exact(r, v->invite.secret, sizeof v->invite.secret, "secret");
+        read_array_exact(r, 7, "invitation");
+        read_bin_exact(r, v->lock.id, sizeof v->lock.id, "id");
+        read_bin_exact(r, v->lock.psk, sizeof v->lock.psk, "psk");
+        read_bin_exact(r, v->lock.key, sizeof v->lock.key, "key");
         v->ends_ms = read_uint(r, UINT64_MAX, "end");
         v->used = read_bool(r);
         read_bin_exact(r, v->used_by.bytes, sizeof v->used_by.bytes, "site");
+        v->tries = (uint32_t)read_uint(r, INVITE_TRIES_MAX, "tries");
         v->serial = ++all->serials;
     }
     all->count = n;
@@ -90,10 +101,9 @@ static void invitations_load(struct invitations *all)
     struct err e = {0};
     struct reader r;
 
-    if (!file_exists(all->path))
+    if (!file_exists(all->agent->home.invites))
         return;
-    buf_open(&bytes, INVITES_BYTES_MAX);
-    if (file_read(all->path, INVITES_BYTES_MAX, &bytes, &e)) {
+    if (home_secret_read(all->agent->home.invites, &bytes, &e)) {
         r = reader_of(buf_slice(&bytes), &e);
         invitations_read(all, &r);
         if (!read_end(&r))
@@ -106,17 +116,20 @@ static void invitations_load(struct invitations *all)
 
 static bool is_withdrawn(const struct invitations *all, const struct invitation *v)
 {
-    const struct roster_invite *known;
-    uint8_t id[INVITE_ID_BYTES];
+    const struct roster_invite *known = roster_find_invite(&all->agent->roster, v->lock.id);
 
-    invite_id(id, &v->invite);
-    known = roster_find_invite(&all->agent->roster, id);
     return known != NULL && known->withdrawn;
+}
+
+static bool is_burned(const struct invitation *v)
+{
+    return !v->used && v->tries >= INVITE_TRIES_MAX;
 }
 
 static bool is_live(struct invitations *all, const struct invitation *v)
 {
-    return !v->used && agent_wall_ms(all->agent) < v->ends_ms && !is_withdrawn(all, v);
+    return !v->used && !is_burned(v) && agent_wall_ms(all->agent) < v->ends_ms &&
+           !is_withdrawn(all, v);
 }
 
 static struct invitation *invitation_of(struct invitations *all, uint32_t serial)
@@ -177,33 +190,46 @@ static void fill_addresses(struct agent *a, struct invite *v)
     uv_free_interface_addresses(list, n);
 }
 
+static bool invitation_add(struct invitations *all, const struct invitation *v, struct err *e)
+{
+    struct agent *a = all->agent;
+
+    if (!roster_invite(&a->roster, v->lock.id, v->ends_ms, &a->keys, e) ||
+        !agent_roster_changed(a, e))
+        return err_wrap(e, "invite");
+    all->list[all->count++] = *v;
+    if (invitations_save(all, e))
+        return true;
+    all->count--;
+    return false;
+}
+
 bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e)
 {
     struct invitations *all = a->invitations;
-    uint8_t id[INVITE_ID_BYTES];
     struct invitation v = {0};
+    struct invite invite;
+    bool ok;
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED,
                        "this PC is in no fleet: `agent-cli join TOKEN`, or init anew");
     if (!invitations_make_room(all, e))
         return false;
-    invite_generate(&v.invite);
-    fill_addresses(a, &v.invite);
-    invite_id(id, &v.invite);
+    invite_generate(&invite, &a->keys.site);
+    fill_addresses(a, &invite);
+    invite_lock(&v.lock, &invite);
     v.serial = ++all->serials;
     v.ends_ms = agent_wall_ms(a) + ttl_ms;
-    if (!roster_invite(&a->roster, id, v.ends_ms, &a->keys, e) || !agent_roster_changed(a, e))
-        return err_wrap(e, "invite");
-    all->list[all->count++] = v;
-    if (!invitations_save(all, e)) {
-        all->count--;
-        return false;
+    ok = invitation_add(all, &v, e);
+    if (ok) {
+        invite_format(token, &invite);
+        log_info("invitation made seconds=%llu", (unsigned long long)(ttl_ms / 1000));
+        discovery_announce(a->discovery);
     }
-    invite_format(token, &v.invite);
-    log_info("invitation made seconds=%llu", (unsigned long long)(ttl_ms / 1000));
-    discovery_announce(a->discovery);
-    return true;
+    sodium_memzero(&invite, sizeof invite);
+    sodium_memzero(&v, sizeof v);
+    return ok;
 }
 
 uint32_t invitations_secrets(struct invitations *all, struct channel_secret *secrets, uint32_t room)
@@ -211,9 +237,11 @@ uint32_t invitations_secrets(struct invitations *all, struct channel_secret *sec
     uint32_t i;
 
     for (i = 0; i < all->count && i < room; i++) {
-        secrets[i] = (struct channel_secret){.mode = CHANNEL_INVITE, .tag = all->list[i].serial};
-        invite_psk(secrets[i].psk, &all->list[i].invite);
-        invite_id(secrets[i].context, &all->list[i].invite);
+        const struct invitation *v = &all->list[i];
+
+        secrets[i] = (struct channel_secret){.mode = CHANNEL_INVITE, .tag = v->serial};
+        memcpy(secrets[i].psk, v->lock.psk, sizeof secrets[i].psk);
+        memcpy(secrets[i].context, v->lock.id, sizeof v->lock.id);
     }
     return i;
 }
@@ -221,15 +249,61 @@ uint32_t invitations_secrets(struct invitations *all, struct channel_secret *sec
 uint32_t invitations_beacon_keys(struct invitations *all, uint8_t (*keys)[32], uint32_t room)
 {
     uint32_t i, n = 0;
-    uint8_t psk[32];
 
-    for (i = 0; i < all->count && n < room; i++) {
-        if (!is_live(all, &all->list[i]))
-            continue;
-        invite_psk(psk, &all->list[i].invite);
-        beacon_key(keys[n++], psk);
-    }
+    for (i = 0; i < all->count && n < room; i++)
+        if (is_live(all, &all->list[i]))
+            beacon_key(keys[n++], all->list[i].lock.psk);
     return n;
+}
+
+/* ---- tries ---- */
+
+void invitations_tick(struct invitations *all)
+{
+    struct agent *a = all->agent;
+    bool burned = false;
+
+    for (uint32_t i = 0; i < all->count && !burned; i++)
+        burned = is_burned(&all->list[i]) && agent_wall_ms(a) < all->list[i].ends_ms;
+    if (!burned)
+        warning_clear(&a->warnings, WARNING_BURNED);
+    else
+        warning_set(&a->warnings, WARNING_BURNED, agent_wall_ms(a),
+                    "%d times somebody came with what this PC keeps of an invitation, and without "
+                    "its token: nobody can join with it any more",
+                    INVITE_TRIES_MAX);
+}
+
+/* It counts before the one who tried can know. The others learn from the roster that it is over. */
+static void wrong_try(struct invitations *all, struct invitation *v)
+{
+    struct agent *a = all->agent;
+    struct err e = {0};
+
+    if (!is_live(all, v))
+        return;
+    v->tries++;
+    log_warn("a guest without the token tries=%u", v->tries);
+    if (!invitations_save(all, &e))
+        log_warn("tries are counted until the next start only reason=%s", e.text);
+    if (!is_burned(v))
+        return;
+    invitations_tick(all);
+    err_clear(&e);
+    if (!roster_withdraw(&a->roster, v->lock.id, &a->keys, &e) || !agent_roster_changed(a, &e))
+        log_warn("a burned invitation stands in the roster as open reason=%s", e.text);
+}
+
+static bool has_token(const struct invitation *v, const struct link *l,
+                      const struct join_message *m, struct err *e)
+{
+    struct buf statement;
+    bool ok;
+
+    join_statement(&statement, m, l->channel.session);
+    ok = invite_check(&v->lock, buf_slice(&statement), m->proof, e);
+    buf_close(&statement);
+    return ok;
 }
 
 /* ---- a guest ---- */
@@ -245,7 +319,8 @@ static void say_sorry(struct link *l, const char *text)
     join_send(l, &m);
 }
 
-static bool check_guest(struct invitations *all, const struct link *l, const struct invitation *v,
+/* Whoever fails here gets no answer. */
+static bool check_guest(struct invitations *all, const struct link *l, struct invitation *v,
                         const struct join_message *m, struct err *e)
 {
     if (m->kind != JOIN_JOIN)
@@ -254,19 +329,28 @@ static bool check_guest(struct invitations *all, const struct link *l, const str
         memcmp(m->exchange_public, l->channel.peer_exchange_public, sizeof m->exchange_public) != 0)
         return err_set(e, ERR_CRYPTO, "the keys in JOIN are not those of the channel");
     if (v == NULL)
+        return err_set(e, ERR_REFUSED, "newer invitations have pushed this one out");
+    if (has_token(v, l, m, e))
+        return true;
+    wrong_try(all, v);
+    return false;
+}
+
+#define NEW_TOKEN "on a member, `agent-cli invite` makes a new one"
+
+static bool check_invitation(struct invitations *all, const struct link *l,
+                             const struct invitation *v, struct err *e)
+{
+    if (v->used && !site_equal(&v->used_by, &l->channel.peer))
+        return err_set(e, ERR_REFUSED, "the token has been used already: " NEW_TOKEN);
+    if (is_burned(v))
         return err_set(e, ERR_REFUSED,
-                       "the invitation is not known any more: on a member, `agent-cli invite` "
-                       "makes a new one");
-    if (v->used && memcmp(&v->used_by, &l->channel.peer, sizeof v->used_by) != 0)
-        return err_set(
-            e, ERR_REFUSED,
-            "the token has been used already: on a member, `agent-cli invite` makes a new one");
+                       "others have tried to get in with this token's channel, so it is good for "
+                       "nothing any more: " NEW_TOKEN);
     if (!v->used && is_withdrawn(all, v))
-        return err_set(e, ERR_REFUSED,
-                       "the token was withdrawn: on a member, `agent-cli invite` makes a new one");
+        return err_set(e, ERR_REFUSED, "the token was withdrawn: " NEW_TOKEN);
     if (!v->used && agent_wall_ms(all->agent) >= v->ends_ms)
-        return err_set(e, ERR_REFUSED,
-                       "the token has expired: on a member, `agent-cli invite` makes a new one");
+        return err_set(e, ERR_REFUSED, "the token has expired: " NEW_TOKEN);
     return true;
 }
 
@@ -276,7 +360,6 @@ static bool enrol(struct invitations *all, const struct link *l, struct invitati
 {
     struct agent *a = all->agent;
     char name[NAME_BYTES_MAX + 1];
-    uint8_t id[INVITE_ID_BYTES];
 
     v->used = true;
     v->used_by = l->channel.peer;
@@ -284,9 +367,8 @@ static bool enrol(struct invitations *all, const struct link *l, struct invitati
         return false;
     if (roster_find(&a->roster, &l->channel.peer) != NULL)
         return true;
-    invite_id(id, &v->invite);
-    if (!roster_enrol(&a->roster, m->sign_public, m->exchange_public, m->name, id, &a->keys, name,
-                      e))
+    if (!roster_enrol(&a->roster, m->sign_public, m->exchange_public, m->name, v->lock.id, &a->keys,
+                      name, e))
         return err_wrap(e, "enrol");
     log_info("enrolled peer=%s", name);
     return agent_roster_changed(a, e);
@@ -299,7 +381,9 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
 
     if (!join_message_read(&m, message, e))
         return err_wrap(e, "invitation");
-    if (!check_guest(all, l, v, &m, e) || !enrol(all, l, v, &m, e)) {
+    if (!check_guest(all, l, v, &m, e))
+        return err_wrap(e, "guest");
+    if (!check_invitation(all, l, v, e) || !enrol(all, l, v, &m, e)) {
         say_sorry(l, e->text);
         return err_wrap(e, "guest %s", m.name);
     }
@@ -314,13 +398,9 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
 struct invitations *invitations_start(struct agent *a)
 {
     struct invitations *all = mem_alloc(sizeof *all);
-    struct err e = {0};
 
     all->agent = a;
-    if (path_join(all->path, a->home.path, "invites", &e))
-        invitations_load(all);
-    else
-        log_warn("open invitations are void reason=%s", e.text);
+    invitations_load(all);
     return all;
 }
 
@@ -329,11 +409,13 @@ void invitations_void(struct invitations *all)
     struct err e = {0};
 
     all->count = 0;
-    if (!file_remove(all->path, &e))
+    if (!file_remove(all->agent->home.invites, &e))
         log_warn("void invitations stay behind reason=%s", e.text);
 }
 
 void invitations_stop(struct invitations *all)
 {
+    if (all != NULL)
+        sodium_memzero(all, sizeof *all);
     free(all);
 }

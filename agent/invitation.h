@@ -3,11 +3,17 @@
  *
  * An invitation is used up, durably, before its guest is enrolled and welcomed; the PC that used it
  * may ask again, should the answer have been lost. Open invitations outlive a restart of the agent.
- */
+ *
+ * What is kept of a token does not let anybody join (invite.h). Who opens its channel and cannot
+ * prove that he has the token gets no answer, whatever became of the invitation, and
+ * INVITE_TRIES_MAX such attempts burn it. Only who knows what is kept here can make one: strangers
+ * cannot. Who has the token is told what is the matter with it. */
 #ifndef NAVETTE_INVITATION_H
 #define NAVETTE_INVITATION_H
 
 #include <navette/frame.h>
+
+#define INVITE_TRIES_MAX 5 /* without a proof, then it is burned */
 
 struct agent;
 struct invitations;
@@ -24,6 +30,8 @@ void invitations_void(struct invitations *v);
 uint32_t invitations_secrets(struct invitations *v, struct channel_secret *secrets, uint32_t room);
 /* Keys of the beacons to send (INVITING) and to listen for (JOINING): of open ones only. */
 uint32_t invitations_beacon_keys(struct invitations *v, uint8_t (*keys)[32], uint32_t room);
+/* A burned one is a warning until its time is over. */
+void invitations_tick(struct invitations *v);
 /* A message on an incoming link of mode CHANNEL_INVITE. False: close it. */
 MUST_USE bool invitations_serve(struct invitations *v, struct link *l, struct slice message,
                                 struct err *e);

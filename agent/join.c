@@ -141,13 +141,21 @@ static bool on_message(struct link *l, struct slice message, struct err *e)
     return true;
 }
 
+/* The token's key is shown to its maker only: another one may have taken what the maker keeps. */
 static void on_open(struct link *l)
 {
     struct join *j = l->user;
     struct join_message m = {.kind = JOIN_JOIN};
+    struct buf statement;
+    struct err e = {0};
 
     if (!j->looking || j->asked != NULL) {
         link_close(l, NULL);
+        return;
+    }
+    if (!invite_is_of(&j->token, &l->channel.peer)) {
+        err_set(&e, ERR_STRANGER, "this is not the PC that made the token");
+        link_close(l, &e);
         return;
     }
     j->asked = attempt_of(j, l);
@@ -156,6 +164,9 @@ static void on_open(struct link *l)
     snprintf(m.name, sizeof m.name, "%s", j->agent->config.name);
     memcpy(m.sign_public, j->agent->keys.sign_public, sizeof m.sign_public);
     memcpy(m.exchange_public, j->agent->keys.exchange_public, sizeof m.exchange_public);
+    join_statement(&statement, &m, l->channel.session);
+    invite_prove(&j->token, buf_slice(&statement), m.proof);
+    buf_close(&statement);
     join_send(l, &m);
 }
 
@@ -196,12 +207,14 @@ static void dial(struct join *j, struct attempt *attempt)
 {
     struct channel_secret secret = {.mode = CHANNEL_INVITE};
     struct link_owner owner = {&events, j};
+    struct invite_lock lock;
     struct err e = {0};
 
     if (attempt->link != NULL || j->asked != NULL)
         return;
-    invite_psk(secret.psk, &j->token);
-    invite_id(secret.context, &j->token);
+    invite_lock(&lock, &j->token);
+    memcpy(secret.psk, lock.psk, sizeof secret.psk);
+    memcpy(secret.context, lock.id, sizeof lock.id);
     if (!link_dial(&attempt->link, j->agent, &attempt->address, &secret, owner, &e)) {
         attempt->link = NULL;
         log_debug("no welcome yet addr=%s reason=%s", attempt->address.host, e.text);
@@ -261,12 +274,12 @@ static void on_timer(uv_timer_t *timer)
 
 bool join_beacon_key(const struct join *j, uint8_t key[32])
 {
-    uint8_t psk[32];
+    struct invite_lock lock;
 
     if (!j->looking)
         return false;
-    invite_psk(psk, &j->token);
-    beacon_key(key, psk);
+    invite_lock(&lock, &j->token);
+    beacon_key(key, lock.psk);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "agent.h"
 #include "fleet.h"
 #include "join.h"
+#include "invitation.h"
 #include "links.h"
 #include "pump.h"
 
@@ -461,6 +462,7 @@ void status_tick(struct agent *a)
 
     tick_fleet(a);
     fleet_tick(a);
+    invitations_tick(a->invitations);
     note_peers(a);
     note_forks(a);
     note_twice(a);

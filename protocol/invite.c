@@ -4,11 +4,12 @@
 
 #include <sodium.h>
 
-#define VERSION              1
+#define VERSION              2
 #define SECRET_BYTES         16
 #define ADDRESS_BYTES        6
 #define CHECKSUM_BYTES       4
-#define FIXED_BYTES          (1 + SECRET_BYTES + 1 + CHECKSUM_BYTES)
+#define FIXED_BYTES          (1 + SECRET_BYTES + INVITE_MAKER_BYTES + 1 + CHECKSUM_BYTES)
+#define COUNT_AT             (1 + SECRET_BYTES + INVITE_MAKER_BYTES)
 #define TOKEN_BYTES_MAX      (FIXED_BYTES + INVITE_ADDRESSES_MAX * ADDRESS_BYTES)
 #define TOKEN_CHARACTERS_MAX ((TOKEN_BYTES_MAX * 8 + 4) / 5)
 #define GROUP                4
@@ -23,9 +24,10 @@ struct token {
     size_t n;
 };
 
-void invite_generate(struct invite *v)
+void invite_generate(struct invite *v, const struct site_id *maker)
 {
     *v = (struct invite){0};
+    memcpy(v->maker, maker->bytes, sizeof v->maker);
     random_fill(v->secret, sizeof v->secret);
 }
 
@@ -44,6 +46,8 @@ static void token_pack(struct token *t, const struct invite *v)
     *at++ = VERSION;
     memcpy(at, v->secret, SECRET_BYTES);
     at += SECRET_BYTES;
+    memcpy(at, v->maker, INVITE_MAKER_BYTES);
+    at += INVITE_MAKER_BYTES;
     *at++ = (uint8_t)v->address_count;
     for (uint32_t i = 0; i < v->address_count; i++, at += ADDRESS_BYTES) {
         memcpy(at, v->addresses[i].ip, 4);
@@ -134,20 +138,22 @@ static bool read_bytes(struct token *t, struct err *e)
 
 static bool token_unpack(const struct token *t, struct invite *v, struct err *e)
 {
-    const uint8_t *at = t->bytes + 1 + SECRET_BYTES + 1;
+    const uint8_t *at = t->bytes + COUNT_AT + 1;
     uint8_t sum[CHECKSUM_BYTES];
 
     checksum(sum, (struct slice){t->bytes, t->n - CHECKSUM_BYTES});
     if (memcmp(sum, t->bytes + t->n - CHECKSUM_BYTES, sizeof sum) != 0)
         return err_set(e, ERR_INPUT, "this token has a typing mistake; copy it again");
     if (t->bytes[0] != VERSION)
-        return err_set(e, ERR_REFUSED,
-                       "this token was made by a newer version of Navette: update this PC");
-    v->address_count = t->bytes[1 + SECRET_BYTES];
+        return err_set(e, ERR_REFUSED, "this token was made by %s version of Navette: update %s PC",
+                       t->bytes[0] < VERSION ? "an older" : "a newer",
+                       t->bytes[0] < VERSION ? "that" : "this");
+    v->address_count = t->bytes[COUNT_AT];
     if (v->address_count != (t->n - FIXED_BYTES) / ADDRESS_BYTES)
         return err_set(e, ERR_INPUT, "a token with %u addresses that is too short or too long",
                        v->address_count);
     memcpy(v->secret, t->bytes + 1, SECRET_BYTES);
+    memcpy(v->maker, t->bytes + 1 + SECRET_BYTES, INVITE_MAKER_BYTES);
     for (uint32_t i = 0; i < v->address_count; i++, at += ADDRESS_BYTES) {
         memcpy(v->addresses[i].ip, at, 4);
         v->addresses[i].port = (uint16_t)(at[4] << 8 | at[5]);
@@ -177,15 +183,48 @@ static void derive(uint8_t out[HASH_BYTES], const struct invite *v, const char *
     sodium_memzero(key, sizeof key);
 }
 
-void invite_id(uint8_t id[INVITE_ID_BYTES], const struct invite *v)
+/* The token's own signing key; its seed is a secret. */
+static void key_of(struct keys *k, const struct invite *v)
 {
-    uint8_t hash[HASH_BYTES];
+    uint8_t seed[32];
 
-    derive(hash, v, "navette invite id 1");
-    memcpy(id, hash, INVITE_ID_BYTES);
+    *k = (struct keys){0};
+    derive(seed, v, "navette invite key 1");
+    crypto_sign_seed_keypair(k->sign_public, k->sign_secret, seed);
+    sodium_memzero(seed, sizeof seed);
 }
 
-void invite_psk(uint8_t psk[32], const struct invite *v)
+void invite_lock(struct invite_lock *lock, const struct invite *v)
 {
-    derive(psk, v, "navette invite psk 1");
+    uint8_t hash[HASH_BYTES];
+    struct keys k;
+
+    derive(hash, v, "navette invite id 1");
+    memcpy(lock->id, hash, sizeof lock->id);
+    derive(lock->psk, v, "navette invite psk 1");
+    key_of(&k, v);
+    memcpy(lock->key, k.sign_public, sizeof lock->key);
+    keys_wipe(&k);
+}
+
+bool invite_is_of(const struct invite *v, const struct site_id *maker)
+{
+    return memcmp(v->maker, maker->bytes, sizeof v->maker) == 0;
+}
+
+#define PROOF_CONTEXT "navette join 1"
+
+void invite_prove(const struct invite *v, struct slice statement, uint8_t proof[SIGNATURE_BYTES])
+{
+    struct keys k;
+
+    key_of(&k, v);
+    keys_sign(&k, PROOF_CONTEXT, statement, proof);
+    keys_wipe(&k);
+}
+
+bool invite_check(const struct invite_lock *lock, struct slice statement,
+                  const uint8_t proof[SIGNATURE_BYTES], struct err *e)
+{
+    return keys_verify(lock->key, PROOF_CONTEXT, statement, proof, e);
 }

@@ -5,17 +5,27 @@
 
 #include <navette/wire.h>
 
+void join_statement(struct buf *out, const struct join_message *m, const uint8_t session[32])
+{
+    buf_open(out, JOIN_STATEMENT_BYTES_MAX);
+    buf_add(out, session, 32);
+    buf_add(out, m->sign_public, sizeof m->sign_public);
+    buf_add(out, m->exchange_public, sizeof m->exchange_public);
+    buf_add(out, m->name, strlen(m->name));
+}
+
 void join_message_write(struct buf *out, const struct join_message *m)
 {
     struct writer w = {.out = out};
 
-    write_array(&w, m->kind == JOIN_JOIN ? 4 : m->kind == JOIN_WELCOME ? 3 : 2);
+    write_array(&w, m->kind == JOIN_JOIN ? 5 : m->kind == JOIN_WELCOME ? 3 : 2);
     write_uint(&w, m->kind);
     switch (m->kind) {
     case JOIN_JOIN:
         write_text(&w, slice_text(m->name));
         write_bin(&w, SLICE(m->sign_public));
         write_bin(&w, SLICE(m->exchange_public));
+        write_bin(&w, SLICE(m->proof));
         break;
     case JOIN_WELCOME:
         write_bin(&w, SLICE(m->fleet_key));
@@ -43,6 +53,7 @@ static void read_join(struct reader *r, struct join_message *m)
         copy_text(m->name, name);
     read_bin_exact(r, m->sign_public, sizeof m->sign_public, "sign public key");
     read_bin_exact(r, m->exchange_public, sizeof m->exchange_public, "exchange public key");
+    read_bin_exact(r, m->proof, sizeof m->proof, "proof");
 }
 
 /* It is shown to a person: nothing that could drive a terminal. */
@@ -61,11 +72,11 @@ static void read_sorry(struct reader *r, struct join_message *m)
 bool join_message_read(struct join_message *m, struct slice bytes, struct err *e)
 {
     struct reader r = reader_of(bytes, e);
-    uint32_t count = read_array(&r, 4, "join message");
+    uint32_t count = read_array(&r, 5, "join message");
     uint64_t kind = read_uint(&r, 255, "message kind");
 
     *m = (struct join_message){0};
-    if (!r.failed && kind == JOIN_JOIN && count == 4) {
+    if (!r.failed && kind == JOIN_JOIN && count == 5) {
         read_join(&r, m);
     } else if (!r.failed && kind == JOIN_WELCOME && count == 3) {
         read_bin_exact(&r, m->fleet_key, sizeof m->fleet_key, "fleet key");

@@ -4,7 +4,8 @@
  *     WELCOME  member  -> joiner   [17, fleet key: bin 32, roster: bin]
  *     SORRY    member  -> joiner   [18, text: str]      why not; the channel is then closed
  *
- * The keys in JOIN must be those the channel authenticated. */
+ * The keys in JOIN must be those the channel authenticated, and only who has the token can make the
+ * proof (invite.h). */
 #ifndef NAVETTE_JOIN_H
 #define NAVETTE_JOIN_H
 
@@ -20,11 +21,16 @@ struct join_message {
     char name[NAME_BYTES_MAX + 1];   /* JOIN */
     uint8_t sign_public[32];         /* JOIN */
     uint8_t exchange_public[32];     /* JOIN */
+    uint8_t proof[SIGNATURE_BYTES];  /* JOIN: by the token's key, over join_statement */
     uint8_t fleet_key[KEY_BYTES];    /* WELCOME */
     struct slice roster;             /* WELCOME: borrowed */
     char sorry[SORRY_BYTES_MAX + 1]; /* SORRY: printable ASCII */
 };
 
+#define JOIN_STATEMENT_BYTES_MAX (3 * 32 + NAME_BYTES_MAX)
+
+/* What a JOIN's proof signs: the channel's session (32 zeros: in a file), both keys, the name. */
+void join_statement(struct buf *out, const struct join_message *m, const uint8_t session[32]);
 /* Append the message to `out`. */
 void join_message_write(struct buf *out, const struct join_message *m);
 /* ERR_INPUT or ERR_LIMIT when it is none of the three. */

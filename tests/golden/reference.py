@@ -227,16 +227,29 @@ def token_text(data):
     return "-".join(text[i:i + 4] for i in range(0, len(text), 4))
 
 
+def token_key(secret):
+    return Ed25519PrivateKey.from_private_bytes(derive(secret + bytes(16), "navette invite key 1"))
+
+
 def token_file():
     secret = run(0xC0, 16)
-    out = {"secret": secret, "id": derive(secret + bytes(16), "navette invite id 1")[:8],
-           "psk": derive(secret + bytes(16), "navette invite psk 1")}
+    out = {"secret": secret, "maker": A.site[:8], "id": derive(secret + bytes(16), "navette invite id 1")[:8],
+           "psk": derive(secret + bytes(16), "navette invite psk 1"), "key": raw(token_key(secret).public_key())}
     for n in range(5):
-        data = b"\1" + secret + bytes([n])
+        data = b"\2" + secret + A.site[:8] + bytes([n])
         data += b"".join(bytes([192, 168, 1, 10 + i]) + struct.pack(">H", 7400 + i) for i in range(n))
         data += blake2b(data)[:4]
         out[f"bytes_{n}"], out[f"text_{n}"] = data, token_text(data).encode()
     return out
+
+
+def join_file():
+    """The messages of joining; the session is 60..7f."""
+    name, sign, exchange, session = "CAISSE02", run(0x10, 32), run(0x50, 32), run(0x60, 32)
+    statement = session + sign + exchange + name.encode()
+    proof = token_key(run(0xC0, 16)).sign(b"navette join 1\0" + statement)
+    return {"session": session, "join": pack([16, name, sign, exchange, proof]),
+            "welcome": pack([17, run(0x80, 32), bytes.fromhex("deadbeef")]), "sorry": pack([18, "the token has expired"])}
 
 
 def rules_file():
@@ -284,7 +297,7 @@ def admin_file():
 def main():
     published_vectors()
     bad = 0
-    for make in (keys_file, handshake_file, beacon_file, token_file, roster_file, rules_file, admin_file):
+    for make in (keys_file, handshake_file, beacon_file, token_file, join_file, roster_file, rules_file, admin_file):
         path = HERE / (make.__name__.removesuffix("_file") + ".txt")
         text = "".join(f"{k}={v.hex()}\n" for k, v in make().items())
         if sys.argv[1:] == ["--write"]:

@@ -198,6 +198,7 @@ class Channel:
         noise.agree(site.private, theirs)                               # se
         signed = context + bytes([mode]) + site.exchange + bytes([INITIATOR])
         self._frame(frame + noise.encrypt(site.signing + site.sign("navette static 1", signed)))
+        self.session = noise.hash
         self.sending, self.receiving = noise.split()
         self.rekeys = 0                                                 # how often the other side replaced its key
         self.rekey_bytes, self.sent = 1 << 30, 0
@@ -276,15 +277,22 @@ class Token:
         check(text and all(c in alphabet for c in text), "a character that no token has")
         bits = "".join(format(alphabet.index(c), "05b") for c in text)
         whole = len(bits) // 8 * 8
-        check(len(text) in (36, 45, 55, 64, 74) and "1" not in bits[whole:], "malformed token")
+        check(len(text) in (48, 58, 68, 77, 87) and "1" not in bits[whole:], "malformed token")
         data = int(bits[:whole], 2).to_bytes(whole // 8, "big")
         check(blake(data[:-4])[:4] == data[-4:], "a typing mistake")
-        check(data[0] == 1 and len(data) == 22 + 6 * data[17], "another version or a wrong count")
-        key = data[1:17] + bytes(16)
+        check(data[0] == 2 and len(data) == 30 + 6 * data[25], "another version or a wrong count")
+        key, self.maker = data[1:17] + bytes(16), data[17:25]
         self.id = derive(key, "navette invite id 1")[:8]
         self.psk = derive(key, "navette invite psk 1")
+        self._key = bindings.crypto_sign_seed_keypair(derive(key, "navette invite key 1"))[1]
         self.addresses = [(socket.inet_ntoa(data[i:i + 4]), struct.unpack(">H", data[i + 4:i + 6])[0])
-                          for i in range(18, len(data) - 4, 6)]
+                          for i in range(26, len(data) - 4, 6)]
+
+    def join(self, site, name, session=bytes(32)):
+        """JOIN, with the proof that we have the token."""
+        statement = session + site.signing + site.exchange + name.encode()
+        proof = bindings.crypto_sign(b"navette join 1\0" + statement, self._key)[:64]
+        return pack([JOIN, name, site.signing, site.exchange, proof])
 
 
 # ---- Joining ----
@@ -292,7 +300,8 @@ class Token:
 def enrol(site, name, token, address):
     """Join over the channel of an invitation: (fleet key, roster)."""
     channel = Channel(address, site, INVITATION, token.psk, token.id + bytes(8))
-    channel.send(pack([JOIN, name, site.signing, site.exchange]))
+    check(blake(channel.peer, size=16)[:8] == token.maker, "not the PC that made the token")
+    channel.send(token.join(site, name, channel.session))
     answer = unpack(channel.receive(10) or pack(None))
     channel.close()
     check(isinstance(answer, list) and answer[0] == WELCOME, "not welcome: %r" % (answer,))

@@ -39,7 +39,7 @@ def test_a_guest_gets_one_answer(shop, lan, a):  # noqa: F811
     address = find(space, token, site, shop.network.address(a.space, lan))
     with inside(space):
         channel = peers.Channel(address, site, peers.INVITATION, token.psk, token.id + bytes(8))
-    join = peers.pack([peers.JOIN, "PYTHON", site.signing, site.exchange])
+    join = token.join(site, "PYTHON", channel.session)
     for _ in range(3):
         channel.send(join)
     assert peers.unpack(channel.receive(10))[0] == peers.WELCOME

@@ -7,6 +7,7 @@ static struct invite example(uint32_t addresses)
     struct invite v = {.address_count = addresses};
 
     golden_take("token.txt", "secret", v.secret, sizeof v.secret);
+    golden_take("token.txt", "maker", v.maker, sizeof v.maker);
     for (uint32_t i = 0; i < addresses; i++)
         v.addresses[i] =
             (struct invite_address){{192, 168, 1, (uint8_t)(10 + i)}, (uint16_t)(7400 + i)};
@@ -29,16 +30,71 @@ static void tokens_are_those_of_the_worked_example(void **state)
     }
 }
 
-static void id_and_psk_are_those_of_the_worked_example(void **state)
+static void what_the_maker_keeps_is_that_of_the_worked_example(void **state)
 {
     struct invite v = example(2);
-    uint8_t id[INVITE_ID_BYTES], psk[32];
+    struct invite_lock lock;
 
     (void)state;
-    invite_id(id, &v);
-    invite_psk(psk, &v);
-    golden_check("token.txt", "id", SLICE(id));
-    golden_check("token.txt", "psk", SLICE(psk));
+    invite_lock(&lock, &v);
+    golden_check("token.txt", "id", SLICE(lock.id));
+    golden_check("token.txt", "psk", SLICE(lock.psk));
+    golden_check("token.txt", "key", SLICE(lock.key));
+}
+
+static void only_who_has_the_token_can_make_its_proof(void **state)
+{
+    struct slice statement = slice_text("this channel, these keys, this name");
+    struct invite v = example(0), other = example(0);
+    uint8_t proof[SIGNATURE_BYTES];
+    struct invite_lock lock;
+    struct err e = {0};
+
+    (void)state;
+    invite_lock(&lock, &v);
+    invite_prove(&v, statement, proof);
+    assert_true(invite_check(&lock, statement, proof, &e));
+    assert_false(invite_check(&lock, slice_text("another channel"), proof, &e));
+    assert_int_equal(e.code, ERR_CRYPTO);
+    proof[0] ^= 1;
+    assert_false(invite_check(&lock, statement, proof, &e));
+    other.secret[15] ^= 1;
+    invite_prove(&other, statement, proof);
+    assert_false(invite_check(&lock, statement, proof, &e));
+}
+
+/* What is kept is no secret of the token's own: neither the secret nor the proof's key is in it. */
+static void what_the_maker_keeps_lets_nobody_in(void **state)
+{
+    struct slice statement = slice_text("this channel, these keys, this name");
+    struct invite v = example(0);
+    struct invite_lock lock;
+    struct err e = {0};
+
+    (void)state;
+    invite_lock(&lock, &v);
+    for (size_t at = 0; at + sizeof v.secret <= sizeof lock; at++) {
+        const uint8_t *bytes = (const uint8_t *)&lock;
+        struct invite guess = {0};
+        uint8_t proof[SIGNATURE_BYTES];
+
+        memcpy(guess.secret, bytes + at, sizeof guess.secret);
+        assert_memory_not_equal(guess.secret, v.secret, sizeof v.secret);
+        invite_prove(&guess, statement, proof);
+        assert_false(invite_check(&lock, statement, proof, &e));
+    }
+}
+
+static void a_token_names_its_maker(void **state)
+{
+    struct site_id maker = {{1, 2, 3, 4, 5, 6, 7, 8, 9}}, other = maker;
+    struct invite v;
+
+    (void)state;
+    invite_generate(&v, &maker);
+    assert_true(invite_is_of(&v, &maker));
+    other.bytes[0] ^= 1;
+    assert_false(invite_is_of(&v, &other));
 }
 
 static void a_token_may_be_typed_in_any_case_and_spacing(void **state)
@@ -167,32 +223,34 @@ static void check_bytes(const uint8_t *bytes, size_t n, enum err_code code)
     assert_int_equal(e.code, code);
 }
 
-static void a_newer_version_and_a_wrong_count_are_refused(void **state)
+static void another_version_and_a_wrong_count_are_refused(void **state)
 {
-    uint8_t bytes[18] = {2};
+    uint8_t bytes[26] = {3};
 
     (void)state;
     check_bytes(bytes, sizeof bytes, ERR_REFUSED);
     bytes[0] = 1;
-    bytes[17] = 1;
+    check_bytes(bytes, sizeof bytes, ERR_REFUSED);
+    bytes[0] = 2;
+    bytes[25] = 1;
     check_bytes(bytes, sizeof bytes, ERR_INPUT);
-    bytes[17] = 255;
+    bytes[25] = 255;
     check_bytes(bytes, sizeof bytes, ERR_INPUT);
 }
 
-/* 22 bytes are 36 characters with 4 bits to spare: those must be zero, or one token had many
+/* 36 bytes are 58 characters with 2 bits to spare: those must be zero, or one token had many
  * spellings. */
 static void spare_bits_must_be_zero(void **state)
 {
-    struct invite v = example(0);
+    struct invite v = example(1);
     char text[INVITE_TEXT_BYTES_MAX];
     char *last;
 
     (void)state;
     invite_format(text, &v);
     last = text + strlen(text) - 1;
-    assert_true(*last == '0' || *last == 'G');
-    *last = *last == '0' ? '1' : 'H';
+    assert_non_null(strchr("048CGMRW", *last));
+    *last = *last == 'M' ? 'N' : *last == 'R' ? 'S' : *last == 'W' ? 'X' : (char)(*last + 1);
     check_refused(text, "typing mistake");
 }
 
@@ -201,8 +259,8 @@ static void two_invitations_differ(void **state)
     struct invite a, b;
 
     (void)state;
-    invite_generate(&a);
-    invite_generate(&b);
+    invite_generate(&a, &(struct site_id){{0}});
+    invite_generate(&b, &(struct site_id){{0}});
     assert_memory_not_equal(a.secret, b.secret, sizeof a.secret);
     assert_int_equal(a.address_count, 0);
 }
@@ -219,13 +277,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_those_of_the_worked_example),
-        cmocka_unit_test(id_and_psk_are_those_of_the_worked_example),
+        cmocka_unit_test(what_the_maker_keeps_is_that_of_the_worked_example),
+        cmocka_unit_test(only_who_has_the_token_can_make_its_proof),
+        cmocka_unit_test(what_the_maker_keeps_lets_nobody_in),
+        cmocka_unit_test(a_token_names_its_maker),
         cmocka_unit_test(a_token_may_be_typed_in_any_case_and_spacing),
         cmocka_unit_test(every_slip_of_one_character_is_noticed),
         cmocka_unit_test(two_characters_in_the_wrong_order_are_noticed),
         cmocka_unit_test(a_part_of_a_token_is_refused_in_plain_words),
         cmocka_unit_test(characters_that_no_token_has_are_named),
-        cmocka_unit_test(a_newer_version_and_a_wrong_count_are_refused),
+        cmocka_unit_test(another_version_and_a_wrong_count_are_refused),
         cmocka_unit_test(spare_bits_must_be_zero),
         cmocka_unit_test(two_invitations_differ),
     };

@@ -1,3 +1,4 @@
+#include <navette/invite.h>
 #include <navette/join.h>
 
 #include "golden.h"
@@ -26,13 +27,36 @@ static void join_is_read_as_it_was_written(void **state)
     (void)state;
     fill(m.sign_public, sizeof m.sign_public, 1);
     fill(m.exchange_public, sizeof m.exchange_public, 99);
+    fill(m.proof, sizeof m.proof, 7);
     written(&out, &m);
     assert_true(join_message_read(&got, buf_slice(&out), &e));
     assert_int_equal(got.kind, JOIN_JOIN);
     assert_string_equal(got.name, "CAISSE01");
     assert_memory_equal(got.sign_public, m.sign_public, 32);
     assert_memory_equal(got.exchange_public, m.exchange_public, 32);
+    assert_memory_equal(got.proof, m.proof, sizeof m.proof);
     buf_close(&out);
+}
+
+/* Another channel, other keys or another name: another statement. */
+static void a_proof_speaks_of_the_channel_the_keys_and_the_name(void **state)
+{
+    struct join_message m = {.kind = JOIN_JOIN, .name = "CAISSE01"};
+    uint8_t session[32] = {1};
+    struct buf first, changed;
+
+    (void)state;
+    join_statement(&first, &m, session);
+    for (int i = 0; i < 4; i++) {
+        uint8_t *at[] = {session, m.sign_public, m.exchange_public, (uint8_t *)m.name};
+
+        at[i][3] ^= 1;
+        join_statement(&changed, &m, session);
+        assert_false(slice_equal(buf_slice(&first), buf_slice(&changed)));
+        buf_close(&changed);
+        at[i][3] ^= 1;
+    }
+    buf_close(&first);
 }
 
 static void messages_are_those_of_the_worked_example(void **state)
@@ -41,13 +65,20 @@ static void messages_are_those_of_the_worked_example(void **state)
     struct join_message join = {.kind = JOIN_JOIN, .name = "CAISSE02"};
     struct join_message welcome = {.kind = JOIN_WELCOME, .roster = SLICE(roster)}, got;
     struct join_message sorry = {.kind = JOIN_SORRY, .sorry = "the token has expired"};
-    struct buf out = {0};
+    struct buf out = {0}, statement;
+    struct invite invite = {0};
+    uint8_t session[32];
     struct err e = {0};
 
     (void)state;
     fill(join.sign_public, 32, 0x10);
     fill(join.exchange_public, 32, 0x50);
     fill(welcome.fleet_key, 32, 0x80);
+    golden_take("join.txt", "session", session, sizeof session);
+    golden_take("token.txt", "secret", invite.secret, sizeof invite.secret);
+    join_statement(&statement, &join, session);
+    invite_prove(&invite, buf_slice(&statement), join.proof);
+    buf_close(&statement);
     written(&out, &join);
     golden_check("join.txt", "join", buf_slice(&out));
     buf_close(&out);
@@ -113,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(join_is_read_as_it_was_written),
+        cmocka_unit_test(a_proof_speaks_of_the_channel_the_keys_and_the_name),
         cmocka_unit_test(messages_are_those_of_the_worked_example),
         cmocka_unit_test(a_reason_that_could_drive_a_terminal_is_refused),
         cmocka_unit_test(every_cut_and_every_longer_message_is_refused),
