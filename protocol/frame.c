@@ -188,15 +188,25 @@ static bool answer_first(struct channel *c, struct slice message, struct buf *ou
     return send_identity(c, out, e);
 }
 
-static bool feed_handshake(struct channel *c, struct slice message, struct buf *out, struct err *e)
+static bool feed_second_or_third(struct channel *c, struct slice message, struct buf *out,
+                                 struct err *e)
 {
-    bool ok;
+    bool ok = read_identity(c, message, e) && (!c->initiator || send_identity(c, out, e));
 
-    if (c->noise.step == 0)
-        return answer_first(c, message, out, e);
-    ok = read_identity(c, message, e) && (!c->initiator || send_identity(c, out, e));
     if (ok)
         become_open(c);
+    return ok;
+}
+
+/* An answer that could not be finished is none. */
+static bool feed_handshake(struct channel *c, struct slice message, struct buf *out, struct err *e)
+{
+    size_t before = out->n;
+    bool ok = c->noise.step == 0 ? answer_first(c, message, out, e)
+                                 : feed_second_or_third(c, message, out, e);
+
+    if (!ok)
+        out->n = before;
     return ok;
 }
 
