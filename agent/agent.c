@@ -128,6 +128,7 @@ bool agent_open(struct agent *a, uv_loop_t *loop, const char *home, struct err *
     /* The socket comes first: it tells whether another agent runs here. */
     if (!keys_library_start(e) || !load(a, home, e) || !control_start(&a->control, a, e))
         return false;
+    random_fill(a->run, sizeof a->run);
     if (!home_pid_write(&a->home, e))
         return false;
     log_info("start version=%s home=%s name=%s", NAVETTE_VERSION, a->home.path, a->config.name);

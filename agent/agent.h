@@ -28,8 +28,9 @@ struct agent {
     struct home home;     /* paths and the home's lock */
     struct config config; /* agent.conf */
     struct keys keys;
-    bool in_fleet; /* roster, digest and fleet keys are those of a fleet; else empty, to be joined
-                    */
+    uint8_t run[32]; /* random, of this process: tells it from a twin (twins.h) */
+    bool in_fleet;   /* roster, digest and fleet keys are those of a fleet; else empty, to be joined
+                      */
     struct roster roster;
     uint8_t roster_digest[HASH_BYTES];
     struct fleet_keys fleet_keys;

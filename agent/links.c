@@ -255,7 +255,6 @@ static void on_closed(struct link *link, const struct err *why)
     char text[ADDRESS_TEXT_BYTES];
 
     c->dead = true;
-    twins_closed(c, why);
     if (c->talking && why->code == ERR_REVOKED && !is_gone(l, &link->channel.peer))
         fleet_told(l->agent, &link->channel.peer);
     address_text(text, &link->address);
@@ -397,7 +396,7 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
         return serve_guest(c, message, e);
     if (!c->talking)
         return twins_message(c, message, e);
-    ok = twins_heard(c, message, e) && talk_message(&c->talk, message, e);
+    ok = twins_heard(c, message) || talk_message(&c->talk, message, e);
     c->spent_ns += uv_hrtime() - start_ns;
     if (c->spent_ns > TURN_NS)
         link_hold(link);

@@ -71,6 +71,61 @@ void twins_met(struct links *l, struct conn *c)
     link_close(c->link, &e);
 }
 
+/* ---- presence ---- */
+
+#define PRESENCE_CONTEXT "navette presence 1"
+
+/* What is signed: which link, and which process says so. */
+struct presence {
+    uint8_t bytes[64];
+};
+
+static struct presence presence_of(const uint8_t session[32], const uint8_t run[32])
+{
+    struct presence p;
+
+    memcpy(p.bytes, session, 32);
+    memcpy(p.bytes + 32, run, 32);
+    return p;
+}
+
+static void say_presence(struct conn *c, const struct presence *p, const uint8_t signature[64])
+{
+    struct message m = {.kind = MESSAGE_KIND_PRESENCE,
+                        .presence = {.signature = {signature, SIGNATURE_BYTES}}};
+
+    memcpy(m.presence.session, p->bytes, sizeof m.presence.session);
+    memcpy(m.presence.run, p->bytes + 32, sizeof m.presence.run);
+    say(c, &m);
+}
+
+static void sign_presence(struct conn *c, const struct message_askpresence *m)
+{
+    const struct agent *a = c->links->agent;
+    struct presence p = presence_of(m->session, a->run);
+    uint8_t signature[SIGNATURE_BYTES];
+
+    keys_sign(&a->keys, PRESENCE_CONTEXT, SLICE(p.bytes), signature);
+    say_presence(c, &p, signature);
+}
+
+static bool is_signed(const struct message_presence *m, const uint8_t sign_public[32])
+{
+    struct presence p = presence_of(m->session, m->run);
+    struct err ignored = {0};
+
+    return keys_verify(sign_public, PRESENCE_CONTEXT, SLICE(p.bytes), m->signature.p, &ignored);
+}
+
+/* Somebody else signed the session of this very link with our key. */
+static bool proves_a_twin(const struct conn *c, const struct message_presence *m)
+{
+    const struct agent *a = c->links->agent;
+
+    return memcmp(m->session, c->link->channel.session, sizeof m->session) == 0 &&
+           memcmp(m->run, a->run, sizeof m->run) != 0 && is_signed(m, a->keys.sign_public);
+}
+
 static bool is_twins_bye(struct slice message)
 {
     struct message m;
@@ -82,8 +137,32 @@ static bool is_twins_bye(struct slice message)
     return is;
 }
 
+/* Messages are arrays whose first value is their kind. */
+static bool is_kind(struct slice message, uint8_t kind)
+{
+    return message.n > 1 && message.p[1] == kind;
+}
+
+static void take_presence(struct conn *c, const struct message_presence *m);
+
+static bool hear_presence(struct conn *c, struct slice message)
+{
+    struct message m;
+    struct err ignored = {0};
+    bool is = message_read(&m, message, &ignored);
+
+    if (is && m.kind == MESSAGE_KIND_ASKPRESENCE)
+        sign_presence(c, &m.askpresence);
+    else if (is && m.kind == MESSAGE_KIND_PRESENCE)
+        take_presence(c, &m.presence);
+    message_close(&m);
+    return is;
+}
+
 bool twins_message(struct conn *c, struct slice message, struct err *e)
 {
+    if (c->rival.waits && is_kind(message, MESSAGE_KIND_PRESENCE) && hear_presence(c, message))
+        return true;
     if (c->rival.waits && c->rival.early.n == 0 && message.n > 0) {
         buf_open(&c->rival.early, message.n);
         buf_add(&c->rival.early, message.p, message.n);
@@ -142,13 +221,6 @@ void twins_compare(struct links *l, struct conn *present, struct conn *fresh)
                      .ping = {.token = present->rival.token, .wall_ms = agent_wall_ms(l->agent)}});
 }
 
-static void blame(struct conn *c, const struct err *why)
-{
-    c->rival.blamed = true;
-    say_bye(c, why);
-    link_close(c->link, why);
-}
-
 static void tell_twice(struct links *l, struct conn *one, struct conn *two)
 {
     struct agent *a = l->agent;
@@ -160,12 +232,6 @@ static void tell_twice(struct links *l, struct conn *one, struct conn *two)
                 "neither is listened to",
                 links_name_of(l, &a->twice), address_text(first, &one->link->address),
                 address_text(second, &two->link->address));
-}
-
-/* Messages are arrays whose first value is their kind. */
-static bool is_kind(struct slice message, uint8_t kind)
-{
-    return message.n > 1 && message.p[1] == kind;
 }
 
 static bool is_answer(const struct conn *c, struct slice message)
@@ -182,21 +248,91 @@ static bool is_answer(const struct conn *c, struct slice message)
     return is;
 }
 
-bool twins_heard(struct conn *c, struct slice message, struct err *e)
+static void ask_presence(struct conn *c, const struct conn *other)
 {
-    struct conn *fresh;
+    struct message m = {.kind = MESSAGE_KIND_ASKPRESENCE};
 
-    if (!is_answer(c, message))
-        return true;
-    fresh = waiting_for(c->links, &c->link->channel.peer);
+    memcpy(m.askpresence.session, other->link->channel.session, sizeof m.askpresence.session);
+    say(c, &m);
+}
+
+/* The one that stands lives: is it another than the one that waits? */
+static void hear_answer(struct conn *c)
+{
+    struct conn *fresh = waiting_for(c->links, &c->link->channel.peer);
+
     c->rival.token = 0;
     if (fresh == NULL)
-        return true;
-    tell_twice(c->links, c, fresh);
-    err_set(e, ERR_TWIN, "two PCs speak under this identity at once");
-    blame(fresh, e);
-    c->rival.blamed = true;
-    say_bye(c, e);
+        return;
+    c->rival.present = fresh->rival.present = false;
+    fresh->rival.answers = true;
+    fresh->rival.until_ms = now_of(c->links) + TWINS_WAIT_MS;
+    links_tick_by(c->links, fresh->rival.until_ms);
+    ask_presence(c, fresh);
+    ask_presence(fresh, c);
+}
+
+/* What the other one signed, and goodbye. */
+static void part(struct conn *c, const struct conn *other, const struct err *why)
+{
+    struct presence p = presence_of(c->link->channel.session, other->rival.run);
+
+    say_presence(c, &p, other->rival.signature);
+    say_bye(c, why);
+}
+
+static void two_are_present(struct links *l, struct conn *present, struct conn *fresh)
+{
+    struct err e = {0};
+
+    if (memcmp(present->rival.run, fresh->rival.run, sizeof fresh->rival.run) == 0) {
+        replace(fresh); /* one process, which has dialled twice */
+        return;
+    }
+    tell_twice(l, present, fresh);
+    err_set(&e, ERR_TWIN, "two PCs speak under this identity at once");
+    part(present, fresh, &e);
+    part(fresh, present, &e);
+    link_close(present->link, &e);
+    link_close(fresh->link, &e);
+}
+
+static void take_answer(struct conn *c, const struct message_presence *m)
+{
+    struct links *l = c->links;
+    const struct site_id *site = &c->link->channel.peer;
+    struct conn *present = links_conn_of(l, site), *fresh = waiting_for(l, site);
+    struct conn *other = c == fresh ? present : fresh;
+
+    if (present == NULL || fresh == NULL || (c != present && c != fresh) ||
+        memcmp(m->session, other->link->channel.session, sizeof m->session) != 0 ||
+        !is_signed(m, c->link->channel.peer_sign_public))
+        return;
+    memcpy(c->rival.run, m->run, sizeof c->rival.run);
+    memcpy(c->rival.signature, m->signature.p, sizeof c->rival.signature);
+    c->rival.present = true;
+    if (other->rival.present)
+        two_are_present(l, present, fresh);
+}
+
+static void take_presence(struct conn *c, const struct message_presence *m)
+{
+    if (!proves_a_twin(c, m)) {
+        take_answer(c, m);
+        return;
+    }
+    agent_doubt(
+        c->links->agent,
+        "%s has two links with PCs of this identity: one is a copy of the other; " NOTHING_SENT,
+        links_name_of(c->links, &c->link->channel.peer));
+}
+
+bool twins_heard(struct conn *c, struct slice message)
+{
+    if (is_answer(c, message))
+        hear_answer(c);
+    else if (is_kind(message, MESSAGE_KIND_ASKPRESENCE) || is_kind(message, MESSAGE_KIND_PRESENCE))
+        return hear_presence(c, message);
     return false;
 }
 
@@ -210,6 +346,10 @@ void twins_tick(struct links *l, struct conn *c, uint64_t *wake_ms)
         *wake_ms = c->rival.until_ms < *wake_ms ? c->rival.until_ms : *wake_ms;
         return;
     }
+    if (present != NULL && c->rival.answers) {
+        replace(c);
+        return;
+    }
     if (present != NULL)
         replace(present);
     c->rival.waits = false;
@@ -220,13 +360,4 @@ void twins_tick(struct links *l, struct conn *c, uint64_t *wake_ms)
     else if (early.n > 0)
         talk_pause(&c->talk);
     buf_close(&c->rival.early);
-}
-
-void twins_closed(struct conn *c, const struct err *why)
-{
-    if (c->talking && why->code == ERR_TWIN && !c->rival.blamed)
-        agent_doubt(
-            c->links->agent,
-            "%s has two links with PCs of this identity: one is a copy of the other; " NOTHING_SENT,
-            links_name_of(c->links, &c->link->channel.peer));
 }

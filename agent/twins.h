@@ -7,7 +7,13 @@
  *
  * Who sees it from a third place: a second link of a site opens although the first one stands.
  * Mostly the first is dead and does not know it: it is asked with a PING. Silence for TWINS_WAIT_MS
- * means that the new link takes its place; a PONG, that there are two. Then both get a BYE. */
+ * means that the new link takes its place. After a PONG each of the two is asked to sign the
+ * session of the other's link, and is shown what the other one signed.
+ *
+ * Only that proves it. A session is as fresh as the link it is of, for both ends of it; and each
+ * process signs with a number of its own, its run. So who is shown a signature that its own key
+ * made over the session of this very link, in another run, knows that somebody else has its key,
+ * now. A BYE that says so proves nothing: or one member could silence another. */
 #ifndef NAVETTE_TWINS_H
 #define NAVETTE_TWINS_H
 
@@ -26,7 +32,9 @@ struct rival {
     uint64_t until_ms; /* so long */
     struct buf early;  /* the HELLO that came meanwhile */
     uint64_t token;    /* it is the one that stands: the PING that asks whether it does */
-    bool blamed;       /* it was told that there are two */
+    bool answers;      /* it waits, and the one that stands has answered */
+    bool present;      /* it has signed the other's session: */
+    uint8_t run[32], signature[64];
 };
 
 /* Sessions in which we dialled an agent of our own identity. */
@@ -41,12 +49,9 @@ void twins_met(struct links *l, struct conn *c);
 MUST_USE bool twins_message(struct conn *c, struct slice message, struct err *e);
 /* `fresh` opened while `present` stands: let it wait. */
 void twins_compare(struct links *l, struct conn *present, struct conn *fresh);
-/* A message on a connection that is talked on: false when it shows that there are two; then both
- * links end. */
-MUST_USE bool twins_heard(struct conn *c, struct slice message, struct err *e);
+/* A message on a connection that is talked on. True: it concerned twins alone. */
+bool twins_heard(struct conn *c, struct slice message);
 /* Of one that waits; when to look again is in *wake_ms, which it only lowers. */
 void twins_tick(struct links *l, struct conn *c, uint64_t *wake_ms);
-/* A connection that was talked on was closed because of `why`. */
-void twins_closed(struct conn *c, const struct err *why);
 
 #endif

@@ -315,6 +315,19 @@ static bool on_tell(struct sync_turn *t, const struct message_tell *m)
     return sync_on_tell(t, m);
 }
 
+/* Who carries the link answers these (Twins); they are no part of the conversation. */
+static bool on_askpresence(struct sync_turn *t, const struct message_askpresence *m)
+{
+    (void)m;
+    return err_set(t->e, ERR_INPUT, "ASKPRESENCE in the conversation");
+}
+
+static bool on_presence(struct sync_turn *t, const struct message_presence *m)
+{
+    (void)m;
+    return err_set(t->e, ERR_INPUT, "PRESENCE in the conversation");
+}
+
 static bool take_message(struct sync_turn *t, const struct message *m)
 {
     if (t->s->state != SYNC_OPEN && m->kind != MESSAGE_KIND_HELLO && m->kind != MESSAGE_KIND_BYE)

@@ -8,8 +8,8 @@
 #include <navette/changeset.h>
 
 #define MESSAGE_PROTOCOL         1
-#define MESSAGE_WORD_BYTES_MAX   32      /* the code of a BYE */
-#define MESSAGE_TEXT_BYTES_MAX   256     /* its text */
+#define MESSAGE_WORD_BYTES_MAX   32  /* the code of a BYE */
+#define MESSAGE_TEXT_BYTES_MAX   256 /* its text */
 #define MESSAGE_NUMBER_MAX       ((UINT64_C(1) << 63) - 1)
 #define MESSAGE_KIND_SKIPPED_MIN 128
 
@@ -80,6 +80,15 @@
     X(number, token)                                                                               \
     X(body, bytes)
 
+/* ASKPRESENCE: sign this session, please: [15, session: bin 32]
+ * PRESENCE, its answer, and the same shown to the other one of two that claim one identity:
+ *     [19, session: bin 32, run: bin 32, signature: bin 64] (protocol/README.md, "Twins") */
+#define MESSAGE_ASKPRESENCE(X) X(hash, session)
+#define MESSAGE_PRESENCE(X)                                                                        \
+    X(hash, session)                                                                               \
+    X(hash, run)                                                                                   \
+    X(signature, signature)
+
 /* kind, name, table */
 #define MESSAGES(X)                                                                                \
     X(1, HELLO, hello, MESSAGE_HELLO)                                                              \
@@ -95,7 +104,9 @@
     X(11, BRIEF, brief, MESSAGE_BRIEF)                                                             \
     X(12, OUTLINE, outline, MESSAGE_OUTLINE)                                                       \
     X(13, ASK, ask, MESSAGE_ASK)                                                                   \
-    X(14, TELL, tell, MESSAGE_TELL)
+    X(14, TELL, tell, MESSAGE_TELL)                                                                \
+    X(15, ASKPRESENCE, askpresence, MESSAGE_ASKPRESENCE)                                           \
+    X(19, PRESENCE, presence, MESSAGE_PRESENCE)
 
 #define MESSAGE_KIND(kind, NAME, name, table) MESSAGE_KIND_##NAME = kind,
 enum message_kind { MESSAGES(MESSAGE_KIND) };

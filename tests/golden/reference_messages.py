@@ -53,6 +53,8 @@ MESSAGES = {
     "outline": array(uint(12), binary(b"header"), binary(bytes(range(64))), binary(b"outline")),
     "ask": array(uint(13), uint(9), binary(A), uint(7), uint(2), binary(bytes.fromhex("920105"))),
     "tell": array(uint(14), uint(9), binary(b"cells")),
+    "askpresence": array(uint(15), binary(ONE)),
+    "presence": array(uint(19), binary(ONE), binary(TWO), binary(bytes(range(64)))),
     "bye": array(uint(8), text("timeout"), text("nothing heard for 9000 ms")),
 }
 

@@ -38,13 +38,13 @@ def find(space, token, site, address):
 class Guest:
     """A peer.Peer on a LAN of its own network namespace, enrolled by `pc`."""
 
-    def __init__(self, shop, lan, pc):
-        self.space = shop.network.host("PYTHON", lan)
+    def __init__(self, shop, lan, pc, name="PYTHON"):
+        self.space = shop.network.host(name, lan)
         site, token = peers.Site(), peers.Token(pc.invite())
         self.address = find(self.space, token, site, shop.network.address(pc.space, lan))
         assert self.address in token.addresses
         with inside(self.space):
-            self.peer = peers.Peer(site, *peers.enrol(site, "PYTHON", token, self.address))
+            self.peer = peers.Peer(site, *peers.enrol(site, name, token, self.address))
 
     def connect(self):
         with inside(self.space):

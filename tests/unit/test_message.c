@@ -202,13 +202,29 @@ static void messages_about_outlines_keep_their_layout(void **state)
     assert_golden("tell", &m);
 }
 
+static void messages_about_presence_keep_their_layout(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ASKPRESENCE};
+    uint8_t signature[SIGNATURE_BYTES];
+
+    (void)state;
+    fill(m.askpresence.session, HASH_BYTES, 0x11, 0);
+    assert_golden("askpresence", &m);
+    m = (struct message){.kind = MESSAGE_KIND_PRESENCE};
+    fill(m.presence.session, HASH_BYTES, 0x11, 0);
+    fill(m.presence.run, HASH_BYTES, 0x22, 0);
+    fill(signature, sizeof signature, 0, 1);
+    m.presence.signature = SLICE(signature);
+    assert_golden("presence", &m);
+}
+
 /* Cut anywhere, or with a byte too many, it is refused; the copy is exact so that reading past its
  * end is seen. */
 static void a_cut_message_is_refused_at_every_byte(void **state)
 {
-    static const char *const names[] = {"hello", "roster",  "have", "want",    "changeset",
-                                        "ping",  "pong",    "bye",  "askkeys", "keys",
-                                        "brief", "outline", "ask",  "tell"};
+    static const char *const names[] = {
+        "hello",   "roster", "have",  "want",    "changeset", "ping", "pong",        "bye",
+        "askkeys", "keys",   "brief", "outline", "ask",       "tell", "askpresence", "presence"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -363,6 +379,7 @@ int main(void)
         cmocka_unit_test(ping_and_pong_keep_their_layout),
         cmocka_unit_test(askkeys_and_keys_keep_their_layout),
         cmocka_unit_test(messages_about_outlines_keep_their_layout),
+        cmocka_unit_test(messages_about_presence_keep_their_layout),
         cmocka_unit_test(bye_keeps_its_layout),
         cmocka_unit_test(a_cut_message_is_refused_at_every_byte),
         cmocka_unit_test(kinds_below_128_must_be_known_and_others_are_skipped),
