@@ -20,6 +20,7 @@ struct work {
     bool deleted;            /* its delete has been written */
     bool wrote;              /* something of it has been written */
     bool moved;              /* what it refers to left the file: it cannot go back */
+    bool renamed;            /* its natural key names another row than before */
     int64_t same_as;         /* by rule it is one with this row; 0: with none */
     bool collided;           /* the last refusal was of a UNIQUE value */
     bool waits;              /* the last refusal was of a reference */
@@ -95,6 +96,10 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_
  */
 MUST_USE bool batch_parents(struct batch *b, struct err *e);
 MUST_USE bool batch_keys(struct batch *b, struct err *e);
+/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet.
+ */
+MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key,
+                                const char **why, struct err *e);
 /* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
  * event. */
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,

@@ -245,10 +245,8 @@ static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
     return true;
 }
 
-/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet.
- */
-static bool natural_key(struct batch *b, struct work *w, struct row_key *key, const char **why,
-                        struct err *e)
+bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key, const char **why,
+                       struct err *e)
 {
     struct value values[KEY_COLUMNS_MAX];
     const struct app_table *t = w->b->app;
@@ -300,7 +298,7 @@ static bool give_natural_keys(struct batch *b, struct err *e)
 
             if (!is_newcomer(w) || w->key.kind != KEY_NONE)
                 continue;
-            if (natural_key(b, w, &w->key, &why, e))
+            if (batch_natural_key(b, w, &w->key, &why, e))
                 progress = true;
             else if (e->code != ERR_NONE)
                 return false;

@@ -330,11 +330,6 @@ static bool settle(struct collider *c, uint32_t i, const struct app_unique *u, i
     *moved = false;
     if (h == NULL || !ready)
         return e->code == ERR_NONE;
-    if (w->alive && h->alive && w->b->app->surrogate &&
-        bind_merges(c->b->s, w->b->app, u->columns, u->n)) {
-        w->same_as = h->gid;
-        return true;
-    }
     if (!holder_yields(c, w, h, u, &yields, e))
         return false;
     if (yields) {
@@ -349,13 +344,42 @@ static bool settle(struct collider *c, uint32_t i, const struct app_unique *u, i
     return !*moved || write_again(c, w, e);
 }
 
+/* Is it one with a row that holds the same in a key of which a rule says so? One of the two may be
+ * dead, and wanted because rows refer to it: they mean the other one from then on. */
+static bool find_same(struct collider *c, uint32_t i, const struct app_uniques *uniques,
+                      struct err *e)
+{
+    const struct app_table *t = c->b->works[i].b->app;
+
+    for (uint32_t k = 0; t->surrogate && k < uniques->n; k++) {
+        const struct app_unique *u = &uniques->keys[k];
+        const struct work *h;
+        int64_t holder;
+        bool ready;
+
+        if (!bind_merges(c->b->s, t, u->columns, u->n))
+            continue;
+        if (!find_holder(c, &c->b->works[i], u, &holder, e))
+            return false;
+        h = holder == 0 ? NULL : load_holder(c, holder, &ready, e);
+        if (h == NULL && e->code != ERR_NONE)
+            return false;
+        if (h != NULL && (h->alive || c->b->works[i].alive))
+            c->b->works[i].same_as = h->gid;
+    }
+    return true;
+}
+
+/* A row that is to be one with another waits for that, and nobody yields anything to it. */
 static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err *e)
 {
     struct app_uniques *uniques;
     bool did = false;
 
-    if (!uniques_of(c, c->b->works[i].b, &uniques, e))
+    if (!uniques_of(c, c->b->works[i].b, &uniques, e) || !find_same(c, i, uniques, e))
         return false;
+    if (c->b->works[i].same_as != 0)
+        return true;
     for (uint32_t k = 0; !did && k < uniques->n; k++) {
         int64_t holder;
 

@@ -264,6 +264,12 @@ static bool held_alike(enum affinity affinity, const struct value *a, const stru
            real->r == (double)whole->i;
 }
 
+/* A key never changes; but what it names may have left the file (batch_unite). */
+static bool is_left_behind(const struct cell *was, const struct cell *is)
+{
+    return was != NULL && was->v.type == VALUE_NULL && is != NULL && is->v.type == VALUE_REF;
+}
+
 /* Which columns of the file differ from what `to` says, the file holding what `from` says. `alike`:
  * some differ only in what the file makes the same of. */
 static bool find_differences(struct batch *b, const struct binding *t, const struct record *from,
@@ -274,7 +280,7 @@ static bool find_differences(struct batch *b, const struct binding *t, const str
     for (uint32_t i = 0; i < t->app->column_count; i++) {
         const struct cell *was = record_get(from, t->position[i]);
         const struct cell *is = record_get(to, t->position[i]);
-        bool same = is == NULL || t->is_key[i];
+        bool same = is == NULL || (t->is_key[i] && !is_left_behind(was, is));
 
         if (!same && was != NULL && !value_same(b->s, &was->v, &is->v, &same, e))
             return false;
@@ -331,6 +337,20 @@ static void note_replaced(struct batch *b, const struct work *w, const uint8_t *
     }
 }
 
+/* Where its key was written anew it is found under that one from here on. */
+static bool follow_key(struct batch *b, struct work *w, const uint8_t *mask, struct err *e)
+{
+    const char *why = NULL;
+
+    for (uint32_t i = 0; i < w->b->app->column_count; i++)
+        w->renamed |= mask[i] && w->b->is_key[i];
+    if (!w->renamed || batch_natural_key(b, w, &w->key, &why, e))
+        return true;
+    return e->code == ERR_NONE ? err_set(e, ERR_STORE, "table %s: column %s names no row",
+                                         w->b->app->name, why == NULL ? "?" : why)
+                               : false;
+}
+
 static bool update(struct batch *b, struct work *w, struct err *e)
 {
     uint8_t *mask;
@@ -352,6 +372,8 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         w->wrote |= done == 1;
         if (done == 1)
             note_replaced(b, w, mask);
+        if (done == 1 && !follow_key(b, w, mask, e))
+            done = -1;
     } else if (w->want.p != NULL) {
         w->shadow_after = w->shadow; /* it has yielded before, and the file holds it so */
         free(mask);

@@ -38,7 +38,7 @@ static void put_outcome(struct buf *out, const struct work *w)
         o.kind = OUTCOME_GONE;
     } else if (w->wrote) {
         o.kind = w->present ? OUTCOME_IN : OUTCOME_NEW;
-        if (!w->present)
+        if (!w->present || w->renamed)
             o.key = w->key;
         o.shadow = w->shadow_after;
     } else if (w->present && (w->alive || w->needed)) {

@@ -60,7 +60,8 @@ struct store {
     bool vanished;               /* a sweep found that rows went without an event */
     int64_t swept;               /* the cursor up to which rows have been counted */
     bool repairs, due_open;      /* table `repair` may hold rows; `due` such as are not parked */
-    uint32_t history;            /* store_history */
+    uint32_t history, united_count;
+    int64_t *united;             /* rows that others stand for since names were looked at */
     uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
     struct replaced *replaced;   /* what applies replaced lately */
@@ -71,7 +72,6 @@ struct store {
 };
 
 /* ---- rows touched by the application, on their way into a change-set ---- */
-struct named;
 struct touched {
     struct binding *b;
     struct row_key key; /* KEY_NONE: it is gone */

@@ -418,7 +418,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
             while (ok && body_next_row(&m.body))
                 ok = merge_row(&m, e);
         }
-        ok = ok && body_read_end(&m.body);
+        ok = ok && body_read_end(&m.body) && unite_names(s, e);
     }
     if (ok &&
         h.stamp > hlc_save(&seen)) /* how far ahead it may be was decided when it was found ready */

@@ -162,15 +162,15 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
     return !said || write_row(r, s, &row, b, e);
 }
 
-/* Two rows are one, by rule, unless somebody said so already or one has gone. `done` false: others
- * come first. */
+/* Two rows are one, by rule, unless somebody said so already or both have gone. `done` false:
+ * others come first. */
 static bool unite_row(struct repairer *r, struct store *s, int64_t gid, int64_t other, bool patient,
                       bool *done, struct err *e)
 {
     int64_t pair[2] = {gid, other}, first;
     struct ledger_row row;
     struct local_clock author;
-    bool found;
+    bool found, lives = false;
 
     *done = true;
     for (int i = 0; i < 2; i++) {
@@ -181,10 +181,9 @@ static bool unite_row(struct repairer *r, struct store *s, int64_t gid, int64_t 
             return true;
         if (!record_decode(&r->rec, row.rec, e))
             return false;
-        if (!ledger_alive(&s->ledger, &r->rec))
-            return true;
+        lives |= ledger_alive(&s->ledger, &r->rec);
     }
-    if (pair[0] == pair[1])
+    if (pair[0] == pair[1] || !lives)
         return true;
     first = gid_order(&s->ledger, pair[0], pair[1]) < 0 ? pair[0] : pair[1];
     author = (struct local_clock){.actor = gid_unpack(first).actor};
@@ -237,8 +236,8 @@ bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p, 
     buf_open(&r.shadow_bytes, SIZE_MAX / 2);
     ok = ledger_begin(&s->ledger, false, e);
     author_begin(&r.author, s, now_ms, p);
-    ok = ok && repair_rows(&r, s, now_ms, &left, e) && author_seal(&r.author, e) &&
-         ledger_commit(&s->ledger, e);
+    ok = ok && repair_rows(&r, s, now_ms, &left, e) && unite_names(s, e) &&
+         author_seal(&r.author, e) && ledger_commit(&s->ledger, e);
     if (ok)
         s->repairs = left;
     else
@@ -281,7 +280,7 @@ bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2
          row_at(s, b, keys[1], &gids[1], e);
     if (ok) {
         author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
-        ok = unite_rows(s, gids[0], gids[1], e) && author_seal(&author, e) &&
+        ok = unite_rows(s, gids[0], gids[1], e) && unite_names(s, e) && author_seal(&author, e) &&
              ledger_commit(&s->ledger, e);
     }
     if (!ok)

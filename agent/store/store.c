@@ -81,6 +81,7 @@ void store_close(struct store *s)
     free(s->merged);
     free(s->due.rows);
     free(s->held);
+    free(s->united);
     replaced_close(&s->replaced);
     migration_close(&s->migration);
     said_close(&s->said);

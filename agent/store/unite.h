@@ -26,6 +26,11 @@ MUST_USE bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e);
  * it is known that `stands` does. What was written is that row's. */
 MUST_USE bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e);
 
+/* After any of these: rows whose natural keys name a row that is one with another now have another
+ * name, which a row may have already: that is the same row then. In whatever order somebody hears
+ * of the rows and of the two that are one, this is what comes of it. */
+MUST_USE bool unite_names(struct store *s, struct err *e);
+
 /* Equal, references by the row that stands for what they name. */
 MUST_USE bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
                          struct err *e);

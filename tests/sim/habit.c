@@ -168,6 +168,31 @@ static bool draw_key(struct app *a, uint32_t table, uint32_t *key)
     return false;
 }
 
+static bool mark_used(const struct view *v, uint32_t table, uint32_t mark)
+{
+    bool used = false;
+
+    for (uint32_t i = 0; i < v->n; i++)
+        used |= v->rows[i].table == table && v->rows[i].raw[1] == mark;
+    return used;
+}
+
+/* What names a new row for good. False when all names there are have been given. One that was given
+ * when the transaction began is not given again: nobody could tell the two rows apart. */
+static bool draw_mark(struct app *a, uint32_t table, const struct shape_column *c, uint32_t *mark)
+{
+    if (!c->pooled) {
+        *mark = words_format(a->words, "'m%llu'", (unsigned long long)++*a->serial);
+        return true;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        *mark = words_format(a->words, "'b%u'", rng_below(&a->rng, 12));
+        if (!mark_used(&a->now, table, *mark) && !mark_used(&a->before, table, *mark))
+            return true;
+    }
+    return false;
+}
+
 /* One literal per column for a new row. False when a parent it needs does not exist. */
 static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
 {
@@ -181,11 +206,11 @@ static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
         const struct shape_column *c = &t->columns[i];
 
         literals[i] = WORD_NULL;
-        if (c->role == SHAPE_MARK)
-            literals[i] = words_format(a->words, "'m%llu'", (unsigned long long)++*a->serial);
-        else if (c->role == SHAPE_DATA)
+        if (c->role == SHAPE_MARK && !draw_mark(a, table, c, &literals[i]))
+            return false;
+        if (c->role == SHAPE_DATA)
             literals[i] = draw_value(a, c);
-        else if (c->not_null || rng_chance(&a->rng, 70))
+        else if (c->role == SHAPE_REF && (c->not_null || rng_chance(&a->rng, 70)))
             if (!draw_parent(a, c, &literals[i]) && c->not_null)
                 return false;
     }

@@ -15,14 +15,16 @@ static bool stands_over(const struct oracle_event *event, uint32_t other)
 }
 
 /* Is there an event of `column` (COLUMN_DEATH: a delete) that surely happened and stands over
- * `other`? */
+ * `other`? What was written into another row of the same mark may have died with that one. */
 static bool beaten(const struct oracle *o, const struct oracle_row *row, int column, uint32_t other)
 {
+    bool several = column >= 0 && oracle_is_several(o, row->name);
+
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && !event->delta && !event->doubtful &&
-            stands_over(event, other))
+            !(several && event->birth != o->events[other].birth) && stands_over(event, other))
             return true;
     }
     return false;
@@ -170,6 +172,28 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
     return shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum);
 }
 
+/* Of rows that are one since somebody said so: nobody knows which sales the author of what was
+ * written whole had seen, but each counts at most once. */
+static bool may_stand_on(const struct oracle *o, const struct oracle_row *row, int column,
+                         uint32_t whole, uint32_t value)
+{
+    int64_t sales[DOUBTS_MAX], shown = oracle_amount(o, value);
+    const struct oracle_event *base = &o->events[whole];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == column && event->delta && n == DOUBTS_MAX)
+            return true;
+        if (event->column == column && event->delta)
+            sales[n++] = event->amount;
+    }
+    if (base->amount == INT64_MIN || shown == INT64_MIN)
+        return value == base->value;
+    return doubt_explains(sales, n, shown - base->amount);
+}
+
 /* Does nobody remember of some write of the cell what was in it? */
 static bool is_unclocked(const struct oracle *o, const struct oracle_row *row, int column)
 {
@@ -191,7 +215,8 @@ static bool judge_counter(const struct oracle *o, const struct oracle_row *row, 
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && !event->delta && !beaten(o, row, column, row->events[i]) &&
-            sum_stands_on(o, row, column, row->events[i], value))
+            (oracle_is_several(o, row->name) ? may_stand_on : sum_stands_on)(o, row, column,
+                                                                             row->events[i], value))
             return true;
     }
     return err_set(e, ERR_INPUT, "%s.%s is %s, which is no sum of what was written and sold",

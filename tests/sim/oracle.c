@@ -55,6 +55,18 @@ static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
     return o->row_n++;
 }
 
+static bool is_several(const struct oracle *o, const struct oracle_row *row)
+{
+    return row->births > 1 && shape_unites(&o->shape->tables[row->table]);
+}
+
+bool oracle_is_several(const struct oracle *o, uint32_t name)
+{
+    int at = find_row(o, name);
+
+    return at >= 0 && is_several(o, &o->rows[at]);
+}
+
 /* The key of a row that each site numbers for itself is no cell: nobody compares it. */
 static bool is_cell(const struct shape_table *t, uint32_t column)
 {
@@ -140,7 +152,7 @@ static void observe_row(struct oracle *o, uint32_t site, const struct view_row *
 static void observe_journal(struct oracle *o, uint32_t site, const struct view *now)
 {
     for (uint32_t i = 0; i < o->event_n; i++)
-        if (view_has(now, o->events[i].tick))
+        if (view_has(now, o->events[i].tick) && !is_several(o, &o->rows[o->events[i].row]))
             o->events[i].seen_by |= bit(site);
 }
 
@@ -148,8 +160,9 @@ static void observe_rows(struct oracle *o, uint32_t site, const struct view *now
 {
     if (o->shape->journal)
         observe_journal(o, site, now);
-    for (uint32_t i = 0; i < now->n && !o->shape->journal; i++)
-        observe_row(o, site, &now->rows[i]);
+    for (uint32_t i = 0; i < now->n; i++)
+        if (!o->shape->journal || oracle_is_several(o, now->rows[i].name))
+            observe_row(o, site, &now->rows[i]);
 }
 
 /* Rows that the agent took away: their deletes have been seen. */
@@ -157,10 +170,11 @@ static void observe_absent(struct oracle *o, uint32_t site, const struct view *n
 {
     const struct view *last = &o->last[site];
 
-    for (uint32_t i = 0; i < last->n && !o->shape->journal; i++) {
+    for (uint32_t i = 0; i < last->n; i++) {
         int found = find_row(o, last->rows[i].name);
 
-        if (found >= 0 && view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
+        if (found >= 0 && (!o->shape->journal || oracle_is_several(o, last->rows[i].name)) &&
+            view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
             infer(o, &o->rows[found], site, COLUMN_DEATH, 0);
     }
 }
@@ -261,6 +275,7 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
                                  .column = column,
                                  .value = value,
                                  .site = site,
+                                 .birth = o->event_n,
                                  .tick = tick,
                                  .wall_ms = o->now_ms,
                                  .rules = o->rules,
@@ -282,11 +297,14 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
         if ((older->seen_by & bit(site)) == 0 || !comes_in(o, r->table, older->site, site))
             continue;
         event.over[event.over_n++] = r->events[i];
+        if (older->column == COLUMN_BIRTH && column != COLUMN_BIRTH)
+            event.birth = r->events[i];
         event.doubtful |= older->torn && older->site == site && older->column == column;
     }
     event.doubtful |= may_be_none(o, &event);
     o->doubts[site] |= event.doubtful;
     r->sites |= bit(site);
+    r->births += column == COLUMN_BIRTH;
     r->events[r->n++] = o->event_n;
     o->events[o->event_n++] = event;
 }
@@ -473,14 +491,14 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
 {
     uint64_t first = event->wall_ms < wall_ms ? event->wall_ms : wall_ms;
     uint64_t last = event->wall_ms > wall_ms ? event->wall_ms : wall_ms;
-    bool same = false;
+    bool same = false, several = is_several(o, &o->rows[event->row]);
 
     event->earliest = first << STAMP_MS_SHIFT;
     event->latest = (last + 1) << STAMP_MS_SHIFT;
     for (uint32_t i = 0; i < event->over_n; i++) {
         struct oracle_event *under = &o->events[event->over[i]];
 
-        if (under->latest == UINT64_MAX)
+        if (under->latest == UINT64_MAX || several)
             event->latest = UINT64_MAX;
         else if (under->latest >= event->latest)
             event->latest = under->latest + 1;

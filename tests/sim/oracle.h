@@ -37,8 +37,9 @@ struct oracle_event {
     int column;     /* or COLUMN_BIRTH, COLUMN_DEATH */
     uint32_t value; /* word, as in view_row.cells */
     uint32_t site;
-    int64_t tick;              /* the application's number of the commit */
-    uint64_t wall_ms;          /* then, by its PC's clock */
+    uint32_t birth;   /* the event that bore the row that was written, as its site saw it */
+    int64_t tick;     /* the application's number of the commit */
+    uint64_t wall_ms; /* then, by its PC's clock */
     uint64_t earliest, latest; /* between these its clock must be, in HLC stamps; known when it is
                                   drained */
     uint32_t seen_by;          /* one bit per site */
@@ -75,7 +76,8 @@ struct oracle_replaced {
 struct oracle_row {
     uint32_t table;
     uint32_t name;
-    uint32_t sites;   /* bit per site that ever wrote it */
+    uint32_t sites; /* bit per site that ever wrote it */
+    uint32_t births;
     bool moved;       /* its name changed, or was once another row's */
     uint32_t blurred; /* bit per column: what one drain took of it was not one sale */
     uint32_t *events;
@@ -121,6 +123,9 @@ MUST_USE bool oracle_keys(const struct oracle *o, uint32_t site, const struct vi
 /* Rows stand under these keys; or, when the site has drained, those of its last view are known. */
 void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *now);
 void oracle_know_keys(struct oracle *o, uint32_t site);
+/* Rows that bear one mark are one, but only once somebody has said so: until then the file shows
+ * one of them, and its application has seen no more. Is this row such, or was it once? */
+bool oracle_is_several(const struct oracle *o, uint32_t name);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */

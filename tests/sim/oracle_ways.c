@@ -28,7 +28,8 @@ static bool is_fill_in(const struct oracle *o, uint32_t word)
            strcmp(text, "'" SHAPE_FILL_IN "'") == 0;
 }
 
-/* Local columns are as the application left them; rows that came have the fill-in value. */
+/* Local columns are as the application left them; rows that came have the fill-in value, also those
+ * that came in the place of another one of their mark. */
 static bool locals_stand(const struct oracle *o, uint32_t site, const struct view *now,
                          struct err *e)
 {
@@ -37,7 +38,7 @@ static bool locals_stand(const struct oracle *o, uint32_t site, const struct vie
         const struct view_row *was = view_find(&o->last[site], is->table, is->name);
         const struct shape_table *t = &o->shape->tables[is->table];
 
-        for (uint32_t c = 0; c < t->columns_n; c++)
+        for (uint32_t c = 0; c < t->columns_n && !oracle_is_several(o, is->name); c++)
             if (t->columns[c].local &&
                 !(was == NULL ? is_fill_in(o, is->raw[c]) : is->raw[c] == was->raw[c]))
                 return err_set(e, ERR_INPUT, "%s.%s is %s, which stays on each PC",

@@ -13,6 +13,11 @@ bool shape_surrogate(const struct shape_table *t)
     return t->kind == SHAPE_ROWID || t->kind == SHAPE_AUTO;
 }
 
+bool shape_unites(const struct shape_table *t)
+{
+    return shape_surrogate(t) && t->columns[t->keys].pooled;
+}
+
 bool shape_counts(const struct shape_table *t, uint32_t column)
 {
     return t->columns[column].role == SHAPE_DATA && t->columns[column].values == SHAPE_COUNTER;
@@ -222,6 +227,18 @@ static void draw_way(struct shape *s, struct rng *r)
     s->n++;
 }
 
+/* Tables whose rows are one where their marks are equal, whoever made them: articles by their bar
+ * code. */
+static void draw_united(struct shape *s, struct rng *r)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct shape_table *t = &s->tables[i];
+
+        if (shape_surrogate(t) && t->way == SHAPE_BOTH && rng_chance(r, 20))
+            t->columns[t->keys].pooled = true;
+    }
+}
+
 /* One column whose values stay on each PC. */
 static void draw_local(struct shape *s, struct rng *r)
 {
@@ -255,6 +272,7 @@ void shape_draw(struct shape *s, struct rng *r)
     draw_numbers(s, &numbers);
     draw_way(s, &numbers);
     draw_local(s, &numbers);
+    draw_united(s, &numbers);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
@@ -300,7 +318,7 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
         sqlite3_str_appendf(out, " PRIMARY KEY");
     if (c->not_null)
         sqlite3_str_appendf(out, " NOT NULL");
-    if (c->role == SHAPE_DATA && c->values == SHAPE_TICKET)
+    if (c->pooled || (c->role == SHAPE_DATA && c->values == SHAPE_TICKET))
         sqlite3_str_appendf(out, " UNIQUE");
     if (c->role == SHAPE_REF) {
         const struct shape_table *parent = &s->tables[c->parent];

@@ -50,7 +50,8 @@ struct shape_column {
     uint32_t names;        /* ... by this column: its key's, or one of numbers that may change */
     const char *on_delete; /* SHAPE_REF: "" or a clause */
     bool not_null;
-    bool local; /* by rule it stays on each PC; rows that arrive have SHAPE_FILL_IN there */
+    bool pooled; /* SHAPE_MARK: UNIQUE, one of few; by rule rows that have the same one are one */
+    bool local;  /* by rule it stays on each PC; rows that arrive have SHAPE_FILL_IN there */
 };
 
 /* Which way its rows go, by rule: the last PC is the one that is not like the others. */
@@ -87,6 +88,8 @@ void shape_draw(struct shape *s, struct rng *r);
 void shape_till(struct shape *s);
 /* The key is an INTEGER that each site numbers for itself. */
 bool shape_surrogate(const struct shape_table *t);
+/* ... and rows that bear one mark are one. */
+bool shape_unites(const struct shape_table *t);
 bool shape_counts(const struct shape_table *t, uint32_t column);
 /* Do rows of this table come into this PC's file, and do its own reach others? */
 bool shape_takes(const struct shape_table *t, uint32_t site, uint32_t sites);

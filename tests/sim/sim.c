@@ -10,6 +10,8 @@
 
 #include <sqlite3.h>
 
+#include "ruling.h"
+
 #define LOOK_MS  100  /* how often we ask whether all is quiet */
 #define AFTER_MS 5000 /* how long it must stay quiet */
 /* SQLite 3.40 sees NULLs that are not there in WITHOUT ROWID tables whose key is not in front. */
@@ -75,87 +77,6 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-static void set_rule(struct sim *s, uint32_t table, uint32_t column, bool counts)
-{
-    char *name = s->shape.tables[table].columns[column].name;
-    struct rule_change change = {.rule = {.kind = RULE_COUNTER,
-                                          .table = s->shape.tables[table].name,
-                                          .columns = &name,
-                                          .column_count = 1},
-                                 .set = counts};
-    struct err e = {0};
-    bool changed;
-
-    if (!roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
-        sim_fail_err(s, &s->nodes[0], "set a rule", &e);
-}
-
-/* The columns that count, as the fleet's rules say. */
-static void set_rules(struct sim *s)
-{
-    for (uint32_t i = 0; i < s->shape.n; i++)
-        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++)
-            if (shape_counts(&s->shape.tables[i], c))
-                set_rule(s, i, c, true);
-}
-
-/* Tables that do not go everywhere. */
-static void set_ways(struct sim *s)
-{
-    static const enum rule_kind kinds[] = {
-        [SHAPE_LOCAL] = RULE_LOCAL, [SHAPE_TAKES] = RULE_SUBSCRIBE, [SHAPE_SAYS] = RULE_PUBLISH};
-    const struct keys *last = &s->nodes[s->options.nodes - 1].keys;
-    struct err e = {0};
-
-    for (uint32_t i = 0; i < s->shape.n && sim_ok(s); i++) {
-        struct shape_table *t = &s->shape.tables[i];
-        struct rule_change change = {.rule = {.kind = kinds[t->way], .table = t->name},
-                                     .set = true};
-        bool changed;
-
-        change.rule.of_site = t->way != SHAPE_LOCAL;
-        if (change.rule.of_site)
-            change.rule.site = last->site;
-        if (t->way != SHAPE_BOTH &&
-            !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
-            sim_fail_err(s, &s->nodes[0], "set a rule", &e);
-    }
-}
-
-/* Columns that stay on each PC. */
-static void set_locals(struct sim *s)
-{
-    char fill_in[] = SHAPE_FILL_IN;
-    struct err e = {0};
-
-    for (uint32_t i = 0; i < s->shape.n; i++)
-        for (uint32_t c = 0; c < s->shape.tables[i].columns_n && sim_ok(s); c++) {
-            char *name = s->shape.tables[i].columns[c].name;
-            struct rule_change change = {.rule = {.kind = RULE_LOCAL,
-                                                  .table = s->shape.tables[i].name,
-                                                  .columns = &name,
-                                                  .column_count = 1,
-                                                  .argument = fill_in},
-                                         .set = true};
-            bool changed;
-
-            if (s->shape.tables[i].columns[c].local &&
-                !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
-                sim_fail_err(s, &s->nodes[0], "set a rule", &e);
-        }
-}
-
-void sim_count(struct sim *s, uint32_t table, uint32_t column, bool counts)
-{
-    if (!sim_ok(s))
-        return;
-    sim_trace(s, NULL, "%s.%s counts%s", s->shape.tables[table].name,
-              s->shape.tables[table].columns[column].name, counts ? "" : " no more");
-    set_rule(s, table, column, counts);
-    roster_digest(&s->roster, s->roster_digest);
-    oracle_rule(&s->oracle, table, column, counts);
-}
-
 /* The first PC founds the fleet and knows nobody yet; then all others are enrolled. */
 static void found_fleet(struct sim *s)
 {
@@ -164,7 +85,7 @@ static void found_fleet(struct sim *s)
 
     if (!roster_create(&s->roster, "shop", "PC0", first, &e))
         sim_fail_err(s, &s->nodes[0], "found the fleet", &e);
-    set_rules(s);
+    ruling_count(s);
     node_agent_start(&s->nodes[0]);
     for (uint32_t i = 1; i < s->options.nodes && sim_ok(s); i++) {
         const struct keys *k = &s->nodes[i].keys;
@@ -177,8 +98,7 @@ static void found_fleet(struct sim *s)
                           given, &e))
             sim_fail_err(s, &s->nodes[i], "enrol", &e);
     }
-    set_ways(s);
-    set_locals(s);
+    ruling_found(s);
     roster_digest(&s->roster, s->roster_digest);
 }
 

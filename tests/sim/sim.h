@@ -140,9 +140,6 @@ void sim_sql(struct sim *s, uint32_t node, const char *format, ...);
 /* The first column of the first row of a query, as text, "" when there is none. Free with free. */
 char *sim_text(struct sim *s, uint32_t node, const char *sql);
 
-/* The fleet's rules change: this column counts, or does not any more. */
-void sim_count(struct sim *s, uint32_t table, uint32_t column, bool counts);
-
 /* Copy an SQLite file with its journals. */
 void sim_copy_database(struct sim *s, const char *from, const char *to);
 /* Like drop files: whatever `from` has and `to` lacks, without a link. */

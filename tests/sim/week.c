@@ -1,6 +1,7 @@
 #include "week.h"
 
 #include "restore.h"
+#include "ruling.h"
 
 #define EVENTS   60
 #define QUIET_MS 180000
@@ -112,7 +113,8 @@ static void change_rule(struct week *w)
     table = rng_below(&w->rng, s->n);
     column = rng_below(&w->rng, s->tables[table].columns_n);
     if (shape_counts(&s->tables[table], column))
-        sim_count(&w->sim, table, column, (w->sim.oracle.uncounted[table] >> column & 1) != 0);
+        ruling_change_count(&w->sim, table, column,
+                            (w->sim.oracle.uncounted[table] >> column & 1) != 0);
 }
 
 static void wait_long(struct week *w)

@@ -9,11 +9,15 @@ static const char schema[] =
     "article(id),"
     " tag_id INT NOT NULL REFERENCES tag(id), UNIQUE(article_id, tag_id));"
     "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, article_id INT NOT NULL REFERENCES"
-    " article(id), what TEXT);";
+    " article(id), what TEXT);"
+    "CREATE TABLE shelf(article_id INT NOT NULL REFERENCES article(id), place TEXT NOT NULL, n INT,"
+    " PRIMARY KEY(article_id, place)) WITHOUT ROWID;";
 
 static const char articles[] = "SELECT code, name, price FROM article ORDER BY code, name";
 static const char lines[] =
     "SELECT l.what, a.code FROM line l JOIN article a ON a.id = l.article_id ORDER BY l.what";
+static const char shelves[] =
+    "SELECT a.code, s.place, s.n FROM shelf s JOIN article a ON a.id = s.article_id ORDER BY 1, 2";
 static const char tags[] = "SELECT a.code, t.name FROM article_tag x JOIN article a ON a.id ="
                            " x.article_id JOIN tag t ON t.id = x.tag_id ORDER BY 1, 2";
 
@@ -185,6 +189,63 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     close_shops(s, 2);
 }
 
+/* Rows whose keys name either of two rows that are one have one name from then on, whoever hears of
+ * what first. */
+static void rows_named_after_two_that_are_one_are_one_too(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct site s[3];
+
+        open_shops(s, 3, true);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5);"
+                   "INSERT INTO shelf VALUES (1, 'a', 1), (1, 'b', 2)");
+        later();
+        sql(&s[1], "INSERT INTO article VALUES (7, 'x', 'tea', 5);"
+                   "INSERT INTO shelf VALUES (7, 'b', 3), (7, 'c', 4)");
+        work(&s[0]);
+        work(&s[1]);
+        if (late == 0) { /* it hears of both before anybody says that they are one */
+            carry(&s[0], &s[2]);
+            carry(&s[1], &s[2]);
+            apply_all(&s[2]);
+        }
+        for (int round = 0; round < 3; round++) {
+            exchange(&s[0], &s[1]);
+            if (late == 0 || round > 0)
+                exchange(&s[1], &s[2]);
+        }
+        expect_all(s, 3, shelves, "x|a|1 x|b|3 x|c|4");
+        sql(&s[2], "DELETE FROM shelf WHERE place = 'b'; UPDATE shelf SET n = 9 WHERE place = 'a'");
+        for (int round = 0; round < 2; round++) {
+            exchange(&s[2], &s[0]);
+            exchange(&s[0], &s[1]);
+        }
+        expect_all(s, 3, shelves, "x|a|9 x|c|4");
+        close_shops(s, 3);
+    }
+}
+
+/* ... also where both stood in the file, and rows with them as part of their keys. */
+static void keys_follow_the_row_that_stands_for_what_they_name(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'x ', 'tea', 6);"
+               "INSERT INTO shelf VALUES (1, 'a', 1), (2, 'b', 2), (1, 'c', 3), (2, 'c', 4)");
+    exchange(&s[0], &s[1]);
+    unite(&s[0], 1, 2);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT count(*) FROM article", "1");
+    expect_all(s, 2, "SELECT group_concat(place) FROM shelf ORDER BY place", "a,b,c");
+    expect_all(s, 2, "SELECT count(*) FROM pragma_foreign_key_check", "0");
+    expect_same(&s[0], &s[1], shelves);
+    close_shops(s, 2);
+}
+
 /* Two shops that never met: the same articles under other numbers, and a line 1 each. */
 static void independent_databases_share_their_articles_and_keep_apart_the_rest(void **state)
 {
@@ -251,6 +312,8 @@ int main(void)
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
+        cmocka_unit_test(rows_named_after_two_that_are_one_are_one_too),
+        cmocka_unit_test(keys_follow_the_row_that_stands_for_what_they_name),
         cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),
         cmocka_unit_test(edits_of_a_row_that_is_about_to_leave_are_kept),
     };
