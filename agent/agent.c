@@ -88,7 +88,7 @@ void agent_doubt(struct agent *a, const char *format, ...)
 void agent_sync_now(struct agent *a, bool without_absent)
 {
     if (without_absent)
-        pump_match_now(a->pump);
+        pump_without_absent(a->pump);
     links_dial_all(a->links);
     links_local_changed(a->links);
     discovery_announce(a->discovery);

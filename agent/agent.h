@@ -101,7 +101,7 @@ MUST_USE bool agent_join(struct agent *a, const char *token, bool copy, agent_on
                          void *context, struct err *e);
 /* The one who asked has gone: on_done of `context` is not called any more. Joining goes on. */
 void agent_join_forget(struct agent *a, void *context);
-/* Dial everybody and exchange now; `without_absent`: pump_match_now. */
+/* Dial everybody and exchange now; `without_absent`: pump_without_absent. */
 void agent_sync_now(struct agent *a, bool without_absent);
 /* Nothing captured is unsent, and every connected peer has acknowledged all of it (and nothing
  * waits to be applied here). ERR_BUSY says what is not so yet. */

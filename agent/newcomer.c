@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "absent.h"
 #include "agent.h"
 #include "links.h"
 
@@ -13,16 +14,6 @@
 static uint64_t now_of(const struct agent *a)
 {
     return uv_now(a->loop);
-}
-
-static uint64_t vector_sum(const struct vector *v)
-{
-    uint64_t sum = 0;
-    uint32_t i;
-
-    for (i = 0; i < v->n; i++)
-        sum += v->entries[i].number;
-    return sum;
 }
 
 static uint32_t rank_of(const struct agent *a)
@@ -68,27 +59,11 @@ static bool is_still(const struct newcomer *n, const struct agent *a)
     return now_of(a) - n->grew_ms >= still_ms;
 }
 
-/* A member who is not connected, NULL: all are. Only who is away can hold rows that nobody here
- * has: to take ours for new without it may double them. */
-static const struct roster_site *absent_member(const struct agent *a)
-{
-    uint32_t i;
-
-    for (i = 0; i < a->roster.site_count; i++) {
-        const struct roster_site *site = &a->roster.sites[i];
-        const struct talk *talk = links_talk(a->links, &site->site);
-
-        if (memcmp(&site->site, &a->keys.site, sizeof a->keys.site) != 0 &&
-            (talk == NULL || !talk_is_open(talk)))
-            return site;
-    }
-    return NULL;
-}
-
-/* Members are asked which keys their files have: the file here may be a copy of any of theirs. An
- * answer says, too, that a member has published all its rows; without one it is stillness that
- * tells, which sales that go on would never grant, and then only if nobody is away. Who has
- * published nothing is not waited for: it may be a newcomer, too, that waits for us. */
+/* Only who is away can hold rows that nobody here has: to take ours for new without him may double
+ * them. Members are asked which keys their files have: the file here may be a copy of any of
+ * theirs. An answer says, too, that a member has published all its rows; without one it is
+ * stillness that tells, which sales that go on would never grant, and then only if nobody is away.
+ * Who has published nothing is not waited for: it may be a newcomer, too, that waits for us. */
 static bool has_keys(struct newcomer *n, struct agent *a)
 {
     if (links_ask_keys(a->links))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "absent.h"
 #include "agent.h"
 #include "backup.h"
 #include "control.h"
@@ -54,6 +55,7 @@ struct pump {
     uint64_t parked_ms;      /* when parked rows were last tried */
     struct backup backup;
     struct newcomer newcomer; /* until this PC's rows are matched */
+    struct absent absent;     /* what waits for members that are away */
     uint64_t rows_at_rest;    /* drained and applied when memory was last given back */
     uint64_t worked_ms;       /* when rows were last drained or applied */
     struct pump_times times;
@@ -280,9 +282,10 @@ static void consider_match(struct pump *p)
         match(p);
 }
 
-void pump_match_now(struct pump *p)
+void pump_without_absent(struct pump *p)
 {
     p->newcomer.without_absent = true;
+    absent_are_gone(&p->absent);
     pump_heard(p);
 }
 
@@ -540,6 +543,7 @@ void pump_tick(struct pump *p)
     consider_match(p);
     if (a->in_fleet && store_state(a->store) == STORE_MATCHING)
         newcomer_warn(&p->newcomer, a);
+    p->apply.due |= a->in_fleet && absent_tick(&p->absent, a);
     rest(p);
     if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
         p->parked_ms = now_of(p);

@@ -32,9 +32,9 @@ void pump_halt(struct pump *p);
 void pump_close_store(struct pump *p, const char *why);
 /* A conversation went on: a newcomer may have all that it waits for. */
 void pump_heard(struct pump *p);
-/* A newcomer need not wait for members that are away: a person says that they are gone for good, or
- * that they have nothing that is here, too. */
-void pump_match_now(struct pump *p);
+/* What waits for members that are away need not: a person says that they are gone for good. For a
+ * newcomer also: that they have nothing that is here, too. */
+void pump_without_absent(struct pump *p);
 /* A member told its local keys: what the rows here are matched with. Borrowed. */
 void pump_take_keys(struct pump *p, struct slice keys);
 /* Nothing to do and nothing failed. */

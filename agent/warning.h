@@ -47,6 +47,8 @@
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(MIGRATION, "migration-waits", false,                                                         \
       "install the new version on the PC that lacks it; else `agent-cli parked accept`")           \
+    X(LACKING, "changes-wait", false,                                                              \
+      "start the PC that is named; if it is gone for good: `agent-cli sync --without-absent`")     \
     X(CONFLICTS, "conflicts-dropped", false,                                                       \
       "`agent-cli conflicts`; when you have seen them, `agent-cli conflicts dismiss --all`")       \
     X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \

@@ -68,6 +68,15 @@ bool vector_covers(const struct vector *v, const struct vector *needed)
     return true;
 }
 
+uint64_t vector_sum(const struct vector *v)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < v->n; i++)
+        sum += v->entries[i].number;
+    return sum;
+}
+
 void vector_copy(struct vector *to, const struct vector *from)
 {
     if (to == from)

@@ -34,8 +34,10 @@ uint64_t mark_wall_ms(double julian_day, uint64_t now_ms)
 
     if (!isfinite(ms) || ms < 1 || ms > (double)HLC_WALL_MS_MAX)
         return now_ms;
-    /* A clock that was ahead for a while must not make our stamps run ahead for good. */
-    return now_ms != 0 && ms > (double)now_ms ? now_ms : (uint64_t)ms;
+    /* A clock that was far ahead for a while must not make our stamps run ahead for good. As far as
+     * others bear it, the mark is believed: if our home went back and then our clock, they know
+     * what it stands for by its time already, and what comes after it must not be older. */
+    return now_ms != 0 && ms > (double)(now_ms + HLC_SKEW_MS_MAX) ? now_ms : (uint64_t)ms;
 }
 
 static bool read_row(struct store *s, struct touched *t, struct arena *arena, struct err *e)

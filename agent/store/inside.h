@@ -74,15 +74,15 @@ struct store {
 /* ---- rows touched by the application, on their way into a change-set ---- */
 struct touched {
     struct binding *b;
-    struct row_key key; /* KEY_NONE: it is gone */
-    int64_t gid;        /* 0: a new row */
-    uint64_t wall_ms;   /* when the application wrote it; 0: the zero clock */
-    uint64_t first_ms;  /* when its first mark was made, by whatever clock; 0: not known */
+    struct row_key key;        /* KEY_NONE: it is gone */
+    int64_t gid;               /* 0: a new row */
+    uint64_t wall_ms;          /* when the application wrote it; 0: the zero clock */
+    uint64_t first_ms;         /* when its first mark was made, by whatever clock; 0: not known */
     int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */
-    uint32_t marks;     /* how many have */
-    bool mixed;         /* its marks alone do not tell its fate: others did something at its key */
-    bool derived;       /* by a data migration (migration.h) */
-    bool left;          /* natural: its last mark says that it is not there any more */
+    uint32_t marks;            /* how many have */
+    bool mixed;   /* its marks alone do not tell its fate: others did something at its key */
+    bool derived; /* by a data migration (migration.h) */
+    bool left;    /* natural: its last mark says that it is not there any more */
     struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
     struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
 };
@@ -115,8 +115,8 @@ void identity_write(const struct ledger *l, const struct value *values, uint32_t
                     struct buf *out);
 
 /* ---- drain ---- */
-/* When the application wrote a mark: not later than now (0: not known), whatever its clock said.
- * Without a time it was now. */
+/* When the application wrote a mark: not more than HLC_SKEW_MS_MAX after now (0: not known),
+ * whatever its clock said; then, and without a time, it was now. */
 uint64_t mark_wall_ms(double julian_day, uint64_t now_ms);
 MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
 

@@ -125,7 +125,8 @@ static void actors_forget(struct ledger *l)
 static bool load_actors(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_prepare(
-        l, "SELECT id, actor, staged, hash, merged, applied, said FROM actor ORDER BY id", e);
+        l, "SELECT id, actor, staged, hash, merged, applied, said, waived FROM actor ORDER BY id",
+        e);
     int code;
 
     if (s == NULL)
@@ -136,7 +137,8 @@ static bool load_actors(struct ledger *l, struct err *e)
         struct ledger_actor a = {.staged = (uint64_t)sqlite3_column_int64(s, 2),
                                  .merged = (uint64_t)sqlite3_column_int64(s, 4),
                                  .applied = (uint64_t)sqlite3_column_int64(s, 5),
-                                 .said = (uint64_t)sqlite3_column_int64(s, 6)};
+                                 .said = (uint64_t)sqlite3_column_int64(s, 6),
+                                 .waived = (uint64_t)sqlite3_column_int64(s, 7)};
 
         if (sqlite3_column_int64(s, 0) != (int64_t)l->actor_count + 1 ||
             sqlite3_column_bytes(s, 1) != ACTOR_BYTES || l->actor_count >= ACTORS_MAX) {

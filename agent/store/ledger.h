@@ -20,6 +20,7 @@ enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the tabl
 struct ledger_actor {
     struct actor actor;
     uint64_t staged, merged, applied, said;
+    uint64_t waived;          /* up to here nobody waits for what is not in the log (waive.c) */
     uint8_t hash[HASH_BYTES]; /* of the staged one */
     uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
     uint64_t *seen;           /* of the others that it had applied at its latest; owned */

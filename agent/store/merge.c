@@ -496,9 +496,15 @@ bool merge_has_needs(struct store *s, const struct vector *needs, bool *has, str
         uint64_t believed = ledger_believed(&s->ledger, &need->actor);
         uint64_t number = need->number < believed ? need->number : believed, merged = 0;
 
-        for (uint32_t a = 0; a < s->ledger.actor_count; a++)
-            if (actor_equal(&s->ledger.actors[a].actor, &need->actor))
-                merged = s->ledger.actors[a].merged;
+        for (uint32_t a = 0; a < s->ledger.actor_count; a++) {
+            const struct ledger_actor *of = &s->ledger.actors[a];
+
+            if (!actor_equal(&of->actor, &need->actor))
+                continue;
+            merged = of->merged;
+            if (number <= of->waived && number > of->staged)
+                number = of->staged;
+        }
         *has = merged >= number;
         if (!*has) /* what the author had may be said again by now */
             ok = fork_has_merged(s, &need->actor, number, has, e);

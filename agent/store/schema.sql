@@ -18,7 +18,8 @@ CREATE TABLE actor(
     hash BLOB,
     merged INTEGER NOT NULL DEFAULT 0,
     applied INTEGER NOT NULL DEFAULT 0,
-    said INTEGER NOT NULL DEFAULT 0
+    said INTEGER NOT NULL DEFAULT 0,
+    waived INTEGER NOT NULL DEFAULT 0 -- up to here nobody waits for what is not in the log (waive.c)
 );
 
 -- The log. What became of each is told by its actor's numbers: to write that beside the bytes would write them again.

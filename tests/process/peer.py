@@ -761,12 +761,14 @@ class Peer:
         return [row for chain in self.chains.values() for change_set in chain for row in change_set.rows
                 if table in (None, row.table)]
 
-    def publish(self, table, keys, surrogate, cells):
-        """Insert one row and push it; returns its gid."""
+    def publish(self, table, keys, surrogate, cells, had=()):
+        """Insert one row and push it; returns its gid. `had`: what this peer says to have had besides."""
         chain = self.chains.get(self.actor, [])
         needs = [entry for entry in self._vector()
                  if entry[0] != self.actor and entry[1] > self.needed.get(entry[0], 0)]
         self.needed.update((actor, number) for actor, number, _ in needs)
+        needs = sorted([entry for entry in needs if entry[0] not in [actor for actor, _ in had]] +
+                       [[actor, number, bytes(32)] for actor, number in had])
         self.stamp = max(self._now() << 16, self.stamp + 1)
         self.counter += 1
         header = {"format": 1, "fleet": self.roster.fleet, "actor": self.actor, "number": len(chain) + 1,

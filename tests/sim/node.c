@@ -2,6 +2,8 @@
  * die. */
 #include "sim.h"
 
+#include <navette/waits.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 
 #define TURNS_MAX 200 /* of one drain or apply: more is a loop that makes no progress */
 #define NEVER     UINT64_MAX
+#define WAIVE_MS  10000
 
 static void on_sql(void *context, const char *sql)
 {
@@ -467,6 +470,39 @@ static void node_tidy(struct node *n)
         store_failed(n, "tidy", store_tidy(n->store, &more, &e), &e);
 }
 
+/* What all PCs had that had it, and went back to copies of their disks, nobody waits for: as
+ * agent/absent.c has it. */
+static void node_waive(struct node *n)
+{
+    struct store_peer peers[NET_NODES_MAX];
+    struct store_lack lack = {0};
+    struct err e = {0};
+    uint32_t heard = 0;
+    bool did = false;
+
+    if (!sim_ok(n->sim) || n->store == NULL)
+        return;
+    for (uint32_t peer = 0; peer < n->sim->options.nodes; peer++)
+        if (n->talks[peer].open && n->talks[peer].sync.state == SYNC_OPEN)
+            peers[heard++] = (struct store_peer){&n->talks[peer].sync.peer_have,
+                                                 &n->talks[peer].sync.peer_applied};
+    if (heard + 1 < n->sim->options.nodes ||
+        vector_covers(store_applied(n->store), store_have(n->store)) ||
+        store_failed(n, "look what waits", store_lacks(n->store, peers, heard, &lack, &e), &e) ||
+        lack.changesets == 0) {
+        n->lack_ms = 0;
+        return;
+    }
+    if (n->lack_ms == 0)
+        n->lack_ms = n->sim->now_ms;
+    if (n->sim->now_ms - n->lack_ms < WAIVE_MS ||
+        store_failed(n, "waive", store_waive(n->store, peers, heard, true, &did, &e), &e) || !did)
+        return;
+    sim_trace(n->sim, n, "waits no more for what nobody has");
+    n->lack_ms = 0;
+    node_poke(n);
+}
+
 /* Mostly the agent looks soon, sometimes it has better things to do. */
 void node_poke(struct node *n)
 {
@@ -484,6 +520,7 @@ void node_pump(struct node *n)
     node_apply(n);
     node_tidy(n);
     node_join(n);
+    node_waive(n);
     for (uint32_t peer = 0; n->store != NULL && peer < n->sim->options.nodes; peer++)
         if (n->talks[peer].open && n->talks[peer].keys_owed && node_tell_keys(n, peer))
             n->talks[peer].keys_owed = false;

@@ -64,6 +64,7 @@ struct node {
     struct sync_claims claims;
     struct talk talks[NET_NODES_MAX];
     uint64_t links;            /* ever made, for sync's numbers */
+    uint64_t lack_ms;          /* since when it waits for what nobody has; 0: it does not */
     uint64_t pump_ms;          /* when the agent looks at its files next */
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
     int64_t tick;              /* of the commit under way, 0 if none */

@@ -179,7 +179,8 @@ static const struct command commands[COMMANDS] = {
               "A PC that is new, or whose files went back, first compares its rows with the other "
               "PCs'. `status` says when it waits for one that is away. If that one is gone for "
               "good, --without-absent goes on without it: rows of a copied database that only it "
-              "had published would then stand twice if it came back.",
+              "had published would then stand twice if it came back. The same goes for changes "
+              "that wait for others which only a PC that is away may have.",
               0, 0, run_sync},
     [WAIT] = {"wait", "", "wait until every connected PC has everything from here",
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
@@ -263,7 +264,7 @@ static const struct option options[] = {
     {"--yes", NULL, ON(UNINSTALL) | ON(IDENTITY_RESET) | ON(REVOKE) | ON(IMPORT), 0, AT(yes),
      "do not ask"},
     {"--without-absent", NULL, ON(SYNC), 0, AT(without_absent),
-     "a PC that waits to compare its rows: do it without the PCs that are away"},
+     "wait no longer for PCs that are away: they are gone for good"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
     {"--home", "DIR", EVERYWHERE, 0, AT(home_given),
      "the home of the agent (NAVETTE_HOME, else the system's place)"},
