@@ -78,7 +78,7 @@ static bool lack_read(struct store *s, uint32_t actor, const struct store_peer *
 
     l->next = (struct vector_entry){.actor = a->actor, .number = a->merged + 1};
     l->needs.n = 0;
-    if (a->merged >= a->staged || s->stuck[actor])
+    if (a->merged >= a->staged || trouble_is_stuck(&s->trouble, actor))
         return true;
     ok = read_needs(s, actor, l->next.number, &needs, e);
     for (uint32_t i = 0; ok && i < needs.n; i++) {

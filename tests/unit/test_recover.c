@@ -275,7 +275,8 @@ static void a_row_deleted_and_born_again_in_an_old_file_is_another_row(void **st
     put_database_back(&a, &a);
     sql(&a, "DELETE FROM client WHERE id = 1; INSERT INTO client VALUES (1, 'Zoe');"
             "INSERT INTO client VALUES (3, 'Dora'); DELETE FROM client WHERE id = 3");
-    sql(&b, "UPDATE client SET name = 'Anna' WHERE id = 1"); /* of the deleted one, and later */
+    later();
+    sql(&b, "UPDATE client SET name = 'Anna' WHERE id = 1"); /* of the deleted one */
     open_store(&a);
     exchange(&a, &b);
     expect_same(&a, &b, clients);
