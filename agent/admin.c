@@ -142,9 +142,9 @@ static void describe(struct agent *a, struct json_object *o)
     add(o, "admin", json_object_new_boolean(self != NULL && self->admin));
     add(o, "key", a->roster.rotated ? hex_of(SLICE(a->roster.key_id)) : NULL);
     add(o, "entries", json_object_new_int64(a->roster.entries));
-    add(o, "entries_max", json_object_new_int64(ROSTER_ENTRIES_MAX));
+    add(o, "entries_max", json_object_new_int64(ROSTER_ORDINARY_MAX));
     add(o, "bytes", json_object_new_int64((int64_t)a->roster.log.n));
-    add(o, "bytes_max", json_object_new_int64(ROSTER_BYTES_MAX));
+    add(o, "bytes_max", json_object_new_int64(ROSTER_ORDINARY_BYTES_MAX));
     add(o, "members", members_of(a));
     add(o, "gone", gone_of(a));
     add(o, "invitations", invitations_of(a));

@@ -165,10 +165,14 @@ static void note_forks(struct agent *a)
 {
     const struct talk *talk;
     uint32_t at = 0;
-    bool forked = false;
+    bool forked = false, full = false;
 
-    while ((talk = links_next_talk(a->links, &at)) != NULL)
+    while ((talk = links_next_talk(a->links, &at)) != NULL) {
         forked |= talk->forked;
+        full |= talk->roster_full;
+    }
+    if (!full)
+        warning_clear(&a->warnings, WARNING_ROSTER);
     if (!forked)
         warning_clear(&a->warnings, WARNING_FORK);
 }

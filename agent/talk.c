@@ -32,12 +32,22 @@ static struct sync_event event_of(struct talk *t, enum sync_event_kind kind)
 
 static void take_roster(struct talk *t, struct slice roster)
 {
+    const struct roster_site *from;
     struct err e = {0};
 
-    if (!agent_roster_merge(t->agent, roster, &e)) {
-        err_wrap(&e, "roster");
+    if (agent_roster_merge(t->agent, roster, &e))
+        return;
+    err_wrap(&e, "roster");
+    from = roster_author(&t->agent->roster, &t->sync.peer);
+    if (e.code != ERR_LIMIT || t->roster_full) {
         link_close(t->link, &e);
+        return;
     }
+    /* Who fills two rosters with different things must not part those who hold them. */
+    t->roster_full = true;
+    warning_set(&t->agent->warnings, WARNING_ROSTER, agent_wall_ms(t->agent),
+                "the list of members that %s has and the one that is here do not fit into one (%s)",
+                from != NULL ? from->name : "a PC that is no member", e.text);
 }
 
 static void stage_later(struct talk_stages *s, struct slice changeset)

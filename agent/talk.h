@@ -26,6 +26,7 @@ struct talk {
     bool stepping;            /* within sync_step's loop: nothing else may start one */
     bool crowded;             /* the link's queue was full at the last step */
     uint32_t history;         /* store_history when it opened */
+    bool roster_full;         /* the peer's roster and ours do not fit into one */
     bool forked;              /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
     struct brief brief;

@@ -43,6 +43,9 @@
       "if they are right: `agent-cli revoke` that PC once more, here, and every PC takes them")    \
     X(BURNED, "invitation-burned", false,                                                          \
       "`agent-cli invite` makes another; find out who can read this home or a copy of it")         \
+    X(ROSTER, "roster-full", false,                                                                \
+      "`agent-cli roster` shows who is there; `agent-cli revoke` whoever filled it; then make a "  \
+      "new fleet")                                                                                 \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(MIGRATION, "migration-waits", false,                                                         \

@@ -51,6 +51,10 @@ bool draft_is_revoked(const struct draft_site *s);
 bool draft_is_enrolled(const struct draft_site *s);
 void draft_note_about(struct draft_site *s, struct entry *n);
 
+/* room.c: is there room for all of it? When somebody has filled the roster, the most senior sites
+ * can still shut him out. */
+MUST_USE bool draft_check_room(const struct draft *d, struct err *e);
+
 /* fold.c. ASCII letters are the same in either case. */
 char lower(char c);
 bool name_same(const char *a, const char *b);

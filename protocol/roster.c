@@ -25,7 +25,7 @@ static bool draft_read(struct draft *d, struct slice log, bool trusted, struct e
         if (!entry_read(&r, &n))
             return err_wrap(e, "roster item %u", d->n + 1);
         if (d->n == 2 * ROSTER_ENTRIES_MAX)
-            return err_set(e, ERR_LIMIT, "a roster of more than %d entries", ROSTER_ENTRIES_MAX);
+            return err_set(e, ERR_LIMIT, "a roster of more than %u entries", ROSTER_ENTRIES_MAX);
         if (d->n == d->room) {
             d->room = d->room == 0 ? 16 : 2 * d->room;
             d->entries = mem_grow(d->entries, d->room * sizeof *d->entries);
@@ -76,7 +76,7 @@ static bool draft_index(struct draft *d, struct err *e)
             d->by_hash[d->distinct++] = d->by_hash[i];
     }
     if (d->distinct > ROSTER_ENTRIES_MAX)
-        return err_set(e, ERR_LIMIT, "a roster of %u entries, allowed %d", d->distinct,
+        return err_set(e, ERR_LIMIT, "a roster of %u entries, allowed %u", d->distinct,
                        ROSTER_ENTRIES_MAX);
     d->placed = mem_alloc(d->distinct * sizeof(struct entry *));
     d->stack = mem_alloc(d->distinct * sizeof(struct entry *));
@@ -267,7 +267,7 @@ bool roster_merge(struct roster *r, struct slice log, bool *changed, struct err 
     if (ok || !draft_place_all(&d, e))
         goto out;
     draft_judge(&d);
-    if (!draft_fold(&d, &next, e))
+    if (!draft_check_room(&d, e) || !draft_fold(&d, &next, e))
         goto out;
     roster_close(r);
     *r = next;

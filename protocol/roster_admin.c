@@ -48,6 +48,35 @@ static void put_cut(struct writer *w, const void *what)
     vector_write(w, what);
 }
 
+/* Who gave itself more names than fit into an entry is not to be irrevocable for that: those under
+ * which it said most count. */
+#define CUT_ACTORS_MAX 128
+
+static void cut_drop_least(struct vector *own)
+{
+    uint32_t least = 0;
+
+    for (uint32_t i = 1; i < own->n; i++)
+        if (own->entries[i].number < own->entries[least].number)
+            least = i;
+    memmove(&own->entries[least], &own->entries[least + 1],
+            (own->n - least - 1) * sizeof own->entries[0]);
+    own->n--;
+}
+
+static void cut_of(struct vector *own, const struct site_id *site, const struct vector *cut)
+{
+    for (uint32_t i = 0; i < cut->n; i++) {
+        struct site_id author = actor_site(&cut->entries[i].actor);
+
+        if (memcmp(&author, site, sizeof author) != 0)
+            continue;
+        vector_set(own, &cut->entries[i].actor, cut->entries[i].number, cut->entries[i].hash);
+        if (own->n > CUT_ACTORS_MAX)
+            cut_drop_least(own);
+    }
+}
+
 bool roster_revoke(struct roster *r, const struct site_id *site, const struct vector *cut,
                    const struct keys *k, struct err *e)
 {
@@ -63,12 +92,7 @@ bool roster_revoke(struct roster *r, const struct site_id *site, const struct ve
         return err_set(e, ERR_REFUSED, "a PC cannot revoke itself: do it on another one");
     if (!check_not_last(r, s, e))
         return false;
-    for (uint32_t i = 0; i < cut->n; i++) {
-        struct site_id author = actor_site(&cut->entries[i].actor);
-
-        if (memcmp(&author, site, sizeof author) == 0)
-            vector_set(&own, &cut->entries[i].actor, cut->entries[i].number, cut->entries[i].hash);
-    }
+    cut_of(&own, site, cut);
     ok = append_about(r, ENTRY_REVOKE, site, put_cut, &own, k, e);
     vector_close(&own);
     return ok;

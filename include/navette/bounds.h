@@ -22,11 +22,9 @@
 #define PICKS_BYTES_MAX        (1u << 20)  /* which rows of an outline are asked for */
 #define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
 #define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)
-#define CONFLICTS_MAX          1000        /* open conflicts; the oldest go first */
-#define CONFLICT_BYTES_MAX     (64u << 20) /* of their values together */
-#define BEACON_BYTES           64          /* exact size of the discovery datagram */
-#define ROSTER_BYTES_MAX       (1u << 20)  /* encoded roster */
-#define ROSTER_ENTRIES_MAX     4096
+#define CONFLICTS_MAX          1000         /* open conflicts; the oldest go first */
+#define CONFLICT_BYTES_MAX     (64u << 20)  /* of their values together */
+#define BEACON_BYTES           64           /* exact size of the discovery datagram */
 #define ROSTER_BOXES_MAX       64           /* sealed fleet keys in one roster entry */
 #define FLEET_KEYS_MAX         4            /* the fleet's key, and the ones before it */
 #define RULES_MAX              2000         /* rules that a site lets a fleet have */
@@ -40,5 +38,16 @@
 #define HANDSHAKES_MAX         16           /* connections that have not authenticated yet */
 #define HANDSHAKE_MS_MAX       5000         /* time to finish a handshake */
 #define INVITES_MAX            8            /* open invitations of one site */
+
+/* A roster, and the room in it that is kept for removals: so many sites, the most senior ones, have
+ * it for so many entries each, of so many bytes together. */
+#define ROSTER_ORDINARY_MAX       4096
+#define ROSTER_ORDINARY_BYTES_MAX (1u << 20)
+#define ROSTER_SENIORS            16
+#define ROSTER_REMOVALS           32
+#define ROSTER_REMOVAL_BYTES      (32u << 10)
+#define ROSTER_ENTRIES_MAX        (ROSTER_ORDINARY_MAX + ROSTER_SENIORS * ROSTER_REMOVALS)
+#define ROSTER_BYTES_MAX                                                                           \
+    (ROSTER_ORDINARY_BYTES_MAX + ROSTER_SENIORS * ROSTER_REMOVAL_BYTES) /* encoded */
 
 #endif

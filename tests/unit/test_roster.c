@@ -198,6 +198,126 @@ static void every_member_may_invite_and_enrol_and_nobody_else(void **state)
     roster_close(&r);
 }
 
+/* Entries that `k` makes without end, each of them right: what a member may say of itself. They are
+ * put behind the log by hand, since making a roster of each takes long. */
+static uint32_t renames_until_full(struct roster *r, const struct keys *k, uint32_t n)
+{
+    struct buf log;
+    bool changed = false;
+    struct err e = {0};
+    struct writer head;
+    uint8_t parent[HASH_BYTES];
+
+    memcpy(parent, r->heads[0], sizeof parent);
+    assert_int_equal(r->head_count, 1);
+    buf_open(&log, ROSTER_BYTES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        struct roster as = {.heads = &parent, .head_count = 1};
+        uint8_t signature[SIGNATURE_BYTES];
+        char name[32];
+        struct buf entry;
+
+        buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
+        head = (struct writer){&entry};
+        entry_begin(&head, &as, ENTRY_RENAME, 2, k);
+        write_bin(&head, SLICE(k->site.bytes));
+        snprintf(name, sizeof name, "N%u", i);
+        write_text(&head, slice_text(name));
+        keys_sign(k, ROSTER_CONTEXT, buf_slice(&entry), signature);
+        item_write(&log, buf_slice(&entry), signature);
+        hash_bytes(parent, buf_slice(&entry));
+        buf_close(&entry);
+    }
+    if (!roster_merge(r, buf_slice(&log), &changed, &e))
+        assert_int_equal(e.code, ERR_LIMIT);
+    buf_close(&log);
+    return r->entries;
+}
+
+static void a_member_who_fills_the_roster_is_shut_out_all_the_same(void **state)
+{
+    struct keys k = keys_counting_from(0), bad = keys_counting_from(32),
+                late = keys_counting_from(64);
+    struct roster r = shop_of(&k), other = {0};
+    struct vector cut = {0};
+    char name[NAME_BYTES_MAX + 1];
+    struct err e = {0};
+
+    (void)state;
+    enrol(&r, &bad, "COMPTA01", &k);
+    assert_int_equal(renames_until_full(&r, &bad, ROSTER_ORDINARY_MAX - 2), ROSTER_ORDINARY_MAX);
+    assert_int_equal(renames_until_full(&r, &bad, 1), ROSTER_ORDINARY_MAX);
+    assert_false(
+        roster_enrol(&r, late.sign_public, late.exchange_public, "DEPOT", no_invite, &k, name, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    err_clear(&e);
+    other = copy_of(&r);
+    if (!roster_revoke(&r, &bad.site, &cut, &k, &e))
+        fail_msg("%s", e.text);
+    assert_null(roster_find(&r, &bad.site));
+    assert_int_equal(r.entries, ROSTER_ORDINARY_MAX + 1);
+    merge(&other, &r); /* another PC takes it */
+    assert_null(roster_find(&other, &bad.site));
+    roster_close(&other);
+    roster_close(&r);
+}
+
+/* Whoever comes after the attacker has no room kept: nobody may make himself sites that have. */
+static void room_is_kept_for_the_most_senior_sites_only(void **state)
+{
+    struct keys keys[ROSTER_SENIORS + 2];
+    struct roster r;
+    struct vector cut = {0};
+    struct err e = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < COUNT_OF(keys); i++)
+        keys[i] = keys_counting_from((uint8_t)(7 * i));
+    r = shop_of(&keys[0]);
+    for (uint32_t i = 1; i < COUNT_OF(keys); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "PC%u", i);
+        enrol(&r, &keys[i], name, &keys[0]);
+    }
+    renames_until_full(&r, &keys[1], ROSTER_ORDINARY_MAX - r.entries);
+    assert_false(roster_revoke(&r, &keys[1].site, &cut, &keys[ROSTER_SENIORS], &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    err_clear(&e);
+    if (!roster_revoke(&r, &keys[1].site, &cut, &keys[ROSTER_SENIORS - 1], &e))
+        fail_msg("%s", e.text);
+    assert_null(roster_find(&r, &keys[1].site));
+    roster_close(&r);
+}
+
+/* With more of them than fit into an entry, a site was irrevocable. */
+static void a_member_with_a_thousand_names_of_its_own_is_revoked(void **state)
+{
+    struct keys k = keys_counting_from(0), bad = keys_counting_from(32);
+    struct roster r = shop_of(&k);
+    const struct roster_site *gone;
+    struct vector cut = {0};
+    struct err e = {0};
+
+    (void)state;
+    enrol(&r, &bad, "COMPTA01", &k);
+    for (uint32_t i = 0; i < ACTORS_MAX; i++) {
+        struct actor a = {{0}};
+
+        memcpy(a.bytes, bad.site.bytes, sizeof bad.site.bytes);
+        be32_write(a.bytes + sizeof bad.site.bytes, i);
+        assert_true(vector_set(&cut, &a, i == 500 ? 9000 : 1 + i % 3, NULL));
+    }
+    if (!roster_revoke(&r, &bad.site, &cut, &k, &e))
+        fail_msg("%s", e.text);
+    gone = roster_author(&r, &bad.site);
+    assert_int_equal(gone->standing, ROSTER_REVOKED);
+    assert_true(gone->cut.n > 100);
+    assert_int_equal(roster_believed(&r, &cut.entries[500].actor), 9000);
+    vector_close(&cut);
+    roster_close(&r);
+}
+
 /* A shop that was split: three members enrolled sites, some under one name, and invited, without
  * each other. */
 static struct roster shop_after_a_split(struct keys keys[MEMBERS])
@@ -409,6 +529,9 @@ int main(void)
         cmocka_unit_test(a_bad_name_is_refused),
         cmocka_unit_test(enrolling_a_member_again_changes_nothing),
         cmocka_unit_test(every_member_may_invite_and_enrol_and_nobody_else),
+        cmocka_unit_test(a_member_who_fills_the_roster_is_shut_out_all_the_same),
+        cmocka_unit_test(room_is_kept_for_the_most_senior_sites_only),
+        cmocka_unit_test(a_member_with_a_thousand_names_of_its_own_is_revoked),
         cmocka_unit_test(names_given_twice_in_a_split_are_told_apart_everywhere),
         cmocka_unit_test(a_thousand_orders_of_arrival_give_one_roster),
         cmocka_unit_test(merging_what_is_known_changes_nothing),
