@@ -236,6 +236,36 @@ void fleet_refused(struct agent *a, const struct site_id *author, const char *ho
 
 /* ---- the roster changed ---- */
 
+static void keep_roster(struct agent *a)
+{
+    struct err e = {0};
+
+    if (a->store != NULL && !store_roster_keep(a->store, &e))
+        log_warn("the ledger does not keep the roster reason=%s", e.text);
+}
+
+/* A file that went back shows less than this PC knew: somebody who is out would be a member, until
+ * a peer is met. What the ledger has of another fleet is of no use. */
+void fleet_opened(struct agent *a)
+{
+    struct err e = {0};
+    struct buf kept;
+    bool changed = false;
+
+    if (!a->in_fleet || a->store == NULL)
+        return;
+    buf_open(&kept, ROSTER_BYTES_MAX);
+    if (store_roster_kept(a->store, &kept, &e) && kept.n > 0 &&
+        roster_merge(&a->roster, buf_slice(&kept), &changed, &e) && changed)
+        log_warn("the roster's file went back, and is whole again members=%u entries=%u",
+                 a->roster.site_count, a->roster.entries);
+    buf_close(&kept);
+    if (changed && !agent_roster_changed(a, &e))
+        log_warn("roster is not kept reason=%s", e.text);
+    else if (!changed)
+        keep_roster(a);
+}
+
 void fleet_loaded(struct agent *a)
 {
     take_key(a);
@@ -250,6 +280,7 @@ bool agent_roster_changed(struct agent *a, struct err *e)
     roster_digest(&a->roster, a->roster_digest);
     if (a->store != NULL)
         store_roster_changed(a->store);
+    keep_roster(a);
     note_all(a);
     links_roster_changed(a->links);
     pump_poke(a->pump); /* rules may be among what is new */

@@ -11,6 +11,8 @@ struct vector;
 
 /* The home was loaded: the roster may tell a key that was not kept. */
 void fleet_loaded(struct agent *a);
+/* The ledger was opened: what it keeps of the roster is merged, lest the file alone went back. */
+void fleet_opened(struct agent *a);
 /* Is this PC in a fleet, and was it not shut out? */
 bool fleet_is_member(const struct agent *a);
 /* Give the fleet a new key, sealed to each member; agent_roster_changed is the caller's to call. */

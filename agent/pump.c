@@ -12,6 +12,7 @@
 #include "agent.h"
 #include "backup.h"
 #include "control.h"
+#include "fleet.h"
 #include "links.h"
 #include "log.h"
 #include "memory.h"
@@ -203,6 +204,7 @@ static void open_store(struct pump *p)
     p->drain = p->apply = (struct job){.due = true};
     all_well(p);
     status_note_trouble(a);
+    fleet_opened(a);
     p->apply_since_ms = now_of(p);
     newcomer_close(&p->newcomer);
     watch_opened(a->watch);

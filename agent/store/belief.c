@@ -4,6 +4,7 @@
 
 #include "belief.h"
 #include "inside.h"
+#include "ledger_meta.h"
 
 uint64_t ledger_believed(const struct ledger *l, const struct actor *a)
 {
@@ -52,6 +53,34 @@ bool ledger_believe(struct ledger *l)
 void store_roster_changed(struct store *s)
 {
     s->history += ledger_believe(&s->ledger);
+}
+
+bool store_roster_kept(struct store *s, struct buf *log, struct err *e)
+{
+    struct value v = {0};
+
+    buf_clear(log);
+    return ledger_meta_get(&s->ledger, "roster", &v, log, e) || err_wrap(e, "the roster kept");
+}
+
+bool store_roster_keep(struct store *s, struct err *e)
+{
+    struct slice log = buf_slice(&s->ledger.roster->log);
+    struct buf kept;
+    bool ok;
+
+    buf_open(&kept, ROSTER_BYTES_MAX);
+    ok = store_roster_kept(s, &kept, e);
+    if (ok && !slice_equal(buf_slice(&kept), log)) {
+        ok = ledger_begin(&s->ledger, false, e) &&
+             ledger_meta_set(&s->ledger, "roster",
+                             &(struct value){.type = VALUE_BLOB, .bytes = log}, e) &&
+             ledger_commit(&s->ledger, e);
+        if (!ok)
+            ledger_rollback(&s->ledger);
+    }
+    buf_close(&kept);
+    return ok;
 }
 
 uint64_t store_distrusted(const struct store *s, const struct site_id *site)

@@ -7,6 +7,10 @@
 
 /* The roster that the store was given changed. Where store_have falls, store_history is another. */
 void store_roster_changed(struct store *s);
+/* Keep the roster in the ledger as well, durably: its file may go back alone. */
+MUST_USE bool store_roster_keep(struct store *s, struct err *e);
+/* The log that was kept last, into a buffer of ROSTER_BYTES_MAX; nothing when there is none. */
+MUST_USE bool store_roster_kept(struct store *s, struct buf *log, struct err *e);
 /* How many change-sets of a site are here that were taken in before its end was heard of, and that
  * nobody believes. */
 uint64_t store_distrusted(const struct store *s, const struct site_id *site);

@@ -1,5 +1,6 @@
 """Who rules the fleet, and how a PC is shut out of it: real agents, and a thief who knows the protocol."""
 
+import shutil
 import time
 
 import peer as peers
@@ -269,3 +270,144 @@ def test_sales_that_a_revoked_pc_had_not_sent_are_adopted_once(shop):
     assert a.value("SELECT stock FROM shop_article WHERE reference = 'RIZ25'") == before - 5
     assert "C, which was shut out" in a.cli("drop", "import", later, ok=(2,)).stderr
     assert not has_sale(a, "C-2")
+
+
+def test_a_roster_file_that_went_back_alone_is_noticed_without_anybody(shop):
+    """The ledger keeps the roster, too: nobody who is out is a member again because a file was put back."""
+    lan, a, b, c = trio(shop)
+    old = (b.home / "roster").read_bytes()
+    a.cli("revoke", "C", "--yes")
+    wait_members(b, "A", "B")
+    entries = roster(b)["entries"]
+    a.stop()
+    b.stop()
+    (b.home / "roster").write_bytes(old)
+    b.start()
+    wait_members(b, "A", "B")
+    assert roster(b)["entries"] == entries and (b.home / "roster").read_bytes() != old
+    assert "the roster's file went back" in b.log.read_text()
+    sell(c, "C-1", [("LAIT", 1)])
+    c.cli("sync", ok=None)
+    sell(b, "B-1", [("LAIT", 1)])
+    wait_for(lambda: b.status()["pending"]["marks"] == 0, "B captures")
+    assert connected(b) == set() and not has_sale(b, "C-1")
+    a.start()
+    wait_sale(a, "B-1", [("LAIT", 1)])
+
+
+def revoked_with_a_sale_unsent(shop, lan, a, c):
+    """C is out, and has a sale that it made afterwards."""
+    shop.network.pull(c.space, lan)
+    wait_for(lambda: "C" not in connected(a), "C is away")
+    a.cli("revoke", "C", "--yes")
+    sell(c, "C-9", [("LAIT", 1)])
+    return c.ask("drop", "export", "--to", shop.directory)["path"]
+
+
+def test_changes_after_the_end_are_refused_through_the_watched_folder(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    c = shop.member("C", a, lan)
+    folder = shop.directory / "exchange"
+    a.stop()
+    conf = a.home / "agent.conf"
+    conf.write_text(conf.read_text() + "\ndrop_folder = %s\n" % folder)
+    a.start()
+    shop.wait_peer(a, c)
+    path = revoked_with_a_sale_unsent(shop, lan, a, c)
+    shutil.copy(path, folder / "entrant" / "export_C_20261121_120000.json")
+    rejected = folder / "archive" / "rejected"
+    wait_for(lambda: len(list(rejected.glob("*"))) == 2, "the file and the reason beside it")
+    assert "C, which was shut out" in next(rejected.glob("*.reason.txt")).read_text()
+    assert "C was shut out" in wait_warning(a, "refused-changes")
+    assert not has_sale(a, "C-9") and not list((folder / "entrant").iterdir())
+
+
+def test_changes_after_the_end_are_refused_from_a_third_pc_that_passes_them_on(shop):
+    """A member that has not heard of it, or means harm: it hands over, on its own good link, what C signed too late."""
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    c = shop.member("C", a, lan)
+    guest = Guest(shop, lan, a)
+    path = revoked_with_a_sale_unsent(shop, lan, a, c)
+    with open(path, encoding="utf-8") as file:
+        _, change_sets = peers.read_drop(file.read())
+    relay = guest.connect()
+    assert relay.run(lambda: relay.roster.members.keys() != relay.roster.authors.keys())
+    for data in change_sets:
+        if peers.unpack(peers.unpack(data)[0])[2][:16] == bytes.fromhex(c.status()["site"]):
+            relay._send(peers.CHANGESET, data)
+    assert "came from PYTHON" in wait_warning(a, "refused-changes")
+    assert "C was shut out" in warnings(a)["refused-changes"]
+    sell(a, "A-1", [("LAIT", 1)])
+    assert relay.run(lambda: any(row.cells.get("number") == "A-1" for row in relay.rows("shop_invoice")))
+    assert not has_sale(a, "C-9")
+    relay.leave()
+
+
+def test_an_older_drop_file_of_a_pc_that_was_renamed_is_still_taken(shop):
+    lan, a, b = shop.pair()
+    shop.network.pull(b.space, lan)
+    wait_for(lambda: not connected(a), "A is alone")
+    sell(b, "B-1", [("LAIT", 1)])
+    path = b.ask("drop", "export", "--to", shop.directory)["path"]
+    a.cli("rename", b.name, "OFFICE")
+    assert members(a) == [a.name, "OFFICE"]
+    a.cli("drop", "import", path)
+    wait_sale(a, "B-1", [("LAIT", 1)])
+    assert warnings(a).keys() <= {"no-peer"}
+
+
+def two_histories(shop, lan, a, b):
+    """A member that tells A and B different things under one number, while they cannot hear each other."""
+    guest = Guest(shop, lan, a)
+    wait_for(lambda: "PYTHON" in members(b), "B knows the liar")
+    shop.network.pull(b.space, lan)
+    wait_for(lambda: b.name not in connected(a), "A is alone")
+    one = say(guest, shop, lan, a)
+    shop.network.pull(a.space, lan)
+    shop.network.plug(b.space, lan)
+    two = say(guest, shop, lan, b)
+    shop.network.plug(a.space, lan)
+    shop.wait_peer(a, b)
+    return one, two
+
+
+def say(guest, shop, lan, pc):
+    with inside(guest.space):
+        liar = peers.Peer(guest.peer.site, guest.peer.fleet_key, peers.Roster(guest.peer.roster.log()))
+        liar.actor = guest.peer.actor
+        liar.connect((shop.network.address(pc.space, lan), 7400))
+    liar.publish("shop_client", 1, True, {"id": 1000, "name": "said to " + pc.name, "phone": "", "email": ""})
+    assert liar.run(lambda: liar.peer_have.get(liar.actor) == 1)
+    wait_for(lambda: pc.value("SELECT count(*) FROM shop_client WHERE name = ?", "said to " + pc.name), "its row")
+    liar.leave()
+    return liar
+
+
+def test_who_says_two_things_under_one_number_is_found_out_and_the_rest_goes_on(shop):
+    lan, a, b = shop.pair()
+    one, two = two_histories(shop, lan, a, b)
+    for pc in (a, b):
+        assert "PYTHON" in wait_warning(pc, "forked-history")
+    # Neither takes the other's, and all else goes both ways.
+    sell(a, "A-1", [("LAIT", 1)])
+    sell(b, "B-1", [("RIZ25", 1)])
+    wait_sale(b, "A-1", [("LAIT", 1)])
+    wait_sale(a, "B-1", [("RIZ25", 1)])
+    for pc in (a, b):
+        assert [name for name, in pc.sql("SELECT name FROM shop_client WHERE name LIKE 'said%'")] == ["said to " + pc.name]
+    # The proof, for anybody who knows the roster: two change-sets, one number, one key, in the files of the two.
+    proofs = set()
+    for pc in (a, b):
+        with open(pc.ask("drop", "export", "--to", shop.directory)["path"], encoding="utf-8") as file:
+            log, change_sets = peers.read_drop(file.read())
+        for change_set in (peers.ChangeSet(data, peers.Roster(log)) for data in change_sets):  # verifies the signature
+            if change_set.actor == one.actor:
+                proofs.add((change_set.number, change_set.hash))
+    assert len(proofs) == 2 and {number for number, _ in proofs} == {1}
+    # A person ends it; A and B stay friends.
+    a.cli("revoke", "PYTHON", "--yes")
+    wait_members(b, a.name, b.name)
+    sell(b, "B-2", [("RIZ25", 1)])
+    wait_sale(a, "B-2", [("RIZ25", 1)])

@@ -221,6 +221,27 @@ static void a_name_that_was_changed_does_not_change_marks(void **state)
     close_three(&t);
 }
 
+static void the_ledger_keeps_the_roster_over_a_restart(void **state)
+{
+    struct three t;
+    struct buf kept;
+    struct err e = {0};
+
+    (void)state;
+    open_three(&t);
+    buf_open(&kept, ROSTER_BYTES_MAX);
+    check(store_roster_kept(t.a.store, &kept, &e), &e);
+    assert_int_equal(kept.n, 0);
+    shut_out(&t);
+    check(store_roster_keep(t.a.store, &e), &e);
+    close_store(&t.a);
+    open_store(&t.a);
+    check(store_roster_kept(t.a.store, &kept, &e), &e);
+    assert_true(slice_equal(buf_slice(&kept), buf_slice(&t.a.roster.log)));
+    buf_close(&kept);
+    close_three(&t);
+}
+
 static int start(void **state)
 {
     struct err e = {0};
@@ -237,6 +258,7 @@ int main(void)
         cmocka_unit_test(who_built_on_what_nobody_believes_is_not_held_up),
         cmocka_unit_test(a_cut_that_is_moved_lets_in_what_was_left_out),
         cmocka_unit_test(one_that_is_shut_out_believes_itself),
+        cmocka_unit_test(the_ledger_keeps_the_roster_over_a_restart),
         cmocka_unit_test(a_name_that_was_changed_does_not_change_marks),
     };
 
