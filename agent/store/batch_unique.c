@@ -230,6 +230,20 @@ static int markable(const struct collider *c, const struct work *w, const struct
     return -1;
 }
 
+/* The column of the key in which the row would carry a mark; -1: it cannot yield. Decodes what it
+ * wants. */
+static bool find_mark(struct collider *c, const struct work *w, const struct app_unique *u,
+                      int *column, struct err *e)
+{
+    struct local_clock claim;
+
+    if (!read_claim(c, w, u, &claim, e) ||
+        !record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+        return false;
+    *column = claim.actor == 0 ? -1 : markable(c, w, u);
+    return true;
+}
+
 /* What the row wants from now on: its value behind one more mark. `column` -1: it cannot yield. */
 static bool put_mark(struct collider *c, struct work *w, const struct app_unique *u, int *column,
                      struct err *e)
@@ -238,10 +252,8 @@ static bool put_mark(struct collider *c, struct work *w, const struct app_unique
     struct buf text, encoded;
     struct cell *cell;
 
-    if (!read_claim(c, w, u, &claim, e) ||
-        !record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+    if (!read_claim(c, w, u, &claim, e) || !find_mark(c, w, u, column, e))
         return false;
-    *column = claim.actor == 0 ? -1 : markable(c, w, u);
     if (*column < 0)
         return true;
     cell = record_cell(&c->rec, w->b->position[*column]);
@@ -370,15 +382,46 @@ static bool find_same(struct collider *c, uint32_t i, const struct app_uniques *
     return true;
 }
 
-/* A row that is to be one with another waits for that, and nobody yields anything to it. */
+/* Is there a key in which neither it nor the row in its way can yield? */
+static bool is_shut_out(struct collider *c, uint32_t i, const struct app_uniques *uniques,
+                        bool *out, struct err *e)
+{
+    *out = false;
+    for (uint32_t k = 0; !*out && k < uniques->n; k++) {
+        const struct app_unique *u = &uniques->keys[k];
+        struct work *h;
+        int64_t holder;
+        bool ready, yields;
+        int column;
+
+        if (!find_holder(c, &c->b->works[i], u, &holder, e))
+            return false;
+        if (holder == 0)
+            continue;
+        h = load_holder(c, holder, &ready, e);
+        if (h == NULL || !ready) {
+            *out = true;
+            return e->code == ERR_NONE;
+        }
+        if (!holder_yields(c, &c->b->works[i], h, u, &yields, e) ||
+            !find_mark(c, yields ? h : &c->b->works[i], u, &column, e))
+            return false;
+        *out = column < 0;
+    }
+    return true;
+}
+
+/* To a row that is to be one with another, or that does not get in anyhow, nobody yields anything.
+ */
 static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err *e)
 {
     struct app_uniques *uniques;
-    bool did = false;
+    bool did = false, out = false;
 
-    if (!uniques_of(c, c->b->works[i].b, &uniques, e) || !find_same(c, i, uniques, e))
+    if (!uniques_of(c, c->b->works[i].b, &uniques, e) || !find_same(c, i, uniques, e) ||
+        (c->b->works[i].same_as == 0 && !is_shut_out(c, i, uniques, &out, e)))
         return false;
-    if (c->b->works[i].same_as != 0)
+    if (c->b->works[i].same_as != 0 || out)
         return true;
     for (uint32_t k = 0; !did && k < uniques->n; k++) {
         int64_t holder;

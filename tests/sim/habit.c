@@ -193,6 +193,27 @@ static bool draw_mark(struct app *a, uint32_t table, const struct shape_column *
     return false;
 }
 
+/* A row to belong to that has none of this table, and had none when the transaction began. */
+static bool draw_owner(struct app *a, uint32_t table, const struct shape_column *c, uint32_t at,
+                       uint32_t *literal)
+{
+    bool free = false;
+
+    for (int i = 0; i < TRIES && !free; i++) {
+        const struct view_row *parent = draw_row(a, c->parent);
+
+        if (parent == NULL)
+            return false;
+        free = true;
+        for (uint32_t k = 0; k < a->now.n; k++)
+            free &= a->now.rows[k].table != table || a->now.rows[k].cells[at] != parent->name;
+        for (uint32_t k = 0; k < a->before.n; k++)
+            free &= a->before.rows[k].table != table || a->before.rows[k].cells[at] != parent->name;
+        *literal = parent->raw[0];
+    }
+    return free;
+}
+
 /* One literal per column for a new row. False when a parent it needs does not exist. */
 static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
 {
@@ -210,7 +231,9 @@ static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
             return false;
         if (c->role == SHAPE_DATA)
             literals[i] = draw_value(a, c);
-        else if (c->role == SHAPE_REF && (c->not_null || rng_chance(&a->rng, 70)))
+        if (c->owner && !draw_owner(a, table, c, i, &literals[i]))
+            return false;
+        if (c->role == SHAPE_REF && !c->owner && (c->not_null || rng_chance(&a->rng, 70)))
             if (!draw_parent(a, c, &literals[i]) && c->not_null)
                 return false;
     }
@@ -320,6 +343,9 @@ static bool save_kept(struct app *a, const struct view_row *row, struct err *e)
     if (now == NULL)
         return true;
     old.where = now->where;
+    for (uint32_t i = 0; i < table_of(a, old.table)->columns_n; i++)
+        if (table_of(a, old.table)->columns[i].owner)
+            old.raw[i] = now->raw[i];
     return save_row(a, &old, e);
 }
 
@@ -332,7 +358,7 @@ static bool move_to_parent(struct app *a, const struct view_row *row, struct err
     for (uint32_t i = t->keys; i < t->columns_n; i++) {
         const struct shape_column *c = &t->columns[i];
 
-        if (c->role != SHAPE_REF)
+        if (c->role != SHAPE_REF || c->owner)
             continue;
         if (c->not_null || rng_chance(&a->rng, 70))
             if (!draw_parent(a, c, &literal))
@@ -480,8 +506,9 @@ static bool names_others(const struct app *a, const struct view_row *row)
     while ((child = view_child(&a->now, a->shape, row->table, row->name, child))) {
         const struct shape_table *t = table_of(a, child->table);
 
-        for (uint32_t i = 0; i < t->keys; i++)
-            if (t->columns[i].role == SHAPE_REF && child->cells[i] == row->name)
+        for (uint32_t i = 0; i < t->columns_n; i++)
+            if ((i < t->keys || t->columns[i].owner) && t->columns[i].role == SHAPE_REF &&
+                child->cells[i] == row->name)
                 return true;
     }
     return false;

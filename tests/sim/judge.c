@@ -84,13 +84,25 @@ static const struct oracle_row *row_named(const struct oracle *o, uint32_t name)
     return NULL;
 }
 
+/* Is a row of the file in the way, which belongs to the same one? */
+static bool is_kept_out(const struct oracle *o, const struct oracle_row *row, const struct view *v)
+{
+    uint32_t by = shape_rival(&o->shape->tables[row->table]);
+    struct view_row self = {.table = row->table, .name = row->name};
+
+    for (uint32_t i = 0; i < row->n && by != 0; i++)
+        if (o->events[row->events[i]].column == (int)by)
+            self.cells[by] = o->events[row->events[i]].value;
+    return by != 0 && view_rival(v, o->shape, &self) != NULL;
+}
+
 static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
                        struct err *e)
 {
     const char *name = words_text(o->words, row->name);
     bool there = view_find(v, row->table, row->name) != NULL;
 
-    if (!there && must_live(o, row))
+    if (!there && must_live(o, row) && !is_kept_out(o, row, v))
         return err_set(e, ERR_INPUT, "%s is lost", name);
     /* A parent that a living row names stays: a reference must never dangle. */
     if (there && must_be_dead(o, row) &&

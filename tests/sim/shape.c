@@ -15,7 +15,25 @@ bool shape_surrogate(const struct shape_table *t)
 
 bool shape_unites(const struct shape_table *t)
 {
-    return shape_surrogate(t) && t->columns[t->keys].pooled;
+    return shape_surrogate(t) && t->columns[shape_naming(t)].pooled;
+}
+
+uint32_t shape_naming(const struct shape_table *t)
+{
+    uint32_t found = t->keys;
+
+    for (uint32_t i = t->keys; i < t->columns_n; i++)
+        if (t->columns[i].pooled)
+            found = i;
+    return found;
+}
+
+uint32_t shape_rival(const struct shape_table *t)
+{
+    for (uint32_t i = t->keys; i < t->columns_n; i++)
+        if (t->columns[i].owner && !t->columns[i].pooled)
+            return i;
+    return 0;
 }
 
 bool shape_counts(const struct shape_table *t, uint32_t column)
@@ -239,6 +257,30 @@ static void draw_united(struct shape *s, struct rng *r)
     }
 }
 
+/* One-to-one: one more table, whose rows belong to others, which have no second such. Two PCs that
+ * each give it one made one row, by rule, or each of them keeps its own and a person must see to
+ * it. */
+static void draw_owned(struct shape *s, struct rng *r)
+{
+    struct shape_table *t = &s->tables[s->n];
+    uint32_t parent = rng_below(r, s->n);
+    struct shape_column *c;
+
+    if (s->n == SHAPE_TABLES_MAX || !rng_chance(r, 40))
+        return;
+    snprintf(t->name, sizeof t->name, "fiche");
+    t->kind = (enum shape_kind)rng_below(r, SHAPE_CODE);
+    draw_key(s, t, r);
+    draw_data(t, r);
+    if (!shape_surrogate(&s->tables[parent]) || s->tables[parent].way != SHAPE_BOTH)
+        parent = 0;
+    c = reference_add(s, t, "owner", parent);
+    c->not_null = c->owner = true;
+    c->on_delete = rng_chance(r, 50) ? "" : "ON DELETE CASCADE";
+    c->pooled = rng_chance(r, 60);
+    s->n++;
+}
+
 /* One column whose values stay on each PC. */
 static void draw_local(struct shape *s, struct rng *r)
 {
@@ -273,6 +315,7 @@ void shape_draw(struct shape *s, struct rng *r)
     draw_way(s, &numbers);
     draw_local(s, &numbers);
     draw_united(s, &numbers);
+    draw_owned(s, &numbers);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
@@ -318,7 +361,7 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
         sqlite3_str_appendf(out, " PRIMARY KEY");
     if (c->not_null)
         sqlite3_str_appendf(out, " NOT NULL");
-    if (c->pooled || (c->role == SHAPE_DATA && c->values == SHAPE_TICKET))
+    if (c->pooled || c->owner || (c->role == SHAPE_DATA && c->values == SHAPE_TICKET))
         sqlite3_str_appendf(out, " UNIQUE");
     if (c->role == SHAPE_REF) {
         const struct shape_table *parent = &s->tables[c->parent];

@@ -50,7 +50,10 @@ struct shape_column {
     uint32_t names;        /* ... by this column: its key's, or one of numbers that may change */
     const char *on_delete; /* SHAPE_REF: "" or a clause */
     bool not_null;
-    bool pooled; /* SHAPE_MARK: UNIQUE, one of few; by rule rows that have the same one are one */
+    bool pooled; /* UNIQUE, a mark that is one of few or what the row belongs to; by rule rows that
+                    have the same one are one, and they are named by it */
+    bool owner;  /* SHAPE_REF: UNIQUE and never changed: one-to-one. Of rows that have the same one,
+                    and are not one by rule, each file has one. */
     bool local;  /* by rule it stays on each PC; rows that arrive have SHAPE_FILL_IN there */
 };
 
@@ -90,6 +93,10 @@ void shape_till(struct shape *s);
 bool shape_surrogate(const struct shape_table *t);
 /* ... and rows that bear one mark are one. */
 bool shape_unites(const struct shape_table *t);
+/* Of a key that is each site's own: the column that names rows for good. */
+uint32_t shape_naming(const struct shape_table *t);
+/* The column by which rows of it keep each other out of a file; 0: they do not. */
+uint32_t shape_rival(const struct shape_table *t);
 bool shape_counts(const struct shape_table *t, uint32_t column);
 /* Do rows of this table come into this PC's file, and do its own reach others? */
 bool shape_takes(const struct shape_table *t, uint32_t site, uint32_t sites);

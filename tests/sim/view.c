@@ -132,14 +132,17 @@ static uint32_t bare_ticket(struct words *w, uint32_t raw)
     }
 }
 
+/* Of the columns that name a row, or of all the others, which may name rows of its own table. */
 static void resolve(struct view *v, const struct shape *s, struct words *w, struct view_row *row,
                     bool key)
 {
     const struct shape_table *t = &s->tables[row->table];
 
-    for (uint32_t i = key ? 0 : t->keys; i < (key ? t->keys : t->columns_n); i++) {
+    for (uint32_t i = 0; i < t->columns_n; i++) {
         const struct shape_column *c = &t->columns[i];
 
+        if (key != (i < t->keys || (shape_surrogate(t) && i == shape_naming(t))))
+            continue;
         if (c->local)
             row->cells[i] = WORD_NULL;
         else if (c->role == SHAPE_REF)
@@ -156,7 +159,7 @@ static void name_row(const struct shape_table *t, struct words *w, struct view_r
     const char *first = words_text(w, row->cells[0]);
 
     if (shape_surrogate(t))
-        row->name = words_format(w, "%s/%s", t->name, words_text(w, row->raw[1]));
+        row->name = words_format(w, "%s/%s", t->name, words_text(w, row->cells[shape_naming(t)]));
     else if (t->keys == 1)
         row->name = words_format(w, "%s/%s", t->name, first);
     else
@@ -303,10 +306,26 @@ static char *describe(const char *format, const char *a, const char *b, const ch
     return out;
 }
 
-/* Must the files hold the same rows of it? */
-static bool is_common(const struct shape_table *t, bool last)
+const struct view_row *view_rival(const struct view *v, const struct shape *s,
+                                  const struct view_row *row)
 {
-    return t->way == SHAPE_BOTH || (t->way != SHAPE_LOCAL && !last);
+    uint32_t by = shape_rival(&s->tables[row->table]);
+
+    for (uint32_t i = 0; by != 0 && i < v->n; i++)
+        if (v->rows[i].table == row->table && v->rows[i].cells[by] == row->cells[by] &&
+            v->rows[i].name != row->name)
+            return &v->rows[i];
+    return NULL;
+}
+
+/* Must the file hold this row of another one? */
+static bool is_common(const struct view *v, const struct shape *s, const struct view_row *row,
+                      bool last)
+{
+    const struct shape_table *t = &s->tables[row->table];
+
+    return (t->way == SHAPE_BOTH || (t->way != SHAPE_LOCAL && !last)) &&
+           view_rival(v, s, row) == NULL;
 }
 
 char *view_differ(const struct view *a, const struct view *b, const struct shape *s,
@@ -317,7 +336,7 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
         const struct view_row *y = view_find(b, x->table, x->name);
         const struct shape_table *t = &s->tables[x->table];
 
-        if (!is_common(t, last))
+        if (!is_common(b, s, x, last))
             continue;
         if (y == NULL)
             return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
@@ -333,7 +352,7 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
     if (memcmp(a->journal, b->journal, sizeof a->journal) != 0)
         return mem_text("the journals");
     for (uint32_t i = 0; i < b->n; i++)
-        if (is_common(&s->tables[b->rows[i].table], last) &&
+        if (is_common(a, s, &b->rows[i], last) &&
             view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
             return describe("%s is only in the second%s%s%s", words_text(w, b->rows[i].name), "",
                             "", "");

@@ -45,6 +45,9 @@ const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t 
  * `table`. */
 const struct view_row *view_child(const struct view *v, const struct shape *s, uint32_t table,
                                   uint32_t name, const struct view_row *after);
+/* A row of `v` that keeps this one, of whatever file, out of it; NULL if there is none. */
+const struct view_row *view_rival(const struct view *v, const struct shape *s,
+                                  const struct view_row *row);
 /* The first row that differs, as text; NULL when all is the same that must be: `last` says that b
  * is of the last PC (enum shape_way). Free with free. */
 char *view_differ(const struct view *a, const struct view *b, const struct shape *s,

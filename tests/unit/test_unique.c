@@ -446,6 +446,37 @@ static void it_lands_as_well_when_the_other_one_goes_or_changes(void **state)
 }
 
 /* A newcomer that meets only the third PC, which has one of the two in its ledger alone. */
+/* It could have the one value and not the other: nobody gives up anything for it in vain. */
+static void nobody_yields_to_a_row_that_stays_outside(void **state)
+{
+    static const char badges[] =
+        "CREATE TABLE person(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE badge(id INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL UNIQUE,"
+        " person_id INT NOT NULL UNIQUE REFERENCES person(id), of TEXT);";
+    static const char ask[] = "SELECT number, of FROM badge";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, badges, badges);
+    sql(&a, "INSERT INTO person VALUES (1, 'Ada')");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO badge(number, person_id, of) VALUES ('T1', 1, 'A')");
+    later();
+    sql(&b, "INSERT INTO badge(number, person_id, of) VALUES ('T1', 1, 'B')");
+    exchange(&a, &b);
+    expect(&a, ask, "T1|A");
+    expect(&b, ask, "T1|B");
+    assert_int_equal(status_of(&a).parked, 1);
+    assert_int_equal(status_of(&b).parked, 1);
+    sql(&b, "DELETE FROM badge");
+    exchange(&a, &b);
+    expect(&b, ask, "T1|A");
+    expect(&a, ask, "T1|A");
+    assert_int_equal(status_of(&a).parked, 0);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 static void a_row_that_waits_is_passed_on(void **state)
 {
     struct site a, b, c, d;
@@ -482,6 +513,7 @@ int main(void)
         cmocka_unit_test(rows_that_refer_to_each_other_yield_too),
         cmocka_unit_test(of_two_equal_integers_one_waits_and_lands_when_it_can),
         cmocka_unit_test(it_lands_as_well_when_the_other_one_goes_or_changes),
+        cmocka_unit_test(nobody_yields_to_a_row_that_stays_outside),
         cmocka_unit_test(a_row_that_waits_is_passed_on),
     };
 
