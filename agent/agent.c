@@ -14,8 +14,12 @@
 #include "join.h"
 #include "links.h"
 #include "log.h"
+#include "memory.h"
 #include "pump.h"
 #include "watch.h"
+
+/* Links, doors and invitations, each in pages of its own. */
+#define LOCKED_BYTES (2u << 20)
 
 /* ---- time ---- */
 
@@ -102,12 +106,25 @@ void agent_poke(struct agent *a)
 
 /* ---- start and end ---- */
 
+/* Without it all works; but a key may be written to the swap file. */
+static void lock_secrets(struct agent *a)
+{
+    bool locked =
+        memory_lock(&a->keys, sizeof a->keys) && memory_lock(&a->fleet_keys, sizeof a->fleet_keys);
+
+    if (!locked || !memory_can_lock(LOCKED_BYTES))
+        log_warn("keys are not kept out of the swap file: this user may lock too little memory "
+                 "needed_kib=%u remedy=\"raise `ulimit -l`, or LimitMEMLOCK= of the service\"",
+                 LOCKED_BYTES / 1024);
+}
+
 static bool load(struct agent *a, const char *home, struct err *e)
 {
     if (!home_locate(&a->home, home, e) || !home_check(&a->home, e) ||
         !config_load(&a->config, a->home.conf, e))
         return false;
     log_open(a->config.log_level, a->home.log, true);
+    lock_secrets(a);
     if (!home_identity_load(&a->home, &a->keys, e) || !origin_check(&a->home, a->doubt, e))
         return false;
     if (!home_has_fleet(&a->home))
@@ -172,8 +189,8 @@ void agent_close(struct agent *a)
 {
     invitations_stop(a->invitations);
     roster_close(&a->roster);
-    keys_wipe(&a->keys);
-    sodium_memzero(&a->fleet_keys, sizeof a->fleet_keys);
+    memory_unlock(&a->keys, sizeof a->keys);
+    memory_unlock(&a->fleet_keys, sizeof a->fleet_keys);
     if (a->links != NULL)
         home_pid_remove(&a->home);
     *a = (struct agent){0};

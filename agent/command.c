@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include <json-c/json.h>
+#include <sodium.h>
 
 #include "admin.h"
 #include "agent.h"
@@ -38,7 +39,8 @@ static bool run_invite(struct agent *a, const struct request *r, struct json_obj
 
     if (!agent_invite(a, (uint64_t)r->ttl_ms, token, e))
         return false;
-    json_object_object_add(*result, "token", json_object_new_string(token));
+    json_object_object_add(*result, "token", answer_secret(token));
+    sodium_memzero(token, sizeof token);
     json_object_object_add(*result, "ttl_ms", json_object_new_int64(r->ttl_ms));
     return true;
 }

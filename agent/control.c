@@ -108,7 +108,8 @@ static void on_client_closed(uv_handle_t *handle)
     struct client *l = handle->data;
     struct control *c = l->control;
 
-    buf_wipe(&l->in); /* it may hold a token */
+    buf_close(&l->in);
+    sodium_memzero(l, sizeof *l); /* what was read last may be a token */
     free(l);
     c->handle_count--;
     release_if_done(c);
@@ -184,7 +185,7 @@ static struct answer *answer_new(void)
 {
     struct answer *w = mem_alloc(sizeof *w);
 
-    buf_open(&w->bytes, ANSWER_BYTES_MAX);
+    buf_open_secret(&w->bytes, ANSWER_BYTES_MAX);
     return w;
 }
 
@@ -390,6 +391,7 @@ static void take_line(struct client *l, struct slice line)
     }
     log_debug("control request command=%s", request_kind_name(r.kind));
     accept_request(l, &r);
+    sodium_memzero(r.token, sizeof r.token);
 }
 
 static void take_lines(struct client *l)
@@ -457,7 +459,7 @@ static void on_connection(uv_stream_t *server, int status)
     }
     l = mem_alloc(sizeof *l);
     l->control = c;
-    buf_open(&l->in, CONTROL_LINE_BYTES_MAX + READ_BYTES);
+    buf_open_secret(&l->in, CONTROL_LINE_BYTES_MAX + READ_BYTES);
     uv_pipe_init(c->agent->loop, &l->pipe, 0);
     l->pipe.data = l;
     l->next = c->clients;

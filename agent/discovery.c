@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include <navette/beacon.h>
 
 #include "agent.h"
@@ -126,6 +128,8 @@ static void say_all(struct discovery *d, enum beacon_kind kind)
         broadcast(d, BEACON_INVITING, keys[i]);
     if (join_beacon_key(d->agent->join, key))
         broadcast(d, BEACON_JOINING, key);
+    sodium_memzero(keys, sizeof keys);
+    sodium_memzero(key, sizeof key);
 }
 
 /* ---- receiving ---- */

@@ -188,7 +188,7 @@ bool home_secret_read(const char *path, struct buf *text, struct err *e)
 {
     struct file_info info;
 
-    buf_open(text, SECRET_BYTES_MAX * 8);
+    buf_open_secret(text, SECRET_BYTES_MAX * 8);
     if (!file_exists(path))
         return err_set(e, ERR_INPUT, "%s is missing: " LOST_FILE, path);
     if (!file_stat(path, &info, e))
@@ -241,7 +241,7 @@ bool home_identity_create(const struct home *h, struct keys *k, struct err *e)
         return err_set(e, ERR_REFUSED, "%s exists: this home has its identity already",
                        h->identity);
     keys_generate(k);
-    buf_open(&text, SECRET_BYTES_MAX);
+    buf_open_secret(&text, SECRET_BYTES_MAX);
     buf_add(&text, IDENTITY_HEAD, sizeof IDENTITY_HEAD - 1);
     add_hex(&text, SLICE(k->seed));
     buf_add_byte(&text, '\n');
@@ -424,7 +424,7 @@ bool home_fleet_save(const struct home *h, const struct roster *r, const uint8_t
     bool ok = false;
 
     memcpy(keys.keys[0], key, KEY_BYTES);
-    buf_open(&text, (SECRET_BYTES_MAX * 8));
+    buf_open_secret(&text, (SECRET_BYTES_MAX * 8));
     buf_add(&text, FLEET_HEAD, sizeof FLEET_HEAD - 1);
     if (!keep_old_keys(h, &text, e))
         goto out;
@@ -442,7 +442,7 @@ bool home_fleet_keys_save(const struct home *h, const struct roster *r, const st
     struct buf text;
     bool ok;
 
-    buf_open(&text, (SECRET_BYTES_MAX * 8));
+    buf_open_secret(&text, (SECRET_BYTES_MAX * 8));
     buf_add(&text, FLEET_HEAD, sizeof FLEET_HEAD - 1);
     add_key_lines(&text, r, k);
     ok = write_secret(h->fleet_key, &text, e);

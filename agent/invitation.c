@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -67,7 +66,7 @@ static bool invitations_save(struct invitations *all, struct err *e)
     struct buf bytes = {0};
     bool ok;
 
-    buf_open(&bytes, INVITES_BYTES_MAX);
+    buf_open_secret(&bytes, INVITES_BYTES_MAX);
     invitations_write(all, &bytes);
     ok = file_write_atomic(all->agent->home.invites, buf_slice(&bytes), 0600, e);
     buf_wipe(&bytes);
@@ -390,6 +389,7 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
     memcpy(welcome.fleet_key, all->agent->fleet_keys.keys[0], sizeof welcome.fleet_key);
     welcome.roster = buf_slice(&all->agent->roster.log);
     join_send(l, &welcome);
+    sodium_memzero(&welcome, sizeof welcome);
     return true;
 }
 
@@ -397,7 +397,7 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
 
 struct invitations *invitations_start(struct agent *a)
 {
-    struct invitations *all = mem_alloc(sizeof *all);
+    struct invitations *all = secret_alloc(sizeof *all);
 
     all->agent = a;
     invitations_load(all);
@@ -415,7 +415,5 @@ void invitations_void(struct invitations *all)
 
 void invitations_stop(struct invitations *all)
 {
-    if (all != NULL)
-        sodium_memzero(all, sizeof *all);
-    free(all);
+    secret_free(all);
 }

@@ -2,8 +2,9 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <sodium.h>
 
 #include <navette/beacon.h>
 #include <navette/invite.h>
@@ -47,7 +48,7 @@ void join_send(struct link *l, const struct join_message *m)
 {
     struct buf out = {0};
 
-    buf_open(&out, ROSTER_BYTES_MAX + 1024);
+    buf_open_secret(&out, ROSTER_BYTES_MAX + 1024);
     join_message_write(&out, m);
     link_send(l, buf_slice(&out));
     buf_wipe(&out);
@@ -81,6 +82,7 @@ static void finish(struct join *j, const struct err *e)
 
     j->looking = false;
     j->on_done = NULL;
+    sodium_memzero(&j->token, sizeof j->token);
     uv_timer_stop(&j->timer);
     hang_up(j, NULL);
     if (j->lasting && e->code != ERR_FULL && !home_join_token_remove(&j->agent->home, &clean))
@@ -132,6 +134,7 @@ static bool on_message(struct link *l, struct slice message, struct err *e)
         return err_set(e, ERR_INPUT, "not expected");
     if (m.kind == JOIN_WELCOME) {
         welcomed(j, l, &m);
+        sodium_memzero(m.fleet_key, sizeof m.fleet_key);
     } else if (m.kind == JOIN_SORRY) {
         err_set(&sorry, ERR_REFUSED, "%s", m.sorry);
         finish(j, &sorry);
@@ -219,6 +222,8 @@ static void dial(struct join *j, struct attempt *attempt)
         attempt->link = NULL;
         log_debug("no welcome yet addr=%s reason=%s", attempt->address.host, e.text);
     }
+    sodium_memzero(&secret, sizeof secret);
+    sodium_memzero(&lock, sizeof lock);
 }
 
 /* Those that lead nowhere are dialled anew, in case that what was in the way has gone. */
@@ -280,6 +285,7 @@ bool join_beacon_key(const struct join *j, uint8_t key[32])
         return false;
     invite_lock(&lock, &j->token);
     beacon_key(key, lock.psk);
+    sodium_memzero(&lock, sizeof lock);
     return true;
 }
 
@@ -368,8 +374,10 @@ bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *
     struct join *j = a->join;
     struct invite v = {0};
 
-    if (!may_join(a, e) || !invite_parse(&v, token, e))
+    if (!may_join(a, e) || !invite_parse(&v, token, e)) {
+        sodium_memzero(&v, sizeof v);
         return false;
+    }
     if (copy && !a->config.copy) {
         a->config.copy = true;
         if (!config_save(&a->config, a->home.conf, e))
@@ -381,6 +389,7 @@ bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *
     j->context = context;
     log_info("joining");
     look(j, &v);
+    sodium_memzero(&v, sizeof v);
     return true;
 }
 
@@ -405,17 +414,19 @@ static void take_token(struct join *j)
     j->lasting = true;
     if ((j->agent->in_fleet && !may_join(j->agent, &e)) || !invite_parse(&v, text, &e)) {
         finish(j, &e);
-        return;
+    } else {
+        log_info("joining with the token of init");
+        look(j, &v);
     }
-    log_info("joining with the token of init");
-    look(j, &v);
+    sodium_memzero(text, sizeof text);
+    sodium_memzero(&v, sizeof v);
 }
 
 /* ---- start and end ---- */
 
 struct join *join_start(struct agent *a)
 {
-    struct join *j = mem_alloc(sizeof *j);
+    struct join *j = secret_alloc(sizeof *j);
 
     j->agent = a;
     a->join = j;
@@ -429,7 +440,7 @@ static void on_released(uv_handle_t *handle)
 {
     struct join *j = handle->data;
 
-    free(j);
+    secret_free(j);
 }
 
 void join_stop(struct join *j)

@@ -63,7 +63,7 @@ static void on_released(uv_handle_t *handle)
     channel_close(&l->channel);
     buf_close(&l->input);
     buf_close(&l->output);
-    free(l);
+    secret_free(l);
 }
 
 /* ---- sending ---- */
@@ -315,7 +315,7 @@ void link_resume(struct link *l)
 
 static struct link *link_new(struct agent *a, struct link_owner owner)
 {
-    struct link *l = mem_alloc(sizeof *l);
+    struct link *l = secret_alloc(sizeof *l);
 
     l->agent = a;
     l->events = owner.events;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "fleet.h"
 #include "invitation.h"
 #include "links_inside.h"
@@ -481,6 +483,7 @@ static void on_connection(void *context, uv_stream_t *server)
     } else {
         links_tick_by(l, now_of(l) + HANDSHAKE_MS_MAX);
     }
+    sodium_memzero(secrets, sizeof secrets);
 }
 
 static void release(uv_handle_t *handle)
@@ -511,6 +514,7 @@ static void dial(struct links *l, struct place *place)
         conn_drop_last(l);
         places_ended(&l->places, &address, 0, now_of(l), random_u32());
     }
+    sodium_memzero(&secret, sizeof secret);
 }
 
 static void dial_due(struct links *l)

@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "log.h"
+#include "memory.h"
 
 struct program {
     uv_loop_t loop;
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
     const char *home = NULL;
     int i;
 
+    memory_hide();
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help();

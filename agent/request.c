@@ -1,11 +1,13 @@
 #include "request.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
+#include <sodium.h>
 
 #define DEPTH_MAX                                                                                  \
     6 /* request, args, rules, rule, columns; and one more for what is then refused by name */
@@ -301,9 +303,54 @@ static struct json_object *parse_json(struct slice line, struct err *e)
     return root;
 }
 
+/* A token must not stay behind in the memory of the JSON library, which frees what it has read as
+ * it is. So it is cut out of `line` before: dashes stand there instead. What is no token in its
+ * usual letters is left to the library, and to its errors. */
+static void cut_token_out(char *line, char token[INVITE_TEXT_BYTES_MAX])
+{
+    static const char letters[] =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz- ";
+    char *name = strstr(line, "\"token\""), *text;
+    size_t n;
+
+    if (name == NULL)
+        return;
+    text = name + strlen("\"token\"");
+    text += strspn(text, " \t");
+    if (*text++ != ':')
+        return;
+    text += strspn(text, " \t");
+    if (*text++ != '"')
+        return;
+    n = strspn(text, letters);
+    if (text[n] != '"' || n >= INVITE_TEXT_BYTES_MAX)
+        return;
+    memcpy(token, text, n);
+    memset(text, '-', n);
+}
+
+/* Into the place of its dashes. */
+static void put_token_in(struct request *r, const char *token)
+{
+    size_t n = strlen(token);
+
+    if (r->kind == REQUEST_JOIN && strlen(r->token) == n && strspn(r->token, "-") == n)
+        memcpy(r->token, token, n);
+}
+
+static bool parse_and_take(struct request *r, struct slice line, struct err *e)
+{
+    struct json_object *root = parse_json(line, e);
+    bool ok = e->code == ERR_NONE && take_request(r, root, e);
+
+    json_object_put(root);
+    return ok;
+}
+
 bool request_parse(struct request *r, struct slice line, struct err *e)
 {
-    struct json_object *root;
+    char token[INVITE_TEXT_BYTES_MAX] = "";
+    struct buf copy;
     int64_t id;
     bool ok;
 
@@ -316,9 +363,15 @@ bool request_parse(struct request *r, struct slice line, struct err *e)
                        CONTROL_LINE_BYTES_MAX);
     if (line.n == 0)
         return err_set(e, ERR_INPUT, "an empty request");
-    root = parse_json(line, e);
-    ok = e->code == ERR_NONE && take_request(r, root, e);
-    json_object_put(root);
+    buf_open_secret(&copy, line.n + 1);
+    buf_add(&copy, line.p, line.n);
+    buf_add_byte(&copy, '\0');
+    cut_token_out((char *)copy.p, token);
+    ok = parse_and_take(r, (struct slice){copy.p, line.n}, e);
+    if (ok)
+        put_token_in(r, token);
+    buf_close(&copy);
+    sodium_memzero(token, sizeof token);
     id = r->id;
     if (!ok) {
         request_close(r);
@@ -346,17 +399,56 @@ static void add_line(struct buf *out, struct json_object *line)
 
     buf_add(out, text, n);
     buf_add_byte(out, '\n');
-    json_object_put(line);
+}
+
+static void forget_secret(struct json_object *shown, void *secret)
+{
+    (void)shown;
+    secret_free(secret);
+}
+
+struct json_object *answer_secret(const char *text)
+{
+    char dashes[INVITE_TEXT_BYTES_MAX] = "";
+    size_t n = strlen(text);
+    char *secret = secret_alloc(n + 1);
+    struct json_object *shown;
+
+    assert(n < sizeof dashes);
+    memset(dashes, '-', n);
+    memcpy(secret, text, n);
+    shown = json_object_new_string(dashes);
+    json_object_set_userdata(shown, secret, forget_secret);
+    return shown;
+}
+
+/* Into the place of its dashes. */
+static void show_secret(struct buf *out, const char *secret)
+{
+    static const char name[] = "\"token\":\"";
+    const size_t before = sizeof name - 1, n = strlen(secret);
+
+    for (size_t i = 0; i + before + n <= out->n; i++) {
+        if (memcmp(out->p + i, name, before) != 0)
+            continue;
+        memcpy(out->p + i + before, secret, n);
+        return;
+    }
 }
 
 void answer_ok(struct buf *out, int64_t id, struct json_object *result)
 {
     struct json_object *line = json_object_new_object();
+    struct json_object *token = json_object_object_get(result, "token");
+    const char *secret = token != NULL ? json_object_get_userdata(token) : NULL;
 
     json_object_object_add(line, "id", json_object_new_int64(id));
     json_object_object_add(line, "ok", json_object_new_boolean(true));
     json_object_object_add(line, "result", result != NULL ? result : json_object_new_object());
     add_line(out, line);
+    if (secret != NULL && !out->overflow)
+        show_secret(out, secret);
+    json_object_put(line);
 }
 
 /* An error may quote what somebody sent and have been cut in the middle of a character. */
@@ -391,4 +483,5 @@ void answer_error(struct buf *out, int64_t id, const struct err *e)
     json_object_object_add(line, "ok", json_object_new_boolean(false));
     json_object_object_add(line, "error", error);
     add_line(out, line);
+    json_object_put(line);
 }

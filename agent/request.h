@@ -91,6 +91,9 @@ void request_close(struct request *r);
 /* The word of a kind ("drop-export"). */
 const char *request_kind_name(enum request_kind kind);
 
+/* A text for a result that the JSON library, which does not wipe, must not see: it shows dashes,
+ * for which answer_ok puts the text. At most one in a result, named "token". */
+struct json_object *answer_secret(const char *text);
 /* Answers as lines with their newline, appended. `result` is consumed; NULL gives {}. */
 void answer_ok(struct buf *out, int64_t id, struct json_object *result);
 void answer_error(struct buf *out, int64_t id, const struct err *e);

@@ -93,6 +93,28 @@ void buf_open(struct buf *b, size_t max)
     *b = (struct buf){ .max = max };
 }
 
+void buf_open_secret(struct buf *b, size_t max)
+{
+    *b = (struct buf){.max = max, .secret = true};
+}
+
+static void grow(struct buf *b, size_t room)
+{
+    uint8_t *p;
+
+    if (!b->secret) {
+        b->p = mem_grow(b->p, room);
+        return;
+    }
+    p = mem_alloc(room);
+    if (b->p != NULL) {
+        memcpy(p, b->p, b->n);
+        sodium_memzero(b->p, b->room);
+    }
+    free(b->p);
+    b->p = p;
+}
+
 uint8_t *buf_extend(struct buf *b, size_t n)
 {
     uint8_t *at;
@@ -108,7 +130,7 @@ uint8_t *buf_extend(struct buf *b, size_t n)
             room = b->n + n;
         if (room > b->max)
             room = b->max;
-        b->p = mem_grow(b->p, room);
+        grow(b, room);
         b->room = room;
     }
     at = b->p + b->n;
@@ -155,15 +177,34 @@ void buf_clear(struct buf *b)
 
 void buf_close(struct buf *b)
 {
+    if (b->secret && b->p != NULL)
+        sodium_memzero(b->p, b->room);
     free(b->p);
     *b = (struct buf){ 0 };
 }
 
 void buf_wipe(struct buf *b)
 {
-    if (b->p != NULL)
-        sodium_memzero(b->p, b->room);
+    b->secret = true;
     buf_close(b);
+}
+
+/* Rounded up, so that what is allocated is aligned. The library must have been started before it
+ * allocates; here nobody has to think of that. */
+void *secret_alloc(size_t n)
+{
+    size_t room = (n + 63) / 64 * 64;
+    void *p = sodium_init() < 0 ? NULL : sodium_malloc(room);
+
+    if (p == NULL)
+        out_of_memory(n);
+    memset(p, 0, room);
+    return p;
+}
+
+void secret_free(void *p)
+{
+    sodium_free(p);
 }
 
 uint32_t be32_read(const uint8_t *p)

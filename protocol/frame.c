@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -120,9 +119,7 @@ static void noise_start(struct channel *c, const struct channel_secret *secret)
 
 static void wipe_secrets(struct channel *c)
 {
-    if (c->secrets != NULL)
-        sodium_memzero(c->secrets, c->secret_count * sizeof *c->secrets);
-    free(c->secrets);
+    secret_free(c->secrets);
     c->secrets = NULL;
     c->secret_count = 0;
 }
@@ -177,6 +174,7 @@ static void become_open(struct channel *c)
     wipe_secrets(c);
     c->state = CHANNEL_OPEN;
     c->key_ms = c->now_ms;
+    c->message.secret = c->mode == CHANNEL_INVITE; /* the fleet's key comes in it */
 }
 
 static bool answer_first(struct channel *c, struct slice message, struct buf *out, struct err *e)
@@ -349,7 +347,7 @@ bool channel_open(struct channel *c, bool initiator, const struct keys *keys,
                           .secret_count = count,
                           .rekey_bytes = FRAME_REKEY_BYTES,
                           .rekey_ms = FRAME_REKEY_MS};
-    c->secrets = mem_alloc(count * sizeof *secrets);
+    c->secrets = secret_alloc(count * sizeof *secrets);
     memcpy(c->secrets, secrets, count * sizeof *secrets);
     buf_open(&c->in, LENGTH_BYTES + FRAME_BYTES_MAX);
     buf_open(&c->message, MESSAGE_BYTES_MAX + 1);

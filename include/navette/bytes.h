@@ -18,6 +18,7 @@ struct buf {
     size_t room;
     size_t max;
     bool overflow; /* a write did not fit; everything after it was dropped */
+    bool secret;   /* memory that it gives back is wiped first, also when it grows */
 };
 
 #define SLICE(array) ((struct slice){(const uint8_t *)(array), sizeof(array)})
@@ -32,6 +33,8 @@ size_t slice_code_point(struct slice text, uint32_t *point);
 bool slice_is_utf8(struct slice text);
 
 void buf_open(struct buf *b, size_t max);
+/* For what holds keys or tokens. */
+void buf_open_secret(struct buf *b, size_t max);
 /* Append; on overflow sets `overflow` and writes nothing more until buf_clear. */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_byte(struct buf *b, uint8_t byte);
@@ -53,6 +56,11 @@ void buf_wipe(struct buf *b);
 void *mem_alloc(size_t n); /* zeroed */
 void *mem_grow(void *p, size_t n);
 char *mem_text(const char *text);
+
+/* For keys: zeroed, not swapped out and not in a core dump as far as the system allows, between
+ * pages that nobody may touch; a few pages each. secret_free wipes it; NULL is harmless. */
+void *secret_alloc(size_t n);
+void secret_free(void *p);
 
 uint32_t be32_read(const uint8_t *p);
 uint64_t be64_read(const uint8_t *p);

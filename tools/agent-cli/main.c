@@ -4,6 +4,7 @@
 #include <navette/keys.h>
 
 #include "answer.h"
+#include "memory.h"
 #include "text.h"
 #include "usage.h"
 
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
     static struct cli c;
     struct err e = {0};
 
+    memory_hide(); /* tokens and keys pass through it */
     if (argc < 2) {
         usage_print(stderr, NULL);
         return CODE_USAGE;
