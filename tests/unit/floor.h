@@ -99,6 +99,9 @@ static inline void floor_turns(struct floor *f, int n)
         floor_turn(f, 0);
 }
 
+/* It is later, for what is called before the loop runs again. */
+#define pass_time(pc, ms) ((pc)->loop.time += (ms))
+
 /* ---- the application ---- */
 
 static inline void sql(struct pc *pc, const char *text)

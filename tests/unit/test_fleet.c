@@ -1,0 +1,164 @@
+/* What follows when the roster changed. */
+#include "fleet.h"
+
+#include <navette/belief.h>
+
+#include "floor.h"
+
+static void shut_out(struct pc *by, struct pc *whom)
+{
+    struct vector logged = {0};
+    struct err e = {0};
+
+    store_logged(by->agent.store, &logged);
+    must(fleet_believe(&by->agent, &whom->keys.site, &logged, &e) && fleet_rotate(&by->agent, &e) &&
+             agent_roster_changed(&by->agent, &e),
+         &e);
+    vector_close(&logged);
+}
+
+static void who_is_shut_out_hears_it_at_once_and_gets_nothing_more(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    shut_out(&a, &b);
+    AWAIT(&f, is_warned(&b, WARNING_REVOKED) && !is_talking(&a, &b));
+    assert_non_null(strstr(warned(&b, WARNING_REVOKED), "A shut this PC out of the fleet Shop"));
+    assert_false(fleet_is_member(&b.agent));
+    assert_true(fleet_is_member(&a.agent));
+    sql(&a, "UPDATE article SET price = 99");
+    sql(&b, "INSERT INTO article VALUES (5, 'salt', 1, 1)");
+    AWAIT(&f, is_settled(&a) && pump_is_idle(b.agent.pump));
+    links_dial_all(b.agent.links);
+    floor_turns(&f, 200);
+    assert_true(holds(&a, "SELECT count(*) FROM article", "2"));
+    assert_true(holds(&b, "SELECT min(price) FROM article", "1"));
+    /* Nor after a restart of both. */
+    pc_stop(&a);
+    pc_stop(&b);
+    pc_start(&b);
+    pc_start(&a);
+    AWAIT(&f, is_warned(&b, WARNING_REVOKED) && a.agent.store != NULL);
+    floor_close(&f);
+}
+
+static void the_fleet_gets_a_new_key_that_the_others_open(void **state)
+{
+    uint8_t before[KEY_BYTES];
+    struct floor f = {0};
+    struct pc a, b, c;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_open(&f, &c, "C", no_goods);
+    pc_enrol(&a, &c);
+    pc_enrol(&a, &b);
+    pc_track(&b);
+    pc_start(&a);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b) && is_settled(&b));
+    memcpy(before, a.agent.fleet_keys.keys[0], sizeof before);
+    shut_out(&a, &c);
+    assert_memory_not_equal(a.agent.fleet_keys.keys[0], before, sizeof before);
+    assert_memory_equal(a.agent.fleet_keys.keys[1], before, sizeof before);
+    AWAIT(&f, memcmp(b.agent.fleet_keys.keys[0], a.agent.fleet_keys.keys[0], KEY_BYTES) == 0);
+    /* Kept: with it the next link opens. */
+    pc_stop(&b);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    assert_memory_equal(b.agent.fleet_keys.keys[0], a.agent.fleet_keys.keys[0], KEY_BYTES);
+    floor_close(&f);
+}
+
+static void what_comes_of_one_that_was_shut_out_is_told(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    fleet_refused(&a.agent, &b.keys.site, "in a drop file");
+    assert_string_equal(warned(&a, WARNING_REFUSED),
+                        "B was shut out of the fleet; changes that it made afterwards came in a "
+                        "drop file and were not taken");
+    pass_time(&a, 599000);
+    fleet_tick(&a.agent);
+    assert_true(is_warned(&a, WARNING_REFUSED));
+    pass_time(&a, 2000); /* none came for ten minutes */
+    fleet_tick(&a.agent);
+    assert_false(is_warned(&a, WARNING_REFUSED));
+    floor_close(&f);
+}
+
+/* Only a member's word counts. */
+static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
+{
+    struct site_id stranger = {{42}};
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    fleet_told(&a.agent, &stranger);
+    assert_false(is_warned(&a, WARNING_REVOKED));
+    fleet_told(&a.agent, &b.keys.site);
+    assert_non_null(strstr(warned(&a, WARNING_REVOKED), "B says that somebody shut this PC out"));
+    floor_close(&f);
+}
+
+static void believing_no_more_than_before_changes_nothing(void **state)
+{
+    struct vector logged = {0};
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+    uint32_t entries;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    shut_out(&a, &b);
+    entries = a.agent.roster.entries;
+    store_logged(a.agent.store, &logged);
+    must(fleet_believe(&a.agent, &b.keys.site, &logged, &e), &e);
+    assert_int_equal(a.agent.roster.entries, entries);
+    vector_close(&logged);
+    floor_close(&f);
+}
+
+static void a_roster_of_another_fleet_and_one_that_is_none_are_refused(void **state)
+{
+    struct roster other = {0};
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    must(roster_create(&other, "Elsewhere", "X", &b.keys, &e), &e);
+    assert_false(agent_roster_merge(&a.agent, buf_slice(&other.log), &e));
+    err_clear(&e);
+    assert_false(agent_roster_merge(&a.agent, slice_text("no roster"), &e));
+    err_clear(&e);
+    must(agent_roster_merge(&a.agent, buf_slice(&b.agent.roster.log), &e), &e);
+    assert_int_equal(agent_others(&a.agent), 1);
+    roster_close(&other);
+    floor_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_shut_out_hears_it_at_once_and_gets_nothing_more),
+        cmocka_unit_test(the_fleet_gets_a_new_key_that_the_others_open),
+        cmocka_unit_test(what_comes_of_one_that_was_shut_out_is_told),
+        cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
+        cmocka_unit_test(believing_no_more_than_before_changes_nothing),
+        cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+/* A visitor at a PC of the floor: somebody who has a secret, speaks as he likes, and notes what he
+ * hears. He lives on the loop of the PC that he visits, and must leave before it stops. */
+#ifndef NAVETTE_TESTS_VISITOR_H
+#define NAVETTE_TESTS_VISITOR_H
+
+#include <navette/message.h>
+
+#include "floor.h"
+#include "link.h"
+
+struct visitor {
+    struct agent agent; /* its keys and the loop */
+    struct link *link;
+    struct channel_secret secret;
+    bool opened, closed;
+    uint32_t heard[256]; /* messages, by kind */
+    char bye_code[MESSAGE_WORD_BYTES_MAX + 1], bye_text[MESSAGE_TEXT_BYTES_MAX + 1];
+    struct actor actor; /* of the host, from its HELLO */
+    struct err why;
+};
+
+static inline void visitor_on_open(struct link *l)
+{
+    ((struct visitor *)l->user)->opened = true;
+}
+
+static inline bool visitor_on_message(struct link *l, struct slice bytes, struct err *e)
+{
+    struct visitor *v = l->user;
+    struct message m;
+    struct err ignored = {0};
+
+    (void)e;
+    v->heard[bytes.n > 1 ? bytes.p[1] : 0]++;
+    if (message_read(&m, bytes, &ignored) && m.kind == MESSAGE_KIND_BYE) {
+        memcpy(v->bye_code, m.bye.code.p, m.bye.code.n);
+        memcpy(v->bye_text, m.bye.text.p, m.bye.text.n);
+    }
+    if (m.kind == MESSAGE_KIND_HELLO)
+        v->actor = m.hello.actor;
+    message_close(&m);
+    return true;
+}
+
+static inline void visitor_on_heard(struct link *l, size_t unfinished)
+{
+    (void)l, (void)unfinished;
+}
+
+static inline void visitor_on_drained(struct link *l)
+{
+    (void)l;
+}
+
+static inline void visitor_on_closed(struct link *l, const struct err *why)
+{
+    struct visitor *v = l->user;
+
+    v->closed = true;
+    v->why = *why;
+    v->link = NULL;
+}
+
+static const struct link_events visitor_events = {visitor_on_open, visitor_on_message,
+                                                  visitor_on_heard, visitor_on_drained,
+                                                  visitor_on_closed};
+
+/* Connect to `host` as whoever has `keys` and the fleet's key. */
+static inline void visit(struct visitor *v, struct pc *host, const struct keys *keys)
+{
+    struct err e = {0};
+
+    *v = (struct visitor){.agent = {.loop = &host->loop, .keys = *keys}};
+    v->secret.mode = CHANNEL_FLEET;
+    memcpy(v->secret.psk, host->agent.fleet_keys.keys[0], sizeof v->secret.psk);
+    memcpy(v->secret.context, host->agent.roster.fleet, sizeof v->secret.context);
+    must(link_dial(&v->link, &v->agent, &host->config.listen, &v->secret,
+                   (struct link_owner){&visitor_events, v}, &e),
+         &e);
+}
+
+static inline void visitor_leaves(struct visitor *v)
+{
+    if (v->link != NULL)
+        link_close(v->link, NULL);
+}
+
+static inline void visitor_says(struct visitor *v, const struct message *m)
+{
+    struct buf out;
+
+    buf_open(&out, MESSAGE_BYTES_MAX);
+    message_write(&out, m);
+    link_send_all(v->link, buf_slice(&out));
+    buf_close(&out);
+}
+
+/* The first word of a member that has nothing. */
+static inline void visitor_greets(struct visitor *v, struct pc *host)
+{
+    struct message m = {.kind = MESSAGE_KIND_HELLO,
+                        .hello = {.protocol = MESSAGE_PROTOCOL, .wall_ms = 1}};
+
+    memcpy(m.hello.roster_digest, host->agent.roster_digest, sizeof m.hello.roster_digest);
+    memcpy(m.hello.actor.bytes, v->agent.keys.site.bytes, sizeof v->agent.keys.site.bytes);
+    visitor_says(v, &m);
+}
+
+#endif
