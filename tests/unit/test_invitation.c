@@ -1,0 +1,255 @@
+/* Tokens made here, and the guests who come with them; and what they see (join.c). */
+#include "invitation.h"
+
+#include <navette/invite.h>
+
+#include "floor.h"
+#include "join.h"
+
+struct answer {
+    bool is_there;
+    struct err e;
+};
+
+static void on_joined(void *context, const struct err *e)
+{
+    struct answer *a = context;
+
+    assert_false(a->is_there);
+    a->is_there = true;
+    a->e = *e;
+}
+
+/* a runs and has invited; b runs, in no fleet. */
+static void open_host_and_guest(struct floor *f, struct pc *a, struct pc *b, char *token)
+{
+    struct err e = {0};
+
+    *f = (struct floor){0};
+    open_founding_pc(f, a, goods);
+    pc_open(f, b, "B", no_goods);
+    pc_track(b);
+    pc_start(a);
+    pc_start(b);
+    AWAIT(f, a->agent.store != NULL && is_settled(a) && b->agent.store != NULL);
+    must(agent_invite(&a->agent, 60000, token, &e), &e);
+}
+
+static struct answer joins(struct pc *pc, const char *token)
+{
+    struct answer answer = {0};
+    struct err e = {0};
+
+    must(agent_join(&pc->agent, token, false, on_joined, &answer, &e), &e);
+    assert_true(join_is_looking(pc->agent.join));
+    AWAIT(pc->floor, answer.is_there);
+    assert_false(join_is_looking(pc->agent.join));
+    return answer;
+}
+
+static void expect_joined(struct answer a)
+{
+    if (a.e.code != ERR_NONE)
+        fail_msg("%s", a.e.text);
+}
+
+static void expect_sorry(struct answer a, const char *says)
+{
+    assert_int_equal(a.e.code, ERR_REFUSED);
+    if (strstr(a.e.text, says) == NULL)
+        fail_msg("%s", a.e.text);
+}
+
+static void one_token_is_all_it_takes(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    expect_joined(joins(&b, token));
+    assert_string_equal(b.agent.roster.fleet_name, "Shop");
+    AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2"));
+    pc_stop(&b);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    floor_close(&f);
+}
+
+static void a_token_serves_one_pc_and_that_one_again(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct floor f;
+    struct pc a, b, c;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    expect_joined(joins(&b, token));
+    pc_open(&f, &c, "C", no_goods);
+    pc_track(&c);
+    pc_start(&c);
+    expect_sorry(joins(&c, token), "used already");
+    floor_close(&f);
+}
+
+static void a_token_that_is_over_or_withdrawn_says_so(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX], second[INVITE_TEXT_BYTES_MAX];
+    struct invite_lock lock;
+    struct invite v;
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    must(invite_parse(&v, token, &e), &e);
+    invite_lock(&lock, &v);
+    must(roster_withdraw(&a.agent.roster, lock.id, &a.keys, &e) &&
+             agent_roster_changed(&a.agent, &e),
+         &e);
+    expect_sorry(joins(&b, token), "withdrawn");
+    must(agent_invite(&a.agent, 1, second, &e), &e);
+    {
+        uint64_t made_ms = agent_wall_ms(&a.agent);
+
+        AWAIT(&f, agent_wall_ms(&a.agent) > made_ms + 1);
+    }
+    expect_sorry(joins(&b, second), "expired");
+    assert_false(b.agent.in_fleet);
+    floor_close(&f);
+}
+
+static void invitations_outlive_a_restart(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    pc_stop(&a);
+    pc_start(&a);
+    AWAIT(&f, a.agent.store != NULL);
+    expect_joined(joins(&b, token));
+    floor_close(&f);
+}
+
+/* A file of them that somebody wrote into costs the open ones, and nothing else. */
+static void a_damaged_file_of_invitations_voids_them(void **state)
+{
+    struct channel_secret secrets[INVITES_MAX];
+    char token[INVITE_TEXT_BYTES_MAX], path[PATH_BYTES_MAX];
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    assert_int_equal(invitations_secrets(a.agent.invitations, secrets, INVITES_MAX), 1);
+    pc_stop(&a);
+    must(path_join(path, a.home_path, "invites", &e) &&
+             file_write_atomic(path, slice_text("\xdd\xff\xff\xff\xff nonsense"), 0600, &e),
+         &e);
+    pc_start(&a);
+    assert_int_equal(invitations_secrets(a.agent.invitations, secrets, INVITES_MAX), 0);
+    must(agent_invite(&a.agent, 60000, token, &e), &e);
+    expect_joined(joins(&b, token));
+    floor_close(&f);
+}
+
+static void there_are_so_many_open_ones_and_no_more(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    uint8_t keys[INVITES_MAX][32];
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    for (int i = 1; i < INVITES_MAX; i++)
+        must(agent_invite(&a.agent, 60000, token, &e), &e);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), INVITES_MAX);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, 3), 3);
+    assert_false(agent_invite(&a.agent, 60000, token, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    expect_joined(joins(&b, token)); /* the last one that was made */
+    err_clear(&e);
+    must(agent_invite(&a.agent, 60000, token, &e), &e); /* the used one makes room */
+    invitations_void(a.agent.invitations);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), 0);
+    floor_close(&f);
+}
+
+static void who_is_in_no_fleet_cannot_invite(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    assert_false(agent_invite(&b.agent, 60000, token, &e));
+    assert_int_equal(e.code, ERR_REFUSED);
+    assert_non_null(strstr(e.text, "in no fleet"));
+    floor_close(&f);
+}
+
+/* Whoever asked has gone, or the agent stops: joining is no one's business then. */
+static void joining_goes_on_or_ends_without_the_one_who_asked(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct answer answer = {0};
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    must(agent_join(&b.agent, token, false, on_joined, &answer, &e), &e);
+    assert_false(agent_join(&b.agent, token, false, on_joined, &answer, &e));
+    assert_int_equal(e.code, ERR_REFUSED); /* it is under way */
+    agent_join_forget(&b.agent, &answer);
+    AWAIT(&f, b.agent.in_fleet);
+    assert_false(answer.is_there);
+    floor_close(&f);
+}
+
+static void who_stops_while_it_joins_is_told_that_it_did_not(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct answer answer = {0};
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    pc_stop(&a);
+    must(agent_join(&b.agent, token, false, on_joined, &answer, &e), &e);
+    floor_turns(&f, 20);
+    pc_stop(&b);
+    assert_true(answer.is_there);
+    assert_non_null(strstr(answer.e.text, "stopped before"));
+    floor_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_token_is_all_it_takes),
+        cmocka_unit_test(a_token_serves_one_pc_and_that_one_again),
+        cmocka_unit_test(a_token_that_is_over_or_withdrawn_says_so),
+        cmocka_unit_test(invitations_outlive_a_restart),
+        cmocka_unit_test(a_damaged_file_of_invitations_voids_them),
+        cmocka_unit_test(there_are_so_many_open_ones_and_no_more),
+        cmocka_unit_test(who_is_in_no_fleet_cannot_invite),
+        cmocka_unit_test(joining_goes_on_or_ends_without_the_one_who_asked),
+        cmocka_unit_test(who_stops_while_it_joins_is_told_that_it_did_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
