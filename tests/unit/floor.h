@@ -6,6 +6,7 @@
 #define NAVETTE_TESTS_FLOOR_H
 
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -154,6 +155,7 @@ static inline void pc_open(struct floor *f, struct pc *pc, const char *name, con
     struct err e = {0};
 
     *pc = (struct pc){.floor = f};
+    signal(SIGPIPE, SIG_IGN); /* as navette-agent does */
     must(keys_library_start(&e), &e);
     snprintf(pc->directory, sizeof pc->directory, "%s/navette-floor-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
@@ -276,6 +278,16 @@ static inline bool is_settled(struct pc *pc)
     struct err e = {0};
 
     return agent_is_settled(&pc->agent, &e);
+}
+
+/* All that is in its file is published; whether anybody has it is another question. */
+static inline bool is_at_rest(struct pc *pc)
+{
+    struct store_status s;
+    struct err e = {0};
+
+    return pc->agent.store != NULL && pump_is_idle(pc->agent.pump) &&
+           store_status(pc->agent.store, &s, &e) && s.marks == 0 && s.unscanned == 0;
 }
 
 static inline bool is_warned(const struct pc *pc, enum warning_id id)

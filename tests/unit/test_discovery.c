@@ -1,0 +1,152 @@
+/* Beacons out on every interface, and in: here the loopback one alone. */
+#include "discovery.h"
+
+#include <navette/beacon.h>
+
+#include "floor.h"
+
+/* Both listen for broadcasts on one port that nobody else has. */
+static void open_apart(struct floor *f, struct pc *a, struct pc *b)
+{
+    uint16_t port = free_port(SOCK_DGRAM);
+
+    *f = (struct floor){0};
+    open_founding_pc(f, a, goods);
+    pc_open(f, b, "B", no_goods);
+    pc_enrol(a, b);
+    pc_track(b);
+    a->config.peer_count = b->config.peer_count = 0; /* nobody told them of each other */
+    a->config.discovery = b->config.discovery = true;
+    a->config.discovery_port = b->config.discovery_port = port;
+}
+
+/* A datagram from nowhere. */
+static void send_to(const struct pc *pc, const void *bytes, size_t n)
+{
+    struct sockaddr_in at;
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(uv_ip4_addr("127.0.0.1", (int)pc->config.discovery_port, &at), 0);
+    assert_int_equal(sendto(s, bytes, n, 0, (struct sockaddr *)&at, sizeof at), (ssize_t)n);
+    close(s);
+}
+
+static void two_that_nobody_told_of_each_other_meet(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a));
+    pc_stop(&b);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a));
+    floor_close(&f);
+}
+
+static void what_is_no_beacon_of_ours_is_not_heard(void **state)
+{
+    static uint8_t junk[60000];
+    uint8_t key[32] = {9}, datagram[BEACON_BYTES];
+    struct floor f;
+    struct beacon beacon = {.kind = BEACON_HERE, .port = 1};
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    for (size_t n = 0; n < 200; n++) {
+        random_fill(junk, n);
+        send_to(&a, junk, n);
+        floor_turns(&f, 1);
+    }
+    send_to(&a, junk, sizeof junk);
+    beacon_write(datagram, &beacon, key); /* well made, with another fleet's key */
+    send_to(&a, datagram, sizeof datagram);
+    floor_turns(&f, 50);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    floor_close(&f);
+}
+
+/* Beacons can be played back from anywhere: they are a hint, and nobody is believed for one. */
+static void a_beacon_that_names_a_wrong_place_harms_nobody(void **state)
+{
+    uint8_t key[32], datagram[BEACON_BYTES];
+    struct beacon beacon = {.kind = BEACON_HERE, .port = 1, .wall_ms = 1};
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    beacon.site = b.keys.site;
+    beacon_key(key, a.agent.fleet_keys.keys[0]);
+    for (uint16_t port = 1; port < 40; port++) {
+        beacon.port = port;
+        beacon_write(datagram, &beacon, key);
+        send_to(&a, datagram, sizeof datagram);
+        floor_turns(&f, 1);
+    }
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    floor_close(&f);
+}
+
+static void a_port_that_is_taken_is_told_until_it_is_free(void **state)
+{
+    struct sockaddr_in at;
+    struct floor f;
+    struct pc a, b;
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    assert_int_equal(uv_ip4_addr("0.0.0.0", (int)a.config.discovery_port, &at), 0);
+    assert_int_equal(bind(s, (struct sockaddr *)&at, sizeof at), 0);
+    pc_start(&a);
+    AWAIT(&f, is_warned(&a, WARNING_DISCOVERY));
+    close(s);
+    AWAIT(&f, !is_warned(&a, WARNING_DISCOVERY));
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    floor_close(&f);
+}
+
+static void it_stops_at_once_and_twice_and_where_it_never_began(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    pc_start(&a);
+    discovery_stop(a.agent.discovery);
+    discovery_announce(a.agent.discovery);
+    pc_stop(&a);
+    discovery_stop(NULL);
+    discovery_announce(NULL);
+    a.config.discovery = false;
+    pc_start(&a);
+    assert_null(a.agent.discovery);
+    floor_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_that_nobody_told_of_each_other_meet),
+        cmocka_unit_test(what_is_no_beacon_of_ours_is_not_heard),
+        cmocka_unit_test(a_beacon_that_names_a_wrong_place_harms_nobody),
+        cmocka_unit_test(a_port_that_is_taken_is_told_until_it_is_free),
+        cmocka_unit_test(it_stops_at_once_and_twice_and_where_it_never_began),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

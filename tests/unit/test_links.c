@@ -1,0 +1,193 @@
+/* All connections of a PC: one for each pair of sites, tried again when it ends. */
+#include "links.h"
+
+#include "floor.h"
+#include "links_inside.h"
+#include "visitor.h"
+
+static uint32_t talks(const struct pc *pc)
+{
+    uint32_t at = 0, n = 0;
+
+    while (links_next_talk(pc->agent.links, &at) != NULL)
+        n++;
+    return n;
+}
+
+static bool is_alone(const struct pc *pc)
+{
+    return pc->agent.links->n == 0;
+}
+
+/* Both dial, at once, again and again. */
+static void two_that_dial_each_other_keep_one_link(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    links_add_fixed(a.agent.links, &b.config.listen);
+    for (int i = 0; i < 10; i++) {
+        links_pause(a.agent.links, "a test asks for it");
+        AWAIT(&f, talks(&a) == 0 && talks(&b) == 0);
+        links_resume(a.agent.links);
+        links_dial_all(a.agent.links);
+        links_dial_all(b.agent.links);
+        AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a));
+    }
+    AWAIT(&f, a.agent.links->n == 1 && b.agent.links->n == 1);
+    assert_int_equal(talks(&a), 1);
+    assert_int_equal(agent_connected(&a.agent), 1);
+    floor_close(&f);
+}
+
+static void a_pc_that_went_away_is_dialled_until_it_is_back(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    for (int i = 0; i < 3; i++) {
+        pc_stop(&a);
+        AWAIT(&f, !is_talking(&b, &a));
+        sql(&b, i == 0 ? "UPDATE article SET stock = 1" : "UPDATE article SET stock = stock + 1");
+        pc_start(&a);
+        AWAIT(&f, is_talking(&b, &a) && is_settled(&b));
+    }
+    AWAIT(&f, holds(&a, "SELECT sum(stock) FROM article", "6"));
+    floor_close(&f);
+}
+
+/* It pushed what it was told of: nobody waits for the tick. */
+static void what_one_learns_it_passes_on(void **state)
+{
+    struct floor f = {0};
+    struct pc a, b, c;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_open(&f, &c, "C", no_goods);
+    pc_enrol(&a, &b);
+    pc_enrol(&a, &c);
+    pc_track(&b);
+    pc_track(&c);
+    pc_start(&a);
+    pc_start(&b);
+    pc_start(&c);
+    AWAIT(&f, is_talking(&b, &a) && is_talking(&c, &a) && is_settled(&b) && is_settled(&c));
+    assert_null(talk_of(&b, &c)); /* nobody told them of each other */
+    sql(&b, "UPDATE article SET stock = 42");
+    AWAIT(&f, holds(&c, "SELECT sum(stock) FROM article", "84"));
+    floor_close(&f);
+}
+
+static void who_does_not_finish_his_handshake_is_cut_off(void **state)
+{
+    struct floor f = {0};
+    struct sockaddr_in at;
+    struct pc a;
+    char byte;
+    int s;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_start(&a);
+    AWAIT(&f, a.agent.store != NULL);
+    s = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(uv_ip4_addr("127.0.0.1", a.config.listen.port, &at), 0);
+    assert_int_equal(connect(s, (struct sockaddr *)&at, sizeof at), 0);
+    AWAIT(&f, a.agent.links->n == 1);
+    AWAIT(&f, recv(s, &byte, 1, MSG_DONTWAIT) == 0); /* without a byte */
+    AWAIT(&f, is_alone(&a));
+    close(s);
+    floor_close(&f);
+}
+
+static void a_member_may_come_and_a_stranger_with_the_key_may_not_stay(void **state)
+{
+    struct keys stranger;
+    struct visitor v;
+    struct floor f = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_enrol(&a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    visit(&v, &a, &b.keys);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    AWAIT(&f, v.heard[MESSAGE_KIND_HELLO] == 1 && is_talking(&a, &b));
+    visitor_leaves(&v);
+    AWAIT(&f, is_alone(&a));
+    keys_generate(&stranger);
+    visit(&v, &a, &stranger);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    AWAIT(&f, v.closed);
+    assert_string_equal(v.bye_code, "stranger");
+    assert_int_equal(v.heard[MESSAGE_KIND_CHANGESET], 0);
+    assert_true(is_warned(&a, WARNING_NO_MEMBER));
+    /* It is told as long as he comes again. */
+    AWAIT(&f, is_alone(&a));
+    a.agent.stranger_ms = uv_now(&a.loop) - 59000;
+    AWAIT(&f, !is_warned(&a, WARNING_NO_MEMBER));
+    floor_close(&f);
+}
+
+static void without_the_key_nobody_gets_a_byte(void **state)
+{
+    struct visitor v;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    a.agent.fleet_keys.keys[0][0] ^= 1; /* what the visitor takes for it */
+    visit(&v, &a, &b.keys);
+    a.agent.fleet_keys.keys[0][0] ^= 1;
+    AWAIT(&f, v.closed);
+    assert_false(v.opened);
+    assert_true(is_talking(&a, &b));
+    floor_close(&f);
+}
+
+/* Without a store there is nothing to talk about. */
+static void a_pause_ends_all_and_lets_nobody_in(void **state)
+{
+    struct visitor v;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    links_pause(a.agent.links, "a test asks for it");
+    assert_int_equal(talks(&a), 0);
+    AWAIT(&f, !is_talking(&b, &a));
+    visit(&v, &a, &b.keys);
+    AWAIT(&f, v.closed);
+    assert_int_equal(v.heard[MESSAGE_KIND_HELLO], 0);
+    links_resume(a.agent.links);
+    AWAIT(&f, is_talking(&a, &b));
+    floor_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_that_dial_each_other_keep_one_link),
+        cmocka_unit_test(a_pc_that_went_away_is_dialled_until_it_is_back),
+        cmocka_unit_test(what_one_learns_it_passes_on),
+        cmocka_unit_test(who_does_not_finish_his_handshake_is_cut_off),
+        cmocka_unit_test(a_member_may_come_and_a_stranger_with_the_key_may_not_stay),
+        cmocka_unit_test(without_the_key_nobody_gets_a_byte),
+        cmocka_unit_test(a_pause_ends_all_and_lets_nobody_in),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+/* One conversation, with whom it may be and whatever he says. */
+#include "talk.h"
+
+#include "floor.h"
+#include "visitor.h"
+
+/* a and b are linked, and somebody who has c's keys talks to a. */
+struct scene {
+    struct floor f;
+    struct pc a, b, c;
+    struct visitor v;
+};
+
+static void open_scene(struct scene *s)
+{
+    *s = (struct scene){0};
+    open_founding_pc(&s->f, &s->a, goods);
+    pc_open(&s->f, &s->b, "B", no_goods);
+    pc_open(&s->f, &s->c, "C", no_goods);
+    pc_enrol(&s->a, &s->c);
+    pc_enrol(&s->a, &s->b);
+    pc_track(&s->b);
+    pc_start(&s->a);
+    pc_start(&s->b);
+    AWAIT(&s->f, is_talking(&s->a, &s->b) && is_settled(&s->b));
+    AWAIT(&s->f, holds(&s->b, "SELECT count(*) FROM article", "2"));
+    visit(&s->v, &s->a, &s->c.keys);
+    AWAIT(&s->f, s->v.opened);
+    visitor_greets(&s->v, &s->a);
+    AWAIT(&s->f, s->v.heard[MESSAGE_KIND_HELLO] == 1 && is_talking(&s->a, &s->c));
+}
+
+/* He is gone; the others sell on. */
+static void close_scene(struct scene *s)
+{
+    AWAIT(&s->f, s->v.closed && talk_of(&s->a, &s->c) == NULL);
+    sql(&s->a, "UPDATE article SET price = 77");
+    AWAIT(&s->f, holds(&s->b, "SELECT min(price) FROM article", "77"));
+    floor_close(&s->f);
+}
+
+static void says(struct scene *s, const struct message *m)
+{
+    visitor_says(&s->v, m);
+}
+
+static void what_is_no_message_ends_the_link_with_its_reason(void **state)
+{
+    static const char *const nonsense[] = {
+        "\xc1", "\x90", "\x91\x7f", "\xdd\xff\xff\xff\xff", "\x92\x04\xc4", "hello"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(nonsense); i++) {
+        struct scene s;
+
+        open_scene(&s);
+        link_send(s.v.link, slice_text(nonsense[i]));
+        AWAIT(&s.f, s.v.closed);
+        close_scene(&s);
+    }
+}
+
+static void a_change_set_that_is_none_is_not_taken(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    says(&s, &(struct message){.kind = MESSAGE_KIND_CHANGESET,
+                               .changeset = {.bytes = slice_text("no change-set at all")}});
+    close_scene(&s);
+}
+
+static void what_is_wanted_and_not_there_is_not_answered_with_harm(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_WANT, .want = {.after = 3}};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    memset(m.want.actor.bytes, 0xee, sizeof m.want.actor.bytes);
+    says(&s, &m);
+    says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 5, .wall_ms = 1}});
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_PONG] == 1 || s.v.closed);
+    assert_int_equal(s.v.heard[MESSAGE_KIND_CHANGESET], 0);
+    visitor_leaves(&s.v);
+    close_scene(&s);
+}
+
+static void a_second_hello_ends_it(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    visitor_greets(&s.v, &s.a);
+    close_scene(&s);
+}
+
+static void who_says_nothing_any_more_is_left(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_PING] > 0);
+    AWAIT(&s.f, s.v.closed); /* it never answered */
+    close_scene(&s);
+}
+
+/* Telling the keys takes a look at every row: once in five seconds, however often one asks. */
+static void keys_are_told_once_for_many_questions(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    for (int i = 0; i < 50; i++)
+        says(&s, &(struct message){.kind = MESSAGE_KIND_ASKKEYS, .askkeys = {.bytes = 1000000}});
+    says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 5, .wall_ms = 1}});
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_PONG] == 1 && s.v.heard[MESSAGE_KIND_KEYS] > 0);
+    assert_int_equal(s.v.heard[MESSAGE_KIND_KEYS], 1);
+    visitor_leaves(&s.v);
+    close_scene(&s);
+}
+
+static void a_question_about_an_outline_that_nobody_told_ends_it(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ASK,
+                        .ask = {.token = 1, .number = 1, .what = 1, .picks = {NULL, 0}}};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    m.ask.actor = *store_actor(s.a.agent.store);
+    m.ask.picks = slice_text("\xff\xff\xff");
+    says(&s, &m);
+    AWAIT(&s.f, s.v.closed);
+    assert_int_equal(s.v.heard[MESSAGE_KIND_TELL], 0);
+    close_scene(&s);
+}
+
+static void whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    for (int i = 0; i < 300; i++)
+        says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 9, .wall_ms = 1}});
+    floor_turns(&s.f, 2);
+    visitor_leaves(&s.v);
+    close_scene(&s);
+}
+
+/* ---- forked-history ---- */
+
+static void copy_tree(const char *from, const char *to)
+{
+    char command[600];
+
+    snprintf(command, sizeof command, "rm -rf '%s' && cp -a '%s' '%s'", to, from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* The whole disk of a PC is put back, and it goes on: first beside one member, then beside the
+ * other. These two are told, until it has met both. */
+static void two_histories_of_a_third_pc_are_told_until_it_has_met_both(void **state)
+{
+    struct floor f = {0};
+    struct pc a, b, c;
+    char kept[80];
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_open(&f, &c, "C", no_goods);
+    pc_enrol(&a, &b);
+    pc_enrol(&a, &c);
+    c.config.peers[1] = b.config.listen;
+    c.config.peer_count = 2;
+    b.config.peers[0] = c.config.listen; /* not a's, before its time */
+    pc_track(&b);
+    pc_track(&c);
+    pc_start(&a);
+    pc_start(&b);
+    pc_start(&c);
+    AWAIT(&f, is_talking(&c, &a) && is_talking(&c, &b) && is_settled(&c) && is_settled(&b));
+    AWAIT(&f, holds(&c, "SELECT count(*) FROM article", "2"));
+    pc_stop(&c);
+    sqlite3_close(c.app);
+    snprintf(kept, sizeof kept, "%s.kept", c.directory);
+    copy_tree(c.directory, kept);
+    assert_int_equal(sqlite3_open(c.database, &c.app), SQLITE_OK);
+    pc_stop(&b);
+    pc_start(&c);
+    sql(&c, "INSERT INTO article VALUES (10, 'seen by A', 1, 1)");
+    AWAIT(&f, holds(&a, "SELECT count(*) FROM article WHERE name = 'seen by A'", "1"));
+    pc_stop(&c);
+    pc_stop(&a);
+    sqlite3_close(c.app);
+    copy_tree(kept, c.directory);
+    remove_tree(kept);
+    assert_int_equal(sqlite3_open(c.database, &c.app), SQLITE_OK);
+    pc_start(&b);
+    pc_start(&c);
+    sql(&c, "INSERT INTO article VALUES (11, 'seen by B', 1, 1)");
+    AWAIT(&f, holds(&b, "SELECT count(*) FROM article WHERE name = 'seen by B'", "1"));
+    pc_stop(&c);
+    pc_stop(&b);
+    b.config.peers[1] = a.config.listen;
+    b.config.peer_count = 2;
+    pc_start(&a);
+    pc_start(&b);
+    AWAIT(&f, is_warned(&a, WARNING_FORK) || is_warned(&b, WARNING_FORK));
+    assert_non_null(
+        strstr(is_warned(&a, WARNING_FORK) ? warned(&a, WARNING_FORK) : warned(&b, WARNING_FORK),
+               "C was put back to an older state"));
+    pc_start(&c);
+    AWAIT(&f, holds(&a, "SELECT count(*) FROM article", "4") &&
+                  holds(&b, "SELECT count(*) FROM article", "4") &&
+                  holds(&c, "SELECT count(*) FROM article", "4"));
+    AWAIT(&f, !is_warned(&a, WARNING_FORK) && !is_warned(&b, WARNING_FORK));
+    floor_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_message_ends_the_link_with_its_reason),
+        cmocka_unit_test(a_change_set_that_is_none_is_not_taken),
+        cmocka_unit_test(what_is_wanted_and_not_there_is_not_answered_with_harm),
+        cmocka_unit_test(a_second_hello_ends_it),
+        cmocka_unit_test(who_says_nothing_any_more_is_left),
+        cmocka_unit_test(keys_are_told_once_for_many_questions),
+        cmocka_unit_test(a_question_about_an_outline_that_nobody_told_ends_it),
+        cmocka_unit_test(whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind),
+        cmocka_unit_test(two_histories_of_a_third_pc_are_told_until_it_has_met_both),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
