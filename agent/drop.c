@@ -313,11 +313,11 @@ static void on_timer(uv_timer_t *timer)
     if (!d->watching)
         try_watch(d);
     scan(d);
-    c = d->taking == NULL && d->agent->in_fleet && d->agent->store != NULL
-            ? next_candidate(d, &next_ms)
-            : NULL;
-    if (c != NULL)
+    c = d->taking == NULL && d->agent->in_fleet ? next_candidate(d, &next_ms) : NULL;
+    if (c != NULL && d->agent->store != NULL)
         take(d, c);
+    else if (c != NULL) /* until the database is open */
+        next_ms = now_of(d) + STILL_MS;
     uv_timer_start(&d->timer, on_timer, next_ms - now_of(d), 0);
 }
 

@@ -1,7 +1,7 @@
 /* A shop floor: whole agents, each with a home, a database, an application and a loop of its own,
  * over the loopback interface. What a test needs: open_pair_of_pcs, sql on one, AWAIT on the other.
  *
- * Nothing sleeps: floor_turn runs what is ready and waits until something is. */
+ * Nothing sleeps: what is ready runs, then the next event is waited for. */
 #ifndef NAVETTE_TESTS_FLOOR_H
 #define NAVETTE_TESTS_FLOOR_H
 
@@ -59,23 +59,29 @@ static inline uint64_t floor_now(void)
     return uv_hrtime() / 1000000;
 }
 
-/* What is ready on every PC; then wait, at most so long, until something is again. */
-static inline void floor_turn(struct floor *f, int wait_ms)
+/* What is ready on every PC. */
+static inline void floor_run(struct floor *f)
 {
-    struct pollfd fds[FLOOR_PCS_MAX];
-    uint32_t n = 0;
-
     if (floor_now() > f->until_ms)
         fail_msg("waited in vain for: %s", f->awaited);
-    for (uint32_t i = 0; i < f->n; i++) {
-        uv_loop_t *loop = &f->pcs[i]->loop;
-        int ms;
+    for (uint32_t i = 0; i < f->n; i++)
+        if (f->pcs[i]->running)
+            uv_run(&f->pcs[i]->loop, UV_RUN_NOWAIT);
+}
 
-        if (!f->pcs[i]->running)
-            continue;
-        uv_run(loop, UV_RUN_NOWAIT);
-        fds[n++] = (struct pollfd){.fd = uv_backend_fd(loop), .events = POLLIN};
-        ms = uv_backend_timeout(loop);
+/* Until something is ready. */
+static inline void floor_wait(const struct floor *f)
+{
+    struct pollfd fds[FLOOR_PCS_MAX];
+    int wait_ms = 1000;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < f->n; i++) {
+        const uv_loop_t *loop = &f->pcs[i]->loop;
+        int ms = f->pcs[i]->running ? uv_backend_timeout(loop) : -1;
+
+        if (f->pcs[i]->running)
+            fds[n++] = (struct pollfd){.fd = uv_backend_fd(loop), .events = POLLIN};
         if (ms >= 0 && ms < wait_ms)
             wait_ms = ms;
     }
@@ -87,8 +93,8 @@ static inline void floor_turn(struct floor *f, int wait_ms)
     do {                                                                                           \
         (f)->awaited = #condition;                                                                 \
         (f)->until_ms = floor_now() + FLOOR_MS_MAX;                                                \
-        while (!(condition))                                                                       \
-            floor_turn(f, 1000);                                                                   \
+        for (floor_run(f); !(condition); floor_run(f))                                             \
+            floor_wait(f);                                                                         \
     } while (0)
 
 /* So many turns of what is ready, without waiting for more. */
@@ -97,7 +103,7 @@ static inline void floor_turns(struct floor *f, int n)
     f->awaited = "some turns";
     f->until_ms = floor_now() + FLOOR_MS_MAX;
     while (n-- > 0)
-        floor_turn(f, 0);
+        floor_run(f);
 }
 
 /* It is later, for what is called before the loop runs again. */

@@ -61,9 +61,8 @@ static inline void visitor_on_closed(struct link *l, const struct err *why)
     v->link = NULL;
 }
 
-static const struct link_events visitor_events = {visitor_on_open, visitor_on_message,
-                                                  visitor_on_heard, visitor_on_drained,
-                                                  visitor_on_closed};
+static const struct link_events visitor_events = {
+    visitor_on_open, visitor_on_message, visitor_on_heard, visitor_on_drained, visitor_on_closed};
 
 /* Connect to `host` as whoever has `keys` and the fleet's key. */
 static inline void visit(struct visitor *v, struct pc *host, const struct keys *keys)
