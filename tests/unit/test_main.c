@@ -65,12 +65,16 @@ static void a_second_one_on_a_home_is_refused(void **state)
     floor_close(&f);
 }
 
+struct ending {
+    int64_t code; /* -1: not yet */
+};
+
 static void on_exit_of(uv_process_t *process, int64_t code, int signal)
 {
-    int64_t *at = process->data;
+    struct ending *ending = process->data;
 
     assert_int_equal(signal, 0);
-    *at = code;
+    ending->code = code;
     uv_close((uv_handle_t *)process, NULL);
 }
 
@@ -94,16 +98,16 @@ static void it_ends_well_when_it_is_told_to(void **state)
     for (size_t i = 0; i < COUNT_OF(signals); i++) {
         char *args[] = {program, option, a.home_path, NULL};
         uv_process_options_t options = {.file = program, .args = args, .exit_cb = on_exit_of};
-        int64_t code = -1;
-        uv_process_t process = {.data = &code};
+        struct ending ending = {-1};
+        uv_process_t process = {.data = &ending};
 
         assert_int_equal(uv_loop_init(&a.loop), 0);
         assert_int_equal(uv_spawn(&a.loop, &process, &options), 0);
         a.running = true;
         AWAIT(&f, home_is_served(&a.home));
         assert_int_equal(uv_process_kill(&process, signals[i]), 0);
-        AWAIT(&f, code >= 0);
-        assert_int_equal(code, 0);
+        AWAIT(&f, ending.code >= 0);
+        assert_int_equal(ending.code, 0);
         assert_false(home_is_served(&a.home));
         assert_false(file_exists(a.home.socket));
         assert_false(file_exists(a.home.pid));

@@ -106,7 +106,7 @@ static void what_is_no_request_is_refused_with_the_reason(void **state)
         {"{", ERR_INPUT, "cut off"},
         {"nonsense", ERR_INPUT, "not JSON"},
         {"[]", ERR_INPUT, "not a JSON object"},
-        {"{} {}", ERR_INPUT, "something behind it"},
+        {"{} {}", ERR_INPUT, "not JSON"},
         {"{\"command\":\"status\"}", ERR_INPUT, "\"id\""},
         {"{\"id\":\"1\",\"command\":\"status\"}", ERR_INPUT, "\"id\""},
         {"{\"id\":1}", ERR_INPUT, "\"command\""},
