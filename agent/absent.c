@@ -49,10 +49,11 @@ static uint32_t ask_peers(struct agent *a, struct store_peer peers[SITES_MAX])
 static void warn(struct agent *a, const struct store_lack *lack, const struct roster_site *absent)
 {
     warning_set(&a->warnings, WARNING_LACKING, agent_wall_ms(a),
-                "%llu change-sets of %s wait for one of %s's that no connected PC has; %s, which "
-                "is away, may have it",
-                (unsigned long long)lack->changesets,
+                "%llu change-set%s of %s wait%s for one of %s's that no connected PC has; %s, "
+                "which is away, may have it",
+                (unsigned long long)lack->changesets, lack->changesets == 1 ? "" : "s",
                 lack->waiting[0] != '\0' ? lack->waiting : "a former member",
+                lack->changesets == 1 ? "s" : "",
                 lack->lacking[0] != '\0' ? lack->lacking : "a former member", absent->name);
 }
 

@@ -228,3 +228,61 @@ def test_structs_have_no_typedef():
             if re.search(r"\btypedef\s+(struct|union|enum)\b", line):
                 problems.append(f"{name_of(path)}:{number}: typedef")
     check(problems)
+
+
+# Modules whose unit tests are in a program of another name, by that name. Every other one has test_<module>.c.
+TESTED_BY = {
+    "agent": {
+        "invitation": "join",
+    },
+    "agent/store": {
+        "behind": "behind_laps behind_rows ledger_points replay",
+        "conflict": "ledger_conflict",
+        "conflicts": "describe parked restore",
+        "counters": "behind_sums publish_cells reading",
+        "cut": "belief",
+        "deletes": "batch_dead publish_revive",
+        "fork": "fork_repeat",
+        "ledger": "ledger_meta ledger_rows",
+        "match": "match_content",
+        "project": "batch_fit batch_write",
+        "rebuild": "outlined said",
+        "recover": "follow",
+        "references": "appref batch_follow batch_refer",
+        "regain": "placed regain_place",
+        "rulecheck": "filter rulenames",
+        "schemas": "columns ledger_names rename rename_find scan",
+        "store": "batch_keys drain merge publish sweep",
+        "typed": "appname refer seen",
+        "unique": "batch_unique repair",
+        "unite": "batch_unite",
+        "withhold": "apprule bindrule",
+    },
+    "protocol": {
+        "json": "json_counter json_text json_write",
+        "judge": "roster_admin roster_key",
+        "outline": "outline_write",
+        "quarrels": "fold",
+        "roster": "room",
+        "rules": "roster_rules",
+        "sync": "sync_chain sync_claims sync_plan",
+    },
+}
+
+
+def test_every_module_has_a_unit_test_that_names_it():
+    problems, known = [], set()
+    for folder, programs in TESTED_BY.items():
+        for program, modules in programs.items():
+            for module in modules.split():
+                known.add(folder + "/" + module + ".c")
+                path = REPO / "tests" / "unit" / ("test_%s.c" % program)
+                if not (REPO / folder / (module + ".c")).is_file():
+                    problems.append(f"{folder}/{module}.c: there is no such module")
+                elif not path.is_file() or not re.search(r"\b%s\.c\b" % module, path.read_text(encoding="utf-8")):
+                    problems.append(f"{name_of(path)}: does not name {module}.c")
+    for path in sources("agent", "protocol", ends=(".c",)):
+        test = REPO / "tests" / "unit" / ("test_" + path.name)
+        if name_of(path) not in known and not test.is_file():
+            problems.append(f"{name_of(path)}: no {name_of(test)}, and no other unit test is said to be its own")
+    check(problems)

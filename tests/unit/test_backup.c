@@ -1,4 +1,5 @@
-/* Before the first change of another PC comes in, the file as it is is kept. */
+/* Before the first change of another PC comes in, the file as it is is kept: agent/backup.c and
+ * agent/store/backup.c. */
 #include "backup.h"
 
 #include "floor.h"

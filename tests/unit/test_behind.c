@@ -1,5 +1,6 @@
 /* A file that went back to where it stood between two writes that one drain took, or to where its
- * keys named other rows than they do now. */
+ * keys named other rows than they do now. Also of behind_laps.c, behind_rows.c, ledger_points.c,
+ * replay.c. */
 #include "sites.h"
 
 static const char clients[] = "SELECT name FROM client ORDER BY name";

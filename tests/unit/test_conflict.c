@@ -1,5 +1,5 @@
 /* What was overwritten by somebody who had not seen it: listed once, with both sides, the same on
- * every site, whatever the order in which things arrive. */
+ * every site, whatever the order in which things arrive. Also of ledger_conflict.c. */
 #include "listed.h"
 
 #include "random.h"

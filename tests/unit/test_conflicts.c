@@ -1,4 +1,4 @@
-/* What a person does about conflicts and parked rows. */
+/* What a person does about conflicts and parked rows. Also of describe.c, parked.c, restore.c. */
 #include "listed.h"
 #include "ruled.h"
 

@@ -1,5 +1,5 @@
-/* Counters between whole stores: what the applications add up, although they write absolute values.
- */
+/* Counters between whole stores: what the applications add up, although they write absolute
+ * values. Also of behind_sums.c, publish_cells.c, reading.c. */
 #include "sites.h"
 
 #include "inside.h"

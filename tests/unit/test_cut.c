@@ -1,4 +1,5 @@
-/* Change-sets of one that was shut out: up to the cut they count, beyond it they do not. */
+/* Change-sets of one that was shut out: up to the cut they count, beyond it they do not. Also of
+ * belief.c. */
 #include "sites.h"
 
 struct three {

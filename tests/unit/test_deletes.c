@@ -1,5 +1,5 @@
 /* Deletes against edits, rows that come back, numbers that are used again, keys that move: on two
- * and three sites, in both orders and apart. */
+ * and three sites, in both orders and apart. Also of batch_dead.c, publish_revive.c. */
 #include "listed.h"
 
 static const char till[] =

@@ -1,5 +1,6 @@
-/* PCs whose whole disk was put back, database and home, and that worked on: what they had said and
- * forgot comes back, what they say in its place is said again, and nobody has anything twice. */
+/* PCs whose whole disk was put back, database and home, and that worked on: what they had said
+ * and forgot comes back, what they say in its place is said again, and nobody has anything twice.
+ * Also of fork_repeat.c. */
 #include "doomed.h"
 #include "rules_of.h"
 

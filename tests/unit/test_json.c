@@ -1,3 +1,4 @@
+/* Also of json_counter.c, json_text.c, json_write.c. */
 #include <navette/json.h>
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* What counts when admins rule: revocations, admins, names, the fleet's key. */
+/* What counts when admins rule: revocations, admins, names, the fleet's key. Also of
+ * roster_admin.c, roster_key.c. */
 #include "quarrel.h"
 
 static void revoke_up_to(struct roster *r, const struct keys *who, uint64_t number,

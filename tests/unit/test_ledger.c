@@ -1,4 +1,5 @@
-/* The ledger: what is durable when, what a rollback leaves, and the order of cells. */
+/* The ledger: what is durable when, what a rollback leaves, and the order of cells. Also of
+ * ledger_meta.c, ledger_rows.c. */
 #include "ledger.h"
 
 #include <setjmp.h>

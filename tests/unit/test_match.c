@@ -1,5 +1,5 @@
-/* Files whose keys nobody remembers: an agent's home that went back or was lost, on tills that both
- * sell. Nothing is doubled, nothing is mixed up, nothing is lost. */
+/* Files whose keys nobody remembers: an agent's home that went back or was lost, on tills that
+ * both sell. Nothing is doubled, nothing is mixed up, nothing is lost. Also of match_content.c. */
 #include "sites.h"
 
 static const char till[] =

@@ -1,3 +1,4 @@
+/* Also of outline_write.c. */
 #include <navette/outline.h>
 
 #include <setjmp.h>

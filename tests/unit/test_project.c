@@ -1,4 +1,5 @@
-/* Projecting: logical rows into a file that has constraints, rows and habits of its own. */
+/* Projecting: logical rows into a file that has constraints, rows and habits of its own. Also of
+ * batch_fit.c, batch_write.c. */
 #include "sites.h"
 
 #include "inside.h"

@@ -1,4 +1,5 @@
-/* Admins who say anything, on the sides of a split: one state, whatever the order of arrival. */
+/* Admins who say anything, on the sides of a split: one state, whatever the order of arrival.
+ * Also of fold.c. */
 #include "quarrel.h"
 
 #include "random.h"

@@ -1,5 +1,6 @@
 /* A newcomer whose file is a copy: change-sets that come in outline are made whole from its own
- * rows, for little more than what differs, and a peer that lies gains nothing. */
+ * rows, for little more than what differs, and a peer that lies gains nothing. Also of
+ * outlined.c, said.c. */
 #include "sites.h"
 
 #include <navette/rebuild.h>

@@ -1,5 +1,5 @@
-/* Two files that must agree whatever happens between any two steps: crashes, power cuts, copies put
- * back, files of others. */
+/* Two files that must agree whatever happens between any two steps: crashes, power cuts, copies
+ * put back, files of others. Also of follow.c. */
 #include "doomed.h"
 
 #define STEPS_MAX 400

@@ -1,4 +1,5 @@
-/* Foreign keys to UNIQUE keys that are not the primary one: on whole stores. */
+/* Foreign keys to UNIQUE keys that are not the primary one: on whole stores. Also of appref.c,
+ * batch_follow.c, batch_refer.c. */
 #include "ruled.h"
 
 static const char tills[] =

@@ -1,5 +1,6 @@
 /* A ledger that went back or was lost, beside a file that remembers: rows that nothing but their
- * place in the file tells apart, edits of both sides, deletes, sums. */
+ * place in the file tells apart, edits of both sides, deletes, sums. Also of placed.c,
+ * regain_place.c. */
 #include "sites.h"
 
 #include "inside.h"

@@ -1,3 +1,4 @@
+/* Also of room.c. */
 #include <navette/roster.h>
 
 #include "shop.h"

@@ -1,4 +1,4 @@
-/* What is refused when a rule is set, and what a filter takes. */
+/* What is refused when a rule is set, and what a filter takes. Also of filter.c, rulenames.c. */
 #include <navette/rulecheck.h>
 
 #include "filter.h"

@@ -1,3 +1,4 @@
+/* Also of roster_rules.c. */
 #include <navette/rules.h>
 
 #include "shop.h"

@@ -1,4 +1,5 @@
-/* Schemas that change under a running fleet, on one PC before the other. */
+/* Schemas that change under a running fleet, on one PC before the other. Also of columns.c,
+ * ledger_names.c, rename.c, rename_find.c, scan.c. */
 #include "unit/sites.h"
 
 static const char goods[] =

@@ -1,4 +1,5 @@
-/* The store on real files: two and three sites, change-sets carried by hand. */
+/* The store on real files: two and three sites, change-sets carried by hand. Also of
+ * batch_keys.c, drain.c, merge.c, publish.c, sweep.c. */
 #include "sites.h"
 
 #include "capture.h"

@@ -1,4 +1,5 @@
-/* Whole conversations, asserted message by message. */
+/* Whole conversations, asserted message by message. Also of sync_chain.c, sync_claims.c,
+ * sync_plan.c. */
 #include "sync_net.h"
 
 static void assert_trace(const struct net *n, const char *expected)

@@ -1,5 +1,5 @@
 /* References in which a name says of which table the row is: pairs of type and id, and ids inside
- * text. On whole stores. */
+ * text. On whole stores. Also of appname.c, refer.c, seen.c. */
 #include "ruled.h"
 
 #define RULE(name, rule_kind, ...)                                                                 \

@@ -1,5 +1,5 @@
-/* UNIQUE values that several PCs gave apart: nothing is lost, all files agree, and the numbering of
- * the tills goes on. */
+/* UNIQUE values that several PCs gave apart: nothing is lost, all files agree, and the numbering
+ * of the tills goes on. Also of batch_unique.c, repair.c. */
 #include <navette/conflicts.h>
 
 #include "unit/rules_of.h"

@@ -1,4 +1,5 @@
-/* Rows that different PCs made and that are one thing: by rule, or because a person says so. */
+/* Rows that different PCs made and that are one thing: by rule, or because a person says so. Also
+ * of batch_unite.c. */
 #include "unit/sites.h"
 
 static const char schema[] =

@@ -1,4 +1,4 @@
-/* What rules let out of a database and into it, on whole stores. */
+/* What rules let out of a database and into it, on whole stores. Also of apprule.c, bindrule.c. */
 #include "ruled.h"
 
 static const char users[] =
