@@ -286,3 +286,13 @@ def test_every_module_has_a_unit_test_that_names_it():
         if name_of(path) not in known and not test.is_file():
             problems.append(f"{name_of(path)}: no {name_of(test)}, and no other unit test is said to be its own")
     check(problems)
+
+
+def test_every_warning_is_brought_about_by_a_test():
+    header = (REPO / "agent" / "warning.h").read_text(encoding="utf-8")
+    warnings = re.findall(r'X\((\w+),\s+"([a-z-]+)"', header)
+    process = "".join(path.read_text(encoding="utf-8") for path in sources("tests/process", ends=(".py",)))
+    unit = "".join(path.read_text(encoding="utf-8") for path in sources("tests/unit") if path.stem != "test_warning")
+    assert len(warnings) > 20
+    check([f"agent/warning.h: no test of {word}" for name, word in warnings
+           if word not in process and not re.search(r"\bWARNING_%s\b" % name, unit)])

@@ -1,12 +1,14 @@
 """What is wrong is said, with what mends it, and goes when it is mended: one test for each that no other file shows."""
 
+import shutil
 import subprocess
 import sys
 import time
 
 import peer as peers
-from pc import wait_for
+from pc import database, wait_for
 from test_interop import Guest
+from test_shop import sell, wait_sale
 
 
 def warning(pc, code):
@@ -112,7 +114,11 @@ def test_a_file_in_the_folder_is_none_of_ours(shop):
     wait_for(entrant.exists, "the folder is there")
     (entrant / "export_X_20261121_100000.json").write_text("{")
     told(pc, "drop-rejected", "export_X_20261121_100000.json")
-    assert list((pc.directory / "drop" / "archive" / "rejected").glob("*.reason.txt"))
+    rejected = pc.directory / "drop" / "archive" / "rejected"
+    assert list(rejected.glob("*.reason.txt"))
+    for path in rejected.iterdir():
+        path.unlink()
+    over(pc, "drop-rejected")
 
 
 def test_who_has_the_key_and_is_no_member_is_named(shop):
@@ -137,3 +143,84 @@ def test_a_clock_is_wrong(shop):
     guest.peer._now = peers.Peer._now
     assert peer.run(lambda: not warning(a, "clock-skew"))
     peer.leave()
+
+
+def test_the_application_holds_its_database_for_long(shop):
+    _, a, b = shop.pair()
+    with database(b.db) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        sell(a, "A-1", [("RIZ25", 1)])
+        told(b, "database-busy")
+        assert b.value("SELECT count(*) FROM shop_invoice") == 0
+        connection.rollback()
+    wait_sale(b, "A-1", [("RIZ25", 1)])
+    over(b, "database-busy")
+
+
+def test_what_the_store_cannot_do_is_told_and_done_when_it_can(shop):
+    lan = shop.network.lan()
+    a, b = shop.founder("A", lan), shop.pc("B", lan)
+    b.init()
+    b.cli("track", "--all")
+    (b.home / "backup").rmdir()
+    (b.home / "backup").write_text("in the way of the copy that is made before the first change")
+    b.start()
+    b.cli("join", a.invite())
+    told(b, "store-failed", "copy the database before the first change", "backup", state="failing")
+    assert b.value("SELECT count(*) FROM shop_article") == 0
+    (b.home / "backup").unlink()
+    (b.home / "backup").mkdir(0o700)
+    shop.wait_equal(a, b)
+    over(b, "store-failed")
+
+
+def test_more_was_overwritten_than_the_list_holds(shop):
+    lan, a, b = shop.pair()
+    with database(a.db) as connection, connection:
+        connection.executemany("INSERT INTO shop_client(name) VALUES (?)", [("client %d" % n,) for n in range(1100)])
+    shop.wait_equal(a, b)
+    shop.network.pull(b.space, lan)
+    for pc in (a, b):
+        pc.sql("UPDATE shop_client SET name = name || ' of ' || ? WHERE name LIKE 'client %'", pc.name)
+        wait_for(lambda: pc.status()["pending"]["marks"] == 0, pc.name + " has drained")
+    shop.network.plug(b.space, lan)
+    shop.wait_equal(a, b)
+    for pc in (a, b):
+        told(pc, "conflicts-dropped", "100 conflicts")
+        pc.cli("conflicts", "dismiss", "--all")
+        over(pc, "conflicts-dropped")
+
+
+def put_back(pc, kept):
+    shutil.rmtree(pc.directory)
+    shutil.copytree(kept, pc.directory)
+
+
+def test_a_third_pc_went_on_twice_from_one_state(shop):
+    """Its disk is put back, and it sells beside one PC, then, put back once more, beside the other: these two cannot
+    give each other what it made, until it meets both."""
+    lan, a, b = shop.pair()
+    c = shop.member("C", a, lan)
+    shop.wait_equal(a, b, c)
+    c.stop()
+    kept = shop.directory / "kept"
+    shutil.copytree(c.directory, kept)
+    for here, away, number in ((a, b, "C-1"), (b, a, "C-2")):
+        away.stop()
+        here.restart()
+        put_back(c, kept)
+        c.start()
+        sell(c, number, [("SAVON", 1)])
+        wait_sale(here, number, [("SAVON", 1)])
+        c.stop()
+    a.start()
+    code = "forked-history"
+    wait_for(lambda: warning(a, code) or warning(b, code), "one of them says so")
+    told(a if warning(a, code) else b, code, "C was put back to an older state")
+    c.start()
+    for pc in (a, b, c):
+        for number in ("C-1", "C-2"):
+            wait_sale(pc, number, [("SAVON", 1)])
+    shop.wait_equal(a, b, c)
+    over(a, code)
+    over(b, code)
