@@ -1,9 +1,8 @@
 /* Also of room.c. */
 #include <navette/roster.h>
 
+#include "renames.h"
 #include "shop.h"
-
-#include "../../protocol/entry.h"
 
 #define MEMBERS 6
 
@@ -199,36 +198,15 @@ static void every_member_may_invite_and_enrol_and_nobody_else(void **state)
     roster_close(&r);
 }
 
-/* Entries that `k` makes without end, each of them right: what a member may say of itself. They are
- * put behind the log by hand, since making a roster of each takes long. */
+/* Entries that `k` makes without end, as far as the roster takes them. */
 static uint32_t renames_until_full(struct roster *r, const struct keys *k, uint32_t n)
 {
     struct buf log;
     bool changed = false;
     struct err e = {0};
-    struct writer head;
-    uint8_t parent[HASH_BYTES];
 
-    memcpy(parent, r->heads[0], sizeof parent);
     assert_int_equal(r->head_count, 1);
-    buf_open(&log, ROSTER_BYTES_MAX);
-    for (uint32_t i = 0; i < n; i++) {
-        struct roster as = {.heads = &parent, .head_count = 1};
-        uint8_t signature[SIGNATURE_BYTES];
-        char name[32];
-        struct buf entry;
-
-        buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-        head = (struct writer){&entry};
-        entry_begin(&head, &as, ENTRY_RENAME, 2, k);
-        write_bin(&head, SLICE(k->site.bytes));
-        snprintf(name, sizeof name, "N%u", i);
-        write_text(&head, slice_text(name));
-        keys_sign(k, ROSTER_CONTEXT, buf_slice(&entry), signature);
-        item_write(&log, buf_slice(&entry), signature);
-        hash_bytes(parent, buf_slice(&entry));
-        buf_close(&entry);
-    }
+    renames_write(&log, r, k, n);
     if (!roster_merge(r, buf_slice(&log), &changed, &e))
         assert_int_equal(e.code, ERR_LIMIT);
     buf_close(&log);

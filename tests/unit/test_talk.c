@@ -2,6 +2,7 @@
 #include "talk.h"
 
 #include "floor.h"
+#include "renames.h"
 #include "visitor.h"
 
 /* a and b are linked, and somebody who has c's keys talks to a. */
@@ -140,6 +141,31 @@ static void a_question_about_an_outline_that_nobody_told_ends_it(void **state)
     close_scene(&s);
 }
 
+/* A member that fills a roster must not part those who hold it: told, and talked on. */
+static void a_roster_that_does_not_fit_is_told_as_long_as_its_link_stands(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ROSTER};
+    struct scene s;
+    struct buf log;
+
+    (void)state;
+    open_scene(&s);
+    renames_write(&log, &s.a.agent.roster, &s.c.keys, ROSTER_ENTRIES_MAX);
+    assert_false(log.overflow);
+    m.roster.digest[0] = 1;
+    m.roster.log = buf_slice(&log);
+    says(&s, &m);
+    AWAIT(&s.f, is_warned(&s.a, WARNING_ROSTER));
+    assert_non_null(strstr(warned(&s.a, WARNING_ROSTER), "that C has and the one that is here"));
+    says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 5, .wall_ms = 1}});
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_PONG] == 1);
+    says(&s, &m); /* once is enough */
+    AWAIT(&s.f, s.v.closed);
+    AWAIT(&s.f, !is_warned(&s.a, WARNING_ROSTER));
+    buf_close(&log);
+    close_scene(&s);
+}
+
 static void whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind(void **state)
 {
     struct scene s;
@@ -234,6 +260,7 @@ int main(void)
         cmocka_unit_test(who_says_nothing_any_more_is_left),
         cmocka_unit_test(keys_are_told_once_for_many_questions),
         cmocka_unit_test(a_question_about_an_outline_that_nobody_told_ends_it),
+        cmocka_unit_test(a_roster_that_does_not_fit_is_told_as_long_as_its_link_stands),
         cmocka_unit_test(whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind),
         cmocka_unit_test(two_histories_of_a_third_pc_are_told_until_it_has_met_both),
     };
