@@ -87,6 +87,17 @@ void agent_doubt(struct agent *a, const char *format, ...)
     pump_halt(a->pump);
 }
 
+/* ---- somebody means harm ---- */
+
+void agent_flooded(struct agent *a, const char *what, const char *host)
+{
+    a->flooded_ms = uv_now(a->loop);
+    if (!warning_is_set(&a->warnings, WARNING_FLOOD))
+        warning_set(&a->warnings, WARNING_FLOOD, agent_wall_ms(a),
+                    "this PC is flooded with %s, it seems from %s: what is too much is left out",
+                    what, host);
+}
+
 /* ---- what control requests call ---- */
 
 void agent_sync_now(struct agent *a, bool without_absent)

@@ -55,6 +55,7 @@ struct agent {
     uint64_t wall_ms, wall_at;          /* see agent_wall_ms */
     struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */
     uint64_t refused_ms; /* uv_now: when changes of one that was shut out came last; 0: never */
+    uint64_t flooded_ms; /* uv_now: more came from the network than is looked at; 0: never */
     uint64_t alone_ms;   /* uv_now: since when no peer is connected */
     bool met;            /* some peer was connected since the start */
     uint32_t ticks;
@@ -85,6 +86,8 @@ MUST_USE bool agent_fleet_adopt(struct agent *a, struct roster *r,
 /* Another agent may have our identity: remember that, and fall silent as soon as this callback has
  * returned. The application's writes are captured all the same. */
 void agent_doubt(struct agent *a, const char *format, ...) PRINTF_LIKE(2, 3);
+/* More `what` come, the last of them from `host`, than are looked at. */
+void agent_flooded(struct agent *a, const char *what, const char *host);
 /* Members besides ourselves. */
 uint32_t agent_others(const struct agent *a);
 

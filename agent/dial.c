@@ -32,21 +32,35 @@ static void forget(struct places *p, struct place *place)
     *place = p->list[--p->n];
 }
 
-/* The one heard of the longest time ago that may be forgotten; of one site, or of all (NULL). */
-static struct place *oldest_of(struct places *p, const struct site_id *site)
+enum rank { RANK_RUMOUR, RANK_HEARD, RANK_PROVEN };
+
+static enum rank rank_of(const struct place *place)
 {
-    struct place *oldest = NULL;
+    if (place->fixed || place->proven)
+        return RANK_PROVEN;
+    return place->rumour ? RANK_RUMOUR : RANK_HEARD;
+}
+
+/* Of one site, or of all (NULL), the one to forget for another of `rank`: the least, and of these
+ * the one heard of the longest time ago. A rumour does not push out another, that would go on for
+ * ever. NULL when there is none. */
+static struct place *least_of(struct places *p, const struct site_id *site, enum rank rank)
+{
+    struct place *least = NULL;
     uint32_t i;
 
     for (i = 0; i < p->n; i++) {
         struct place *place = &p->list[i];
 
-        if (place->busy || place->fixed || (site != NULL && !same_site(place, site)))
+        if (place->busy || place->fixed || rank_of(place) > rank ||
+            (rank == RANK_RUMOUR && rank_of(place) == RANK_RUMOUR) ||
+            (site != NULL && !same_site(place, site)))
             continue;
-        if (oldest == NULL || place->heard_ms < oldest->heard_ms)
-            oldest = place;
+        if (least == NULL || rank_of(place) < rank_of(least) ||
+            (rank_of(place) == rank_of(least) && place->named_ms < least->named_ms))
+            least = place;
     }
-    return oldest;
+    return least;
 }
 
 static uint32_t count_of(const struct places *p, const struct site_id *site)
@@ -58,33 +72,71 @@ static uint32_t count_of(const struct places *p, const struct site_id *site)
     return count;
 }
 
-/* A full table makes room by forgetting what was not heard of for the longest time. */
-static struct place *add(struct places *p, const struct address *address,
-                         const struct site_id *site)
+/* Room for one more; false when all others are better. */
+static bool make_room(struct places *p, const struct site_id *site, enum rank rank)
 {
-    struct place *oldest = NULL;
+    struct place *least;
 
     if (site != NULL && count_of(p, site) >= PLACES_SITE_MAX)
-        oldest = oldest_of(p, site);
+        least = least_of(p, site, rank);
     else if (p->n == PLACES_MAX)
-        oldest = oldest_of(p, NULL);
-    if (oldest != NULL)
-        forget(p, oldest);
-    if (p->n == PLACES_MAX)
+        least = least_of(p, NULL, rank);
+    else
+        return true;
+    if (least != NULL)
+        forget(p, least);
+    return least != NULL;
+}
+
+static struct place *add(struct places *p, const struct address *address,
+                         const struct site_id *site, enum rank rank)
+{
+    struct place *place;
+
+    if (!make_room(p, site, rank))
         return NULL;
     p->list = mem_grow(p->list, (p->n + 1) * sizeof *p->list);
-    p->list[p->n] = (struct place){.address = *address, .delay_ms = BACKOFF_MS_MIN};
-    return &p->list[p->n++];
+    place = &p->list[p->n++];
+    *place = (struct place){.address = *address,
+                            .delay_ms = BACKOFF_MS_MIN,
+                            .fixed = site == NULL,
+                            .rumour = rank == RANK_RUMOUR,
+                            .proven = site != NULL && rank == RANK_PROVEN};
+    if (site != NULL) {
+        place->known = true;
+        place->site = *site;
+    }
+    return place;
 }
 
 void places_add_fixed(struct places *p, const struct address *address)
 {
     struct place *place = places_find(p, address);
 
-    if (place == NULL)
-        place = add(p, address, NULL);
     if (place != NULL)
         place->fixed = true;
+    else
+        (void)add(p, address, NULL, RANK_PROVEN);
+}
+
+/* Dial it in `wait_ms`, or when it is due if that is sooner. */
+static void hurry(struct place *place, bool fresh, uint64_t now_ms, uint32_t wait_ms)
+{
+    place->delay_ms = BACKOFF_MS_MIN;
+    place->ours = false;
+    place->rumour = false;
+    if (fresh || place->next_ms > now_ms + wait_ms)
+        place->next_ms = now_ms + wait_ms;
+}
+
+/* A place that another site is heard to have now. */
+static void settle_in(struct place *place, const struct site_id *site)
+{
+    if (place->busy || same_site(place, site))
+        return;
+    place->known = true;
+    place->site = *site;
+    place->proven = false;
 }
 
 void places_heard(struct places *p, const struct site_id *site, const struct address *address,
@@ -94,18 +146,80 @@ void places_heard(struct places *p, const struct site_id *site, const struct add
     bool fresh = place == NULL;
 
     if (fresh)
-        place = add(p, address, site);
+        place = add(p, address, site, RANK_HEARD);
     if (place == NULL)
         return;
-    place->heard_ms = now_ms;
-    place->delay_ms = BACKOFF_MS_MIN;
-    place->ours = false;
-    if (!place->busy) {
-        place->known = true;
-        place->site = *site;
+    place->heard_ms = place->named_ms = now_ms;
+    settle_in(place, site);
+    hurry(place, fresh, now_ms, wait_ms);
+}
+
+bool places_heard_rumour(struct places *p, const struct site_id *site,
+                         const struct address *address, uint64_t now_ms)
+{
+    struct place *place;
+
+    if (places_find(p, address) != NULL)
+        return false;
+    place = add(p, address, site, RANK_RUMOUR);
+    if (place == NULL)
+        return false;
+    place->named_ms = now_ms;
+    place->next_ms = now_ms + RUMOUR_WAIT_MS;
+    return true;
+}
+
+void places_add_proven(struct places *p, const struct site_id *site, const struct address *address,
+                       uint64_t now_ms, uint32_t wait_ms)
+{
+    struct place *place = places_find(p, address);
+    bool fresh = place == NULL;
+
+    if (fresh)
+        place = add(p, address, site, RANK_PROVEN);
+    if (place == NULL)
+        return;
+    place->named_ms = now_ms;
+    hurry(place, fresh, now_ms, wait_ms);
+}
+
+/* It was met there. Of one that moves and moves, only the last few places count as such. */
+static void prove(struct places *p, struct place *place)
+{
+    struct place *oldest = place;
+    uint32_t i, count = 0;
+
+    place->proven = true;
+    place->rumour = false;
+    for (i = 0; i < p->n; i++) {
+        struct place *other = &p->list[i];
+
+        if (!other->proven || !same_site(other, &place->site))
+            continue;
+        count++;
+        if (oldest == place || (other != place && other->named_ms < oldest->named_ms))
+            oldest = other;
     }
-    if (fresh || place->next_ms > now_ms + wait_ms)
-        place->next_ms = now_ms + wait_ms;
+    if (count > PROVEN_SITE_MAX)
+        oldest->proven = false;
+}
+
+const struct address *places_prove(struct places *p, const struct site_id *site, const char *host)
+{
+    struct place *found = NULL;
+    uint32_t i;
+
+    for (i = 0; i < p->n; i++) {
+        struct place *place = &p->list[i];
+
+        if (same_site(place, site) && !place->rumour && strcmp(place->address.host, host) == 0 &&
+            (found == NULL || place->heard_ms > found->heard_ms))
+            found = place;
+    }
+    if (found == NULL)
+        return NULL;
+    prove(p, found);
+    return &found->address;
 }
 
 void places_left(struct places *p, const struct site_id *site)
@@ -130,38 +244,74 @@ void places_hurry(struct places *p, uint64_t now_ms)
     }
 }
 
-static bool site_is_busy(const struct places *p, const struct place *wanted)
+static bool is_alive(const struct place *place, uint64_t now_ms)
+{
+    return place->heard_ms != 0 && now_ms - place->heard_ms < PLACE_ALIVE_MS;
+}
+
+/* Is one tried that is as good? A PC that moved is heard of at another place than it was met. */
+static bool is_in_the_way(const struct place *busy, const struct place *wanted, uint64_t now_ms)
+{
+    return busy->busy && wanted->known && same_site(busy, &wanted->site) &&
+           rank_of(busy) >= rank_of(wanted) &&
+           (is_alive(busy, now_ms) || !is_alive(wanted, now_ms));
+}
+
+static bool site_is_busy(const struct places *p, const struct place *wanted, uint64_t now_ms)
 {
     uint32_t i;
 
     for (i = 0; i < p->n; i++)
-        if (p->list[i].busy && wanted->known && same_site(&p->list[i], &wanted->site))
+        if (is_in_the_way(&p->list[i], wanted, now_ms))
             return true;
     return false;
+}
+
+static void count_busy(const struct places *p, uint32_t busy[RANK_PROVEN + 1])
+{
+    uint32_t i;
+
+    memset(busy, 0, (RANK_PROVEN + 1) * sizeof *busy);
+    for (i = 0; i < p->n; i++)
+        if (p->list[i].busy)
+            busy[rank_of(&p->list[i])]++;
+}
+
+/* Which of two that are due goes first? */
+static bool goes_before(const struct place *a, const struct place *b, uint64_t now_ms)
+{
+    if (rank_of(a) != rank_of(b))
+        return rank_of(a) > rank_of(b);
+    if (is_alive(a, now_ms) != is_alive(b, now_ms))
+        return is_alive(a, now_ms);
+    return a->next_ms < b->next_ms;
 }
 
 struct place *places_pick(struct places *p, uint64_t now_ms, places_is_linked *is_linked,
                           const void *context, uint64_t *next_ms)
 {
+    static const uint32_t most[] = {
+        [RANK_RUMOUR] = RUMOURS_AT_ONCE, [RANK_HEARD] = HEARD_AT_ONCE, [RANK_PROVEN] = UINT32_MAX};
+    uint32_t i, busy[RANK_PROVEN + 1];
     struct place *best = NULL;
-    uint32_t i;
 
+    count_busy(p, busy);
     for (i = 0; i < p->n; i++) {
         struct place *place = &p->list[i];
 
-        if (place->busy || place->ours || (place->known && is_linked(context, &place->site)) ||
-            site_is_busy(p, place))
+        if (place->busy || place->ours || busy[rank_of(place)] >= most[rank_of(place)] ||
+            (place->next_ms > now_ms && place->next_ms >= *next_ms) ||
+            (best != NULL && !goes_before(place, best, now_ms)) ||
+            (place->known && is_linked(context, &place->site)) || site_is_busy(p, place, now_ms))
             continue;
-        if (best == NULL || place->next_ms < best->next_ms)
+        if (place->next_ms > now_ms)
+            *next_ms = place->next_ms;
+        else
             best = place;
     }
-    if (best != NULL && best->next_ms <= now_ms) {
+    if (best != NULL)
         best->busy = true;
-        return best;
-    }
-    if (best != NULL && best->next_ms < *next_ms)
-        *next_ms = best->next_ms;
-    return NULL;
+    return best;
 }
 
 static void back_off(struct place *place, uint64_t now_ms, uint32_t random)
@@ -183,6 +333,9 @@ void places_opened(struct places *p, const struct address *address, const struct
     place->known = true;
     place->site = *site;
     place->ours = ours;
+    place->rumour = false;
+    if (!ours)
+        prove(p, place);
 }
 
 void places_ended(struct places *p, const struct address *address, uint64_t open_ms,
@@ -195,7 +348,7 @@ void places_ended(struct places *p, const struct address *address, uint64_t open
     if (open_ms >= PLACE_GOOD_MS)
         place->delay_ms = BACKOFF_MS_MIN;
     back_off(place, now_ms, random);
-    if (!place->fixed && now_ms - place->heard_ms > PLACE_FORGET_MS)
+    if (!place->fixed && (place->rumour || now_ms - place->named_ms > PLACE_FORGET_MS))
         forget(p, place);
 }
 

@@ -9,21 +9,33 @@
 
 #define PLACES_MAX      512
 #define PLACES_SITE_MAX 8 /* of one site: beacons can be played back from anywhere */
+#define PROVEN_SITE_MAX 4 /* of these, where it was met */
 #define BACKOFF_MS_MIN  200
 #define BACKOFF_MS_MAX  10000
 #define PLACE_GOOD_MS   5000 /* a link that lasted so long ends a back-off */
 #define PLACE_FORGET_MS                                                                            \
     600000 /* one that fails and that no beacon named for so long is forgotten */
 
+#define PLACE_ALIVE_MS                                                                             \
+    5000 /* a beacon of the last so long goes before those that were not heard                     \
+          */
+#define RUMOUR_WAIT_MS 1000
+/* Dialled at the same time: anybody can send a beacon again from a place where nobody answers. */
+#define RUMOURS_AT_ONCE 2
+#define HEARD_AT_ONCE   4
+
 /* Where a site listens, or is said to. */
 struct place {
     struct address address; /* what tells places apart */
     bool fixed;             /* from agent.conf or a welcome: never forgotten */
+    bool proven;            /* the site was met there */
+    bool rumour;            /* nothing but a beacon that is no news names it */
     bool known;             /* whose it is */
     bool ours;              /* our own address: not dialled */
     bool busy;              /* being dialled, or linked */
     struct site_id site;
-    uint64_t heard_ms;
+    uint64_t heard_ms; /* a beacon that was news; 0: none */
+    uint64_t named_ms; /* that, or when it was added */
     uint64_t next_ms;
     uint32_t delay_ms;
 };
@@ -40,6 +52,15 @@ void places_add_fixed(struct places *p, const struct address *address);
  * anew. */
 void places_heard(struct places *p, const struct site_id *site, const struct address *address,
                   uint64_t now_ms, uint32_t wait_ms);
+/* A beacon that may be an old one named it. It comes after all others, and goes when it fails.
+ * False when that changes nothing. */
+bool places_heard_rumour(struct places *p, const struct site_id *site,
+                         const struct address *address, uint64_t now_ms);
+/* The site was met there, maybe in an earlier run: dial it in `wait_ms`. */
+void places_add_proven(struct places *p, const struct site_id *site, const struct address *address,
+                       uint64_t now_ms, uint32_t wait_ms);
+/* A link came from this host: where the site is heard to listen there, it is. NULL: nowhere. */
+const struct address *places_prove(struct places *p, const struct site_id *site, const char *host);
 /* The site said that it goes: its places are not dialled until they are heard of again. */
 void places_left(struct places *p, const struct site_id *site);
 /* NULL when there is none. */
@@ -47,8 +68,10 @@ struct place *places_find(struct places *p, const struct address *address);
 
 /* Everything is due now. */
 void places_hurry(struct places *p, uint64_t now_ms);
-/* A place to dial now, or NULL and in `next_ms` (which it only lowers) when to ask again. One place
- * of a site is tried at a time, and none of a site that `is_linked`. */
+/* A place to dial now, or NULL and in `next_ms` (which it only lowers) when to ask again. Those
+ * that were proven or named by a person go first, then those heard of, then rumours; one place of a
+ * site is tried at a time (besides, a better one, or one just heard of), and none of a site that
+ * `is_linked`. */
 typedef bool places_is_linked(const void *context, const struct site_id *site);
 struct place *places_pick(struct places *p, uint64_t now_ms, places_is_linked *is_linked,
                           const void *context, uint64_t *next_ms);

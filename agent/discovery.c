@@ -14,6 +14,7 @@
 #include <navette/beacon.h>
 
 #include "agent.h"
+#include "ear.h"
 #include "invitation.h"
 #include "join.h"
 #include "link.h"
@@ -21,43 +22,43 @@
 #include "log.h"
 
 #define INTERFACES_MAX 32
-#define HEARD_MAX      64    /* sites whose beacons were answered lately */
-#define ANSWER_MS      2000  /* one answer to a site in so long */
-#define BUCKET_MAX     200   /* datagrams at once, and a second */
 #define SLOW_MS        15000 /* beacons when nothing changes, with 10 s more or less at random */
 #define LOOK_MS        5000  /* interfaces are looked at so often */
-#define LOG_BURST      10
+#define SAME_CLOCK_MS  1000  /* a clock that is further behind was put back */
+#define LOG_BURST      3
 
 /* When the first beacons leave after a change; then it is slow. */
 static const uint32_t fast_ms[] = {0, 200, 800, 2000, 5000};
 
-struct interface {
+/* What comes from one socket. */
+struct receiver {
     struct discovery *discovery;
-    uv_udp_t udp;
-    uint32_t ip, mask; /* network byte order */
-    bool present;
+    struct bucket looked_at;
+    bool held;
     char input[BEACON_BYTES + 1];
 };
 
+struct interface {
+    struct receiver in; /* first: the socket's data is either */
+    uv_udp_t udp;
+    uint32_t ip, mask; /* network byte order */
+    bool present;
+};
+
 struct discovery {
+    struct receiver in; /* of the listener; first, as above */
     struct agent *agent;
     uv_udp_t listener;
-    uv_timer_t timer;
+    uv_timer_t timer, pause;
     bool listener_open, listening, stopping;
     uint32_t handles;
     uint32_t fast; /* index into fast_ms */
     uint64_t beacon_ms, look_ms;
     struct interface *interfaces[INTERFACES_MAX];
     uint32_t interface_count;
-    double bucket;
-    uint64_t bucket_ms;
-    struct {
-        struct site_id site;
-        uint64_t answered_ms;
-    } heard[HEARD_MAX];
-    uint32_t heard_next;
-    struct log_limit forged;
-    char input[BEACON_BYTES + 1];
+    uint64_t said_ms; /* clock of our last beacon */
+    struct ear ear;
+    struct log_limit ignored;
 };
 
 static void release(uv_handle_t *handle)
@@ -87,13 +88,19 @@ static void send_one(struct interface *i, uint32_t ip, uint16_t port, const uint
     (void)uv_udp_try_send(&i->udp, &view, 1, (const struct sockaddr *)&to);
 }
 
+/* Each is later than the one before, also within a millisecond: else it is no news to others. */
 static struct beacon beacon_of(struct discovery *d, enum beacon_kind kind)
 {
+    uint64_t wall_ms = agent_wall_ms(d->agent);
+
+    if (wall_ms <= d->said_ms && d->said_ms - wall_ms < SAME_CLOCK_MS)
+        wall_ms = d->said_ms + 1;
+    d->said_ms = wall_ms;
     return (struct beacon){
         .kind = kind,
         .site = d->agent->keys.site,
         .port = links_port(d->agent->links),
-        .wall_ms = agent_wall_ms(d->agent),
+        .wall_ms = wall_ms,
     };
 }
 
@@ -133,40 +140,6 @@ static void say_all(struct discovery *d, enum beacon_kind kind)
 }
 
 /* ---- receiving ---- */
-
-static bool bucket_take(struct discovery *d)
-{
-    uint64_t now = now_of(d);
-
-    d->bucket += (double)(now - d->bucket_ms) * BUCKET_MAX / 1000;
-    d->bucket_ms = now;
-    if (d->bucket > BUCKET_MAX)
-        d->bucket = BUCKET_MAX;
-    if (d->bucket < 1)
-        return false;
-    d->bucket -= 1;
-    return true;
-}
-
-/* May this site be answered? Two who answer each other must not go on for ever. */
-static bool may_answer(struct discovery *d, const struct site_id *site)
-{
-    uint64_t now = now_of(d);
-    uint32_t i;
-
-    for (i = 0; i < HEARD_MAX; i++) {
-        if (memcmp(&d->heard[i].site, site, sizeof *site) != 0)
-            continue;
-        if (d->heard[i].answered_ms != 0 && now - d->heard[i].answered_ms < ANSWER_MS)
-            return false;
-        d->heard[i].answered_ms = now;
-        return true;
-    }
-    d->heard[d->heard_next].site = *site;
-    d->heard[d->heard_next].answered_ms = now;
-    d->heard_next = (d->heard_next + 1) % HEARD_MAX;
-    return true;
-}
 
 /* The interface to answer from: the one whose network the sender is in, else any. */
 static struct interface *interface_towards(struct discovery *d, const struct sockaddr_in *from)
@@ -208,11 +181,15 @@ static bool is_our_address(struct discovery *d, const struct sockaddr_in *from)
 /* Our own beacons come back to us. One from elsewhere may be played back, or come from a copy of
  * our home: who is there is asked. */
 static void heard_ourselves(struct discovery *d, const struct beacon *b,
-                            const struct sockaddr_in *from, const struct address *address)
+                            const struct sockaddr_in *from)
 {
+    struct address address;
+
+    address_of(&address, (const struct sockaddr *)from);
+    address.port = b->port;
     if (b->kind == BEACON_HERE && b->port != 0 &&
         (b->port != links_port(d->agent->links) || !is_our_address(d, from)))
-        links_heard(d->agent->links, &b->site, address);
+        links_heard(d->agent->links, &b->site, &address);
 }
 
 static void note_clock(struct discovery *d, const struct beacon *b)
@@ -243,25 +220,48 @@ static bool is_heard(const struct discovery *d, const struct site_id *site, bool
     return roster_find(r, site) != NULL || (!old_key && roster_author(r, site) == NULL);
 }
 
-static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
-                        const uint8_t key[32])
+static bool is_news(struct discovery *d, const struct beacon *b)
 {
+    bool member = roster_find(&d->agent->roster, &b->site) != NULL;
+
+    return ear_is_news(&d->ear, &b->site, member, b->wall_ms, now_of(d));
+}
+
+/* What is no news may have been kept by somebody and sent again, from anywhere. So it is not
+ * answered; but where there is a link nobody else waits for the answer, and it may be a twin. */
+static void heard_here(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
+                       const uint8_t key[32], bool news)
+{
+    struct links *links = d->agent->links;
     struct address address;
 
     address_of(&address, (const struct sockaddr *)from);
     address.port = b->port;
-    if (memcmp(&b->site, &d->agent->keys.site, sizeof b->site) == 0) {
-        heard_ourselves(d, b, from, &address);
+    if ((news || links_talk(links, &b->site) != NULL) && !is_linked_from(d, &b->site, &address) &&
+        ear_may_answer(&d->ear, &b->site, now_of(d)))
+        answer(d, from, BEACON_HERE, key);
+    if (news && roster_find(&d->agent->roster, &b->site) != NULL)
+        links_heard(links, &b->site, &address);
+    else
+        links_heard_rumour(links, &b->site, &address);
+}
+
+static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
+                        const uint8_t key[32])
+{
+    bool news;
+
+    if (site_equal(&b->site, &d->agent->keys.site)) {
+        heard_ourselves(d, b, from);
         return;
     }
-    note_clock(d, b);
-    if (b->kind == BEACON_LEAVING) {
+    news = is_news(d, b);
+    if (news)
+        note_clock(d, b);
+    if (news && b->kind == BEACON_LEAVING)
         links_left(d->agent->links, &b->site);
-    } else if (b->kind == BEACON_HERE && b->port != 0) {
-        if (!is_linked_from(d, &b->site, &address) && may_answer(d, &b->site))
-            answer(d, from, BEACON_HERE, key);
-        links_heard(d->agent->links, &b->site, &address);
-    }
+    else if (b->kind == BEACON_HERE && b->port != 0)
+        heard_here(d, b, from, key, news);
 }
 
 static bool heard_guest(struct discovery *d, struct slice datagram, const struct sockaddr_in *from,
@@ -275,7 +275,8 @@ static bool heard_guest(struct discovery *d, struct slice datagram, const struct
         err_clear(e);
         if (!beacon_read(&b, datagram, keys[i], e))
             continue;
-        if (b.kind == BEACON_JOINING && may_answer(d, &b.site))
+        if (b.kind == BEACON_JOINING && is_news(d, &b) &&
+            ear_may_answer(&d->ear, &b.site, now_of(d)))
             answer(d, from, BEACON_INVITING, keys[i]);
         return true;
     }
@@ -329,59 +330,76 @@ static void heard(struct discovery *d, struct slice datagram, const struct socka
     err_clear(&e);
     if (heard_host(d, datagram, from, &e))
         return;
-    if (log_allowed(&d->forged, LOG_BURST, now_of(d)))
-        log_debug("datagram ignored bytes=%zu left_out=%u", datagram.n, d->forged.suppressed);
+    if (log_allowed(&d->ignored, LOG_BURST, now_of(d)))
+        log_debug("datagram ignored bytes=%zu left_out=%u", datagram.n, d->ignored.suppressed);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
-    struct discovery *d = handle->data;
+    struct receiver *r = handle->data;
 
     (void)suggested;
-    *out = uv_buf_init(d->input, sizeof d->input);
+    *out = uv_buf_init(r->input, sizeof r->input);
 }
 
-static void receive(struct discovery *d, ssize_t n, const uv_buf_t *bytes,
-                    const struct sockaddr *from)
-{
-    struct sockaddr_in in;
+static void on_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes, const struct sockaddr *from,
+                       unsigned flags);
 
-    if (n <= 0 || from == NULL || from->sa_family != AF_INET || d->stopping || !bucket_take(d))
-        return;
-    memcpy(&in, from, sizeof in);
-    heard(d, (struct slice){(const uint8_t *)bytes->base, (size_t)n}, &in);
+static void resume(struct receiver *r, uv_udp_t *udp)
+{
+    if (r->held && !uv_is_closing((uv_handle_t *)udp))
+        uv_udp_recv_start(udp, on_alloc, on_receive);
+    r->held = false;
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct discovery *d = timer->data;
+    uint32_t i;
+
+    resume(&d->in, &d->listener);
+    for (i = 0; i < d->interface_count; i++)
+        resume(&d->interfaces[i]->in, &d->interfaces[i]->udp);
+}
+
+/* What comes meanwhile waits in the system's buffer, and is dropped there when that is full. */
+static void hold(struct receiver *r, uv_udp_t *udp, const struct sockaddr *from)
+{
+    struct discovery *d = r->discovery;
+    struct address address;
+
+    r->held = true;
+    uv_udp_recv_stop(udp);
+    if (!uv_is_active((uv_handle_t *)&d->pause))
+        uv_timer_start(&d->pause, on_pause_over, EAR_PAUSE_MS, 0);
+    address_of(&address, from);
+    agent_flooded(d->agent, "datagrams", address.host);
 }
 
 static void on_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes, const struct sockaddr *from,
                        unsigned flags)
 {
+    struct receiver *r = udp->data;
+    struct discovery *d = r->discovery;
+    struct sockaddr_in in;
+
     (void)flags;
-    receive(udp->data, n, bytes, from);
+    if (n <= 0 || from == NULL || from->sa_family != AF_INET || d->stopping)
+        return;
+    if (!ear_take(&r->looked_at, now_of(d))) {
+        hold(r, udp, from);
+        return;
+    }
+    memcpy(&in, from, sizeof in);
+    heard(d, (struct slice){(const uint8_t *)bytes->base, (size_t)n}, &in);
 }
 
 /* ---- interfaces ---- */
 
-static void on_interface_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
-{
-    struct interface *i = handle->data;
-
-    (void)suggested;
-    *out = uv_buf_init(i->input, sizeof i->input);
-}
-
-static void on_interface_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes,
-                                 const struct sockaddr *from, unsigned flags)
-{
-    struct interface *i = udp->data;
-
-    (void)flags;
-    receive(i->discovery, n, bytes, from);
-}
-
 static void on_interface_closed(uv_handle_t *handle)
 {
     struct interface *i = handle->data;
-    struct discovery *d = i->discovery;
+    struct discovery *d = i->in.discovery;
 
     free(i);
     if (--d->handles == 0)
@@ -403,7 +421,7 @@ static bool interface_open(struct discovery *d, uint32_t ip, uint32_t mask)
 
     at.sin_addr.s_addr = ip;
     address_of(&text, (const struct sockaddr *)&at);
-    *i = (struct interface){.discovery = d, .ip = ip, .mask = mask, .present = true};
+    *i = (struct interface){.in.discovery = d, .ip = ip, .mask = mask, .present = true};
     status = uv_udp_init(d->agent->loop, &i->udp);
     assert(status == 0);
     i->udp.data = i;
@@ -413,7 +431,7 @@ static bool interface_open(struct discovery *d, uint32_t ip, uint32_t mask)
     if (status == 0)
         status = uv_udp_set_broadcast(&i->udp, 1);
     if (status == 0)
-        status = uv_udp_recv_start(&i->udp, on_interface_alloc, on_interface_receive);
+        status = uv_udp_recv_start(&i->udp, on_alloc, on_receive);
     if (status != 0) {
         log_debug("interface left out addr=%s reason=%s", text.host, uv_strerror(status));
         interface_close(d, d->interface_count - 1);
@@ -549,6 +567,12 @@ static void on_timer(uv_timer_t *timer)
     uv_timer_start(&d->timer, on_timer, next > now ? next - now : 0, 0);
 }
 
+void discovery_met(struct discovery *d, const struct site_id *site, uint64_t wall_ms)
+{
+    if (d != NULL)
+        ear_met(&d->ear, site, wall_ms, now_of(d));
+}
+
 void discovery_announce(struct discovery *d)
 {
     if (d == NULL || d->stopping)
@@ -566,11 +590,11 @@ struct discovery *discovery_start(struct agent *a)
         return NULL;
     d = mem_alloc(sizeof *d);
     d->agent = a;
-    d->bucket = BUCKET_MAX;
-    d->bucket_ms = uv_now(a->loop);
+    d->in.discovery = d;
     uv_timer_init(a->loop, &d->timer);
-    d->timer.data = d;
-    d->handles = 1;
+    uv_timer_init(a->loop, &d->pause);
+    d->timer.data = d->pause.data = d;
+    d->handles = 2;
     uv_timer_start(&d->timer, on_timer, 0, 0);
     return d;
 }
@@ -588,4 +612,5 @@ void discovery_stop(struct discovery *d)
     if (d->listener_open && !uv_is_closing((uv_handle_t *)&d->listener))
         uv_close((uv_handle_t *)&d->listener, on_listener_closed);
     uv_close((uv_handle_t *)&d->timer, release);
+    uv_close((uv_handle_t *)&d->pause, release);
 }

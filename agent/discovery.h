@@ -3,6 +3,8 @@
 #ifndef NAVETTE_DISCOVERY_H
 #define NAVETTE_DISCOVERY_H
 
+#include <navette/change.h>
+
 struct agent;
 struct discovery;
 
@@ -13,5 +15,7 @@ struct discovery *discovery_start(struct agent *a);
 void discovery_stop(struct discovery *d);
 /* Something worth telling changed (joined, invited, listening elsewhere): several beacons soon. */
 void discovery_announce(struct discovery *d);
+/* A link with `site` has shown what its clock says now: its beacons follow that. */
+void discovery_met(struct discovery *d, const struct site_id *site, uint64_t wall_ms);
 
 #endif

@@ -173,10 +173,12 @@ static void on_open(struct link *l)
     join_send(l, &m);
 }
 
-static void on_heard(struct link *l, size_t unfinished)
+static bool on_heard(struct link *l, struct slice unfinished, size_t more, struct err *e)
 {
     (void)l;
-    (void)unfinished;
+    (void)more;
+    return unfinished.n <= WELCOME_BYTES_MAX ||
+           err_set(e, ERR_LIMIT, "an answer of more than %u bytes", WELCOME_BYTES_MAX);
 }
 
 static void on_drained(struct link *l)

@@ -8,8 +8,10 @@
 #include "agent.h"
 #include "log.h"
 
-#define READ_BYTES 65536
-#define CORK_BYTES (256u << 10)
+#define READ_BYTES  65536
+#define SHAKE_BYTES 1024 /* read at once before the peer has said who it is */
+#define FEED_BYTES  8192 /* of what was read, before the owner may want to hold the link */
+#define CORK_BYTES  (256u << 10)
 
 struct outgoing {
     uv_write_t request;
@@ -68,6 +70,8 @@ static void on_released(uv_handle_t *handle)
 
 /* ---- sending ---- */
 
+static void flush(struct link *l);
+
 static void on_written(uv_write_t *request, int status)
 {
     struct outgoing *out = request->data;
@@ -75,6 +79,7 @@ static void on_written(uv_write_t *request, int status)
 
     buf_close(&out->bytes);
     free(out);
+    l->writing--;
     if (l->state == LINK_CLOSING)
         return;
     if (status < 0) {
@@ -82,9 +87,12 @@ static void on_written(uv_write_t *request, int status)
 
         net_err(&e, status, "write");
         link_close(l, &e);
-    } else if (l->state == LINK_OPEN && link_queued(l) == 0) {
-        l->events->on_drained(l);
+        return;
     }
+    if (l->writing == 0 && !l->corked)
+        flush(l);
+    if (l->state == LINK_OPEN && link_queued(l) == 0)
+        l->events->on_drained(l);
 }
 
 /* Consumes `bytes`. */
@@ -104,9 +112,12 @@ static void write_bytes(struct link *l, struct buf *bytes)
     out->bytes = *bytes;
     *bytes = (struct buf){0};
     out->request.data = out;
+    l->given += out->bytes.n;
+    l->writing++;
     view = uv_buf_init((char *)out->bytes.p, (unsigned)out->bytes.n);
     status = uv_write(&out->request, (uv_stream_t *)&l->tcp, &view, 1, on_written);
     if (status < 0) {
+        l->writing--;
         buf_close(&out->bytes);
         free(out);
         net_err(&e, status, "write");
@@ -121,6 +132,18 @@ static void write_bytes(struct link *l, struct buf *bytes)
 size_t link_queued(const struct link *l)
 {
     return l->output.n + uv_stream_get_write_queue_size((const uv_stream_t *)&l->tcp);
+}
+
+bool link_is_stuck(struct link *l, uint64_t now_ms)
+{
+    size_t waiting = uv_stream_get_write_queue_size((const uv_stream_t *)&l->tcp);
+    uint64_t taken = l->given - waiting;
+
+    if (waiting == 0 || taken != l->taken) {
+        l->taken = taken;
+        l->taken_ms = now_ms;
+    }
+    return now_ms - l->taken_ms >= LINK_STUCK_MS;
 }
 
 static bool seal_all(struct link *l, struct slice messages, struct buf *out, struct err *e)
@@ -169,9 +192,11 @@ static struct buf *output_of(struct link *l)
     return &l->output;
 }
 
+/* While something is on its way, what comes is gathered behind it: a peer that does not read costs
+ * us little more than the bytes themselves. */
 static void sealed(struct link *l, bool ok, const struct err *e)
 {
-    if (!l->corked || !ok || l->output.n >= CORK_BYTES)
+    if (!ok || l->output.n >= CORK_BYTES || (!l->corked && l->writing == 0))
         flush(l);
     if (!ok)
         link_close(l, e);
@@ -204,7 +229,8 @@ void link_cork(struct link *l)
 void link_uncork(struct link *l)
 {
     l->corked = false;
-    flush(l);
+    if (l->writing == 0)
+        flush(l);
 }
 
 /* ---- receiving ---- */
@@ -242,7 +268,7 @@ static bool on_message(void *context, struct slice message, struct err *e)
     return f->link->events->on_message(f->link, message, e);
 }
 
-static void feed(struct link *l, struct slice bytes)
+static void feed_some(struct link *l, struct slice bytes)
 {
     struct feeding f = {.link = l};
     struct err e = {0};
@@ -253,24 +279,39 @@ static void feed(struct link *l, struct slice bytes)
     ok = channel_feed(&l->channel, bytes, &f.answers, on_message, &f, &e);
     if (ok)
         become_open(&f);
-    if (ok && l->state == LINK_OPEN && !f.whole)
-        l->events->on_heard(l, l->channel.message.n + l->channel.in.n);
+    if (ok && l->state == LINK_OPEN && (!f.whole || l->channel.message.n > 0))
+        ok = l->events->on_heard(l, buf_slice(&l->channel.message), l->channel.in.n, &e);
     write_bytes(l, &f.answers);
     buf_close(&f.answers);
     if (!ok)
         link_close(l, &e);
 }
 
+/* Until the link is held; the rest stays where it was read. */
+static void feed(struct link *l, struct slice bytes)
+{
+    while (bytes.n > 0 && l->state != LINK_CLOSING && !l->held) {
+        size_t n = bytes.n < FEED_BYTES ? bytes.n : FEED_BYTES;
+
+        feed_some(l, (struct slice){bytes.p, n});
+        bytes.p += n;
+        bytes.n -= n;
+    }
+    l->rest = bytes;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     struct link *l = handle->data;
+    uint32_t room = l->state == LINK_OPEN ? READ_BYTES : SHAKE_BYTES;
 
     (void)suggested;
-    if (l->input.p == NULL) {
-        buf_open(&l->input, READ_BYTES);
-        buf_extend(&l->input, READ_BYTES);
+    if (l->input.n != room) {
+        buf_close(&l->input);
+        buf_open(&l->input, room);
+        buf_extend(&l->input, room);
     }
-    *out = uv_buf_init((char *)l->input.p, READ_BYTES);
+    *out = uv_buf_init((char *)l->input.p, room);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
@@ -296,6 +337,11 @@ void link_hold(struct link *l)
     uv_read_stop((uv_stream_t *)&l->tcp);
 }
 
+bool link_has_rest(const struct link *l)
+{
+    return l->held && l->rest.n > 0;
+}
+
 void link_resume(struct link *l)
 {
     struct err e = {0};
@@ -304,6 +350,10 @@ void link_resume(struct link *l)
     if (l->state != LINK_OPEN || !l->held)
         return;
     l->held = false;
+    if (l->rest.n > 0)
+        feed(l, l->rest);
+    if (l->state != LINK_OPEN || l->held)
+        return;
     status = uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
     if (status != 0) {
         net_err(&e, status, "read");
@@ -396,7 +446,7 @@ bool link_accept(struct link **out, struct agent *a, uv_stream_t *server,
                  const struct link_door *door, struct link_owner owner, struct err *e)
 {
     struct link *l = link_new(a, owner);
-    struct sockaddr_storage from = {0};
+    struct sockaddr_in from = {0};
     struct buf nothing = {0};
     int n = sizeof from;
     int status = uv_tcp_init(a->loop, &l->tcp);
@@ -410,6 +460,8 @@ bool link_accept(struct link **out, struct agent *a, uv_stream_t *server,
     }
     if (uv_tcp_getpeername(&l->tcp, (struct sockaddr *)&from, &n) == 0)
         address_of(&l->address, (struct sockaddr *)&from);
+    if (door->admit != NULL && !door->admit(door->context, &from, e))
+        return discard(l);
     if (!channel_open(&l->channel, false, &a->keys, door->secrets, door->count, door->replays,
                       &nothing, e) ||
         !start_reading(l, e))

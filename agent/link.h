@@ -16,6 +16,8 @@
 #define LINK_QUEUE_MAX                                                                             \
     (SYNC_QUEUE_BYTES_MAX + (1u << 20)) /* a peer that does not read is cut off here */
 
+#define LINK_STUCK_MS 30000 /* nor one that takes nothing for so long */
+
 struct agent;
 struct link;
 
@@ -24,8 +26,9 @@ struct link_events {
     void (*on_open)(struct link *l); /* the peer is authenticated: l->channel says who and how */
     /* A whole message, borrowed. False closes the link with `e`. */
     bool (*on_message)(struct link *l, struct slice message, struct err *e);
-    /* Bytes came that do not end a message yet; `unfinished` are waiting. */
-    void (*on_heard)(struct link *l, size_t unfinished);
+    /* Bytes came that do not end a message yet: so much of it is there, borrowed, and `more` bytes
+     * of a frame. False closes the link with `e`. */
+    bool (*on_heard)(struct link *l, struct slice unfinished, size_t more, struct err *e);
     void (*on_drained)(struct link *l); /* all that was sent has left */
     /* The link is closing, because of `e`; it is silent from now on and releases itself later. */
     void (*on_closed)(struct link *l, const struct err *e);
@@ -45,7 +48,12 @@ struct link {
     uv_tcp_t tcp;
     uv_connect_t connect;
     struct buf input;
+    struct slice rest; /* of it, while the link is held */
     struct buf output; /* sealed, not yet given to the system */
+    uint32_t writing;  /* requests of the system's that are not done */
+    uint64_t given;    /* bytes given to the system */
+    uint64_t taken;    /* of these, what the system had taken when that last changed: */
+    uint64_t taken_ms;
     bool corked;
     bool held;
 };
@@ -61,6 +69,9 @@ struct link_door {
     const struct channel_secret *secrets;
     uint32_t count;
     struct replay_cache *replays;
+    /* May who comes from there stay? NULL: anybody. */
+    bool (*admit)(void *context, const struct sockaddr_in *from, struct err *e);
+    void *context;
 };
 
 /* Connect to `address` and shake hands with `secret`. A failure right now is a failure of the call,
@@ -78,13 +89,17 @@ void link_send(struct link *l, struct slice message);
 /* The same for several, each preceded by its length (u32 BE), as sync_actions.send holds them. */
 void link_send_all(struct link *l, struct slice messages);
 size_t link_queued(const struct link *l);
+/* Something waits to be sent, and nothing of it was taken for LINK_STUCK_MS. Ask now and then. */
+bool link_is_stuck(struct link *l, uint64_t now_ms);
 /* In between, what is sent is gathered, so that it leaves in one piece. */
 void link_cork(struct link *l);
 void link_uncork(struct link *l);
 
-/* Read nothing for a while, after what was read already: others have their turn. */
+/* Take nothing for a while: others have their turn. Messages may be waiting that were read already
+ * (link_has_rest): link_resume hands them on, and may find the link held again. */
 void link_hold(struct link *l);
 void link_resume(struct link *l);
+bool link_has_rest(const struct link *l);
 
 /* Close it; `why` may be NULL for no failure. What was sent before is given to the system if it
  * takes it. */

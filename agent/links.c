@@ -8,24 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
+#include <navette/join.h>
+#include <navette/message.h>
 
+#include "discovery.h"
 #include "fleet.h"
 #include "invitation.h"
 #include "links_inside.h"
 #include "listener.h"
 
-#define DIALS_MAX       8   /* at once */
-#define LARGER_WAITS_MS 300 /* the site with the smaller id dials first: fewer dials cross */
-#define NEVER           UINT64_MAX
-#define LOG_BURST       20
-#define TURN_NS         5000000 /* for the messages of one peer; one read more comes on top */
-
-static void arm(struct links *l);
+#define NEVER       UINT64_MAX
+#define LOG_BURST   20
+#define LINKS_BURST 100     /* a fleet that is switched on is no flood */
+#define TURN_NS     5000000 /* for the messages of one peer; one read more comes on top */
+/* What a peer's messages may take that bring no change-set and acknowledge none: so many ms a
+ * second, so many at once. Else it is not read from for a while, at most HELD_MS_MAX. */
+#define IDLE_MS_RATE  150
+#define IDLE_MS_BURST 1000
+#define HELD_MS_MAX   4000
 
 /* ---- finding ---- */
 
-static uint32_t random_u32(void)
+uint32_t links_random(void)
 {
     uint32_t v;
 
@@ -33,8 +37,7 @@ static uint32_t random_u32(void)
     return v;
 }
 
-/* Not without a store, nor with an identity that another PC may have as well. */
-static bool is_speaking(const struct links *l)
+bool links_is_speaking(const struct links *l)
 {
     return l->agent->in_fleet && !l->paused && l->agent->doubt[0] == '\0';
 }
@@ -48,11 +51,6 @@ struct conn *links_conn_of(const struct links *l, const struct site_id *site)
             memcmp(&l->conns[i]->link->channel.peer, site, sizeof *site) == 0)
             return l->conns[i];
     return NULL;
-}
-
-static bool is_linked(const void *context, const struct site_id *site)
-{
-    return links_conn_of(context, site) != NULL;
 }
 
 const char *links_name_of(const struct links *l, const struct site_id *site)
@@ -133,6 +131,13 @@ struct members *links_members(struct links *l)
     return &l->members;
 }
 
+void links_log_more(struct links *l)
+{
+    log_more(&l->refused, "connection refused", now_of(l));
+    log_more(&l->ups, "link up", now_of(l));
+    log_more(&l->downs, "link down", now_of(l));
+}
+
 uint16_t links_port(const struct links *l)
 {
     return l->listener != NULL ? listener_port(l->listener) : 0;
@@ -148,6 +153,9 @@ static void end_talk(struct conn *c)
     if (!c->talking)
         return;
     members_note(l->agent, &l->members, &c->talk.sync);
+    if (talk_was_open(&c->talk))
+        discovery_met(l->agent->discovery, &peer,
+                      agent_wall_ms(l->agent) + (uint64_t)c->talk.sync.skew_ms);
     members_save(l->agent, &l->members, &peer);
     talk_close(&c->talk);
     c->talking = false;
@@ -172,7 +180,7 @@ void links_sweep(struct links *l)
     l->n = kept;
 }
 
-static bool is_gone(const struct links *l, const struct site_id *site)
+bool links_is_gone(const struct links *l, const struct site_id *site)
 {
     return roster_find(&l->agent->roster, site) == NULL &&
            roster_author(&l->agent->roster, site) != NULL;
@@ -193,7 +201,7 @@ static void shut_out(struct links *l)
         struct conn *c = l->conns[i];
         struct err e = {0};
 
-        if (!is_open(c) || !is_gone(l, &c->link->channel.peer))
+        if (!is_open(c) || !links_is_gone(l, &c->link->channel.peer))
             continue;
         places_left(&l->places, &c->link->channel.peer);
         gone_err(&e);
@@ -257,13 +265,14 @@ static void on_closed(struct link *link, const struct err *why)
     char text[ADDRESS_TEXT_BYTES];
 
     c->dead = true;
-    if (c->talking && why->code == ERR_REVOKED && !is_gone(l, &link->channel.peer))
+    if (c->talking && why->code == ERR_REVOKED && !links_is_gone(l, &link->channel.peer))
         fleet_told(l->agent, &link->channel.peer);
     address_text(text, &link->address);
-    if (link->opened_ms != 0 && c->talking)
-        log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer), text,
-                 why->code != ERR_NONE ? why->text : "closed by us");
-    else if (!link->incoming || link->opened_ms != 0)
+    if (link->opened_ms != 0 && c->talking) {
+        if (log_allowed(&l->downs, LINKS_BURST, now_of(l)))
+            log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer),
+                     text, why->code != ERR_NONE ? why->text : "closed by us");
+    } else if (!link->incoming || link->opened_ms != 0)
         log_debug("no link addr=%s reason=%s", text, why->text);
     else if (log_allowed(&l->refused, LOG_BURST, now_of(l)))
         log_info("connection refused addr=%s reason=%s left_out=%u", text, why->text,
@@ -271,8 +280,8 @@ static void on_closed(struct link *link, const struct err *why)
     if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
         note_stranger(c, text);
     if (!link->incoming)
-        places_ended(&l->places, &link->address, open_ms, now_of(l), random_u32());
-    arm(l);
+        places_ended(&l->places, &link->address, open_ms, now_of(l), links_random());
+    links_arm(l);
     soon(l);
 }
 
@@ -307,17 +316,30 @@ static bool settle(struct links *l, struct conn *fresh)
     return true;
 }
 
+/* Where it can be dialled after a restart, beacons or not. */
+static void note_place(struct links *l, const struct link *link)
+{
+    const struct address *place = &link->address;
+
+    if (link->incoming)
+        place = places_prove(&l->places, &link->channel.peer, link->address.host);
+    if (place != NULL && roster_find(&l->agent->roster, &link->channel.peer) != NULL)
+        members_met(l->agent, &l->members, &link->channel.peer, place);
+}
+
 void links_talk_with(struct conn *c)
 {
     struct links *l = c->links;
     struct link *link = c->link;
     char text[ADDRESS_TEXT_BYTES];
 
-    log_info("link up peer=%s addr=%s dialled=%s", links_name_of(l, &link->channel.peer),
-             address_text(text, &link->address), link->incoming ? "no" : "yes");
+    if (log_allowed(&l->ups, LINKS_BURST, now_of(l)))
+        log_info("link up peer=%s addr=%s dialled=%s", links_name_of(l, &link->channel.peer),
+                 address_text(text, &link->address), link->incoming ? "no" : "yes");
     c->talking = true;
     talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
     members_get(&l->members, &link->channel.peer);
+    note_place(l, link);
 }
 
 /* Who was shut out is told so, and nothing else; who comes with a key that the fleet had before
@@ -326,7 +348,7 @@ static bool is_unwelcome(struct links *l, struct link *link)
 {
     struct err e = {0};
 
-    if (is_gone(l, &link->channel.peer)) {
+    if (links_is_gone(l, &link->channel.peer)) {
         places_left(&l->places, &link->channel.peer);
         gone_err(&e);
         talk_turn_away(link, &e);
@@ -353,7 +375,7 @@ static void on_open(struct link *link)
     }
     if (!link->incoming)
         places_opened(&l->places, &link->address, &link->channel.peer, false);
-    if (!is_speaking(l)) {
+    if (!links_is_speaking(l)) {
         err_set(&e, ERR_REFUSED, "the database is not open");
         link_close(link, &e);
         return;
@@ -375,7 +397,9 @@ static void on_after_read(uv_check_t *handle)
         c->spent_ns = 0;
         if (is_open(c))
             talk_pause(&c->talk);
-        if (!c->dead)
+        if (!c->dead && link_has_rest(c->link))
+            links_tick_by(l, c->held_until_ms);
+        else if (!c->dead && now_of(l) >= c->held_until_ms)
             link_resume(c->link);
     }
 }
@@ -388,10 +412,27 @@ static bool serve_guest(struct conn *c, struct slice message, struct err *e)
     return invitations_serve(c->links->agent->invitations, c->link, message, e);
 }
 
+/* A peer that keeps us busy with what brings nothing is listened to less. */
+static void charge(struct conn *c, uint64_t ns)
+{
+    static const struct bucket_size size = {IDLE_MS_RATE, IDLE_MS_BURST};
+    struct links *l = c->links;
+    uint64_t debt_ms;
+
+    bucket_charge(&c->idle_talk, &size, (double)ns / 1000000, now_of(l));
+    debt_ms = bucket_debt_ms(&c->idle_talk, &size);
+    if (debt_ms == 0)
+        return;
+    c->held_until_ms = now_of(l) + (debt_ms < HELD_MS_MAX ? debt_ms : HELD_MS_MAX);
+    link_hold(c->link);
+    links_tick_by(l, c->held_until_ms);
+}
+
 static bool on_message(struct link *link, struct slice message, struct err *e)
 {
     struct conn *c = link->user;
     uint64_t start_ns = uv_hrtime();
+    uint64_t useful = c->talk.useful;
     bool ok;
 
     if (link->channel.mode == CHANNEL_INVITE)
@@ -400,6 +441,8 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
         return twins_message(c, message, e);
     ok = twins_heard(c, message) || talk_message(&c->talk, message, e);
     c->spent_ns += uv_hrtime() - start_ns;
+    if (c->talk.useful == useful)
+        charge(c, uv_hrtime() - start_ns);
     if (c->spent_ns > TURN_NS)
         link_hold(link);
     if (!c->links->stopping)
@@ -407,12 +450,16 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
     return ok;
 }
 
-static void on_heard(struct link *link, size_t unfinished)
+static bool on_heard(struct link *link, struct slice unfinished, size_t more, struct err *e)
 {
     struct conn *c = link->user;
 
+    if (link->channel.mode == CHANNEL_INVITE)
+        return unfinished.n <= JOIN_BYTES_MAX ||
+               err_set(e, ERR_LIMIT, "a guest says more than %u bytes", JOIN_BYTES_MAX);
     if (c->talking)
-        talk_heard(&c->talk, unfinished);
+        talk_heard(&c->talk, unfinished.n + more);
+    return message_begins(unfinished, e);
 }
 
 static void on_drained(struct link *link)
@@ -423,7 +470,7 @@ static void on_drained(struct link *link)
         talk_drained(&c->talk);
 }
 
-static const struct link_events events = {
+const struct link_events links_events = {
     .on_open = on_open,
     .on_message = on_message,
     .on_heard = on_heard,
@@ -433,7 +480,7 @@ static const struct link_events events = {
 
 /* ---- connections that come and go ---- */
 
-static struct conn *conn_add(struct links *l)
+struct conn *links_conn_add(struct links *l)
 {
     struct conn *c = mem_alloc(sizeof *c);
 
@@ -443,47 +490,9 @@ static struct conn *conn_add(struct links *l)
     return c;
 }
 
-static void conn_drop_last(struct links *l)
+void links_conn_drop_last(struct links *l)
 {
     free(l->conns[--l->n]);
-}
-
-/* ---- listening ---- */
-
-/* Key 0 is the fleet's present one. */
-static void fleet_secret(const struct agent *a, uint32_t key, struct channel_secret *secret)
-{
-    *secret = (struct channel_secret){.mode = CHANNEL_FLEET, .tag = key};
-    memcpy(secret->psk, a->fleet_keys.keys[key], sizeof secret->psk);
-    memcpy(secret->context, a->roster.fleet, sizeof secret->context);
-}
-
-static void on_connection(void *context, uv_stream_t *server)
-{
-    struct links *l = context;
-    struct channel_secret secrets[FLEET_KEYS_MAX + INVITES_MAX];
-    struct link_door door = {.secrets = secrets, .replays = &l->replays};
-    struct err e = {0};
-    struct conn *c;
-
-    while (is_speaking(l) && door.count < l->agent->fleet_keys.n) {
-        fleet_secret(l->agent, door.count, &secrets[door.count]);
-        door.count++;
-    }
-    if (l->agent->doubt[0] == '\0')
-        door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
-    if (door.count == 0 || !links_make_room(l)) {
-        listener_turn_away(l->listener, server);
-        return;
-    }
-    c = conn_add(l);
-    if (!link_accept(&c->link, l->agent, server, &door, (struct link_owner){&events, c}, &e)) {
-        log_warn("accept failed reason=%s", e.text);
-        conn_drop_last(l);
-    } else {
-        links_tick_by(l, now_of(l) + HANDSHAKE_MS_MAX);
-    }
-    sodium_memzero(secrets, sizeof secrets);
 }
 
 static void release(uv_handle_t *handle)
@@ -498,72 +507,20 @@ static void release(uv_handle_t *handle)
     free(l);
 }
 
-/* ---- dialling ---- */
-
-static void dial(struct links *l, struct place *place)
-{
-    struct address address = place->address;
-    struct channel_secret secret;
-    struct err e = {0};
-    struct conn *c = conn_add(l);
-    struct link_owner owner = {&events, c};
-
-    fleet_secret(l->agent, 0, &secret);
-    if (!link_dial(&c->link, l->agent, &address, &secret, owner, &e)) {
-        log_debug("dial failed addr=%s reason=%s", address.host, e.text);
-        conn_drop_last(l);
-        places_ended(&l->places, &address, 0, now_of(l), random_u32());
-    }
-    sodium_memzero(&secret, sizeof secret);
-}
-
-static void dial_due(struct links *l)
-{
-    struct place *place;
-
-    if (!is_speaking(l) || !fleet_is_member(l->agent))
-        return;
-    while (l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX) {
-        place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
-        if (place == NULL)
-            return;
-        dial(l, place);
-    }
-    if (l->wake_ms > now_of(l) + BACKOFF_MS_MIN)
-        l->wake_ms = now_of(l) + BACKOFF_MS_MIN;
-}
-
-void links_heard(struct links *l, const struct site_id *site, const struct address *address)
-{
-    bool smaller = memcmp(&l->agent->keys.site, site, sizeof *site) < 0;
-    struct conn *c = links_conn_of(l, site);
-
-    if (l->stopping || c != NULL || is_gone(l, site))
-        return;
-    places_heard(&l->places, site, address, now_of(l), smaller ? 0 : LARGER_WAITS_MS);
-    arm(l);
-}
-
-void links_left(struct links *l, const struct site_id *site)
-{
-    places_left(&l->places, site);
-}
-
-void links_dial_all(struct links *l)
-{
-    if (l->stopping)
-        return;
-    places_hurry(&l->places, now_of(l));
-    arm(l);
-}
-
-void links_add_fixed(struct links *l, const struct address *address)
-{
-    places_add_fixed(&l->places, address);
-    arm(l);
-}
-
 /* ---- time ---- */
+
+/* What it said before it was held is staged before the loop waits again. */
+static void resume_in_turn(struct links *l, struct conn *c)
+{
+    if (now_of(l) >= c->held_until_ms) {
+        c->spent_ns = 0;
+        link_resume(c->link);
+        if (is_open(c))
+            talk_pause(&c->talk);
+    }
+    if (link_has_rest(c->link) && c->held_until_ms < l->wake_ms)
+        l->wake_ms = c->held_until_ms > now_of(l) ? c->held_until_ms : now_of(l);
+}
 
 static void tick_conn(struct links *l, struct conn *c)
 {
@@ -589,7 +546,14 @@ static void tick_conn(struct links *l, struct conn *c)
         }
         return;
     }
-    talk_tick(&c->talk);
+    if (link_is_stuck(c->link, now)) {
+        err_set(&e, ERR_NET, "it has not read anything for %u ms", LINK_STUCK_MS);
+        link_close(c->link, &e);
+        return;
+    }
+    resume_in_turn(l, c);
+    if (c->link->state == LINK_OPEN)
+        talk_tick(&c->talk);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -602,7 +566,7 @@ static void on_timer(uv_timer_t *timer)
     l->wake_ms = NEVER;
     for (i = 0; i < l->n; i++)
         tick_conn(l, l->conns[i]);
-    dial_due(l);
+    links_dial_due(l);
     if (l->wake_ms != NEVER)
         uv_timer_start(&l->timer, on_timer, l->wake_ms > now_of(l) ? l->wake_ms - now_of(l) : 1, 0);
 }
@@ -617,8 +581,7 @@ void links_tick_by(struct links *l, uint64_t deadline_ms)
     uv_timer_start(&l->timer, on_timer, deadline_ms > now ? deadline_ms - now : 0, 0);
 }
 
-/* Something about dialling changed: look at all of it. */
-static void arm(struct links *l)
+void links_arm(struct links *l)
 {
     links_tick_by(l, now_of(l));
 }
@@ -634,14 +597,15 @@ struct links *links_start(struct agent *a)
     l->paused = true;
     l->wake_ms = NEVER;
     uv_timer_init(a->loop, &l->timer);
+    uv_timer_init(a->loop, &l->pause);
     uv_prepare_init(a->loop, &l->soon);
     uv_check_init(a->loop, &l->after_read);
-    l->timer.data = l->soon.data = l->after_read.data = l;
-    l->handles = 3;
+    l->timer.data = l->pause.data = l->soon.data = l->after_read.data = l;
+    l->handles = 4;
     for (i = 0; i < a->config.peer_count; i++)
         places_add_fixed(&l->places, &a->config.peers[i]);
-    l->listener = listener_start(a, on_connection, l);
-    arm(l);
+    l->listener = listener_start(a, links_on_connection, l);
+    links_arm(l);
     return l;
 }
 
@@ -672,6 +636,7 @@ void links_resume(struct links *l)
     l->paused = false;
     members_load(l->agent, &l->members);
     links_dial_all(l);
+    links_dial_remembered(l);
 }
 
 void links_stop(struct links *l)
@@ -681,6 +646,7 @@ void links_stop(struct links *l)
     close_all(l, "this PC stops its agent");
     l->stopping = true;
     uv_close((uv_handle_t *)&l->timer, release);
+    uv_close((uv_handle_t *)&l->pause, release);
     uv_close((uv_handle_t *)&l->soon, release);
     uv_close((uv_handle_t *)&l->after_read, release);
     listener_stop(l->listener);

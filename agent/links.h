@@ -28,6 +28,8 @@ void links_resume(struct links *l);
 uint16_t links_port(const struct links *l);
 /* A beacon said that `site` is at `address`. */
 void links_heard(struct links *l, const struct site_id *site, const struct address *address);
+/* The same, by one that may be an old beacon, kept by somebody. */
+void links_heard_rumour(struct links *l, const struct site_id *site, const struct address *address);
 /* A beacon said that it leaves. */
 void links_left(struct links *l, const struct site_id *site);
 /* A place to dial from now on (who invited us). */
@@ -40,6 +42,8 @@ void links_local_changed(struct links *l);
 /* The roster changed: tell all peers, and end the conversations with those who are no members any
  * more. */
 void links_roster_changed(struct links *l);
+/* Say how many lines were left out of the log; every second or so. */
+void links_log_more(struct links *l);
 /* Wake up no later than at `deadline_ms` (uv_now). */
 void links_tick_by(struct links *l, uint64_t deadline_ms);
 

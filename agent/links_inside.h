@@ -1,9 +1,10 @@
-/* Inside links.c, links_room.c and twins.c: the connections of this site. */
+/* Inside links.c, links_dial.c, links_room.c and twins.c: the connections of this site. */
 #ifndef NAVETTE_LINKS_INSIDE_H
 #define NAVETTE_LINKS_INSIDE_H
 
 #include "agent.h"
 #include "dial.h"
+#include "door.h"
 #include "links.h"
 #include "log.h"
 #include "twins.h"
@@ -13,9 +14,12 @@ struct conn {
     struct link *link;
     bool dead;
     bool talking;
-    bool served;        /* a guest has his answer */
-    uint64_t spent_ns;  /* on its messages in this turn of the loop */
-    struct rival rival; /* another link of this site's is there (twins.h) */
+    bool served;             /* a guest has his answer */
+    uint32_t ip;             /* where an incoming one comes from */
+    uint64_t spent_ns;       /* on its messages in this turn of the loop */
+    struct bucket idle_talk; /* ms spent on messages that brought nothing */
+    uint64_t held_until_ms;  /* so long it is not read from */
+    struct rival rival;      /* another link of this site's is there (twins.h) */
     struct talk talk;
 };
 
@@ -23,6 +27,7 @@ struct links {
     struct agent *agent;
     struct listener *listener;
     uv_timer_t timer;
+    uv_timer_t pause;      /* at the door */
     uv_prepare_t soon;     /* runs before the loop waits: SYNC_LOCAL, and sweeping the dead */
     uv_check_t after_read; /* runs when all that waited was read once */
     uint32_t handles;
@@ -38,7 +43,9 @@ struct links {
     struct members members;
     struct sync_claims claims;
     struct replay_cache replays;
-    struct log_limit refused;
+    struct door door;
+    uv_stream_t *waiting; /* a connection does, there, until the pause is over */
+    struct log_limit refused, ups, downs;
     struct self_dials self_dials;
 };
 
@@ -55,14 +62,34 @@ static inline bool is_open(const struct conn *c)
 /* The one in which the site is talked with; NULL when there is none. */
 struct conn *links_conn_of(const struct links *l, const struct site_id *site);
 const char *links_name_of(const struct links *l, const struct site_id *site);
+/* Not without a store, nor with an identity that another PC may have as well. */
+bool links_is_speaking(const struct links *l);
+/* It was shut out. */
+bool links_is_gone(const struct links *l, const struct site_id *site);
+/* Something about dialling changed: look at all of it. */
+void links_arm(struct links *l);
+uint32_t links_random(void);
+extern const struct link_events links_events;
+/* There must be room. */
+struct conn *links_conn_add(struct links *l);
+void links_conn_drop_last(struct links *l);
 /* The peer is known and wanted: begin. */
 void links_talk_with(struct conn *c);
 /* Release the dead. */
 void links_sweep(struct links *l);
 
+/* ---- links_dial.c ---- */
+void links_dial_due(struct links *l);
+/* Members are where they were met last, maybe in an earlier run. */
+void links_dial_remembered(struct links *l);
+/* Key 0 is the fleet's present one. */
+void links_fleet_secret(const struct agent *a, uint32_t key, struct channel_secret *secret);
+
 /* ---- links_room.c ---- */
 uint32_t links_count_shaking(const struct links *l, bool incoming);
-/* Strangers who connect and say nothing must not keep members out. */
-bool links_make_room(struct links *l);
+/* listener_on_connection: let it in, turn it away, or let it wait. */
+void links_on_connection(void *context, uv_stream_t *server);
+/* The pause at the door is over. */
+void links_on_pause_over(uv_timer_t *timer);
 
 #endif

@@ -200,3 +200,11 @@ bool log_allowed(struct log_limit *l, uint32_t burst, uint64_t now_ms)
     l->left_out = 0;
     return true;
 }
+
+void log_more(struct log_limit *l, const char *what, uint64_t now_ms)
+{
+    if (l->left_out == 0 || l->minute == now_ms / 60000)
+        return;
+    log_info("%u more like this: %s", l->left_out, what);
+    l->left_out = 0;
+}

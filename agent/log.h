@@ -34,5 +34,8 @@ struct log_limit {
     uint32_t suppressed; /* before this yes */
 };
 bool log_allowed(struct log_limit *l, uint32_t burst, uint64_t now_ms);
+/* When a minute in which lines were left out is over and none came since: one that says how many
+ * more there were like `what`. Call it now and then. */
+void log_more(struct log_limit *l, const char *what, uint64_t now_ms);
 
 #endif

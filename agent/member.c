@@ -8,11 +8,12 @@
 #include <navette/sync.h>
 
 #include "agent.h"
+#include "link.h"
 #include "log.h"
 
 #define META_NAME_BYTES  (8 + 2 * SITE_ID_BYTES)
 #define VECTOR_BYTES_MAX (HEADER_BYTES_MAX * 2)
-#define TIME_BYTES_MAX   16
+#define NUMBER_BYTES_MAX 16
 
 struct member *members_get(struct members *m, const struct site_id *site)
 {
@@ -72,14 +73,13 @@ static void save_vector(struct agent *a, const char *prefix, const struct site_i
     buf_close(&bytes);
 }
 
-static void save_time(struct agent *a, const char *prefix, const struct site_id *site,
-                      uint64_t wall_ms)
+static void save_number(struct agent *a, const char *prefix, const struct site_id *site, uint64_t n)
 {
     struct buf bytes = {0};
     struct writer w = {.out = &bytes};
 
-    buf_open(&bytes, TIME_BYTES_MAX);
-    write_uint(&w, wall_ms);
+    buf_open(&bytes, NUMBER_BYTES_MAX);
+    write_uint(&w, n);
     save(a, prefix, site, &bytes);
     buf_close(&bytes);
 }
@@ -129,23 +129,23 @@ static bool load_vector(struct agent *a, const char *prefix, const struct site_i
 }
 
 /* 0 likewise. */
-static uint64_t load_time(struct agent *a, const char *prefix, const struct site_id *site)
+static uint64_t load_number(struct agent *a, const char *prefix, const struct site_id *site)
 {
     struct buf bytes = {0};
     struct err e = {0};
     struct reader r;
-    uint64_t wall_ms = 0;
+    uint64_t n = 0;
 
-    buf_open(&bytes, TIME_BYTES_MAX);
+    buf_open(&bytes, NUMBER_BYTES_MAX);
     load(a, prefix, site, &bytes);
     if (bytes.n > 0) {
         r = reader_of(buf_slice(&bytes), &e);
-        wall_ms = read_uint(&r, UINT64_MAX, "a time");
+        n = read_uint(&r, UINT64_MAX, "a number");
         if (!is_read(&r, &e))
-            wall_ms = 0;
+            n = 0;
     }
     buf_close(&bytes);
-    return wall_ms;
+    return n;
 }
 
 void members_save(struct agent *a, struct members *m, const struct site_id *site)
@@ -155,7 +155,7 @@ void members_save(struct agent *a, struct members *m, const struct site_id *site
     if (a->store == NULL || member == NULL || !member->have_known)
         return;
     save_vector(a, "have.", site, &member->have);
-    save_time(a, "seen.", site, member->seen_ms);
+    save_number(a, "seen.", site, member->seen_ms);
 }
 
 void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
@@ -170,12 +170,43 @@ void members_note_told(struct agent *a, struct members *m, const struct site_id 
         save_vector(a, "told.", site, told);
 }
 
+/* As one number: IPv4 address and port. */
+void members_met(struct agent *a, struct members *m, const struct site_id *site,
+                 const struct address *address)
+{
+    struct member *member = members_get(m, site);
+    struct sockaddr_in in;
+    struct err e = {0};
+
+    if (member == NULL || address_equal(&member->address, address))
+        return;
+    member->address = *address;
+    if (a->store != NULL && address_socket(&in, address, &e))
+        save_number(a, "addr.", site, (uint64_t)ntohl(in.sin_addr.s_addr) << 16 | address->port);
+}
+
+static void load_address(struct agent *a, struct member *member)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    uint64_t n;
+
+    if (member->address.port != 0)
+        return;
+    n = load_number(a, "addr.", &member->site);
+    if (n == 0)
+        return;
+    in.sin_addr.s_addr = htonl((uint32_t)(n >> 16));
+    in.sin_port = htons((uint16_t)n);
+    address_of(&member->address, (const struct sockaddr *)&in);
+}
+
 static void load_one(struct agent *a, struct member *member)
 {
+    load_address(a, member);
     member->have_known = load_vector(a, "have.", &member->site, &member->have);
     if (!load_vector(a, "told.", &member->site, &member->told))
         log_debug("nothing is known of what a drop file told");
-    member->seen_ms = load_time(a, "seen.", &member->site);
+    member->seen_ms = load_number(a, "seen.", &member->site);
 }
 
 /* At a start what is applied is old news: `quiet`. */

@@ -11,7 +11,8 @@ struct sync;
 
 struct member {
     struct site_id site;
-    struct address address; /* where it was met last; host "" if never */
+    struct address address; /* where it listened when it was met last, now or in an earlier run of
+                               ours; port 0 if never */
     uint64_t seen_ms;       /* wall clock, now or in an earlier run of ours; 0: never */
     bool have_known;
     struct vector have;  /* what it said it has, now or in an earlier run of ours */
@@ -31,6 +32,9 @@ struct members {
 struct member *members_get(struct members *m, const struct site_id *site);
 /* What a conversation has shown so far. */
 void members_note(struct agent *a, struct members *m, const struct sync *s);
+/* It listens at `address`: kept for the next run. */
+void members_met(struct agent *a, struct members *m, const struct site_id *site,
+                 const struct address *address);
 /* A drop file of its said that it has `told`. */
 void members_note_told(struct agent *a, struct members *m, const struct site_id *site,
                        const struct vector *told);

@@ -16,8 +16,9 @@
 #include "links.h"
 #include "pump.h"
 
-#define NO_PEER_MS  30000
-#define STRANGER_MS 60000 /* one that has not come for so long has given up */
+#define NO_PEER_MS    30000
+#define FLOOD_OVER_MS 60000
+#define STRANGER_MS   60000 /* one that has not come for so long has given up */
 
 #define SKEW_TELL_MS 60000
 #define SLOW_TICKS   10 /* conditions that cost a question to the store are looked at so seldom */
@@ -158,6 +159,12 @@ static void note_peers(struct agent *a)
                            : "no other PC of the fleet is connected");
     else
         warning_clear(&a->warnings, WARNING_NO_PEER);
+}
+
+static void note_flood(struct agent *a)
+{
+    if (a->flooded_ms != 0 && uv_now(a->loop) - a->flooded_ms >= FLOOD_OVER_MS)
+        warning_clear(&a->warnings, WARNING_FLOOD);
 }
 
 /* Links begin anew when what they had told changes; then nobody is warned again. */
@@ -340,6 +347,7 @@ struct json_object *agent_status(struct agent *a)
     add_store(a, o);
     json_object_object_add(o, "peers", agent_peers(a));
     note_peers(a);
+    note_flood(a);
     note_forks(a);
     note_twice(a);
     note_strangers(a);
@@ -468,6 +476,7 @@ void status_tick(struct agent *a)
     fleet_tick(a);
     invitations_tick(a->invitations);
     note_peers(a);
+    note_flood(a);
     note_forks(a);
     note_twice(a);
     note_strangers(a);

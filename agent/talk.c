@@ -168,6 +168,7 @@ static void tell_keys(struct talk *t)
     struct err e = {0};
 
     t->keys_owed = uv_now(t->agent->loop) < t->keys_ms ||
+                   link_queued(t->link) >= SYNC_UNSENT_BYTES ||
                    store_state(t->agent->store) != STORE_READY ||
                    !store_status(t->agent->store, &status, &e) || status.unscanned > 0;
     if (t->keys_owed)
@@ -200,7 +201,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
     ok = sync_step(&t->sync, ev, todo, e);
     link_send_all(t->link, buf_slice(&todo->send));
     t->deadline_ms = todo->deadline_ms;
-    t->crowded = ev->queued_bytes >= SYNC_WINDOW_BYTES;
+    t->crowded = ev->queued_bytes >= SYNC_UNSENT_BYTES;
     if (!ok)
         return false;
     if (todo->fork)
@@ -216,6 +217,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
     }
     if (todo->stage.n > 0)
         stage_later(&t->stages, todo->stage);
+    t->useful += todo->stage.n > 0 || todo->outline.number > 0 || todo->tell.number > 0;
     brief_obey(t, todo);
     return true;
 }
@@ -308,13 +310,21 @@ void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
     step_or_close(t, &ev);
 }
 
+/* Messages are arrays whose first value is their kind. */
+static bool is_want(struct slice message)
+{
+    return message.n > 1 && message.p[1] == MESSAGE_KIND_WANT;
+}
+
 bool talk_message(struct talk *t, struct slice message, struct err *e)
 {
     struct sync_event ev = event_of(t, SYNC_MESSAGE);
+    uint64_t sent_bytes = t->sync.window.bytes;
 
     ev.bytes = message;
     if (!step(t, ev, e))
         return false;
+    t->useful += t->sync.window.bytes != sent_bytes && !is_want(message);
     if (stages_are_full(&t->stages) && !stage_and_answer(t, e))
         return false;
     brief_rest(&t->brief);
@@ -400,6 +410,11 @@ void talk_ask_keys(struct talk *t)
 bool talk_is_open(const struct talk *t)
 {
     return t->sync.state == SYNC_OPEN;
+}
+
+bool talk_was_open(const struct talk *t)
+{
+    return !sodium_is_zero(t->sync.peer_actor.bytes, sizeof t->sync.peer_actor.bytes);
 }
 
 void talk_leave(struct talk *t, const struct err *why)

@@ -34,6 +34,7 @@ struct talk {
     bool keys_told;             /* it has answered */
     bool keys_owed;             /* the peer asked for our keys and has to wait for them */
     uint64_t keys_ms;           /* uv_now: no sooner is it told them again */
+    uint64_t useful;            /* messages that brought change-sets or acknowledged some */
     uint64_t staged;            /* change-sets taken in on this link */
     uint64_t stranger_until_ms; /* uv_now: a peer not in our roster has so long to show one that has
                                    it; 0: a member */
@@ -59,6 +60,8 @@ void talk_tick(struct talk *t);
 void talk_ask_keys(struct talk *t);
 /* The peer has said what it has. */
 bool talk_is_open(const struct talk *t);
+/* It has, even if the talk is over now. */
+bool talk_was_open(const struct talk *t);
 /* Instead of a conversation: say why there is none, and close the link. */
 void talk_turn_away(struct link *l, const struct err *why);
 /* Say why we close the link, then close it. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
+#define LOG_BURST 10
 
 struct warning_kind {
     const char *word;
@@ -32,6 +32,8 @@ void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const
     if (warning->since_ms == 0)
         warning->since_ms = wall_ms != 0 ? wall_ms : 1;
     memcpy(warning->text, text, sizeof text);
+    if (!log_allowed(&warning->said, LOG_BURST, wall_ms))
+        return;
     if (kinds[id].failing)
         log_error("trouble code=%s %s", kinds[id].word, text);
     else
@@ -40,10 +42,14 @@ void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const
 
 void warning_clear(struct warnings *w, enum warning_id id)
 {
-    if (w->list[id].since_ms == 0)
+    struct warning *warning = &w->list[id];
+    bool told = warning->said.left_out == 0;
+
+    if (warning->since_ms == 0)
         return;
-    w->list[id] = (struct warning){0};
-    log_info("trouble over code=%s", kinds[id].word);
+    *warning = (struct warning){.said = warning->said};
+    if (told)
+        log_info("trouble over code=%s", kinds[id].word);
 }
 
 bool warning_is_set(const struct warnings *w, enum warning_id id)

@@ -3,7 +3,7 @@
 #ifndef NAVETTE_WARNING_H
 #define NAVETTE_WARNING_H
 
-#include <navette/err.h>
+#include "log.h"
 
 /* word, failing (else degraded), what mends it */
 #define WARNINGS(X)                                                                                \
@@ -46,6 +46,8 @@
     X(ROSTER, "roster-full", false,                                                                \
       "`agent-cli roster` shows who is there; `agent-cli revoke` whoever filled it; then make a "  \
       "new fleet")                                                                                 \
+    X(FLOOD, "flooded", false,                                                                     \
+      "find the PC that the text names and unplug it; nothing else needs to be done")              \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \
     X(PARKED, "rows-parked", false, "`agent-cli parked` says which, why, and what helps each")     \
     X(MIGRATION, "migration-waits", false,                                                         \
@@ -68,6 +70,7 @@ enum warning_id { WARNINGS(WARNING_ID) WARNING_COUNT };
 struct warning {
     uint64_t since_ms; /* wall clock; 0: it is not so */
     char text[400];
+    struct log_limit said;
 };
 
 /* A zeroed struct has none. */
@@ -75,7 +78,8 @@ struct warnings {
     struct warning list[WARNING_COUNT];
 };
 
-/* It is so, as `text` says. Logged when it is new or its text is. */
+/* It is so, as `text` says. Logged when it is new or its text is, some times a minute: a peer may
+ * make it come and go. */
 void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const char *format, ...)
     PRINTF_LIKE(4, 5);
 /* It is over; logged if it was so. */

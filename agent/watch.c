@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "links.h"
 #include "log.h"
 #include "pump.h"
 #include "status.h"
@@ -168,6 +169,7 @@ static void on_tick(uv_timer_t *timer)
     look(w);
     pump_tick(w->agent->pump);
     status_tick(w->agent);
+    links_log_more(w->agent->links);
 }
 
 struct watch *watch_start(struct agent *a)

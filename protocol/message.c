@@ -255,6 +255,76 @@ void message_close(struct message *m)
     memset(m, 0, sizeof *m);
 }
 
+/* The most bytes of a field, its head included. */
+#define MOST_number    9
+#define MOST_actor     (2 + ACTOR_BYTES)
+#define MOST_hash      (2 + HASH_BYTES)
+#define MOST_vector    (3 + ACTORS_MAX * (1 + MOST_actor + MOST_number + MOST_hash))
+#define MOST_roster    (5 + ROSTER_BYTES_MAX)
+#define MOST_head      5
+#define MOST_changeset (MOST_head + CHANGESET_BYTES_MAX)
+#define MOST_keys      (5 + KEYS_BYTES_MAX)
+#define MOST_flag      1
+#define MOST_header    (5 + HEADER_BYTES_MAX)
+#define MOST_signature (2 + SIGNATURE_BYTES)
+#define MOST_body      (5 + BODY_BYTES_MAX)
+#define MOST_picks     (5 + PICKS_BYTES_MAX)
+#define MOST_word      (2 + MESSAGE_WORD_BYTES_MAX)
+#define MOST_text      (3 + MESSAGE_TEXT_BYTES_MAX)
+
+#define MOST(type, field) +MOST_##type
+
+static size_t bytes_most(uint64_t kind)
+{
+    if (kind >= MESSAGE_KIND_SKIPPED_MIN)
+        return MESSAGE_SKIPPED_BYTES_MAX;
+    switch (kind) {
+#define CASE(number, NAME, name, table)                                                            \
+    case number:                                                                                   \
+        return 2 table(MOST);
+        MESSAGES(CASE)
+#undef CASE
+    }
+    return 0;
+}
+
+/* A change-set, which may be big, says in its head how big it is. */
+static size_t bytes_told(struct slice changeset)
+{
+    const uint8_t *p = changeset.p;
+
+    switch (p[0]) {
+    case 0xC4:
+        return 2 + (size_t)p[1];
+    case 0xC5:
+        return 3 + (size_t)(p[1] << 8 | p[2]);
+    case 0xC6:
+        return 5 + (size_t)be32_read(p + 1);
+    default:
+        return 0;
+    }
+}
+
+bool message_begins(struct slice start, struct err *e)
+{
+    struct err short_of = {0}; /* too little of it to tell is no error */
+    struct reader r = reader_of(start, &short_of);
+    uint64_t kind;
+    size_t most, told;
+
+    (void)read_array(&r, UINT32_MAX, "message");
+    kind = read_uint(&r, MESSAGE_NUMBER_MAX, "kind of message");
+    if (r.failed)
+        return start.n < MOST_number || err_set(e, ERR_INPUT, "a message that begins with no kind");
+    most = bytes_most(kind);
+    if (kind == MESSAGE_KIND_CHANGESET && r.left.n >= MOST_head) {
+        told = bytes_told(r.left);
+        most = told <= MOST_changeset ? start.n - r.left.n + told : 0;
+    }
+    return start.n <= most || err_set(e, ERR_LIMIT, "more than %zu bytes of a message of kind %llu",
+                                      most, (unsigned long long)kind);
+}
+
 bool message_next(struct slice *left, struct slice *message)
 {
     uint32_t n;

@@ -230,6 +230,8 @@ static bool on_ping(struct sync_turn *t, const struct message_ping *m)
 {
     t->unmoved = true;
     take_wall(t, m->wall_ms);
+    if (t->ev->queued_bytes >= SYNC_PONG_BYTES)
+        return true; /* it has enough to read, or does not read */
     send(t, &(struct message){.kind = MESSAGE_KIND_PONG,
                               .pong = {.token = m->token, .wall_ms = t->ev->wall_ms}});
     return true;

@@ -340,7 +340,7 @@ static void plan_fetch(struct sync_turn *t)
     c = next_wanting(s, &s->fetch_after);
     if (c == NULL)
         return;
-    if (t->ev->queued_bytes >= SYNC_WINDOW_BYTES) {
+    if (t->ev->queued_bytes >= SYNC_UNSENT_BYTES) {
         due(t, t->ev->now_ms + SYNC_WAIT_MS);
         return;
     }

@@ -34,8 +34,8 @@
 #define CONTROL_LINE_BYTES_MAX 65536        /* one JSON request on the control socket */
 #define CONFIG_BYTES_MAX       65536        /* agent.conf */
 #define HLC_SKEW_MS_MAX        600000       /* a stamp further ahead than ten minutes is parked */
-#define LINKS_MAX              64           /* open connections, handshakes included */
-#define HANDSHAKES_MAX         16           /* connections that have not authenticated yet */
+#define LINKS_MAX              192          /* open connections, handshakes included */
+#define HANDSHAKES_MAX         64           /* incoming ones that have not authenticated yet */
 #define HANDSHAKE_MS_MAX       5000         /* time to finish a handshake */
 #define INVITES_MAX            8            /* open invitations of one site */
 

@@ -12,7 +12,9 @@
 #include <navette/bounds.h>
 #include <navette/keys.h>
 
-#define SORRY_BYTES_MAX 256
+#define SORRY_BYTES_MAX   256
+#define JOIN_BYTES_MAX    1024                      /* of a whole JOIN */
+#define WELCOME_BYTES_MAX (ROSTER_BYTES_MAX + 1024) /* of a whole WELCOME */
 
 enum join_kind { JOIN_JOIN = 16, JOIN_WELCOME = 17, JOIN_SORRY = 18 };
 

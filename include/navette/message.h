@@ -7,11 +7,12 @@
 #include <navette/bounds.h>
 #include <navette/changeset.h>
 
-#define MESSAGE_PROTOCOL         1
-#define MESSAGE_WORD_BYTES_MAX   32  /* the code of a BYE */
-#define MESSAGE_TEXT_BYTES_MAX   256 /* its text */
-#define MESSAGE_NUMBER_MAX       ((UINT64_C(1) << 63) - 1)
-#define MESSAGE_KIND_SKIPPED_MIN 128
+#define MESSAGE_PROTOCOL          1
+#define MESSAGE_WORD_BYTES_MAX    32  /* the code of a BYE */
+#define MESSAGE_TEXT_BYTES_MAX    256 /* its text */
+#define MESSAGE_NUMBER_MAX        ((UINT64_C(1) << 63) - 1)
+#define MESSAGE_KIND_SKIPPED_MIN  128
+#define MESSAGE_SKIPPED_BYTES_MAX ROSTER_BYTES_MAX /* of a kind that is skipped */
 
 /* HELLO, first message each way: [1, protocol: uint, wall_ms: uint, actor: bin 24,
  *     roster digest: bin 32, have: vector, applied: vector]
@@ -146,6 +147,9 @@ void message_write(struct buf *out, const struct message *m);
 /* Decode; slices borrow `bytes`. Close it also after a failure. */
 MUST_USE bool message_read(struct message *m, struct slice bytes, struct err *e);
 void message_close(struct message *m);
+/* So much of a message has come; may it go on? Fails as soon as it is longer than its kind, or what
+ * it says of its own length, allows: so what cannot become a message is not waited for. */
+MUST_USE bool message_begins(struct slice start, struct err *e);
 /* Take the next length-prefixed message from the front of what message_write appended; false when
  * there is none (or an unfinished one). */
 bool message_next(struct slice *left, struct slice *message);

@@ -29,10 +29,12 @@
 #define SYNC_PING_MS      3000
 #define SYNC_DEAD_MS      9000
 #define SYNC_WINDOW_BYTES (16u << 20) /* at least one change-set is always allowed */
+#define SYNC_UNSENT_BYTES (1u << 20)  /* while so much waits to be sent, nothing more is fetched */
+#define SYNC_PONG_BYTES   65536       /* nor is a PING answered while so much does */
 #define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
 #define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
 #define SYNC_LOST_MS      60000 /* what is not acknowledged so long is not under way any more */
-#define SYNC_FETCH_BYTES  (4u << 20) /* most asked of the store at a time; one always comes */
+#define SYNC_FETCH_BYTES  (1u << 20) /* most asked of the store at a time; one always comes */
 #define SYNC_WAIT_MS      500        /* how soon a claim that another link let go is noticed */
 #define SYNC_LATE_MS      1000       /* a loop held up for so long does not blame its peer */
 #define SYNC_RETRY_MS     250        /* first wait after the store refused; doubles */
@@ -44,7 +46,7 @@
 /* What one step can append to `send`. A link whose unsent queue exceeds SYNC_QUEUE_BYTES_MAX has a
  * peer that does not read: the shell closes it. */
 #define SYNC_SEND_BYTES_MAX  (MESSAGE_BYTES_MAX + ROSTER_BYTES_MAX + SYNC_FETCH_BYTES + (1u << 20))
-#define SYNC_QUEUE_BYTES_MAX (SYNC_WINDOW_BYTES + SYNC_SEND_BYTES_MAX)
+#define SYNC_QUEUE_BYTES_MAX (SYNC_UNSENT_BYTES + SYNC_SEND_BYTES_MAX)
 
 struct sync_stage; /* a change-set being made durable */
 

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 import peer as peers
+from hostile import Crowd
 from test_interop import Guest, find, has_all, inside, lan, a  # noqa: F401  (fixtures)
 
 
@@ -48,13 +49,14 @@ def test_a_guest_gets_one_answer(shop, lan, a):  # noqa: F811
 
 
 def test_a_crowd_at_the_door_does_not_push_out_others(shop, lan, a):  # noqa: F811
-    crowd, other = shop.network.host("CROWD", lan), shop.network.host("OTHER", lan)
+    crowd, other = Crowd(shop, lan), shop.network.host("OTHER", lan)
     address = Guest(shop, lan, a).address
     with inside(other):
         quiet = socket.create_connection(address, timeout=10)
-    with inside(crowd):
-        many = [socket.create_connection(address, timeout=10) for _ in range(40)]
-    assert [s.recv(1) for s in many[:20]] == [b""] * 20  # the first of the crowd made room for the last
+    with inside(crowd.space):
+        many = [socket.create_connection(address, timeout=10, source_address=("%s.%d" % (lan.prefix, 100 + i % 3), 0))
+                for i in range(120)]
+    assert [s.recv(1) for s in many[:40]] == [b""] * 40  # the first of the crowd made room for the last
     assert not select.select([quiet], [], [], 0)[0]
     for s in [quiet, *many]:
         s.close()

@@ -28,6 +28,11 @@ static bool is_linked(const void *context, const struct site_id *s)
     return s->bytes[0] == *(const uint8_t *)context;
 }
 
+static bool address_same(const struct address *a, const struct address *b)
+{
+    return a != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 static struct place *pick(struct places *p, uint64_t now, uint8_t linked, uint64_t *next)
 {
     *next = UINT64_MAX;
@@ -228,6 +233,159 @@ static void a_site_that_left_is_not_dialled_until_it_is_heard_again(void **state
     places_close(&p);
 }
 
+/* Beacons kept and sent again from anywhere; the site is where it was heard of itself. */
+static void a_rumour_waits_for_those_that_were_heard_of_and_pushes_out_nobody(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address good = at(1), first = at(100);
+    uint64_t next;
+    uint32_t i;
+
+    (void)state;
+    places_heard(&p, &s, &good, 1000, 0);
+    for (i = 100; i < 200; i++) {
+        struct address a = at(i);
+
+        assert_int_equal(places_heard_rumour(&p, &s, &a, 1000 + i), i < 100 + PLACES_SITE_MAX - 1);
+    }
+    assert_false(places_heard_rumour(&p, &s, &good, 2000));
+    assert_int_equal(p.n, PLACES_SITE_MAX);
+    assert_string_equal(pick(&p, 9000, 0, &next)->address.host, good.host);
+    assert_null(pick(&p, 9000, 0, &next)); /* while the better one is tried */
+    places_ended(&p, &good, 0, 9000, 0);
+    assert_string_equal(pick(&p, 9000, 0, &next)->address.host, first.host);
+    places_close(&p);
+}
+
+static void a_rumour_that_fails_is_forgotten_and_one_that_was_true_is_not(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address wrong = at(1), right = at(2);
+    uint64_t next;
+
+    (void)state;
+    assert_true(places_heard_rumour(&p, &s, &wrong, 1000));
+    assert_null(pick(&p, 1000, 0, &next));
+    assert_int_equal(next, 1000 + RUMOUR_WAIT_MS);
+    assert_non_null(pick(&p, next, 0, &next));
+    places_ended(&p, &wrong, 0, 7000, 0);
+    assert_null(places_find(&p, &wrong));
+    assert_true(places_heard_rumour(&p, &s, &right, 7000));
+    assert_non_null(pick(&p, 9000, 0, &next));
+    places_opened(&p, &right, &s, false);
+    places_ended(&p, &right, 100, 9100, 0);
+    assert_non_null(places_find(&p, &right));
+    places_close(&p);
+}
+
+/* Nobody answers there, and each attempt takes its time. */
+static void rumours_and_beacons_of_many_sites_leave_room_for_those_met_before(void **state)
+{
+    struct places p = {0};
+    struct site_id met = site(200);
+    struct address home = at(1000);
+    uint32_t i, rumours = 0, heard = 0;
+    struct place *place;
+    uint64_t next;
+
+    (void)state;
+    for (i = 0; i < 50; i++) {
+        struct site_id s = site((uint8_t)(i + 1));
+        struct address a = at(i);
+
+        if (i < 25)
+            assert_true(places_heard_rumour(&p, &s, &a, 1000));
+        else
+            places_heard(&p, &s, &a, 1000, 0);
+    }
+    while ((place = pick(&p, 5000, 0, &next)) != NULL) {
+        rumours += place->rumour;
+        heard += !place->rumour;
+    }
+    assert_int_equal(rumours, RUMOURS_AT_ONCE);
+    assert_int_equal(heard, HEARD_AT_ONCE);
+    places_add_proven(&p, &met, &home, 5000, 0);
+    assert_string_equal(pick(&p, 5000, 0, &next)->address.host, home.host);
+    places_close(&p);
+}
+
+static void who_was_just_heard_of_is_dialled_before_many_that_are_off(void **state)
+{
+    struct places p = {0};
+    struct site_id there = site(200);
+    struct address last = at(1000);
+    uint64_t next;
+    uint32_t i;
+
+    (void)state;
+    for (i = 0; i < 40; i++) {
+        struct site_id s = site((uint8_t)(i + 1));
+        struct address a = at(i);
+
+        places_add_proven(&p, &s, &a, 1000, 0);
+    }
+    places_add_proven(&p, &there, &last, 1000, 0);
+    places_heard(&p, &there, &last, 60000, 0);
+    assert_string_equal(pick(&p, 60000, 0, &next)->address.host, last.host);
+    places_close(&p);
+}
+
+/* It was met at one address, has another one now, and says so. */
+static void a_site_that_moved_is_dialled_at_once_where_it_is_now(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct address old = at(1), new = at(2);
+    uint64_t next;
+
+    (void)state;
+    places_add_proven(&p, &s, &old, 1000, 0);
+    assert_string_equal(pick(&p, 1000, 0, &next)->address.host, old.host);
+    places_heard(&p, &s, &new, 1100, 0);
+    assert_string_equal(pick(&p, 1100, 0, &next)->address.host, new.host);
+    places_close(&p);
+}
+
+static void a_site_that_moves_and_moves_is_still_heard_of(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1);
+    struct place *place;
+    uint64_t next;
+    uint32_t i;
+
+    (void)state;
+    for (i = 0; i < 50; i++) {
+        struct address a = at(i);
+
+        places_heard(&p, &s, &a, 1000 * i, 0);
+        while ((place = pick(&p, 1000 * i, 0, &next)) != NULL && !address_same(&place->address, &a))
+            places_ended(&p, &place->address, 0, 1000 * i, 0);
+        assert_non_null(place);
+        places_opened(&p, &a, &s, false);
+        places_ended(&p, &a, 500, 1000 * i + 500, 0);
+    }
+    assert_int_equal(p.n, PLACES_SITE_MAX);
+    places_close(&p);
+}
+
+static void where_a_link_came_from_its_site_is_where_it_was_heard_to_listen(void **state)
+{
+    struct places p = {0};
+    struct site_id s = site(1), other = site(2);
+    struct address a = at(1), b = at(2);
+
+    (void)state;
+    places_heard(&p, &s, &a, 1000, 0);
+    places_heard(&p, &other, &b, 1000, 0);
+    assert_null(places_prove(&p, &s, b.host));
+    assert_true(address_same(places_prove(&p, &s, a.host), &a));
+    assert_true(places_find(&p, &a)->proven);
+    places_close(&p);
+}
+
 /* ---- two links between one pair of sites ---- */
 
 static const struct dial_claim dialled = {.incoming = false, .opened_ms = 1000};
@@ -268,6 +426,13 @@ int main(void)
         cmocka_unit_test(a_full_table_forgets_the_oldest_and_keeps_what_a_person_named),
         cmocka_unit_test(one_site_has_only_so_many_places),
         cmocka_unit_test(a_site_that_left_is_not_dialled_until_it_is_heard_again),
+        cmocka_unit_test(a_rumour_waits_for_those_that_were_heard_of_and_pushes_out_nobody),
+        cmocka_unit_test(a_rumour_that_fails_is_forgotten_and_one_that_was_true_is_not),
+        cmocka_unit_test(rumours_and_beacons_of_many_sites_leave_room_for_those_met_before),
+        cmocka_unit_test(who_was_just_heard_of_is_dialled_before_many_that_are_off),
+        cmocka_unit_test(a_site_that_moved_is_dialled_at_once_where_it_is_now),
+        cmocka_unit_test(a_site_that_moves_and_moves_is_still_heard_of),
+        cmocka_unit_test(where_a_link_came_from_its_site_is_where_it_was_heard_to_listen),
         cmocka_unit_test(of_two_dials_that_cross_both_sides_keep_the_same_one),
         cmocka_unit_test(a_peer_that_dials_while_it_is_linked_has_not_crossed_a_dial_of_ours),
     };

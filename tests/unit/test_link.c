@@ -20,12 +20,14 @@ struct end {
     struct err why;
     bool refuse; /* messages */
     bool hold;   /* the link, at each message */
+    size_t most; /* of an unfinished message; 0: any */
 };
 
 struct pair {
     uv_loop_t loop;
     uv_tcp_t server;
     struct end here, there; /* here dials */
+    bool (*admit)(void *context, const struct sockaddr_in *from, struct err *e);
 };
 
 static void on_open(struct link *l)
@@ -47,10 +49,12 @@ static bool on_message(struct link *l, struct slice message, struct err *e)
     return !end->refuse || err_set(e, ERR_INPUT, "not this");
 }
 
-static void on_heard(struct link *l, size_t unfinished)
+static bool on_heard(struct link *l, struct slice unfinished, size_t more, struct err *e)
 {
-    (void)l;
-    (void)unfinished;
+    const struct end *end = l->user;
+
+    (void)more;
+    return end->most == 0 || unfinished.n <= end->most || err_set(e, ERR_LIMIT, "too long");
 }
 
 static void on_drained(struct link *l)
@@ -74,12 +78,15 @@ static const struct link_events events = {on_open, on_message, on_heard, on_drai
 static void on_connection(uv_stream_t *server, int status)
 {
     struct pair *p = server->data;
-    struct link_door door = {&p->there.secret, 1, &p->there.replays};
+    struct link_door door = {.secrets = &p->there.secret, .count = 1, .replays = &p->there.replays};
     struct err e = {0};
 
     assert_int_equal(status, 0);
-    assert_true(link_accept(&p->there.link, &p->there.agent, server, &door,
-                            (struct link_owner){&events, &p->there}, &e));
+    door.admit = p->admit;
+    door.context = p;
+    assert_int_equal(link_accept(&p->there.link, &p->there.agent, server, &door,
+                                 (struct link_owner){&events, &p->there}, &e),
+                     p->admit == NULL);
 }
 
 static void end_open(struct end *end, uv_loop_t *loop, uint8_t psk)
@@ -210,6 +217,124 @@ static void a_link_that_is_held_reads_no_more_until_it_is_resumed(void **state)
     pair_close(&p);
 }
 
+/* What was read at once is handed on in pieces, and a piece is the most that comes after a hold. */
+static void a_link_that_is_held_keeps_what_it_has_read(void **state)
+{
+    struct pair p;
+    uint32_t before;
+    int i;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, slice_text("hello"));
+    run_until(&p, &p.there.messages, 1);
+    p.there.hold = true;
+    link_cork(p.here.link);
+    for (i = 0; i < 2000; i++)
+        link_send(p.here.link, slice_text("again"));
+    link_uncork(p.here.link);
+    run_until(&p, &p.there.messages, 2);
+    before = p.there.messages;
+    assert_true(before < 1000);
+    assert_true(link_has_rest(p.there.link));
+    for (i = 0; i < 50; i++)
+        uv_run(&p.loop, UV_RUN_NOWAIT);
+    assert_int_equal(p.there.messages, before);
+    link_resume(p.there.link);
+    assert_true(p.there.messages > before && p.there.messages < 2001);
+    p.there.hold = false;
+    link_resume(p.there.link);
+    run_until(&p, &p.there.messages, 2001);
+    pair_close(&p);
+}
+
+static void a_message_that_becomes_too_long_ends_the_link_before_it_is_there(void **state)
+{
+    static uint8_t big[8 << 20];
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    p.there.most = 100000;
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, (struct slice){big, 90000});
+    run_until(&p, &p.there.messages, 1);
+    link_send(p.here.link, (struct slice){big, sizeof big});
+    run_until(&p, &p.there.closed, 1);
+    assert_int_equal(p.there.why.code, ERR_LIMIT);
+    assert_int_equal(p.there.messages, 1);
+    pair_close(&p);
+}
+
+/* Thousands of small messages for a peer that does not read cost what their bytes cost. */
+static void what_a_peer_does_not_read_waits_in_one_piece(void **state)
+{
+    struct pair p;
+    int i;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, slice_text("hello"));
+    run_until(&p, &p.there.messages, 1);
+    link_hold(p.there.link);
+    for (i = 0; i < 400000 && link_queued(p.here.link) < (1 << 20); i++) {
+        link_send(p.here.link, slice_text("small"));
+        assert_true(p.here.link->writing <= 8);
+        if (i % 100 == 0)
+            uv_run(&p.loop, UV_RUN_NOWAIT);
+    }
+    assert_true(link_queued(p.here.link) >= 1 << 20);
+    pair_close(&p);
+}
+
+static void a_peer_that_takes_nothing_for_long_is_stuck_and_one_that_reads_is_not(void **state)
+{
+    static uint8_t big[1 << 20];
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    run_until(&p, &p.here.opened, 1);
+    link_send(p.here.link, slice_text("hello"));
+    run_until(&p, &p.there.messages, 1);
+    assert_false(link_is_stuck(p.here.link, 1000));
+    assert_false(link_is_stuck(p.here.link, 1000 + 10 * LINK_STUCK_MS)); /* nothing to say */
+    link_hold(p.there.link);
+    while (uv_stream_get_write_queue_size((uv_stream_t *)&p.here.link->tcp) < sizeof big)
+        link_send(p.here.link, (struct slice){big, sizeof big});
+    assert_false(link_is_stuck(p.here.link, 500000));
+    assert_false(link_is_stuck(p.here.link, 500000 + LINK_STUCK_MS - 1));
+    assert_true(link_is_stuck(p.here.link, 500000 + LINK_STUCK_MS));
+    link_resume(p.there.link);
+    run_until(&p, &p.here.drained, p.here.drained + 1);
+    assert_false(link_is_stuck(p.here.link, 600000 + LINK_STUCK_MS));
+    pair_close(&p);
+}
+
+static bool nobody(void *context, const struct sockaddr_in *from, struct err *e)
+{
+    struct pair *p = context;
+
+    p->there.agent.ticks++;
+    assert_int_equal(ntohl(from->sin_addr.s_addr), 0x7F000001);
+    return err_set(e, ERR_LIMIT, "not now");
+}
+
+static void a_connection_that_is_not_admitted_is_closed_unread(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, 7, 7);
+    p.admit = nobody;
+    run_until(&p, &p.here.closed, 1);
+    assert_int_equal(p.there.agent.ticks, 1);
+    assert_null(p.there.link);
+    pair_close(&p);
+}
+
 /* A corked goodbye would never be read. */
 static void what_was_said_before_closing_still_arrives(void **state)
 {
@@ -285,6 +410,11 @@ int main(void)
         cmocka_unit_test(messages_arrive_whole_and_in_order_whatever_their_size),
         cmocka_unit_test(what_is_corked_leaves_when_it_is_uncorked),
         cmocka_unit_test(a_link_that_is_held_reads_no_more_until_it_is_resumed),
+        cmocka_unit_test(a_link_that_is_held_keeps_what_it_has_read),
+        cmocka_unit_test(a_message_that_becomes_too_long_ends_the_link_before_it_is_there),
+        cmocka_unit_test(what_a_peer_does_not_read_waits_in_one_piece),
+        cmocka_unit_test(a_peer_that_takes_nothing_for_long_is_stuck_and_one_that_reads_is_not),
+        cmocka_unit_test(a_connection_that_is_not_admitted_is_closed_unread),
         cmocka_unit_test(what_was_said_before_closing_still_arrives),
         cmocka_unit_test(a_stranger_is_closed_without_a_byte),
         cmocka_unit_test(a_refused_message_ends_the_link_with_its_reason),

@@ -131,6 +131,24 @@ static void the_file_is_bounded_and_the_oldest_lines_go(void **state)
     file_names_close(&names);
 }
 
+static void what_was_left_out_in_a_flood_is_told_when_it_is_over(void **state)
+{
+    struct log_limit l = {0};
+    uint32_t allowed = 0, i;
+
+    (void)state;
+    log_open(LOG_INFO, path, false);
+    for (i = 0; i < 1000; i++)
+        allowed += log_allowed(&l, 5, 60000 + i);
+    assert_int_equal(allowed, 5);
+    log_more(&l, "connection refused", 119999);
+    assert_null(strstr(read_log(path), "more like this"));
+    log_more(&l, "connection refused", 120000);
+    log_more(&l, "connection refused", 121000);
+    assert_non_null(strstr(read_log(path), "Z info  995 more like this: connection refused\n"));
+    assert_null(strstr(strstr(text, "995 more") + 18, "more like this"));
+}
+
 static void a_file_that_cannot_be_written_is_done_without(void **state)
 {
     (void)state;
@@ -163,6 +181,7 @@ int main(void)
         IN_DIRECTORY(an_event_is_one_line_whatever_its_facts_hold),
         IN_DIRECTORY(a_long_line_is_cut_and_says_so),
         IN_DIRECTORY(the_file_is_bounded_and_the_oldest_lines_go),
+        IN_DIRECTORY(what_was_left_out_in_a_flood_is_told_when_it_is_over),
         IN_DIRECTORY(a_file_that_cannot_be_written_is_done_without),
         IN_DIRECTORY(what_a_peer_can_provoke_is_limited_by_the_minute),
     };

@@ -368,6 +368,88 @@ static void messages_are_taken_apart_by_their_lengths(void **state)
     assert_int_equal(left.n, 5);
 }
 
+static bool begins(const char *start, size_t start_bytes, size_t bytes, enum err_code *why)
+{
+    struct err e = {0};
+    uint8_t *p = calloc(1, bytes);
+    bool ok;
+
+    memcpy(p, start, start_bytes < bytes ? start_bytes : bytes);
+    ok = message_begins((struct slice){p, bytes}, &e);
+    *why = e.code;
+    free(p);
+    return ok;
+}
+
+#define BEGINS(start, bytes) begins(start, sizeof start - 1, bytes, &why)
+
+static void a_message_may_not_grow_beyond_its_kind(void **state)
+{
+    enum err_code why;
+
+    (void)state;
+    assert_true(BEGINS("", 0));
+    assert_true(BEGINS("\x93", 1));
+    assert_true(BEGINS("\x93\x06", 20));
+    assert_false(BEGINS("\x93\x06", 21));
+    assert_int_equal(why, ERR_LIMIT);
+    assert_true(BEGINS("\x93\x08", 32 + 256 + 7));
+    assert_false(BEGINS("\x93\x08", 32 + 256 + 8));
+    assert_true(BEGINS("\x93\x02", ROSTER_BYTES_MAX + HASH_BYTES));
+    assert_false(BEGINS("\x93\x02", ROSTER_BYTES_MAX + HASH_BYTES + 100));
+    assert_false(BEGINS("\x93\x03", ACTORS_MAX * 200));
+    assert_true(BEGINS("\x92\xcc\xff", MESSAGE_SKIPPED_BYTES_MAX));
+    assert_false(BEGINS("\x92\xcc\xff", MESSAGE_SKIPPED_BYTES_MAX + 1));
+    assert_false(BEGINS("\x92\x0f", 100)); /* a kind that is none */
+    assert_false(BEGINS("\x91\x91\x91", 100));
+    assert_int_equal(why, ERR_INPUT);
+    assert_false(BEGINS("\xa5hello", 100));
+}
+
+static void a_changeset_may_not_grow_beyond_what_it_says(void **state)
+{
+    enum err_code why;
+
+    (void)state;
+    assert_true(BEGINS("\x92\x05\xc4", 5)); /* too little to tell */
+    assert_true(BEGINS("\x92\x05\xc4\xff", 4 + 255));
+    assert_false(BEGINS("\x92\x05\xc4\xff", 4 + 256));
+    assert_true(BEGINS("\x92\x05\xc5\x10\x00", 5 + 4096));
+    assert_false(BEGINS("\x92\x05\xc5\x10\x00", 5 + 4097));
+    assert_true(BEGINS("\x92\x05\xc6\x00\x10\x00\x00", 7 + (1 << 20)));
+    assert_false(BEGINS("\x92\x05\xc6\x00\x10\x00\x00", 8 + (1 << 20)));
+    assert_false(BEGINS("\x92\x05\xc6\xff\xff\xff\xff", 100));
+    assert_false(BEGINS("\x92\x05\x91", 100));
+}
+
+/* What is written is never taken for too long. */
+static void every_part_of_a_message_may_begin(void **state)
+{
+    static const uint8_t content[70000];
+    struct message messages[] = {
+        {.kind = MESSAGE_KIND_PING, .ping = {MESSAGE_NUMBER_MAX, MESSAGE_NUMBER_MAX}},
+        {.kind = MESSAGE_KIND_CHANGESET, .changeset = {{content, 200}}},
+        {.kind = MESSAGE_KIND_CHANGESET, .changeset = {{content, 300}}},
+        {.kind = MESSAGE_KIND_CHANGESET, .changeset = {{content, sizeof content}}},
+        {.kind = MESSAGE_KIND_ROSTER, .roster = {.log = {content, sizeof content}}},
+    };
+    struct buf out = {0};
+    struct slice left, one;
+
+    (void)state;
+    buf_open(&out, 1 << 20);
+    for (size_t i = 0; i < COUNT_OF(messages); i++)
+        message_write(&out, &messages[i]);
+    left = buf_slice(&out);
+    while (message_next(&left, &one))
+        for (size_t n = 0; n <= one.n; n += n < 400 || n + 1009 > one.n ? 1 : 1009) {
+            struct err e = {0};
+
+            assert_true(message_begins((struct slice){one.p, n}, &e));
+        }
+    buf_close(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +471,9 @@ int main(void)
         cmocka_unit_test(another_protocol_says_only_its_number),
         cmocka_unit_test(what_does_not_fit_is_not_written_at_all),
         cmocka_unit_test(messages_are_taken_apart_by_their_lengths),
+        cmocka_unit_test(a_message_may_not_grow_beyond_its_kind),
+        cmocka_unit_test(a_changeset_may_not_grow_beyond_what_it_says),
+        cmocka_unit_test(every_part_of_a_message_may_begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

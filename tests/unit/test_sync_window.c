@@ -184,7 +184,7 @@ static void a_queue_that_does_not_drain_stops_fetching(void **state)
     struct err e = {0};
     uint8_t digest[HASH_BYTES] = {3};
     struct sync_event ev = {
-        .kind = SYNC_LOCAL, .roster_digest = digest, .queued_bytes = SYNC_WINDOW_BYTES};
+        .kind = SYNC_LOCAL, .roster_digest = digest, .queued_bytes = SYNC_UNSENT_BYTES};
 
     (void)state;
     net_open(&n, 2);
@@ -204,6 +204,33 @@ static void a_queue_that_does_not_drain_stops_fetching(void **state)
     net_close(&n);
 }
 
+/* Else somebody who asks and never reads makes us keep all the answers. */
+static void a_ping_is_answered_only_while_little_waits_to_be_sent(void **state)
+{
+    static const uint8_t ping[] = {0x93, 6, 1, 1};
+    struct net n;
+    struct sync *s;
+    struct sync_actions todo = {0};
+    struct err e = {0};
+    uint8_t digest[HASH_BYTES] = {3};
+    struct sync_event ev = {.kind = SYNC_MESSAGE, .roster_digest = digest, .bytes = SLICE(ping)};
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    s = &net_end_of(&n, 0, 1)->sync;
+    ev.now_ms = n.now_ms;
+    ev.queued_bytes = SYNC_PONG_BYTES;
+    assert_true(sync_step(s, &ev, &todo, &e));
+    assert_int_equal(todo.send.n, 0);
+    ev.queued_bytes = SYNC_PONG_BYTES - 1;
+    assert_true(sync_step(s, &ev, &todo, &e));
+    assert_true(todo.send.n > 0);
+    buf_close(&todo.send);
+    net_close(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +241,7 @@ int main(void)
         cmocka_unit_test(one_acknowledgement_serves_what_was_staged_together),
         cmocka_unit_test(a_sale_overtakes_a_long_history),
         cmocka_unit_test(a_queue_that_does_not_drain_stops_fetching),
+        cmocka_unit_test(a_ping_is_answered_only_while_little_waits_to_be_sent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
