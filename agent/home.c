@@ -263,8 +263,7 @@ bool home_identity_load(const struct home *h, struct keys *k, struct err *e)
     ok = text.n == whole && memcmp(text.p, IDENTITY_HEAD, head) == 0 && text.p[whole - 1] == '\n' &&
          take_hex(seed, sizeof seed, text.p + head);
     if (!ok) {
-        err_set(e, ERR_INPUT, "%s is damaged (%zu bytes, expected %zu): " LOST_FILE, h->identity,
-                text.n, whole);
+        err_set(e, ERR_INPUT, "%s is damaged: " LOST_FILE, h->identity);
         goto out;
     }
     keys_from_seed(k, seed);

@@ -87,6 +87,26 @@ static void the_status_fits_whatever_is_in_it(void **state)
     json_object_put(o);
 }
 
+/* One is one, and what does not wait is not spoken of. */
+static void the_status_counts_as_people_do(void **state)
+{
+    static const char *const says[] = {"with 1 row (",
+                                       "1 write to be sent, 2 change-sets to come in",
+                                       "1 row that the database cannot hold"};
+    struct json_object *o = json_tokener_parse(
+        "{\"name\":\"A\",\"state\":\"ok\",\"database\":{\"path\":\"/"
+        "x\",\"state\":\"ready\",\"rows\":1,"
+        "\"tracked_tables\":1,\"journal_mode\":\"wal\"},\"pending\":{\"marks\":1,\"changesets\":0,"
+        "\"incoming\":2,\"unscanned\":0},\"parked\":1,\"peers\":[],\"warnings\":[]}");
+    struct page p;
+
+    (void)state;
+    assert_non_null(o);
+    text_status(page_open(&p)->out, o);
+    page_close(&p, says, COUNT_OF(says));
+    json_object_put(o);
+}
+
 /* An agent of another version may lack anything: what is not there is not shown. */
 static void an_answer_that_lacks_everything_is_no_end_of_the_program(void **state)
 {
@@ -179,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_fits_whatever_is_in_it),
+        cmocka_unit_test(the_status_counts_as_people_do),
         cmocka_unit_test(an_answer_that_lacks_everything_is_no_end_of_the_program),
         cmocka_unit_test(what_steers_a_terminal_is_shown_as_a_question_mark),
         cmocka_unit_test(a_cell_is_cut_or_filled_in_characters),

@@ -37,8 +37,9 @@ static void print_members(struct json_object *members)
         text_cell(stdout, text(m, "name"), NAME_COLUMNS);
         fputs("  ", stdout);
         text_cell(stdout, id, ID_COLUMNS);
-        text_cell(stdout, is_true(m, "admin") ? "admin" : "", WORD_COLUMNS);
-        fputs(is_true(m, "self") ? "this PC\n" : "\n", stdout);
+        if (is_true(m, "self"))
+            text_cell(stdout, is_true(m, "admin") ? "admin" : "", WORD_COLUMNS);
+        fputs(is_true(m, "self") ? "this PC\n" : is_true(m, "admin") ? "admin\n" : "\n", stdout);
     }
 }
 

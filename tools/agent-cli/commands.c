@@ -66,10 +66,10 @@ static void print_change(const struct cli *c, struct json_object *result)
         refused += json_object_object_get(t, "refused") != NULL;
     }
     if (refused > 0)
-        text_say("%zu of %zu tables are shared. %zu cannot be; `agent-cli tables` says why.",
-                 tracked, n, refused);
+        text_say("%zu of %zu tables %s shared. %zu cannot be; `agent-cli tables` says why.",
+                 tracked, n, tracked == 1 ? "is" : "are", refused);
     else
-        text_say("%zu of %zu tables are shared.", tracked, n);
+        text_say("%zu of %zu tables %s shared.", tracked, n, tracked == 1 ? "is" : "are");
 }
 
 int run_tables(struct cli *c)
@@ -149,7 +149,9 @@ int run_invite(struct cli *c)
     } else {
         printf("One PC can join with this token, once, within the next %" PRId64 " %s:\n\n",
                ttl_ms < 120000 ? ttl_ms / 1000 : ttl_ms / 60000,
-               ttl_ms < 120000 ? "seconds" : "minutes");
+               ttl_ms < 2000     ? "second"
+               : ttl_ms < 120000 ? "seconds"
+                                 : "minutes");
         snprintf(words, sizeof words, "join %s", text_of(result, "token"));
         text_command(stdout, &(struct cli){0}, "agent-cli", words);
         puts(

@@ -217,10 +217,13 @@ int run_init(struct cli *c)
 
 static bool confirmed(const struct cli *c, const char *database, struct err *e)
 {
+    char text[PATH_BYTES_MAX + 100];
+
     if (!c->yes) {
-        fputs("This stops sharing ", stderr);
-        text_wrap(stderr, database, 19, 0);
-        fputs("and removes everything of Navette from it. Its rows stay.\n", stderr);
+        snprintf(text, sizeof text,
+                 "This stops sharing %s and removes everything of Navette from it. Its rows stay.",
+                 database);
+        text_wrap(stderr, text, 0, 0);
     }
     return answer_confirmed(c, e);
 }

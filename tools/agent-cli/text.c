@@ -338,6 +338,32 @@ static void print_sentence(FILE *out, struct json_object *status)
     text_wrap(out, line, 0, 0);
 }
 
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* What is not where it should be yet, of each kind that there is. */
+static void pending_text(char *out, size_t room, struct json_object *pending)
+{
+    static const struct {
+        const char *field, *what, *where;
+    } kinds[] = {{"marks", "write", "to be sent"},
+                 {"unscanned", "row", "to be sent"},
+                 {"changesets", "change-set", "to be sent"},
+                 {"incoming", "change-set", "to come in"}};
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int64_t n = number(pending, kinds[i].field);
+
+        if (n != 0 && at < room)
+            at += (size_t)snprintf(out + at, room - at, "%s%" PRId64 " %s%s %s", at > 0 ? ", " : "",
+                                   n, kinds[i].what, plural(n), kinds[i].where);
+    }
+}
+
 static void print_facts(FILE *out, struct json_object *status)
 {
     struct json_object *database = field(status, "database");
@@ -348,28 +374,22 @@ static void print_facts(FILE *out, struct json_object *status)
     if (is(database, "state", "closed"))
         snprintf(line, sizeof line, "not known: the database is not open");
     else
-        snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " rows (journal mode %s)",
+        snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " row%s (journal mode %s)",
                  number(database, "tracked_tables"), number(database, "rows"),
-                 text(database, "journal_mode"));
+                 plural(number(database, "rows")), text(database, "journal_mode"));
     label(out, "tables", line);
     snprintf(line, sizeof line, "%s (this PC: %s)",
              text(status, "fleet")[0] != '\0' ? text(status, "fleet") : "none",
              text(status, "site"));
     label(out, "fleet", line);
-    if (!standing_of(status).waits)
-        snprintf(line, sizeof line, "nothing");
-    else
-        snprintf(line, sizeof line,
-                 "to be sent %" PRId64 " writes, %" PRId64 " rows, %" PRId64
-                 " change-sets; to be applied here %" PRId64,
-                 number(pending, "marks"), number(pending, "unscanned"),
-                 number(pending, "changesets"), number(pending, "incoming"));
-    label(out, "waiting", line);
+    pending_text(line, sizeof line, pending);
+    label(out, "waiting", line[0] != '\0' ? line : "nothing");
     snprintf(line, sizeof line, "%" PRId64 "%s", number(status, "conflicts"),
              number(status, "conflicts") > 0 ? " (agent-cli conflicts)" : "");
     label(out, "conflicts", line);
-    snprintf(line, sizeof line, "%" PRId64 " rows that the database cannot hold yet%s",
-             number(status, "parked"), number(status, "parked") > 0 ? " (agent-cli parked)" : "");
+    snprintf(line, sizeof line, "%" PRId64 " row%s that the database cannot hold yet%s",
+             number(status, "parked"), plural(number(status, "parked")),
+             number(status, "parked") > 0 ? " (agent-cli parked)" : "");
     label(out, "parked", line);
     label(out, "version", text(status, "version"));
 }
