@@ -84,12 +84,16 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
         return false;
     for (uint32_t i = 0; i < t->app->column_count; i++) {
         const struct cell *c = record_get(&b->rec, t->position[i]);
+        uint32_t before = b->n;
         int64_t gid;
 
         if (!app_refers(&t->app->columns[i]) || c == NULL || c->v.type != VALUE_REF)
             continue;
         if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) ||
             !bring_parent(b, &t->app->columns[i], c, gid, e))
+            return false;
+        /* A row that was brought in has been decoded in the place of this one. */
+        if (b->n != before && !record_decode(&b->rec, b->works[index].rec, e))
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 /* Rows that were united with others: they leave the file, and what refers to them there refers to
  * the row that stands for them. The ledger need not change what refers to them, since it resolves
- * references when it uses them; so those rows are found in the file. */
+ * references when it uses them; so those rows are found in the file. A row that had left it before
+ * may still be named there by rule. */
 #include "batch.h"
 #include "unite.h"
 
@@ -23,33 +24,65 @@ static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct 
     return true;
 }
 
-/* One row of the file that refers to it, which the statement shows. */
-static bool take_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q, struct err *e)
+/* A row that is not in the file is named only by rule, and its key may name another one by now: is
+ * it this one that the row means? */
+static bool means(struct batch *b, const struct app_child *c, const struct ledger_row *row,
+                  int64_t stands, bool *is, struct err *e)
+{
+    const struct binding *binding = bind_by_table(b->s, row->table);
+    const struct cell *cell;
+    int64_t gid;
+
+    *is = false;
+    if (!record_decode(&b->rec, row->rec, e))
+        return false;
+    cell = record_get(&b->rec, binding->position[c->column]);
+    if (cell == NULL || cell->v.type != VALUE_REF)
+        return true;
+    if (!ledger_stands(&b->s->ledger, gid_pack(cell->v.ref), &gid, e))
+        return false;
+    *is = gid == stands;
+    return true;
+}
+
+/* One row of the file that refers to it, which the statement shows. `stands` 0: whatever refers to
+ * its key does. */
+static bool take_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q, int64_t stands,
+                       struct err *e)
 {
     struct ledger_row row;
     struct work *w;
-    bool found;
+    bool found, is = true;
 
     if (!batch_child_row(b, c, q, &row, &found, e))
         return false;
     if (!found || row.minted)
         return true;
+    if (stands != 0 && !means(b, c, &row, stands, &is, e))
+        return false;
+    if (!is)
+        return true;
     w = batch_add(b, row.gid, false, false, e);
     return w == NULL ? e->code == ERR_NONE : point_anew(b, w, c->column, e);
 }
 
-static bool bring_children(struct batch *b, uint32_t index, struct err *e)
+static bool bring_children(struct batch *b, uint32_t index, int64_t stands, struct err *e)
 {
     const struct app_table *t = b->works[index].b->app;
+    bool present = b->works[index].present;
 
     for (uint32_t i = 0; i < t->child_count; i++) {
-        sqlite3_stmt *q = batch_children(b, &b->works[index], i, e);
+        const struct app_child *c = &t->children[i];
+        sqlite3_stmt *q;
         int code = SQLITE_DONE;
 
+        if (!present && !b->s->app.schema.tables[c->table].columns[c->column].ref_by_rule)
+            continue;
+        q = batch_children(b, &b->works[index], i, e);
         if (q == NULL)
             return false;
         while (e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW)
-            if (!take_child(b, &t->children[i], q, e))
+            if (!take_child(b, c, q, present ? 0 : stands, e))
                 break;
         sqlite3_reset(q);
         if (e->code != ERR_NONE)
@@ -66,16 +99,17 @@ bool batch_unite(struct batch *b, struct err *e)
         struct work *w = &b->works[i];
         int64_t stands;
 
-        if (w->alive || !w->present || w->b == NULL || !w->b->app->surrogate)
+        if (w->alive || w->b == NULL || !w->b->app->surrogate ||
+            (!w->present && w->key.kind == KEY_NONE))
             continue;
         if (!ledger_stands(&b->s->ledger, w->gid, &stands, e))
             return false;
         if (stands == w->gid)
             continue;
         w->want = w->shadow; /* should it have to stay all the same */
-        if (batch_add(b, stands, false, true, e) == NULL && e->code != ERR_NONE)
+        if (batch_add(b, stands, false, w->present, e) == NULL && e->code != ERR_NONE)
             return false;
-        if (!bring_children(b, i, e))
+        if (!bring_children(b, i, stands, e))
             return false;
     }
     return true;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sqlite3.h>
 
@@ -150,6 +151,8 @@ static bool draw_key(struct app *a, uint32_t table, uint32_t *key)
     const struct shape_table *t = table_of(a, table);
 
     for (int i = 0; i < TRIES; i++) {
+        if (t->lasting)
+            return true; /* SQLite gives the next one */
         if (shape_surrogate(t))
             key[0] = words_format(a->words, "%u", 1 + rng_below(&a->rng, 24));
         else if (t->kind == SHAPE_CODE)
@@ -181,6 +184,10 @@ static bool mark_used(const struct view *v, uint32_t table, uint32_t mark)
  * when the transaction began is not given again: nobody could tell the two rows apart. */
 static bool draw_mark(struct app *a, uint32_t table, const struct shape_column *c, uint32_t *mark)
 {
+    if (strcmp(c->name, SHAPE_FILTER) == 0) {
+        *mark = words_format(a->words, "%u", rng_below(&a->rng, 3));
+        return true;
+    }
     if (!c->pooled) {
         *mark = words_format(a->words, "'m%llu'", (unsigned long long)++*a->serial);
         return true;
@@ -214,6 +221,28 @@ static bool draw_owner(struct app *a, uint32_t table, const struct shape_column 
     return free;
 }
 
+/* What names some row in a column by rule, beside the name of its table if that is so: or
+ * nothing. */
+static void draw_loose(struct app *a, uint32_t table, uint32_t column, uint32_t *literals)
+{
+    const struct shape_column *c = &table_of(a, table)->columns[column];
+    const struct view_row *row = draw_row(a, (int)rng_below(&a->rng, 2));
+
+    literals[column] = WORD_NULL;
+    if (c->form == SHAPE_TYPED)
+        literals[column - 1] = WORD_NULL;
+    if (c->form == SHAPE_BARE)
+        row = draw_row(a, c->parent);
+    if (row == NULL || !table_of(a, row->table)->lasting || rng_chance(&a->rng, 15))
+        return;
+    literals[column] = row->raw[0];
+    if (c->form == SHAPE_TYPED)
+        literals[column - 1] = words_format(a->words, "'%s'", table_of(a, row->table)->name);
+    if (c->form == SHAPE_WRITTEN)
+        literals[column] = words_format(a->words, "'%s,%s'", table_of(a, row->table)->name,
+                                        words_text(a->words, row->raw[0]));
+}
+
 /* One literal per column for a new row. False when a parent it needs does not exist. */
 static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
 {
@@ -221,7 +250,7 @@ static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
 
     if (!draw_key(a, table, literals))
         return false;
-    if (shape_surrogate(t) && rng_chance(&a->rng, 75))
+    if (t->lasting || (shape_surrogate(t) && rng_chance(&a->rng, 75)))
         literals[0] = OMITTED;
     for (uint32_t i = t->keys; i < t->columns_n; i++) {
         const struct shape_column *c = &t->columns[i];
@@ -233,7 +262,9 @@ static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
             literals[i] = draw_value(a, c);
         if (c->owner && !draw_owner(a, table, c, i, &literals[i]))
             return false;
-        if (c->role == SHAPE_REF && !c->owner && (c->not_null || rng_chance(&a->rng, 70)))
+        if (shape_loose(c))
+            draw_loose(a, table, i, literals);
+        else if (c->role == SHAPE_REF && !c->owner && (c->not_null || rng_chance(&a->rng, 70)))
             if (!draw_parent(a, c, &literals[i]) && c->not_null)
                 return false;
     }
@@ -344,21 +375,51 @@ static bool save_kept(struct app *a, const struct view_row *row, struct err *e)
         return true;
     old.where = now->where;
     for (uint32_t i = 0; i < table_of(a, old.table)->columns_n; i++)
-        if (table_of(a, old.table)->columns[i].owner)
+        if (table_of(a, old.table)->columns[i].owner || table_of(a, old.table)->way == SHAPE_SOME)
             old.raw[i] = now->raw[i];
     return save_row(a, &old, e);
+}
+
+/* The row names another one, by rule. */
+static bool move_loose(struct app *a, const struct view_row *row, uint32_t column, struct err *e)
+{
+    const struct shape_table *t = table_of(a, row->table);
+    uint32_t literals[SHAPE_COLUMNS_MAX];
+
+    draw_loose(a, row->table, column, literals);
+    if (t->columns[column].form != SHAPE_TYPED)
+        return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name,
+                       t->columns[column].name, words_text(a->words, literals[column]),
+                       words_text(a->words, row->where));
+    return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s, \"%w\" = %s WHERE %s", t->name,
+                   t->columns[column - 1].name, words_text(a->words, literals[column - 1]),
+                   t->columns[column].name, words_text(a->words, literals[column]),
+                   words_text(a->words, row->where));
+}
+
+/* A row that had stayed on this PC is let out. */
+static bool let_out(struct app *a, const struct view_row *row, struct err *e)
+{
+    return app_run(a, e, "UPDATE \"%w\" SET " SHAPE_FILTER " = %u WHERE %s",
+                   table_of(a, row->table)->name, 1 + rng_below(&a->rng, 2),
+                   words_text(a->words, row->where));
 }
 
 /* The row now belongs to another parent, or to none. */
 static bool move_to_parent(struct app *a, const struct view_row *row, struct err *e)
 {
     const struct shape_table *t = table_of(a, row->table);
-    uint32_t literal = WORD_NULL;
+    uint32_t literal = WORD_NULL, last = t->columns_n - 1;
+
+    if (view_stays(a->shape, a->words, row))
+        return let_out(a, row, e);
+    if (shape_loose(&t->columns[last]) && rng_chance(&a->rng, 60))
+        return move_loose(a, row, last, e);
 
     for (uint32_t i = t->keys; i < t->columns_n; i++) {
         const struct shape_column *c = &t->columns[i];
 
-        if (c->role != SHAPE_REF || c->owner)
+        if (c->role != SHAPE_REF || c->owner || shape_loose(c))
             continue;
         if (c->not_null || rng_chance(&a->rng, 70))
             if (!draw_parent(a, c, &literal))
@@ -485,8 +546,8 @@ static bool move_key(struct app *a, const struct view_row *row, struct err *e)
     const struct shape_table *t = table_of(a, row->table);
     uint32_t key[2] = {0};
 
-    if (t->kind == SHAPE_JOIN || t->kind == SHAPE_ONE || a->moves_n == APP_MOVES_MAX ||
-        !draw_key(a, row->table, key))
+    if (t->lasting || t->kind == SHAPE_JOIN || t->kind == SHAPE_ONE ||
+        a->moves_n == APP_MOVES_MAX || !draw_key(a, row->table, key))
         return true;
     note_move(a, row, key);
     if (t->kind == SHAPE_PAIR)
@@ -521,7 +582,8 @@ static bool bear_again(struct app *a, const struct view_row *row, struct err *e)
     uint32_t literals[SHAPE_COLUMNS_MAX];
     uint32_t id = row->raw[0];
 
-    if (!shape_surrogate(t) || names_others(a, row) || !draw_fresh(a, row->table, literals))
+    if (!shape_surrogate(t) || t->lasting || names_others(a, row) ||
+        !draw_fresh(a, row->table, literals))
         return true;
     for (uint32_t i = t->keys; i < t->columns_n; i++)
         if (t->columns[i].role == SHAPE_REF && literals[i] == id)

@@ -119,23 +119,38 @@ static bool outrun(const struct oracle *o, const struct oracle_row *row,
         const struct oracle_event *other = &o->events[row->events[i]];
 
         if (other->column == event->column && other->value != event->value && other->drained &&
-            !other->doubtful && other->earliest > event->latest)
+            !other->doubtful && other->earliest > event->latest &&
+            (other->birth == event->birth || !oracle_is_several(o, row->name)))
             return true;
     }
     return false;
 }
 
+/* A reference by rule shows that its row is gone, or shows it again. */
+static bool may_show(const struct oracle *o, const struct view *final, uint32_t written,
+                     uint32_t shown)
+{
+    const struct oracle_row *row = row_named(o, written);
+    bool was_gone = strcmp(words_text(o->words, written), VIEW_GONE) == 0;
+
+    if (strcmp(words_text(o->words, shown), VIEW_GONE) != 0)
+        return was_gone;
+    return row != NULL && view_find(final, row->table, written) == NULL;
+}
+
 static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
-                       uint32_t value, struct err *e)
+                       uint32_t value, const struct view *final, struct err *e)
 {
     const struct oracle_row *named = row_named(o, value);
+    bool loose = shape_loose(&o->shape->tables[row->table].columns[column]);
 
     if (named != NULL && named->moved)
         return true;
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column == column && event->value == value &&
+        if (event->column == column &&
+            (event->value == value || (loose && may_show(o, final, event->value, value))) &&
             (event->unclocked ||
              (!beaten(o, row, column, row->events[i]) && !outrun(o, row, event))))
             return true;
@@ -269,12 +284,65 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
                    (long long)sum);
 }
 
-static bool judge_cells(const struct oracle *o, const struct view_row *r, struct err *e)
+/* ---- what rows name by rule ---- */
+
+/* The only event of its column in the row, if nobody doubts it; NULL if there are others. */
+static const struct oracle_event *only_event(const struct oracle *o, const struct oracle_row *row,
+                                             int column)
+{
+    const struct oracle_event *found = NULL;
+
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column != column)
+            continue;
+        if (found != NULL || event->doubtful || !event->drained || o->lost[event->site])
+            return NULL;
+        found = event;
+    }
+    return found;
+}
+
+static bool saw(const struct oracle *o, const struct oracle_event *event,
+                const struct oracle_event *other)
+{
+    return event->site == other->site ||
+           (o->saw[event->tick][other->tick / 64] >> other->tick % 64 & 1) != 0;
+}
+
+/* A row that is gone was deleted by somebody who had seen what names it, or somebody named it who
+ * knew that it was deleted. */
+static bool judge_gone(const struct oracle *o, const struct view_row *r, struct err *e)
+{
+    const struct shape_table *t = &o->shape->tables[r->table];
+
+    for (uint32_t c = t->keys; c < t->columns_n && o->shape->journal; c++) {
+        const struct oracle_event *named, *death;
+
+        if (!shape_loose(&t->columns[c]) ||
+            strcmp(words_text(o->words, r->cells[c]), VIEW_GONE) != 0)
+            continue;
+        named = only_event(o, row_named(o, r->name), (int)c);
+        death = named == NULL ? NULL : only_event(o, row_named(o, named->value), COLUMN_DEATH);
+        if (death == NULL || saw(o, named, death) || saw(o, death, named))
+            continue;
+        oracle_tell(o, r->name);
+        oracle_tell(o, named->value);
+        return err_set(e, ERR_INPUT, "%s names %s, which is gone", words_text(o->words, r->name),
+                       words_text(o->words, named->value));
+    }
+    return true;
+}
+
+static bool judge_cells(const struct oracle *o, const struct view *final, const struct view_row *r,
+                        struct err *e)
 {
     const struct shape_table *t = &o->shape->tables[r->table];
     const struct oracle_row *row = row_named(o, r->name);
 
-    if (t->way == SHAPE_LOCAL || (row == NULL && names_are_mixed(o, r->table)))
+    if (t->way == SHAPE_LOCAL || view_stays(o->shape, o->words, r) ||
+        (row == NULL && names_are_mixed(o, r->table)))
         return true;
     if (row == NULL)
         return err_set(e, ERR_INPUT, "%s was written by nobody", words_text(o->words, r->name));
@@ -283,7 +351,7 @@ static bool judge_cells(const struct oracle *o, const struct view_row *r, struct
     for (uint32_t c = t->keys; c < t->columns_n; c++)
         if (shape_counts(t, c)
                 ? !(o->shape->journal ? judge_counter : judge_sum)(o, row, (int)c, r->cells[c], e)
-                : !judge_cell(o, row, (int)c, r->cells[c], e)) {
+                : !judge_cell(o, row, (int)c, r->cells[c], final, e)) {
             oracle_tell(o, r->name);
             return false;
         }
@@ -401,7 +469,7 @@ bool oracle_judge(const struct oracle *o, const struct view *final, struct err *
         }
     }
     for (uint32_t i = 0; i < final->n; i++)
-        if (!judge_cells(o, &final->rows[i], e))
+        if (!judge_cells(o, final, &final->rows[i], e) || !judge_gone(o, &final->rows[i], e))
             return false;
     return judge_numbers(o, final, e);
 }

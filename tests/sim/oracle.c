@@ -11,6 +11,7 @@ void oracle_open(struct oracle *o, const struct shape *shape, struct words *word
 {
     assert(sites <= ORACLE_SITES_MAX);
     *o = (struct oracle){.shape = shape, .words = words, .sites = sites};
+    o->saw = mem_alloc(VIEW_TICKS_MAX * sizeof *o->saw);
 }
 
 void oracle_close(struct oracle *o)
@@ -25,6 +26,7 @@ void oracle_close(struct oracle *o)
     free(o->rows);
     free(o->replaced);
     free(o->keys);
+    free(o->saw);
     *o = (struct oracle){0};
 }
 
@@ -55,9 +57,24 @@ static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
     return o->row_n++;
 }
 
+bool oracle_knows(const struct oracle *o, uint32_t name)
+{
+    return find_row(o, name) >= 0;
+}
+
+bool oracle_has_died(const struct oracle *o, uint32_t name)
+{
+    int at = find_row(o, name);
+    bool died = at >= 0 && o->rows[at].births > 1;
+
+    for (uint32_t i = 0; at >= 0 && i < o->rows[at].n; i++)
+        died |= o->events[o->rows[at].events[i]].column == COLUMN_DEATH;
+    return died;
+}
+
 static bool is_several(const struct oracle *o, const struct oracle_row *row)
 {
-    return row->births > 1 && shape_unites(&o->shape->tables[row->table]);
+    return row->births > 1 && shape_is_several(o->shape, &o->shape->tables[row->table]);
 }
 
 bool oracle_is_several(const struct oracle *o, uint32_t name)
@@ -144,7 +161,7 @@ static void observe_row(struct oracle *o, uint32_t site, const struct view_row *
         return;
     infer(o, &o->rows[found], site, COLUMN_BIRTH, 0);
     for (uint32_t c = 0; c < t->columns_n; c++)
-        if (is_cell(t, c) && !shape_counts(t, c))
+        if (is_cell(t, c) && !shape_counts(t, c) && !shape_loose(&t->columns[c]))
             infer(o, &o->rows[found], site, (int)c, r->cells[c]);
 }
 
@@ -261,10 +278,11 @@ static bool comes_in(const struct oracle *o, uint32_t table, uint32_t from, uint
     return from == to || shape_takes(&o->shape->tables[table], to, o->sites);
 }
 
-/* Is it said to anybody? If not it is nothing that happened. */
-static bool is_said(const struct oracle *o, uint32_t table, uint32_t site)
+/* Is what its site writes there said to anybody? If not it is nothing that happened. */
+static bool is_said(const struct oracle *o, const struct view_row *row, uint32_t site)
 {
-    return shape_says(&o->shape->tables[table], site, o->sites);
+    return shape_says(&o->shape->tables[row->table], site, o->sites) &&
+           !view_stays(o->shape, o->words, row);
 }
 
 static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value, uint32_t site,
@@ -402,7 +420,7 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
         const struct view_row *was = &app->before.rows[i];
         uint32_t row;
 
-        if (!is_said(o, was->table, site) || view_find(&app->now, was->table, was->name) != NULL)
+        if (!is_said(o, was, site) || view_find(&app->now, was->table, was->name) != NULL)
             continue;
         row = row_of(o, was->table, was->name);
         doubt_undrained(o, &o->rows[row], site);
@@ -420,11 +438,19 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
         doubt_put_back(o, site, &o->rows[row], column);
 }
 
-/* A number that is given anew, without the mark it had, is written, although it is the same. */
+/* A number that is given anew, without the mark it had, is written, although it is the same; a row
+ * that goes is no write of those that name it by rule; a table and a key are said together. */
 static bool is_written(const struct shape_column *column, const struct view_row *was,
                        const struct view_row *is, uint32_t c)
 {
-    return was == NULL || was->cells[c] != is->cells[c] ||
+    if (was == NULL)
+        return true;
+    if (column->role == SHAPE_TYPE)
+        return was->raw[c] != is->raw[c] || was->raw[c + 1] != is->raw[c + 1];
+    if (shape_loose(column))
+        return was->raw[c] != is->raw[c] ||
+               (column->form == SHAPE_TYPED && was->raw[c - 1] != is->raw[c - 1]);
+    return was->cells[c] != is->cells[c] ||
            (column->role == SHAPE_DATA && column->values == SHAPE_TICKET &&
             was->raw[c] != is->raw[c]);
 }
@@ -437,8 +463,10 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         const struct shape_table *t = &o->shape->tables[is->table];
         uint32_t row;
 
-        if (!is_said(o, is->table, site))
+        if (!is_said(o, is, site))
             continue;
+        if (was != NULL && !is_said(o, was, site))
+            was = NULL; /* now that somebody hears of it, it is born */
         row = row_of(o, is->table, is->name);
         if (was == NULL)
             event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
@@ -451,6 +479,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms)
 {
     o->now_ms = wall_ms;
+    memcpy(o->saw[app->now.tick], app->before.journal, sizeof *o->saw);
     o->doubts[site] |= o->shape->journal; /* there is at least a line in it to be drained */
     commit_deletes(o, site, app);
     commit_writes(o, site, app);
@@ -458,7 +487,7 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
         const struct app_move *m = &app->moves[i];
         uint32_t from, to;
 
-        if (!is_said(o, m->table, site))
+        if (!shape_says(&o->shape->tables[m->table], site, o->sites))
             continue;
         from = row_of(o, m->table, m->from);
         to = row_of(o, m->table, m->to);
@@ -502,8 +531,8 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
             event->latest = UINT64_MAX;
         else if (under->latest >= event->latest)
             event->latest = under->latest + 1;
-        if (under->column == event->column && under->drain == o->drains &&
-            under->site == event->site) {
+        if ((under->column == event->column || under->column == COLUMN_DEATH) &&
+            under->drain == o->drains && under->site == event->site) {
             same = true;
             under->earliest = 0;
         }
@@ -512,8 +541,9 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
             event->earliest = under->earliest + 1;
     }
     rise_above_deletes(o, event);
-    /* Of two writes that one drain takes the first is never said, and the second not either if it
-     * is what was there before; and what a table holds when it is matched first has no time. */
+    /* Of two writes, or an end and a birth, that one drain takes the first is never said, and the
+     * second not either if it is what was there before; and what a table holds when it is matched
+     * first has no time. */
     if (same || !o->spoke[event->site] || o->lost[event->site])
         event->earliest = 0;
 }

@@ -101,6 +101,7 @@ struct oracle {
     bool spoke[ORACLE_SITES_MAX];         /* it has drained */
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
     uint32_t rules;                       /* how often that has changed */
+    uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
     uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
     bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
     bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
@@ -123,6 +124,10 @@ MUST_USE bool oracle_keys(const struct oracle *o, uint32_t site, const struct vi
 /* Rows stand under these keys; or, when the site has drained, those of its last view are known. */
 void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *now);
 void oracle_know_keys(struct oracle *o, uint32_t site);
+/* Was anything ever said of a row of this name? */
+bool oracle_knows(const struct oracle *o, uint32_t name);
+/* Was it, or one of its name, ever deleted? */
+bool oracle_has_died(const struct oracle *o, uint32_t name);
 /* Rows that bear one mark are one, but only once somebody has said so: until then the file shows
  * one of them, and its application has seen no more. Is this row such, or was it once? */
 bool oracle_is_several(const struct oracle *o, uint32_t name);

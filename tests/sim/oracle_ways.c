@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* Every row of a table into which nothing comes is as the application left it. */
+/* Every row of a table into which nothing comes is as the application left it, and every row of
+ * which nobody else has ever heard: what a file that went back has lost of others comes again. */
 static bool is_left_alone(const struct oracle *o, uint32_t site, const struct view *a,
                           const struct view *b, struct err *e)
 {
@@ -11,7 +12,8 @@ static bool is_left_alone(const struct oracle *o, uint32_t site, const struct vi
         const struct view_row *was = &a->rows[i];
         const struct view_row *is = view_find(b, was->table, was->name);
 
-        if (!shape_takes(&o->shape->tables[was->table], site, o->sites) &&
+        if ((!shape_takes(&o->shape->tables[was->table], site, o->sites) ||
+             (view_stays(o->shape, o->words, was) && !oracle_knows(o, was->name))) &&
             (is == NULL || memcmp(was->raw, is->raw, sizeof was->raw) != 0))
             return err_set(e, ERR_INPUT, "%s was touched in a table into which nothing comes",
                            words_text(o->words, was->name));
@@ -29,7 +31,7 @@ static bool is_fill_in(const struct oracle *o, uint32_t word)
 }
 
 /* Local columns are as the application left them; rows that came have the fill-in value, also those
- * that came in the place of another one of their mark. */
+ * that came back. */
 static bool locals_stand(const struct oracle *o, uint32_t site, const struct view *now,
                          struct err *e)
 {
@@ -38,7 +40,7 @@ static bool locals_stand(const struct oracle *o, uint32_t site, const struct vie
         const struct view_row *was = view_find(&o->last[site], is->table, is->name);
         const struct shape_table *t = &o->shape->tables[is->table];
 
-        for (uint32_t c = 0; c < t->columns_n && !oracle_is_several(o, is->name); c++)
+        for (uint32_t c = 0; c < t->columns_n && !oracle_has_died(o, is->name); c++)
             if (t->columns[c].local &&
                 !(was == NULL ? is_fill_in(o, is->raw[c]) : is->raw[c] == was->raw[c]))
                 return err_set(e, ERR_INPUT, "%s.%s is %s, which stays on each PC",

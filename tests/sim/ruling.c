@@ -27,15 +27,39 @@ void ruling_count(struct sim *s)
 /* A table that does not go everywhere. */
 static void found_way(struct sim *s, uint32_t table)
 {
-    static const enum rule_kind kinds[] = {
-        [SHAPE_LOCAL] = RULE_LOCAL, [SHAPE_TAKES] = RULE_SUBSCRIBE, [SHAPE_SAYS] = RULE_PUBLISH};
+    static const enum rule_kind kinds[] = {[SHAPE_LOCAL] = RULE_LOCAL,
+                                           [SHAPE_TAKES] = RULE_SUBSCRIBE,
+                                           [SHAPE_SAYS] = RULE_PUBLISH,
+                                           [SHAPE_SOME] = RULE_BOTH};
+    char filter[] = SHAPE_FILTER " > 0";
     enum shape_way way = s->shape.tables[table].way;
-    struct rule rule = {.kind = kinds[way], .of_site = way != SHAPE_LOCAL};
+    struct rule rule = {.kind = kinds[way],
+                        .where = way == SHAPE_SOME ? filter : NULL,
+                        .of_site = way == SHAPE_TAKES || way == SHAPE_SAYS};
 
     if (rule.of_site)
         rule.site = s->nodes[s->options.nodes - 1].keys.site;
     if (way != SHAPE_BOTH)
         say(s, rule, table, -1, true);
+}
+
+/* What a column names, where no foreign key says so. */
+static void found_reference(struct sim *s, uint32_t table, uint32_t column)
+{
+    static const enum rule_kind kinds[] = {[SHAPE_BARE] = RULE_REFERENCES,
+                                           [SHAPE_TYPED] = RULE_REFERENCES_BY,
+                                           [SHAPE_WRITTEN] = RULE_REFERENCES_TEXT};
+    struct shape_column *c = &s->shape.tables[table].columns[column];
+    char pattern[] = "table,id";
+    struct rule rule = {.kind = kinds[c->form], .argument = pattern};
+
+    if (!shape_loose(c))
+        return;
+    if (c->form == SHAPE_BARE)
+        rule.argument = s->shape.tables[c->parent].name;
+    if (c->form == SHAPE_TYPED)
+        rule.argument = c[-1].name;
+    say(s, rule, table, (int)column, true);
 }
 
 static void found_column(struct sim *s, uint32_t table, uint32_t column)
@@ -45,6 +69,7 @@ static void found_column(struct sim *s, uint32_t table, uint32_t column)
 
     if (c->local)
         say(s, (struct rule){.kind = RULE_LOCAL, .argument = fill_in}, table, (int)column, true);
+    found_reference(s, table, column);
     if (c->pooled)
         say(s, (struct rule){.kind = RULE_MERGE}, table, (int)column, true);
 }

@@ -13,9 +13,26 @@ bool shape_surrogate(const struct shape_table *t)
     return t->kind == SHAPE_ROWID || t->kind == SHAPE_AUTO;
 }
 
+bool shape_loose(const struct shape_column *c)
+{
+    return c->role == SHAPE_REF && c->form != SHAPE_DECLARED;
+}
+
 bool shape_unites(const struct shape_table *t)
 {
     return shape_surrogate(t) && t->columns[shape_naming(t)].pooled;
+}
+
+bool shape_is_several(const struct shape *s, const struct shape_table *t)
+{
+    bool several = shape_unites(t);
+
+    for (uint32_t i = 0; i < t->keys; i++) /* parents come first: as deep as there are tables */
+        if (t->columns[i].role == SHAPE_REF)
+            several |= shape_is_several(s, &s->tables[t->columns[i].parent]);
+    if (shape_surrogate(t) && t->columns[shape_naming(t)].role == SHAPE_REF)
+        several |= shape_is_several(s, &s->tables[t->columns[shape_naming(t)].parent]);
+    return several;
 }
 
 uint32_t shape_naming(const struct shape_table *t)
@@ -236,8 +253,12 @@ static void draw_way(struct shape *s, struct rng *r)
         return;
     snprintf(t->name, sizeof t->name, "réglage");
     t->kind = (enum shape_kind)rng_below(r, SHAPE_JOIN);
-    t->way = (enum shape_way)(SHAPE_LOCAL + rng_below(r, 3));
+    t->way = (enum shape_way)(SHAPE_LOCAL + rng_below(r, 4));
+    if (t->way == SHAPE_SOME) /* of one name there is no other row that goes out */
+        t->kind = (enum shape_kind)(t->kind % SHAPE_CODE);
     draw_key(s, t, r);
+    if (t->way == SHAPE_SOME)
+        column_add(t, SHAPE_MARK, SHAPE_FILTER, "INTEGER")->not_null = true;
     draw_data(t, r);
     for (uint32_t i = t->keys; i < t->columns_n; i++)
         if (t->columns[i].values == SHAPE_TICKET || t->columns[i].values == SHAPE_COUNTER)
@@ -281,6 +302,30 @@ static void draw_owned(struct shape *s, struct rng *r)
     s->n++;
 }
 
+/* Rows that name others without a foreign key. Their applications give no key twice. */
+static void draw_loose(struct shape *s, struct rng *r)
+{
+    struct shape_table *t = &s->tables[1 + rng_below(r, s->n - 1)];
+    enum shape_form form = (enum shape_form)(SHAPE_BARE + rng_below(r, 3));
+    struct shape_column *c;
+
+    if (!rng_chance(r, 60) || t->way != SHAPE_BOTH || t->columns_n + 2 > SHAPE_COLUMNS_MAX)
+        return;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct shape_table *parent = &s->tables[i];
+
+        parent->lasting = parent < t && shape_surrogate(parent) && parent->way == SHAPE_BOTH;
+        if (parent->lasting)
+            parent->kind = SHAPE_AUTO;
+    }
+    if (form == SHAPE_TYPED)
+        column_add(t, SHAPE_TYPE, "of_type", "TEXT");
+    c = column_add(t, SHAPE_REF, "of", form == SHAPE_WRITTEN ? "TEXT" : "INTEGER");
+    c->form = form;
+    if (form == SHAPE_BARE)
+        c->parent = 0;
+}
+
 /* One column whose values stay on each PC. */
 static void draw_local(struct shape *s, struct rng *r)
 {
@@ -316,6 +361,7 @@ void shape_draw(struct shape *s, struct rng *r)
     draw_local(s, &numbers);
     draw_united(s, &numbers);
     draw_owned(s, &numbers);
+    draw_loose(s, &numbers);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
@@ -363,7 +409,7 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
         sqlite3_str_appendf(out, " NOT NULL");
     if (c->pooled || c->owner || (c->role == SHAPE_DATA && c->values == SHAPE_TICKET))
         sqlite3_str_appendf(out, " UNIQUE");
-    if (c->role == SHAPE_REF) {
+    if (c->role == SHAPE_REF && !shape_loose(c)) {
         const struct shape_table *parent = &s->tables[c->parent];
 
         sqlite3_str_appendf(out, " REFERENCES \"%w\"(\"%w\")%s %s", parent->name,

@@ -26,7 +26,17 @@ enum shape_role {
     SHAPE_MARK, /* names its row for good: unique, never changed; only where the key is each site's
                    own */
     SHAPE_DATA,
-    SHAPE_REF /* a foreign key of one column, maybe part of the primary key, to a key or a number */
+    SHAPE_REF, /* a foreign key of one column, maybe part of the primary key, to a key or a number
+                */
+    SHAPE_TYPE /* the name of the table that the next column names a row of */
+};
+
+/* How a SHAPE_REF says which row it means. All but the first are by rule, and may dangle. */
+enum shape_form {
+    SHAPE_DECLARED,
+    SHAPE_BARE,   /* its key */
+    SHAPE_TYPED,  /* its key, and in the column before it the name of its table */
+    SHAPE_WRITTEN /* 'client,5' */
 };
 
 enum shape_values {
@@ -46,7 +56,8 @@ struct shape_column {
     const char *type; /* as declared */
     enum shape_role role;
     enum shape_values values;
-    int parent;            /* SHAPE_REF: index of the table it names */
+    enum shape_form form;
+    int parent;            /* SHAPE_REF: index of the table it names; -1: it says which */
     uint32_t names;        /* ... by this column: its key's, or one of numbers that may change */
     const char *on_delete; /* SHAPE_REF: "" or a clause */
     bool not_null;
@@ -62,13 +73,17 @@ enum shape_way {
     SHAPE_BOTH,
     SHAPE_LOCAL, /* they stay on each PC */
     SHAPE_TAKES, /* the last PC says nothing of them */
-    SHAPE_SAYS   /* the last PC takes nothing in */
+    SHAPE_SAYS,  /* the last PC takes nothing in */
+    SHAPE_SOME   /* each PC says only some rows, by a filter */
 };
+#define SHAPE_FILTER "sieve" /* its column: rows with 0 there stay on their PC */
 
 struct shape_table {
     char name[24];
     enum shape_kind kind;
     enum shape_way way; /* not SHAPE_BOTH: it names no other one, and none names it */
+    bool lasting; /* its keys are never given twice, nor changed: no foreign key tells who names
+                     them */
     bool without_rowid;
     struct shape_column columns[SHAPE_COLUMNS_MAX]; /* the key's first */
     uint32_t columns_n;
@@ -91,8 +106,12 @@ void shape_draw(struct shape *s, struct rng *r);
 void shape_till(struct shape *s);
 /* The key is an INTEGER that each site numbers for itself. */
 bool shape_surrogate(const struct shape_table *t);
+/* Does a column name its row by rule only? */
+bool shape_loose(const struct shape_column *c);
 /* ... and rows that bear one mark are one. */
 bool shape_unites(const struct shape_table *t);
+/* ... or its rows are named after such. */
+bool shape_is_several(const struct shape *s, const struct shape_table *t);
 /* Of a key that is each site's own: the column that names rows for good. */
 uint32_t shape_naming(const struct shape_table *t);
 /* The column by which rows of it keep each other out of a file; 0: they do not. */

@@ -119,6 +119,32 @@ static uint32_t reference_cell(struct view *v, const struct shape *s, struct wor
     return words_format(w, "%s/nowhere %s", s->tables[c->parent].name, words_text(w, raw));
 }
 
+/* The same of a reference by rule, which may name nothing. */
+static uint32_t loose_cell(const struct view *v, const struct shape *s, struct words *w,
+                           const struct view_row *row, uint32_t column)
+{
+    const struct shape_column *c = &s->tables[row->table].columns[column];
+    const char *text = words_text(w, row->raw[column]), *comma = strchr(text, ',');
+    uint32_t key = row->raw[column];
+    char table[64];
+
+    if (key == WORD_NULL)
+        return WORD_NULL;
+    snprintf(table, sizeof table, "%s", c->parent < 0 ? "" : s->tables[c->parent].name);
+    if (c->form == SHAPE_TYPED) {
+        const char *name = words_text(w, row->raw[column - 1]);
+
+        snprintf(table, sizeof table, "%.*s", (int)strlen(name) - 2, name + 1);
+    } else if (c->form == SHAPE_WRITTEN && comma != NULL) {
+        snprintf(table, sizeof table, "%.*s", (int)(comma - text) - 1, text + 1);
+        key = words_format(w, "%.*s", (int)strlen(comma) - 2, comma + 1);
+    }
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->rows[i].raw[0] == key && strcmp(s->tables[v->rows[i].table].name, table) == 0)
+            return v->rows[i].name;
+    return words_add(w, VIEW_GONE);
+}
+
 /* A ticket number without the marks of PCs that had given it as well. */
 static uint32_t bare_ticket(struct words *w, uint32_t raw)
 {
@@ -145,6 +171,8 @@ static void resolve(struct view *v, const struct shape *s, struct words *w, stru
             continue;
         if (c->local)
             row->cells[i] = WORD_NULL;
+        else if (shape_loose(c))
+            row->cells[i] = loose_cell(v, s, w, row, i);
         else if (c->role == SHAPE_REF)
             row->cells[i] = reference_cell(v, s, w, c, row->raw[i]);
         else if (c->role == SHAPE_DATA && c->values == SHAPE_TICKET)
@@ -289,8 +317,8 @@ const struct view_row *view_child(const struct view *v, const struct shape *s, u
         const struct shape_table *t = &s->tables[r->table];
 
         for (uint32_t i = 0; i < t->columns_n; i++)
-            if (t->columns[i].role == SHAPE_REF && t->columns[i].parent == (int)table &&
-                r->cells[i] == name)
+            if (t->columns[i].role == SHAPE_REF && r->cells[i] == name &&
+                (t->columns[i].parent == (int)table || shape_loose(&t->columns[i])))
                 return r;
     }
     return NULL;
@@ -306,6 +334,16 @@ static char *describe(const char *format, const char *a, const char *b, const ch
     return out;
 }
 
+bool view_stays(const struct shape *s, const struct words *w, const struct view_row *row)
+{
+    const struct shape_table *t = &s->tables[row->table];
+
+    for (uint32_t i = t->keys; i < t->columns_n && t->way == SHAPE_SOME; i++)
+        if (strcmp(t->columns[i].name, SHAPE_FILTER) == 0)
+            return strcmp(words_text(w, row->raw[i]), "0") == 0;
+    return false;
+}
+
 const struct view_row *view_rival(const struct view *v, const struct shape *s,
                                   const struct view_row *row)
 {
@@ -319,11 +357,13 @@ const struct view_row *view_rival(const struct view *v, const struct shape *s,
 }
 
 /* Must the file hold this row of another one? */
-static bool is_common(const struct view *v, const struct shape *s, const struct view_row *row,
-                      bool last)
+static bool is_common(const struct view *v, const struct shape *s, const struct words *w,
+                      const struct view_row *row, bool last)
 {
     const struct shape_table *t = &s->tables[row->table];
 
+    if (t->way == SHAPE_SOME)
+        return !view_stays(s, w, row);
     return (t->way == SHAPE_BOTH || (t->way != SHAPE_LOCAL && !last)) &&
            view_rival(v, s, row) == NULL;
 }
@@ -336,7 +376,7 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
         const struct view_row *y = view_find(b, x->table, x->name);
         const struct shape_table *t = &s->tables[x->table];
 
-        if (!is_common(b, s, x, last))
+        if (!is_common(b, s, w, x, last))
             continue;
         if (y == NULL)
             return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
@@ -352,7 +392,7 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
     if (memcmp(a->journal, b->journal, sizeof a->journal) != 0)
         return mem_text("the journals");
     for (uint32_t i = 0; i < b->n; i++)
-        if (is_common(a, s, &b->rows[i], last) &&
+        if (is_common(a, s, w, &b->rows[i], last) &&
             view_find(a, b->rows[i].table, b->rows[i].name) == NULL)
             return describe("%s is only in the second%s%s%s", words_text(w, b->rows[i].name), "",
                             "", "");

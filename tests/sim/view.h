@@ -20,6 +20,8 @@ struct view_row {
                                           nothing of what stays on each PC */
 };
 
+#define VIEW_GONE "gone" /* the cell of a reference by rule to a row that is not there */
+
 /* Rows by table, then in order of their names' words. */
 struct view {
     struct view_row *rows;
@@ -45,6 +47,8 @@ const struct view_row *view_find(const struct view *v, uint32_t table, uint32_t 
  * `table`. */
 const struct view_row *view_child(const struct view *v, const struct shape *s, uint32_t table,
                                   uint32_t name, const struct view_row *after);
+/* Does it stay on its PC, because no filter lets it out? */
+bool view_stays(const struct shape *s, const struct words *w, const struct view_row *row);
 /* A row of `v` that keeps this one, of whatever file, out of it; NULL if there is none. */
 const struct view_row *view_rival(const struct view *v, const struct shape *s,
                                   const struct view_row *row);

@@ -317,6 +317,33 @@ static void such_a_row_waits_for_its_parent(void **state)
     close_pair(&a, &b);
 }
 
+/* Both rows that it names were deleted meanwhile: the one that a foreign key names is brought back
+ * first, and then the other one. */
+static void a_row_that_names_two_that_are_gone_brings_back_both(void **state)
+{
+    static const char letters[] =
+        "CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);"
+        "CREATE TABLE letter(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT,"
+        " author INT REFERENCES people(id), reader INT)";
+    static const char ask[] = "SELECT text, a.name, r.name FROM letter JOIN people a ON a.id ="
+                              " author JOIN people r ON r.id = reader";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, letters, letters);
+    set_rule(&a, RULE("letter.reader", RULE_REFERENCES, .argument = "people"));
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO people VALUES (1, 'Ana'), (2, 'Bea'), (3, 'Cem')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM people WHERE id < 3");
+    sql(&b, "INSERT INTO letter VALUES (1, 'hello', 1, 2)");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, ask, "hello|Ana|Bea");
+    expect(&b, ask, "hello|Ana|Bea");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +357,7 @@ int main(void)
         cmocka_unit_test(what_became_such_a_reference_later_is_told_by_who_wrote_it),
         cmocka_unit_test(a_file_put_back_still_names_its_rows),
         cmocka_unit_test(such_a_row_waits_for_its_parent),
+        cmocka_unit_test(a_row_that_names_two_that_are_gone_brings_back_both),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
