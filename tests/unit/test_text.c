@@ -107,6 +107,22 @@ static void the_status_counts_as_people_do(void **state)
     json_object_put(o);
 }
 
+/* Nobody can say what waits in a database that is not open. */
+static void what_is_not_known_is_not_shown_as_nothing(void **state)
+{
+    static const char *const says[] = {"waiting    not known", "conflicts  not known",
+                                       "parked     not known"};
+    struct json_object *o = json_tokener_parse(
+        "{\"name\":\"A\",\"state\":\"failing\",\"database\":{\"path\":\"/x\",\"state\":\"closed\"},"
+        "\"pending\":{\"marks\":0},\"conflicts\":0,\"parked\":0,\"peers\":[],\"warnings\":[]}");
+    struct page p;
+
+    (void)state;
+    text_status(page_open(&p)->out, o);
+    page_close(&p, says, COUNT_OF(says));
+    json_object_put(o);
+}
+
 /* An agent of another version may lack anything: what is not there is not shown. */
 static void an_answer_that_lacks_everything_is_no_end_of_the_program(void **state)
 {
@@ -200,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_fits_whatever_is_in_it),
         cmocka_unit_test(the_status_counts_as_people_do),
+        cmocka_unit_test(what_is_not_known_is_not_shown_as_nothing),
         cmocka_unit_test(an_answer_that_lacks_everything_is_no_end_of_the_program),
         cmocka_unit_test(what_steers_a_terminal_is_shown_as_a_question_mark),
         cmocka_unit_test(a_cell_is_cut_or_filled_in_characters),

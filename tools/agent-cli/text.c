@@ -364,10 +364,24 @@ static void pending_text(char *out, size_t room, struct json_object *pending)
     }
 }
 
+static void print_what_waits(FILE *out, struct json_object *status)
+{
+    int64_t conflicts = number(status, "conflicts"), parked = number(status, "parked");
+    char line[400];
+
+    pending_text(line, sizeof line, field(status, "pending"));
+    label(out, "waiting", line[0] != '\0' ? line : "nothing");
+    snprintf(line, sizeof line, "%" PRId64 "%s", conflicts,
+             conflicts > 0 ? " (agent-cli conflicts)" : "");
+    label(out, "conflicts", line);
+    snprintf(line, sizeof line, "%" PRId64 " row%s that the database cannot hold yet%s", parked,
+             plural(parked), parked > 0 ? " (agent-cli parked)" : "");
+    label(out, "parked", line);
+}
+
 static void print_facts(FILE *out, struct json_object *status)
 {
     struct json_object *database = field(status, "database");
-    struct json_object *pending = field(status, "pending");
     char line[2048];
 
     label(out, "database", text(database, "path"));
@@ -382,15 +396,13 @@ static void print_facts(FILE *out, struct json_object *status)
              text(status, "fleet")[0] != '\0' ? text(status, "fleet") : "none",
              text(status, "site"));
     label(out, "fleet", line);
-    pending_text(line, sizeof line, pending);
-    label(out, "waiting", line[0] != '\0' ? line : "nothing");
-    snprintf(line, sizeof line, "%" PRId64 "%s", number(status, "conflicts"),
-             number(status, "conflicts") > 0 ? " (agent-cli conflicts)" : "");
-    label(out, "conflicts", line);
-    snprintf(line, sizeof line, "%" PRId64 " row%s that the database cannot hold yet%s",
-             number(status, "parked"), plural(number(status, "parked")),
-             number(status, "parked") > 0 ? " (agent-cli parked)" : "");
-    label(out, "parked", line);
+    if (is(database, "state", "closed")) {
+        label(out, "waiting", "not known");
+        label(out, "conflicts", "not known");
+        label(out, "parked", "not known");
+    } else {
+        print_what_waits(out, status);
+    }
     label(out, "version", text(status, "version"));
 }
 
