@@ -234,6 +234,7 @@ def test_structs_have_no_typedef():
 TESTED_BY = {
     "agent": {
         "invitation": "join",
+        "links": "links_dial",
     },
     "agent/store": {
         "behind": "behind_laps behind_rows ledger_points replay",

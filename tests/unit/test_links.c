@@ -1,4 +1,5 @@
-/* All connections of a PC: one for each pair of sites, tried again when it ends. */
+/* All connections of a PC: one for each pair of sites, tried again when it ends. Also of
+ * links_dial.c. */
 #include "links.h"
 
 #include "floor.h"
