@@ -140,7 +140,8 @@ static bool load(struct agent *a, const char *home, struct err *e)
         return false;
     if (!home_has_fleet(&a->home))
         return true;
-    if (!home_fleet_load(&a->home, &a->roster, &a->fleet_keys, e))
+    if (!home_fleet_load(&a->home, &a->roster, &a->fleet_keys, e) ||
+        !home_identity_fits(&a->home, &a->keys, &a->roster, e))
         return false;
     roster_digest(&a->roster, a->roster_digest);
     a->in_fleet = true;

@@ -72,6 +72,8 @@ static const struct option options[] = {
     OPTION_INT(discovery_port, 1, 65535, "7401", "UDP port of the broadcasts, the same on all PCs"),
     OPTION_PEERS(peers, "ADDRESS:PORT of peers that broadcasts do not reach, separated by commas"),
     OPTION_PATH(drop_folder, "folder for exchange by files; empty for none"),
+    OPTION_NAME(control_group,
+                "group of users that may use agent-cli here; empty: the owner alone"),
     OPTION_BOOL(copy, "off", "when joining: this database is a copy of the fleet's: on or off"),
     OPTION_LEVEL(log_level, "info", "error, warn, info or debug"),
     OPTION_INT(quiet_ms, 0, 10000, "20", "apply when the application was quiet for so many ms..."),

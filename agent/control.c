@@ -484,7 +484,7 @@ static bool open_directory(const struct home *h, struct err *e)
         return true;
     if (!file_make_directory(directory, 0700, e) || !file_stat(directory, &info, e))
         return false;
-    if (!info.is_directory || !info.is_ours || (info.mode & 077) != 0)
+    if (!info.is_directory || !info.is_ours || (info.mode & 067) != 0)
         return err_set(e, ERR_REFUSED,
                        "%s is not a directory of this user's alone: remove it, or use a home with "
                        "a shorter path",
@@ -508,7 +508,7 @@ static bool open_socket(struct control *c, struct err *e)
         status = uv_listen((uv_stream_t *)&c->server, CONTROL_CLIENTS_MAX, on_connection);
     if (status != 0)
         return err_set(e, ERR_NET, "cannot listen on %s: %s", h->socket, uv_strerror(status));
-    return file_set_mode(h->socket, 0600, e);
+    return home_share_socket(h, c->agent->config.control_group, e);
 }
 
 bool control_start(struct control **out, struct agent *a, struct err *e)

@@ -33,6 +33,12 @@ static uint32_t mode_of(uint64_t mode)
     return 0;
 }
 
+static bool group_find(uv_gid_t *id, const char *group, struct err *e)
+{
+    *id = 0;
+    return err_set(e, ERR_REFUSED, "group %s: this system has no groups to own files", group);
+}
+
 /* A directory cannot be opened for this here, and NTFS orders its own metadata. */
 static int sync_directory(const char *path)
 {
@@ -40,6 +46,7 @@ static int sync_directory(const char *path)
     return 0;
 }
 #else
+#include <grp.h>
 #include <unistd.h>
 #define SEPARATOR '/'
 
@@ -56,6 +63,16 @@ static bool is_absolute(const char *path)
 static bool owner_is_us(uint64_t owner)
 {
     return owner == geteuid();
+}
+
+static bool group_find(uv_gid_t *id, const char *group, struct err *e)
+{
+    const struct group *found = getgrnam(group);
+
+    if (found == NULL)
+        return err_set(e, ERR_USAGE, "there is no group %s on this PC", group);
+    *id = found->gr_gid;
+    return true;
 }
 
 static uint32_t mode_of(uint64_t mode)
@@ -410,6 +427,19 @@ bool file_set_mode(const char *path, uint32_t mode, struct err *e)
 
     uv_fs_req_cleanup(&request);
     return status == 0 || fail(e, "change the mode of", path, status);
+}
+
+bool file_set_group(const char *path, const char *group, struct err *e)
+{
+    uv_fs_t request;
+    uv_gid_t id;
+    int status;
+
+    if (!group_find(&id, group, e))
+        return false;
+    status = uv_fs_chown(NULL, &request, path, (uv_uid_t)-1, id, NULL);
+    uv_fs_req_cleanup(&request);
+    return status == 0 || fail(e, "change the group of", path, status);
 }
 
 bool file_sync_directory(const char *path, struct err *e)

@@ -50,6 +50,8 @@ MUST_USE bool file_remove(const char *path, struct err *e);
  */
 MUST_USE bool file_make_directory(const char *path, uint32_t mode, struct err *e);
 MUST_USE bool file_set_mode(const char *path, uint32_t mode, struct err *e);
+/* ERR_USAGE when the system has no such group; ERR_REFUSED where it has none at all. */
+MUST_USE bool file_set_group(const char *path, const char *group, struct err *e);
 MUST_USE bool file_sync_directory(const char *path, struct err *e);
 
 /* Names in a directory, sorted, without "." and ".."; at most `max` of them, else ERR_LIMIT. */

@@ -21,6 +21,7 @@
 #define ALIVE_MS         1000
 #define DIRECTORY_MODE   0700
 #define SECRET_MODE      0600
+#define PASSAGE_MODE     0010 /* a group may go through, and reads nothing */
 
 #ifdef _WIN32
 static bool default_path(char *out, struct err *e)
@@ -172,7 +173,7 @@ bool home_check(const struct home *h, struct err *e)
     if (!info.is_ours)
         return err_set(e, ERR_REFUSED, "the home %s belongs to another user: run this as that user",
                        h->path);
-    if ((info.mode & 077) != 0)
+    if ((info.mode & 077 & ~(uint32_t)PASSAGE_MODE) != 0)
         return err_set(e, ERR_REFUSED,
                        "the home %s is open to other users (mode %03o): run `chmod 700 %s`",
                        h->path, (unsigned)info.mode, h->path);
@@ -273,13 +274,53 @@ out:
     return ok;
 }
 
-static bool forget_ledger(const struct home *h, struct err *e)
+static const char *const ledger_ends[] = {"-wal", "-shm", "-journal", ""};
+
+bool home_identity_fits(const struct home *h, const struct keys *k, const struct roster *r,
+                        struct err *e)
 {
-    static const char *const ends[] = {"-wal", "-shm", "-journal", ""};
+    if (roster_author(r, &k->site) != NULL)
+        return true;
+    return err_set(e, ERR_REFUSED,
+                   "%s is another home's: the fleet \"%s\" has no PC with it; put this home's own "
+                   "back from a copy; without one, make a new home and join the fleet again",
+                   h->identity, r->fleet_name);
+}
+
+bool home_close_ledger(const struct home *h, struct err *e)
+{
     char path[PATH_BYTES_MAX + 16];
 
-    for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        snprintf(path, sizeof path, "%s%s", h->ledger, ends[i]);
+    for (size_t i = 0; i < COUNT_OF(ledger_ends); i++) {
+        snprintf(path, sizeof path, "%s%s", h->ledger, ledger_ends[i]);
+        if (file_exists(path) && !file_set_mode(path, SECRET_MODE, e))
+            return false;
+    }
+    return true;
+}
+
+bool home_share_socket(const struct home *h, const char *group, struct err *e)
+{
+    char directory[PATH_BYTES_MAX];
+
+    path_directory(directory, h->socket);
+    if (group[0] == '\0')
+        return file_set_mode(h->socket, SECRET_MODE, e) &&
+               file_set_mode(h->path, DIRECTORY_MODE, e);
+    return (home_close_ledger(h, e) && file_set_group(h->path, group, e) &&
+            file_set_mode(h->path, DIRECTORY_MODE | PASSAGE_MODE, e) &&
+            file_set_group(directory, group, e) &&
+            file_set_mode(directory, DIRECTORY_MODE | PASSAGE_MODE, e) &&
+            file_set_group(h->socket, group, e) && file_set_mode(h->socket, 0660, e)) ||
+           err_wrap(e, "control_group");
+}
+
+static bool forget_ledger(const struct home *h, struct err *e)
+{
+    char path[PATH_BYTES_MAX + 16];
+
+    for (size_t i = 0; i < COUNT_OF(ledger_ends); i++) {
+        snprintf(path, sizeof path, "%s%s", h->ledger, ledger_ends[i]);
         if (!file_remove(path, e))
             return false;
     }

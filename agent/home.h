@@ -34,6 +34,11 @@ MUST_USE bool home_locate(struct home *h, const char *given, struct err *e);
 bool home_exists(const struct home *h);
 /* Make the directories, 0700. */
 MUST_USE bool home_create(const struct home *h, struct err *e);
+/* For the users of `group` ("": for nobody else) the socket, and the way to it through the home, of
+ * which they see nothing. */
+MUST_USE bool home_share_socket(const struct home *h, const char *group, struct err *e);
+/* SQLite makes its files readable to all who come that far. */
+MUST_USE bool home_close_ledger(const struct home *h, struct err *e);
 /* The home is a directory, ours, and closed to others; errors say what to do. Called before
  * anything in it is read. */
 MUST_USE bool home_check(const struct home *h, struct err *e);
@@ -45,6 +50,11 @@ MUST_USE bool home_identity_create(const struct home *h, struct keys *k, struct 
 MUST_USE bool home_secret_read(const char *path, struct buf *text, struct err *e);
 /* Refuses files that others can read, and content that is not whole; never repairs. */
 MUST_USE bool home_identity_load(const struct home *h, struct keys *k, struct err *e);
+
+/* Is this the identity of a PC that the home's roster knows? ERR_REFUSED: the file was put here
+ * from another home. */
+MUST_USE bool home_identity_fits(const struct home *h, const struct keys *k, const struct roster *r,
+                                 struct err *e);
 
 /* Take away the identity, the fleet and the ledger: all by which others know this PC. The settings
  * stay. Cut off, it is done again. */

@@ -121,7 +121,8 @@ static void on_connection(struct links *l, uv_stream_t *server)
         links_fleet_secret(l->agent, door.count, &secrets[door.count]);
         door.count++;
     }
-    if (l->agent->doubt[0] == '\0')
+    /* The ledger is this agent's: no other one on this home takes the same guest. */
+    if (door.count > 0)
         door.count += invitations_secrets(l->agent->invitations, secrets + door.count, INVITES_MAX);
     links_sweep(l);
     if (door.count == 0 || (l->n == LINKS_MAX && !make_room(l)))

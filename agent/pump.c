@@ -181,6 +181,7 @@ static void open_store(struct pump *p)
         .roster = &a->roster,
         .exclusive = true,
     };
+    struct err e = {0};
 
     pump_close_store(p, a->doubt[0] == '\0' ? "it is opened again"
                                             : "another PC may have this identity");
@@ -204,6 +205,8 @@ static void open_store(struct pump *p)
     p->drain = p->apply = (struct job){.due = true};
     all_well(p);
     status_note_trouble(a);
+    if (!home_close_ledger(&a->home, &e))
+        log_warn("the ledger is open to others reason=%s", e.text);
     fleet_opened(a);
     p->apply_since_ms = now_of(p);
     newcomer_close(&p->newcomer);

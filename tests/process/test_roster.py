@@ -411,3 +411,30 @@ def test_who_says_two_things_under_one_number_is_found_out_and_the_rest_goes_on(
     wait_members(b, a.name, b.name)
     sell(b, "B-2", [("RIZ25", 1)])
     wait_sale(a, "B-2", [("RIZ25", 1)])
+
+
+def endless_renames(site, roster, count):
+    """Roster items that are all right, and too many."""
+    parent, items = sorted(e.hash for e in roster.entries.values() if e.depth == max(
+        e.depth for e in roster.entries.values())), []
+    for n in range(count):
+        entry = peers.pack([1, peers.RENAME, site.signing, parent, site.id, "N%d" % n])
+        items.append(peers.pack([entry, site.sign("navette roster 1", entry)]))
+        parent = [peers.blake(entry)]
+    return b"".join(items)
+
+
+def test_a_roster_that_is_too_large_is_told_and_parts_nobody_the_first_time(shop):
+    lan, a, b = shop.pair()
+    guest = Guest(shop, lan, a)
+    liar = guest.connect()
+    before = roster(a)["entries"]
+    log = endless_renames(liar.site, liar.roster, 4200)
+    liar._send(peers.ROSTER, peers.blake(log), log)
+    assert "PYTHON" in wait_warning(a, "roster-full")
+    assert "PYTHON" in connected(a) and roster(a)["entries"] == before
+    liar._send(peers.ROSTER, peers.blake(log), log)
+    wait_for(lambda: "PYTHON" not in connected(a), "the second time ends the link")
+    wait_for(lambda: "roster-full" not in warnings(a), "the warning's end")
+    sell(a, "A-1", [("LAIT", 1)])
+    wait_sale(b, "A-1", [("LAIT", 1)])

@@ -42,9 +42,11 @@ static inline bool visitor_on_message(struct link *l, struct slice bytes, struct
     return true;
 }
 
-static inline void visitor_on_heard(struct link *l, size_t unfinished)
+static inline bool visitor_on_heard(struct link *l, struct slice unfinished, size_t more,
+                                    struct err *e)
 {
-    (void)l, (void)unfinished;
+    (void)l, (void)unfinished, (void)more, (void)e;
+    return true;
 }
 
 static inline void visitor_on_drained(struct link *l)

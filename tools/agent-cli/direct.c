@@ -69,7 +69,8 @@ static bool open_all(struct direct *d, const struct home *h, struct err *e)
     if (!home_check(h, e) || !config_load(&d->config, h->conf, e) ||
         !home_identity_load(h, &d->keys, e))
         return false;
-    if (home_has_fleet(h) && !home_fleet_load(h, &d->roster, &keys, e))
+    if (home_has_fleet(h) && (!home_fleet_load(h, &d->roster, &keys, e) ||
+                              !home_identity_fits(h, &d->keys, &d->roster, e)))
         return false;
     sodium_memzero(&keys, sizeof keys);
     o.database = d->config.database;
