@@ -89,7 +89,6 @@ static void who_finished_his_handshake_is_not_counted(void **state)
     open_pair_of_pcs(&f, &a, &b);
     assert_int_equal(shaking(&a), 0);
     assert_int_equal(links_count_shaking(b.agent.links, false), 0);
-    assert_true(links_make_room(a.agent.links));
     assert_true(is_talking(&a, &b));
     floor_close(&f);
 }
