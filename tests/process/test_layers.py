@@ -297,3 +297,15 @@ def test_every_warning_is_brought_about_by_a_test():
     assert len(warnings) > 20
     check([f"agent/warning.h: no test of {word}" for name, word in warnings
            if word not in process and not re.search(r"\bWARNING_%s\b" % name, unit)])
+
+
+def test_every_defence_names_tests_that_exist():
+    text = (REPO / "protocol" / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (`.+`) \|$", text[text.index("## Defences"):], flags=re.M)
+    process = set().union(*(re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), flags=re.M)
+                            for path in sources("tests/process", ends=(".py",))))
+    unit = set().union(*(re.findall(r"^static void (\w+)\(void \*\*state\)", path.read_text(encoding="utf-8"), flags=re.M)
+                         for path in sources("tests/unit")))
+    assert len(rows) > 30
+    check([f"protocol/SECURITY.md: {defence}: there is no test {name}" for defence, names in rows
+           for name in re.findall(r"`(\w+)`", names) if name not in process | unit])
