@@ -19,7 +19,7 @@
 
 #define NEVER       UINT64_MAX
 #define LOG_BURST   20
-#define LINKS_BURST 100     /* a fleet that is switched on is no flood */
+#define LINKS_BURST 60     /* a fleet that is switched on is no flood */
 #define TURN_NS     5000000 /* for the messages of one peer; one read more comes on top */
 /* What a peer's messages may take that bring no change-set and acknowledge none: so many ms a
  * second, so many at once. Else it is not read from for a while, at most HELD_MS_MAX. */

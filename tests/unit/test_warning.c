@@ -108,9 +108,28 @@ static void every_warning_has_a_word_of_its_own_and_a_remedy(void **state)
     }
 }
 
+/* A peer that comes and goes makes it come and go. */
+static void one_that_comes_and_goes_is_logged_some_times_a_minute(void **state)
+{
+    struct warnings w = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        warning_set(&w, WARNING_NO_PEER, 60000 + i, "nobody is there");
+        assert_true(warning_is_set(&w, WARNING_NO_PEER));
+        warning_clear(&w, WARNING_NO_PEER);
+    }
+    assert_in_range(lines_logged(), 2, 20);
+    warning_set(&w, WARNING_NO_PEER, 120000, "nobody is there");
+    warning_clear(&w, WARNING_NO_PEER);
+    assert_in_range(lines_logged(), 4, 22);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_that_comes_and_goes_is_logged_some_times_a_minute,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_so_since_it_was_first_said, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_over_once_and_may_come_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_text_is_cut, setup, teardown),
