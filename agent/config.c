@@ -79,6 +79,7 @@ static const struct option options[] = {
     OPTION_INT(quiet_ms, 0, 10000, "20", "apply when the application was quiet for so many ms..."),
     OPTION_INT(quiet_wait_ms, 0, 60000, "2000", "...or when that did not happen for so many ms"),
     OPTION_INT(rekey_s, 1, 3600, "3600", "a link's keys are replaced after so many seconds"),
+    OPTION_INT(renew_s, 1, 86400, "86400", "a link is made anew before it is so many seconds old"),
 };
 
 static const char *const level_names[] = {

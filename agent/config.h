@@ -42,6 +42,7 @@ struct config {
     int64_t quiet_ms;      /* apply when the application has not written for so long... */
     int64_t quiet_wait_ms; /* ...or when that did not happen for so long */
     int64_t rekey_s;       /* so long a link's keys serve */
+    int64_t renew_s;       /* so old a link gets */
 };
 
 void config_defaults(struct config *c);

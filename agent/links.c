@@ -208,6 +208,7 @@ static void shut_out(struct links *l)
         talk_leave(&c->talk, &e);
     }
     links_sweep(l);
+    renew_roster_changed(l);
 }
 
 static void on_soon(uv_prepare_t *handle)
@@ -279,7 +280,7 @@ static void on_closed(struct link *link, const struct err *why)
                  l->refused.suppressed);
     if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
         note_stranger(c, text);
-    if (!link->incoming)
+    if (renew_closed(c) && !link->incoming)
         places_ended(&l->places, &link->address, open_ms, now_of(l), links_random());
     links_arm(l);
     soon(l);
@@ -294,7 +295,7 @@ static bool settle(struct links *l, struct conn *fresh)
     struct dial_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
     struct err e = {0};
 
-    if (present == NULL)
+    if (present == NULL || renew_takes_over(present, fresh))
         return true;
     old = (struct dial_claim){present->link->incoming, present->link->opened_ms};
     err_set(&e, ERR_NET, "another link to the same PC took its place");
@@ -337,6 +338,7 @@ void links_talk_with(struct conn *c)
         log_info("link up peer=%s addr=%s dialled=%s", links_name_of(l, &link->channel.peer),
                  address_text(text, &link->address), link->incoming ? "no" : "yes");
     c->talking = true;
+    renew_opened(c);
     talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
     members_get(&l->members, &link->channel.peer);
     note_place(l, link);
@@ -554,6 +556,8 @@ static void tick_conn(struct links *l, struct conn *c)
     resume_in_turn(l, c);
     if (c->link->state == LINK_OPEN)
         talk_tick(&c->talk);
+    if (is_open(c))
+        renew_tick(l, c, &l->wake_ms);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -17,21 +17,48 @@ void links_fleet_secret(const struct agent *a, uint32_t key, struct channel_secr
     memcpy(secret->context, a->roster.fleet, sizeof secret->context);
 }
 
-static void dial(struct links *l, struct place *place)
+/* NULL when it fails at once. */
+static struct conn *dial(struct links *l, const struct address *to)
 {
-    struct address address = place->address;
     struct channel_secret secret;
     struct err e = {0};
     struct conn *c = links_conn_add(l);
     struct link_owner owner = {&links_events, c};
 
     links_fleet_secret(l->agent, 0, &secret);
-    if (!link_dial(&c->link, l->agent, &address, &secret, owner, &e)) {
-        log_debug("dial failed addr=%s reason=%s", address.host, e.text);
+    if (!link_dial(&c->link, l->agent, to, &secret, owner, &e)) {
+        log_debug("dial failed addr=%s reason=%s", to->host, e.text);
         links_conn_drop_last(l);
-        places_ended(&l->places, &address, 0, now_of(l), links_random());
+        c = NULL;
     }
     sodium_memzero(&secret, sizeof secret);
+    return c;
+}
+
+static bool may_dial(const struct links *l)
+{
+    return links_is_speaking(l) && fleet_is_member(l->agent) && l->n < LINKS_MAX &&
+           links_count_shaking(l, false) < DIALS_MAX;
+}
+
+bool links_dial_beside(struct conn *c)
+{
+    struct address address = c->link->address;
+    struct conn *fresh = may_dial(c->links) ? dial(c->links, &address) : NULL;
+
+    if (fresh == NULL)
+        return false;
+    fresh->renews = true;
+    fresh->renews_site = c->link->channel.peer;
+    return true;
+}
+
+static void dial_place(struct links *l, const struct place *place)
+{
+    struct address address = place->address;
+
+    if (dial(l, &address) == NULL)
+        places_ended(&l->places, &address, 0, now_of(l), links_random());
 }
 
 static bool is_linked(const void *context, const struct site_id *site)
@@ -45,11 +72,11 @@ void links_dial_due(struct links *l)
 
     if (!links_is_speaking(l) || !fleet_is_member(l->agent))
         return;
-    while (l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX) {
+    while (may_dial(l)) {
         place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
         if (place == NULL)
             return;
-        dial(l, place);
+        dial_place(l, place);
     }
     if (l->wake_ms > now_of(l) + BACKOFF_MS_MIN)
         l->wake_ms = now_of(l) + BACKOFF_MS_MIN;

@@ -7,6 +7,7 @@
 #include "door.h"
 #include "links.h"
 #include "log.h"
+#include "renew.h"
 #include "twins.h"
 
 struct conn {
@@ -14,12 +15,17 @@ struct conn {
     struct link *link;
     bool dead;
     bool talking;
-    bool served;             /* a guest has his answer */
-    uint32_t ip;             /* where an incoming one comes from */
-    uint64_t spent_ns;       /* on its messages in this turn of the loop */
-    struct bucket idle_talk; /* ms spent on messages that brought nothing */
-    uint64_t held_until_ms;  /* so long it is not read from */
-    struct rival rival;      /* another link of this site's is there (twins.h) */
+    bool served;                    /* a guest has his answer */
+    uint32_t ip;                    /* where an incoming one comes from */
+    uint64_t spent_ns;              /* on its messages in this turn of the loop */
+    struct bucket idle_talk;        /* ms spent on messages that brought nothing */
+    uint64_t held_until_ms;         /* so long it is not read from */
+    struct rival rival;             /* another link of this site's is there (twins.h) */
+    struct renewal renewal;         /* when it is made anew (renew.h) */
+    uint8_t membership[HASH_BYTES]; /* of the fleet when it was made */
+    bool renews;                    /* dialled to take the place of the one with: */
+    struct site_id renews_site;
+    bool renewed; /* another one has taken its place */
     struct talk talk;
 };
 
@@ -80,6 +86,8 @@ void links_sweep(struct links *l);
 
 /* ---- links_dial.c ---- */
 void links_dial_due(struct links *l);
+/* Dial the site of an open link once more; false when that is not possible now. */
+bool links_dial_beside(struct conn *c);
 /* Members are where they were met last, maybe in an earlier run. */
 void links_dial_remembered(struct links *l);
 /* Key 0 is the fleet's present one. */

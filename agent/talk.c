@@ -417,6 +417,15 @@ bool talk_was_open(const struct talk *t)
     return !sodium_is_zero(t->sync.peer_actor.bytes, sizeof t->sync.peer_actor.bytes);
 }
 
+bool talk_is_idle(const struct talk *t)
+{
+    const struct sync *s = &t->sync;
+
+    return !t->stepping && s->window.n == 0 && !s->fetching && s->staging == 0 && !s->asking &&
+           t->stages.n == 0 && t->stages.big.n == 0 && !t->keys_asked && !t->keys_owed &&
+           vector_covers(s->have, &s->peer_have);
+}
+
 void talk_leave(struct talk *t, const struct err *why)
 {
     struct buf bye = {0};

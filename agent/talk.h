@@ -62,6 +62,8 @@ void talk_ask_keys(struct talk *t);
 bool talk_is_open(const struct talk *t);
 /* It has, even if the talk is over now. */
 bool talk_was_open(const struct talk *t);
+/* Nothing is under way, asked for or owed, either way, as far as this side knows. */
+bool talk_is_idle(const struct talk *t);
 /* Instead of a conversation: say why there is none, and close the link. */
 void talk_turn_away(struct link *l, const struct err *why);
 /* Say why we close the link, then close it. */

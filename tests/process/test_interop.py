@@ -25,11 +25,15 @@ def inside(space):
 
 
 def find(space, token, site, address):
-    """Where the site is that made the token: ask it by a beacon, as a joiner does."""
+    """Where the site is that made the token: ask it by beacons, as a joiner does; any datagram may be lost."""
     with inside(space), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.settimeout(5)
-        udp.sendto(peers.seal_beacon(token.psk, peers.JOINING, site.id, 0), (address, DISCOVERY_PORT))
-        datagram, (host, _) = udp.recvfrom(100)
+        udp.settimeout(2)
+
+        def answer():
+            udp.sendto(peers.seal_beacon(token.psk, peers.JOINING, site.id, 0), (address, DISCOVERY_PORT))
+            with contextlib.suppress(TimeoutError):
+                return udp.recvfrom(100)
+        datagram, (host, _) = wait_for(answer, "an answer to a beacon", seconds=20)
     kind, _, port, _ = peers.open_beacon(token.psk, datagram)
     assert kind == peers.INVITING
     return host, port

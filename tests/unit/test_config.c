@@ -37,6 +37,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(c.quiet_ms, 20);
     assert_int_equal(c.quiet_wait_ms, 2000);
     assert_int_equal(c.rekey_s, 3600);
+    assert_int_equal(c.renew_s, 86400);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_false(c.copy);
     assert_int_equal(c.peer_count, 0);
@@ -62,7 +63,8 @@ static void every_option_is_read(void **state)
                       "log_level = debug\n"
                       "quiet_ms = 0\n"
                       "quiet_wait_ms = 60000\n"
-                      "rekey_s = 60",
+                      "rekey_s = 60\n"
+                      "renew_s = 3600",
                       &e));
     assert_string_equal(c.database, "/srv/shop of mine.db");
     assert_string_equal(c.name, "CAISSE 01");
@@ -79,6 +81,7 @@ static void every_option_is_read(void **state)
     assert_int_equal(c.quiet_ms, 0);
     assert_int_equal(c.quiet_wait_ms, 60000);
     assert_int_equal(c.rekey_s, 60);
+    assert_int_equal(c.renew_s, 3600);
 }
 
 static void an_unknown_name_is_an_error_with_file_and_line(void **state)
