@@ -307,13 +307,22 @@ static uint32_t split_seen(struct taker *t, const struct reading *r, const struc
     return n;
 }
 
+/* Marks that were drained again, says the other history, too: they are in the first change-set that
+ * was laid aside, and, where they did not fit, in the next ones. A stamp that was raised tells no
+ * time there: the clock may have been put back since. */
+static bool is_said_by_other(const struct taker *t, uint64_t stamp)
+{
+    return t->again_ms != 0 && (t->number == t->common + 1 ||
+                                ((stamp & 0xffff) == 0 && hlc_stamp_wall_ms(stamp) < t->again_ms));
+}
+
 /* A delta tells what was added since the chains parted. */
 static void split_delta(struct taker *t, const struct reading *r, uint32_t position,
                         struct body_counter *c)
 {
     struct before *b = before_find(t, r, reading_gid(r, r->body.row.gid), position);
 
-    if (hlc_stamp_wall_ms(r->body.row.stamp) < t->again_ms) /* the other history says it */
+    if (is_said_by_other(t, r->body.row.stamp))
         b->total.total = c->total;
     t->overflow |= !decimal_subtract(&c->total, &c->total, &b->total.total);
 }

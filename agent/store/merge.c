@@ -278,7 +278,7 @@ static bool merge_unite(struct merger *m, struct err *e)
         return err_set(e, ERR_INPUT,
                        "rows of table %s are named by their keys and cannot be united",
                        m->table->name);
-    return unite_rows(m->s, gid, other, e);
+    return unite_rows(m->s, m->table_id, gid, other, e);
 }
 
 /* A row of another table than it is said to be in. If that has the same columns, one of the names

@@ -192,7 +192,7 @@ static bool unite_row(struct repairer *r, struct store *s, int64_t gid, int64_t 
         return true;
     }
     author_unite(&r->author, bind_by_table(s, row.table), gid, other);
-    return unite_rows(s, gid, other, e);
+    return unite_rows(s, row.table, gid, other, e);
 }
 
 static bool repair_rows(struct repairer *r, struct store *s, uint64_t now_ms, bool *left,
@@ -280,8 +280,8 @@ bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2
          row_at(s, b, keys[1], &gids[1], e);
     if (ok) {
         author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
-        ok = unite_rows(s, gids[0], gids[1], e) && unite_names(s, e) && author_seal(&author, e) &&
-             ledger_commit(&s->ledger, e);
+        ok = unite_rows(s, b->table, gids[0], gids[1], e) && unite_names(s, e) &&
+             author_seal(&author, e) && ledger_commit(&s->ledger, e);
     }
     if (!ok)
         ledger_rollback(&s->ledger);

@@ -143,6 +143,7 @@ bool value_same(struct store *s, const struct value *a, const struct value *b, b
 
 struct party {
     struct ledger_row row;
+    bool known; /* its row is in the ledger */
     struct record rec;
     struct buf rec_bytes, shadow_bytes, key_bytes;
     struct parts parts;
@@ -179,18 +180,23 @@ static struct local_clock latest_write(const struct store *s, const struct recor
     return latest;
 }
 
-/* The row as it stands, copied: it is about to be looked up for another one. */
-static bool party_read(struct store *s, int64_t gid, struct party *p, struct err *e)
+/* The row as it stands, copied: it is about to be looked up for another one. One of which nobody
+ * has heard, since its insert was waived (waive.c), has nothing to bring along but its gid. */
+static bool party_read(struct store *s, uint32_t table, int64_t gid, struct party *p, struct err *e)
 {
     struct part self = {.gid = gid};
-    bool found;
 
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
-    if (!ledger_row_get(&s->ledger, gid, &p->row, &found, e))
+    if (!ledger_row_get(&s->ledger, gid, &p->row, &p->known, e))
         return false;
-    if (!found || p->row.minted)
-        return err_set(e, ERR_INPUT, "a row that is not known is to be united with another one");
+    if (!p->known) {
+        p->row = (struct ledger_row){.gid = gid, .table = table};
+        add(&p->parts, &self);
+        return true;
+    }
+    if (p->row.minted)
+        return err_set(e, ERR_INPUT, "a row that was not published is to be united with another");
     if (p->row.key.kind == KEY_PACKED) {
         buf_open(&p->key_bytes, p->row.key.bytes.n);
         buf_add(&p->key_bytes, p->row.key.bytes.p, p->row.key.bytes.n);
@@ -216,7 +222,7 @@ static bool party_write(struct store *s, struct party *p, struct err *e)
     record_encode(&p->rec, &p->rec_bytes);
     p->row.rec = buf_slice(&p->rec_bytes);
     s->due_open = s->due_stale = true;
-    return ledger_row_put(&s->ledger, &p->row, true, p->row.present, e) &&
+    return ledger_row_put(&s->ledger, &p->row, p->known, p->row.present, e) &&
            ledger_due_put(&s->ledger, p->row.gid, 0, NULL, e);
 }
 
@@ -284,7 +290,7 @@ static bool stays(const struct store *s, const struct party *a, const struct par
     return gid_order(&s->ledger, a->row.gid, b->row.gid) < 0;
 }
 
-bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e)
+bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e)
 {
     struct party first = {0}, second = {0};
     bool ok = ledger_stands(&s->ledger, a, &a, e) && ledger_stands(&s->ledger, b, &b, e);
@@ -292,7 +298,7 @@ bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e)
     if (!ok || a == b)
         return ok;
     project_retry(s); /* rows wait for the one that another stands for now */
-    ok = party_read(s, a, &first, e) && party_read(s, b, &second, e);
+    ok = party_read(s, table, a, &first, e) && party_read(s, table, b, &second, e);
     if (ok && (first.row.key.kind == KEY_PACKED || second.row.key.kind == KEY_PACKED))
         ok = err_set(e, ERR_INPUT, "a row that has a name of its own is to be united with another");
     if (ok && first.row.table != second.row.table)
@@ -467,7 +473,7 @@ bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e)
         return ok;
     if (!ledger_row_get(&s->ledger, stands, &row, &found, e) || !found || row.minted)
         return e->code == ERR_NONE;
-    ok = party_read(s, stands, &keep, e) && party_read(s, early, &gone, e) &&
+    ok = party_read(s, row.table, stands, &keep, e) && party_read(s, row.table, early, &gone, e) &&
          absorb_cells(s, &keep, &gone, e);
     if (ok && ledger_clock_compare(&s->ledger, &gone.rec.dead, &keep.rec.dead) > 0)
         keep.rec.dead = gone.rec.dead;

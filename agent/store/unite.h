@@ -19,8 +19,9 @@ struct parts {
     uint32_t n, room;
 };
 
-/* a and b are one. Both become due. ERR_INPUT when that cannot be. Doing it again is harmless. */
-MUST_USE bool unite_rows(struct store *s, int64_t a, int64_t b, struct err *e);
+/* a and b, of this table, are one. Both become due. ERR_INPUT when that cannot be. Doing it again
+ * is harmless. */
+MUST_USE bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e);
 
 /* A row under a natural key was written by a name of which nobody had said yet which row it is; now
  * it is known that `stands` does. What was written is that row's. */
