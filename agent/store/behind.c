@@ -164,6 +164,8 @@ void behind_close(struct recovery *r)
     buf_close(&r->key_room);
     buf_close(&r->bytes);
     free(r->runs);
+    for (uint32_t i = 0; i < r->lap_count; i++)
+        vector_close(&r->laps[i].earlier);
     free(r->laps);
     free(r->unwatched);
 }

@@ -9,6 +9,8 @@
 struct lap {
     int64_t point;
     uint64_t before, number; /* what they became: our own change-sets above `before` up to this */
+    struct vector earlier;   /* and those of our earlier actors that the file held after it: where a
+                                ledger was made anew (regain.c), they became these */
     int64_t last;            /* the last mark that the file has */
 };
 

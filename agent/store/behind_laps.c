@@ -52,27 +52,52 @@ static int compare_runs(const void *a, const void *b)
     return left->first == right->first ? 0 : left->first < right->first ? -1 : 1;
 }
 
+/* Of the change-sets that a file holds at a point: those of actors that this PC was earlier. */
+static bool read_earlier(struct recovery *r, struct slice applied, struct vector *earlier,
+                         struct err *e)
+{
+    const struct ledger *l = &r->s->ledger;
+    struct reader in = reader_of(applied, e);
+    struct held held = {0};
+    bool ok = held_read(&in, &held) && read_end(&in);
+
+    for (uint32_t a = 1; ok && a <= l->actor_count; a++) {
+        const struct actor *actor = &l->actors[a - 1].actor;
+        uint64_t number = vector_get(&held.holds, actor);
+
+        if (number > 0 && a != l->self && ledger_is_ours(l, a))
+            vector_set(earlier, actor, number, NULL);
+    }
+    vector_close(&held.holds);
+    return ok;
+}
+
 static bool read_runs(struct recovery *r, struct err *e)
 {
     sqlite3_stmt *q =
-        ledger_prepare(&r->s->ledger, "SELECT id, number, runs FROM point ORDER BY id", e);
+        ledger_prepare(&r->s->ledger, "SELECT id, number, runs, applied FROM point ORDER BY id", e);
     struct lap lap = {0};
-    bool sound = true;
+    bool sound = true, ok = true;
     int code = SQLITE_DONE;
 
     if (q == NULL)
         return false;
-    while (sound && (code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (ok && sound && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint32_t runs = r->run_count;
 
         lap.point = sqlite3_column_int64(q, 0);
         lap.number = (uint64_t)sqlite3_column_int64(q, 1);
         sound = add_runs(r, value_of_column(q, 2).bytes, r->lap_count);
-        if (r->run_count > runs)
+        if (sound && r->run_count > runs) {
+            lap.earlier = (struct vector){0};
+            ok = read_earlier(r, value_of_column(q, 3).bytes, &lap.earlier, e);
             add_lap(r, lap);
+        }
         lap.before = lap.number;
     }
     sqlite3_finalize(q);
+    if (!ok)
+        return false;
     if (!sound)
         return err_set(e, ERR_STORE, "%s is damaged: a point", r->s->ledger.path);
     if (code != SQLITE_DONE)
@@ -116,12 +141,17 @@ bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock 
     if (c->number == 0 || c->actor == 0 ||
         held_has(l, &r->fork.held, r->fork.said, c->actor, c->number))
         return true;
-    if (c->actor != l->self)
+    if (!ledger_is_ours(l, c->actor))
         return false;
-    for (uint32_t i = 0; i < r->lap_count; i++)
-        if (c->number > r->laps[i].before && c->number <= r->laps[i].number &&
-            keymap_get(&r->lived, i + 1, &id) != 0)
+    for (uint32_t i = 0; i < r->lap_count; i++) {
+        const struct lap *lap = &r->laps[i];
+        bool said = c->actor == l->self
+                        ? c->number > lap->before && c->number <= lap->number
+                        : c->number <= vector_get(&lap->earlier, &l->actors[c->actor - 1].actor);
+
+        if (said && keymap_get(&r->lived, i + 1, &id) != 0)
             return true;
+    }
     return false;
 }
 

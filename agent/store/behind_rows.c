@@ -55,10 +55,19 @@ static bool file_cell(struct recovery *r, const struct binding *b, uint32_t colu
 
 /* ---- shadows ---- */
 
-/* Did the application see all that the cell shows? */
-static bool saw_cell(const struct recovery *r, int64_t gid, const struct cell *c)
+/* By rule nothing of what others write comes into this table here. */
+static bool stayed_out(const struct recovery *r, const struct binding *b,
+                       const struct local_clock *c)
 {
-    if (!behind_saw(r, gid, &c->clock))
+    return c->stamp != 0 && c->actor != 0 && !ledger_is_ours(&r->s->ledger, c->actor) &&
+           bind_is_out(r->s, b->table);
+}
+
+/* Did the application see all that the cell shows? */
+static bool saw_cell(const struct recovery *r, const struct binding *b, int64_t gid,
+                     const struct cell *c)
+{
+    if (stayed_out(r, b, &c->clock) || !behind_saw(r, gid, &c->clock))
         return false;
     for (uint32_t i = 0; c->counter != NULL && i < c->counter->n; i++) {
         const struct total *t = &c->counter->totals[i];
@@ -100,7 +109,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
 
         if (!file_cell(r, b, i, values, &file, e))
             return false;
-        if (news && have != NULL && have->counter != NULL && !saw_cell(r, gid, have) &&
+        if (news && have != NULL && have->counter != NULL && !saw_cell(r, b, gid, have) &&
             !behind_sum(r, gid, b->table, b->position[i], &file, &known, e))
             return false;
         if (known || have == NULL) {
@@ -112,11 +121,13 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         } else {
             written = news && !repair_is_mark(&file.v, &have->v);
         }
-        if (written && saw_cell(r, gid, have) && !repair_is_mark(&have->v, &file.v))
+        if (written && saw_cell(r, b, gid, have) && !repair_is_mark(&have->v, &file.v))
             file = *have;
-        else if (written && !note_conflict(r, b, gid, b->position[i], &file, e))
+        else if (written && !stayed_out(r, b, &have->clock) &&
+                 !note_conflict(r, b, gid, b->position[i], &file, e))
             return false;
-        if (!known && have != NULL && differ_by_mark(&file.v, &have->v) && saw_cell(r, gid, have))
+        if (!known && have != NULL && differ_by_mark(&file.v, &have->v) &&
+            saw_cell(r, b, gid, have))
             file.clock = have->clock;
         *record_cell(&r->shadow, b->position[i]) = file;
     }

@@ -147,6 +147,11 @@ static bool trim(struct ledger *l, struct err *e)
 
 bool ledger_point(struct ledger *l, struct err *e)
 {
+    return ledger_point_before(l, l->actors[l->self - 1].staged, e);
+}
+
+bool ledger_point_before(struct ledger *l, uint64_t said, struct err *e)
+{
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_POINT_ADD);
     struct buf applied;
     struct writer w = {&applied};
@@ -161,7 +166,7 @@ bool ledger_point(struct ledger *l, struct err *e)
     ledger_bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
     sqlite3_bind_int64(s, 3, l->cursor);
     sqlite3_bind_double(s, 4, l->cursor_time);
-    sqlite3_bind_int64(s, 5, (int64_t)l->actors[l->self - 1].staged);
+    sqlite3_bind_int64(s, 5, (int64_t)said);
     ledger_bind_bytes(s, 6, buf_slice(&applied));
     end_run(l);
     ledger_bind_bytes(s, 7, buf_slice(&l->runs));

@@ -21,6 +21,8 @@ MUST_USE bool ledger_lived(struct ledger *l, int64_t gid, uint64_t above, uint64
 #define POINTS_KEPT    10000
 #define POINTS_TRIMMED 256
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
+/* The same of a time when our actor had said no more than `said`. */
+MUST_USE bool ledger_point_before(struct ledger *l, uint64_t said, struct err *e);
 
 /* What a file holds that went back, while what it lost is not all in it again. */
 #define HELD_LOST_MAX 32

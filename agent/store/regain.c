@@ -124,42 +124,96 @@ static bool has_marks_of(struct regain *b, struct slice body, uint64_t stamp_max
     return ok;
 }
 
-/* Was it drained from this file? All that this PC ever said was. A copy of another PC's has the
- * marks of what that one drained before it was made. */
-static bool is_of_file(struct regain *b, const struct changeset *c,
-                       const struct changeset_header *h, bool *of_file, struct err *e)
+/* Do the times of its rows say that it was drained from this file? Those that were moved behind
+ * what they replaced say nothing. */
+enum evidence { SAYS_NOTHING, FOR, AGAINST };
+
+static bool weigh(struct regain *b, const struct changeset *c, uint64_t stamp_max,
+                  enum evidence *says, struct err *e)
 {
-    *of_file = regain_is_ours(b);
-    return *of_file || has_marks_of(b, c->body, h->stamp, of_file, e);
+    struct body_reader in;
+    bool ok;
+
+    *says = SAYS_NOTHING;
+    body_read(&in, c->body, stamp_max, e);
+    while (body_next_table(&in))
+        while (body_next_row(&in)) {
+            struct row_key ms = int_key((int64_t)hlc_stamp_wall_ms(in.row.stamp));
+
+            if (in.row.op == CHANGE_REPAIR || ms.i == 0 || (in.row.stamp & 0xffff) != 0)
+                continue;
+            if (keymap_get(&b->times, 0, &ms) != 0)
+                *says = FOR;
+            else if (*says == SAYS_NOTHING)
+                *says = AGAINST;
+        }
+    ok = body_read_end(&in);
+    body_read_close(&in);
+    return ok;
 }
 
-/* What an actor of the file's PC drained since the point, and all that it had applied by then. */
+static bool judge(struct regain *b, const struct changeset *c, const struct changeset_header *h,
+                  enum evidence *says, struct err *e)
+{
+    bool has;
+
+    if (regain_is_ours(b))
+        return weigh(b, c, h->stamp, says, e);
+    if (!has_marks_of(b, c->body, h->stamp, &has, e))
+        return false;
+    *says = has ? FOR : AGAINST;
+    return true;
+}
+
+/* One of an actor's: weigh it; or (`says` NULL) take in what its author had applied. */
+static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evidence *says,
+                    struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct slice bytes;
+    bool found, ok;
+
+    if (!ledger_changeset_get(&b->s->ledger, actor, number, &bytes, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
+                       (unsigned long long)number);
+    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
+         (says == NULL || judge(b, &c, &h, says, e));
+    for (uint32_t i = 0; ok && says == NULL && i < h.needs.n; i++)
+        ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
+    changeset_header_close(&h);
+    return ok;
+}
+
+/* What an actor of the file's PC drained since the point, and all that it had applied by then. Of
+ * our own the file has all but what a power cut took from it: the last ones. A copy of another PC's
+ * has what that one drained before it was made. */
 static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
 {
-    struct ledger *l = &b->s->ledger;
-    bool ok = true, of_file = true;
+    uint64_t first = b->limit[actor - 1] + 1, last = b->s->ledger.actors[actor - 1].staged;
+    uint64_t upto = first - 1;
+    bool against = false;
 
-    for (uint64_t n = b->limit[actor - 1] + 1; ok && of_file && n <= l->actors[actor - 1].staged;
-         n++) {
-        struct changeset_header h = {0};
-        struct changeset c;
-        struct slice bytes;
-        bool found;
+    for (uint64_t n = first; n <= last; n++) {
+        enum evidence says;
 
-        if (!ledger_changeset_get(l, actor, n, &bytes, &found, e))
+        if (!look_at(b, actor, n, &says, e))
             return false;
-        if (!found)
-            return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
-                           (unsigned long long)n);
-        ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
-             is_of_file(b, &c, &h, &of_file, e);
-        for (uint32_t i = 0; ok && of_file && i < h.needs.n; i++)
-            ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
-        if (ok && of_file)
-            b->limit[actor - 1] = n;
-        changeset_header_close(&h);
+        against = says == AGAINST || (against && says == SAYS_NOTHING);
+        if (against && !regain_is_ours(b))
+            break;
+        if (says == FOR)
+            upto = n;
     }
-    return ok;
+    if (!against)
+        upto = last;
+    for (uint64_t n = first; n <= upto; n++)
+        if (!look_at(b, actor, n, NULL, e))
+            return false;
+    b->limit[actor - 1] = upto > b->limit[actor - 1] ? upto : b->limit[actor - 1];
+    return true;
 }
 
 static bool find_limits(struct regain *b, struct err *e)
@@ -376,12 +430,29 @@ static bool merge_log(struct regain *b, struct err *e)
            forget(b, e) && merge_held(b, e);
 }
 
+/* The point of which the file speaks becomes one of the ledger's: the file may go back to it. */
+static bool note_point(struct regain *b, struct err *e)
+{
+    struct ledger *l = &b->s->ledger;
+    struct held held = {0};
+    bool there, own = actor_equal(&b->point.actor, &l->actors[l->self - 1].actor);
+
+    vector_copy(&held.holds, &b->point.holds);
+    vector_set(&held.holds, &b->point.actor, b->point.number, NULL);
+    l->batch = b->state.batch;
+    memcpy(l->token, b->state.token, sizeof l->token);
+    l->cursor = b->point.mark;
+    l->cursor_time = 0;
+    return marks_time(&b->s->app, l->cursor, &l->cursor_time, &there, e) &&
+           ledger_holds(l, &held, e) && ledger_point_before(l, own ? b->point.number : 0, e);
+}
+
 /* Inside a read of the file. */
 static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
 
-    if (!regain_place(b, e) || !know_tables(b, e))
+    if (!regain_place(b, e) || !know_tables(b, e) || !note_point(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
