@@ -329,7 +329,7 @@ static const char *own_name(const struct agent *a)
 struct json_object *agent_status(struct agent *a)
 {
     struct json_object *o = json_object_new_object();
-    struct json_object *warnings;
+    struct json_object *warnings, *peers = agent_peers(a); /* first: what they have is news */
     bool failing, any;
 
     add_int(o, "schema", STATUS_SCHEMA);
@@ -345,7 +345,7 @@ struct json_object *agent_status(struct agent *a)
     add_time(o, "now", agent_wall_ms(a));
     add_int(o, "port", links_port(a->links));
     add_store(a, o);
-    json_object_object_add(o, "peers", agent_peers(a));
+    json_object_object_add(o, "peers", peers);
     note_peers(a);
     note_flood(a);
     note_forks(a);

@@ -355,6 +355,20 @@ bool store_changed(struct store *s, bool *changed, struct err *e)
     return appdb_changed(&s->app, changed, e);
 }
 
+static bool may_retry(struct store *s, uint64_t now_ms, bool *may, struct err *e)
+{
+    int64_t parked = 0;
+    uint64_t pause_ms;
+
+    if (project_retry_due(s, now_ms, &pause_ms) && pause_ms == 0 &&
+        !ledger_number(&s->ledger,
+                       "SELECT count(*) FROM (SELECT 1 FROM due WHERE why IS NOT NULL LIMIT 1)",
+                       &parked, e))
+        return false;
+    *may = parked > 0;
+    return true;
+}
+
 bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     bool did = false;
@@ -378,7 +392,8 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
         return false;
     p->more = did;
     p->apply = s->due_open || migration_moved(s);
-    return true;
+    /* What was just written may have made room for a row that the file refused. */
+    return p->apply || may_retry(s, now_ms, &p->apply, e);
 }
 
 void store_rest(struct store *s)

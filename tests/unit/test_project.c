@@ -51,6 +51,34 @@ static void a_conflict_clause_of_the_application_takes_no_row_away(void **state)
     }
 }
 
+static void a_row_comes_in_as_soon_as_the_application_makes_room_for_it(void **state)
+{
+    static const char schema[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, code INT UNIQUE, note)";
+    struct store_progress p = {0};
+    struct err e = {0};
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO t VALUES (1, 10, 'of a')");
+    sql(&b, "INSERT INTO t VALUES (7, 10, 'of b')");
+    exchange(&a, &b);
+    assert_int_equal(status_of(&b).parked, 1);
+    sql(&b, "DELETE FROM t WHERE note = 'of b'");
+    tick(&b);
+    check(store_drain(b.store, b.now_ms, &p, &e), &e);
+    assert_true(p.apply);
+    apply_all(&b);
+    expect(&b, "SELECT code, note FROM t", "10|of a");
+    drain_all(&b);
+    sql(&b, "UPDATE t SET note = 'seen'");
+    p = (struct store_progress){0};
+    tick(&b);
+    check(store_drain(b.store, b.now_ms, &p, &e), &e);
+    assert_false(p.apply); /* nothing waits any more */
+    close_pair(&a, &b);
+}
+
 static void rows_that_all_move_by_one_place_arrive_in_a_few_passes(void **state)
 {
     static const char *const moves[] = {"1", "-1"};
@@ -285,6 +313,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_conflict_clause_of_the_application_takes_no_row_away),
+        cmocka_unit_test(a_row_comes_in_as_soon_as_the_application_makes_room_for_it),
         cmocka_unit_test(rows_that_all_move_by_one_place_arrive_in_a_few_passes),
         cmocka_unit_test(many_rows_that_wait_cost_no_more_than_their_number),
         cmocka_unit_test(rows_that_wait_use_up_no_keys),

@@ -358,6 +358,32 @@ static void a_table_that_a_migration_brings_is_shared_by_itself(void **state)
     close_pair(&a, &b);
 }
 
+/* A newcomer without one of the fleet's tables is told so, and gets its rows when the table comes.
+ */
+static void rows_of_a_table_that_a_newcomer_lacks_wait_for_it(void **state)
+{
+    static const char note[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT)";
+    struct site a, b = {0}, c = {0};
+
+    (void)state;
+    open_pair(&a, &b, note, note);
+    sql(&a, no_goods);
+    sql(&a, "INSERT INTO note VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+    sql(&a, "DELETE FROM note WHERE id = 2");
+    tidy(&a);
+    exchange(&a, &b);
+    join_site(&a, &c, "C", no_goods);
+    exchange(&a, &c);
+    assert_int_equal(status_of(&c).parked, 2);
+    sql(&c, note);
+    tidy(&c);
+    exchange(&a, &c);
+    expect(&c, "SELECT body FROM note ORDER BY id", "one three");
+    assert_int_equal(status_of(&c).parked, 0);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
         cmocka_unit_test(numbers_become_references_when_their_table_is_shared),
+        cmocka_unit_test(rows_of_a_table_that_a_newcomer_lacks_wait_for_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,35 @@ static void it_tells_of_both_that_all_is_well(void **state)
     floor_close(&f);
 }
 
+/* Has the other one acknowledged all that this one has? */
+static bool is_acknowledged(struct pc *pc, struct pc *by)
+{
+    const struct talk *talk = links_talk(pc->agent.links, &by->agent.keys.site);
+
+    return talk != NULL && vector_covers(&talk->sync.peer_have, store_have(pc->agent.store));
+}
+
+static void what_is_acknowledged_is_not_shown_as_unsent(void **state)
+{
+    struct json_object *o;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, state_is(&a, "ok") && state_is(&b, "ok"));
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = vector_sum(store_have(a.agent.store));
+
+        sql(&a, "INSERT INTO article(name) VALUES ('one more')");
+        AWAIT(&f, vector_sum(store_have(a.agent.store)) > before && is_acknowledged(&a, &b));
+        o = snapshot(&a);
+        assert_int_equal(number_of(json_object_object_get(o, "pending"), "changesets"), 0);
+        json_object_put(o);
+    }
+    floor_close(&f);
+}
+
 static void who_is_alone_with_something_to_say_is_told_at_once(void **state)
 {
     struct json_object *o;
@@ -217,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_has_every_field_also_before_anything_is_open),
         cmocka_unit_test(it_tells_of_both_that_all_is_well),
+        cmocka_unit_test(what_is_acknowledged_is_not_shown_as_unsent),
         cmocka_unit_test(who_is_alone_with_something_to_say_is_told_at_once),
         cmocka_unit_test(that_nothing_is_tracked_is_told_until_something_is),
         cmocka_unit_test(conflicts_that_were_dropped_are_told_until_the_list_is_read),
