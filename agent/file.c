@@ -432,7 +432,7 @@ bool file_set_mode(const char *path, uint32_t mode, struct err *e)
 bool file_set_group(const char *path, const char *group, struct err *e)
 {
     uv_fs_t request;
-    uv_gid_t id;
+    uv_gid_t id = 0;
     int status;
 
     if (!group_find(&id, group, e))
