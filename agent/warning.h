@@ -32,7 +32,8 @@
     X(TWICE, "seen-twice", false,                                                                  \
       "on the copy: `agent-cli identity reset`, on the other: `agent-cli identity confirm-move`")  \
     X(FORK, "forked-history", false,                                                               \
-      "switch on the PC that the text names, beside this one: it mends itself")                    \
+      "switch on the PC that the text names, beside this one: it mends itself; if it does not, "   \
+      "that PC says two things: `agent-cli revoke` shuts it out")                                  \
     X(REVOKED, "shut-out", true,                                                                   \
       "its sales can be saved: `agent-cli drop export` here, `drop import --adopt` on another "    \
       "PC; "                                                                                       \
