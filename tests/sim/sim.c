@@ -19,6 +19,7 @@
     "SELECT group_concat(integrity_check) FROM pragma_integrity_check "                            \
     "WHERE integrity_check NOT LIKE 'NULL value in %'"
 #define FETCH_BYTES (1u << 20)
+#define CARRIED_MAX 256
 
 bool sim_ok(const struct sim *s)
 {
@@ -432,28 +433,46 @@ char *sim_text(struct sim *s, uint32_t node, const char *sql)
 
 /* ---- change-sets without a network ---- */
 
-/* All that `from` has of `actor` after `after`, given to `to` one by one. */
-static void carry_actor(struct node *from, struct node *to, const struct actor *actor,
-                        uint64_t after)
+static void give(struct node *to, struct slice one)
 {
+    enum stage_result result = STAGE_KNOWN;
+    struct err e = {0};
+
+    if (!sim_ok(to->sim) || to->store == NULL)
+        return;
+    if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP &&
+        !(to->sim->options.forks && (e.code == ERR_CRYPTO || e.code == ERR_BUSY)))
+        sim_fail_err(to->sim, to, "stage", &e);
+    to->news |= result != STAGE_KNOWN;
+    node_poke(to);
+    node_reap(to);
+}
+
+/* All that `from` has of `actor` after `after`, given to `to` one by one: in order, or (`r`) in
+ * any, some of them twice. */
+static void carry_actor(struct node *from, struct node *to, const struct actor *actor,
+                        uint64_t after, struct rng *r)
+{
+    struct slice left, items[CARRIED_MAX];
     struct buf out = {0};
     struct err e = {0};
-    struct slice left, one;
+    uint32_t n = 0;
 
     buf_open(&out, CHANGESET_BYTES_MAX + FETCH_BYTES);
     if (!store_fetch(from->store, actor, after, FETCH_BYTES, &out, &e))
         sim_fail_err(from->sim, from, "fetch", &e);
     left = buf_slice(&out);
-    while (sim_ok(from->sim) && to->store != NULL && store_fetch_next(&left, &one, &e)) {
-        enum stage_result result = STAGE_KNOWN;
+    while (n < CARRIED_MAX && store_fetch_next(&left, &items[n], &e))
+        n++;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t other = r == NULL ? i : i + rng_below(r, n - i);
+        struct slice one = items[other];
 
-        if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP &&
-            !(to->sim->options.forks && (e.code == ERR_CRYPTO || e.code == ERR_BUSY)))
-            sim_fail_err(to->sim, to, "stage", &e);
-        to->news |= result != STAGE_KNOWN;
-        node_poke(to);
-        err_clear(&e);
-        node_reap(to);
+        items[other] = items[i];
+        items[i] = one;
+        give(to, one);
+        if (r != NULL && rng_chance(r, 30))
+            give(to, items[rng_below(r, i + 1)]);
     }
     buf_close(&out);
 }
@@ -469,10 +488,10 @@ void sim_carry(struct sim *s, uint32_t from, uint32_t to)
         while (sim_ok(s) && b->store != NULL &&
                vector_get(store_have(b->store), &at.actor) > last) {
             last = vector_get(store_have(b->store), &at.actor);
-            carry_actor(a, b, &at.actor, last);
+            carry_actor(a, b, &at.actor, last, NULL);
         }
         if (b->store != NULL && last == 0)
-            carry_actor(a, b, &at.actor, 0);
+            carry_actor(a, b, &at.actor, 0, NULL);
     }
     talk_news(b);
 }
@@ -480,12 +499,15 @@ void sim_carry(struct sim *s, uint32_t from, uint32_t to)
 void sim_carry_any(struct sim *s, uint32_t from, uint32_t to, struct rng *r)
 {
     struct node *a = &s->nodes[from], *b = &s->nodes[to];
+    struct rng order = {s->options.seed + s->now_ms};
     const struct vector_entry *at;
+    uint64_t after;
 
     if (!sim_ok(s) || a->store == NULL || b->store == NULL || store_have(a->store)->n == 0)
         return;
     at = &store_have(a->store)->entries[rng_below(r, store_have(a->store)->n)];
     sim_trace(s, b, "gets change-sets of %u by hand", from);
-    carry_actor(a, b, &at->actor, rng_below(r, (uint32_t)at->number));
+    after = rng_below(r, (uint32_t)at->number);
+    carry_actor(a, b, &at->actor, after, rng_chance(&order, 50) ? &order : NULL);
     talk_news(b);
 }

@@ -145,8 +145,8 @@ char *sim_text(struct sim *s, uint32_t node, const char *sql);
 void sim_copy_database(struct sim *s, const char *from, const char *to);
 /* Like drop files: whatever `from` has and `to` lacks, without a link. */
 void sim_carry(struct sim *s, uint32_t from, uint32_t to);
-/* Some change-set of one of `from`'s once more, whether or not `to` has it or what comes before it.
- */
+/* Change-sets of one actor that `from` has, in any order and some twice, whether or not `to` has
+ * them or what comes before them. */
 void sim_carry_any(struct sim *s, uint32_t from, uint32_t to, struct rng *r);
 
 /* ---- node.c: a PC ---- */
