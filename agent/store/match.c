@@ -548,30 +548,6 @@ static bool note_point(struct matcher *m, struct err *e)
     return ok;
 }
 
-/* Rows of tables that this file does not have: due, so that the projection parks them, says so, and
- * puts them in when the table comes. */
-static bool put_elsewhere_due(struct matcher *m, struct err *e)
-{
-    struct ledger *l = &m->s->ledger;
-    sqlite3_stmt *q = ledger_prepare(l,
-                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE present = 0 AND rec IS NOT NULL",
-                                     e);
-    struct ledger_row row;
-    bool ok = q != NULL;
-    int code = SQLITE_DONE;
-
-    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        ledger_row_of(q, &row);
-        if (bind_by_table(m->s, row.table) != NULL || bind_is_out(m->s, row.table))
-            continue;
-        ok = record_decode(&m->rec, row.rec, e) &&
-             (!ledger_alive(l, &m->rec) || ledger_due_put(l, row.gid, m->now_ms, NULL, e));
-    }
-    sqlite3_finalize(q);
-    return ok && (code == SQLITE_DONE || ledger_err(l, "find what this file has no table for", e));
-}
-
 static bool commit(struct matcher *m, bool joining, struct err *e)
 {
     struct store *s = m->s;
@@ -586,7 +562,7 @@ static bool commit(struct matcher *m, bool joining, struct err *e)
             return false;
     }
     if (joining) {
-        if (!put_elsewhere_due(m, e))
+        if (!scan_put_due(s, true, m->now_ms, e))
             return false;
         s->ledger.matched = true;
         s->ledger.cursor = m->cursor;

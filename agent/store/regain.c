@@ -21,6 +21,7 @@
 #include "fork.h"
 #include "ledger_conflict.h"
 #include "merge.h"
+#include "scan.h"
 
 bool regain_damaged(const struct regain *b, struct err *e)
 {
@@ -378,28 +379,6 @@ static bool know_tables(struct regain *b, struct err *e)
     return true;
 }
 
-/* Rows that live and are not in the file are due. */
-static bool put_due(struct regain *b, struct err *e)
-{
-    struct ledger *l = &b->s->ledger;
-    sqlite3_stmt *q = ledger_prepare(l,
-                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE present = 0 AND rec IS NOT NULL",
-                                     e);
-    struct ledger_row row;
-    bool ok = q != NULL;
-    int code = SQLITE_DONE;
-
-    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        ledger_row_of(q, &row);
-        ok = record_decode(&b->rec, row.rec, e) &&
-             (!ledger_alive(l, &b->rec) || ledger_due_put(l, row.gid, b->r.now_ms, NULL, e));
-    }
-    sqlite3_finalize(q);
-    b->s->due_open = true;
-    return ok && (code == SQLITE_DONE || ledger_err(l, "find what the file lacks", e));
-}
-
 static bool go_on(struct regain *b, struct err *e)
 {
     struct store_progress p = {0};
@@ -407,7 +386,7 @@ static bool go_on(struct regain *b, struct err *e)
     struct ledger *l = &s->ledger;
 
     if (!publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
-        !put_due(b, e))
+        !scan_put_due(s, false, b->r.now_ms, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (!ledger_table_save(l, &l->tables[s->bindings[i].table - 1], e))

@@ -212,6 +212,31 @@ bool scan_displace(struct store *s, const struct ledger_row *row, bool forget_ke
     return ok;
 }
 
+bool scan_put_due(struct store *s, bool elsewhere, uint64_t now_ms, struct err *e)
+{
+    struct ledger *l = &s->ledger;
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                     " WHERE present = 0 AND rec IS NOT NULL",
+                                     e);
+    struct record rec = {0};
+    struct ledger_row row;
+    bool ok = q != NULL;
+    int code = SQLITE_DONE;
+
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        ledger_row_of(q, &row);
+        if (elsewhere && (bind_by_table(s, row.table) != NULL || bind_is_out(s, row.table)))
+            continue;
+        ok = record_decode(&rec, row.rec, e) &&
+             (!ledger_alive(l, &rec) || ledger_due_put(l, row.gid, now_ms, NULL, e));
+    }
+    sqlite3_finalize(q);
+    record_close(&rec);
+    s->due_open = true;
+    return ok && (code == SQLITE_DONE || ledger_err(l, "find what the file lacks", e));
+}
+
 bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key, uint64_t now_ms,
                struct err *e)
 {
