@@ -8,7 +8,7 @@
 #include "link.h"
 #include "log.h"
 
-#define BACKLOG  64
+#define BACKLOG  256 /* a burst of strangers must not make members try again */
 #define RETRY_MS 5000
 
 struct listener {

@@ -34,7 +34,7 @@
 #define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
 #define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
 #define SYNC_LOST_MS      60000 /* what is not acknowledged so long is not under way any more */
-#define SYNC_FETCH_BYTES  (1u << 20) /* most asked of the store at a time; one always comes */
+#define SYNC_FETCH_BYTES  (2u << 20) /* most asked of the store at a time; one always comes */
 #define SYNC_WAIT_MS      500        /* how soon a claim that another link let go is noticed */
 #define SYNC_LATE_MS      1000       /* a loop held up for so long does not blame its peer */
 #define SYNC_RETRY_MS     250        /* first wait after the store refused; doubles */
