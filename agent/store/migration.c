@@ -15,7 +15,8 @@
 #include "ledger_names.h"
 
 #define STATES_MAX    4096 /* remembered, the latest; an application has some hundred migrations */
-#define BULK_ROWS_MIN 5    /* fewer rows are no data migration */
+#define BULK_ROWS_MIN 5    /* fewer rows are no data migration, unless they are all there are */
+#define FEW_ROWS_MIN  2    /* of a table's only row nobody can tell */
 #define NOTE_BYTES    (STATES_MAX * 8)
 
 /* What is known of one author's next change-set. */
@@ -221,7 +222,14 @@ static bool count_rows(struct store *s, uint32_t table, int64_t *rows, struct er
     return ledger_number(&s->ledger, sql, rows, e);
 }
 
-/* Half of a table's rows or more, and not a few, that were there before. */
+/* So many of a table's rows were changed: half of them or more, and not a few; or a few that are
+ * all that it has. One row alone may be a number that every sale counts up. */
+static bool is_bulk(uint32_t n, int64_t rows)
+{
+    return n >= BULK_ROWS_MIN ? (int64_t)n * 2 >= rows : n >= FEW_ROWS_MIN && (int64_t)n == rows;
+}
+
+/* A data migration changed rows that were there before. */
 static bool find_bulk(struct store *s, struct touch_list *l, const struct binding *b, bool *any,
                       struct err *e)
 {
@@ -231,11 +239,11 @@ static bool find_bulk(struct store *s, struct touch_list *l, const struct bindin
     for (uint32_t i = 0; i < l->n; i++)
         n += l->rows[i].b == b && l->rows[i].gid != 0 && l->rows[i].key.kind != KEY_NONE &&
              l->rows[i].wall_ms != 0;
-    if (n < BULK_ROWS_MIN)
+    if (n < FEW_ROWS_MIN)
         return true;
     if (!count_rows(s, b->table, &rows, e))
         return false;
-    if ((int64_t)n * 2 < rows)
+    if (!is_bulk(n, rows))
         return true;
     for (uint32_t i = 0; i < l->n; i++)
         l->rows[i].derived |= l->rows[i].b == b && l->rows[i].gid != 0;
@@ -358,7 +366,7 @@ static bool is_derived(struct store *s, const struct body_reader *body, struct r
     return true;
 }
 
-/* A data migration that has not run here: it holds many derived rows. */
+/* A data migration that has not run here: it holds many derived rows, or all of a small table. */
 static bool is_ahead(struct store *s, const struct changeset_header *h, struct slice bytes,
                      bool *ahead, struct err *e)
 {
@@ -368,10 +376,14 @@ static bool is_ahead(struct store *s, const struct changeset_header *h, struct s
     uint32_t n = 0;
     bool ok = changeset_split(&c, bytes, e);
 
+    *ahead = false;
     if (ok)
         body_read(&body, c.body, h->stamp, e);
     while (ok && body_next_table(&body)) {
         struct ledger_table *t = ledger_table_named(&s->ledger, body.table.name);
+
+        uint32_t before = n;
+        int64_t rows = 0;
 
         t = t == NULL ? NULL : ledger_table_standing(&s->ledger, t->id);
         while (ok && body_next_row(&body)) {
@@ -380,11 +392,14 @@ static bool is_ahead(struct store *s, const struct changeset_header *h, struct s
             ok = t == NULL || is_derived(s, &body, &r, t, &derived, e);
             n += derived;
         }
+        if (ok && n - before >= FEW_ROWS_MIN && !*ahead)
+            ok = count_rows(s, t->id, &rows, e);
+        *ahead |= (int64_t)(n - before) == rows && rows > 0;
     }
     ok = ok && body_read_end(&body);
     body_read_close(&body);
     record_close(&r);
-    *ahead = n >= BULK_ROWS_MIN;
+    *ahead |= n >= BULK_ROWS_MIN;
     return ok;
 }
 

@@ -91,7 +91,7 @@ bool app_open(struct app *a, const char *path, const char *vfs, struct err *e)
 
 void app_close(struct app *a)
 {
-    sqlite3_close(a->db);
+    view_close_database(a->db);
     a->db = NULL;
     a->open = false;
 }

@@ -99,6 +99,18 @@ BREAKS = {
         "    b->deaf = way != NULL && way->kind == RULE_PUBLISH;\n",
         "    b->deaf = way != NULL && way->kind == RULE_PUBLISH && b->mute;\n",
     ),
+    "filters-let-all-out": (
+        "a row that no filter lets out is said all the same",
+        "withhold.c",
+        "    return filter_match(t->b->filter, t->values, says, e);\n",
+        "    *says = true;\n    return true;\n",
+    ),
+    "equal-marks-are-two": (
+        "rows that are one by rule, having one UNIQUE value, stay two",
+        "bind.c",
+        "    return kind != 0 ? kind == RULE_MERGE : ",
+        "    return kind != 0 ? kind == 0 : ",
+    ),
     "fill-ins-are-edits": (
         "a column that stays on each PC goes out like any other",
         "apprule.c",

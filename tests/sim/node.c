@@ -249,7 +249,7 @@ static void read_view(struct node *n, struct view *v, const char *path, const ch
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, vfs) != SQLITE_OK ||
         !view_read(v, &s->shape, &s->words, db, &e))
         sim_fail_err(s, n, "look at the file", &e);
-    sqlite3_close(db);
+    view_close_database(db);
 }
 
 /* Takes no step of the simulated disk. */

@@ -74,7 +74,7 @@ bool oracle_has_died(const struct oracle *o, uint32_t name)
 
 static bool is_several(const struct oracle *o, const struct oracle_row *row)
 {
-    return row->births > 1 && shape_is_several(o->shape, &o->shape->tables[row->table]);
+    return shape_is_several(o->shape, &o->shape->tables[row->table]);
 }
 
 bool oracle_is_several(const struct oracle *o, uint32_t name)

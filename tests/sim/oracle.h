@@ -129,7 +129,8 @@ bool oracle_knows(const struct oracle *o, uint32_t name);
 /* Was it, or one of its name, ever deleted? */
 bool oracle_has_died(const struct oracle *o, uint32_t name);
 /* Rows that bear one mark are one, but only once somebody has said so: until then the file shows
- * one of them, and its application has seen no more. Is this row such, or was it once? */
+ * one of them, and its application has seen no more, nor what waits for that. May this row be
+ * such? */
 bool oracle_is_several(const struct oracle *o, uint32_t name);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);

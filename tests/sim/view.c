@@ -205,13 +205,36 @@ static void find_row(const struct shape_table *t, struct words *w, struct view_r
                                   t->columns[1].name, words_text(w, row->raw[1]));
 }
 
+/* ---- statements: looking at files is most of what the simulator does with SQL ---- */
+
+/* One that stays with its connection: prepared when it is needed first. NULL: it cannot be. */
+static sqlite3_stmt *statement(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+
+    while ((q = sqlite3_next_stmt(db, q)) != NULL)
+        if (strcmp(sqlite3_sql(q), sql) == 0)
+            return q;
+    sqlite3_prepare_v2(db, sql, -1, &q, NULL);
+    return q;
+}
+
+void view_close_database(sqlite3 *db)
+{
+    sqlite3_stmt *q;
+
+    while (db != NULL && (q = sqlite3_next_stmt(db, NULL)) != NULL)
+        sqlite3_finalize(q);
+    sqlite3_close(db);
+}
+
 static bool table_read(struct view *v, const struct shape *s, uint32_t table, struct words *w,
                        sqlite3 *db, struct err *e)
 {
     const struct shape_table *t = &s->tables[table];
     sqlite3_str *sql = sqlite3_str_new(NULL);
-    sqlite3_stmt *q = NULL;
     uint32_t first = v->n;
+    sqlite3_stmt *q;
     char *text;
     int result;
 
@@ -219,7 +242,8 @@ static bool table_read(struct view *v, const struct shape *s, uint32_t table, st
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ", t->columns[i].name);
     sqlite3_str_appendf(sql, " FROM \"%w\"", t->name);
     text = sqlite3_str_finish(sql);
-    result = sqlite3_prepare_v2(db, text, -1, &q, NULL);
+    q = statement(db, text);
+    result = q == NULL ? SQLITE_ERROR : SQLITE_OK;
     while (result == SQLITE_OK && (result = sqlite3_step(q)) == SQLITE_ROW) {
         struct view_row *row = row_add(v);
 
@@ -234,7 +258,7 @@ static bool table_read(struct view *v, const struct shape *s, uint32_t table, st
     sqlite3_free(text);
     if (result != SQLITE_DONE)
         failed(db, t->name, e);
-    sqlite3_finalize(q);
+    sqlite3_reset(q);
     for (uint32_t i = first; i < v->n; i++)
         resolve(v, s, w, &v->rows[i], false);
     return result == SQLITE_DONE;
@@ -251,26 +275,26 @@ static int row_order(const void *a, const void *b)
 
 static bool tick_read(struct view *v, sqlite3 *db, struct err *e)
 {
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(db, "SELECT n FROM tick", -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_step(q) == SQLITE_ROW;
+    sqlite3_stmt *q = statement(db, "SELECT n FROM tick");
+    bool ok = q != NULL && sqlite3_step(q) == SQLITE_ROW;
 
     v->tick = ok ? sqlite3_column_int64(q, 0) : 0;
     if (!ok)
         failed(db, "tick", e);
-    sqlite3_finalize(q);
+    sqlite3_reset(q);
     return ok;
 }
 
 static bool journal_read(struct view *v, const struct shape *s, sqlite3 *db, struct err *e)
 {
-    sqlite3_stmt *q = NULL;
+    sqlite3_stmt *q;
     int code = SQLITE_DONE;
 
     memset(v->journal, 0, sizeof v->journal);
     if (!s->journal)
         return true;
-    if (sqlite3_prepare_v2(db, "SELECT n FROM journal", -1, &q, NULL) != SQLITE_OK)
+    q = statement(db, "SELECT n FROM journal");
+    if (q == NULL)
         return failed(db, "journal", e);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         int64_t tick = sqlite3_column_int64(q, 0);
@@ -278,7 +302,7 @@ static bool journal_read(struct view *v, const struct shape *s, sqlite3 *db, str
         assert(tick >= 0 && tick < VIEW_TICKS_MAX);
         v->journal[tick / 64] |= UINT64_C(1) << tick % 64;
     }
-    sqlite3_finalize(q);
+    sqlite3_reset(q);
     return code == SQLITE_DONE || failed(db, "journal", e);
 }
 

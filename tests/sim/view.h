@@ -38,6 +38,8 @@ bool view_has(const struct view *v, int64_t tick);
 /* `v` is empty or was read before. */
 MUST_USE bool view_read(struct view *v, const struct shape *s, struct words *w, struct sqlite3 *db,
                         struct err *e);
+/* A database that was read keeps the statements for it: instead of sqlite3_close. */
+void view_close_database(struct sqlite3 *db);
 void view_copy(struct view *to, const struct view *from);
 void view_close(struct view *v);
 

@@ -72,6 +72,48 @@ static void a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand(void **
     close_pair(&a, &b);
 }
 
+/* Rates, units, price lists: a few rows, and every one of them was changed. */
+static void a_small_table_that_was_changed_whole_is_guarded_too(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id > 3");
+    exchange(&a, &b);
+    sql(&a, migrate);
+    work(&a);
+    later();
+    exchange(&a, &b);
+    expect(&b, "SELECT sum(price) FROM article", "6");
+    assert_non_null(strstr(store_waits(b.store), "on A and not yet here"));
+    sql(&b, migrate);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(price) FROM article", "100,200,300");
+    assert_null(store_waits(a.store));
+    assert_null(store_waits(b.store));
+    close_pair(&a, &b);
+}
+
+/* A table of one row may hold a number that every sale counts up: that must not wait. */
+static void a_change_of_a_tables_only_row_is_none(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id > 1");
+    exchange(&a, &b);
+    sql(&a, "BEGIN; UPDATE article SET price = price + 1; INSERT INTO django_migrations(app, name)"
+            " VALUES ('shop', '0002'); COMMIT");
+    work(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price FROM article", "2");
+    assert_null(store_waits(b.store));
+    close_pair(&a, &b);
+}
+
 /* Both were migrated while they were apart: only what a person had changed is listed. */
 static void what_both_derived_alike_is_no_conflict(void **state)
 {
@@ -157,6 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand),
+        cmocka_unit_test(a_small_table_that_was_changed_whole_is_guarded_too),
+        cmocka_unit_test(a_change_of_a_tables_only_row_is_none),
         cmocka_unit_test(what_both_derived_alike_is_no_conflict),
         cmocka_unit_test(nothing_else_waits),
         cmocka_unit_test(what_waits_can_be_let_in),
