@@ -131,7 +131,7 @@ static void lock_secrets(struct agent *a)
 
 static bool load(struct agent *a, const char *home, struct err *e)
 {
-    if (!home_locate(&a->home, home, e) || !home_check(&a->home, e) ||
+    if (!home_locate(&a->home, home, e) || !home_check_set_up(&a->home, e) ||
         !config_load(&a->config, a->home.conf, e))
         return false;
     log_open(a->config.log_level, a->home.log, true);

@@ -180,6 +180,24 @@ bool home_check(const struct home *h, struct err *e)
     return true;
 }
 
+bool home_check_set_up(const struct home *h, struct err *e)
+{
+    if (!home_check(h, e))
+        return false;
+    if (home_exists(h))
+        return true;
+    if (file_exists(h->identity))
+        return err_set(e, ERR_REFUSED,
+                       "%s is missing, and the rest of the home is there: write it anew with "
+                       "`agent-cli --home %s init --db FILE` (FILE is the application's database, "
+                       "as it is), then start navette-agent",
+                       h->conf, h->path);
+    return err_set(e, ERR_REFUSED,
+                   "this home is not set up: do that with `agent-cli --home %s init --db FILE`, "
+                   "then start navette-agent",
+                   h->path);
+}
+
 /* ---- secrets ---- */
 
 #define LOST_FILE                                                                                  \

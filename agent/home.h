@@ -42,6 +42,8 @@ MUST_USE bool home_close_ledger(const struct home *h, struct err *e);
 /* The home is a directory, ours, and closed to others; errors say what to do. Called before
  * anything in it is read. */
 MUST_USE bool home_check(const struct home *h, struct err *e);
+/* The same, and it exists; one whose settings alone are lost is told how to write them anew. */
+MUST_USE bool home_check_set_up(const struct home *h, struct err *e);
 
 /* Make and store a new identity; an identity that is there is never replaced (ERR_REFUSED). */
 MUST_USE bool home_identity_create(const struct home *h, struct keys *k, struct err *e);

@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "discovery.h"
+#include "fleet.h"
 #include "link.h"
 #include "links.h"
 #include "log.h"
@@ -414,7 +415,10 @@ static void take_token(struct join *j)
         return;
     }
     j->lasting = true;
-    if ((j->agent->in_fleet && !may_join(j->agent, &e)) || !invite_parse(&v, text, &e)) {
+    if (fleet_is_member(j->agent) && agent_others(j->agent) > 0) {
+        log_info("the token of init has been used");
+        finish(j, &e);
+    } else if ((j->agent->in_fleet && !may_join(j->agent, &e)) || !invite_parse(&v, text, &e)) {
         finish(j, &e);
     } else {
         log_info("joining with the token of init");

@@ -631,6 +631,7 @@ void links_pause(struct links *l, const char *why)
 {
     l->paused = true;
     close_all(l, why);
+    members_keep_applied(l->agent, &l->members, true);
 }
 
 void links_resume(struct links *l)

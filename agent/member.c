@@ -207,6 +207,8 @@ static void load_one(struct agent *a, struct member *member)
     if (!load_vector(a, "told.", &member->site, &member->told))
         log_debug("nothing is known of what a drop file told");
     member->seen_ms = load_number(a, "seen.", &member->site);
+    if (member->applied_ms == 0)
+        member->applied_ms = member->applied_kept_ms = load_number(a, "appl.", &member->site);
 }
 
 /* At a start what is applied is old news: `quiet`. */
@@ -234,6 +236,22 @@ static void note_applied(struct agent *a, struct members *m, bool quiet)
 void members_note_applied(struct agent *a, struct members *m)
 {
     note_applied(a, m, false);
+}
+
+/* Each is a transaction of its own, which reaches the disk: not after every apply. */
+void members_keep_applied(struct agent *a, struct members *m, bool all)
+{
+    bool kept = false;
+
+    for (uint32_t i = 0; a->store != NULL && i < m->n && (all || !kept); i++) {
+        struct member *member = &m->list[i];
+
+        if (member->applied_kept_ms == member->applied_ms)
+            continue;
+        save_number(a, "appl.", &member->site, member->applied_ms);
+        member->applied_kept_ms = member->applied_ms;
+        kept = true;
+    }
 }
 
 void members_load(struct agent *a, struct members *m)

@@ -18,8 +18,9 @@ struct member {
     struct vector have;  /* what it said it has, now or in an earlier run of ours */
     struct vector told;  /* what a drop file of its said it has */
     uint64_t applied;    /* how much of its own writing is in our file: sum of change-set numbers */
-    uint64_t applied_ms; /* wall clock of the last growth; 0: not since this agent started */
-    int64_t skew_ms;     /* its clock minus ours when it was met last */
+    uint64_t applied_ms; /* wall clock of the last growth, now or in an earlier run; 0: never */
+    uint64_t applied_kept_ms; /* the one that the ledger keeps */
+    int64_t skew_ms;          /* its clock minus ours when it was met last */
 };
 
 struct members {
@@ -44,6 +45,8 @@ void members_save(struct agent *a, struct members *m, const struct site_id *site
 void members_load(struct agent *a, struct members *m);
 /* Our applied-vector grew: whose changes were those? */
 void members_note_applied(struct agent *a, struct members *m);
+/* Keep in the ledger when that was: of one that is not kept, or of `all`. */
+void members_keep_applied(struct agent *a, struct members *m, bool all);
 void members_close(struct members *m);
 
 /* How many change-sets of `more` are not in `less`. */

@@ -209,6 +209,24 @@ void status_note_trouble(struct agent *a)
         warning_clear(&a->warnings, WARNING_TROUBLE);
 }
 
+/* One that a migration took away while others stay is no trouble; `agent-cli tables` shows it. */
+static void note_tables(struct agent *a, const struct store_status *s)
+{
+    uint64_t wall = agent_wall_ms(a);
+
+    if (s->tracked_tables == 0 && s->gone_tables > 0)
+        warning_set(&a->warnings, WARNING_GONE, wall,
+                    "nothing is shared: %s not in the database any more: %s",
+                    s->gone_tables == 1 ? "the only shared table is" : "all shared tables are",
+                    s->gone);
+    else
+        warning_clear(&a->warnings, WARNING_GONE);
+    if (s->tracked_tables == 0 && s->gone_tables == 0)
+        warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
+    else
+        warning_clear(&a->warnings, WARNING_TABLES);
+}
+
 static void note_store(struct agent *a, const struct store_status *s)
 {
     uint64_t wall = agent_wall_ms(a);
@@ -234,10 +252,7 @@ static void note_store(struct agent *a, const struct store_status *s)
         warning_set(&a->warnings, WARNING_UNSENT, wall, "%s", s->unsent);
     else
         warning_clear(&a->warnings, WARNING_UNSENT);
-    if (s->tracked_tables == 0)
-        warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
-    else
-        warning_clear(&a->warnings, WARNING_TABLES);
+    note_tables(a, s);
     status_note_trouble(a);
 }
 
@@ -291,6 +306,7 @@ static void add_store(struct agent *a, struct json_object *o)
     add_text(database, "state", store_word(a));
     add_text(database, "journal_mode", s.journal_mode[0] != '\0' ? s.journal_mode : NULL);
     add_int(database, "tracked_tables", s.tracked_tables);
+    add_int(database, "gone_tables", s.gone_tables);
     add_int(database, "rows", s.rows);
     add_text(database, "trouble", s.trouble[0] != '\0' ? s.trouble : NULL);
     add_int(pending, "marks", s.marks);
@@ -438,7 +454,8 @@ bool agent_is_settled(struct agent *a, struct err *e)
 
 static void tick_fleet(struct agent *a)
 {
-    if (a->in_fleet)
+    /* A ledger that cannot be used may lack its roster: then this PC is to be put right first. */
+    if (a->in_fleet || warning_is_set(&a->warnings, WARNING_LEDGER))
         warning_clear(&a->warnings, WARNING_NO_FLEET);
     else
         warning_set(&a->warnings, WARNING_NO_FLEET, agent_wall_ms(a), "%s",
@@ -483,6 +500,7 @@ void status_tick(struct agent *a)
     tick_clock(a);
     if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
         return;
+    members_keep_applied(a, links_members(a->links), false);
     if (store_status(a->store, &s, &e))
         note_store(a, &s);
     else

@@ -32,6 +32,7 @@ static bool list(struct store *s, struct json_object *result, struct err *e)
 
         json_object_object_add(one, "name", text_value(t->name));
         json_object_object_add(one, "tracked", json_object_new_boolean(t->tracked));
+        json_object_object_add(one, "gone", json_object_new_boolean(t->gone));
         json_object_object_add(one, "local", json_object_new_boolean(t->local));
         json_object_object_add(one, "refused", text_value(t->refused));
         json_object_object_add(one, "rows", json_object_new_int64(t->rows));

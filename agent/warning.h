@@ -10,7 +10,8 @@
     X(DATABASE, "database-unreachable", true,                                                      \
       "check that the file is where agent.conf says and that this user may read and write it")     \
     X(LEDGER, "ledger-failed", true,                                                               \
-      "the text says which file; restore the home from its backup, or init a new home and join")   \
+      "do what the text says; where it names a failure only, see to it that this user may read "   \
+      "and write the home")                                                                        \
     X(DISK_FULL, "disk-full", true, "free some space; nothing is lost, work goes on by itself")    \
     X(STORE, "store-failed", true, "the text says why; it is tried again, see the log")            \
     X(NO_FLEET, "no-fleet", false,                                                                 \
@@ -62,6 +63,9 @@
       "make it smaller, or keep the column on each PC: `agent-cli rules set TABLE.COLUMN local`")  \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
+    X(GONE, "tables-gone", false,                                                                  \
+      "put them back, even empty: the rows that other PCs have come by themselves; or "            \
+      "`agent-cli untrack TABLE` if they are not needed any more")                                 \
     X(TABLES, "nothing-tracked", false, "`agent-cli track --all`")
 
 #define WARNING_ID(id, word, failing, remedy) WARNING_##id,

@@ -58,15 +58,18 @@ struct app_schema {
     struct app_table *tables; /* ordinary tables of main, without sqlite_%, _navette_% and shadow
                                  tables; virtual tables and views appear as refused */
     uint32_t n;
+    char **gone; /* names of tracked tables that are not in the file (any more) */
+    uint32_t gone_count;
     int64_t version;      /* PRAGMA schema_version when it was read */
     uint64_t fingerprint; /* of all tracked tables */
 };
 
-enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 22 };
+enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 23 };
 
 struct appdb {
     const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */
     const uint8_t *fleet; /* lent; NULL: none. What the file says whose it is, FLEET_ID_BYTES */
+    const char *ledger;   /* lent; NULL: none. And which agent's: the path of its ledger */
     struct sqlite3 *db;
     char *path;
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */

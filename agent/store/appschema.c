@@ -83,6 +83,9 @@ void app_schema_close(struct app_schema *s)
     for (uint32_t i = 0; i < s->n; i++)
         table_close(&s->tables[i]);
     free(s->tables);
+    for (uint32_t i = 0; i < s->gone_count; i++)
+        free(s->gone[i]);
+    free(s->gone);
     *s = (struct app_schema){0};
 }
 
@@ -320,6 +323,12 @@ static void find_width(void *context, struct sqlite3_stmt *s)
         l->mark_width = width;
 }
 
+static void add_gone(struct app_schema *s, const char *name)
+{
+    s->gone = mem_grow(s->gone, (s->gone_count + 1) * sizeof *s->gone);
+    s->gone[s->gone_count++] = mem_text(name);
+}
+
 static bool read_registry(struct loader *l, struct err *e)
 {
     struct sqlite3_stmt *s = NULL;
@@ -341,6 +350,8 @@ static bool read_registry(struct loader *l, struct err *e)
         if (t != NULL && t->ordinary && sqlite3_column_int64(s, 1) > 0) {
             t->number = t->registered = sqlite3_column_int64(s, 1);
             t->repairs = sqlite3_column_int64(s, 2);
+        } else if (t == NULL) {
+            add_gone(l->schema, text_of(s, 0));
         }
     }
     if (rc != SQLITE_DONE)

@@ -191,6 +191,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
 
     s->app.rules = &s->roster->rules;
     s->app.fleet = s->roster->fleet;
+    s->app.ledger = s->ledger.path;
     force |= s->ruled != s->roster->rule_entries; /* what a reference is may depend on rules */
     if (!appdb_load_schema(&s->app, force, NULL, e))
         return false;

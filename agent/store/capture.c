@@ -15,7 +15,8 @@ static const struct {
 } own_tables[] = {
     {"_navette_table", "id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER"},
     {"_navette_state", "id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,"
-                       " previous BLOB, payload BLOB, fleet BLOB, point BLOB"},
+                       " previous BLOB, payload BLOB, fleet BLOB, point BLOB,"
+                       " ledger TEXT"},
     {"_navette_placed", "id INTEGER PRIMARY KEY, rows BLOB"},
     {"_navette_dirty", "id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1"},
 };
@@ -176,9 +177,9 @@ static bool create_tables(struct appdb *a, struct err *e)
     for (size_t i = 0; i < COUNT_OF(own_tables); i++)
         sqlite3_str_appendf(sql, "CREATE TABLE %s(%s);", own_tables[i].name, own_tables[i].columns);
     sqlite3_str_appendf(sql,
-                        "INSERT INTO _navette_state(id, token, batch, previous, payload, fleet)"
-                        " VALUES (1, x'%s', 0, NULL, NULL, x'%s')",
-                        hex, fleet);
+                        "INSERT INTO _navette_state(id, token, batch, previous, payload, fleet,"
+                        " ledger) VALUES (1, x'%s', 0, NULL, NULL, x'%s', %Q)",
+                        hex, fleet, a->ledger);
     if (!run(a, sql, "create our tables", e))
         return false;
     a->mark_width = 1;

@@ -3,7 +3,7 @@
  *     _navette_dirty(id INTEGER PRIMARY KEY, tbl, op, t REAL, k1, o1, k2, o2...)
  *     _navette_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE, repairs INTEGER)
  *     _navette_state(id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB, batch INTEGER,
- *                    previous BLOB, payload BLOB, fleet BLOB)
+ *                    previous BLOB, payload BLOB, fleet BLOB, point BLOB, ledger TEXT)
  *
  * t is julianday('now') of the statement. o1.. are NULL unless an update moved the key. */
 #ifndef NAVETTE_CAPTURE_H
@@ -96,6 +96,8 @@ MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e
 /* Inside a write transaction; the fleet is a->fleet. */
 MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);
 void app_state_close(struct app_state *s);
+/* Where the ledger was that kept this file last; the caller frees. NULL: it says nothing. */
+MUST_USE bool app_ledger_read(struct appdb *a, char **path, struct err *e);
 
 /* ---- which rows its keys name, as placed.h writes it ---- */
 /* Inside a write transaction. */

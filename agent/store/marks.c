@@ -19,9 +19,11 @@
     X(STATE_READ,                                                                                  \
       "SELECT token, batch, previous, payload, fleet, point FROM _navette_state WHERE id = 1")     \
     X(STATE_WRITE, "INSERT OR REPLACE INTO"                                                        \
-                   " _navette_state(id, token, batch, previous, payload, fleet, point)"            \
-                   " VALUES (1, :token, :batch, :previous, :payload, :fleet, :point)")             \
-    X(POINT_WRITE, "UPDATE _navette_state SET point = :point, fleet = :fleet WHERE id = 1")        \
+                   " _navette_state(id, token, batch, previous, payload, fleet, point, ledger)"    \
+                   " VALUES (1, :token, :batch, :previous, :payload, :fleet, :point, :ledger)")    \
+    X(POINT_WRITE, "UPDATE _navette_state SET point = :point, fleet = :fleet, ledger = :ledger"    \
+                   " WHERE id = 1")                                                                \
+    X(LEDGER_READ, "SELECT ledger FROM _navette_state WHERE id = 1")                               \
     X(PLACED_READ, "SELECT id, rows FROM _navette_placed WHERE id > :after ORDER BY id LIMIT 1")   \
     X(PLACED_LAST, "SELECT coalesce(max(id), 0) FROM _navette_placed")                             \
     X(PLACED_ADD, "INSERT INTO _navette_placed(rows) VALUES (:rows)")                              \
@@ -361,6 +363,13 @@ bool app_state_read(struct appdb *a, struct app_state *out, struct err *e)
     return ok;
 }
 
+static struct value ledger_value(const struct appdb *a)
+{
+    if (a->ledger == NULL)
+        return (struct value){.type = VALUE_NULL};
+    return (struct value){.type = VALUE_TEXT, .bytes = slice_text(a->ledger)};
+}
+
 bool app_state_write(struct appdb *a, const struct app_state *state, struct err *e)
 {
     struct value values[] = {
@@ -370,6 +379,7 @@ bool app_state_write(struct appdb *a, const struct app_state *state, struct err 
         {.type = VALUE_BLOB, .bytes = buf_slice(&state->payload)},
         {.type = VALUE_BLOB, .bytes = {a->fleet, a->fleet == NULL ? 0 : FLEET_ID_BYTES}},
         {.type = VALUE_BLOB, .bytes = buf_slice(&state->point)},
+        ledger_value(a),
     };
     struct sqlite3_stmt *s;
     bool ok = true;
@@ -404,15 +414,34 @@ static bool run_bytes(struct appdb *a, int which, const struct slice *bytes, con
     return ok;
 }
 
+bool app_ledger_read(struct appdb *a, char **path, struct err *e)
+{
+    struct sqlite3_stmt *s;
+    bool ok = true;
+    int rc;
+
+    *path = NULL;
+    if (!statement(a, LEDGER_READ, &s, e))
+        return false;
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW && sqlite3_column_type(s, 0) == SQLITE_TEXT)
+        *path = mem_text((const char *)sqlite3_column_text(s, 0));
+    else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        ok = sqlite_err(a->db, "read _navette_state", e);
+    sqlite3_reset(s);
+    return ok;
+}
+
 bool app_point_write(struct appdb *a, struct slice point, struct err *e)
 {
     struct value fleet = {.type = VALUE_BLOB,
                           .bytes = {a->fleet, a->fleet == NULL ? 0 : FLEET_ID_BYTES}};
+    struct value ledger = ledger_value(a);
     struct sqlite3_stmt *s;
 
     if (!statement(a, POINT_WRITE, &s, e))
         return false;
-    if (!value_bind(s, 2, &fleet))
+    if (!value_bind(s, 2, &fleet) || !value_bind(s, 3, &ledger))
         return sqlite_err(a->db, "write _navette_state", e);
     return run_bytes(a, POINT_WRITE, &point, "write _navette_state", e);
 }

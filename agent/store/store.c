@@ -123,7 +123,7 @@ bool store_tables(struct store *s, struct store_tables *out, struct err *e)
     *out = (struct store_tables){0};
     if (!bind_schema(s, false, e))
         return false;
-    out->tables = mem_alloc((s->app.schema.n + 1) * sizeof *out->tables);
+    out->tables = mem_alloc((s->app.schema.n + s->app.schema.gone_count + 1) * sizeof *out->tables);
     for (uint32_t i = 0; i < s->app.schema.n; i++) {
         const struct app_table *t = &s->app.schema.tables[i];
         struct store_table *to = &out->tables[out->n++];
@@ -136,6 +136,14 @@ bool store_tables(struct store *s, struct store_tables *out, struct err *e)
             store_tables_close(out);
             return false;
         }
+    }
+    for (uint32_t i = 0; i < s->app.schema.gone_count; i++) {
+        struct store_table *to = &out->tables[out->n++];
+
+        to->name = mem_text(s->app.schema.gone[i]);
+        to->gone = true;
+        to->refused = mem_text("it was shared, and is not in the database any more; `agent-cli "
+                               "untrack` takes it off this list");
     }
     return true;
 }
@@ -285,13 +293,26 @@ static bool note_untracked(struct store *s, const char *const *names, uint32_t n
 {
     bool ok = ledger_begin(&s->ledger, false, e);
 
-    for (uint32_t i = 0; ok && i < n; i++)
-        ok =
-            ledger_flag_set(&s->ledger, "untracked", appdb_table(&s->app, names[i])->name, true, e);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        const struct app_table *t = appdb_table(&s->app, names[i]);
+
+        ok = ledger_flag_set(&s->ledger, "untracked", t != NULL ? t->name : names[i], true, e);
+    }
     ok = ok && ledger_commit(&s->ledger, e);
     if (!ok)
         ledger_rollback(&s->ledger);
     return ok;
+}
+
+/* Or was, when it went. */
+static bool is_tracked(struct store *s, const char *name)
+{
+    const struct app_table *t = appdb_table(&s->app, name);
+    bool gone = false;
+
+    for (uint32_t i = 0; i < s->app.schema.gone_count; i++)
+        gone |= sqlite3_stricmp(s->app.schema.gone[i], name) == 0;
+    return gone || (t != NULL && t->number != 0);
 }
 
 bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64_t now_ms,
@@ -302,7 +323,7 @@ bool store_untrack(struct store *s, const char *const *names, uint32_t n, uint64
     if (n == 0)
         return err_set(e, ERR_USAGE, "say which tables to untrack");
     for (uint32_t i = 0; i < n; i++)
-        if (appdb_table(&s->app, names[i]) == NULL || appdb_table(&s->app, names[i])->number == 0)
+        if (!is_tracked(s, names[i]))
             return err_set(e, ERR_REFUSED, "table %s is not tracked; see `agent-cli tables`",
                            names[i]);
     while (p.more && store_state(s) == STORE_READY) {
@@ -547,6 +568,17 @@ const struct vector *store_applied(const struct store *s)
     return &s->ledger.applied;
 }
 
+static void note_gone(const struct store *s, struct store_status *out)
+{
+    const struct app_schema *schema = &s->app.schema;
+    size_t n = 0;
+
+    out->gone_tables = schema->gone_count;
+    for (uint32_t i = 0; i < schema->gone_count && n < sizeof out->gone; i++)
+        n += (size_t)snprintf(out->gone + n, sizeof out->gone - n, "%s%s", i > 0 ? ", " : "",
+                              schema->gone[i]);
+}
+
 bool store_status(struct store *s, struct store_status *out, struct err *e)
 {
     int64_t last;
@@ -559,6 +591,7 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         return false;
     snprintf(out->unsent, sizeof out->unsent, "%s", s->unsent.text);
     out->tracked_tables = s->binding_count;
+    note_gone(s, out);
     for (uint32_t i = 0; i < s->ledger.actor_count; i++)
         out->staged += (int64_t)(s->ledger.actors[i].staged - s->ledger.actors[i].applied);
     if (s->app.installed) {

@@ -46,6 +46,7 @@ struct store_table {
     bool local;    /* by rule it stays on each PC */
     char *refused; /* why it cannot be tracked, NULL if it can */
     int64_t rows;  /* in the file */
+    bool gone;     /* tracked, and not in the file any more */
 };
 
 struct store_tables {
@@ -175,7 +176,8 @@ bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e
 
 struct store_status {
     char journal_mode[16];
-    uint32_t tracked_tables;
+    uint32_t tracked_tables, gone_tables; /* gone: tracked, and not in the file any more */
+    char gone[200];                       /* as many of their names as fit */
     int64_t rows;   /* live rows tracked */
     int64_t marks;  /* not yet drained */
     int64_t staged; /* change-sets not yet applied */

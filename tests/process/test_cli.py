@@ -181,6 +181,17 @@ def test_a_database_that_another_home_uses_is_refused_and_can_be_cleared(cli):
 
 # ---- tables ----
 
+@pytest.mark.parametrize("words", [["tables"], ["track", "--all"], ["untrack", "article"], ["rules"], ["conflicts"],
+                                   ["parked"], ["roster"], ["rotate"], ["uninstall", "--yes"], ["identity", "reset", "--yes"],
+                                   ["identity", "confirm-move"], ["status"], ["drop", "import", "x.json"]])
+def test_without_a_home_every_command_ends_3_and_says_how_to_make_one(cli, words):
+    done = cli(*words)
+    assert done.returncode == UNREACHABLE and "init --db FILE" in " ".join(done.stderr.split()), done.stderr
+    cli.home.mkdir(mode=0o700)
+    done = cli(*words)
+    assert done.returncode == UNREACHABLE and "init --db FILE" in " ".join(done.stderr.split()), done.stderr
+
+
 def test_tables_are_tracked_listed_and_released_without_an_agent(cli):
     before = cli.schema()
     cli.ok("init", "--db", cli.db)

@@ -59,6 +59,7 @@ def test_what_the_status_says_of_a_peer_is_true(shop):
     last = peer()["last_seen"]
     a.restart()
     assert moment(peer()["last_seen"]) >= moment(last) - 1  # also after a restart
+    assert moment(peer()["last_applied"]) >= before - 1
     assert (peer()["behind"], peer()["ahead"]) == (0, 0)
 
 
@@ -190,6 +191,19 @@ def test_uninstall_under_an_agent_and_a_selling_till_leaves_the_schema_as_it_was
         pc.agent = None
     till.finish()
     assert len(till.sold) > 10
+
+
+def test_a_file_is_not_cleared_under_the_agent_that_keeps_it(shop):
+    pc = shop.founder("A", shop.network.lan())
+    before = schema(pc.db)
+    done = pc.cli("--home", pc.directory / "other", "uninstall", "--db", pc.db, "--yes", ok=(2,))
+    assert "agent-cli --home %s stop" % pc.home in " ".join(done.stderr.split())
+    assert schema(pc.db) == before
+    other = pc.cli("--home", pc.directory / "other", "init", "--db", pc.db, ok=(2,))
+    assert str(pc.home) in other.stderr
+    pc.stop()
+    pc.cli("--home", pc.directory / "other", "uninstall", "--db", pc.db, "--yes")
+    assert not [name for _, name, _, _ in schema(pc.db) if "_navette" in name]
 
 
 def test_killed_between_any_two_steps_of_track_and_untrack_the_till_goes_on(shop, seed):

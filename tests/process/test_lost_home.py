@@ -71,6 +71,29 @@ def test_a_ledger_that_is_moved_away_as_advised_doubles_no_sale(shop, how):
     expect_books(shop, sold, a, b)
 
 
+def test_settings_that_were_lost_are_written_anew_as_advised_and_all_goes_on(shop):
+    lan, a, b = shop.pair()
+    shop.wait_peer(a, b)
+    a.stop()
+    (a.home / "agent.conf").unlink()
+    a.start(wait=False)
+    assert a.reap(10) != 0
+    advice = "agent-cli --home %s init --db FILE" % a.home
+    assert advice in a.tail()
+    for words in (["status"], ["tables"], ["track", "--all"]):
+        refused = a.cli(*words, ok=(3,))
+        assert advice in " ".join(refused.stderr.split())
+    refused = a.init("--copy", "--join", b.invite(), ok=(2,))
+    assert "without --join" in " ".join(refused.stderr.split())
+    assert not (a.home / "join-token").exists()
+    a.cli("init", "--db", a.db)
+    assert "name = CAISSE01" in (a.home / "agent.conf").read_text()  # as the fleet calls it
+    a.start()
+    a.sql("INSERT INTO shop_client(name) VALUES ('after')")
+    shop.wait_equal(a, b)
+    wait_for(lambda: not a.status()["warnings"], lambda: a.cli("status", ok=None).stdout)
+
+
 @pytest.mark.parametrize("words", [("--copy",), ()], ids=["copy", "plain"])
 def test_a_lost_home_that_joins_again_as_advised_doubles_no_sale(shop, words):
     lan, a, b, sold = sellers(shop)

@@ -42,12 +42,53 @@ def test_no_table_is_tracked(shop):
 
 def test_what_another_hand_took_out_is_told(shop):
     pc = shop.founder("A", shop.network.lan())
-    pc.cli("uninstall", "--db", pc.db, "--yes")
+    with database(pc.db) as connection:
+        ours = connection.execute("SELECT type, name FROM sqlite_schema WHERE name GLOB '_navette*'"
+                                  " AND type <> 'index' ORDER BY type DESC").fetchall()
+        connection.execute("BEGIN IMMEDIATE")
+        for kind, name in ours:
+            connection.execute("DROP %s %s" % (kind, name))
+        connection.execute("COMMIT")
     told(pc, "nothing-tracked")
     pc.cli("track", "--all")
     over(pc, "nothing-tracked")
     pc.sql("INSERT INTO shop_client(name) VALUES ('captured again')")
     pc.cli("wait")
+
+
+def test_the_only_shared_table_is_dropped(shop):
+    pc = shop.pc("A", shop.network.lan(), tables=False)
+    make = "CREATE TABLE till_note(id INTEGER PRIMARY KEY, text TEXT)"
+    pc.sql(make)
+    pc.init()
+    pc.cli("track", "--all")
+    pc.start()
+    pc.sql("DROP TABLE till_note")
+    told(pc, "tables-gone", "till_note")
+    assert not warning(pc, "nothing-tracked")
+    assert pc.status()["database"]["gone_tables"] == 1
+    table, = pc.ask("tables")["tables"]
+    assert table["gone"] and not table["tracked"] and "not in the database any more" in table["refused"]
+    pc.sql(make)
+    over(pc, "tables-gone")
+    pc.sql("DROP TABLE till_note")
+    told(pc, "tables-gone", "till_note")
+    pc.cli("untrack", "till_note")
+    over(pc, "tables-gone")
+    told(pc, "nothing-tracked")
+
+
+def test_the_roster_is_lost(shop):
+    _, a, b = shop.pair()
+    b.stop()
+    roster = b.home / "roster"
+    roster.rename(b.directory / "roster")
+    b.start()
+    told(b, "ledger-failed", "`roster`", "--copy --join TOKEN", state="failing")
+    (b.directory / "roster").rename(roster)
+    assert [w["code"] for w in b.status()["warnings"]] == ["ledger-failed"]
+    b.restart()
+    over(b, "ledger-failed")
 
 
 def test_nobody_is_there(shop):

@@ -114,6 +114,21 @@ static void a_home_exists_once_its_settings_do(void **state)
     assert_true(home_exists(&f->home));
 }
 
+static void a_home_without_settings_says_how_to_write_them(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(home_check_set_up(&f->home, &f->e));
+    assert_says(f, "is not set up");
+    err_clear(&f->e);
+    assert_true(home_identity_create(&f->home, &f->keys, &f->e));
+    assert_false(home_check_set_up(&f->home, &f->e));
+    assert_says(f, "agent.conf is missing");
+    err_clear(&f->e);
+    put(f, f->home.conf, "", 0);
+    assert_true(home_check_set_up(&f->home, &f->e));
+}
+
 static void an_identity_is_made_once_and_read_back(void **state)
 {
     struct fixture *f = *state;
@@ -379,6 +394,7 @@ int main(void)
         IN_HOME(a_directory_with_something_in_it_is_not_touched),
         IN_HOME(a_home_that_is_not_there_says_how_to_make_one),
         IN_HOME(a_home_exists_once_its_settings_do),
+        IN_HOME(a_home_without_settings_says_how_to_write_them),
         IN_HOME(an_identity_is_made_once_and_read_back),
         IN_HOME(an_identity_that_others_can_read_is_refused_with_the_remedy),
         IN_HOME(a_damaged_identity_is_an_error_and_stays_as_it_is),

@@ -242,6 +242,30 @@ static void the_record_of_what_was_applied_is_kept(void **state)
     app_state_close(&again);
 }
 
+/* So that whoever finds the file finds the agent, too. */
+static void the_file_says_whose_ledger_keeps_it(void **state)
+{
+    struct app *app = *state;
+    struct app_state s = {0};
+    char *path = NULL;
+
+    app_use(app, "CREATE TABLE t(id INTEGER PRIMARY KEY)", "t");
+    must(app, app_ledger_read(&app->a, &path, &app->e));
+    assert_null(path);
+    must(app, app_state_read(&app->a, &s, &app->e));
+    app->a.ledger = "/home/moved/ledger.db";
+    must(app, appdb_lock(&app->a, &app->e));
+    must(app, app_state_write(&app->a, &s, &app->e));
+    must(app, appdb_commit(&app->a, &app->e));
+    must(app, app_ledger_read(&app->a, &path, &app->e));
+    assert_string_equal(path, "/home/moved/ledger.db");
+    free(path);
+    app_sql(app->db, "UPDATE _navette_state SET ledger = x'00'");
+    must(app, app_ledger_read(&app->a, &path, &app->e));
+    assert_null(path);
+    app_state_close(&s);
+}
+
 static void each_install_has_a_token_of_its_own(void **state)
 {
     struct app *app = *state;
@@ -271,6 +295,7 @@ int main(void)
         TEST(a_purge_takes_a_portion_of_the_oldest),
         TEST(marks_are_read_in_portions),
         TEST(the_record_of_what_was_applied_is_kept),
+        TEST(the_file_says_whose_ledger_keeps_it),
         TEST(each_install_has_a_token_of_its_own),
     };
 

@@ -71,7 +71,7 @@ static void what_a_member_had_is_known_after_a_restart(void **state)
     AWAIT(&f, a.agent.store != NULL && of(&a, &b)->have_known);
     assert_int_equal(vector_get(&of(&a, &b)->have, store_actor(a.agent.store)), number);
     assert_true(of(&a, &b)->seen_ms > 0);
-    assert_int_equal(of(&a, &b)->applied_ms, 0); /* not in this life */
+    assert_int_equal(of(&a, &b)->applied_ms, 0); /* it wrote nothing */
     floor_close(&f);
 }
 
@@ -133,11 +133,16 @@ static void that_its_writing_is_applied_here_is_noted_when_it_grows(void **state
 {
     struct floor f;
     struct pc a, b;
-    uint64_t applied;
+    uint64_t applied, since;
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
     assert_true(of(&b, &a)->applied_ms > 0);
+    since = of(&b, &a)->applied_ms;
+    pc_stop(&b);
+    pc_start(&b);
+    AWAIT(&f, b.agent.store != NULL && is_talking(&a, &b));
+    assert_int_equal(of(&b, &a)->applied_ms, since); /* also when this agent starts again */
     applied = of(&b, &a)->applied;
     sql(&a, "UPDATE article SET stock = 5");
     AWAIT(&f, of(&b, &a)->applied == applied + 1);

@@ -142,6 +142,35 @@ static void that_nothing_is_tracked_is_told_until_something_is(void **state)
     floor_close(&f);
 }
 
+/* It is said by name, its rows come back with it, and a person may give it up. */
+static void a_table_that_went_is_told_until_it_is_back_or_given_up(void **state)
+{
+    const char *article = "article";
+    struct store_tables tables;
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, state_is(&a, "ok") && is_settled(&a));
+    sql(&a, "DROP TABLE article");
+    AWAIT(&f, is_warned(&a, WARNING_GONE));
+    assert_false(is_warned(&a, WARNING_TABLES));
+    assert_non_null(strstr(a.agent.warnings.list[WARNING_GONE].text, article));
+    must(store_tables(a.agent.store, &tables, &e), &e);
+    assert_int_equal(tables.n, 1);
+    assert_true(tables.tables[0].gone && !tables.tables[0].tracked);
+    store_tables_close(&tables);
+    sql(&a, no_goods);
+    AWAIT(&f, state_is(&a, "ok") && holds(&a, "SELECT count(*) FROM article", "2"));
+    sql(&a, "DROP TABLE article");
+    AWAIT(&f, is_warned(&a, WARNING_GONE));
+    must(store_untrack(a.agent.store, &article, 1, floor_now(), &e), &e);
+    AWAIT(&f, is_warned(&a, WARNING_TABLES) && !is_warned(&a, WARNING_GONE));
+    floor_close(&f);
+}
+
 /* More were overwritten than anybody can list. */
 static void conflicts_that_were_dropped_are_told_until_the_list_is_read(void **state)
 {
@@ -249,6 +278,7 @@ int main(void)
         cmocka_unit_test(what_is_acknowledged_is_not_shown_as_unsent),
         cmocka_unit_test(who_is_alone_with_something_to_say_is_told_at_once),
         cmocka_unit_test(that_nothing_is_tracked_is_told_until_something_is),
+        cmocka_unit_test(a_table_that_went_is_told_until_it_is_back_or_given_up),
         cmocka_unit_test(conflicts_that_were_dropped_are_told_until_the_list_is_read),
         cmocka_unit_test(rows_that_wait_are_told_until_they_are_in),
         cmocka_unit_test(what_stands_in_the_way_is_told_until_it_is_gone),

@@ -71,19 +71,26 @@ int answer_failed(const struct cli *c, const struct err *e)
     return code_of(e);
 }
 
+bool answer_set_up(const struct cli *c, int *code)
+{
+    struct err e = {0};
+
+    if (home_exists(&c->home) || home_check_set_up(&c->home, &e))
+        return true;
+    print_error(c, &e);
+    *code = CODE_UNREACHABLE;
+    return false;
+}
+
 bool ask_silently(const struct cli *c, const char *command, struct json_object *args,
                   uint64_t limit_ms, struct json_object **result, int *code, struct err *e)
 {
     bool reached;
 
     *code = CODE_UNREACHABLE;
-    if (!home_exists(&c->home)) {
+    if (!home_exists(&c->home) && !home_check_set_up(&c->home, e)) {
         json_object_put(args);
-        return home_check(&c->home, e) &&
-               err_set(e, ERR_REFUSED,
-                       "this home is not set up: do that with `agent-cli --home %s init --db "
-                       "FILE`, then start navette-agent",
-                       c->home.path);
+        return false;
     }
     if (client_ask(&c->home, command, args, limit_ms, &reached, result, e)) {
         *code = CODE_OK;
@@ -112,8 +119,11 @@ bool ask_or_do(const struct cli *c, const char *command, struct json_object *arg
     bool reached = false;
     bool ok;
 
-    ok = home_exists(&c->home) &&
-         client_ask(&c->home, command, json_object_get(args), ASK_MS, &reached, result, &e);
+    if (!answer_set_up(c, code)) {
+        json_object_put(args);
+        return false;
+    }
+    ok = client_ask(&c->home, command, json_object_get(args), ASK_MS, &reached, result, &e);
     if (!ok && !reached) {
         err_clear(&e);
         ok = direct_run(&c->home, command, json_object_get(args), result, &e);

@@ -21,6 +21,9 @@ MUST_USE bool ask_silently(const struct cli *c, const char *command, struct json
 MUST_USE bool ask_or_do(const struct cli *c, const char *command, struct json_object *args,
                         struct json_object **result, int *code);
 
+/* Is there a home? If not, that is printed, and `code` is the same for every command. */
+MUST_USE bool answer_set_up(const struct cli *c, int *code);
+
 /* Print the error: as text to stderr; with --json also {"schema": 1, "error": {...}} to stdout.
  * Returns the exit code. */
 int answer_failed(const struct cli *c, const struct err *e);

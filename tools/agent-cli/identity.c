@@ -9,7 +9,7 @@
 
 static bool load(const struct cli *c, struct config *config, struct err *e)
 {
-    if (!home_check(&c->home, e) || !config_load(config, c->home.conf, e))
+    if (!home_check_set_up(&c->home, e) || !config_load(config, c->home.conf, e))
         return false;
     if (home_is_served(&c->home))
         return err_set(e, ERR_REFUSED,
@@ -31,7 +31,10 @@ int run_identity_confirm(struct cli *c)
 {
     struct config config;
     struct err e = {0};
+    int code;
 
+    if (!answer_set_up(c, &code))
+        return code;
     if (!load(c, &config, &e) || !origin_confirm(&c->home, &e))
         return answer_failed(c, &e);
     if (c->json) {
@@ -65,7 +68,10 @@ int run_identity_reset(struct cli *c)
 {
     struct config config;
     struct err e = {0};
+    int code;
 
+    if (!answer_set_up(c, &code))
+        return code;
     if (!load(c, &config, &e))
         return answer_failed(c, &e);
     if (!c->yes)

@@ -1,4 +1,5 @@
 /* Making a home, and taking everything of ours out of a database again. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -41,6 +42,68 @@ static bool open_database(struct appdb *a, const char *path, struct err *e)
     return ok;
 }
 
+/* The home whose agent keeps the file, by what the file says; its path is "" when it says nothing.
+ */
+static bool find_keeper(struct appdb *a, struct home *keeper, struct err *e)
+{
+    char directory[PATH_BYTES_MAX];
+    char *ledger = NULL;
+    bool ok;
+
+    *keeper = (struct home){0};
+    if (!a->installed)
+        return true;
+    ok = app_ledger_read(a, &ledger, e);
+    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
+        err_clear(e);
+        uv_sleep(RETRY_MS);
+        ok = app_ledger_read(a, &ledger, e);
+    }
+    if (ledger != NULL && strlen(ledger) < sizeof directory) {
+        path_directory(directory, ledger);
+        ok = home_locate(keeper, directory, e);
+    }
+    free(ledger);
+    return ok;
+}
+
+/* Are these the settings of the agent that keeps the file? */
+static bool keeps(const struct home *h, const char *path)
+{
+    struct config config;
+    char real[PATH_BYTES_MAX];
+    struct err other = {0};
+
+    return h->path[0] != '\0' && home_exists(h) && config_load(&config, h->conf, &other) &&
+           path_real(real, config.database, &other) && strcmp(real, path) == 0;
+}
+
+/* Its settings may be lost alone: with its ledger it goes on with the file. Else the file is
+ * another's, whatever became of that one. */
+static bool check_keeper(const struct cli *c, struct appdb *a, const char *path, struct err *e)
+{
+    struct home keeper;
+
+    if (!find_keeper(a, &keeper, e))
+        return false;
+    if (strcmp(keeper.path, c->home.path) == 0 && file_exists(c->home.ledger))
+        return true;
+    if (keeps(&keeper, path))
+        return err_set(
+            e, ERR_REFUSED,
+            "%s is kept by another Navette home, which is there: use it (`--home %s`), "
+            "or stop its agent and clear the file first: `agent-cli uninstall --db FILE`",
+            path, keeper.path);
+    return err_set(e, ERR_REFUSED,
+                   "%s is or was kept by another Navette home. If that home is this PC's and "
+                   "still there, use it (--home). If it is lost, or the file is a copy of another "
+                   "PC's, join the fleet with it, so that no row is taken for a new one: "
+                   "`agent-cli init --db FILE --copy --join TOKEN` (TOKEN from `agent-cli "
+                   "invite` on a PC of the fleet). Only if no PC of that fleet is left, clear "
+                   "the file: `agent-cli uninstall --db FILE`",
+                   path);
+}
+
 /* An SQLite file that we can use and, unless it joins as a copy of another PC's, that no home has
  * used. */
 static bool check_database(const struct cli *c, const char *path, char *journal_mode, struct err *e)
@@ -56,15 +119,7 @@ static bool check_database(const struct cli *c, const char *path, char *journal_
     if (ok)
         memcpy(journal_mode, a.journal_mode, sizeof a.journal_mode);
     if (ok && a.installed && c->join == NULL)
-        ok =
-            err_set(e, ERR_REFUSED,
-                    "%s is or was kept by another Navette home. If that home is this PC's and "
-                    "still there, use it (--home). If it is lost, or the file is a copy of another "
-                    "PC's, join the fleet with it, so that no row is taken for a new one: "
-                    "`agent-cli init --db FILE --copy --join TOKEN` (TOKEN from `agent-cli "
-                    "invite` on a PC of the fleet). Only if no PC of that fleet is left, clear "
-                    "the file: `agent-cli uninstall --db FILE`",
-                    path);
+        ok = check_keeper(c, &a, path, e);
     appdb_close(&a);
     return ok;
 }
@@ -95,13 +150,14 @@ static void default_name(char *out, size_t room)
         memcpy(out, name, strlen(name) + 1);
 }
 
-static bool make_config(const struct cli *c, struct config *config, struct err *e)
+static bool make_config(const struct cli *c, char name[NAME_BYTES_MAX + 1], struct config *config,
+                        struct err *e)
 {
-    char name[NAME_BYTES_MAX + 1];
     char path[PATH_BYTES_MAX];
 
     config_defaults(config);
-    default_name(name, sizeof name);
+    if (name[0] == '\0')
+        default_name(name, NAME_BYTES_MAX + 1);
     return set(config, "name", c->name != NULL ? c->name : name, e) &&
            set(config, "drop_folder", c->drop, e) && set(config, "listen", c->listen, e) &&
            set(config, "discovery_port", c->discovery_port, e) &&
@@ -111,14 +167,36 @@ static bool make_config(const struct cli *c, struct config *config, struct err *
 
 /* ---- the home ---- */
 
-static bool check_home(const struct cli *c, struct err *e)
+/* `name`: of this PC in its fleet, for a home whose settings alone are lost; "" else. */
+static bool check_home(const struct cli *c, char name[NAME_BYTES_MAX + 1], struct err *e)
 {
+    const struct roster_site *self;
+    struct fleet_keys fleet = {0};
+    struct roster r = {0};
+    struct keys k = {0};
+    bool ok;
+
+    name[0] = '\0';
     if (home_exists(&c->home))
         return err_set(e, ERR_REFUSED,
                        "the home %s is set up already: see `agent-cli status`, change settings in "
                        "%s, or name another home with --home",
                        c->home.path, c->home.conf);
-    return true;
+    if (!home_has_fleet(&c->home))
+        return true;
+    ok = home_identity_load(&c->home, &k, e) && home_fleet_load(&c->home, &r, &fleet, e);
+    self = ok ? roster_find(&r, &k.site) : NULL;
+    if (self != NULL)
+        snprintf(name, NAME_BYTES_MAX + 1, "%s", self->name);
+    if (ok && c->join != NULL && r.site_count > 1)
+        ok = err_set(e, ERR_REFUSED,
+                     "the home %s is that of a member of the fleet \"%s\" and lacks its settings "
+                     "alone: `agent-cli --home %s init --db FILE`, without --join, writes them",
+                     c->home.path, r.fleet_name, c->home.path);
+    sodium_memzero(&fleet, sizeof fleet);
+    roster_close(&r);
+    keys_wipe(&k);
+    return ok;
 }
 
 static bool make_fleet(const struct cli *c, const struct config *config, const struct keys *k,
@@ -161,7 +239,9 @@ static void print_place(const char *label, const char *path)
     text_wrap(stdout, path, PLACE_COLUMNS, PLACE_COLUMNS);
 }
 
-static void print_made(const struct cli *c, const struct config *config, const char *journal_mode)
+/* `goes_on`: only the settings were lost. */
+static void print_made(const struct cli *c, const struct config *config, const char *journal_mode,
+                       bool goes_on)
 {
     if (c->json) {
         struct json_object *o = json_object_new_object();
@@ -180,6 +260,12 @@ static void print_made(const struct cli *c, const struct config *config, const c
     print_place("  database  ", config->database);
     print_place("  settings  ", c->home.conf);
     puts("\nNext:");
+    if (goes_on) {
+        text_command(stdout, c, "navette-agent", "");
+        text_say("\nThis PC goes on where it was. Whatever else was set in agent.conf is to be set "
+                 "again.");
+        return;
+    }
     text_command(stdout, c, "agent-cli", "track --all");
     text_command(stdout, c, "navette-agent", "");
     if (c->join == NULL) {
@@ -194,6 +280,8 @@ int run_init(struct cli *c)
 {
     struct config config;
     char journal_mode[sizeof((struct appdb *)0)->journal_mode] = "";
+    char name[NAME_BYTES_MAX + 1];
+    bool goes_on = file_exists(c->home.ledger);
     struct invite invite;
     struct err e = {0};
 
@@ -204,10 +292,10 @@ int run_init(struct cli *c)
         err_wrap(&e, "--fleet");
         e.code = ERR_USAGE;
     }
-    if (e.code == ERR_NONE && check_home(c, &e) && make_config(c, &config, &e) &&
+    if (e.code == ERR_NONE && check_home(c, name, &e) && make_config(c, name, &config, &e) &&
         (c->join == NULL || invite_parse(&invite, c->join, &e)) &&
         check_database(c, config.database, journal_mode, &e) && make_home(c, &config, &e)) {
-        print_made(c, &config, journal_mode);
+        print_made(c, &config, journal_mode, goes_on);
         return CODE_OK;
     }
     return answer_failed(c, &e);
@@ -228,15 +316,29 @@ static bool confirmed(const struct cli *c, const char *database, struct err *e)
     return answer_confirmed(c, e);
 }
 
-/* A database whose home is lost. */
-static bool clear_database(const char *path, struct err *e)
+/* An agent would go on with a file that has no marks any more. */
+static bool check_unserved(const struct home *h, const char *path, struct err *e)
 {
+    if (!keeps(h, path) || !home_is_served(h))
+        return true;
+    return err_set(
+        e, ERR_REFUSED,
+        "an agent runs on this file, and would not know: `agent-cli --home %s uninstall` "
+        "lets it do this. Or stop it first: `agent-cli --home %s stop`",
+        h->path, h->path);
+}
+
+/* A database whose home is lost. */
+static bool clear_database(const struct cli *c, const char *path, struct err *e)
+{
+    struct home keeper = {0};
     struct appdb a = {0};
     bool ok = open_database(&a, path, e);
 
     if (ok && !a.installed)
         ok = err_set(e, ERR_REFUSED, "%s has nothing of Navette in it", path);
-    ok = ok && capture_uninstall(&a, e);
+    ok = ok && find_keeper(&a, &keeper, e) && check_unserved(&keeper, path, e) &&
+         check_unserved(&c->home, path, e) && capture_uninstall(&a, e);
     for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
         err_clear(e);
         uv_sleep(RETRY_MS);
@@ -251,7 +353,7 @@ static int uninstall_file(struct cli *c)
     char path[PATH_BYTES_MAX];
     struct err e = {0};
 
-    if (!real_path(path, c->db, &e) || !confirmed(c, path, &e) || !clear_database(path, &e))
+    if (!real_path(path, c->db, &e) || !confirmed(c, path, &e) || !clear_database(c, path, &e))
         return answer_failed(c, &e);
     if (c->json)
         answer_json(NULL);
@@ -269,6 +371,8 @@ int run_uninstall(struct cli *c)
 
     if (c->db != NULL)
         return uninstall_file(c);
+    if (!answer_set_up(c, &code))
+        return code;
     if (!home_check(&c->home, &e) || !config_load(&config, c->home.conf, &e) ||
         !confirmed(c, config.database, &e))
         return answer_failed(c, &e);

@@ -28,21 +28,16 @@ int main(int argc, char **argv)
     struct err e = {0};
 
     memory_hide(); /* tokens and keys pass through it */
-    if (argc < 2) {
+    if (argc < 2) { /* nothing is asked for, not even JSON */
         usage_print(stderr, NULL);
         return CODE_USAGE;
     }
     if (!usage_parse(&c, argc, argv, &e))
         return refuse(&c, &e);
-    if (c.version) {
-        puts("agent-cli " NAVETTE_VERSION);
-        return CODE_OK;
-    }
-    if (c.help) {
-        if (c.group == NULL || !usage_print_group(stdout, c.group))
-            usage_print(stdout, c.command);
-        return CODE_OK;
-    }
+    if (c.version)
+        return usage_version(&c);
+    if (c.help)
+        return usage_help(&c, c.command, c.group);
     if (!keys_library_start(&e) || !home_locate(&c.home, c.home_given, &e))
         return answer_failed(&c, &e);
     return usage_run(&c);

@@ -388,9 +388,11 @@ static void print_facts(FILE *out, struct json_object *status)
     if (is(database, "state", "closed"))
         snprintf(line, sizeof line, "not known: the database is not open");
     else
-        snprintf(line, sizeof line, "%" PRId64 " shared, with %" PRId64 " row%s (journal mode %s)",
+        snprintf(line, sizeof line,
+                 "%" PRId64 " shared, with %" PRId64 " row%s (journal mode %s)%s",
                  number(database, "tracked_tables"), number(database, "rows"),
-                 plural(number(database, "rows")), text(database, "journal_mode"));
+                 plural(number(database, "rows")), text(database, "journal_mode"),
+                 number(database, "gone_tables") > 0 ? "; some are gone: `agent-cli tables`" : "");
     label(out, "tables", line);
     snprintf(line, sizeof line, "%s (this PC: %s)",
              text(status, "fleet")[0] != '\0' ? text(status, "fleet") : "none",

@@ -12,6 +12,10 @@ MUST_USE bool usage_parse(struct cli *c, int argc, char **argv, struct err *e);
 void usage_print(FILE *out, const struct command *command);
 /* The commands that begin with `word`, such as "drop", each in full; false when there is none. */
 bool usage_print_group(FILE *out, const char *word);
+/* One of the two, or everything when both are NULL, as the command line wants it: text or JSON.
+ * Returns the exit code; ERR_USAGE's when there is no such group. */
+int usage_help(const struct cli *c, const struct command *command, const char *group);
+int usage_version(const struct cli *c);
 /* The same as a manual page (man(7) macros). */
 void usage_print_man(FILE *out);
 const struct command *usage_find(const char *word, const char *next);
