@@ -52,14 +52,15 @@ struct store {
     uint32_t held_count;
     bool retry_parked;     /* something changed that a parked row may have waited for */
     bool retry_again;      /* likewise, since the present round of attempts began */
+    uint32_t vain_rounds;  /* in which only dead rows that stay were written */
     int64_t parked_after;  /* where that round stands */
     uint32_t parked_tried; /* rows in it so far */
     uint64_t parked_ms,
-        parked_pause_ms;         /* the last round ended; so much later the next may begin */
-    bool renamed;                /* a table renamed here may not have been announced yet */
-    bool vanished;               /* a sweep found that rows went without an event */
-    int64_t swept;               /* the cursor up to which rows have been counted */
-    bool repairs, due_open;      /* table `repair` may hold rows; `due` such as are not parked */
+        parked_pause_ms;    /* the last round ended; so much later the next may begin */
+    bool renamed;           /* a table renamed here may not have been announced yet */
+    bool vanished;          /* a sweep found that rows went without an event */
+    int64_t swept;          /* the cursor up to which rows have been counted */
+    bool repairs, due_open; /* table `repair` may hold rows; `due` such as are not parked */
     uint32_t history, united_count;
     int64_t *united;             /* rows that others stand for since names were looked at */
     uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */

@@ -22,6 +22,7 @@
 
 #include <sqlite3.h>
 
+#define VAIN_ROUNDS_MAX  8           /* of attempts that only dead rows gave reason for */
 #define BATCH_BYTES_MAX  (64u << 20) /* records in memory; a batch may exceed it by one row */
 #define HELD_A_CALL      16          /* attempts in one call */
 #define PARKED_ROWS_MAX  1000        /* refused rows tried again in one batch */
@@ -281,14 +282,26 @@ static bool nothing_undrained(struct store *s, struct err *e)
                    (long long)(last - s->ledger.cursor));
 }
 
-static bool wrote_any(const struct batch *b)
+static bool wrote_any(const struct batch *b, bool only_living)
 {
     if (b->followed)
         return true;
     for (uint32_t i = 0; i < b->n; i++)
-        if (b->works[i].wrote || b->works[i].deleted)
+        if (b->works[i].deleted || (b->works[i].wrote && (b->works[i].alive || !only_living)))
             return true;
     return false;
+}
+
+/* A row that got in, or one that is dead and stays and says something else now, may be what a
+ * parked one waits for. The latter alone only a few times: it must come to an end. */
+static void retry_after(struct batch *b, uint32_t changesets)
+{
+    if (changesets > 0 || wrote_any(b, true))
+        b->s->vain_rounds = 0;
+    if (wrote_any(b, false) && b->s->vain_rounds < VAIN_ROUNDS_MAX) {
+        b->s->vain_rounds++;
+        project_retry(b->s);
+    }
 }
 
 /* Which rows came into the file, and which left it. */
@@ -337,7 +350,7 @@ static bool write_locked(struct batch *b, struct telling *t, struct app_state *s
     memcpy(state->token, s->ledger.token, sizeof state->token);
     if (ok)
         batch_payload(b, &state->payload);
-    if (ok && wrote_any(b))
+    if (ok && wrote_any(b, false))
         ok = write_state(b, t, state, e) && appdb_commit(&s->app, e);
     appdb_end(&s->app);
     return ok;
@@ -406,8 +419,7 @@ static bool project_once(struct store *s, uint64_t now_ms, struct store_progress
             p->changesets += changesets;
             p->rows += b.n;
             note_round(&b);
-            if (wrote_any(&b)) /* a row that got in may be what a parked one waits for */
-                project_retry(s);
+            retry_after(&b, changesets);
         }
     }
     if (ok)
