@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Every row of a table into which nothing comes is as the application left it, and every row of
- * which nobody else has ever heard: what a file that went back has lost of others comes again. */
+ * which nobody else has ever heard: what a file that went back has lost of others comes again. (So
+ * does what it has lost itself: a row that the application had deleted goes once more.) */
 static bool is_left_alone(const struct oracle *o, uint32_t site, const struct view *a,
                           const struct view *b, struct err *e)
 {
@@ -12,6 +13,8 @@ static bool is_left_alone(const struct oracle *o, uint32_t site, const struct vi
         const struct view_row *was = &a->rows[i];
         const struct view_row *is = view_find(b, was->table, was->name);
 
+        if (is == NULL && o->lost[site])
+            continue;
         if ((!shape_takes(&o->shape->tables[was->table], site, o->sites) ||
              (view_stays(o->shape, o->words, was) && !oracle_knows(o, was->name))) &&
             (is == NULL || memcmp(was->raw, is->raw, sizeof was->raw) != 0))
