@@ -60,7 +60,8 @@
       "`agent-cli conflicts`; when you have seen them, `agent-cli conflicts dismiss --all`")       \
     X(TROUBLE, "database-trouble", false, "the text says what; see `agent-cli tables`")            \
     X(UNSENT, "value-not-sent", false,                                                             \
-      "make it smaller, or keep the column on each PC: `agent-cli rules set TABLE.COLUMN local`")  \
+      "make it smaller, or keep the column, for a key the table, on each PC:"                      \
+      " `agent-cli rules set TABLE.COLUMN local`, `agent-cli rules set TABLE local`")              \
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
     X(GONE, "tables-gone", false,                                                                  \

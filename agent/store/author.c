@@ -7,6 +7,9 @@
 #include "ledger_conflict.h"
 #include "migration.h"
 
+#define CELL_BYTES 64  /* more than any cell takes beside its bytes and what was seen */
+#define SEEN_BYTES 128 /* more than any total that was seen */
+
 void author_begin(struct author *a, struct store *s, uint64_t now_ms,
                   struct store_progress *progress)
 {
@@ -266,4 +269,20 @@ bool author_seal(struct author *a, struct err *e)
     a->number++;
     a->stamp_max = 0;
     return ok;
+}
+
+size_t author_bytes(const struct value *v, const struct body_counter *c)
+{
+    size_t seen = c == NULL ? 0 : c->seen_n;
+
+    return CELL_BYTES + seen * SEEN_BYTES +
+           (v->type == VALUE_TEXT || v->type == VALUE_BLOB ? v->bytes.n : 0);
+}
+
+bool author_room(struct author *a, size_t bytes, struct err *e)
+{
+    if (a->is_open && body_size(&a->body) + bytes > BODY_BYTES_FULL && !author_seal(a, e))
+        return false;
+    author_open(a);
+    return true;
 }

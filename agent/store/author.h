@@ -47,6 +47,12 @@ bool author_takes(const struct body_row *row);
  * update with more totals than a row of a body takes becomes several rows of it. */
 void author_write(struct author *a, struct binding *b, const struct body_row *row,
                   struct value *values);
+/* What a value, and what was seen beside it (NULL: nothing), takes at most in a row. */
+size_t author_bytes(const struct value *v, const struct body_counter *c);
+/* Open a change-set that has room for a row of so many bytes: where the one that is open has not,
+ * that one is sealed. `number` is then that of the row. A row alone must not have more than
+ * BODY_BYTES_SOFT, or one value. */
+MUST_USE bool author_room(struct author *a, size_t bytes, struct err *e);
 /* Is there no room for so many rows more? Then seal it first. */
 bool author_is_full(const struct author *a, uint32_t rows);
 /* Sign what is open and put it into the log; nothing if it has no rows. */

@@ -269,6 +269,8 @@ bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key, con
                                        !batch_refer(b, gid, &values[i], why, e)))
             return false;
     }
+    if (unsent_key(values, t->key_count))
+        return false;
     if (t->key_count == 1 && values[0].type == VALUE_INT) {
         *key = (struct row_key){.kind = KEY_INT, .i = values[0].i};
         return true;

@@ -43,7 +43,8 @@ int bind_column(const struct binding *b, uint32_t position);    /* -1 if the fil
 bool bind_merges(const struct store *s, const struct app_table *t, const uint32_t *columns,
                  uint32_t n);
 
-/* The local key of a row of values (all columns of the file), borrowed from `room`. */
+/* The local key of a row of values (all columns of the file), borrowed from `room`. Not of one that
+ * is too long to be sent (unsent.h), unless `room` has no end. */
 struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room);
 /* The values of a key, as many as the table has key columns; they borrow from the key. */
 MUST_USE bool key_values(const struct app_table *t, const struct row_key *key, struct value *values,

@@ -90,7 +90,7 @@ static bool add_parent(struct parents *p, uint32_t child, const struct app_colum
     struct touched t = p->list->rows[child];
     int64_t gid;
 
-    if (parent == NULL || v->type == VALUE_NULL)
+    if (parent == NULL || v->type == VALUE_NULL || unsent_key(v, 1))
         return true;
     if (v->type != VALUE_INT) {
         buf_clear(&p->room);

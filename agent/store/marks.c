@@ -8,6 +8,8 @@
 
 #include <sqlite3.h>
 
+#include "unsent.h"
+
 /* READ is written for the width of the table, below. */
 #define STATEMENTS(X)                                                                              \
     X(LAST, "SELECT id, t FROM _navette_dirty ORDER BY id DESC LIMIT 1")                           \
@@ -129,6 +131,15 @@ static bool read_old(struct appdb *a, struct sqlite3_stmt *s, struct mark *m,
     return any && !same;
 }
 
+/* Nobody is sent it, and it may be longer than all that is kept of the marks. */
+static bool drop_long(struct value *key, uint32_t n)
+{
+    if (!unsent_key(key, n))
+        return false;
+    memset(key, 0, n * sizeof *key);
+    return true;
+}
+
 /* Add the mark the statement stands on; false if its bytes do not fit any more. */
 static bool add_mark(struct appdb *a, const struct app_table *t, struct sqlite3_stmt *s,
                      struct marks *out)
@@ -153,6 +164,8 @@ static bool add_mark(struct appdb *a, const struct app_table *t, struct sqlite3_
     for (uint32_t i = 0; i < t->key_count && i < a->mark_width; i++)
         key[i] = value_of_column(s, COLUMN_KEY + 2 * (int)i);
     m->moved = m->op == MARK_UPDATE && read_old(a, s, m, key, old);
+    m->long_key = drop_long(key, m->key_count);
+    m->long_old = m->moved && drop_long(old, m->key_count);
     copy_values(out, key, m->key_count);
     if (m->moved)
         copy_values(out, old, m->key_count);

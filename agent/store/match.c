@@ -96,6 +96,7 @@ static bool candidate_key(struct matcher *m, const struct candidate *c, bool own
         if (*known && !author_value(m, &cell->v, own, &values[i], known, e))
             return false;
     }
+    *known = *known && !unsent_key(values, t->key_count);
     if (!*known)
         return true;
     if (t->key_count == 1 && values[0].type == VALUE_INT) {
@@ -552,7 +553,7 @@ static bool commit(struct matcher *m, bool joining, struct err *e)
 {
     struct store *s = m->s;
 
-    if (!ledger_begin(&s->ledger, false, e) || !decide(m, e))
+    if (!ledger_begin(&s->ledger, false, e) || !decide(m, e) || !unsent_save(s, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++) {
         struct ledger_table *t = &s->ledger.tables[s->bindings[i].table - 1];

@@ -347,6 +347,8 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         stamp = hlc_stamp(p->now_ms, 0);
     for (uint32_t i = 0; i < base->n; i++)
         stamp = stamp_after(stamp, &base->cells[i]);
+    if (!publish_introduce(p, t, e))
+        return false;
     author_open(&p->author);
     dead = (struct local_clock){
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
@@ -360,7 +362,6 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         if (!conflict_delete(&about, &p->rec, e))
             return false;
     }
-    cells_introduce(p, t);
     if (!united)
         author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     row->present = false;
@@ -415,16 +416,6 @@ static void set_key(struct publisher *p, const struct touched *t, struct ledger_
         table->key_max = t->key.i;
 }
 
-/* Of a row that was united with others, this part lives on. */
-static bool note_life(struct publisher *p, const struct touched *t, uint64_t stamp, struct err *e)
-{
-    struct local_clock life = {
-        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
-    bool united;
-
-    return p->n == 0 || unite_note(p->s, t->gid, p->stands, &life, false, &p->rec, &united, e);
-}
-
 /* By rule the row is not said: only where it is is noted. A row that nobody has heard of keeps its
  * gid, minted, with a shadow that says nothing as the mark of one held back. */
 static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row *row, bool known,
@@ -449,25 +440,6 @@ static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row 
     }
     row->shadow = buf_slice(&p->shadow_bytes);
     return ledger_row_put(&p->s->ledger, row, known, was_present, e);
-}
-
-static void say_cells(struct publisher *p, const struct touched *t, bool is_new, uint64_t stamp)
-{
-    struct body_row row = {.op = CHANGE_UPDATE,
-                           .gid = gid_unpack(t->gid),
-                           .stamp = stamp,
-                           .n = p->n,
-                           .columns = p->columns,
-                           .counters = p->counters,
-                           .counter_n = p->counter_n};
-
-    if (p->n == 0)
-        return;
-    if (is_new && p->n == t->b->app->column_count && author_takes(&row))
-        row.op = CHANGE_INSERT;
-    else
-        cells_introduce(p, t);
-    author_write(&p->author, t->b, &row, p->wire);
 }
 
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
@@ -508,10 +480,9 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
     author_open(&p->author);
     set_key(p, t, &row);
-    if (!cells_find(p, t, base, &stamp, e) || !cells_merge(p, t, stamp, e) ||
-        !note_life(p, t, stamp, e) || !set_shadow(p, t, &row, e))
+    if (!cells_find(p, t, base, &stamp, e) || !publish_say(p, t, base == NULL, stamp, e) ||
+        !set_shadow(p, t, &row, e))
         return false;
-    say_cells(p, t, base == NULL, stamp);
     return write_row(p, &row, known, was_present, e);
 }
 
@@ -645,8 +616,8 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
     s->look_ups_left = LOOK_UPS_MAX;
     publisher_open(&p);
     author_begin(&p.author, s, now_ms, progress);
-    ok = migration_find(s, list, e) && name_rows(&p, e) && publish_rows(&p, e) &&
-         author_seal(&p.author, e);
+    ok = unsent_save(s, e) && migration_find(s, list, e) && name_rows(&p, e) &&
+         publish_rows(&p, e) && author_seal(&p.author, e);
     author_close(&p.author);
     publisher_close(&p);
     return ok;

@@ -1,4 +1,4 @@
-/* Inside publish.c and publish_cells.c: rows on their way into our change-sets. */
+/* Inside publish*.c: rows on their way into our change-sets. */
 #ifndef NAVETTE_PUBLISH_H
 #define NAVETTE_PUBLISH_H
 
@@ -45,12 +45,19 @@ struct conflict_row cells_listed(const struct publisher *p, const struct touched
  * everything that the application saw in them. */
 MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const struct record *base,
                          uint64_t *stamp, struct err *e);
+/* Put those from `from` on up to before `to` into rec (where they are the later ones) and into
+ * next, what the file holds, under the number of the change-set that is open. */
+MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
+                          uint64_t stamp, struct err *e);
+
+/* ---- publish_say.c: in change-sets. Any of these may seal the one that is open. ---- */
+
 /* A row under a natural key that we named, and that another site then said under a name of its own
  * before we had said it: nobody else knows our name. Say first, with the zero clock, which row it
  * is. Nothing for other rows. */
-void cells_introduce(struct publisher *p, const struct touched *t);
-/* Put them into rec (where they are the later ones) and into next, what the file holds. */
-MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp,
+MUST_USE bool publish_introduce(struct publisher *p, const struct touched *t, struct err *e);
+/* Merge and say the cells that cells_find found. `is_new`: the file did not hold the row. */
+MUST_USE bool publish_say(struct publisher *p, const struct touched *t, bool is_new, uint64_t stamp,
                           struct err *e);
 
 #endif

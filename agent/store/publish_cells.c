@@ -176,6 +176,16 @@ static bool settle_pairs(struct publisher *p, const struct touched *t, const str
     return true;
 }
 
+/* A row under a natural key is named by its INSERT, so that of a new one every cell is said:
+ * nothing in place of what is too long. */
+static bool leave_out(struct publisher *p, const struct touched *t, uint32_t column, struct err *e)
+{
+    if (t->b->app->surrogate || !unsent_is(&p->values[column]))
+        return true;
+    p->values[column] = (struct value){.type = VALUE_NULL};
+    return unsent_note(p->s, t->gid, t->b->position[column], e);
+}
+
 /* Which of the application's values differ from what the file held? */
 static bool find_changed(struct publisher *p, const struct touched *t, const struct record *base,
                          struct err *e)
@@ -184,31 +194,11 @@ static bool find_changed(struct publisher *p, const struct touched *t, const str
         const struct cell *was = base == NULL ? NULL : record_get(base, t->b->position[i]);
         bool same;
 
-        if (!is_unchanged(p, t, i, was, &same, e))
+        if ((base == NULL && !leave_out(p, t, i, e)) || !is_unchanged(p, t, i, was, &same, e))
             return false;
         p->changed[i] = !same;
     }
     return settle_pairs(p, t, base, e);
-}
-
-void cells_introduce(struct publisher *p, const struct touched *t)
-{
-    const struct binding *b = t->b;
-    const struct cell *key = record_get(&p->rec, b->position[b->app->keys[0]]);
-    uint32_t self = p->s->ledger.self;
-    struct value *values;
-
-    if (b->app->surrogate || gid_unpack(t->gid).actor != self || key == NULL ||
-        key->clock.actor == self)
-        return;
-    values = mem_alloc(b->app->column_count * sizeof *values);
-    for (uint32_t o = 0; o < b->app->column_count; o++) {
-        const struct cell *c = record_get(&p->rec, b->position[b->order[o]]);
-
-        values[o] = c == NULL ? (struct value){.type = VALUE_NULL} : *cell_base(c);
-    }
-    author_row(&p->author, t->b, CHANGE_INSERT, t->gid, 0, NULL, values, b->app->column_count);
-    free(values);
 }
 
 /* Is it what an apply replaced a moment before? */
@@ -306,16 +296,18 @@ static bool say_carried(struct publisher *p, const struct touched *t, uint32_t o
 {
     uint32_t column = t->b->order[order], position = t->b->position[column];
     const struct cell *have = record_get(&p->rec, position);
-    struct cell mine = {
-        .v = p->values[column],
-        .clock = {.stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number},
-        .set = true};
-    struct value wire = mine.v;
+    bool says = have == NULL || have->clock.stamp < stamp;
+    struct value wire = p->values[column];
+    struct cell mine = {.v = wire, .set = true};
 
+    if (says &&
+        (!publish_introduce(p, t, e) || !author_room(&p->author, author_bytes(&wire, NULL), e)))
+        return false;
+    mine.clock = (struct local_clock){
+        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     *record_cell(&p->next, position) = mine;
-    if (have != NULL && have->clock.stamp >= stamp)
+    if (!says)
         return true;
-    cells_introduce(p, t);
     author_row(&p->author, t->b, CHANGE_UPDATE, t->gid, stamp, &order, &wire, 1);
     return counter_set(&p->rec, position, &mine, e);
 }
@@ -453,7 +445,8 @@ static bool merge_value(struct publisher *p, const struct touched *t, uint32_t c
     return true;
 }
 
-bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, struct err *e)
+bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
+                 uint64_t stamp, struct err *e)
 {
     const struct conflict_row about = cells_listed(p, t);
     const struct local_clock clock = {
@@ -461,7 +454,9 @@ bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, s
     struct conflict_choice written = {0};
     uint32_t next = 0;
 
-    for (uint32_t i = 0; i < p->n; i++) {
+    while (next < p->counter_n && p->counters[next].cell < from)
+        next++;
+    for (uint32_t i = from; i < to; i++) {
         bool special = next < p->counter_n && p->counters[next].cell == i;
         const struct body_counter *c = special ? &p->counters[next++] : NULL;
         uint32_t column = t->b->order[p->columns[i]];
@@ -473,6 +468,6 @@ bool cells_merge(struct publisher *p, const struct touched *t, uint64_t stamp, s
                           &(struct cell){.v = p->values[column], .clock = clock, .set = true},
                           t->b->position[column]);
     }
-    return p->n == 0 || p->rec.dead.number == 0 ||
+    return from == to || p->rec.dead.number == 0 ||
            conflict_write(&about, &p->rec, &clock, &written, e);
 }

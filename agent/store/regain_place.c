@@ -183,7 +183,8 @@ static bool natural_key(struct regain *b, const struct binding *binding, struct 
         if (ok && *known)
             values[t->keys[i]] = arena_value(&arena, &local);
     }
-    if (ok && *known)
+    *known = ok && *known && !unsent_key_of(t, values);
+    if (*known)
         *key = key_of_row(t, values, &b->r.key_room);
     arena_close(&arena);
     return ok;

@@ -95,7 +95,7 @@ static bool look_at_rows(struct look *k, struct err *e)
     while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         for (uint32_t i = 0; i < k->came->column_count; i++)
             values[i] = value_of_column(q, (int)i);
-        ok = look_at_row(k, values, e);
+        ok = unsent_key_of(k->came, values) || look_at_row(k, values, e);
     }
     if (ok && code != SQLITE_DONE)
         ok = sqlite_err(k->s->app.db, k->came->name, e);

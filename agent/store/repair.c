@@ -155,6 +155,8 @@ static bool repair_row(struct repairer *r, struct store *s, int64_t gid, bool pa
             *done = false;
             continue;
         }
+        if (!author_room(&r->author, author_bytes(&shown->v, NULL), e))
+            return false;
         author_repair(&r->author, b, gid, &cell->clock, i, &shown->v);
         cell->v = shown->v;
         said = true;

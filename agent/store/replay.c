@@ -153,20 +153,24 @@ bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms, struct
 {
     struct app_table *t = appdb_table_numbered(&r->s->app, m->table);
     struct binding *b = t == NULL ? NULL : bind_by_app(r->s, t);
-    bool moved = m->moved;
+    bool here = !m->long_key, there = m->moved && !m->long_old;
     uint64_t wall_ms = mark_wall_ms(m->julian_day, now_ms);
     uint32_t at, from = 0;
 
     if (b == NULL || r->s->ledger.tables[b->table - 1].scan == SCAN_MATCH)
         return true;
-    if (!slot_get(r, b, m->key, &at, e) || (moved && !slot_get(r, b, m->old, &from, e)))
+    if (!here && m->op != MARK_DELETE)
+        unsent_row(r->s, b->table);
+    if ((here && !slot_get(r, b, m->key, &at, e)) || (there && !slot_get(r, b, m->old, &from, e)))
         return false;
     if (t->surrogate) {
-        replay_surrogate(r, m, moved, at, from, wall_ms);
+        if (here)
+            replay_surrogate(r, m, there, at, from, wall_ms);
         return true;
     }
-    touch_natural(r, at, m, m->op == MARK_DELETE, wall_ms);
-    if (moved)
+    if (here)
+        touch_natural(r, at, m, m->op == MARK_DELETE, wall_ms);
+    if (there)
         touch_natural(r, from, m, true, wall_ms);
     return true;
 }
@@ -183,6 +187,8 @@ static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *stateme
 
     for (uint32_t i = 0; i < b->app->key_count; i++)
         values[i] = value_of_column(statement, (int)i);
+    if (unsent_key(values, b->app->key_count))
+        return true;
     if (!slot_get(r, b, values, &at, e))
         return false;
     if (r->slots[at].holder == 0)

@@ -19,7 +19,8 @@ struct replay {
 /* The ledger must not learn of other keys between open and close. */
 void replay_open(struct replay *r, struct store *s, struct touch_list *list);
 void replay_close(struct replay *r);
-/* One mark; marks of tables that are not tracked, or are to be matched whole, are passed over. */
+/* One mark; marks of tables that are not tracked, or are to be matched whole, are passed over, and
+ * so is a key that is too long to be sent. */
 MUST_USE bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms, struct err *e);
 /* After the last one, inside a read of the file: rows that refer to a key which now is another
  * row's are touched, too. */

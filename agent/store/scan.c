@@ -31,15 +31,16 @@ sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
 int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct value *values,
               struct err *e)
 {
-    int code = sqlite3_step(q);
+    int code;
 
-    if (code == SQLITE_DONE)
-        return 0;
-    if (code != SQLITE_ROW)
-        return sqlite_err(s->app.db, b->app->name, e), -1;
-    for (uint32_t i = 0; i < b->app->column_count; i++)
-        values[i] = value_of_column(q, (int)i);
-    return 1;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        for (uint32_t i = 0; i < b->app->column_count; i++)
+            values[i] = value_of_column(q, (int)i);
+        if (!unsent_key_of(b->app, values))
+            return 1;
+        unsent_row(s, b->table);
+    }
+    return code == SQLITE_DONE || sqlite_err(s->app.db, b->app->name, e) ? 0 : -1;
 }
 
 struct touched *scan_touch(struct touch_list *l, struct binding *b, const struct value *values,

@@ -86,6 +86,7 @@ void store_close(struct store *s)
     migration_close(&s->migration);
     said_close(&s->said);
     trouble_close(&s->trouble);
+    unsent_close(s);
     free(s);
 }
 

@@ -2,12 +2,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <sqlite3.h>
 
 #include "inside.h"
+#include "ledger_meta.h"
 
 #define LOOK_MAX 256 /* cells a look; who has more is told of these first */
+#define LONG_KEY "long-key"
 
 struct suspect {
     int64_t gid;
@@ -25,14 +28,99 @@ bool unsent_is(const struct value *v)
     return (v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX;
 }
 
+bool unsent_key(const struct value *key, uint32_t n)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (key[i].type == VALUE_TEXT || key[i].type == VALUE_BLOB)
+            bytes += key[i].bytes.n;
+    return bytes > KEY_BYTES_MAX;
+}
+
+bool unsent_key_of(const struct app_table *t, const struct value *values)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        const struct value *v = &values[t->keys[i]];
+
+        if (v->type == VALUE_TEXT || v->type == VALUE_BLOB)
+            bytes += v->bytes.n;
+    }
+    return bytes > KEY_BYTES_MAX;
+}
+
+/* Once each. */
+static struct unsent_table *find_table(struct unsent *u, uint32_t table)
+{
+    for (uint32_t i = 0; i < u->n; i++)
+        if (u->tables[i].table == table)
+            return &u->tables[i];
+    if (u->n == u->room) {
+        u->room = u->room == 0 ? 4 : u->room * 2;
+        u->tables = mem_grow(u->tables, u->room * sizeof *u->tables);
+    }
+    u->tables[u->n] = (struct unsent_table){.table = table};
+    u->any = true;
+    u->looked = false;
+    return &u->tables[u->n++];
+}
+
+void unsent_row(struct store *s, uint32_t table)
+{
+    find_table(&s->unsent, table);
+}
+
+static bool flag(struct store *s, uint32_t table, bool on, struct err *e)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%" PRIu32, table);
+    return ledger_flag_set(&s->ledger, LONG_KEY, number, on, e);
+}
+
+bool unsent_save(struct store *s, struct err *e)
+{
+    struct unsent *u = &s->unsent;
+
+    for (uint32_t i = 0; i < u->n; i++)
+        if (!u->tables[i].saved && !flag(s, u->tables[i].table, true, e))
+            return false;
+    return true;
+}
+
+static bool read_tables(struct store *s, struct err *e)
+{
+    struct ledger *l = &s->ledger;
+
+    for (uint32_t i = 0; i < l->table_count; i++) {
+        char number[16];
+        bool on;
+
+        snprintf(number, sizeof number, "%" PRIu32, l->tables[i].id);
+        if (!ledger_flag_get(l, LONG_KEY, number, &on, e))
+            return false;
+        if (on)
+            find_table(&s->unsent, l->tables[i].id)->saved = true;
+    }
+    return true;
+}
+
 bool unsent_open(struct store *s, struct err *e)
 {
     int64_t any;
 
     if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM unsent)", &any, e))
         return false;
-    s->unsent = (struct unsent){.any = any != 0};
-    return true;
+    s->unsent.any |= any != 0;
+    return read_tables(s, e);
+}
+
+void unsent_close(struct store *s)
+{
+    free(s->unsent.tables);
+    s->unsent = (struct unsent){0};
 }
 
 /* Run a statement about one cell. */
@@ -126,20 +214,96 @@ static bool ask_file(struct store *s, struct suspect *cell, struct look *look, s
     return true;
 }
 
-static bool forget(struct store *s, const struct look *look, struct err *e)
+/* How long the key of some row is that is too long; 0: there is none. */
+static bool measure_keys(struct store *s, const struct app_table *t, int64_t *bytes, struct err *e)
 {
-    bool ok;
+    sqlite3_str *sql = sqlite3_str_new(s->app.db);
+    sqlite3_stmt *q = NULL;
+    char *text;
+    int code = SQLITE_ERROR;
 
-    if (look->still == look->n)
-        return true;
-    ok = ledger_begin(&s->ledger, true, e);
+    sqlite3_str_appendall(sql, "SELECT bytes FROM (SELECT 0");
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        const char *name = t->columns[t->keys[i]].name;
+
+        sqlite3_str_appendf(sql,
+                            " + CASE WHEN typeof(\"%w\") IN ('text', 'blob')"
+                            " THEN length(CAST(\"%w\" AS BLOB)) ELSE 0 END",
+                            name, name);
+    }
+    sqlite3_str_appendf(sql, " AS bytes FROM main.\"%w\") WHERE bytes > %u LIMIT 1", t->name,
+                        KEY_BYTES_MAX);
+    text = sqlite3_str_finish(sql);
+    if (text != NULL && sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) == SQLITE_OK)
+        code = sqlite3_step(q);
+    *bytes = code == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        sqlite_err(s->app.db, t->name, e);
+    sqlite3_finalize(q);
+    sqlite3_free(text);
+    return e->code == ERR_NONE;
+}
+
+static bool ask_table(struct store *s, struct unsent_table *u, struct err *e)
+{
+    const struct binding *b = bind_by_table(s, u->table);
+    int64_t bytes = 0;
+
+    if (b != NULL && !b->mute && !b->app->surrogate && !measure_keys(s, b->app, &bytes, e))
+        return false;
+    u->is_still = bytes > 0;
+    if (u->is_still && s->unsent.text[0] == '\0')
+        snprintf(s->unsent.text, sizeof s->unsent.text,
+                 "table %.100s: a row whose key has %" PRId64 " bytes is not sent, the limit is %u:"
+                 " the other PCs do not have it, and other rows go on",
+                 b->app->name, bytes, KEY_BYTES_MAX);
+    return true;
+}
+
+static bool forget_cells(struct store *s, const struct look *look, struct err *e)
+{
+    bool ok = true;
+
     for (uint32_t i = 0; ok && i < look->n; i++)
         ok = look->list[i].is_still || run(s, "DELETE FROM unsent WHERE gid = ?1 AND position = ?2",
                                            look->list[i].gid, look->list[i].position, e);
-    ok = ok && ledger_commit(&s->ledger, e);
-    if (!ok)
-        ledger_rollback(&s->ledger);
     return ok;
+}
+
+static bool forget_tables(struct store *s, struct err *e)
+{
+    struct unsent *u = &s->unsent;
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < u->n; i++)
+        ok = u->tables[i].is_still || flag(s, u->tables[i].table, false, e);
+    return ok;
+}
+
+/* Note what is still to be noted, and forget what is not so any more. */
+static bool settle(struct store *s, const struct look *look, struct err *e)
+{
+    struct unsent *u = &s->unsent;
+    bool change = look->still < look->n, ok;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < u->n; i++)
+        change |= !u->tables[i].is_still || !u->tables[i].saved;
+    if (!change)
+        return true;
+    ok = ledger_begin(&s->ledger, true, e) && unsent_save(s, e) && forget_cells(s, look, e) &&
+         forget_tables(s, e) && ledger_commit(&s->ledger, e);
+    if (!ok) {
+        ledger_rollback(&s->ledger);
+        return false;
+    }
+    for (uint32_t i = 0; i < u->n; i++) {
+        u->tables[i].saved = true;
+        if (u->tables[i].is_still)
+            u->tables[n++] = u->tables[i];
+    }
+    u->n = n;
+    return true;
 }
 
 static bool look_again(struct store *s, struct err *e)
@@ -150,9 +314,11 @@ static bool look_again(struct store *s, struct err *e)
     s->unsent.text[0] = '\0';
     for (uint32_t i = 0; ok && i < look.n; i++)
         ok = ask_file(s, &look.list[i], &look, e);
+    for (uint32_t i = 0; ok && i < s->unsent.n; i++)
+        ok = ask_table(s, &s->unsent.tables[i], e);
     ledger_rest(&s->ledger);
-    ok = ok && forget(s, &look, e);
-    s->unsent.any = !ok || look.n > 0;
+    ok = ok && settle(s, &look, e);
+    s->unsent.any = !ok || look.n > 0 || s->unsent.n > 0;
     return ok;
 }
 

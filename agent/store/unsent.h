@@ -1,14 +1,24 @@
-/* Values that are too long to be sent: they stay in this PC's file alone, and a person is told as
- * long as they are there. The ledger notes which cells were found so (table unsent); whether they
- * still are is asked of the file. */
+/* What is too long to be sent: a value, or a row because of its key. It stays in this PC's file
+ * alone, and a person is told as long as it is there. The ledger notes which cells were found so
+ * (table unsent), and which tables have such keys; whether they still do is asked of the file. */
 #ifndef NAVETTE_UNSENT_H
 #define NAVETTE_UNSENT_H
 
 #include <navette/change.h>
 
 struct store;
+struct app_table;
+
+/* A table in which a row with such a key was found. */
+struct unsent_table {
+    uint32_t table; /* the ledger's number */
+    bool saved;     /* the ledger says so */
+    bool is_still;  /* as far as it could be asked */
+};
 
 struct unsent {
+    struct unsent_table *tables;
+    uint32_t n, room;
     bool any;    /* something may be noted */
     bool looked; /* as the file was then: */
     int64_t cursor, batch;
@@ -18,6 +28,14 @@ struct unsent {
 
 /* Is the value too long to be sent? */
 bool unsent_is(const struct value *v);
+/* Are these values, in a row's key together, too long for the row to be sent (KEY_BYTES_MAX)? */
+bool unsent_key(const struct value *key, uint32_t n);
+/* The same of a row of the file, by all of its columns. */
+bool unsent_key_of(const struct app_table *t, const struct value *values);
+/* A row of this table of the ledger was found to have such a key. To be noted by unsent_save. */
+void unsent_row(struct store *s, uint32_t table);
+/* Inside a ledger transaction: note what was found. */
+MUST_USE bool unsent_save(struct store *s, struct err *e);
 /* Inside a ledger transaction: the cell was found so. */
 MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e);
 /* Look at the noted cells again if anything may have changed since, forget those that can be sent
@@ -25,5 +43,6 @@ MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struc
  * stand then. Outside transactions. */
 MUST_USE bool unsent_look(struct store *s, struct err *e);
 MUST_USE bool unsent_open(struct store *s, struct err *e);
+void unsent_close(struct store *s);
 
 #endif
