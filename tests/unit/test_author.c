@@ -143,11 +143,42 @@ static void a_migration_that_says_more_rows_than_a_change_set_takes_is_said_in_t
     close_pair(&a, &b);
 }
 
+static void a_change_set_that_would_grow_too_large_is_sealed_first(void **state)
+{
+    struct value large = {.type = VALUE_BLOB,
+                          .bytes = {mem_alloc(VALUE_BYTES_MAX), VALUE_BYTES_MAX}};
+    const uint32_t tail = COUNTERS + 1;
+    struct store_progress p = {0};
+    struct author a = {0};
+    struct site s = {0};
+    struct err e = {0};
+    uint64_t first;
+
+    (void)state;
+    open_founder(&s, wide);
+    begin(&a, &s, &p);
+    first = a.number;
+    for (uint32_t i = 0; i < 7; i++) {
+        struct value v = large;
+
+        check(author_room(&a, author_bytes(&v, NULL), &e), &e);
+        assert_int_equal(a.number, first + i / 3); /* three of them have room together */
+        author_row(&a, &s.store->bindings[0], CHANGE_UPDATE, gid_pack((struct gid){1, 1 + i}), 1,
+                   &tail, &v, 1);
+    }
+    seal(&a, s.store);
+    assert_int_equal(p.changesets, 3);
+    assert_int_equal(p.rows, 7);
+    free((void *)(uintptr_t)large.bytes.p);
+    close_site(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_with_more_totals_than_one_takes_is_said_in_two),
         cmocka_unit_test(a_change_set_is_sealed_before_the_row_that_it_has_no_room_for),
+        cmocka_unit_test(a_change_set_that_would_grow_too_large_is_sealed_first),
         cmocka_unit_test(nothing_is_sealed_where_nothing_was_said),
         cmocka_unit_test(a_migration_that_says_more_rows_than_a_change_set_takes_is_said_in_two),
     };
