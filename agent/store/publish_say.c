@@ -93,7 +93,32 @@ static bool say_all(struct saying *x, struct err *e)
     return true;
 }
 
-bool publish_introduce(struct publisher *p, const struct touched *t, struct err *e)
+/* Is the key among the first `n` cells to be said? */
+static bool says_key(const struct publisher *p, const struct touched *t, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (t->b->order[p->columns[i]] == t->b->app->keys[0])
+            return true;
+    return false;
+}
+
+/* What the first `n` cells are going to be: an introduction with other values would be news, and
+ * lose against them. */
+static void look_ahead(const struct publisher *p, const struct touched *t, uint32_t n,
+                       struct value *values)
+{
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        bool special = next < p->counter_n && p->counters[next].cell == i;
+
+        if (!special || !p->counters[next].delta)
+            values[p->columns[i]] = p->values[t->b->order[p->columns[i]]];
+        next += special;
+    }
+}
+
+static bool introduce(struct publisher *p, const struct touched *t, uint32_t said, struct err *e)
 {
     const struct binding *b = t->b;
     const struct cell *key = record_get(&p->rec, b->position[b->app->keys[0]]);
@@ -103,7 +128,7 @@ bool publish_introduce(struct publisher *p, const struct touched *t, struct err 
     bool ok;
 
     if (b->app->surrogate || gid_unpack(t->gid).actor != self || key == NULL ||
-        key->clock.actor == self)
+        key->clock.actor == self || says_key(p, t, said))
         return true;
     x.values = mem_alloc(n * sizeof *x.values);
     columns = mem_alloc(n * sizeof *columns);
@@ -113,12 +138,18 @@ bool publish_introduce(struct publisher *p, const struct touched *t, struct err 
         x.values[o] = c == NULL ? (struct value){.type = VALUE_NULL} : *cell_base(c);
         columns[o] = o;
     }
+    look_ahead(p, t, said, x.values);
     x.row = (struct body_row){
         .op = CHANGE_INSERT, .gid = gid_unpack(t->gid), .n = n, .columns = columns};
     ok = say_all(&x, e);
     free(x.values);
     free(columns);
     return ok;
+}
+
+bool publish_introduce(struct publisher *p, const struct touched *t, struct err *e)
+{
+    return introduce(p, t, 0, e);
 }
 
 /* Of a row that was united with others, this part lives on. */
@@ -147,7 +178,7 @@ bool publish_say(struct publisher *p, const struct touched *t, bool is_new, uint
                               .counter_n = p->counter_n};
     if (is_new && p->n == t->b->app->column_count && author_takes(&x.row))
         x.row.op = CHANGE_INSERT;
-    else if (!publish_introduce(p, t, e))
+    else if (!introduce(p, t, p->n, e))
         return false;
     while (x.to < x.row.n) {
         if (!open_part(&x, e) || !cells_merge(p, t, x.from, x.to, stamp, e) ||
