@@ -15,7 +15,9 @@ def start(directory, programs, *words):
     """demo.py with its files in `directory`."""
     environment = dict(os.environ, NAVETTE_BIN=str(programs), TMPDIR=str(directory), PYTHONUNBUFFERED="1")
     return subprocess.Popen([sys.executable, str(REPO / "tools" / "demo.d" / "demo.py"), *words], env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            # who runs the tests in the background may have had Ctrl-C ignored
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def read_until(demo, words):
