@@ -53,7 +53,11 @@ def memory(pc):
             if not rights.startswith("rw"):
                 continue
             mem.seek(int(first, 16))
-            pieces.append((mem.read(int(last, 16) - int(first, 16)), block.split("VmFlags:")[1].split()))
+            try:
+                data = mem.read(int(last, 16) - int(first, 16))
+            except OSError:  # it has been given back meanwhile
+                continue
+            pieces.append((data, block.split("VmFlags:")[1].split()))
     return pieces
 
 
