@@ -230,17 +230,15 @@ static int markable(const struct collider *c, const struct work *w, const struct
     return -1;
 }
 
-/* The column of the key in which the row would carry a mark; -1: it cannot yield. Decodes what it
- * wants. */
+/* The column of the key in which the row would carry a mark, for the sake of this claim; -1: it
+ * cannot yield. Decodes what it wants. */
 static bool find_mark(struct collider *c, const struct work *w, const struct app_unique *u,
-                      int *column, struct err *e)
+                      struct local_clock *claim, int *column, struct err *e)
 {
-    struct local_clock claim;
-
-    if (!read_claim(c, w, u, &claim, e) ||
+    if (!read_claim(c, w, u, claim, e) ||
         !record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
         return false;
-    *column = claim.actor == 0 ? -1 : markable(c, w, u);
+    *column = claim->actor == 0 ? -1 : markable(c, w, u);
     return true;
 }
 
@@ -252,7 +250,7 @@ static bool put_mark(struct collider *c, struct work *w, const struct app_unique
     struct buf text, encoded;
     struct cell *cell;
 
-    if (!read_claim(c, w, u, &claim, e) || !find_mark(c, w, u, column, e))
+    if (!find_mark(c, w, u, &claim, column, e))
         return false;
     if (*column < 0)
         return true;
@@ -389,6 +387,7 @@ static bool is_shut_out(struct collider *c, uint32_t i, const struct app_uniques
     *out = false;
     for (uint32_t k = 0; !*out && k < uniques->n; k++) {
         const struct app_unique *u = &uniques->keys[k];
+        struct local_clock claim;
         struct work *h;
         int64_t holder;
         bool ready, yields;
@@ -404,7 +403,7 @@ static bool is_shut_out(struct collider *c, uint32_t i, const struct app_uniques
             return e->code == ERR_NONE;
         }
         if (!holder_yields(c, &c->b->works[i], h, u, &yields, e) ||
-            !find_mark(c, yields ? h : &c->b->works[i], u, &column, e))
+            !find_mark(c, yields ? h : &c->b->works[i], u, &claim, &column, e))
             return false;
         *out = column < 0;
     }

@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
+#include "touch.h"
 #include "trouble.h"
 #include "unsent.h"
 
@@ -61,8 +62,9 @@ struct store {
     bool vanished;          /* a sweep found that rows went without an event */
     int64_t swept;          /* the cursor up to which rows have been counted */
     bool repairs, due_open; /* table `repair` may hold rows; `due` such as are not parked */
-    uint32_t history, united_count;
-    int64_t *united;             /* rows that others stand for since names were looked at */
+    uint32_t history;       /* store_history */
+    int64_t *united;        /* rows that others stand for since names were looked at */
+    uint32_t united_count;
     uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */
     uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
     struct replaced *replaced;   /* what applies replaced lately */
@@ -72,41 +74,7 @@ struct store {
     struct trouble trouble;
 };
 
-/* ---- rows touched by the application, on their way into a change-set ---- */
-struct touched {
-    struct binding *b;
-    struct row_key key;        /* KEY_NONE: it is gone */
-    int64_t gid;               /* 0: a new row */
-    uint64_t wall_ms;          /* when the application wrote it; 0: the zero clock */
-    uint64_t first_ms;         /* when its first mark was made, by whatever clock; 0: not known */
-    int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */
-    uint32_t marks;            /* how many have */
-    bool mixed;   /* its marks alone do not tell its fate: others did something at its key */
-    bool derived; /* by a data migration (migration.h) */
-    bool left;    /* natural: its last mark says that it is not there any more */
-    struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
-    struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
-};
-
-struct touch_list {
-    struct touched *rows;
-    uint32_t n, room;
-    struct arena arena;
-};
-
-struct touched *touch_add(struct touch_list *l);
-void touch_close(struct touch_list *l);
-/* Inside a read of the file: copy the rows; those that are not there become gone. */
-MUST_USE bool touch_read(struct store *s, struct touch_list *l, struct err *e);
-/* Likewise: add rows that these refer to and that nobody knows. */
-MUST_USE bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e);
-/* Inside a ledger transaction: what differs from what the file held before goes into the ledger and
- * into signed change-sets. */
-MUST_USE bool publish(struct store *s, struct touch_list *l, uint64_t now_ms,
-                      struct store_progress *p, struct err *e);
-/* Likewise, before that: only give each of them its gid. */
-MUST_USE bool publish_name(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e);
-
+/* ---- references ---- */
 /* Look up the row that a local key value refers to. `gid` 0: none. */
 MUST_USE bool refer(struct store *s, const struct binding *parent, const struct value *v,
                     int64_t *gid, struct err *e);

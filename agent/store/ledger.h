@@ -109,7 +109,9 @@ void ledger_rollback(struct ledger *l);
 MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e);
 
 /* ---- actors and gids ---- */
-/* The number of an actor, added when new; 0 when there are ACTORS_MAX already. */
+/* The number of an actor; 0: the ledger does not know it. */
+uint32_t ledger_actor_find(const struct ledger *l, const struct actor *a);
+/* The same, added when new. ERR_LIMIT: there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
 /* Is it an incarnation of this PC? */
 bool ledger_is_ours(const struct ledger *l, uint32_t actor);

@@ -82,15 +82,21 @@ bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
 
 /* ---- actors and gids ---- */
 
+uint32_t ledger_actor_find(const struct ledger *l, const struct actor *a)
+{
+    for (uint32_t id = 1; id <= l->actor_count; id++)
+        if (actor_equal(&l->actors[id - 1].actor, a))
+            return id;
+    return 0;
+}
+
 bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e)
 {
     sqlite3_stmt *s;
 
-    for (uint32_t i = 0; i < l->actor_count; i++)
-        if (actor_equal(&l->actors[i].actor, a)) {
-            *id = i + 1;
-            return true;
-        }
+    *id = ledger_actor_find(l, a);
+    if (*id != 0)
+        return true;
     if (l->actor_count >= ACTORS_MAX)
         return err_set(e, ERR_LIMIT, "%u actors are known already, no more than %u can be",
                        l->actor_count, ACTORS_MAX);

@@ -494,18 +494,13 @@ bool merge_has_needs(struct store *s, const struct vector *needs, bool *has, str
     for (uint32_t i = 0; ok && *has && i < needs->n; i++) {
         const struct vector_entry *need = &needs->entries[i];
         uint64_t believed = ledger_believed(&s->ledger, &need->actor);
-        uint64_t number = need->number < believed ? need->number : believed, merged = 0;
+        uint64_t number = need->number < believed ? need->number : believed;
+        uint32_t id = ledger_actor_find(&s->ledger, &need->actor);
+        const struct ledger_actor *of = id == 0 ? NULL : &s->ledger.actors[id - 1];
 
-        for (uint32_t a = 0; a < s->ledger.actor_count; a++) {
-            const struct ledger_actor *of = &s->ledger.actors[a];
-
-            if (!actor_equal(&of->actor, &need->actor))
-                continue;
-            merged = of->merged;
-            if (number <= of->waived && number > of->staged)
-                number = of->staged;
-        }
-        *has = merged >= number;
+        if (of != NULL && number <= of->waived && number > of->staged)
+            number = of->staged;
+        *has = number == 0 || (of != NULL && of->merged >= number);
         if (!*has) /* what the author had may be said again by now */
             ok = fork_has_merged(s, &need->actor, number, has, e);
     }

@@ -1,15 +1,17 @@
 /* Placed: what the application's file says of itself, in tables of ours. A ledger that went back or
  * was lost is built again from that and from the log (regain.c); nothing else reads it.
  *
- *     _navette_state.point     [PLACED_FORMAT, telling, actor, number, mark, [table, repairs,
- *                              key]..., holds]: where the file stood (of how many it is): our
- * change-sets up to `number` say all that the application did up to this mark, in these tables
- *                              (their numbers in _navette_table, how often triggers had been put
- *                              back, the highest key ever); and which change-sets it held
- *     _navette_placed.rows     [PLACED_FORMAT, [actor]..., [table, actor * 3 + what, counter,
- *                              key]...]: which row a surrogate key came to name (0), or named last
- *                              (1; 2: the application deleted it); counters and keys as differences
- * to those before; key nil: none. Of several entries the last one counts
+ *     _navette_state.point
+ *         [PLACED_FORMAT, telling, actor, number, mark, [table, repairs, key]..., holds]
+ *         Where the file stood, and how often it had been told so: our change-sets up to `number`
+ *         say all that the application did up to this mark, in these tables (their numbers in
+ *         _navette_table, how often triggers had been put back, the highest key ever); and which
+ *         change-sets it held.
+ *     _navette_placed.rows
+ *         [PLACED_FORMAT, [actor]..., [table, actor * 3 + what, counter, key]...]
+ *         Which row a surrogate key came to name (0), or named last (1; 2: the application deleted
+ *         it); counters and keys as differences to those before; key nil: none. Of several entries
+ *         the last one counts.
  *
  * The point and the rows are written together, with whatever takes marks away: what the application
  * did since, its marks tell. */

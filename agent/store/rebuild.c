@@ -321,11 +321,10 @@ bool store_answer(struct store *s, const struct actor *actor, uint64_t number,
 {
     struct slice bytes;
     struct changeset c;
-    bool found = false, ok = true;
+    uint32_t id = ledger_actor_find(&s->ledger, actor);
+    bool found = false;
+    bool ok = id == 0 || ledger_changeset_get(&s->ledger, id, number, &bytes, &found, e);
 
-    for (uint32_t i = 0; ok && !found && i < s->ledger.actor_count; i++)
-        if (actor_equal(&s->ledger.actors[i].actor, actor))
-            ok = ledger_changeset_get(&s->ledger, i + 1, number, &bytes, &found, e);
     if (ok && !found)
         ok = err_set(e, ERR_GAP, "a change-set that was told in outline is not here any more");
     ok = ok && changeset_split(&c, bytes, e) &&

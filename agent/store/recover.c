@@ -102,13 +102,14 @@ static bool went_back(const struct store *s, const struct app_state *state, int6
     struct err damaged = {0}; /* then it tells nothing; who needs it says so (regain.c) */
     struct placed_point p = {0};
     struct site_id site;
+    uint32_t id;
     bool back = state->point.n > 0 && state->fleet_known &&
                 memcmp(state->fleet, s->roster->fleet, sizeof state->fleet) == 0 &&
                 placed_point_read(&p, buf_slice(&state->point), &damaged);
 
-    for (uint32_t i = 0; back && i < l->actor_count; i++)
-        if (actor_equal(&l->actors[i].actor, &p.actor))
-            back = i + 1 == l->self && (p.number > l->actors[i].staged || p.mark > mark_max);
+    id = back ? ledger_actor_find(l, &p.actor) : 0;
+    if (id != 0)
+        back = id == l->self && (p.number > l->actors[id - 1].staged || p.mark > mark_max);
     site = actor_site(&p.actor);
     back &= site_equal(&site, &s->keys->site);
     placed_point_close(&p);

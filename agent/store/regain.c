@@ -61,21 +61,16 @@ static bool note_lack(struct regain *b, const struct actor *actor, uint64_t numb
 static bool raise(struct regain *b, const struct actor *actor, uint64_t number, struct err *e)
 {
     const struct ledger *l = &b->s->ledger;
+    uint32_t id = ledger_actor_find(l, actor);
+    uint64_t there = id == 0 || id > b->limit_n ? 0 : l->actors[id - 1].staged, *limit;
 
-    if (number == 0)
-        return true;
-    for (uint32_t i = 0; i < b->limit_n; i++) {
-        uint64_t there = l->actors[i].staged;
-
-        if (!actor_equal(&l->actors[i].actor, actor))
-            continue;
-        if (number > there && !note_lack(b, actor, number, e))
-            return false;
-        number = number < there ? number : there;
-        b->limit[i] = number > b->limit[i] ? number : b->limit[i];
-        return true;
-    }
-    return note_lack(b, actor, number, e);
+    if (number > there && !note_lack(b, actor, number, e))
+        return false;
+    number = number < there ? number : there;
+    limit = number == 0 ? NULL : &b->limit[id - 1];
+    if (limit != NULL && number > *limit)
+        *limit = number;
+    return true;
 }
 
 /* When the marks above the point were made. */
@@ -414,7 +409,7 @@ static bool note_point(struct regain *b, struct err *e)
 {
     struct ledger *l = &b->s->ledger;
     struct held held = {0};
-    bool there, own = actor_equal(&b->point.actor, &l->actors[l->self - 1].actor);
+    bool there, ok, own = actor_equal(&b->point.actor, &l->actors[l->self - 1].actor);
 
     vector_copy(&held.holds, &b->point.holds);
     vector_set(&held.holds, &b->point.actor, b->point.number, NULL);
@@ -422,8 +417,10 @@ static bool note_point(struct regain *b, struct err *e)
     memcpy(l->token, b->state.token, sizeof l->token);
     l->cursor = b->point.mark;
     l->cursor_time = 0;
-    return marks_time(&b->s->app, l->cursor, &l->cursor_time, &there, e) &&
-           ledger_holds(l, &held, e) && ledger_point_before(l, own ? b->point.number : 0, e);
+    ok = marks_time(&b->s->app, l->cursor, &l->cursor_time, &there, e) &&
+         ledger_holds(l, &held, e) && ledger_point_before(l, own ? b->point.number : 0, e);
+    vector_close(&held.holds); /* where it was not taken over */
+    return ok;
 }
 
 /* Inside a read of the file. */

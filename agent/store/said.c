@@ -248,9 +248,7 @@ static void find_actors(struct names *m, const struct body_reader *b)
     m->actors = mem_alloc((b->actor_count + 1) * sizeof *m->actors);
     for (uint32_t i = 0; i < b->actor_count; i++) {
         m->actors[i] = b->actors[i];
-        for (uint32_t id = 1; id <= m->s->ledger.actor_count; id++)
-            if (actor_equal(&m->s->ledger.actors[id - 1].actor, &b->actors[i]))
-                m->ids[i] = id;
+        m->ids[i] = ledger_actor_find(&m->s->ledger, &b->actors[i]);
     }
 }
 

@@ -15,6 +15,7 @@ static bool check_place(struct store *s, const struct changeset_header *h,
                         const struct roster_site **site, struct ledger_actor **known, struct err *e)
 {
     struct site_id id = actor_site(&h->actor);
+    uint32_t number;
 
     *known = NULL;
     if (memcmp(h->fleet, s->roster->fleet, FLEET_ID_BYTES) != 0)
@@ -23,9 +24,9 @@ static bool check_place(struct store *s, const struct changeset_header *h,
     if (*site == NULL)
         return err_set(e, ERR_STRANGER, "the author of the change-set is no member of the fleet %s",
                        s->roster->fleet_name);
-    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
-        if (actor_equal(&s->ledger.actors[i].actor, &h->actor))
-            *known = &s->ledger.actors[i];
+    number = ledger_actor_find(&s->ledger, &h->actor);
+    if (number != 0)
+        *known = &s->ledger.actors[number - 1];
     return true;
 }
 
@@ -37,10 +38,10 @@ static bool check_cut(struct store *s, const struct changeset_header *h, const s
     uint8_t hash[HASH_BYTES];
 
     changeset_hash(c, hash);
-    *beyond = h->number > ledger_believed(&s->ledger, &h->actor) ||
-              (cut != NULL && h->number == cut->number &&
-               !sodium_is_zero(cut->hash, sizeof cut->hash) &&
-               memcmp(cut->hash, hash, sizeof hash) != 0);
+    *beyond =
+        h->number > ledger_believed(&s->ledger, &h->actor) ||
+        (cut != NULL && h->number == cut->number && !sodium_is_zero(cut->hash, sizeof cut->hash) &&
+         memcmp(cut->hash, hash, sizeof hash) != 0);
     if (!*beyond)
         return true;
     return err_set(e, ERR_STRANGER,
@@ -262,12 +263,9 @@ bool store_fetch(struct store *s, const struct actor *actor, uint64_t after, siz
                  struct buf *out, struct err *e)
 {
     uint64_t last = vector_get(&s->ledger.have, actor); /* what is beyond it, nobody believes */
-    uint32_t id = 0;
+    uint32_t id = ledger_actor_find(&s->ledger, actor);
     bool found = true;
 
-    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
-        if (actor_equal(&s->ledger.actors[i].actor, actor))
-            id = i + 1;
     while (id != 0 && found && after < last && (out->n == 0 || out->n < bytes)) {
         struct slice one;
 

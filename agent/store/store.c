@@ -383,8 +383,7 @@ static bool may_retry(struct store *s, uint64_t now_ms, bool *may, struct err *e
     uint64_t pause_ms;
 
     if (project_retry_due(s, now_ms, &pause_ms) && pause_ms == 0 &&
-        !ledger_number(&s->ledger,
-                       "SELECT count(*) FROM (SELECT 1 FROM due WHERE why IS NOT NULL LIMIT 1)",
+        !ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM due WHERE why IS NOT NULL)",
                        &parked, e))
         return false;
     *may = parked > 0;

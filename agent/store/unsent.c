@@ -23,9 +23,14 @@ struct look {
     uint32_t n, still;
 };
 
+static size_t bytes_of(const struct value *v)
+{
+    return v->type == VALUE_TEXT || v->type == VALUE_BLOB ? v->bytes.n : 0;
+}
+
 bool unsent_is(const struct value *v)
 {
-    return (v->type == VALUE_TEXT || v->type == VALUE_BLOB) && v->bytes.n > VALUE_BYTES_MAX;
+    return bytes_of(v) > VALUE_BYTES_MAX;
 }
 
 bool unsent_key(const struct value *key, uint32_t n)
@@ -33,8 +38,7 @@ bool unsent_key(const struct value *key, uint32_t n)
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        if (key[i].type == VALUE_TEXT || key[i].type == VALUE_BLOB)
-            bytes += key[i].bytes.n;
+        bytes += bytes_of(&key[i]);
     return bytes > KEY_BYTES_MAX;
 }
 
@@ -42,12 +46,8 @@ bool unsent_key_of(const struct app_table *t, const struct value *values)
 {
     size_t bytes = 0;
 
-    for (uint32_t i = 0; i < t->key_count; i++) {
-        const struct value *v = &values[t->keys[i]];
-
-        if (v->type == VALUE_TEXT || v->type == VALUE_BLOB)
-            bytes += v->bytes.n;
-    }
+    for (uint32_t i = 0; i < t->key_count; i++)
+        bytes += bytes_of(&values[t->keys[i]]);
     return bytes > KEY_BYTES_MAX;
 }
 

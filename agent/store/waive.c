@@ -18,19 +18,11 @@ struct lack {
     struct vector needs;
 };
 
-static uint32_t find_actor(const struct ledger *l, const struct actor *actor)
-{
-    for (uint32_t a = 1; a <= l->actor_count; a++)
-        if (actor_equal(&l->actors[a - 1].actor, actor))
-            return a;
-    return 0;
-}
-
 /* Is it neither in the log, nor said again, nor waived? */
 static bool is_lacking(struct store *s, const struct actor *actor, uint64_t number, bool *lacking,
                        struct err *e)
 {
-    uint32_t id = find_actor(&s->ledger, actor);
+    uint32_t id = ledger_actor_find(&s->ledger, actor);
     const struct ledger_actor *a = id == 0 ? NULL : &s->ledger.actors[id - 1];
 
     *lacking = false;
