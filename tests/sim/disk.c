@@ -1,23 +1,23 @@
 #include "disk.h"
 
-#include <assert.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "platter.h"
 
 #define UNIX_EPOCH_JULIAN_MS INT64_C(210866760000000)
+#define NAME_BYTES_MAX       512  /* of a file */
+#define SYSTEM_SECTOR_BYTES  4096 /* what SQLite's own VFS says */
 
 /* One process on the PC, as SQLite sees it. */
 struct machine_half {
     sqlite3_vfs vfs;
     char name[48];
     struct disk *disk;
+    bool looks; /* it only looks: it is no process of that PC */
     bool dead;
     uint32_t steps;
     uint32_t die_at; /* in `steps`; 0: never */
@@ -25,30 +25,20 @@ struct machine_half {
 };
 
 struct disk {
-    sqlite3_vfs *real;
     struct machine_half half[PROCESS_COUNT];
     struct platter platter;
     struct rng rng;
     const uint64_t *wall_ms;
 };
 
-/* An open file; the system's own sqlite3_file follows it in memory. */
+/* An open file. */
 struct disk_file {
     sqlite3_file base;
     struct machine_half *half;
-    const char *path; /* NULL: a temporary file, which nobody misses after a crash */
-    sqlite3_file *real;
+    struct platter_file *file;
+    struct platter *lasting; /* NULL: a power cut takes nothing of it back */
+    struct latch_hold hold;
 };
-
-static struct disk_file *file_of(sqlite3_file *f)
-{
-    return (struct disk_file *)f;
-}
-
-static sqlite3_file *real_of(sqlite3_file *f)
-{
-    return file_of(f)->real;
-}
 
 static void die(struct machine_half *h)
 {
@@ -61,6 +51,8 @@ static void die(struct machine_half *h)
 /* The process wants to change the disk. False when it is dead, or dies of this very step. */
 static bool may_step(struct machine_half *h)
 {
+    if (h->looks)
+        return true;
     if (h->dead)
         return false;
     h->steps++;
@@ -71,135 +63,133 @@ static bool may_step(struct machine_half *h)
 
 /* ---- files ---- */
 
+static struct disk_file *file_of(sqlite3_file *f)
+{
+    return (struct disk_file *)f;
+}
+
+/* Of the connection's own file: temporary ones are no step. */
+static bool may_change(struct disk_file *f)
+{
+    return f->file->name == NULL || may_step(f->half);
+}
+
 static int file_close(sqlite3_file *f)
 {
-    return real_of(f)->pMethods->xClose(real_of(f));
+    struct disk_file *file = file_of(f);
+
+    latch_unmap(&file->file->latch, &file->hold);
+    latch_unlock(&file->file->latch, &file->hold, SQLITE_LOCK_NONE);
+    platter_leave(file->file);
+    return SQLITE_OK;
 }
 
 static int file_read(sqlite3_file *f, void *to, int n, sqlite3_int64 offset)
 {
-    return real_of(f)->pMethods->xRead(real_of(f), to, n, offset);
+    struct slice there = platter_read(file_of(f)->file, offset, (size_t)n);
+
+    if (there.n > 0)
+        memcpy(to, there.p, there.n);
+    if (there.n == (size_t)n)
+        return SQLITE_OK;
+    memset((uint8_t *)to + there.n, 0, (size_t)n - there.n);
+    return SQLITE_IOERR_SHORT_READ;
 }
 
 static int file_size(sqlite3_file *f, sqlite3_int64 *size)
 {
-    return real_of(f)->pMethods->xFileSize(real_of(f), size);
-}
-
-/* What stands in the file from `offset`, at most `n` bytes: fewer where it ends. */
-static struct slice read_before(sqlite3_file *f, uint8_t *room, int64_t n, int64_t offset,
-                                int64_t size)
-{
-    if (offset >= size)
-        return (struct slice){0};
-    if (n > size - offset)
-        n = size - offset;
-    if (real_of(f)->pMethods->xRead(real_of(f), room, (int)n, offset) != SQLITE_OK)
-        abort();
-    return (struct slice){room, (size_t)n};
+    *size = (sqlite3_int64)file_of(f)->file->content.n;
+    return SQLITE_OK;
 }
 
 static int file_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 offset)
 {
     struct disk_file *file = file_of(f);
-    struct slice fresh = {bytes, (size_t)n};
-    sqlite3_int64 size = 0;
-    uint8_t *room;
 
-    if (file->path == NULL)
-        return file->real->pMethods->xWrite(file->real, bytes, n, offset);
-    if (!may_step(file->half))
+    if (!may_change(file))
         return SQLITE_IOERR_WRITE;
-    if (file_size(f, &size) != SQLITE_OK)
-        return SQLITE_IOERR_FSTAT;
-    room = mem_alloc((size_t)n);
-    platter_write(&file->half->disk->platter, file->path, offset, size,
-                  read_before(f, room, n, offset, size), fresh);
-    free(room);
-    return file->real->pMethods->xWrite(file->real, bytes, n, offset);
+    platter_write(file->lasting, file->file, offset, (struct slice){bytes, (size_t)n});
+    return SQLITE_OK;
 }
 
 static int file_truncate(sqlite3_file *f, sqlite3_int64 to)
 {
     struct disk_file *file = file_of(f);
-    sqlite3_int64 size = 0;
-    uint8_t *room;
 
-    if (file->path == NULL)
-        return file->real->pMethods->xTruncate(file->real, to);
-    if (!may_step(file->half))
+    if (!may_change(file))
         return SQLITE_IOERR_TRUNCATE;
-    if (file_size(f, &size) != SQLITE_OK)
-        return SQLITE_IOERR_FSTAT;
-    room = mem_alloc((size_t)(size > to ? size - to : 0));
-    platter_truncate(&file->half->disk->platter, file->path, to, size,
-                     read_before(f, room, size - to, to, size));
-    free(room);
-    return file->real->pMethods->xTruncate(file->real, to);
+    platter_truncate(file->lasting, file->file, to);
+    return SQLITE_OK;
 }
 
-/* Nothing is asked of the real disk: what is durable is decided here. */
 static int file_sync(sqlite3_file *f, int flags)
 {
     struct disk_file *file = file_of(f);
 
     (void)flags;
-    if (file->path == NULL)
-        return SQLITE_OK;
-    if (!may_step(file->half))
+    if (!may_change(file))
         return SQLITE_IOERR_FSYNC;
-    platter_sync(&file->half->disk->platter, file->path);
+    if (file->lasting != NULL)
+        platter_sync(file->lasting, file->file);
     return SQLITE_OK;
 }
 
 static int file_lock(sqlite3_file *f, int level)
 {
-    return real_of(f)->pMethods->xLock(real_of(f), level);
+    return latch_lock(&file_of(f)->file->latch, &file_of(f)->hold, level);
 }
 
 static int file_unlock(sqlite3_file *f, int level)
 {
-    return real_of(f)->pMethods->xUnlock(real_of(f), level);
+    return latch_unlock(&file_of(f)->file->latch, &file_of(f)->hold, level);
 }
 
 static int file_check_reserved(sqlite3_file *f, int *out)
 {
-    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
+    *out = file_of(f)->file->latch.level > SQLITE_LOCK_SHARED;
+    return SQLITE_OK;
 }
 
 static int file_control(sqlite3_file *f, int op, void *argument)
 {
-    return real_of(f)->pMethods->xFileControl(real_of(f), op, argument);
+    (void)f;
+    (void)op;
+    (void)argument;
+    return SQLITE_NOTFOUND;
 }
 
 static int file_sector_size(sqlite3_file *f)
 {
-    return real_of(f)->pMethods->xSectorSize(real_of(f));
+    (void)f;
+    return SYSTEM_SECTOR_BYTES;
 }
 
 static int file_characteristics(sqlite3_file *f)
 {
-    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+    (void)f;
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
-static int file_shm_map(sqlite3_file *f, int page, int bytes, int extend, void volatile **out)
+static int file_shm_map(sqlite3_file *f, int region, int bytes, int extend, void volatile **out)
 {
-    return real_of(f)->pMethods->xShmMap(real_of(f), page, bytes, extend, out);
+    return latch_map(&file_of(f)->file->latch, &file_of(f)->hold, region, bytes, extend != 0, out);
 }
 
-static int file_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+static int file_shm_lock(sqlite3_file *f, int first, int n, int flags)
 {
-    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+    return latch_slots(&file_of(f)->file->latch, &file_of(f)->hold, first, n, flags);
 }
 
 static void file_shm_barrier(sqlite3_file *f)
 {
-    real_of(f)->pMethods->xShmBarrier(real_of(f));
+    (void)f;
 }
 
 static int file_shm_unmap(sqlite3_file *f, int remove)
 {
-    return real_of(f)->pMethods->xShmUnmap(real_of(f), remove && !file_of(f)->half->dead);
+    (void)remove;
+    latch_unmap(&file_of(f)->file->latch, &file_of(f)->hold);
+    return SQLITE_OK;
 }
 
 /* ---- the file system ---- */
@@ -209,18 +199,15 @@ static struct machine_half *half_of(sqlite3_vfs *v)
     return v->pAppData;
 }
 
-static sqlite3_vfs *real_vfs(sqlite3_vfs *v)
+static struct platter *platter_of(sqlite3_vfs *v)
 {
-    return half_of(v)->disk->real;
+    return &half_of(v)->disk->platter;
 }
 
 /* A file that is not there yet is about to be created: that is a step. */
 static bool may_create(struct machine_half *h, const char *path)
 {
-    int there = 0;
-
-    h->disk->real->xAccess(h->disk->real, path, SQLITE_ACCESS_EXISTS, &there);
-    if (there)
+    if (h->looks || platter_has(&h->disk->platter, path))
         return true;
     if (!may_step(h))
         return false;
@@ -253,40 +240,48 @@ static int vfs_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags
     };
     struct disk_file *file = file_of(f);
     bool lasting = path != NULL && (flags & SQLITE_OPEN_DELETEONCLOSE) == 0;
-    int result;
+    bool make = (flags & SQLITE_OPEN_CREATE) != 0;
 
-    *file = (struct disk_file){.half = half_of(v), .path = lasting ? path : NULL};
-    file->real = (sqlite3_file *)(file + 1);
-    if (lasting && (flags & SQLITE_OPEN_CREATE) != 0 && !may_create(file->half, path))
+    *file = (struct disk_file){.half = half_of(v)};
+    if (lasting && make && !may_create(file->half, path))
         return SQLITE_CANTOPEN;
-    result = real_vfs(v)->xOpen(real_vfs(v), path, file->real, flags, out_flags);
-    if (result == SQLITE_OK)
-        file->base.pMethods = &methods;
-    return result;
+    file->file = platter_open(platter_of(v), lasting ? path : NULL, make);
+    if (file->file == NULL)
+        return SQLITE_CANTOPEN;
+    if (lasting && !file->half->looks)
+        file->lasting = platter_of(v);
+    if (out_flags != NULL)
+        *out_flags = flags;
+    file->base.pMethods = &methods;
+    return SQLITE_OK;
 }
 
 static int vfs_delete(sqlite3_vfs *v, const char *path, int sync_directory)
 {
     struct machine_half *h = half_of(v);
-    int there = 0;
 
-    real_vfs(v)->xAccess(real_vfs(v), path, SQLITE_ACCESS_EXISTS, &there);
-    if (!there)
+    if (!platter_has(platter_of(v), path))
         return SQLITE_IOERR_DELETE_NOENT;
     if (!may_step(h))
         return SQLITE_IOERR_DELETE;
-    platter_delete(&h->disk->platter, path, sync_directory != 0);
-    return real_vfs(v)->xDelete(real_vfs(v), path, 0);
+    if (h->looks)
+        platter_remove(platter_of(v), path);
+    else
+        platter_delete(platter_of(v), path, sync_directory != 0);
+    return SQLITE_OK;
 }
 
 static int vfs_access(sqlite3_vfs *v, const char *path, int flags, int *out)
 {
-    return real_vfs(v)->xAccess(real_vfs(v), path, flags, out);
+    (void)flags;
+    *out = platter_has(platter_of(v), path);
+    return SQLITE_OK;
 }
 
 static int vfs_full_path(sqlite3_vfs *v, const char *path, int n, char *out)
 {
-    return real_vfs(v)->xFullPathname(real_vfs(v), path, n, out);
+    (void)v;
+    return snprintf(out, (size_t)n, "%s", path) < n ? SQLITE_OK : SQLITE_CANTOPEN;
 }
 
 static int vfs_randomness(sqlite3_vfs *v, int n, char *out)
@@ -320,21 +315,26 @@ static int vfs_time(sqlite3_vfs *v, double *out)
 
 static int vfs_last_error(sqlite3_vfs *v, int n, char *out)
 {
-    return real_vfs(v)->xGetLastError(real_vfs(v), n, out);
+    (void)v;
+    (void)n;
+    (void)out;
+    return 0;
 }
 
 /* ---- the disk ---- */
 
 static void half_open(struct disk *d, enum process p, const char *name)
 {
+    static const char *const names[] = {"agent", "app", "look"};
     struct machine_half *h = &d->half[p];
 
     h->disk = d;
-    snprintf(h->name, sizeof h->name, "%s-%s", name, p == PROCESS_AGENT ? "agent" : "app");
+    h->looks = p == PROCESS_LOOK;
+    snprintf(h->name, sizeof h->name, "%s-%s", name, names[p]);
     h->vfs = (sqlite3_vfs){
         .iVersion = 2,
-        .szOsFile = (int)sizeof(struct disk_file) + d->real->szOsFile,
-        .mxPathname = d->real->mxPathname,
+        .szOsFile = (int)sizeof(struct disk_file),
+        .mxPathname = NAME_BYTES_MAX,
         .zName = h->name,
         .pAppData = h,
         .xOpen = vfs_open,
@@ -354,12 +354,10 @@ struct disk *disk_new(const char *name, const uint64_t *wall_ms, struct rng rng)
 {
     struct disk *d = mem_alloc(sizeof *d);
 
-    d->real = sqlite3_vfs_find("unix");
-    assert(d->real != NULL);
     d->rng = rng;
     d->wall_ms = wall_ms;
-    half_open(d, PROCESS_AGENT, name);
-    half_open(d, PROCESS_APP, name);
+    for (int p = 0; p < PROCESS_COUNT; p++)
+        half_open(d, (enum process)p, name);
     return d;
 }
 
@@ -394,33 +392,48 @@ uint32_t disk_steps(const struct disk *d, enum process p)
     return d->half[p].steps;
 }
 
-static void remove_shared_memory(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    char path[512];
+/* SQLite finds the journals of a database by their names. */
+static const char *const tails[] = {"", "-wal", "-journal"};
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        size_t n = strlen(entry->d_name);
-
-        if (n < 4 || strcmp(entry->d_name + n - 4, "-shm") != 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        unlink(path);
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
-
-void disk_lose_power(struct disk *d, const char *folder, enum survival survival)
+void disk_lose_power(struct disk *d, enum survival survival)
 {
     platter_lose(&d->platter, &d->rng, survival);
-    remove_shared_memory(folder);
 }
 
 void disk_settle(struct disk *d)
 {
-    platter_close(&d->platter);
+    platter_settle(&d->platter);
+}
+
+bool disk_has(struct disk *d, const char *path)
+{
+    return platter_find(&d->platter, path) != NULL;
+}
+
+void disk_copy_database(struct disk *d, const char *from, const char *to)
+{
+    char a[NAME_BYTES_MAX], b[NAME_BYTES_MAX];
+
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        snprintf(a, sizeof a, "%s%s", from, tails[i]);
+        snprintf(b, sizeof b, "%s%s", to, tails[i]);
+        platter_copy(&d->platter, a, b);
+    }
+}
+
+void disk_remove_database(struct disk *d, const char *path)
+{
+    char name[NAME_BYTES_MAX];
+
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        snprintf(name, sizeof name, "%s%s", path, tails[i]);
+        platter_remove(&d->platter, name);
+    }
+}
+
+void disk_export(const struct disk *d, const char *folder)
+{
+    platter_export(&d->platter, folder);
 }
 
 void disk_revive(struct disk *d, enum process p)

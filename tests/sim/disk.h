@@ -1,4 +1,4 @@
-/* The disk of one simulated PC: two SQLite VFSs (one for each process on it) over the system's own,
+/* The disk of one simulated PC: files in memory, and SQLite VFSs on them, one for each process,
  * which
  *
  *     count the steps that change the disk (create, write, truncate, sync, delete) and let a
@@ -7,13 +7,15 @@
  *
  * A dead process can still read, as a process that is being torn down needs no disk: its
  * connections must be closed, then it is revived. Nothing it tries to write in between reaches the
- * disk. */
+ * disk. Nothing ever reaches the system's own disk, but by disk_export. */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
 #include "rng.h"
 
-enum process { PROCESS_AGENT, PROCESS_APP, PROCESS_COUNT };
+/* LOOK: nobody on the PC, but who looks at its files from outside. It takes no steps, never dies,
+ * and what it writes a power cut does not take back. */
+enum process { PROCESS_AGENT, PROCESS_APP, PROCESS_LOOK, PROCESS_COUNT };
 
 enum death {
     DEATH_KILL, /* of this process alone */
@@ -38,14 +40,23 @@ uint32_t disk_steps(const struct disk *d, enum process p);
 /* How much of what was not synced survives a power cut. */
 enum survival { SURVIVES_NOTHING, SURVIVES_PREFIX, SURVIVES_ANY, SURVIVES_COUNT };
 
-/* The power is off now, whether or not a process died: with all connections of both processes
- * closed, take back what was not synced, as far as `survival` says, and vanish the shared memory of
- * `folder`. */
-void disk_lose_power(struct disk *d, const char *folder, enum survival survival);
-/* With all connections closed: everything is durable, and its files may be put in the place of
- * others from outside. */
-void disk_settle(struct disk *d);
+/* The power is off now, whether or not a process died: with all connections of all processes
+ * closed, take back what was not synced, as far as `survival` says. */
+void disk_lose_power(struct disk *d, enum survival survival);
 /* With all its connections closed: let `p` write again. */
 void disk_revive(struct disk *d, enum process p);
+
+/* ---- files, from outside ---- */
+
+/* With all connections closed: everything is durable, and its files may be put in the place of
+ * others. */
+void disk_settle(struct disk *d);
+bool disk_has(struct disk *d, const char *path);
+/* A database with whatever journal it has. `to` is open nowhere; nothing of it that was there
+ * stays, and no power cut takes it back. */
+void disk_copy_database(struct disk *d, const char *from, const char *to);
+void disk_remove_database(struct disk *d, const char *path);
+/* Write all files to the system's disk, into `folder`, for a person to see. */
+void disk_export(const struct disk *d, const char *folder);
 
 #endif

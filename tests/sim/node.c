@@ -5,12 +5,9 @@
 #include <navette/waits.h>
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -35,8 +32,8 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
 
     *n = (struct node){
         .sim = s, .index = index, .agent_ms = NEVER, .app_ms = NEVER, .stirred = true};
-    snprintf(n->folder, sizeof n->folder, "%.200s/pc%u", s->root, index);
-    snprintf(n->database, sizeof n->database, "%.200s/pc%u/app.db", s->root, index);
+    snprintf(n->folder, sizeof n->folder, "/shop/pc%u", index);
+    snprintf(n->database, sizeof n->database, "/shop/pc%u/app.db", index);
     be64_write(seed, rng_next(&rng));
     seed[31] = (uint8_t)index;
     keys_from_seed(&n->keys, seed);
@@ -51,10 +48,8 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
                           .serial = &s->serial,
                           .on_sql = on_sql,
                           .context = n};
-    if (mkdir(n->folder, 0700) != 0)
-        sim_fail(s, "%s: %s", n->folder, strerror(errno));
-    else if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP),
-                         s->options.journal_mode, &parts, &e))
+    if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP), s->options.journal_mode,
+                    &parts, &e))
         sim_fail_err(s, n, "make the application's file", &e);
 }
 
@@ -200,44 +195,13 @@ void node_app_stop(struct node *n)
 
 /* ---- death ---- */
 
-static void copy_file(struct sim *s, const char *from, const char *to)
-{
-    char room[65536];
-    FILE *in = fopen(from, "rb"), *out = NULL;
-    size_t bytes;
-
-    unlink(to);
-    if (in != NULL)
-        out = fopen(to, "wb");
-    while (out != NULL && (bytes = fread(room, 1, sizeof room, in)) > 0)
-        if (fwrite(room, 1, bytes, out) != bytes)
-            sim_fail(s, "copy %s: %s", from, strerror(errno));
-    if (in != NULL)
-        fclose(in);
-    if (out != NULL)
-        fclose(out);
-}
-
-/* The file with whatever journal it has; SQLite finds a journal by its name. */
-void sim_copy_database(struct sim *s, const char *from, const char *to)
-{
-    static const char *const tails[] = {"", "-wal", "-journal"};
-    char a[SIM_PATH_BYTES + 16], b[SIM_PATH_BYTES + 16];
-
-    for (size_t i = 0; i < COUNT_OF(tails); i++) {
-        snprintf(a, sizeof a, "%s%s", from, tails[i]);
-        snprintf(b, sizeof b, "%s%s", to, tails[i]);
-        copy_file(s, a, b);
-    }
-}
-
 /* In WAL mode the shared memory of the processes that live on decides which frames count. */
 static bool has_living_wal(const struct node *n)
 {
     char path[SIM_PATH_BYTES + 16];
 
     snprintf(path, sizeof path, "%s-wal", n->database);
-    return n->store != NULL && access(path, F_OK) == 0;
+    return n->store != NULL && disk_has(n->disk, path);
 }
 
 static void read_view(struct node *n, struct view *v, const char *path, const char *vfs)
@@ -257,10 +221,10 @@ static void read_copy(struct node *n, struct view *v)
 {
     char path[SIM_PATH_BYTES];
 
-    snprintf(path, sizeof path, "%.200s/peek.db", n->sim->root);
-    sim_copy_database(n->sim, n->database, path);
-    read_view(n, v, path, NULL);
-    unlink(path);
+    snprintf(path, sizeof path, "%.200s/peek.db", n->folder);
+    disk_copy_database(n->disk, n->database, path);
+    read_view(n, v, path, disk_vfs(n->disk, PROCESS_LOOK));
+    disk_remove_database(n->disk, path);
 }
 
 void node_peek(struct node *n, struct view *v)
@@ -286,7 +250,7 @@ static void bury_both(struct node *n, enum survival survival)
 
     bury_agent(n, true);
     app_close(&n->app);
-    disk_lose_power(n->disk, n->folder, survival);
+    disk_lose_power(n->disk, survival);
     disk_revive(n->disk, PROCESS_AGENT);
     disk_revive(n->disk, PROCESS_APP);
     node_peek(n, &s->scratch);

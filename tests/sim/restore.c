@@ -13,7 +13,7 @@ static void copy(struct node *n, const char *from, const char *to)
 
     path_of(n, from, a);
     path_of(n, to, b);
-    sim_copy_database(n->sim, a, b);
+    disk_copy_database(n->disk, a, b);
 }
 
 static void stop(struct node *n)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -19,8 +18,6 @@
 #define COMMITS   12
 
 struct box {
-    char folder[64];
-    char path[96];
     uint64_t wall_ms;
     struct disk *disk;
 };
@@ -28,23 +25,11 @@ struct box {
 static void box_open(struct box *b, uint64_t seed)
 {
     *b = (struct box){.wall_ms = 1750000000000};
-    snprintf(b->folder, sizeof b->folder, "%s/navette-disk-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(b->folder));
-    snprintf(b->path, sizeof b->path, "%s/a.db", b->folder);
     b->disk = disk_new("box", &b->wall_ms, (struct rng){seed});
 }
 
 static void box_close(struct box *b)
 {
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
-    char path[128];
-
-    for (size_t i = 0; i < COUNT_OF(tails); i++) {
-        snprintf(path, sizeof path, "%s%s", b->path, tails[i]);
-        unlink(path);
-    }
-    assert_int_equal(rmdir(b->folder), 0);
     disk_free(b->disk);
 }
 
@@ -52,7 +37,7 @@ static sqlite3 *box_connect(struct box *b)
 {
     sqlite3 *db = NULL;
 
-    sqlite3_open_v2(b->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+    sqlite3_open_v2("/box/a.db", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                     disk_vfs(b->disk, PROCESS_APP));
     return db;
 }
@@ -104,7 +89,7 @@ static bool survive(const char *mode, const char *synchronous, uint32_t at, enum
     said = write_numbers(db, mode, synchronous);
     died = disk_dead(b.disk, PROCESS_APP);
     sqlite3_close(db);
-    disk_lose_power(b.disk, b.folder, survival);
+    disk_lose_power(b.disk, survival);
     disk_revive(b.disk, PROCESS_APP);
     db = box_connect(&b);
     assert_int_equal(number(db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);

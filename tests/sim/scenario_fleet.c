@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -288,12 +287,8 @@ static void lose_home(struct sim *s, uint32_t node)
     sim_run_until_quiet(s, QUIET_MS);
     node_agent_stop(n);
     disk_settle(n->disk);
-    for (int i = 0; i < 3; i++) {
-        static const char *const ends[] = {"", "-wal", "-shm"};
-
-        snprintf(path, sizeof path, "%s/ledger.db%s", n->folder, ends[i]);
-        unlink(path);
-    }
+    snprintf(path, sizeof path, "%s/ledger.db", n->folder);
+    disk_remove_database(n->disk, path);
     node_agent_start(n);
 }
 

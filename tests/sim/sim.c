@@ -1,12 +1,11 @@
 #include "sim.h"
 
 #include <assert.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -59,23 +58,24 @@ void sim_trace(const struct sim *s, const struct node *n, const char *format, ..
 
 /* ---- opening and closing ---- */
 
-static void make_root(struct sim *s)
+/* For a person who watches: the files of a failed week as they are when it failed. */
+static void leave_files(const struct sim *s)
 {
-    const char *folder = getenv("TMPDIR");
+    const char *root = getenv("TMPDIR");
+    char folder[SIM_PATH_BYTES], path[SIM_PATH_BYTES + 16];
 
-    if (folder == NULL)
-        folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(s->root, sizeof s->root, "%.200s/navette-sim-XXXXXX", folder);
-    if (mkdtemp(s->root) == NULL)
-        sim_fail(s, "cannot make a folder like %s", s->root);
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
+    snprintf(folder, sizeof folder, "%.200s/navette-sim-XXXXXX", root != NULL ? root : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        fprintf(stderr, "cannot make a folder like %s\n", folder);
+        return;
+    }
+    for (uint32_t i = 0; i < s->options.nodes; i++) {
+        snprintf(path, sizeof path, "%s/pc%u", folder, i);
+        if (s->nodes[i].disk == NULL || mkdir(path, 0700) != 0)
+            continue;
+        disk_export(s->nodes[i].disk, path);
+    }
+    fprintf(stderr, "files are left in %s\n", folder);
 }
 
 /* The first PC founds the fleet and knows nobody yet; then all others are enrolled. */
@@ -110,7 +110,6 @@ void sim_open(struct sim *s, struct sim_options o)
     assert(o.nodes <= NET_NODES_MAX && o.nodes <= ORACLE_SITES_MAX);
     rng_seed_system(o.seed);
     words_open(&s->words);
-    make_root(s);
     if (o.drawn)
         shape_draw(&s->shape, &s->rng);
     else
@@ -133,6 +132,8 @@ bool sim_close(struct sim *s)
 {
     bool ok = sim_ok(s);
 
+    if (!ok && s->verbose)
+        leave_files(s);
     for (uint32_t i = 0; i < s->options.nodes; i++)
         node_close(&s->nodes[i]);
     net_close(&s->net);
@@ -140,10 +141,6 @@ bool sim_close(struct sim *s)
     roster_close(&s->roster);
     view_close(&s->scratch);
     words_close(&s->words);
-    if (ok || !s->verbose)
-        nftw(s->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    else
-        fprintf(stderr, "files are left in %s\n", s->root);
     if (!ok)
         fprintf(stderr, "seed %llu: %s\n", (unsigned long long)s->options.seed, s->e.text);
     return ok;

@@ -92,7 +92,6 @@ struct sim {
     bool verbose; /* NAVETTE_SIM_TRACE is set: tell everything, and leave the files of a failure */
     struct sim_options options;
     struct rng rng;
-    char root[SIM_PATH_BYTES];
     uint64_t now_ms;
     struct shape shape;
     struct words words;
@@ -112,8 +111,8 @@ struct sim {
 
 /* All PCs run, connected, with empty tables, all tracked. */
 void sim_open(struct sim *s, struct sim_options o);
-/* True when nothing failed; else the failure has been printed. Removes all files, but for a failure
- * that a person watches. */
+/* True when nothing failed; else the failure has been printed, and for a person who watches the
+ * files are left on the system's disk. */
 MUST_USE bool sim_close(struct sim *s);
 bool sim_ok(const struct sim *s);
 void sim_fail(struct sim *s, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -141,8 +140,6 @@ void sim_sql(struct sim *s, uint32_t node, const char *format, ...);
 /* The first column of the first row of a query, as text, "" when there is none. Free with free. */
 char *sim_text(struct sim *s, uint32_t node, const char *sql);
 
-/* Copy an SQLite file with its journals. */
-void sim_copy_database(struct sim *s, const char *from, const char *to);
 /* Like drop files: whatever `from` has and `to` lacks, without a link. */
 void sim_carry(struct sim *s, uint32_t from, uint32_t to);
 /* Change-sets of one actor that `from` has, in any order and some twice, whether or not `to` has

@@ -34,12 +34,29 @@ static inline void lose_power(struct site *s, struct doomed *d, enum survival su
 {
     close_store(s);
     sqlite3_close(s->app);
-    disk_lose_power(d->disk, s->home, survival);
+    disk_lose_power(d->disk, survival);
     disk_revive(d->disk, PROCESS_AGENT);
     disk_revive(d->disk, PROCESS_APP);
     open_app(s);
     sql(s, "PRAGMA foreign_keys = ON");
     open_store(s);
+}
+
+/* As keep_database and put_database_back, which see the system's disk only. */
+static inline void keep_doomed(struct site *s, struct doomed *d)
+{
+    sql(s, "PRAGMA wal_checkpoint(TRUNCATE)");
+    disk_copy_database(d->disk, s->database, "kept");
+}
+
+static inline void put_doomed_back(struct site *s, struct doomed *d)
+{
+    close_store(s);
+    sqlite3_close(s->app);
+    disk_settle(d->disk);
+    disk_copy_database(d->disk, "kept", s->database);
+    open_app(s);
+    sql(s, "PRAGMA foreign_keys = ON");
 }
 
 /* A founder on an ordinary disk, and a doomed member. */
