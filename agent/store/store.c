@@ -187,7 +187,8 @@ static bool bind_again(struct store *s, bool done, struct err *e)
 {
     if (done)
         return bind_schema(s, true, e);
-    bind_close(s);
+    if (s->bound != s->app.reads)
+        bind_close(s);
     return false;
 }
 
@@ -272,7 +273,9 @@ static bool track_news(struct store *s, struct err *e)
     uint32_t count = 0;
     bool all, ok;
 
-    if (!s->app.installed || s->bindings == NULL || s->looked == s->app.reads)
+    if (!bind_schema(s, s->bindings == NULL, e))
+        return false;
+    if (!s->app.installed || s->looked == s->app.reads)
         return true;
     if (!ledger_flag_get(&s->ledger, "track", "all", &all, e))
         return false;

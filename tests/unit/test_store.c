@@ -511,6 +511,30 @@ static void tables_that_came_since_are_tracked_with_all_others(void **state)
     close_site(&a);
 }
 
+static void a_new_table_is_tracked_when_the_application_lets_us(void **state)
+{
+    struct site a = {0};
+    struct err e = {0};
+    sqlite3 *till;
+    bool more;
+
+    (void)state;
+    open_founder(&a, shop);
+    check(store_track(a.store, NULL, 0, &e), &e);
+    sql(&a, "CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note VALUES (1, 'old')");
+    work(&a); /* which sees the table before the file is held */
+    assert_int_equal(sqlite3_open(a.database, &till), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(till, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_false(store_tidy(a.store, &more, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    err_clear(&e);
+    assert_int_equal(status_of(&a).tracked_tables, 6); /* the others are as they were */
+    assert_int_equal(sqlite3_close(till), SQLITE_OK);
+    check(store_tidy(a.store, &more, &e), &e);
+    assert_int_equal(status_of(&a).tracked_tables, 7);
+    close_site(&a);
+}
+
 /* REPLACE takes away the row that has the UNIQUE value, and no trigger tells. */
 static void a_row_that_replace_took_away_is_deleted_everywhere(void **state)
 {
@@ -543,6 +567,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_that_came_since_are_tracked_with_all_others),
+        cmocka_unit_test(a_new_table_is_tracked_when_the_application_lets_us),
         cmocka_unit_test(an_invoice_travels_with_its_references),
         cmocka_unit_test(two_invoices_with_one_number_offline_are_two_invoices),
         cmocka_unit_test(the_later_write_of_a_cell_wins_on_both),
