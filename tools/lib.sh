@@ -6,8 +6,8 @@ export PYTHONDONTWRITEBYTECODE=1
 
 BUILD_PACKAGES="cmake ninja-build gcc libc6-dev pkg-config libuv1-dev libmsgpack-dev libsqlite3-dev libsodium-dev
     libjson-c-dev python3"
-TEST_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev libcmocka-dev python3-pytest python3-django
-    python3-cryptography python3-msgpack python3-nacl sqlite3 iproute2 procps util-linux"
+TEST_PACKAGES="$BUILD_PACKAGES clang libclang-rt-14-dev libcmocka-dev python3-pytest python3-pytest-xdist
+    python3-django python3-cryptography python3-msgpack python3-nacl sqlite3 iproute2 procps util-linux"
 
 # Colour and weight on a terminal only.
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then

@@ -28,6 +28,10 @@ REPORTS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 WHY_NOT = networks.why_not()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures rates or times, which other tests beside it would spoil")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 
-TAG = os.environ.get("NAVETTE_TEST_TAG", "nvt%d" % os.getpid())
+TAG = os.environ.get("NAVETTE_TEST_TAG", "nvt%d" % os.getpid()) + os.environ.get("PYTEST_XDIST_WORKER", "")
 NUMBERS = itertools.count(1)
 
 

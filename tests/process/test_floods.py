@@ -9,6 +9,8 @@ import peer as peers
 from hostile import Crowd
 from test_interop import Guest, find, has_all, inside, lan, a  # noqa: F401  (fixtures)
 
+pytestmark = pytest.mark.alone
+
 
 def kinds_until_pong(peer, seconds=20):
     """The kinds of messages that come before the answer to a PING said now."""

@@ -21,6 +21,8 @@ from test_floods import kinds_until_pong
 from test_interop import Guest, has_all, inside
 from test_shop import sell, wait_sale
 
+pytestmark = pytest.mark.alone
+
 DISCOVERY_PORT, PORT = 7401, 7400
 HANDSHAKES_MAX = 64                     # connections that have not said who they are
 HANDSHAKE_S = 5

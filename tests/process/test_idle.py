@@ -4,7 +4,11 @@ import pathlib
 import statistics
 import time
 
+import pytest
+
 from pc import wait_for
+
+pytestmark = pytest.mark.alone
 
 WINDOW = 4  # seconds over which wake-ups are counted
 TICK = 1  # second: the slow look that would find a commit, too

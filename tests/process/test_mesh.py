@@ -2,10 +2,14 @@
 
 import time
 
+import pytest
+
 from pc import wait_for
 from test_discovery import connections
 from test_idle import wake_ups
 from test_shop import sell
+
+pytestmark = pytest.mark.alone
 
 PCS = 12
 

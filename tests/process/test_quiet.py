@@ -11,6 +11,8 @@ import pytest
 import shop as shops
 from pc import database
 
+pytestmark = pytest.mark.alone
+
 SALES = 250
 
 
