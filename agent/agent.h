@@ -96,8 +96,10 @@ uint32_t agent_others(const struct agent *a);
 /* The one snapshot that text, JSON and metrics are made from: the fields of `status --json`. */
 struct json_object *agent_status(struct agent *a);
 struct json_object *agent_peers(struct agent *a);
-/* Make and store an invitation, announce it; `token` (INVITE_TEXT_BYTES_MAX) gets its text. */
-MUST_USE bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e);
+/* Make and store an invitation, announce it; `token` (INVITE_TEXT_BYTES_MAX) gets its text, without
+ * addresses, hence shorter, where the guest comes with a `stick`. */
+MUST_USE bool agent_invite(struct agent *a, uint64_t ttl_ms, bool stick, char *token,
+                           struct err *e);
 /* Start joining with a token; on_done is called once, later, with e->code ERR_NONE on success. */
 typedef void agent_on_joined(void *context, const struct err *e);
 MUST_USE bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *on_done,

@@ -11,6 +11,7 @@
 #include "request.h"
 #include "review.h"
 #include "rulebook.h"
+#include "stick.h"
 #include "tables.h"
 
 static bool run_status(struct agent *a, const struct request *r, struct json_object **result,
@@ -37,11 +38,38 @@ static bool run_invite(struct agent *a, const struct request *r, struct json_obj
 {
     char token[INVITE_TEXT_BYTES_MAX];
 
-    if (!agent_invite(a, (uint64_t)r->ttl_ms, token, e))
+    if (!agent_invite(a, (uint64_t)r->ttl_ms, r->stick, token, e))
         return false;
     json_object_object_add(*result, "token", answer_secret(token));
     sodium_memzero(token, sizeof token);
     json_object_object_add(*result, "ttl_ms", json_object_new_int64(r->ttl_ms));
+    return true;
+}
+
+static bool run_join_ask(struct agent *a, const struct request *r, struct json_object **result,
+                         struct err *e)
+{
+    char path[PATH_BYTES_MAX];
+
+    if (!stick_ask(a, r->token, r->copy, r->path, path, e))
+        return false;
+    json_object_object_add(*result, "path", json_object_new_string(path));
+    return true;
+}
+
+static bool run_join_take(struct agent *a, const struct request *r, struct json_object **result,
+                          struct err *e)
+{
+    struct stick_done done;
+
+    if (!stick_take(a, r->path, &done, e))
+        return false;
+    json_object_object_add(*result, "kind",
+                           json_object_new_string(done.kind == LETTER_ASK ? "request" : "answer"));
+    json_object_object_add(*result, "name", json_object_new_string(done.name));
+    json_object_object_add(*result, "fleet", json_object_new_string(done.fleet));
+    json_object_object_add(*result, "path",
+                           done.path[0] != '\0' ? json_object_new_string(done.path) : NULL);
     return true;
 }
 
@@ -137,6 +165,8 @@ static runner *const runners[] = {
     [REQUEST_UNTRACK] = run_tables,
     [REQUEST_UNINSTALL] = run_tables,
     [REQUEST_INVITE] = run_invite,
+    [REQUEST_JOIN_ASK] = run_join_ask,
+    [REQUEST_JOIN_TAKE] = run_join_take,
     [REQUEST_SYNC] = run_sync,
     [REQUEST_WAIT] = run_wait,
     [REQUEST_STOP] = run_stop,

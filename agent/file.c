@@ -295,6 +295,28 @@ bool file_read(const char *path, size_t max, struct buf *out, struct err *e)
     return ok;
 }
 
+bool file_read_head(const char *path, size_t n, struct buf *out, struct err *e)
+{
+    int file = open_file(path, UV_FS_O_RDONLY | UV_FS_O_NOFOLLOW | UV_FS_O_NONBLOCK, 0);
+    uv_fs_t request;
+    ssize_t got = 0;
+    uv_buf_t into;
+    bool ok;
+
+    if (file < 0)
+        return fail(e, "open", path, file);
+    into = uv_buf_init((char *)buf_extend(out, n), (unsigned)n);
+    ok = check_regular(file, path, SIZE_MAX, e);
+    if (ok) {
+        got = uv_fs_read(NULL, &request, file, &into, 1, 0, NULL);
+        uv_fs_req_cleanup(&request);
+        ok = got >= 0 || fail(e, "read", path, (int)got);
+    }
+    out->n -= n - (size_t)(got > 0 ? got : 0);
+    close_quietly(file);
+    return ok;
+}
+
 static int write_all(int file, struct slice bytes)
 {
     while (bytes.n > 0) {

@@ -38,6 +38,8 @@ MUST_USE bool file_stat(const char *path, struct file_info *info, struct err *e)
  * it does not exist or is no regular file, ERR_LIMIT when it is longer than `max`. A link as the
  * last part of the path is not followed. */
 MUST_USE bool file_read(const char *path, size_t max, struct buf *out, struct err *e);
+/* Its first bytes, at most `n`, likewise and however long it is. */
+MUST_USE bool file_read_head(const char *path, size_t n, struct buf *out, struct err *e);
 /* Replace `path` by `bytes` such that a power cut leaves the old or the new content whole:
  * temporary name beside it, fsync, rename, fsync of the directory. ERR_FULL when the disk is full;
  * the old content then stands. */

@@ -123,6 +123,8 @@ bool home_locate(struct home *h, const char *given, struct err *e)
            path_join(h->fleet_key, h->path, "fleet.key", e) &&
            path_join(h->join_token, h->path, "join-token", e) &&
            path_join(h->invites, h->path, "invites", e) &&
+           path_join(h->asked, h->path, "asked", e) &&
+           path_join(h->welcome, h->path, "welcome", e) &&
            path_join(h->ledger, h->path, "ledger.db", e) &&
            path_join(h->pid, h->path, "agent.pid", e) &&
            path_join(h->backup, h->path, "backup", e) && path_join(h->logs, h->path, "logs", e) &&
@@ -348,7 +350,8 @@ static bool forget_ledger(const struct home *h, struct err *e)
 bool home_forget(const struct home *h, struct err *e)
 {
     return file_remove(h->roster, e) && file_remove(h->fleet_key, e) &&
-           file_remove(h->join_token, e) && file_remove(h->invites, e) && forget_ledger(h, e) &&
+           file_remove(h->join_token, e) && file_remove(h->invites, e) &&
+           file_remove(h->asked, e) && file_remove(h->welcome, e) && forget_ledger(h, e) &&
            file_remove(h->identity, e);
 }
 

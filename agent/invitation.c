@@ -19,9 +19,10 @@
 #include "log.h"
 
 #define INVITES_BYTES_MAX 4096
+#define INVITATION_FIELDS 8
 
 /* The home's file `invites`: [[id: bin 8, psk: bin 32, key: bin 32, end: uint, used: bool, used by:
- * bin 16, tries: uint]...], oldest first.
+ * bin 16, tries: uint, machine: bin 32]...], oldest first; before letters there was no machine.
  *
  * One that is used or over stays in the list until newer ones push it out: who comes with it is
  * told why not. */
@@ -31,7 +32,8 @@ struct invitation {
     uint64_t ends_ms; /* wall clock */
     bool used;
     struct site_id used_by;
-    uint32_t tries; /* without a proof */
+    uint32_t tries;              /* without a proof */
+    uint8_t machine[HASH_BYTES]; /* used by a letter: where that PC's home is; else zeros */
 };
 
 struct invitations {
@@ -50,7 +52,7 @@ static void invitations_write(struct invitations *all, struct buf *out)
     for (i = 0; i < all->count; i++) {
         struct invitation *v = &all->list[i];
 
-        write_array(&w, 7);
+        write_array(&w, INVITATION_FIELDS);
         write_bin(&w, SLICE(v->lock.id));
         write_bin(&w, SLICE(v->lock.psk));
         write_bin(&w, SLICE(v->lock.key));
@@ -58,6 +60,7 @@ static void invitations_write(struct invitations *all, struct buf *out)
         write_bool(&w, v->used);
         write_bin(&w, SLICE(v->used_by.bytes));
         write_uint(&w, v->tries);
+        write_bin(&w, SLICE(v->machine));
     }
 }
 
@@ -79,8 +82,10 @@ static void invitations_read(struct invitations *all, struct reader *r)
 
     for (i = 0; i < n && !r->failed; i++) {
         struct invitation *v = &all->list[i];
+        uint32_t fields = read_array(r, INVITATION_FIELDS, "invitation");
 
-        read_array_exact(r, 7, "invitation");
+        if (!r->failed && fields < INVITATION_FIELDS - 1)
+            read_fail(r, ERR_INPUT, "an invitation of %u fields", fields);
         read_bin_exact(r, v->lock.id, sizeof v->lock.id, "id");
         read_bin_exact(r, v->lock.psk, sizeof v->lock.psk, "psk");
         read_bin_exact(r, v->lock.key, sizeof v->lock.key, "key");
@@ -88,6 +93,8 @@ static void invitations_read(struct invitations *all, struct reader *r)
         v->used = read_bool(r);
         read_bin_exact(r, v->used_by.bytes, sizeof v->used_by.bytes, "site");
         v->tries = (uint32_t)read_uint(r, INVITE_TRIES_MAX, "tries");
+        if (fields == INVITATION_FIELDS)
+            read_bin_exact(r, v->machine, sizeof v->machine, "machine");
         v->serial = ++all->serials;
     }
     all->count = n;
@@ -203,7 +210,7 @@ static bool invitation_add(struct invitations *all, const struct invitation *v, 
     return false;
 }
 
-bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e)
+bool agent_invite(struct agent *a, uint64_t ttl_ms, bool stick, char *token, struct err *e)
 {
     struct invitations *all = a->invitations;
     struct invitation v = {0};
@@ -216,7 +223,8 @@ bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e)
     if (!invitations_make_room(all, e))
         return false;
     invite_generate(&invite, &a->keys.site);
-    fill_addresses(a, &invite);
+    if (!stick)
+        fill_addresses(a, &invite);
     invite_lock(&v.lock, &invite);
     v.serial = ++all->serials;
     v.ends_ms = agent_wall_ms(a) + ttl_ms;
@@ -337,10 +345,10 @@ static bool check_guest(struct invitations *all, const struct link *l, struct in
 
 #define NEW_TOKEN "on a member, `agent-cli invite` makes a new one"
 
-static bool check_invitation(struct invitations *all, const struct link *l,
+static bool check_invitation(struct invitations *all, const struct site_id *guest,
                              const struct invitation *v, struct err *e)
 {
-    if (v->used && !site_equal(&v->used_by, &l->channel.peer))
+    if (v->used && !site_equal(&v->used_by, guest))
         return err_set(e, ERR_REFUSED, "the token has been used already: " NEW_TOKEN);
     if (is_burned(v))
         return err_set(e, ERR_REFUSED,
@@ -354,17 +362,17 @@ static bool check_invitation(struct invitations *all, const struct link *l,
 }
 
 /* Used up first, then enrolled: cut off in between, only the same guest can come back. */
-static bool enrol(struct invitations *all, const struct link *l, struct invitation *v,
+static bool enrol(struct invitations *all, const struct site_id *guest, struct invitation *v,
                   const struct join_message *m, struct err *e)
 {
     struct agent *a = all->agent;
     char name[NAME_BYTES_MAX + 1];
 
     v->used = true;
-    v->used_by = l->channel.peer;
+    v->used_by = *guest;
     if (!invitations_save(all, e))
         return false;
-    if (roster_find(&a->roster, &l->channel.peer) != NULL)
+    if (roster_find(&a->roster, guest) != NULL)
         return true;
     if (!roster_enrol(&a->roster, m->sign_public, m->exchange_public, m->name, v->lock.id, &a->keys,
                       name, e))
@@ -382,7 +390,7 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
         return err_wrap(e, "invitation");
     if (!check_guest(all, l, v, &m, e))
         return err_wrap(e, "guest");
-    if (!check_invitation(all, l, v, e) || !enrol(all, l, v, &m, e)) {
+    if (!check_invitation(all, &l->channel.peer, v, e) || !enrol(all, &l->channel.peer, v, &m, e)) {
         say_sorry(l, e->text);
         return err_wrap(e, "guest %s", m.name);
     }
@@ -391,6 +399,66 @@ bool invitations_serve(struct invitations *all, struct link *l, struct slice mes
     join_send(l, &welcome);
     sodium_memzero(&welcome, sizeof welcome);
     return true;
+}
+
+/* ---- a letter ---- */
+
+static struct invitation *invitation_of_id(struct invitations *all, const uint8_t *id)
+{
+    for (uint32_t i = 0; i < all->count; i++)
+        if (memcmp(all->list[i].lock.id, id, sizeof all->list[i].lock.id) == 0)
+            return &all->list[i];
+    return NULL;
+}
+
+/* A home that was copied before it joined asks twice, with one identity. */
+static bool check_twin(struct invitations *all, const struct invitation *v,
+                       const struct site_id *guest, const struct letter_ask *ask, struct err *e)
+{
+    static const uint8_t unknown[HASH_BYTES];
+    const struct roster_site *known = roster_find(&all->agent->roster, guest);
+
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct invitation *other = &all->list[i];
+
+        if (other->used && site_equal(&other->used_by, guest) &&
+            memcmp(other->machine, unknown, sizeof unknown) != 0 &&
+            memcmp(other->machine, ask->machine, sizeof ask->machine) != 0)
+            return err_set(e, ERR_REFUSED,
+                           "a PC with this identity has joined from another place: one of the two "
+                           "is a copy of the other's home; on the copy, `agent-cli identity reset` "
+                           "makes it a PC of its own, which then needs a new token");
+    }
+    if (known != NULL && !(v->used && site_equal(&v->used_by, guest)))
+        return err_set(e, ERR_REFUSED,
+                       "a PC with this identity is a member already, %s, and joined with another "
+                       "token: if this is a copy of that PC's home, `agent-cli identity reset` on "
+                       "it, and then a new token",
+                       known->name);
+    return true;
+}
+
+bool invitations_admit(struct invitations *all, const struct letter *l, struct letter_ask *ask,
+                       struct err *e)
+{
+    struct invitation *v = invitation_of_id(all, l->invitation);
+    struct site_id guest;
+
+    if (v == NULL)
+        return err_set(e, ERR_REFUSED,
+                       "its token was not made on this PC, or newer ones have pushed it out: take "
+                       "it to the PC that made the token");
+    if (!letter_ask_open(ask, l, &v->lock, e))
+        return err_wrap(e, "this request to join is refused");
+    if (!letter_ask_proven(ask, &v->lock, e)) {
+        wrong_try(all, v);
+        return err_wrap(e, "whoever wrote this request to join has not the token");
+    }
+    guest = keys_site_id(ask->join.sign_public);
+    if (!check_invitation(all, &guest, v, e) || !check_twin(all, v, &guest, ask, e))
+        return false;
+    memcpy(v->machine, ask->machine, sizeof v->machine);
+    return enrol(all, &guest, v, &ask->join, e);
 }
 
 /* ---- start and end ---- */

@@ -12,6 +12,7 @@
 #define NAVETTE_INVITATION_H
 
 #include <navette/frame.h>
+#include <navette/letter.h>
 
 #define INVITE_TRIES_MAX 5 /* without a proof, then it is burned */
 
@@ -35,5 +36,10 @@ void invitations_tick(struct invitations *v);
 /* A message on an incoming link of mode CHANNEL_INVITE. False: close it. */
 MUST_USE bool invitations_serve(struct invitations *v, struct link *l, struct slice message,
                                 struct err *e);
+/* A request to join that came in a file (letter.h): check it as above, and enrol who wrote it, whom
+ * `ask` then tells of. Doing it again is harmless. The same identity from another place than before
+ * is refused: it is a copy's. */
+MUST_USE bool invitations_admit(struct invitations *v, const struct letter *l,
+                                struct letter_ask *ask, struct err *e);
 
 #endif

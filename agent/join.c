@@ -96,12 +96,20 @@ static void finish(struct join *j, const struct err *e)
         on_done(context, e);
 }
 
-static bool check_welcome(struct join *j, const struct join_message *m, struct roster *r,
-                          const struct site_id *member, struct err *e)
+void join_done(struct join *j)
+{
+    struct err none = {0};
+
+    if (j->looking)
+        finish(j, &none);
+}
+
+bool join_check_welcome(const struct agent *a, const struct join_message *m,
+                        const struct site_id *member, struct roster *r, struct err *e)
 {
     if (!roster_load(r, m->roster, e))
         return err_wrap(e, "the fleet's roster");
-    if (roster_find(r, &j->agent->keys.site) == NULL)
+    if (roster_find(r, &a->keys.site) == NULL)
         return err_set(e, ERR_INPUT, "the roster we were given does not name this PC");
     if (roster_find(r, member) == NULL)
         return err_set(e, ERR_STRANGER,
@@ -116,7 +124,8 @@ static void welcomed(struct join *j, const struct link *l, const struct join_mes
     struct roster r = {0};
     struct err e = {0};
 
-    if (check_welcome(j, m, &r, &member, &e) && agent_fleet_adopt(j->agent, &r, m->fleet_key, &e)) {
+    if (join_check_welcome(j->agent, m, &member, &r, &e) &&
+        agent_fleet_adopt(j->agent, &r, m->fleet_key, &e)) {
         log_info("joined fleet=%s as=%s", j->agent->roster.fleet_name,
                  roster_find(&j->agent->roster, &j->agent->keys.site)->name);
         links_heard(j->agent->links, &member, &address);
@@ -350,7 +359,7 @@ static void look(struct join *j, const struct invite *token)
     uv_timer_start(&j->timer, on_timer, 0, LOOK_EVERY_MS);
 }
 
-static bool may_join(struct agent *a, struct err *e)
+bool join_allowed(struct agent *a, struct err *e)
 {
     const struct roster_site *self = roster_author(&a->roster, &a->keys.site);
 
@@ -377,7 +386,7 @@ bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *
     struct join *j = a->join;
     struct invite v = {0};
 
-    if (!may_join(a, e) || !invite_parse(&v, token, e)) {
+    if (!join_allowed(a, e) || !invite_parse(&v, token, e)) {
         sodium_memzero(&v, sizeof v);
         return false;
     }
@@ -418,7 +427,7 @@ static void take_token(struct join *j)
     if (fleet_is_member(j->agent) && agent_others(j->agent) > 0) {
         log_info("the token of init has been used");
         finish(j, &e);
-    } else if ((j->agent->in_fleet && !may_join(j->agent, &e)) || !invite_parse(&v, text, &e)) {
+    } else if ((j->agent->in_fleet && !join_allowed(j->agent, &e)) || !invite_parse(&v, text, &e)) {
         finish(j, &e);
     } else {
         log_info("joining with the token of init");

@@ -5,6 +5,8 @@
 #include "absent.h"
 #include "agent.h"
 #include "links.h"
+#include "log.h"
+#include "stick.h"
 
 #define STILL_MS     1000  /* nothing new came for so long: members have no more */
 #define EMPTY_MS     4000  /* the same, for each member before us, when nobody has anything yet */
@@ -91,14 +93,54 @@ static bool has_all_of_file(struct newcomer *n, struct agent *a)
     return !n->awaits_absent;
 }
 
+/* Who let this PC in by a stick has told its keys with that. */
+static void read_welcome(struct newcomer *n, struct agent *a)
+{
+    struct stick_welcome w;
+
+    if (n->welcome_read)
+        return;
+    n->welcome_read = true;
+    if (!stick_welcome_read(a, &w))
+        return;
+    n->welcome = w.maker;
+    vector_copy(&n->welcomed, &w.have);
+    if (w.keys.n > 0 && !newcomer_take_keys(n, a, buf_slice(&w.keys)))
+        log_debug("newer keys are here already");
+    stick_welcome_close(&w);
+}
+
+static bool is_welcome(const struct newcomer *n)
+{
+    static const struct site_id nobody;
+
+    return !site_equal(&n->welcome, &nobody);
+}
+
 bool newcomer_is_ready(struct newcomer *n, struct agent *a)
 {
     uint32_t at = 0;
 
+    read_welcome(n, a);
     n->awaits_absent = false;
+    if (is_welcome(n) && links_next_talk(a->links, &at) == NULL)
+        return n->without_absent ||
+               (vector_covers(store_have(a->store), &n->welcomed) && has_all_of_file(n, a));
+    at = 0;
     if (n->without_absent && links_next_talk(a->links, &at) == NULL)
         return true;
     return has_caught_up(n, a) && has_keys(n, a) && has_all_of_file(n, a);
+}
+
+static void warn_welcome(const struct newcomer *n, struct agent *a)
+{
+    const struct roster_site *maker = roster_author(&a->roster, &n->welcome);
+
+    warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
+                "this PC compares its rows with the other members' before it publishes them; for "
+                "that it needs what %s has: there `agent-cli drop export --to DIR`, and here "
+                "`agent-cli drop import` of what that writes",
+                maker != NULL ? maker->name : "the PC that let it in");
 }
 
 void newcomer_warn(const struct newcomer *n, struct agent *a)
@@ -106,6 +148,11 @@ void newcomer_warn(const struct newcomer *n, struct agent *a)
     const struct roster_site *absent = absent_member(a);
     uint32_t at = 0;
 
+    if (is_welcome(n) && !n->awaits_absent && links_next_talk(a->links, &at) == NULL) {
+        warn_welcome(n, a);
+        return;
+    }
+    at = 0;
     if (absent != NULL && (n->awaits_absent || links_next_talk(a->links, &at) == NULL))
         warning_set(&a->warnings, WARNING_MATCHING, agent_wall_ms(a),
                     "this PC compares its rows with the other members' before it publishes them; "
@@ -130,5 +177,6 @@ void newcomer_close(struct newcomer *n)
 
     for (i = 0; i < n->n; i++)
         buf_close(&n->keys[i]);
+    vector_close(&n->welcomed);
     *n = (struct newcomer){0};
 }

@@ -3,7 +3,7 @@
 #ifndef NAVETTE_NEWCOMER_H
 #define NAVETTE_NEWCOMER_H
 
-#include <navette/bytes.h>
+#include <navette/vector.h>
 
 #define NEWCOMER_KEYS_MAX 8 /* members whose keys are compared with the file */
 
@@ -19,6 +19,9 @@ struct newcomer {
     uint64_t keys_ms;       /* when the first ones came */
     bool awaits_absent;     /* all else is done, but a member is away */
     bool without_absent;    /* a person said not to wait for such */
+    bool welcome_read;      /* is there one, from a stick? */
+    struct vector welcomed; /* what must be here then, */
+    struct site_id welcome; /* from this member; zeros: there is none */
 };
 
 /* All is here that connected members have, and that they will publish of what they had, and either

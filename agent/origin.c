@@ -143,6 +143,18 @@ bool origin_check(const struct home *h, char doubt[ORIGIN_DOUBT_BYTES_MAX], stru
     return true;
 }
 
+bool origin_machine(const struct home *h, uint8_t out[HASH_BYTES], struct err *e)
+{
+    char text[FILE_BYTES_MAX];
+    struct origin here;
+
+    if (!origin_here(h, &here, e))
+        return err_wrap(e, "where the home is");
+    snprintf(text, sizeof text, "%s\n%s", here.machine, here.path);
+    hash_bytes(out, slice_text(text));
+    return true;
+}
+
 bool origin_doubt(const struct home *h, const char *why, struct err *e)
 {
     return note_write(h, "doubt", why, e);

@@ -6,7 +6,7 @@
 #ifndef NAVETTE_ORIGIN_H
 #define NAVETTE_ORIGIN_H
 
-#include <navette/err.h>
+#include <navette/keys.h>
 
 struct home;
 
@@ -17,6 +17,8 @@ struct home;
 MUST_USE bool origin_check(const struct home *h, char doubt[ORIGIN_DOUBT_BYTES_MAX], struct err *e);
 /* Remember a doubt that arose while the agent ran. */
 MUST_USE bool origin_doubt(const struct home *h, const char *why, struct err *e);
+/* Where the home stands, as one number: of a copy elsewhere it is another one. */
+MUST_USE bool origin_machine(const struct home *h, uint8_t out[HASH_BYTES], struct err *e);
 /* The home belongs here from now on, and there is no doubt. */
 MUST_USE bool origin_confirm(const struct home *h, struct err *e);
 

@@ -18,6 +18,7 @@
 #include "memory.h"
 #include "newcomer.h"
 #include "status.h"
+#include "stick.h"
 #include "watch.h"
 
 #define REOPEN_MS       2000
@@ -260,6 +261,7 @@ static void match(struct pump *p)
         return;
     newcomer_close(&p->newcomer);
     links_forget_keys(a->links);
+    stick_welcome_forget(a);
     log_info("matched milliseconds=%llu", (unsigned long long)((uv_hrtime() - start) / 1000000));
     warning_clear(&a->warnings, WARNING_MATCHING);
     p->drain.due = p->apply.due = true;

@@ -68,8 +68,13 @@ static const struct command commands[] = {
     [REQUEST_UNTRACK] = {"untrack", {TABLES_ARG}},
     [REQUEST_UNINSTALL] = {"uninstall", {{0}}},
     [REQUEST_INVITE] = {"invite",
-                        {INT_ARG("ttl_ms", ttl_ms, REQUEST_TTL_MS_MIN, REQUEST_TTL_MS_MAX)}},
+                        {INT_ARG("ttl_ms", ttl_ms, REQUEST_TTL_MS_MIN, REQUEST_STICK_MS_MAX),
+                         BOOL_ARG("stick", stick)}},
     [REQUEST_JOIN] = {"join", {TEXT_ARG("token", true, token), BOOL_ARG("copy", copy)}},
+    [REQUEST_JOIN_ASK] = {"join-ask",
+                          {TEXT_ARG("token", false, token), BOOL_ARG("copy", copy),
+                           TEXT_ARG("directory", true, path)}},
+    [REQUEST_JOIN_TAKE] = {"join-take", {TEXT_ARG("path", true, path)}},
     [REQUEST_SYNC] = {"sync", {BOOL_ARG("without_absent", without_absent)}},
     [REQUEST_WAIT] = {"wait", {INT_ARG("timeout_ms", timeout_ms, 0, REQUEST_WAIT_MS_MAX)}},
     [REQUEST_STOP] = {"stop", {{0}}},
@@ -230,9 +235,23 @@ static bool take_args(struct request *r, struct json_object *args, struct err *e
     return true;
 }
 
-/* What one table of arguments cannot say. */
-static bool check_together(const struct request *r, struct err *e)
+/* A token that is carried by hand lives longer. */
+static bool check_ttl(struct request *r, struct err *e)
 {
+    int64_t most = r->stick ? REQUEST_STICK_MS_MAX : REQUEST_TTL_MS_MAX;
+
+    if (r->ttl_ms == 0)
+        r->ttl_ms = r->stick ? REQUEST_STICK_MS_DEFAULT : REQUEST_TTL_MS_DEFAULT;
+    return r->ttl_ms <= most ||
+           err_set(e, ERR_LIMIT, "\"ttl_ms\" is %" PRId64 ", allowed %d to %" PRId64, r->ttl_ms,
+                   REQUEST_TTL_MS_MIN, most);
+}
+
+/* What one table of arguments cannot say. */
+static bool check_together(struct request *r, struct err *e)
+{
+    if (r->kind == REQUEST_INVITE && !check_ttl(r, e))
+        return false;
     if (r->kind == REQUEST_TRACK && r->all == (r->table_count > 0))
         return err_set(e, ERR_USAGE, "track takes either tables or all");
     if (r->kind == REQUEST_UNTRACK && r->table_count == 0)
@@ -334,7 +353,8 @@ static void put_token_in(struct request *r, const char *token)
 {
     size_t n = strlen(token);
 
-    if (r->kind == REQUEST_JOIN && strlen(r->token) == n && strspn(r->token, "-") == n)
+    if ((r->kind == REQUEST_JOIN || r->kind == REQUEST_JOIN_ASK) && strlen(r->token) == n &&
+        strspn(r->token, "-") == n)
         memcpy(r->token, token, n);
 }
 
@@ -355,7 +375,6 @@ bool request_parse(struct request *r, struct slice line, struct err *e)
     bool ok;
 
     *r = (struct request){
-        .ttl_ms = REQUEST_TTL_MS_DEFAULT,
         .timeout_ms = REQUEST_WAIT_MS_DEFAULT,
     };
     if (line.n > CONTROL_LINE_BYTES_MAX)

@@ -21,6 +21,8 @@ struct json_object;
 #define REQUEST_TTL_MS_MIN      1000
 #define REQUEST_TTL_MS_MAX      86400000
 #define REQUEST_TTL_MS_DEFAULT  900000
+#define REQUEST_STICK_MS_MAX     604800000 /* of a token whose guest comes with a stick: a week */
+#define REQUEST_STICK_MS_DEFAULT 86400000
 #define ANSWER_BYTES_MAX        (16u << 20) /* a client reads no longer line */
 
 enum request_kind {
@@ -30,8 +32,11 @@ enum request_kind {
     REQUEST_TRACK,        /* tables: [text] or all: true -> as tables */
     REQUEST_UNTRACK,      /* tables: [text] -> as tables */
     REQUEST_UNINSTALL,    /* -> {} */
-    REQUEST_INVITE,       /* ttl_ms -> token, ends_in_ms */
-    REQUEST_JOIN,         /* token, copy -> {} when this PC is a member and its rows are matched */
+    REQUEST_INVITE,       /* ttl_ms, stick -> token, ttl_ms */
+    REQUEST_JOIN,         /* token, copy -> {} when this PC is a member */
+    REQUEST_JOIN_ASK,     /* token (or none: that of init), copy, directory -> path */
+    REQUEST_JOIN_TAKE,    /* path -> kind: request or answer, name, fleet; path of the answer to a
+                             request, else null */
     REQUEST_SYNC,         /* without_absent -> connected, at once */
     REQUEST_WAIT,         /* timeout_ms -> settled, connected, peers */
     REQUEST_STOP,         /* -> {} and the agent ends */
@@ -73,14 +78,15 @@ struct request {
     bool copy;
     bool without_absent;
     bool adopt;
+    bool stick;
     int64_t number; /* of a conflict, 0: none was given */
     char table[IDENTIFIER_BYTES_MAX + 1];
     int64_t first, second; /* keys */
     char token[INVITE_TEXT_BYTES_MAX];
-    int64_t ttl_ms;
+    int64_t ttl_ms; /* as it was asked for, or what is usual */
     int64_t timeout_ms;
-    char path[PATH_BYTES_MAX]; /* drop-import: file; drop-export: directory, "" for the configured
-                                  one */
+    char path[PATH_BYTES_MAX]; /* drop-import, join-take: file; join-ask: directory; drop-export:
+                                  directory, "" for the configured one */
     char peer[NAME_BYTES_MAX + 1]; /* "" for anybody */
 };
 

@@ -7,6 +7,8 @@
 
 #include <sodium.h>
 
+#include <navette/letter.h>
+
 #include "json_text.h"
 
 /* A vector's entry has two commas and one behind it. */
@@ -78,6 +80,10 @@ static void read_kind(struct json_cursor *c)
     struct slice kind = json_string(c, field(c, "navette", true, 0), "navette");
     uint64_t format;
 
+    if (!c->failed && letter_is(c->file))
+        json_fail(c, ERR_REFUSED,
+                  "it is a request to join or an answer to one: a person takes it in with "
+                  "`agent-cli drop import FILE`");
     if (!c->failed && !slice_equal(kind, slice_text(JSON_DROP_KIND)))
         json_fail(c, ERR_INPUT,
                   "this drop file carries something other than " JSON_DROP_KIND

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second implementation of protocol/README.md's keys, handshake, frames, beacon, invitation and roster.
+"""A second implementation of protocol/README.md's keys, handshake, frames, beacon, invitation, letters and roster.
 
 It wrote the golden files beside it and shares no code with the C one: run it to see that they still agree with the
 specification ("reference.py --check"), or to write them ("reference.py --write"). Needs python3-cryptography; without
@@ -19,6 +19,8 @@ try:
 except ImportError:
     print("python3-cryptography is not installed", file=sys.stderr)
     sys.exit(77)
+
+import reference_letter
 
 HERE = pathlib.Path(__file__).parent
 
@@ -294,10 +296,14 @@ def admin_file():
             "key_id": derive(run(0x80, 32), "navette fleet key 1")[:16]}
 
 
+def letter_file():
+    return reference_letter.letter_file(sys.modules[__name__])
+
+
 def main():
     published_vectors()
     bad = 0
-    for make in (keys_file, handshake_file, beacon_file, token_file, join_file, roster_file, rules_file, admin_file):
+    for make in (keys_file, handshake_file, beacon_file, token_file, join_file, letter_file, roster_file, rules_file, admin_file):
         path = HERE / (make.__name__.removesuffix("_file") + ".txt")
         text = "".join(f"{k}={v.hex()}\n" for k, v in make().items())
         if sys.argv[1:] == ["--write"]:

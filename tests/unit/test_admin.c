@@ -168,7 +168,9 @@ static void an_invitation_is_withdrawn_by_its_number_or_all_are(void **state)
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
-    must(agent_invite(&a.agent, 60000, token, &e) && agent_invite(&a.agent, 60000, token, &e), &e);
+    must(agent_invite(&a.agent, 60000, false, token, &e) &&
+             agent_invite(&a.agent, 60000, false, token, &e),
+         &e);
     o = done(&a, REQUEST_ROSTER, "", "");
     one = json_object_array_get_idx(json_object_object_get(o, "invitations"), 0);
     assert_string_equal(text_of(one, "state"), "open");

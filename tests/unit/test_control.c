@@ -11,6 +11,7 @@
 #include "control.h"
 #include "idle.h"
 #include "request.h"
+#include "stick.h"
 
 /* ---- an agent that only notes what it is asked ---- */
 
@@ -41,12 +42,30 @@ struct json_object *agent_peers(struct agent *a)
     return json_object_new_array();
 }
 
-bool agent_invite(struct agent *a, uint64_t ttl_ms, char *token, struct err *e)
+bool agent_invite(struct agent *a, uint64_t ttl_ms, bool stick, char *token, struct err *e)
 {
     (void)a;
+    (void)stick;
     (void)e;
     snprintf(token, INVITE_TEXT_BYTES_MAX, "TOKEN-%u", (unsigned)ttl_ms);
     return true;
+}
+
+bool stick_ask(struct agent *a, const char *token, bool copy, const char *directory, char *path,
+               struct err *e)
+{
+    (void)a;
+    (void)copy;
+    (void)e;
+    snprintf(path, PATH_BYTES_MAX, "%s of %s", directory, token);
+    return true;
+}
+
+bool stick_take(struct agent *a, const char *path, struct stick_done *done, struct err *e)
+{
+    (void)a;
+    *done = (struct stick_done){.kind = LETTER_ANSWER, .name = "B"};
+    return strcmp(path, "bad") != 0 || err_set(e, ERR_CRYPTO, "no letter");
 }
 
 bool agent_join(struct agent *a, const char *token, bool copy, agent_on_joined *on_done,
@@ -541,7 +560,7 @@ static void hostile_requests_are_answered_and_closed(void **state)
         {"{\"id\":1,\"command\":\"status\",\"args\":{\"x\":1}}\n", "status takes no"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":1e3}}\n", "not a whole number"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":-5}}\n",
-         "allowed 1000 to 86400000"},
+         "allowed 1000 to 604800000"},
         {"{\"id\":1,\"command\":\"conflict-restore\"}\n", "needs the number"},
         {"{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":0}}\n", "allowed 1 to"},
         {"{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":1,\"all\":true}}\n",
@@ -588,7 +607,7 @@ static void every_golden_request_is_understood(void **state)
         left.n -= (size_t)(end - left.p) + 1;
         left.p = end + 1;
     }
-    assert_int_equal(id, 35);
+    assert_int_equal(id, 39);
     buf_close(&file);
 }
 

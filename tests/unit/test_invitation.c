@@ -32,7 +32,7 @@ static void open_host_and_guest(struct floor *f, struct pc *a, struct pc *b, cha
     pc_start(a);
     pc_start(b);
     AWAIT(f, a->agent.store != NULL && is_settled(a) && b->agent.store != NULL);
-    must(agent_invite(&a->agent, 60000, token, &e), &e);
+    must(agent_invite(&a->agent, 60000, false, token, &e), &e);
 }
 
 static struct answer joins(struct pc *pc, const char *token)
@@ -111,7 +111,7 @@ static void a_token_that_is_over_or_withdrawn_says_so(void **state)
              agent_roster_changed(&a.agent, &e),
          &e);
     expect_sorry(joins(&b, token), "withdrawn");
-    must(agent_invite(&a.agent, 1, second, &e), &e);
+    must(agent_invite(&a.agent, 1, false, second, &e), &e);
     {
         uint64_t made_ms = agent_wall_ms(&a.agent);
 
@@ -155,7 +155,7 @@ static void a_damaged_file_of_invitations_voids_them(void **state)
          &e);
     pc_start(&a);
     assert_int_equal(invitations_secrets(a.agent.invitations, secrets, INVITES_MAX), 0);
-    must(agent_invite(&a.agent, 60000, token, &e), &e);
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e);
     expect_joined(joins(&b, token));
     floor_close(&f);
 }
@@ -171,14 +171,14 @@ static void there_are_so_many_open_ones_and_no_more(void **state)
     (void)state;
     open_host_and_guest(&f, &a, &b, token);
     for (int i = 1; i < INVITES_MAX; i++)
-        must(agent_invite(&a.agent, 60000, token, &e), &e);
+        must(agent_invite(&a.agent, 60000, false, token, &e), &e);
     assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), INVITES_MAX);
     assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, 3), 3);
-    assert_false(agent_invite(&a.agent, 60000, token, &e));
+    assert_false(agent_invite(&a.agent, 60000, false, token, &e));
     assert_int_equal(e.code, ERR_LIMIT);
     expect_joined(joins(&b, token)); /* the last one that was made */
     err_clear(&e);
-    must(agent_invite(&a.agent, 60000, token, &e), &e); /* the used one makes room */
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e); /* the used one makes room */
     invitations_void(a.agent.invitations);
     assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), 0);
     floor_close(&f);
@@ -193,7 +193,7 @@ static void who_is_in_no_fleet_cannot_invite(void **state)
 
     (void)state;
     open_host_and_guest(&f, &a, &b, token);
-    assert_false(agent_invite(&b.agent, 60000, token, &e));
+    assert_false(agent_invite(&b.agent, 60000, false, token, &e));
     assert_int_equal(e.code, ERR_REFUSED);
     assert_non_null(strstr(e.text, "in no fleet"));
     floor_close(&f);

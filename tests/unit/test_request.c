@@ -51,6 +51,12 @@ static void every_kind_has_a_word_that_asks_for_it(void **state)
         case REQUEST_RULES_UNSET:
             with = "\"rules\":[{\"table\":\"t\",\"kind\":\"local\"}]";
             break;
+        case REQUEST_JOIN_ASK:
+            with = "\"directory\":\"/stick\"";
+            break;
+        case REQUEST_JOIN_TAKE:
+            with = "\"path\":\"/stick/join.json\"";
+            break;
         case REQUEST_RULES_PRESET:
             with = "\"name\":\"django\"";
             break;
@@ -88,6 +94,9 @@ static void what_is_left_out_has_its_usual_value(void **state)
     (void)state;
     assert_true(request_parse(&r, slice_text("{\"id\":1,\"command\":\"invite\"}"), &e));
     assert_int_equal(r.ttl_ms, REQUEST_TTL_MS_DEFAULT);
+    assert_true(request_parse(
+        &r, slice_text("{\"id\":1,\"command\":\"invite\",\"args\":{\"stick\":true}}"), &e));
+    assert_int_equal(r.ttl_ms, REQUEST_STICK_MS_DEFAULT);
     assert_true(request_parse(&r, slice_text("{\"id\":1,\"command\":\"wait\",\"args\":null}"), &e));
     assert_int_equal(r.timeout_ms, REQUEST_WAIT_MS_DEFAULT);
     assert_true(request_parse(&r, slice_text("{\"id\":1,\"command\":\"drop-export\"}"), &e));
@@ -120,6 +129,8 @@ static void what_is_no_request_is_refused_with_the_reason(void **state)
         {"{\"id\":1,\"command\":\"join\",\"args\":{\"token\":\"\xff\"}}", ERR_INPUT, "not JSON"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":999}}", ERR_LIMIT, "999"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":86400001}}", ERR_LIMIT, "allowed"},
+        {"{\"id\":1,\"command\":\"invite\",\"args\":{\"stick\":true,\"ttl_ms\":604800001}}",
+         ERR_LIMIT, "allowed"},
         {"{\"id\":1,\"command\":\"invite\",\"args\":{\"ttl_ms\":1e3}}", ERR_INPUT, "whole number"},
         {"{\"id\":1,\"command\":\"wait\",\"args\":{\"timeout_ms\":-1}}", ERR_LIMIT, "-1"},
         {"{\"id\":1,\"command\":\"track\"}", ERR_USAGE, "either"},

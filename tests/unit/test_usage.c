@@ -84,7 +84,7 @@ static void what_is_wrong_is_named(void **state)
     expect_refused("init --db", "--db");
     expect_refused("status --db /x", "--db");
     expect_refused("status extra", "extra");
-    expect_refused("join", "TOKEN");
+    expect_refused("revoke", "PEER");
     expect_refused("drop import", "FILE");
 }
 
@@ -115,13 +115,14 @@ static void durations_have_units_and_bounds(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = {{"90", 90000}, {"90s", 90000}, {"15m", 900000}, {"500ms", 500}, {"1h", 3600000}};
+    } good[] = {{"90", 90000},  {"90s", 90000},  {"15m", 900000},
+                {"500ms", 500}, {"1h", 3600000}, {"2d", 172800000}};
     static const char *const bad[] = {"",
                                       "s",
                                       "-1",
                                       "1.5s",
                                       "1 s",
-                                      "1d",
+                                      "1w",
                                       "1hh",
                                       "0x1",
                                       "99999999999999999999",

@@ -6,9 +6,8 @@
 #include <json-c/json.h>
 #include <uv.h>
 
-#include <navette/invite.h>
-
 #include "answer.h"
+#include "joining.h"
 #include "request.h"
 #include "text.h"
 #include "usage.h"
@@ -114,104 +113,6 @@ int run_untrack(struct cli *c)
     if (!ask_or_do(c, "untrack", args, &result, &code))
         return code;
     print_change(c, result);
-    json_object_put(result);
-    return code;
-}
-
-/* ---- fleet ---- */
-
-int run_invite(struct cli *c)
-{
-    struct json_object *args = json_object_new_object();
-    struct json_object *result;
-    int64_t ttl_ms = REQUEST_TTL_MS_DEFAULT;
-    struct err e = {0};
-    char words[INVITE_TEXT_BYTES_MAX + 8];
-    int code;
-
-    if (c->cancel) {
-        json_object_put(args);
-        return run_invite_cancel(c);
-    }
-    if (c->ttl != NULL && !duration_parse(c->ttl, &ttl_ms, &e))
-        err_wrap(&e, "--ttl");
-    else if (ttl_ms < REQUEST_TTL_MS_MIN || ttl_ms > REQUEST_TTL_MS_MAX)
-        err_set(&e, ERR_USAGE, "--ttl %s: a token can be valid for 1s to 24h", c->ttl);
-    if (e.code != ERR_NONE) {
-        json_object_put(args);
-        return answer_failed(c, &e);
-    }
-    json_object_object_add(args, "ttl_ms", json_object_new_int64(ttl_ms));
-    if (!ask(c, "invite", args, ASK_MS, &result, &code))
-        return code;
-    if (c->json) {
-        answer_json(result);
-    } else {
-        printf("One PC can join with this token, once, within the next %" PRId64 " %s:\n\n",
-               ttl_ms < 120000 ? ttl_ms / 1000 : ttl_ms / 60000,
-               ttl_ms < 2000     ? "second"
-               : ttl_ms < 120000 ? "seconds"
-                                 : "minutes");
-        snprintf(words, sizeof words, "join %s", text_of(result, "token"));
-        text_command(stdout, &(struct cli){0}, "agent-cli", words);
-        puts(
-            "\nType that on the other PC, where `agent-cli init` was done and navette-agent runs.");
-    }
-    json_object_put(result);
-    return code;
-}
-
-/* A token is often read out in groups: take several words as one. */
-static bool join_words(const struct cli *c, char *token, struct err *e)
-{
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < c->word_count; i++) {
-        size_t length = strlen(c->words[i]);
-
-        if (n + length >= INVITE_TEXT_BYTES_MAX)
-            return err_set(e, ERR_INPUT, "the token is too long: copy it as `invite` printed it");
-        memcpy(token + n, c->words[i], length);
-        n += length;
-    }
-    token[n] = '\0';
-    return true;
-}
-
-static void print_joined(const struct cli *c)
-{
-    struct json_object *status;
-    int code;
-
-    if (!ask(c, "status", NULL, ASK_MS, &status, &code)) {
-        puts("This PC has joined.");
-        return;
-    }
-    text_say("%s has joined the fleet %s.", text_of(status, "name"), text_of(status, "fleet"));
-    json_object_put(status);
-}
-
-int run_join(struct cli *c)
-{
-    struct json_object *args = json_object_new_object();
-    struct json_object *result;
-    char token[INVITE_TEXT_BYTES_MAX];
-    struct invite invite;
-    struct err e = {0};
-    int code;
-
-    if (!join_words(c, token, &e) || !invite_parse(&invite, token, &e)) {
-        json_object_put(args);
-        return answer_failed(c, &e);
-    }
-    json_object_object_add(args, "token", json_object_new_string(token));
-    json_object_object_add(args, "copy", json_object_new_boolean(c->copy));
-    if (!ask(c, "join", args, 0, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        print_joined(c);
     json_object_put(result);
     return code;
 }
@@ -399,6 +300,8 @@ struct imported {
     int64_t added; /* change-sets; -1: it failed, and why is in the error */
     int64_t refused;
     char refused_of[NAME_BYTES_MAX + 1];
+    bool letter; /* of one who joins: */
+    struct joined joined;
 };
 
 static struct imported import_one(const struct cli *c, const char *word, int *code, struct err *e)
@@ -410,6 +313,11 @@ static struct imported import_one(const struct cli *c, const char *word, int *co
     *code = CODE_FAILING;
     if (!path_absolute(path, word, e))
         return done;
+    done.letter = joining_is_letter(path);
+    if (done.letter) {
+        done.added = joining_take(c, path, &done.joined, code, e) ? 0 : -1;
+        return done;
+    }
     args = json_object_new_object();
     json_object_object_add(args, "path", json_object_new_string(path));
     if (c->adopt)
@@ -439,6 +347,8 @@ static struct json_object *import_entry(const char *word, const struct imported 
     json_object_object_add(entry, "added", json_object_new_int64(done->added));
     if (done->refused > 0)
         json_object_object_add(entry, "refused", json_object_new_int64(done->refused));
+    if (done->letter)
+        joining_add(entry, &done->joined);
     return entry;
 }
 
@@ -484,6 +394,8 @@ int run_import(struct cli *c)
         worst = code > worst ? code : worst;
         if (done.added < 0)
             answer_error_text(&e);
+        else if (!c->json && done.letter)
+            joining_print(c, path_name(word), &done.joined);
         else if (!c->json)
             print_imported(word, &done);
     }

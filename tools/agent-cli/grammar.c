@@ -78,8 +78,11 @@ const struct command grammar_commands[COMMANDS] = {
                 0, 0, run_parked},
     [INVITE] = {"invite", "", "print a token with which one other PC can join",
                 "Whoever has the token while it is valid can join once: hand it over as you would "
-                "a key. With --cancel no token is made: all that are still open are withdrawn, of "
-                "every PC, or the one whose id `roster` shows.",
+                "a key. With --stick it is for a PC that shares no network with this one: shorter, "
+                "and valid for a day; `join TOKEN --to DIR` there, and `drop import` here, of what "
+                "that wrote on a stick. Carry the token apart from the stick. With --cancel no "
+                "token is made: all that are still open are withdrawn, of every PC, or the one "
+                "whose id `roster` shows.",
                 0, 1, run_invite},
     [ROSTER] = {"roster", "", "who is in the fleet, who may rule it, which tokens are open",
                 "Every PC is an admin when it joins: it may invite, shut out, rename, and set "
@@ -111,8 +114,13 @@ const struct command grammar_commands[COMMANDS] = {
                 "three times; after that it needs a file of `drop export` first.",
                 0, 0, run_rotate},
     [JOIN] = {"join", "TOKEN", "join the fleet of the PC that made the token",
-              "Ends when this PC is a member and its rows have been compared with the fleet's.", 1,
-              64, run_join},
+              "Ends when this PC is a member. With --to (and, after `init --join`, without TOKEN), "
+              "for a PC that shares no network with the "
+              "fleet: writes a request to join on a stick. Take that to the PC that made the token "
+              "and `drop import` it there; this puts an answer beside it. Bring the stick back and "
+              "`drop import` the answer here; then the files of `drop export` there. Who finds the "
+              "stick can do nothing with request or answer.",
+              0, 64, run_join},
     [STATUS] = {"status", "", "how this PC stands: exit code 0 well, 1 with trouble, 2 failing", "",
                 0, 0, run_status},
     [PEERS] = {"peers", "", "the other PCs of the fleet", "", 0, 0, run_peers},
@@ -147,7 +155,9 @@ const struct command grammar_commands[COMMANDS] = {
                 0, 0, run_export},
     [IMPORT] =
         {"drop import", "FILE...", "take in files that another PC wrote",
-         "A file may be taken in twice: the second time changes nothing. What a PC made after it "
+         "Files of `drop export`, and those with which a PC joins by a stick (`join --to`): a "
+         "request to join is answered, and its PC is a member then. A file may be taken in twice: "
+         "the second time changes nothing. What a PC made after it "
          "was shut out is left out; --adopt takes it, too, and makes every PC take just that, "
          "and nothing that it makes later. Asks first: do it only if you know that these "
          "sales are right, as those of a PC that was retired before all was sent.",
@@ -179,9 +189,12 @@ const struct option grammar_options[] = {
      "this database is a copy of the fleet's: rows with equal keys are the same rows"},
     {"--all", NULL, ON(TRACK) | ON(CONFLICTS_DISMISS), 0, AT(all),
      "all of them; with track, all tables that can be shared"},
-    {"--ttl", "TIME", ON(INVITE), 0, AT(ttl), "how long the token is valid (15m)"},
+    {"--ttl", "TIME", ON(INVITE), 0, AT(ttl),
+     "how long the token is valid (15m, up to 24h; with --stick 1d, up to 7d)"},
+    {"--stick", NULL, ON(INVITE), 0, AT(stick), "for a PC that shares no network with this one"},
     {"--timeout", "TIME", ON(WAIT), 0, AT(timeout), "how long to wait (30s)"},
-    {"--to", "DIR", ON(EXPORT), 0, AT(to), "where to write it (sortant in the drop folder)"},
+    {"--to", "DIR", ON(EXPORT) | ON(JOIN), 0, AT(to),
+     "where to write it (drop export: sortant in the drop folder)"},
     {"--for", "PEER", ON(EXPORT), 0, AT(for_peer), "only what this PC lacks (everything)"},
     {"--where", "EXPRESSION", ON(RULES_SET), 0, AT(where),
      "publish or both: only rows for which this SQL expression holds leave a PC"},

@@ -213,7 +213,7 @@ bool duration_parse(const char *text, int64_t *ms, struct err *e)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     char *end = NULL;
     long long n = strtoll(text, &end, 10);
 
@@ -223,7 +223,7 @@ bool duration_parse(const char *text, int64_t *ms, struct err *e)
             return true;
         }
     }
-    return err_set(e, ERR_USAGE, "\"%.40s\" is no time: write it like 30s, 15m or 1h", text);
+    return err_set(e, ERR_USAGE, "\"%.40s\" is no time: write it like 30s, 15m, 1h or 2d", text);
 }
 
 /* ---- help ---- */
