@@ -251,7 +251,7 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
     row.key = arena_key(&r->arena, &row.key);
     row.rec = arena_copy(&r->arena, row.rec);
     if (keymap_get(&r->let_go, 0, &id) != 0) {
-        row.minted = t->key.kind != KEY_NONE;
+        row.minted = true;
         return ledger_row_put(&r->s->ledger, &row, true, true, e);
     }
     if (!read_record(r, &row, e))
@@ -263,6 +263,22 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
     return scan_place(r->s, t->gid, &row.key, shadow_bytes(r), e);
 }
 
+/* One that was to go, and that news delete, has gone, and still nobody has heard of it. */
+static bool forget_gone(struct recovery *r, struct touched *t, struct err *e)
+{
+    struct row_key id = gid_key(t->gid);
+    struct ledger_row row;
+    bool found;
+
+    if (t->key.kind != KEY_NONE || t->gid == 0 || keymap_get(&r->let_go, 0, &id) == 0)
+        return true;
+    if (!ledger_row_get(&r->s->ledger, t->gid, &row, &found, e))
+        return false;
+    row.rec = arena_copy(&r->arena, row.rec);
+    t->gid = 0;
+    return scan_displace(r->s, &row, true, r->now_ms, e);
+}
+
 static bool prepare_news(struct recovery *r, struct err *e)
 {
     index_news(r);
@@ -271,7 +287,7 @@ static bool prepare_news(struct recovery *r, struct err *e)
     if (!publish_name(r->s, &r->list, r->now_ms, e))
         return false;
     for (uint32_t i = 0; i < r->list.n && r->let_go.n > 0; i++) /* it grows */
-        if (!keep_parents(r, i, e))
+        if (!forget_gone(r, &r->list.rows[i], e) || !keep_parents(r, i, e))
             return false;
     for (uint32_t i = 0; i < r->list.n; i++)
         if (!set_base(r, &r->list.rows[i], e))

@@ -40,17 +40,24 @@ static struct row_key key_of_value(struct publisher *p, const struct value *v)
     return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
 }
 
-/* A row that was deleted, whose key a reference by rule still shows. */
+/* A row that was deleted, whose key a reference by rule still shows. One that was gone before it
+ * was said is no row to anybody: others would wait for it. */
 static bool refer_dead(struct publisher *p, const struct binding *parent, const struct row_key *key,
                        int64_t *gid, struct err *e)
 {
+    struct record r = {0};
     struct ledger_row row;
-    bool found;
+    bool found, ok = true;
 
+    *gid = 0;
     if (!ledger_row_by_key(&p->s->ledger, parent->table, key, true, &row, &found, e))
         return false;
-    *gid = found && !row.present && !row.minted ? row.gid : 0;
-    return true;
+    if (found && !row.present && !row.minted) {
+        ok = record_decode(&r, row.rec, e);
+        *gid = r.n > 0 ? row.gid : 0;
+        record_close(&r);
+    }
+    return ok;
 }
 
 bool publish_translate(struct publisher *p, const struct touched *t, uint32_t column,

@@ -344,6 +344,54 @@ static void a_row_that_names_two_that_are_gone_brings_back_both(void **state)
     close_pair(&a, &b);
 }
 
+/* One drain took its birth and its end, so nobody has heard of it. The file went back to between
+ * them, and it is deleted once more: what names it is as if it named nothing. */
+static void a_row_that_nobody_has_heard_of_is_waited_for_by_nobody(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&a,
+        "INSERT INTO shop_sale VALUES (70, 7); INSERT INTO mail VALUES (1, 'shop.sale,70', 'a')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM shop_sale WHERE id = 70");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    sql(&a, "DELETE FROM shop_sale WHERE id = 70; UPDATE mail SET origin = origin, text = 'b'");
+    open_store(&a);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO mail VALUES (2, 'shop.sale,70', 'c')");
+    exchange(&a, &b);
+    expect(&b, "SELECT text, origin FROM mail ORDER BY text", "b|shop.sale,70 c|shop.sale,70");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* It goes by itself when the file is put right, and is named afterwards. */
+static void a_row_that_went_unheard_of_again_is_no_row_to_name(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO shop_sale VALUES (70, 7)");
+    keep_database(&a);
+    sql(&a, "DELETE FROM shop_sale WHERE id = 70");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM shop_sale WHERE id = 70", "0");
+    sql(&a, "INSERT INTO mail VALUES (1, 'shop.sale,70', 'a')");
+    exchange(&a, &b);
+    expect(&b, "SELECT text, origin FROM mail", "a|shop.sale,70");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_file_put_back_still_names_its_rows),
         cmocka_unit_test(such_a_row_waits_for_its_parent),
         cmocka_unit_test(a_row_that_names_two_that_are_gone_brings_back_both),
+        cmocka_unit_test(a_row_that_nobody_has_heard_of_is_waited_for_by_nobody),
+        cmocka_unit_test(a_row_that_went_unheard_of_again_is_no_row_to_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
