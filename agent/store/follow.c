@@ -6,7 +6,10 @@
 #include "placed.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define MERGED_DIGEST_BYTES 16
 
 /* ---- outcomes ---- */
 
@@ -61,8 +64,41 @@ static void put_outcome(struct buf *out, const struct work *w)
     }
 }
 
+/* All that is merged, also once these change-sets (n * (actor, number)) are. A ledger that went
+ * back does not come to the same. */
+static bool digest_merged(const struct store *s, struct slice with, uint8_t *digest)
+{
+    uint64_t *merged = mem_alloc((s->ledger.actor_count + 1) * sizeof *merged);
+    uint8_t hash[HASH_BYTES];
+    uint64_t actor, number;
+    struct buf all;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
+        merged[i] = s->ledger.actors[i].merged;
+    while (ok && with.n > 0) {
+        ok = varint_read(&with, &actor) && varint_read(&with, &number) && actor > 0 &&
+             actor <= s->ledger.actor_count && s->ledger.actors[actor - 1].staged >= number;
+        if (ok && merged[actor - 1] < number)
+            merged[actor - 1] = number;
+    }
+    buf_open(&all, SIZE_MAX / 2);
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++) {
+        if (merged[i] == 0)
+            continue;
+        buf_add(&all, s->ledger.actors[i].actor.bytes, ACTOR_BYTES);
+        varint_write(&all, merged[i]);
+    }
+    hash_bytes(hash, buf_slice(&all));
+    memcpy(digest, hash, MERGED_DIGEST_BYTES);
+    buf_close(&all);
+    free(merged);
+    return ok;
+}
+
 void batch_payload(struct batch *b, struct buf *out)
 {
+    uint8_t digest[MERGED_DIGEST_BYTES];
     uint32_t rows = b->n;
 
     for (uint32_t i = 0; i < b->n; i++) {
@@ -72,7 +108,9 @@ void batch_payload(struct batch *b, struct buf *out)
         if (w->wrote && w->key.kind == KEY_INT && w->key.i > b->tables[w->b->app_index].used)
             b->tables[w->b->app_index].used = w->key.i;
     }
-    buf_add_byte(out, 1);
+    buf_add_byte(out, 2);
+    digest_merged(b->s, (struct slice){0}, digest);
+    buf_add(out, digest, sizeof digest);
     varint_write(out, b->s->merged_count);
     for (uint32_t i = 0; i < b->s->merged_count; i++) {
         varint_write(out, b->s->merged[i].actor);
@@ -162,37 +200,50 @@ static bool follow_tables(struct store *s, struct slice *in, struct err *e)
     return true;
 }
 
+/* What stands before the change-sets of a payload. `digest`: NULL in one of version 1. */
+static bool read_head(struct slice *in, const uint8_t **digest, struct err *e)
+{
+    size_t n = in->n == 0 || *in->p != 2 ? 1 : 1 + MERGED_DIGEST_BYTES;
+
+    if (in->n < n || (*in->p != 1 && *in->p != 2))
+        return err_set(e, ERR_STORE,
+                       "the file's record of what was applied last has an unknown version");
+    *digest = n == 1 ? NULL : in->p + 1;
+    in->p += n;
+    in->n -= n;
+    return true;
+}
+
 bool follow_possible(const struct store *s, const struct app_state *state)
 {
-    struct slice in = buf_slice(&state->payload);
-    uint64_t n, actor, number;
+    struct slice in = buf_slice(&state->payload), with;
+    uint8_t digest[MERGED_DIGEST_BYTES];
+    const uint8_t *said = NULL;
+    struct err e = {0};
+    uint64_t n, any;
 
-    if (in.n == 0)
+    if (!read_head(&in, &said, &e) || !varint_read(&in, &n))
         return false;
-    in.p++;
-    in.n--;
-    if (!varint_read(&in, &n))
-        return false;
+    with = in;
     for (; n > 0; n--)
-        if (!varint_read(&in, &actor) || !varint_read(&in, &number) || actor == 0 ||
-            actor > s->ledger.actor_count || s->ledger.actors[actor - 1].staged < number)
+        if (!varint_read(&in, &any) || !varint_read(&in, &any))
             return false;
-    return true;
+    with.n = (size_t)(in.p - with.p);
+    return digest_merged(s, with, digest) &&
+           (said == NULL || memcmp(said, digest, sizeof digest) == 0);
 }
 
 static bool follow_payload(struct store *s, struct slice in, uint64_t now_ms, struct err *e)
 {
     uint64_t changesets, rows, actor, number;
+    const uint8_t *digest = NULL;
     int64_t due_any;
     struct outcome o;
 
     if (!ledger_number(&s->ledger, "SELECT EXISTS(SELECT 1 FROM due)", &due_any, e))
         return false;
-    if (in.n == 0 || *in.p != 1)
-        return err_set(e, ERR_STORE,
-                       "the file's record of what was applied last has an unknown version");
-    in.p++;
-    in.n--;
+    if (!read_head(&in, &digest, e))
+        return false;
     if (!varint_read(&in, &changesets))
         return err_set(e, ERR_STORE, "%s", damaged);
     for (; changesets > 0; changesets--) {

@@ -101,7 +101,7 @@ bool project_retry_due(const struct store *s, uint64_t now_ms, uint64_t *ms);
  * own. */
 MUST_USE bool follow(struct store *s, const struct app_state *state, uint64_t now_ms,
                      struct err *e);
-/* Does the log have the change-sets that it needs? Not if the ledger went back. */
+/* Is the ledger the one that made the batch, as it was then? Not if it went back. */
 bool follow_possible(const struct store *s, const struct app_state *state);
 
 /* ---- repair ---- */

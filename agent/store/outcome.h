@@ -1,7 +1,8 @@
 /* What the projection of a batch came to: written into the file's _navette_state in the same
  * transaction, so that the ledger can always follow. All integers varints unless said.
  *
- *     payload   = version 1: u8, change-sets: n, n * (actor, number),
+ *     payload   = version 2: u8, digest of all that is merged: 16 bytes (not in version 1),
+ *                 change-sets: n, n * (actor, number),
  *                 tables: n, n * (the ledger's number, highest key), rows: n, n * row
  *     row       = gid, outcome: u8, then
  *                 IN (updated), NEW (inserted): key (packed: 0 as before | 1 integer zigzag | 2

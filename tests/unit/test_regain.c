@@ -211,6 +211,30 @@ static void a_damaged_memory_is_an_error_and_changes_nothing(void **state)
     }
 }
 
+/* The file went back and was put right, which made a batch of what had been merged long before;
+ * then the ledger went back, too, to where that batch begins. It cannot follow: it has never heard
+ * of these rows. */
+static void a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&b, "INSERT INTO note VALUES (9, 'news', 9, NULL)");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    open_store(&a);
+    work(&a);
+    expect(&a, "SELECT count(*) FROM note WHERE text = 'news'", "1");
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*) FROM note WHERE text = 'news'", "1");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +245,7 @@ int main(void)
         cmocka_unit_test(rows_that_only_the_file_remembers_are_said_under_their_names),
         cmocka_unit_test(a_copy_of_another_pc_s_database_keeps_its_rows_and_names_its_own_ones),
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
+        cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
     };
     struct err e = {0};
 
