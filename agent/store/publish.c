@@ -254,6 +254,12 @@ static uint64_t first_stamp(const struct touched *t)
     return t->wall_ms == 0 ? 0 : hlc_stamp(t->wall_ms, 0);
 }
 
+static bool is_same_write(const struct cell *a, const struct cell *b)
+{
+    return a->clock.stamp == b->clock.stamp && a->clock.number == b->clock.number &&
+           a->clock.actor == b->clock.actor;
+}
+
 /* The whole row as the file holds it now, and the clocks the application saw, becomes the shadow;
  * none if that is what rec says. */
 static bool set_shadow(struct publisher *p, struct touched *t, struct ledger_row *row,
@@ -269,7 +275,8 @@ static bool set_shadow(struct publisher *p, struct touched *t, struct ledger_row
 
         if ((b->app->surrogate && b->is_key[i]) || file == NULL)
             continue;
-        if (have != NULL && !value_same(p->s, &have->v, &file->v, &same, e))
+        if (have != NULL && is_same_write(have, file) &&
+            !value_same(p->s, &have->v, &file->v, &same, e))
             return false;
         row->differs = !same;
     }
@@ -446,7 +453,12 @@ static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row 
         record_encode(&p->shadow, &p->shadow_bytes);
     }
     row->shadow = buf_slice(&p->shadow_bytes);
-    return ledger_row_put(&p->s->ledger, row, known, was_present, e);
+    if (!ledger_row_put(&p->s->ledger, row, known, was_present, e))
+        return false;
+    if (row->minted || !row->differs || !was_present) /* what the file lacks of it is let in */
+        return true;
+    p->s->due_open = true;
+    return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)

@@ -1,4 +1,5 @@
 /* What rules let out of a database and into it, on whole stores. Also of apprule.c, bindrule.c. */
+#include "doomed.h"
 #include "ruled.h"
 
 static const char users[] =
@@ -478,6 +479,61 @@ static void what_became_a_reference_later_is_told_by_who_wrote_it(void **state)
     close_pair(&a, &b);
 }
 
+/* The file went back to before the row matched, and the application wrote it there: it is held back
+ * again, but what the file lost comes back, and with that it matches. */
+static void a_row_that_matched_before_its_file_went_back_matches_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("sale", RULE_BOTH, .where = "place = 8", .of = &a));
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO sale VALUES (1, 9, 100, NULL)");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "UPDATE sale SET place = 8");
+    exchange(&a, &b);
+    expect(&b, "SELECT place, total FROM sale", "8|100");
+    put_database_back(&a, &a);
+    sql(&a, "UPDATE sale SET seller = 7");
+    open_store(&a);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT place FROM sale", "8");
+    expect_same(&a, &b, "SELECT place, total, seller FROM sale");
+    close_pair(&a, &b);
+}
+
+/* It wrote what the file had anyway, which is what others have written since: it has not seen that,
+ * and what it writes then is no answer to it. */
+static void who_takes_nothing_in_has_not_seen_what_others_wrote(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, users);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    set_rule(&a, RULE("client", RULE_PUBLISH, .of = &b));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "UPDATE client SET name = 'Bea'");
+    exchange(&a, &b);
+    later();
+    sql(&a, "UPDATE client SET name = 'Ana'");
+    exchange(&a, &b);
+    d.ms -= 60000; /* its clock is slow: only what was seen makes a write later */
+    sql(&b, "UPDATE client SET name = name");
+    exchange(&a, &b);
+    sql(&b, "UPDATE client SET name = 'Zoe'");
+    exchange(&a, &b);
+    expect(&a, "SELECT name FROM client", "Ana");
+    expect(&b, "SELECT name FROM client", "Zoe");
+    close_doomed_pair(&a, &b, &d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +554,8 @@ int main(void)
         cmocka_unit_test(a_filter_that_cannot_be_used_here_lets_nothing_out_and_is_told),
         cmocka_unit_test(a_reference_by_rule_follows_its_row),
         cmocka_unit_test(what_became_a_reference_later_is_told_by_who_wrote_it),
+        cmocka_unit_test(a_row_that_matched_before_its_file_went_back_matches_again),
+        cmocka_unit_test(who_takes_nothing_in_has_not_seen_what_others_wrote),
     };
     struct err e = {0};
 
