@@ -126,31 +126,70 @@ static bool outrun(const struct oracle *o, const struct oracle_row *row,
     return false;
 }
 
-/* A reference by rule shows that its row is gone, or shows it again. */
-static bool may_show(const struct oracle *o, const struct view *final, uint32_t written,
+/* Was the row born (again) after this event? Events are numbered as they happened. */
+static bool is_born_after(const struct oracle *o, const struct oracle_row *row, uint32_t number)
+{
+    for (uint32_t i = 0; i < row->n; i++)
+        if (row->events[i] > number && o->events[row->events[i]].column == COLUMN_BIRTH)
+            return true;
+    return false;
+}
+
+/* A reference by rule shows that its row is gone, or shows it again. A row that came since under
+ * the name of the one that is gone is another one. */
+static bool may_show(const struct oracle *o, const struct view *final, uint32_t number,
                      uint32_t shown)
 {
+    uint32_t written = o->events[number].value;
     const struct oracle_row *row = row_named(o, written);
     bool was_gone = strcmp(words_text(o->words, written), VIEW_GONE) == 0;
 
     if (strcmp(words_text(o->words, shown), VIEW_GONE) != 0)
         return was_gone;
-    return row != NULL && view_find(final, row->table, written) == NULL;
+    return row != NULL && (view_find(final, row->table, written) == NULL ||
+                           (oracle_has_died(o, written) && is_born_after(o, row, number)));
+}
+
+/* One drain took the birth and the end of the row that is named, and this reference to it: nobody
+ * has ever heard of that row, and what stands there is said as it stands, as if it named nothing.
+ */
+static bool names_unsaid(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct oracle_row *row = row_named(o, event->value);
+    bool born = false, died = false;
+
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->site != event->site || !other->drained || other->drain != event->drain)
+            continue;
+        born |= other->column == COLUMN_BIRTH;
+        died |= other->column == COLUMN_DEATH;
+    }
+    return event->drained && born && died;
+}
+
+static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint32_t number,
+                     uint32_t value, const struct view *final)
+{
+    const struct oracle_event *event = &o->events[number];
+    bool loose = shape_loose(&o->shape->tables[row->table].columns[event->column]);
+
+    return event->value == value ||
+           (loose && (may_show(o, final, number, value) || names_unsaid(o, event)));
 }
 
 static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
                        uint32_t value, const struct view *final, struct err *e)
 {
     const struct oracle_row *named = row_named(o, value);
-    bool loose = shape_loose(&o->shape->tables[row->table].columns[column]);
 
     if (named != NULL && named->moved)
         return true;
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column == column &&
-            (event->value == value || (loose && may_show(o, final, event->value, value))) &&
+        if (event->column == column && shows_it(o, row, row->events[i], value, final) &&
             (event->unclocked ||
              (!beaten(o, row, column, row->events[i]) && !outrun(o, row, event))))
             return true;

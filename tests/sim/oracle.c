@@ -414,17 +414,31 @@ static void doubt_put_back(struct oracle *o, uint32_t site, const struct oracle_
     }
 }
 
+static void doubt_last(struct oracle *o, bool doubt)
+{
+    struct oracle_event *event = &o->events[o->event_n - 1];
+
+    event->doubtful |= doubt;
+    o->doubts[event->site] |= doubt;
+}
+
+/* A row that a filter keeps here, but did not when the file went back, may be deleted for all. */
 static void commit_deletes(struct oracle *o, uint32_t site, const struct app *app)
 {
     for (uint32_t i = 0; i < app->before.n; i++) {
         const struct view_row *was = &app->before.rows[i];
+        bool says = is_said(o, was, site);
+        int known = find_row(o, was->name);
         uint32_t row;
 
-        if (!is_said(o, was, site) || view_find(&app->now, was->table, was->name) != NULL)
+        if ((!says && (known < 0 || !oracle_was_said(o, site, &o->rows[known]))) ||
+            view_find(&app->now, was->table, was->name) != NULL)
             continue;
         row = row_of(o, was->table, was->name);
         doubt_undrained(o, &o->rows[row], site);
+        says &= !oracle_is_stuck(o, site, &o->rows[row], was);
         event_add(o, row, COLUMN_DEATH, 0, site, app->now.tick);
+        doubt_last(o, !says);
     }
 }
 
@@ -462,6 +476,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         const struct view_row *was = view_find(&app->before, is->table, is->name);
         const struct shape_table *t = &o->shape->tables[is->table];
         uint32_t row;
+        bool stuck;
 
         if (!is_said(o, is, site))
             continue;
@@ -470,9 +485,13 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         row = row_of(o, is->table, is->name);
         if (was == NULL)
             event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
-        for (uint32_t c = 0; c < t->columns_n; c++)
-            if (is_cell(t, c) && is_written(&t->columns[c], was, is, c))
-                commit_cell(o, row, (int)c, was, is, site, app->now.tick);
+        stuck = was != NULL && oracle_is_stuck(o, site, &o->rows[row], was);
+        for (uint32_t c = 0; c < t->columns_n; c++) {
+            if (!is_cell(t, c) || !is_written(&t->columns[c], was, is, c))
+                continue;
+            commit_cell(o, row, (int)c, was, is, site, app->now.tick);
+            doubt_last(o, stuck);
+        }
     }
 }
 

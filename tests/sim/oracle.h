@@ -118,7 +118,9 @@ MUST_USE bool oracle_observe(struct oracle *o, uint32_t site, const struct view 
 /* Of a file as oracle_observe gets it: is what stays on each PC as its application left it? */
 MUST_USE bool oracle_ways(const struct oracle *o, uint32_t site, const struct view *now,
                           struct err *e);
-/* Likewise: has every row the key that it had, and no new one that of another row? */
+/* Did the site say the row, and then its file go back to before that? */
+bool oracle_was_said(const struct oracle *o, uint32_t site, const struct oracle_row *row);
+/* Of a file again: has every row the key that it had, and no new one that of another row? */
 MUST_USE bool oracle_keys(const struct oracle *o, uint32_t site, const struct view *now,
                           struct err *e);
 /* Rows stand under these keys; or, when the site has drained, those of its last view are known. */
@@ -132,6 +134,9 @@ bool oracle_has_died(const struct oracle *o, uint32_t name);
  * one of them, and its application has seen no more, nor what waits for that. May this row be
  * such? */
 bool oracle_is_several(const struct oracle *o, uint32_t name);
+/* Does the row show an older state than the journal of its file tells of? */
+bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_row *row,
+                     const struct view_row *was);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */

@@ -10,7 +10,7 @@ static bool keys_stand(const struct oracle *o, uint32_t site, const struct view 
         const struct view_row *is = view_find(now, was->table, was->name);
 
         if (is != NULL && is->raw[0] != was->raw[0] &&
-            !(shape_unites(&o->shape->tables[was->table]) && oracle_has_died(o, was->name)))
+            !(oracle_is_several(o, was->name) && oracle_has_died(o, was->name)))
             return err_set(e, ERR_INPUT, "the key of %s changed from %s to %s",
                            words_text(o->words, was->name), words_text(o->words, was->raw[0]),
                            words_text(o->words, is->raw[0]));

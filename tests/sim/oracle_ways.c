@@ -58,3 +58,15 @@ bool oracle_ways(const struct oracle *o, uint32_t site, const struct view *now, 
     return is_left_alone(o, site, &o->last[site], now, e) &&
            is_left_alone(o, site, now, &o->last[site], e) && locals_stand(o, site, now, e);
 }
+
+bool oracle_was_said(const struct oracle *o, uint32_t site, const struct oracle_row *row)
+{
+    bool said = false;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        said |= event->site == site && event->taken && event->drained;
+    }
+    return said && shape_says(&o->shape->tables[row->table], site, o->sites);
+}
