@@ -221,6 +221,25 @@ bool fork_take_back(struct store *s, uint32_t actor, uint64_t common, const char
 
 /* ---- saying it again ---- */
 
+/* Is this the delete of a row of which nothing is known, in place of its birth? Then the marks that
+ * made it were drained again when it had gone (`deny` in drain.c). */
+static bool is_denied(struct taker *t, const struct body_row *was, const struct body_row *is,
+                      int64_t gid, bool *denied, struct err *e)
+{
+    struct record r = {0};
+    struct ledger_row row;
+    bool found, ok;
+
+    *denied = false;
+    if (was->op != CHANGE_INSERT || is->op != CHANGE_DELETE)
+        return true;
+    ok = ledger_row_get(&t->s->ledger, gid, &row, &found, e) &&
+         (!found || row.minted || record_decode(&r, row.rec, e));
+    *denied = ok && found && !row.minted && r.n == 0;
+    record_close(&r);
+    return ok;
+}
+
 /* Does a change-set say this of this row, at this time? */
 static bool says(struct taker *t, struct slice bytes, const struct body_row *row, int64_t gid,
                  bool *found, struct err *e)
@@ -230,9 +249,12 @@ static bool says(struct taker *t, struct slice bytes, const struct body_row *row
 
     *found = false;
     while (ok && !*found && body_next_table(&r.body))
-        while (ok && !*found && body_next_row(&r.body))
-            *found = r.body.row.op == row->op && r.body.row.stamp == row->stamp &&
-                     reading_gid(&r, r.body.row.gid) == gid;
+        while (ok && !*found && body_next_row(&r.body)) {
+            if (reading_gid(&r, r.body.row.gid) != gid)
+                continue;
+            *found = r.body.row.op == row->op && r.body.row.stamp == row->stamp;
+            ok = *found || is_denied(t, row, &r.body.row, gid, found, e);
+        }
     ok = ok && (*found || body_read_end(&r.body));
     reading_close(&r);
     return ok;

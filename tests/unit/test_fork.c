@@ -530,6 +530,30 @@ static void what_was_forgotten_waits_for_what_is_not_drained(void **state)
     close_pair(&a, &b);
 }
 
+/* All that tells that these marks were drained before is a row that has come and gone since. */
+static void a_row_that_came_and_went_tells_that_its_marks_are_drained_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&b, "INSERT INTO article VALUES ('R', 100)");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
+    work(&b);
+    sql(&b, "DELETE FROM client; UPDATE article SET stock = stock - 1");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    tick(&b);
+    open_store(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock, (SELECT count(*) FROM client) FROM article", "99|0");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +568,7 @@ int main(void)
         cmocka_unit_test(two_pcs_that_went_back_at_once_find_together),
         cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
         cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),
+        cmocka_unit_test(a_row_that_came_and_went_tells_that_its_marks_are_drained_again),
     };
     struct err e = {0};
 
