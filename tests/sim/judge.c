@@ -56,7 +56,7 @@ static bool must_be_dead(const struct oracle *o, const struct oracle_row *row)
 {
     for (uint32_t i = 0; i < row->n; i++)
         if (o->events[row->events[i]].column != COLUMN_DEATH &&
-            !beaten(o, row, COLUMN_DEATH, row->events[i]))
+            (o->events[row->events[i]].unclocked || !beaten(o, row, COLUMN_DEATH, row->events[i])))
             return false;
     return true;
 }

@@ -608,42 +608,9 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         bound_clock(o, event, wall_ms);
         apply_rule(o, event);
     }
+    oracle_drained_again(o, site);
     oracle_know_keys(o, site);
     o->spoke[site] = true;
-}
-
-/* What was said of a row before its end is said no more. */
-static void doubt_before_deaths(struct oracle *o, uint32_t site)
-{
-    for (uint32_t i = 0; i < o->event_n; i++) {
-        const struct oracle_event *death = &o->events[i];
-
-        if (death->site != site || death->drained || death->column != COLUMN_DEATH)
-            continue;
-        for (uint32_t k = 0; k < death->over_n; k++) {
-            struct oracle_event *event = &o->events[death->over[k]];
-
-            if (event->site == site && !event->drained && event->column >= 0)
-                event->doubtful = true;
-        }
-    }
-}
-
-void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, int64_t tick)
-{
-    for (uint32_t i = 0; i < o->event_n; i++) {
-        struct oracle_event *event = &o->events[i];
-
-        if (event->site != site || !event->drained || event->drain <= drain)
-            continue;
-        event->drained = false;
-        event->doubtful |= event->tick > tick;
-        event->earliest = 0;
-        event->latest = UINT64_MAX;
-    }
-    for (uint32_t i = 0; i < o->key_n; i++) /* those that are there are found again */
-        o->keys[i].known &= o->keys[i].site != site;
-    doubt_before_deaths(o, site);
 }
 
 bool oracle_owes(const struct oracle *o, uint32_t site)

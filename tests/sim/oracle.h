@@ -53,6 +53,7 @@ struct oracle_event {
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     bool unclocked; /* nobody remembers when it was written: who says it again may say it as younger
                      */
+    bool again;     /* its drain was forgotten with its site's home */
     bool delta;     /* of a counter: `amount` was added */
     int64_t amount; /* of a counter, in quarters; of a whole value: INT64_MIN if it is no number */
     int64_t whole;  /* of a counter: the same, were it a whole value */
@@ -143,9 +144,13 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms);
 /* The site's file went back: `now` is what it holds, now->tick the last commit that survived. */
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now);
-/* Its home went back: nobody remembers what it drained after this drain. So it drains it again, if
- * it is in its file: `tick` is the last commit there. */
-void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, int64_t tick);
+/* Its home went back: it does not remember what it drained after `drain`, and nobody what it
+ * drained after `safe`. So it drains it again, if it is in its file: `tick` is the last commit
+ * there. */
+void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t safe, int64_t tick);
+/* What the site has just drained once more is as young as the last write of its row that it drained
+ * with that: nobody can tell which cells that one wrote. */
+void oracle_drained_again(struct oracle *o, uint32_t site);
 /* From now on a column counts, or does not. */
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
 /* Does the site have commits that are not drained, or that may not be? */

@@ -103,8 +103,7 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         }
     }
     if (!file)
-        oracle_forgot(o, node, limit > r->pcs[node].drained ? limit : r->pcs[node].drained,
-                      s->scratch.tick);
+        oracle_forgot(o, node, r->pcs[node].drained, limit, s->scratch.tick);
 }
 
 void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t kind,

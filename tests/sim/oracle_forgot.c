@@ -1,0 +1,73 @@
+/* A home that went back: its agent drains once more what it has forgotten. */
+#include "oracle.h"
+
+/* What was said of a row before its end is said no more. */
+static void doubt_before_deaths(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        const struct oracle_event *death = &o->events[i];
+
+        if (death->site != site || death->drained || death->column != COLUMN_DEATH)
+            continue;
+        for (uint32_t k = 0; k < death->over_n; k++) {
+            struct oracle_event *event = &o->events[death->over[k]];
+
+            if (event->site == site && !event->drained && event->column >= 0)
+                event->doubtful = true;
+        }
+    }
+}
+
+void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t safe, int64_t tick)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+
+        if (event->site != site || !event->drained || event->drain <= drain)
+            continue;
+        event->again = true;
+        if (event->drain <= safe)
+            continue;
+        event->drained = false;
+        event->doubtful |= event->tick > tick;
+        event->earliest = 0;
+        event->latest = UINT64_MAX;
+    }
+    for (uint32_t i = 0; i < o->key_n; i++) /* those that are there are found again */
+        o->keys[i].known &= o->keys[i].site != site;
+    doubt_before_deaths(o, site);
+}
+
+static bool is_counter(const struct oracle *o, const struct oracle_event *event)
+{
+    return event->column >= 0 &&
+           shape_counts(&o->shape->tables[o->rows[event->row].table], (uint32_t)event->column);
+}
+
+/* Has the drain under way taken a later write of the row, too? */
+static bool is_drained_with_later(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->site == event->site && other->tick > event->tick &&
+            (other->again || (other->drained && other->drain == o->drains)))
+            return true;
+    }
+    return false;
+}
+
+void oracle_drained_again(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+
+        if (event->again && event->site == site && event->column != COLUMN_DEATH &&
+            !is_counter(o, event))
+            event->unclocked |= is_drained_with_later(o, event);
+    }
+    for (uint32_t i = 0; i < o->event_n; i++)
+        o->events[i].again &= o->events[i].site != site;
+}
