@@ -2,8 +2,6 @@
 
 #include <navette/waits.h>
 
-#include <string.h>
-
 #include "agent.h"
 #include "links.h"
 #include "log.h"

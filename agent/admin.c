@@ -53,7 +53,7 @@ static struct json_object *site_of(const struct agent *a, const struct roster_si
     add(o, "name", json_object_new_string(s->name));
     add(o, "mark", json_object_new_string(s->mark));
     add(o, "site", hex_of(SLICE(s->site.bytes)));
-    add(o, "self", json_object_new_boolean(memcmp(&s->site, &a->keys.site, sizeof s->site) == 0));
+    add(o, "self", json_object_new_boolean(site_equal(&s->site, &a->keys.site)));
     return o;
 }
 
@@ -71,19 +71,6 @@ static struct json_object *members_of(const struct agent *a)
     return list;
 }
 
-static uint64_t sum_of(const struct vector *v, const struct site_id *site)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < v->n; i++) {
-        struct site_id author = actor_site(&v->entries[i].actor);
-
-        if (memcmp(&author, site, sizeof author) == 0)
-            sum += v->entries[i].number;
-    }
-    return sum;
-}
-
 static struct json_object *gone_of(const struct agent *a)
 {
     struct json_object *list = json_object_new_array();
@@ -98,8 +85,8 @@ static struct json_object *gone_of(const struct agent *a)
 
         add(o, "why", json_object_new_string(revoked ? "revoked" : "void"));
         add(o, "by", revoked ? name_of(a, &s->by) : NULL);
-        add(o, "believed", json_object_new_int64((int64_t)sum_of(&s->cut, &s->site)));
-        add(o, "here", json_object_new_int64((int64_t)sum_of(&logged, &s->site)));
+        add(o, "believed", json_object_new_int64((int64_t)vector_sum_of(&s->cut, &s->site)));
+        add(o, "here", json_object_new_int64((int64_t)vector_sum_of(&logged, &s->site)));
         json_object_array_add(list, o);
     }
     vector_close(&logged);

@@ -1,10 +1,6 @@
 #include "agent.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
-#include <string.h>
-
-#include <sodium.h>
 
 #include "control.h"
 #include "discovery.h"

@@ -29,8 +29,7 @@ struct agent {
     struct config config; /* agent.conf */
     struct keys keys;
     uint8_t run[32]; /* random, of this process: tells it from a twin (twins.h) */
-    bool in_fleet;   /* roster, digest and fleet keys are those of a fleet; else empty, to be joined
-                      */
+    bool in_fleet;   /* roster, digest and fleet keys are a fleet's; else empty, to be joined */
     struct roster roster;
     uint8_t roster_digest[HASH_BYTES];
     struct fleet_keys fleet_keys;

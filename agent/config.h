@@ -35,8 +35,7 @@ struct config {
     uint32_t peer_count;
     char drop_folder[PATH_BYTES_MAX]; /* absolute, holds entrant, sortant, archive, logs; "" for
                                          none */
-    char control_group[NAME_BYTES_MAX + 1]; /* users that may control the agent besides its own; ""
-                                               for none */
+    char control_group[NAME_BYTES_MAX + 1]; /* its users may control the agent, too; "" for none */
     bool copy; /* when joining: this file is a copy of the fleet's database */
     enum log_level log_level;
     int64_t quiet_ms;      /* apply when the application has not written for so long... */

@@ -473,7 +473,8 @@ static void on_connection(uv_stream_t *server, int status)
 
 /* ---- starting and stopping ---- */
 
-/* The short name's directory is in /tmp: nobody else may have made it for us. */
+/* The short name's directory is in /tmp: nobody else may have made it for us. A group may go
+ * through it (home_share_socket). */
 static bool open_directory(const struct home *h, struct err *e)
 {
     char directory[PATH_BYTES_MAX];

@@ -5,7 +5,7 @@
 
 static bool same_site(const struct place *place, const struct site_id *site)
 {
-    return place->known && memcmp(&place->site, site, sizeof *site) == 0;
+    return place->known && site_equal(&place->site, site);
 }
 
 void places_close(struct places *p)

@@ -12,14 +12,10 @@
 #define PROVEN_SITE_MAX 4 /* of these, where it was met */
 #define BACKOFF_MS_MIN  200
 #define BACKOFF_MS_MAX  10000
-#define PLACE_GOOD_MS   5000 /* a link that lasted so long ends a back-off */
-#define PLACE_FORGET_MS                                                                            \
-    600000 /* one that fails and that no beacon named for so long is forgotten */
-
-#define PLACE_ALIVE_MS                                                                             \
-    5000 /* a beacon of the last so long goes before those that were not heard                     \
-          */
-#define RUMOUR_WAIT_MS 1000
+#define PLACE_GOOD_MS   5000   /* a link that lasted so long ends a back-off */
+#define PLACE_FORGET_MS 600000 /* one that fails and was not named for so long is forgotten */
+#define PLACE_ALIVE_MS  5000   /* one with a beacon in the last so long goes before others */
+#define RUMOUR_WAIT_MS  1000
 /* Dialled at the same time: anybody can send a beacon again from a place where nobody answers. */
 #define RUMOURS_AT_ONCE 2
 #define HEARD_AT_ONCE   4

@@ -5,7 +5,6 @@
 #include "discovery.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

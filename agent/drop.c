@@ -3,7 +3,6 @@
  * only after BROKEN_MS without a change. */
 #include "drop.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

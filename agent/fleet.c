@@ -1,7 +1,6 @@
 #include "fleet.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -84,9 +83,8 @@ bool fleet_believe(struct agent *a, const struct site_id *site, const struct vec
     vector_copy(&cut, &s->cut);
     for (uint32_t i = 0; i < more->n; i++) {
         const struct vector_entry *n = &more->entries[i];
-        struct site_id author = actor_site(&n->actor);
 
-        if (memcmp(&author, site, sizeof author) != 0 || vector_get(&cut, &n->actor) >= n->number)
+        if (!actor_is_of(&n->actor, site) || vector_get(&cut, &n->actor) >= n->number)
             continue;
         vector_set(&cut, &n->actor, n->number, n->hash);
         grew = true;
@@ -111,7 +109,7 @@ static bool is_our_turn(const struct agent *a)
     for (uint32_t i = 0; i < a->roster.site_count; i++) {
         const struct roster_site *s = &a->roster.sites[i];
 
-        if (memcmp(&s->site, &a->keys.site, sizeof s->site) == 0)
+        if (site_equal(&s->site, &a->keys.site))
             return s->admin;
         if (s->admin && is_connected(a, s))
             return false;

@@ -17,12 +17,11 @@ struct home {
     char roster[PATH_BYTES_MAX];     /* the roster's log; absent until this PC is in a fleet */
     char fleet_key[PATH_BYTES_MAX];  /* the fleet's shared key by fleet id, 0600; likewise */
     char join_token[PATH_BYTES_MAX]; /* a token still to be redeemed, 0600; absent otherwise */
-    char
-        invites[PATH_BYTES_MAX]; /* what this PC keeps of the tokens it made, 0600; may be absent */
-    char asked[PATH_BYTES_MAX];  /* the invitation that a request on a stick was made with, 0600 */
-    char welcome[PATH_BYTES_MAX]; /* of the answer on a stick: what matching needs; or absent */
-    char ledger[PATH_BYTES_MAX];  /* ledger.db, the store's */
-    char pid[PATH_BYTES_MAX];     /* agent.pid, for messages only: the lock is the ledger's */
+    char invites[PATH_BYTES_MAX];    /* what is kept of the tokens made here, 0600; or absent */
+    char asked[PATH_BYTES_MAX];      /* the invitation of a request on a stick, 0600; likewise */
+    char welcome[PATH_BYTES_MAX];    /* of the answer on a stick: what matching needs; likewise */
+    char ledger[PATH_BYTES_MAX];     /* ledger.db, the store's */
+    char pid[PATH_BYTES_MAX];        /* agent.pid, for messages only: the lock is the ledger's */
     char backup[PATH_BYTES_MAX];
     char logs[PATH_BYTES_MAX];
     char log[PATH_BYTES_MAX];    /* logs/agent.log */

@@ -101,7 +101,7 @@ static bool verify(const struct agent *a, struct slice bytes, struct changeset_h
     struct changeset c;
     struct site_id site;
 
-    if (!changeset_split(&c, bytes, e) || !changeset_header_read(h, c.header, e))
+    if (!changeset_open(&c, h, bytes, e))
         return false;
     if (memcmp(h->fleet, a->roster.fleet, sizeof h->fleet) != 0)
         return err_set(e, ERR_REFUSED, "it is of another fleet");
@@ -267,7 +267,7 @@ static bool take_sender(struct import *i, const struct roster *merged)
     site = from->site;
     if (!agent_roster_merge(a, i->head.roster, &i->e))
         return false;
-    if (memcmp(&site, &a->keys.site, sizeof site) != 0)
+    if (!site_equal(&site, &a->keys.site))
         members_note_told(a, links_members(a->links), &site, &i->head.have);
     return true;
 }

@@ -1,7 +1,5 @@
 #include "invitation.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>

@@ -1,6 +1,5 @@
 #include "join.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +48,7 @@ void join_send(struct link *l, const struct join_message *m)
 {
     struct buf out = {0};
 
-    buf_open_secret(&out, ROSTER_BYTES_MAX + 1024);
+    buf_open_secret(&out, WELCOME_BYTES_MAX);
     join_message_write(&out, m);
     link_send(l, buf_slice(&out));
     buf_wipe(&out);

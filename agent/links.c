@@ -4,7 +4,6 @@
 #include "links.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@
 
 #define NEVER       UINT64_MAX
 #define LOG_BURST   20
-#define LINKS_BURST 60     /* a fleet that is switched on is no flood */
+#define LINKS_BURST 60      /* a fleet that is switched on is no flood */
 #define TURN_NS     5000000 /* for the messages of one peer; one read more comes on top */
 /* What a peer's messages may take that bring no change-set and acknowledge none: so many ms a
  * second, so many at once. Else it is not read from for a while, at most HELD_MS_MAX. */
@@ -47,8 +46,7 @@ struct conn *links_conn_of(const struct links *l, const struct site_id *site)
     uint32_t i;
 
     for (i = 0; i < l->n; i++)
-        if (is_open(l->conns[i]) &&
-            memcmp(&l->conns[i]->link->channel.peer, site, sizeof *site) == 0)
+        if (is_open(l->conns[i]) && site_equal(&l->conns[i]->link->channel.peer, site))
             return l->conns[i];
     return NULL;
 }
@@ -80,15 +78,7 @@ const struct talk *links_next_talk(const struct links *l, uint32_t *at)
 
 static bool has_published(const struct talk *t)
 {
-    const struct vector *have = &t->sync.peer_have;
-
-    for (uint32_t i = 0; i < have->n; i++) {
-        struct site_id author = actor_site(&have->entries[i].actor);
-
-        if (memcmp(&author, &t->sync.peer, sizeof author) == 0)
-            return true;
-    }
-    return false;
+    return vector_sum_of(&t->sync.peer_have, &t->sync.peer) > 0;
 }
 
 static bool may_ask(const struct conn *c)
@@ -258,6 +248,23 @@ static void note_stranger(struct conn *c, const char *address)
                 (int)strcspn(address, ":"), address);
 }
 
+static void log_end(const struct conn *c, const char *address, const struct err *why)
+{
+    struct links *l = c->links;
+    const struct link *link = c->link;
+
+    if (link->opened_ms != 0 && c->talking) {
+        if (log_allowed(&l->downs, LINKS_BURST, now_of(l)))
+            log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer),
+                     address, why->code != ERR_NONE ? why->text : "closed by us");
+    } else if (link->opened_ms != 0 || !link->incoming) {
+        log_debug("no link addr=%s reason=%s", address, why->text);
+    } else if (log_allowed(&l->refused, LOG_BURST, now_of(l))) {
+        log_info("connection refused addr=%s reason=%s left_out=%u", address, why->text,
+                 l->refused.suppressed);
+    }
+}
+
 static void on_closed(struct link *link, const struct err *why)
 {
     struct conn *c = link->user;
@@ -269,15 +276,7 @@ static void on_closed(struct link *link, const struct err *why)
     if (c->talking && why->code == ERR_REVOKED && !links_is_gone(l, &link->channel.peer))
         fleet_told(l->agent, &link->channel.peer);
     address_text(text, &link->address);
-    if (link->opened_ms != 0 && c->talking) {
-        if (log_allowed(&l->downs, LINKS_BURST, now_of(l)))
-            log_info("link down peer=%s addr=%s reason=%s", links_name_of(l, &link->channel.peer),
-                     text, why->code != ERR_NONE ? why->text : "closed by us");
-    } else if (!link->incoming || link->opened_ms != 0)
-        log_debug("no link addr=%s reason=%s", text, why->text);
-    else if (log_allowed(&l->refused, LOG_BURST, now_of(l)))
-        log_info("connection refused addr=%s reason=%s left_out=%u", text, why->text,
-                 l->refused.suppressed);
+    log_end(c, text, why);
     if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
         note_stranger(c, text);
     if (renew_closed(c) && !link->incoming)

@@ -35,17 +35,23 @@ static struct conn *dial(struct links *l, const struct address *to)
     return c;
 }
 
-static bool may_dial(const struct links *l)
+static bool is_dialling(const struct links *l)
 {
-    return links_is_speaking(l) && fleet_is_member(l->agent) && l->n < LINKS_MAX &&
-           links_count_shaking(l, false) < DIALS_MAX;
+    return links_is_speaking(l) && fleet_is_member(l->agent);
+}
+
+static bool has_room(const struct links *l)
+{
+    return l->n < LINKS_MAX && links_count_shaking(l, false) < DIALS_MAX;
 }
 
 bool links_dial_beside(struct conn *c)
 {
     struct address address = c->link->address;
-    struct conn *fresh = may_dial(c->links) ? dial(c->links, &address) : NULL;
+    struct conn *fresh = NULL;
 
+    if (is_dialling(c->links) && has_room(c->links))
+        fresh = dial(c->links, &address);
     if (fresh == NULL)
         return false;
     fresh->renews = true;
@@ -70,9 +76,9 @@ void links_dial_due(struct links *l)
 {
     struct place *place;
 
-    if (!links_is_speaking(l) || !fleet_is_member(l->agent))
+    if (!is_dialling(l))
         return;
-    while (may_dial(l)) {
+    while (has_room(l)) {
         place = places_pick(&l->places, now_of(l), is_linked, l, &l->wake_ms);
         if (place == NULL)
             return;

@@ -1,7 +1,6 @@
 #include "member.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ struct member *members_get(struct members *m, const struct site_id *site)
     uint32_t i;
 
     for (i = 0; i < m->n; i++)
-        if (memcmp(&m->list[i].site, site, sizeof *site) == 0)
+        if (site_equal(&m->list[i].site, site))
             return &m->list[i];
     if (m->n == SITES_MAX)
         return NULL;
@@ -204,8 +203,7 @@ static void load_one(struct agent *a, struct member *member)
 {
     load_address(a, member);
     member->have_known = load_vector(a, "have.", &member->site, &member->have);
-    if (!load_vector(a, "told.", &member->site, &member->told))
-        log_debug("nothing is known of what a drop file told");
+    (void)load_vector(a, "told.", &member->site, &member->told);
     member->seen_ms = load_number(a, "seen.", &member->site);
     if (member->applied_ms == 0)
         member->applied_ms = member->applied_kept_ms = load_number(a, "appl.", &member->site);
@@ -215,18 +213,11 @@ static void load_one(struct agent *a, struct member *member)
 static void note_applied(struct agent *a, struct members *m, bool quiet)
 {
     const struct vector *applied = store_applied(a->store);
-    uint32_t i, k;
 
-    for (i = 0; i < m->n; i++) {
+    for (uint32_t i = 0; i < m->n; i++) {
         struct member *member = &m->list[i];
-        uint64_t sum = 0;
+        uint64_t sum = vector_sum_of(applied, &member->site);
 
-        for (k = 0; k < applied->n; k++) {
-            struct site_id author = actor_site(&applied->entries[k].actor);
-
-            if (memcmp(&author, &member->site, sizeof author) == 0)
-                sum += applied->entries[k].number;
-        }
         if (sum > member->applied && !quiet)
             member->applied_ms = agent_wall_ms(a);
         member->applied = sum;

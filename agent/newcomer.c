@@ -1,7 +1,5 @@
 #include "newcomer.h"
 
-#include <string.h>
-
 #include "absent.h"
 #include "agent.h"
 #include "links.h"
@@ -23,7 +21,7 @@ static uint32_t rank_of(const struct agent *a)
     uint32_t i;
 
     for (i = 0; i < a->roster.site_count; i++)
-        if (memcmp(&a->roster.sites[i].site, &a->keys.site, sizeof a->keys.site) == 0)
+        if (site_equal(&a->roster.sites[i].site, &a->keys.site))
             return i;
     return a->roster.site_count;
 }

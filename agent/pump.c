@@ -4,7 +4,6 @@
  * that a connected member has. */
 #include "pump.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

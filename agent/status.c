@@ -1,7 +1,6 @@
 #include "status.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -104,7 +103,7 @@ struct json_object *agent_peers(struct agent *a)
     for (i = 0; i < a->roster.site_count; i++) {
         const struct roster_site *site = &a->roster.sites[i];
 
-        if (memcmp(&site->site, &a->keys.site, sizeof site->site) != 0)
+        if (!site_equal(&site->site, &a->keys.site))
             json_object_array_add(list, peer_of(a, site));
     }
     return list;
@@ -197,6 +196,16 @@ static void note_twice(struct agent *a)
 
     if (talk != NULL && talk_is_open(talk))
         warning_clear(&a->warnings, WARNING_TWICE);
+}
+
+/* What is asked of nobody but ourselves. */
+static void note_all(struct agent *a)
+{
+    note_peers(a);
+    note_flood(a);
+    note_forks(a);
+    note_twice(a);
+    note_strangers(a);
 }
 
 void status_note_trouble(struct agent *a)
@@ -362,11 +371,7 @@ struct json_object *agent_status(struct agent *a)
     add_int(o, "port", links_port(a->links));
     add_store(a, o);
     json_object_object_add(o, "peers", peers);
-    note_peers(a);
-    note_flood(a);
-    note_forks(a);
-    note_twice(a);
-    note_strangers(a);
+    note_all(a);
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
@@ -492,11 +497,7 @@ void status_tick(struct agent *a)
     tick_fleet(a);
     fleet_tick(a);
     invitations_tick(a->invitations);
-    note_peers(a);
-    note_flood(a);
-    note_forks(a);
-    note_twice(a);
-    note_strangers(a);
+    note_all(a);
     tick_clock(a);
     if (a->store == NULL || a->ticks++ % SLOW_TICKS != 0)
         return;

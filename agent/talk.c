@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <sodium.h>
 
@@ -310,12 +309,6 @@ void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
     step_or_close(t, &ev);
 }
 
-/* Messages are arrays whose first value is their kind. */
-static bool is_want(struct slice message)
-{
-    return message.n > 1 && message.p[1] == MESSAGE_KIND_WANT;
-}
-
 bool talk_message(struct talk *t, struct slice message, struct err *e)
 {
     struct sync_event ev = event_of(t, SYNC_MESSAGE);
@@ -324,7 +317,7 @@ bool talk_message(struct talk *t, struct slice message, struct err *e)
     ev.bytes = message;
     if (!step(t, ev, e))
         return false;
-    t->useful += t->sync.window.bytes != sent_bytes && !is_want(message);
+    t->useful += t->sync.window.bytes != sent_bytes && !message_is(message, MESSAGE_KIND_WANT);
     if (stages_are_full(&t->stages) && !stage_and_answer(t, e))
         return false;
     brief_rest(&t->brief);

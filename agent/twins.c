@@ -10,7 +10,7 @@
 
 static bool is_ours(const struct conn *c)
 {
-    return memcmp(&c->link->channel.peer, &c->links->agent->keys.site, sizeof(struct site_id)) == 0;
+    return site_equal(&c->link->channel.peer, &c->links->agent->keys.site);
 }
 
 static void say(struct conn *c, const struct message *m)
@@ -137,44 +137,6 @@ static bool is_twins_bye(struct slice message)
     return is;
 }
 
-/* Messages are arrays whose first value is their kind. */
-static bool is_kind(struct slice message, uint8_t kind)
-{
-    return message.n > 1 && message.p[1] == kind;
-}
-
-static void take_presence(struct conn *c, const struct message_presence *m);
-
-static bool hear_presence(struct conn *c, struct slice message)
-{
-    struct message m;
-    struct err ignored = {0};
-    bool is = message_read(&m, message, &ignored);
-
-    if (is && m.kind == MESSAGE_KIND_ASKPRESENCE)
-        sign_presence(c, &m.askpresence);
-    else if (is && m.kind == MESSAGE_KIND_PRESENCE)
-        take_presence(c, &m.presence);
-    message_close(&m);
-    return is;
-}
-
-bool twins_message(struct conn *c, struct slice message, struct err *e)
-{
-    if (c->rival.waits && is_kind(message, MESSAGE_KIND_PRESENCE) && hear_presence(c, message))
-        return true;
-    if (c->rival.waits && c->rival.early.n == 0 && message.n > 0) {
-        buf_open(&c->rival.early, message.n);
-        buf_add(&c->rival.early, message.p, message.n);
-        return true;
-    }
-    if (is_ours(c) && !c->link->incoming && is_twins_bye(message)) {
-        doubt_for(c);
-        return err_set(e, ERR_TWIN, "two PCs have this identity");
-    }
-    return err_set(e, ERR_INPUT, "a message before the conversation began");
-}
-
 /* ---- a third PC ---- */
 
 static struct conn *waiting_for(const struct links *l, const struct site_id *site)
@@ -240,7 +202,7 @@ static bool is_answer(const struct conn *c, struct slice message)
     struct err ignored = {0};
     bool is;
 
-    if (c->rival.token == 0 || !is_kind(message, MESSAGE_KIND_PONG))
+    if (c->rival.token == 0 || !message_is(message, MESSAGE_KIND_PONG))
         return false;
     is = message_read(&m, message, &ignored) && m.kind == MESSAGE_KIND_PONG &&
          m.pong.token == c->rival.token;
@@ -327,11 +289,42 @@ static void take_presence(struct conn *c, const struct message_presence *m)
         links_name_of(c->links, &c->link->channel.peer));
 }
 
+static bool hear_presence(struct conn *c, struct slice message)
+{
+    struct message m;
+    struct err ignored = {0};
+    bool is = message_read(&m, message, &ignored);
+
+    if (is && m.kind == MESSAGE_KIND_ASKPRESENCE)
+        sign_presence(c, &m.askpresence);
+    else if (is && m.kind == MESSAGE_KIND_PRESENCE)
+        take_presence(c, &m.presence);
+    message_close(&m);
+    return is;
+}
+
+bool twins_message(struct conn *c, struct slice message, struct err *e)
+{
+    if (c->rival.waits && message_is(message, MESSAGE_KIND_PRESENCE) && hear_presence(c, message))
+        return true;
+    if (c->rival.waits && c->rival.early.n == 0 && message.n > 0) {
+        buf_open(&c->rival.early, message.n);
+        buf_add(&c->rival.early, message.p, message.n);
+        return true;
+    }
+    if (is_ours(c) && !c->link->incoming && is_twins_bye(message)) {
+        doubt_for(c);
+        return err_set(e, ERR_TWIN, "two PCs have this identity");
+    }
+    return err_set(e, ERR_INPUT, "a message before the conversation began");
+}
+
 bool twins_heard(struct conn *c, struct slice message)
 {
     if (is_answer(c, message))
         hear_answer(c);
-    else if (is_kind(message, MESSAGE_KIND_ASKPRESENCE) || is_kind(message, MESSAGE_KIND_PRESENCE))
+    else if (message_is(message, MESSAGE_KIND_ASKPRESENCE) ||
+             message_is(message, MESSAGE_KIND_PRESENCE))
         return hear_presence(c, message);
     return false;
 }

@@ -8,7 +8,7 @@
 
 struct slice slice_text(const char *text)
 {
-    return (struct slice){ (const uint8_t *)text, strlen(text) };
+    return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
 bool slice_equal(struct slice a, struct slice b)
@@ -90,7 +90,7 @@ char *mem_text(const char *text)
 
 void buf_open(struct buf *b, size_t max)
 {
-    *b = (struct buf){ .max = max };
+    *b = (struct buf){.max = max};
 }
 
 void buf_open_secret(struct buf *b, size_t max)
@@ -156,7 +156,7 @@ void buf_add_byte(struct buf *b, uint8_t byte)
 
 struct slice buf_slice(const struct buf *b)
 {
-    return (struct slice){ b->p, b->n };
+    return (struct slice){b->p, b->n};
 }
 
 void buf_take(struct buf *b, size_t n)
@@ -180,7 +180,7 @@ void buf_close(struct buf *b)
     if (b->secret && b->p != NULL)
         sodium_memzero(b->p, b->room);
     free(b->p);
-    *b = (struct buf){ 0 };
+    *b = (struct buf){0};
 }
 
 void buf_wipe(struct buf *b)

@@ -20,6 +20,11 @@ bool site_equal(const struct site_id *a, const struct site_id *b)
     return memcmp(a, b, sizeof *a) == 0;
 }
 
+bool actor_is_of(const struct actor *a, const struct site_id *site)
+{
+    return memcmp(a->bytes, site->bytes, SITE_ID_BYTES) == 0;
+}
+
 int actor_compare(const struct actor *a, const struct actor *b)
 {
     return memcmp(a->bytes, b->bytes, ACTOR_BYTES);

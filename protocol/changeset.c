@@ -1,7 +1,6 @@
 #include <navette/changeset.h>
 
 #include <inttypes.h>
-#include <string.h>
 
 #include <sodium.h>
 
@@ -31,13 +30,14 @@ void changeset_header_write(struct buf *out, const struct changeset_header *h)
 static bool repeats_ok(const struct changeset_header *h, struct err *e)
 {
     const struct vector_entry *again = h->repeats.entries;
+    struct site_id site = actor_site(&h->actor);
 
     if (h->repeats.n == 0)
         return true;
     if (h->repeats.n > 1)
         return err_set(e, ERR_LIMIT, "it repeats %" PRIu32 " change-sets, allowed up to 1",
                        h->repeats.n);
-    if (memcmp(again->actor.bytes, h->actor.bytes, SITE_ID_BYTES) != 0)
+    if (!actor_is_of(&again->actor, &site))
         return err_set(e, ERR_INPUT, "it repeats a change-set of another site");
     if (actor_equal(&again->actor, &h->actor))
         return err_set(e, ERR_INPUT, "it repeats a change-set of its own chain");
@@ -127,6 +127,13 @@ bool changeset_split(struct changeset *c, struct slice bytes, struct err *e)
 
     read_parts(&r, c);
     return read_end(&r);
+}
+
+bool changeset_open(struct changeset *c, struct changeset_header *h, struct slice bytes,
+                    struct err *e)
+{
+    *h = (struct changeset_header){0};
+    return changeset_split(c, bytes, e) && changeset_header_read(h, c->header, e);
 }
 
 bool changeset_front(struct slice *left, struct slice *one, struct err *e)

@@ -85,9 +85,7 @@ static void read_revoke(struct reader *r, struct entry *n)
     if (!r->failed)
         n->cut = (struct slice){start, (size_t)(r->left.p - start)};
     for (uint32_t i = 0; i < cut.n && !r->failed; i++) {
-        struct site_id site = actor_site(&cut.entries[i].actor);
-
-        if (memcmp(&site, &n->target, sizeof site) != 0)
+        if (!actor_is_of(&cut.entries[i].actor, &n->target))
             read_fail(r, ERR_INPUT, "a revocation speaks of change-sets of another site");
     }
     vector_close(&cut);
@@ -202,6 +200,16 @@ void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind,
     write_array(w, heads);
     for (uint32_t i = 0; i < heads; i++)
         write_bin(w, (struct slice){r->heads[i], HASH_BYTES});
+}
+
+struct writer entry_open(struct buf *entry, const struct roster *r, enum entry_kind kind,
+                         uint32_t fields, const struct keys *k)
+{
+    struct writer w = {entry};
+
+    buf_open(entry, ROSTER_ENTRY_BYTES_MAX);
+    entry_begin(&w, r, kind, fields, k);
+    return w;
 }
 
 void item_write(struct buf *log, struct slice entry, const uint8_t signature[SIGNATURE_BYTES])

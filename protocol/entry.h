@@ -73,12 +73,15 @@ void entry_box(struct reader *r, struct site_id *site, uint8_t box[FLEET_KEY_BOX
  * `r`, as many as an entry may name. */
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k);
+/* The same, in a buffer that it opens; entry_append closes it. */
+struct writer entry_open(struct buf *entry, const struct roster *r, enum entry_kind kind,
+                         uint32_t fields, const struct keys *k);
 void item_write(struct buf *log, struct slice entry, const uint8_t signature[SIGNATURE_BYTES]);
 /* roster.c: is `k` a member, or an admin? */
 MUST_USE bool roster_may(const struct roster *r, const struct keys *k, bool as_admin,
                          struct err *e);
 /* Sign the entry with `k` and take it in as if it had come from a peer: the same checks
- * hold for ours. */
+ * hold for ours. Closes `entry`. */
 MUST_USE bool entry_append(struct roster *r, struct buf *entry, const struct keys *k,
                            struct err *e);
 

@@ -143,7 +143,7 @@ static void fold_rename(const struct draft *d, struct roster *r, const struct en
 
     if (n->subject == SITE_NONE)
         return;
-    for (s = r->sites; memcmp(&s->site, &d->sites[n->subject].site, sizeof s->site) != 0; s++)
+    for (s = r->sites; !site_equal(&s->site, &d->sites[n->subject].site); s++)
         assert(s < r->sites + r->known_count);
     if (s->standing == ROSTER_MEMBER) {
         name_make_unique(r, n->name, s, false, s->name);
@@ -193,7 +193,7 @@ static bool is_sealed_to(const struct entry *n, const struct site_id *site)
 
     for (uint32_t i = 0; i < n->box_count; i++) {
         entry_box(&r, &whose, box);
-        if (memcmp(&whose, site, sizeof whose) == 0)
+        if (site_equal(&whose, site))
             return true;
     }
     return false;

@@ -1,6 +1,5 @@
 #include <navette/join.h>
 
-#include <assert.h>
 #include <string.h>
 
 #include <navette/wire.h>

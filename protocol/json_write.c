@@ -187,7 +187,7 @@ static bool add_changeset(struct buf *out, struct slice bytes, struct err *e)
 {
     struct changeset_header h = {0};
     struct changeset c;
-    bool ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+    bool ok = changeset_open(&c, &h, bytes, e);
 
     if (ok) {
         json_add(out, "{\"header\": ");

@@ -227,7 +227,7 @@ static uint32_t find_subjects(struct draft *d, struct entry **list)
         bool named = one->kind == ENTRY_REVOKE || one->kind == ENTRY_ADMIN;
 
         for (uint32_t j = 0; (named || one->kind == ENTRY_RENAME) && j < d->site_count; j++)
-            if (memcmp(&d->sites[j].site, &one->target, sizeof one->target) == 0)
+            if (site_equal(&d->sites[j].site, &one->target))
                 one->subject = j;
         if (named && one->subject != SITE_NONE)
             draft_note_about(&d->sites[one->subject], one);

@@ -255,20 +255,26 @@ void message_close(struct message *m)
     memset(m, 0, sizeof *m);
 }
 
+/* An array of few values, of which the first is the kind. */
+bool message_is(struct slice message, enum message_kind kind)
+{
+    return message.n > 1 && message.p[1] == kind;
+}
+
 /* The most bytes of a field, its head included. */
+#define MOST_head      5 /* of what may be long */
 #define MOST_number    9
 #define MOST_actor     (2 + ACTOR_BYTES)
 #define MOST_hash      (2 + HASH_BYTES)
 #define MOST_vector    (3 + ACTORS_MAX * (1 + MOST_actor + MOST_number + MOST_hash))
-#define MOST_roster    (5 + ROSTER_BYTES_MAX)
-#define MOST_head      5
+#define MOST_roster    (MOST_head + ROSTER_BYTES_MAX)
 #define MOST_changeset (MOST_head + CHANGESET_BYTES_MAX)
-#define MOST_keys      (5 + KEYS_BYTES_MAX)
+#define MOST_keys      (MOST_head + KEYS_BYTES_MAX)
 #define MOST_flag      1
-#define MOST_header    (5 + HEADER_BYTES_MAX)
+#define MOST_header    (MOST_head + HEADER_BYTES_MAX)
 #define MOST_signature (2 + SIGNATURE_BYTES)
-#define MOST_body      (5 + BODY_BYTES_MAX)
-#define MOST_picks     (5 + PICKS_BYTES_MAX)
+#define MOST_body      (MOST_head + BODY_BYTES_MAX)
+#define MOST_picks     (MOST_head + PICKS_BYTES_MAX)
 #define MOST_word      (2 + MESSAGE_WORD_BYTES_MAX)
 #define MOST_text      (3 + MESSAGE_TEXT_BYTES_MAX)
 

@@ -3,7 +3,6 @@
 #include <navette/outline.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 /* A row as it stands in the body: [start, cells) is its head, [cells, end) its cells. */
 struct place {

@@ -310,14 +310,16 @@ bool entry_append(struct roster *r, struct buf *entry, const struct keys *k, str
     struct buf item;
     bool changed = false, ok;
 
-    if (entry->overflow)
-        return err_set(e, ERR_LIMIT, "a roster entry of more than %d bytes",
-                       ROSTER_ENTRY_BYTES_MAX);
     buf_open(&item, ROSTER_BYTES_MAX);
-    keys_sign(k, ROSTER_CONTEXT, buf_slice(entry), signature);
-    item_write(&item, buf_slice(entry), signature);
-    ok = roster_merge(r, buf_slice(&item), &changed, e);
+    if (entry->overflow) {
+        ok = err_set(e, ERR_LIMIT, "a roster entry of more than %d bytes", ROSTER_ENTRY_BYTES_MAX);
+    } else {
+        keys_sign(k, ROSTER_CONTEXT, buf_slice(entry), signature);
+        item_write(&item, buf_slice(entry), signature);
+        ok = roster_merge(r, buf_slice(&item), &changed, e);
+    }
     buf_close(&item);
+    buf_close(entry);
     return ok;
 }
 
@@ -338,56 +340,43 @@ bool roster_create(struct roster *r, const char *fleet_name, const char *site_na
 {
     uint8_t random[ROSTER_RANDOM_BYTES];
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w;
 
     assert(r->entries == 0);
     random_fill(random, sizeof random);
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_CREATE, 4, k);
+    w = entry_open(&entry, r, ENTRY_CREATE, 4, k);
     write_text(&w, slice_text(fleet_name));
     write_text(&w, slice_text(site_name));
     write_bin(&w, SLICE(k->exchange_public));
     write_bin(&w, SLICE(random));
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 bool roster_invite(struct roster *r, const uint8_t invite_id[ROSTER_INVITE_ID_BYTES],
                    uint64_t ends_ms, const struct keys *k, struct err *e)
 {
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w;
 
     if (!roster_may(r, k, true, e))
         return false;
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_INVITE, 2, k);
+    w = entry_open(&entry, r, ENTRY_INVITE, 2, k);
     write_bin(&w, (struct slice){invite_id, ROSTER_INVITE_ID_BYTES});
     write_uint(&w, ends_ms);
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 static bool enrol_new(struct roster *r, const struct roster_site *s, const uint8_t *invite_id,
                       const struct keys *k, struct err *e)
 {
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w = entry_open(&entry, r, ENTRY_ENROL, 4, k);
 
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_ENROL, 4, k);
     write_bin(&w, SLICE(s->sign_public));
     write_bin(&w, SLICE(s->exchange_public));
     write_text(&w, slice_text(s->name));
     write_bin(&w, (struct slice){invite_id, ROSTER_INVITE_ID_BYTES});
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES],
@@ -443,7 +432,7 @@ void roster_digest(const struct roster *r, uint8_t out[HASH_BYTES])
 const struct roster_site *roster_find(const struct roster *r, const struct site_id *site)
 {
     for (uint32_t i = 0; i < r->site_count; i++)
-        if (memcmp(&r->sites[i].site, site, sizeof *site) == 0)
+        if (site_equal(&r->sites[i].site, site))
             return &r->sites[i];
     return NULL;
 }
@@ -451,7 +440,7 @@ const struct roster_site *roster_find(const struct roster *r, const struct site_
 const struct roster_site *roster_author(const struct roster *r, const struct site_id *site)
 {
     for (uint32_t i = 0; i < r->known_count; i++)
-        if (memcmp(&r->sites[i].site, site, sizeof *site) == 0)
+        if (site_equal(&r->sites[i].site, site))
             return &r->sites[i];
     return NULL;
 }

@@ -10,16 +10,11 @@ static bool append_about(struct roster *r, enum entry_kind kind, const struct si
                          const struct keys *k, struct err *e)
 {
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w = entry_open(&entry, r, kind, 2, k);
 
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, kind, 2, k);
     write_bin(&w, SLICE(site->bytes));
     write(&w, what);
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 static uint32_t count_admins(const struct roster *r)
@@ -67,9 +62,7 @@ static void cut_drop_least(struct vector *own)
 static void cut_of(struct vector *own, const struct site_id *site, const struct vector *cut)
 {
     for (uint32_t i = 0; i < cut->n; i++) {
-        struct site_id author = actor_site(&cut->entries[i].actor);
-
-        if (memcmp(&author, site, sizeof author) != 0)
+        if (!actor_is_of(&cut->entries[i].actor, site))
             continue;
         vector_set(own, &cut->entries[i].actor, cut->entries[i].number, cut->entries[i].hash);
         if (own->n > CUT_ACTORS_MAX)
@@ -88,7 +81,7 @@ bool roster_revoke(struct roster *r, const struct site_id *site, const struct ve
         return false;
     if (s == NULL)
         return err_set(e, ERR_USAGE, "that PC was never in the fleet");
-    if (memcmp(site, &k->site, sizeof *site) == 0)
+    if (site_equal(site, &k->site))
         return err_set(e, ERR_REFUSED, "a PC cannot revoke itself: do it on another one");
     if (!check_not_last(r, s, e))
         return false;
@@ -111,7 +104,7 @@ bool roster_rename(struct roster *r, const struct site_id *site, const char *nam
     const struct roster_site *s = roster_find(r, site);
     struct site_id id = *site;
 
-    if (!roster_may(r, k, memcmp(site, &k->site, sizeof *site) != 0, e))
+    if (!roster_may(r, k, !site_equal(site, &k->site), e))
         return false;
     if (s == NULL)
         return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
@@ -152,15 +145,11 @@ bool roster_withdraw(struct roster *r, const uint8_t invite_id[ROSTER_INVITE_ID_
                      const struct keys *k, struct err *e)
 {
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w;
 
     if (!roster_may(r, k, true, e))
         return false;
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_WITHDRAW, 1, k);
+    w = entry_open(&entry, r, ENTRY_WITHDRAW, 1, k);
     write_bin(&w, (struct slice){invite_id, ROSTER_INVITE_ID_BYTES});
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }

@@ -45,19 +45,15 @@ static bool append_boxes(struct roster *r, const struct roster_site *const *to, 
 {
     uint8_t id[FLEET_KEY_ID_BYTES];
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w;
 
     fleet_key_id(id, key);
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_ROTATE, 2, k);
+    w = entry_open(&entry, r, ENTRY_ROTATE, 2, k);
     write_bin(&w, SLICE(id));
     write_array(&w, n);
     for (uint32_t i = 0; i < n; i++)
         write_box(&w, to[i], key);
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 bool roster_seal(struct roster *r, const uint8_t key[KEY_BYTES], const struct keys *k,
@@ -119,7 +115,7 @@ static bool open_entry(const struct roster *r, const struct entry *n, const stru
         return false;
     for (uint32_t i = 0; i < n->box_count; i++) {
         entry_box(&boxes, &site, box);
-        if (memcmp(&site, &k->site, sizeof site) == 0 && open_box(r, k, box, key))
+        if (site_equal(&site, &k->site) && open_box(r, k, box, key))
             return true;
     }
     return false;

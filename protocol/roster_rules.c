@@ -9,17 +9,12 @@ static bool rule_entry(struct roster *r, const struct rule_change *changes, uint
                        const struct keys *k, struct err *e)
 {
     struct buf entry;
-    struct writer w = {&entry};
-    bool ok;
+    struct writer w = entry_open(&entry, r, ENTRY_RULES, 1, k);
 
-    buf_open(&entry, ROSTER_ENTRY_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_RULES, 1, k);
     write_array(&w, n);
     for (uint32_t i = 0; i < n; i++)
         rule_change_write(&w, &changes[i]);
-    ok = entry_append(r, &entry, k, e);
-    buf_close(&entry);
-    return ok;
+    return entry_append(r, &entry, k, e);
 }
 
 /* How many of these changes, at least one, go into one entry. */

@@ -1,6 +1,5 @@
 #include <navette/rules.h>
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

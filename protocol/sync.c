@@ -213,8 +213,7 @@ static bool on_changeset(struct sync_turn *t, const struct message_changeset *m)
     struct vector_entry theirs;
     bool ok = false;
 
-    if (!changeset_split(&parts, m->bytes, t->e) ||
-        !changeset_header_read(&h, parts.header, t->e)) {
+    if (!changeset_open(&parts, &h, m->bytes, t->e)) {
         err_wrap(t->e, "CHANGESET");
         goto out;
     }

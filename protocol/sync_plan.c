@@ -36,14 +36,13 @@ static void send(struct sync_turn *t, const struct message *m)
 struct sync_chain *sync_chain_of(struct sync *s, const struct actor *a)
 {
     struct sync_chain *c = sync_chains_find(&s->chains, a);
-    struct site_id author, ours;
+    struct site_id ours;
 
     if (c != NULL)
         return c;
-    author = actor_site(a);
     ours = actor_site(&s->self);
     c = sync_chains_add(&s->chains, a);
-    c->own = memcmp(author.bytes, ours.bytes, sizeof ours.bytes) == 0;
+    c->own = actor_is_of(a, &ours);
     return c;
 }
 

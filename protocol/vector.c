@@ -77,6 +77,16 @@ uint64_t vector_sum(const struct vector *v)
     return sum;
 }
 
+uint64_t vector_sum_of(const struct vector *v, const struct site_id *site)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < v->n; i++)
+        if (actor_is_of(&v->entries[i].actor, site))
+            sum += v->entries[i].number;
+    return sum;
+}
+
 void vector_copy(struct vector *to, const struct vector *from)
 {
     if (to == from)

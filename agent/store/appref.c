@@ -3,7 +3,6 @@
 #include "appref.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -1,8 +1,6 @@
 /* References of a batch: what names the row in this file, and who refers to a row here. */
 #include "batch.h"
 
-#include <string.h>
-
 #include <sqlite3.h>
 
 #include "refer.h"

@@ -10,7 +10,6 @@
  * A claim is the greatest clock of the key's cells: a pure function of the logical state. */
 #include "batch.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>

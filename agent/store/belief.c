@@ -1,18 +1,16 @@
 #include <navette/belief.h>
 
-#include <string.h>
-
 #include "belief.h"
 #include "inside.h"
 #include "ledger_meta.h"
 
 uint64_t ledger_believed(const struct ledger *l, const struct actor *a)
 {
-    struct site_id site = actor_site(a), self = {{0}};
+    struct site_id self = {{0}};
 
     if (l->self != 0)
         self = actor_site(&l->actors[l->self - 1].actor);
-    if (l->roster == NULL || memcmp(&site, &self, sizeof site) == 0)
+    if (l->roster == NULL || actor_is_of(a, &self))
         return VECTOR_NUMBER_MAX;
     return roster_believed(l->roster, a);
 }
@@ -89,10 +87,9 @@ uint64_t store_distrusted(const struct store *s, const struct site_id *site)
 
     for (uint32_t i = 0; i < s->ledger.actor_count; i++) {
         const struct ledger_actor *a = &s->ledger.actors[i];
-        struct site_id author = actor_site(&a->actor);
         uint64_t believed = ledger_believed(&s->ledger, &a->actor);
 
-        if (memcmp(&author, site, sizeof author) == 0 && a->staged > believed)
+        if (actor_is_of(&a->actor, site) && a->staged > believed)
             n += a->staged - believed;
     }
     return n;

@@ -1,6 +1,5 @@
 #include "conflict.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "counter.h"
@@ -221,7 +220,7 @@ static bool writes_cell(const struct conflict_row *row, uint32_t position, uint3
     struct changeset_header h = {0};
     struct body_reader b = {0};
     struct changeset c;
-    bool ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+    bool ok = changeset_open(&c, &h, bytes, e);
 
     if (ok)
         body_read(&b, c.body, h.stamp, e);

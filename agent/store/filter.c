@@ -1,7 +1,6 @@
 #include "filter.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -468,7 +468,7 @@ static bool find_next(struct store *s, uint32_t actor, const struct vector_entry
     }
     if (bytes->n == 0)
         return true;
-    ok = changeset_split(&c, buf_slice(bytes), e) && changeset_header_read(&h, c.header, e);
+    ok = changeset_open(&c, &h, buf_slice(bytes), e);
     if (ok && memcmp(h.previous, at->hash, HASH_BYTES) != 0)
         buf_clear(bytes);
     changeset_header_close(&h);
@@ -479,8 +479,7 @@ bool fork_go_on(struct store *s, uint32_t by, const struct changeset_header *h, 
 {
     struct vector_entry at = h->repeats.entries[0];
     struct fork_next next = {.by = by, .by_number = h->number};
-    struct site_id site = actor_site(&at.actor);
-    bool more = memcmp(&site, &s->keys->site, sizeof site) == 0, ok = true;
+    bool more = actor_is_of(&at.actor, &s->keys->site), ok = true;
 
     ok = !more || ledger_actor(&s->ledger, &at.actor, &next.actor, e);
     while (ok && more) {

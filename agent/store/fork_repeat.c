@@ -127,7 +127,7 @@ static bool note_before(struct taker *t, struct err *e)
 {
     struct changeset_header h = {0};
     struct changeset c;
-    bool ok = changeset_split(&c, t->bytes, e) && changeset_header_read(&h, c.header, e);
+    bool ok = changeset_open(&c, &h, t->bytes, e);
 
     for (uint32_t i = 0; ok && i < h.needs.n; i++)
         vector_set(&t->needs, &h.needs.entries[i].actor, h.needs.entries[i].number, NULL);
@@ -499,8 +499,8 @@ static bool look_at_first(struct taker *t, struct slice other, struct err *e)
     struct changeset c;
     bool again, ok;
 
-    ok = changeset_split(&c, t->bytes, e) && name_anew(t, &c, e) &&
-         is_drained_again(t, other, &again, e) && changeset_header_read(&h, c.header, e);
+    ok = changeset_open(&c, &h, t->bytes, e) && name_anew(t, &c, e) &&
+         is_drained_again(t, other, &again, e);
     if (ok && again)
         t->again_ms = hlc_stamp_wall_ms(h.stamp);
     changeset_header_close(&h);

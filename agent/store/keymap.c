@@ -1,7 +1,6 @@
 #include "keymap.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct row_key arena_key(struct arena *a, const struct row_key *k)
 {

@@ -16,7 +16,6 @@
 #define HINTED_MAX 64 /* candidates under one key that are looked at */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -348,7 +348,7 @@ static uint32_t claimed_by(struct matcher *m, const struct candidate *c)
         return 0;
     site = actor_site(&m->s->ledger.actors[claim.actor - 1].actor);
     for (uint32_t i = 0; i < roster->known_count; i++)
-        if (memcmp(&roster->sites[i].site, &site, sizeof site) == 0)
+        if (site_equal(&roster->sites[i].site, &site))
             return i + 1;
     return 0;
 }

@@ -15,7 +15,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 
@@ -378,12 +377,6 @@ static void note_merged(struct store *s, uint32_t actor, uint64_t number)
     s->merged[s->merged_count++] = (struct merged_changeset){actor, number};
 }
 
-static bool open_changeset(struct slice bytes, struct changeset *c, struct changeset_header *h,
-                           struct err *e)
-{
-    return changeset_split(c, bytes, e) && changeset_header_read(h, c->header, e);
-}
-
 /* Whom the author had applied when it made this change-set. */
 static bool note_needs(struct store *s, uint32_t author, const struct vector *needs, struct err *e)
 {
@@ -409,7 +402,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     buf_open(&m.rec_bytes, SIZE_MAX / 2);
     buf_open(&m.shadow_bytes, SIZE_MAX / 2);
     buf_open(&m.identity, SIZE_MAX / 2);
-    ok = open_changeset(bytes, &c, &h, e);
+    ok = changeset_open(&c, &h, bytes, e);
     if (ok) {
         body_read(&m.body, c.body, h.stamp, e);
         ok = local_actors(&m, e) && note_needs(s, actor, &h.needs, e);
@@ -440,7 +433,7 @@ static bool collect_due(struct store *s, struct slice bytes, struct err *e)
     struct changeset_header h = {0};
     struct merger m = {.s = s};
     struct changeset c;
-    bool ok = open_changeset(bytes, &c, &h, e);
+    bool ok = changeset_open(&c, &h, bytes, e);
 
     if (ok) {
         body_read(&m.body, c.body, h.stamp, e);
@@ -514,7 +507,7 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
 {
     struct changeset_header h = {0};
     struct changeset c;
-    bool ok = open_changeset(bytes, &c, &h, e);
+    bool ok = changeset_open(&c, &h, bytes, e);
 
     *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
     if (ok && *ready)

@@ -300,8 +300,7 @@ static bool changeset_state(struct store *s, uint32_t actor, uint64_t number, ui
         sqlite3_bind_int64(q, 2, (int64_t)number);
         ok = sqlite3_step(q) == SQLITE_ROW || ledger_err(&s->ledger, "read the log", e);
     }
-    ok = ok && changeset_split(&c, value_of_column(q, 0).bytes, e) &&
-         changeset_header_read(&h, c.header, e);
+    ok = ok && changeset_open(&c, &h, value_of_column(q, 0).bytes, e);
     *state = h.schema;
     changeset_header_close(&h);
     sqlite3_finalize(q);

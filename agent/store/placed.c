@@ -2,7 +2,6 @@
 #include "placed.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -7,7 +7,6 @@
 #include "withhold.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- references ---- */
 

@@ -4,8 +4,6 @@
 #include "refer.h"
 #include "unite.h"
 
-#include <stdlib.h>
-
 #include "columns.h"
 #include "withhold.h"
 

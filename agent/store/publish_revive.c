@@ -5,8 +5,6 @@
  * the last one was deleted gets its key. What the row says decides. */
 #include "publish.h"
 
-#include <string.h>
-
 /* How many of its columns say what the deleted row said. */
 static bool compare(struct publisher *p, const struct touched *t, const struct record *was,
                     uint32_t *same, uint32_t *other, struct err *e)
@@ -40,12 +38,8 @@ static bool is_likely(const struct app_table *t, uint32_t same, uint32_t other)
 
 static bool died_elsewhere(const struct store *s, const struct record *r)
 {
-    struct site_id by;
-
-    if (r->dead.number == 0 || ledger_alive(&s->ledger, r))
-        return false;
-    by = actor_site(&s->ledger.actors[r->dead.actor - 1].actor);
-    return memcmp(&by, &s->keys->site, sizeof by) != 0;
+    return r->dead.number != 0 && !ledger_alive(&s->ledger, r) &&
+           !actor_is_of(&s->ledger.actors[r->dead.actor - 1].actor, &s->keys->site);
 }
 
 bool publish_revive(struct publisher *p, struct touched *t, struct err *e)

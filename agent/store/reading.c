@@ -14,7 +14,7 @@ void reading_close(struct reading *r)
 bool reading_open(struct reading *r, struct ledger *l, struct slice bytes, struct err *e)
 {
     *r = (struct reading){0};
-    if (!changeset_split(&r->parts, bytes, e) || !changeset_header_read(&r->h, r->parts.header, e))
+    if (!changeset_open(&r->parts, &r->h, bytes, e))
         return false;
     body_read(&r->body, r->parts.body, r->h.stamp, e);
     r->actors = mem_alloc((r->body.actor_count + 1) * sizeof *r->actors);

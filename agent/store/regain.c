@@ -175,8 +175,7 @@ static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evid
     if (!found)
         return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
                        (unsigned long long)number);
-    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e) &&
-         (says == NULL || judge(b, &c, &h, says, e));
+    ok = changeset_open(&c, &h, bytes, e) && (says == NULL || judge(b, &c, &h, says, e));
     for (uint32_t i = 0; ok && says == NULL && i < h.needs.n; i++)
         ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
     changeset_header_close(&h);
@@ -265,7 +264,7 @@ static bool is_ready(struct store *s, struct slice bytes, bool *ready, struct er
 {
     struct changeset_header h = {0};
     struct changeset c;
-    bool ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+    bool ok = changeset_open(&c, &h, bytes, e);
 
     *ready = ok;
     if (ok)

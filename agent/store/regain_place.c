@@ -2,8 +2,6 @@
  * since. */
 #include "regain.h"
 
-#include <string.h>
-
 #include <sqlite3.h>
 
 #include "scan.h"

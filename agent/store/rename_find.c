@@ -4,7 +4,6 @@
 #include "rename.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -5,7 +5,6 @@
  * and taken back under its lock. */
 #include <navette/conflicts.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>

@@ -3,7 +3,6 @@
 #include <navette/rulecheck.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <sqlite3.h>
 

@@ -16,7 +16,7 @@ static bool said_of(struct store *s, uint32_t author, uint64_t number, const str
         return false;
     if (!found)
         return true;
-    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+    ok = changeset_open(&c, &h, bytes, e);
     if (ok)
         *said = vector_get(&h.needs, of);
     changeset_header_close(&h);

@@ -1,7 +1,6 @@
 /* Stage: change-sets of others, verified and written to the log; and the log read for peers. */
 #include <navette/store.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -93,9 +92,7 @@ static bool begin(struct store *s, struct err *e)
 
 static bool is_ours(const struct store *s, const struct changeset_header *h)
 {
-    struct site_id author = actor_site(&h->actor);
-
-    return memcmp(&author, &s->keys->site, sizeof author) == 0;
+    return actor_is_of(&h->actor, &s->keys->site);
 }
 
 /* Is it one that shows that our own chain went on in two ways? */
@@ -147,7 +144,7 @@ struct staging {
 
 static bool look_at(struct store *s, struct staging *g, struct err *e)
 {
-    if (!changeset_split(&g->c, g->bytes, e) || !changeset_header_read(&g->h, g->c.header, e) ||
+    if (!changeset_open(&g->c, &g->h, g->bytes, e) ||
         !check_place(s, &g->h, &g->site, &g->known, e) ||
         !check_cut(s, &g->h, &g->c, g->site, &g->beyond, e) ||
         !is_other_history(s, &g->h, &g->c, g->known, &g->other, e))

@@ -1,6 +1,5 @@
 #include "trouble.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

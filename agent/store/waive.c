@@ -44,7 +44,7 @@ static bool read_needs(struct store *s, uint32_t actor, uint64_t number, struct 
 
     if (!ledger_changeset_get(&s->ledger, actor, number, &bytes, &found, e) || !found)
         return e->code == ERR_NONE;
-    ok = changeset_split(&c, bytes, e) && changeset_header_read(&h, c.header, e);
+    ok = changeset_open(&c, &h, bytes, e);
     if (ok)
         vector_copy(needs, &h.needs);
     changeset_header_close(&h);

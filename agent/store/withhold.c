@@ -64,10 +64,12 @@ bool withhold_says(struct store *s, const struct touched *t, const struct record
 static bool is_own(const struct store *s, const struct local_clock *c)
 {
     const struct ledger *l = &s->ledger;
+    struct site_id self;
 
-    return c->actor != 0 && c->actor <= l->actor_count &&
-           memcmp(l->actors[c->actor - 1].actor.bytes, l->actors[l->self - 1].actor.bytes,
-                  SITE_ID_BYTES) == 0;
+    if (c->actor == 0 || c->actor > l->actor_count)
+        return false;
+    self = actor_site(&l->actors[l->self - 1].actor);
+    return actor_is_of(&l->actors[c->actor - 1].actor, &self);
 }
 
 bool withhold_untranslated(const struct store *s, const struct app_column *c,

@@ -21,6 +21,8 @@ struct actor {
 struct site_id actor_site(const struct actor *a);
 bool actor_equal(const struct actor *a, const struct actor *b);
 bool site_equal(const struct site_id *a, const struct site_id *b);
+/* Is it one of the site's incarnations? */
+bool actor_is_of(const struct actor *a, const struct site_id *site);
 int actor_compare(const struct actor *a, const struct actor *b); /* memcmp order */
 
 /* A row reference inside one change-set: an index into its list of actors, and the counter that

@@ -89,6 +89,9 @@ bool changeset_front(struct slice *left, struct slice *one, struct err *e);
 /* Decode a header; close it with changeset_header_close, also after a failure. */
 MUST_USE bool changeset_header_read(struct changeset_header *h, struct slice header, struct err *e);
 void changeset_header_close(struct changeset_header *h);
+/* Both at once: a change-set and its header. */
+MUST_USE bool changeset_open(struct changeset *c, struct changeset_header *h, struct slice bytes,
+                             struct err *e);
 /* Signature, body length and hash, and that the whole body is well-formed. */
 MUST_USE bool changeset_verify(const struct changeset *c, const struct changeset_header *h,
                                const uint8_t sign_public[32], struct err *e);

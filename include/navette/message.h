@@ -147,6 +147,8 @@ void message_write(struct buf *out, const struct message *m);
 /* Decode; slices borrow `bytes`. Close it also after a failure. */
 MUST_USE bool message_read(struct message *m, struct slice bytes, struct err *e);
 void message_close(struct message *m);
+/* Is it, by its first bytes, of this kind (below 128)? */
+bool message_is(struct slice message, enum message_kind kind);
 /* So much of a message has come; may it go on? Fails as soon as it is longer than its kind, or what
  * it says of its own length, allows: so what cannot become a message is not waited for. */
 MUST_USE bool message_begins(struct slice start, struct err *e);

@@ -29,8 +29,9 @@ const struct vector_entry *vector_find(const struct vector *v, const struct acto
 bool vector_set(struct vector *v, const struct actor *a, uint64_t number, const uint8_t *hash);
 /* True when `v` has at least every number of `needed`. Hashes are not looked at. */
 bool vector_covers(const struct vector *v, const struct vector *needed);
-/* How many change-sets these are. */
+/* How many change-sets these are; and how many of them a site made. */
 uint64_t vector_sum(const struct vector *v);
+uint64_t vector_sum_of(const struct vector *v, const struct site_id *site);
 /* Make `to` (a zeroed or used vector) equal to `from`. */
 void vector_copy(struct vector *to, const struct vector *from);
 void vector_close(struct vector *v);
