@@ -138,11 +138,9 @@ const struct command grammar_commands[COMMANDS] = {
     [IDENTITY_RESET] =
         {"identity reset", "", "on a copy of another PC's home: become a PC of its own",
          "A home that was copied to another PC, or with its disk, would make two PCs speak under "
-         "one "
-         "identity. This one gets a new identity, no fleet, and its file is taken for a copy of "
-         "the "
-         "fleet's when it joins again: what was written here is kept and shared then. The agent "
-         "must not run.",
+         "one identity. This one gets a new identity, no fleet, and its file is taken for a copy "
+         "of the fleet's when it joins again: what was written here is kept and shared then. The "
+         "agent must not run.",
          0, 0, run_identity_reset},
     [IDENTITY_CONFIRM] =
         {"identity confirm-move", "", "this is the one PC with this identity",

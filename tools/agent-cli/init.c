@@ -29,17 +29,25 @@ static bool real_path(char *out, const char *path, struct err *e)
                    "%s; name the application's SQLite file, which must exist already", why.text);
 }
 
-/* While the application holds its file, try again for some seconds. */
+/* The application holds its file: is it to be tried again? For some seconds it is, after a wait. */
+static bool waits(uint32_t *waited_ms, struct err *e)
+{
+    if (e->code != ERR_BUSY || *waited_ms >= BUSY_MS)
+        return false;
+    err_clear(e);
+    uv_sleep(RETRY_MS);
+    *waited_ms += RETRY_MS;
+    return true;
+}
+
 static bool open_database(struct appdb *a, const char *path, struct err *e)
 {
-    bool ok = appdb_open(a, path, NULL, e);
+    uint32_t waited_ms = 0;
 
-    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
-        err_clear(e);
-        uv_sleep(RETRY_MS);
-        ok = appdb_open(a, path, NULL, e);
-    }
-    return ok;
+    while (!appdb_open(a, path, NULL, e))
+        if (!waits(&waited_ms, e))
+            return false;
+    return true;
 }
 
 /* The home whose agent keeps the file, by what the file says; its path is "" when it says nothing.
@@ -48,17 +56,15 @@ static bool find_keeper(struct appdb *a, struct home *keeper, struct err *e)
 {
     char directory[PATH_BYTES_MAX];
     char *ledger = NULL;
+    uint32_t waited_ms = 0;
     bool ok;
 
     *keeper = (struct home){0};
     if (!a->installed)
         return true;
-    ok = app_ledger_read(a, &ledger, e);
-    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
-        err_clear(e);
-        uv_sleep(RETRY_MS);
+    do
         ok = app_ledger_read(a, &ledger, e);
-    }
+    while (!ok && waits(&waited_ms, e));
     if (ledger != NULL && strlen(ledger) < sizeof directory) {
         path_directory(directory, ledger);
         ok = home_locate(keeper, directory, e);
@@ -333,17 +339,15 @@ static bool clear_database(const struct cli *c, const char *path, struct err *e)
 {
     struct home keeper = {0};
     struct appdb a = {0};
+    uint32_t waited_ms = 0;
     bool ok = open_database(&a, path, e);
 
     if (ok && !a.installed)
         ok = err_set(e, ERR_REFUSED, "%s has nothing of Navette in it", path);
     ok = ok && find_keeper(&a, &keeper, e) && check_unserved(&keeper, path, e) &&
-         check_unserved(&c->home, path, e) && capture_uninstall(&a, e);
-    for (uint32_t ms = 0; !ok && e->code == ERR_BUSY && ms < BUSY_MS; ms += RETRY_MS) {
-        err_clear(e);
-        uv_sleep(RETRY_MS);
-        ok = capture_uninstall(&a, e);
-    }
+         check_unserved(&c->home, path, e);
+    while (ok && !capture_uninstall(&a, e))
+        ok = waits(&waited_ms, e);
     appdb_close(&a);
     return ok;
 }

@@ -1,6 +1,4 @@
 /* agent-cli: what a person types to set up, watch and steer the agent of one home. */
-#include <string.h>
-
 #include <navette/keys.h>
 
 #include "answer.h"

@@ -1,6 +1,5 @@
 #include "usage.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "text.h"
 
 #define NAME_COLUMN 32 /* of the longest command */
+
 /* ---- parsing ---- */
 
 static uint64_t bit_of(const struct command *command)
@@ -358,7 +358,9 @@ int usage_help(const struct cli *c, const struct command *command, const char *g
     struct json_object *o, *list;
 
     if (!c->json) {
-        if (group == NULL || !usage_print_group(stdout, group))
+        if (group != NULL)
+            usage_print_group(stdout, group);
+        else
             usage_print(stdout, command);
         return CODE_OK;
     }

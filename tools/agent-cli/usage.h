@@ -12,8 +12,8 @@ MUST_USE bool usage_parse(struct cli *c, int argc, char **argv, struct err *e);
 void usage_print(FILE *out, const struct command *command);
 /* The commands that begin with `word`, such as "drop", each in full; false when there is none. */
 bool usage_print_group(FILE *out, const char *word);
-/* One of the two, or everything when both are NULL, as the command line wants it: text or JSON.
- * Returns the exit code; ERR_USAGE's when there is no such group. */
+/* One of the two (`group` is one that exists), or everything when both are NULL, as the command
+ * line wants it: text or JSON. Returns the exit code. */
 int usage_help(const struct cli *c, const struct command *command, const char *group);
 int usage_version(const struct cli *c);
 /* The same as a manual page (man(7) macros). */
