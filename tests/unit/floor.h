@@ -325,6 +325,20 @@ static inline void open_founding_pc(struct floor *f, struct pc *a, const char *s
     pc_track(a);
 }
 
+/* B and C are members of A's fleet; nobody runs. */
+static inline void open_three_pcs(struct floor *f, struct pc *a, struct pc *b, struct pc *c,
+                                  const char *schema_of_b)
+{
+    *f = (struct floor){0};
+    open_founding_pc(f, a, goods);
+    pc_open(f, b, "B", schema_of_b);
+    pc_open(f, c, "C", no_goods);
+    pc_enrol(a, b);
+    pc_enrol(a, c);
+    pc_track(b);
+    pc_track(c);
+}
+
 /* Both run, are linked, and hold the same. */
 static inline void open_pair_of_pcs(struct floor *f, struct pc *a, struct pc *b)
 {

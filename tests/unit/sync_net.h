@@ -74,10 +74,8 @@ static inline struct net_end *net_end_of(struct net *n, uint32_t i, uint32_t j)
 /* "A2": number 2 of A's chain; a later incarnation is written "a". */
 static inline char net_letter(const struct net *n, const struct actor *a)
 {
-    struct site_id site = actor_site(a);
-
     for (uint32_t i = 0; i < n->sites_count; i++) {
-        if (memcmp(n->sites[i].keys.site.bytes, site.bytes, sizeof site.bytes) == 0)
+        if (actor_is_of(a, &n->sites[i].keys.site))
             return (char)((a->bytes[ACTOR_BYTES - 1] == 1 ? 'A' : 'a') + (char)i);
     }
     return '?';
@@ -433,6 +431,36 @@ static inline void net_cut(struct net *n, uint32_t i, uint32_t j)
 {
     net_shut(n, i, j);
     net_shut(n, j, i);
+}
+
+static inline void net_relink(struct net *n, uint32_t i, uint32_t j)
+{
+    net_cut(n, i, j);
+    net_link(n, i, j);
+}
+
+/* Everything is forgotten, and the site goes on as a new actor. */
+static inline void net_lose_ledger(struct net *n, uint32_t i)
+{
+    struct net_site *site = &n->sites[i];
+
+    for (uint32_t j = 0; j < n->sites_count; j++)
+        net_cut(n, i, j);
+    vector_close(&site->have);
+    assert_true(++site->actor.bytes[ACTOR_BYTES - 1] != 0);
+}
+
+/* All stores work, no link is there, and none is known to have closed by itself. */
+static inline void net_begin_anew(struct net *n)
+{
+    for (uint32_t i = 0; i < n->sites_count; i++) {
+        n->sites[i].refuses = ERR_NONE;
+        n->sites[i].unreadable = false;
+        for (uint32_t j = 0; j < i; j++)
+            net_cut(n, i, j);
+    }
+    for (uint32_t k = 0; k < NET_ENDS_MAX; k++)
+        err_clear(&n->ends[k].closed);
 }
 
 /* Deliver the next message that waits at i's end of its link to j. */

@@ -59,16 +59,9 @@ static void carry_own(struct pc *from, struct pc *to)
 /* A has of B what builds on a sale of C's that it has not; both are away. */
 static void open_lacking(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
 {
-    *f = (struct floor){0};
-    open_founding_pc(f, a, goods);
-    pc_open(f, b, "B", no_goods);
-    pc_open(f, c, "C", no_goods);
-    pc_enrol(a, b);
-    pc_enrol(a, c);
+    open_three_pcs(f, a, b, c, no_goods);
     c->config.peers[1] = b->config.listen;
     c->config.peer_count = 2;
-    pc_track(b);
-    pc_track(c);
     pc_start(a);
     pc_start(b);
     pc_start(c);

@@ -33,17 +33,23 @@ static void put(const struct pc *pc, const char *name, const char *text)
     must(file_write_atomic(in_folder(pc, name), slice_text(text), 0644, &e), &e);
 }
 
+/* What `from` has, as a file in the folder of `to`. */
+static void bring(struct pc *from, const struct pc *to, const char *name)
+{
+    struct carried c = export_to(from, from->directory, "");
+    struct err e = {0};
+
+    must(file_rename(c.path, in_folder(to, name), &e), &e);
+}
+
 static void a_file_that_appears_comes_in_and_is_put_away(void **state)
 {
     struct floor f;
-    struct carried c;
-    struct err e = {0};
     struct pc a, b;
 
     (void)state;
     open_apart(&f, &a, &b);
-    c = export_to(&a, a.directory, "");
-    must(file_rename(c.path, in_folder(&b, "entrant/from_a.json"), &e), &e);
+    bring(&a, &b, "entrant/from_a.json");
     AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2"));
     AWAIT(&f, file_exists(in_folder(&b, "archive/from_a.json")));
     assert_int_equal(files_in(&b, "entrant"), 0);
@@ -55,15 +61,12 @@ static void a_file_that_appears_comes_in_and_is_put_away(void **state)
 static void a_file_that_waited_while_nobody_ran_comes_in(void **state)
 {
     struct floor f;
-    struct carried c;
-    struct err e = {0};
     struct pc a, b;
 
     (void)state;
     open_apart(&f, &a, &b);
-    c = export_to(&a, a.directory, "");
     pc_stop(&b);
-    must(file_rename(c.path, in_folder(&b, "entrant/from_a.json"), &e), &e);
+    bring(&a, &b, "entrant/from_a.json");
     pc_start(&b);
     AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2"));
     floor_close(&f);
@@ -105,8 +108,6 @@ static void a_file_that_is_wrong_is_rejected_until_a_person_has_seen_it(void **s
 static void what_is_none_of_ours_stays_where_it_is(void **state)
 {
     struct floor f;
-    struct carried c;
-    struct err e = {0};
     struct pc a, b;
 
     (void)state;
@@ -116,8 +117,7 @@ static void what_is_none_of_ours_stays_where_it_is(void **state)
     put(&b, "entrant/.c_hidden.json", "{");
     assert_int_equal(symlink("/etc/passwd", in_folder(&b, "entrant/d_link.json")), 0);
     assert_int_equal(mkdir(in_folder(&b, "entrant/e_folder.json"), 0700), 0);
-    c = export_to(&a, a.directory, "");
-    must(file_rename(c.path, in_folder(&b, "entrant/z.json"), &e), &e); /* behind all of them */
+    bring(&a, &b, "entrant/z.json"); /* behind all of them */
     AWAIT(&f, file_exists(in_folder(&b, "archive/z.json")));
     assert_int_equal(files_in(&b, "entrant"), 5);
     assert_int_equal(files_in(&b, "archive/rejected"), 0);
@@ -156,14 +156,11 @@ static void half_a_file_is_waited_for(void **state)
 static void it_stops_while_a_file_is_taken_in(void **state)
 {
     struct floor f;
-    struct carried c;
-    struct err e = {0};
     struct pc a, b;
 
     (void)state;
     open_apart(&f, &a, &b);
-    c = export_to(&a, a.directory, "");
-    must(file_rename(c.path, in_folder(&b, "entrant/from_a.json"), &e), &e);
+    bring(&a, &b, "entrant/from_a.json");
     AWAIT(&f, b.agent.transfers != NULL);
     pc_stop(&b);
     pc_start(&b);

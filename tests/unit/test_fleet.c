@@ -48,16 +48,11 @@ static void who_is_shut_out_hears_it_at_once_and_gets_nothing_more(void **state)
 static void the_fleet_gets_a_new_key_that_the_others_open(void **state)
 {
     uint8_t before[KEY_BYTES];
-    struct floor f = {0};
+    struct floor f;
     struct pc a, b, c;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_open(&f, &c, "C", no_goods);
-    pc_enrol(&a, &c);
-    pc_enrol(&a, &b);
-    pc_track(&b);
+    open_three_pcs(&f, &a, &b, &c, no_goods);
     pc_start(&a);
     pc_start(&b);
     AWAIT(&f, is_talking(&a, &b) && is_settled(&b));

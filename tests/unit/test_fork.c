@@ -28,8 +28,7 @@ static bool hear(struct site *from, struct site *to)
     for (uint32_t i = 0; i < have.n && !rewound; i++) {
         const struct vector_entry *theirs = &have.entries[i];
         const struct vector_entry *ours = vector_find(store_have(to->store), &theirs->actor);
-        struct site_id author = actor_site(&theirs->actor);
-        bool own = memcmp(&author, &to->keys.site, sizeof author) == 0;
+        bool own = actor_is_of(&theirs->actor, &to->keys.site);
         uint64_t after = ours == NULL ? 0 : ours->number;
         struct slice left, one;
         struct buf bytes;

@@ -139,6 +139,15 @@ static void run_until(struct pair *p, const uint32_t *counter, uint32_t at_least
         assert_true(uv_run(&p->loop, UV_RUN_ONCE) != 0);
 }
 
+/* The first message has arrived. */
+static void pair_open_and_greet(struct pair *p)
+{
+    pair_open(p, 7, 7);
+    run_until(p, &p->here.opened, 1);
+    link_send(p->here.link, slice_text("hello"));
+    run_until(p, &p->there.messages, 1);
+}
+
 static void both_ends_open_and_know_each_other(void **state)
 {
     struct pair p;
@@ -225,10 +234,7 @@ static void a_link_that_is_held_keeps_what_it_has_read(void **state)
     int i;
 
     (void)state;
-    pair_open(&p, 7, 7);
-    run_until(&p, &p.here.opened, 1);
-    link_send(p.here.link, slice_text("hello"));
-    run_until(&p, &p.there.messages, 1);
+    pair_open_and_greet(&p);
     p.there.hold = true;
     link_cork(p.here.link);
     for (i = 0; i < 2000; i++)
@@ -274,10 +280,7 @@ static void what_a_peer_does_not_read_waits_in_one_piece(void **state)
     int i;
 
     (void)state;
-    pair_open(&p, 7, 7);
-    run_until(&p, &p.here.opened, 1);
-    link_send(p.here.link, slice_text("hello"));
-    run_until(&p, &p.there.messages, 1);
+    pair_open_and_greet(&p);
     link_hold(p.there.link);
     for (i = 0; i < 400000 && link_queued(p.here.link) < (1 << 20); i++) {
         link_send(p.here.link, slice_text("small"));
@@ -295,10 +298,7 @@ static void a_peer_that_takes_nothing_for_long_is_stuck_and_one_that_reads_is_no
     struct pair p;
 
     (void)state;
-    pair_open(&p, 7, 7);
-    run_until(&p, &p.here.opened, 1);
-    link_send(p.here.link, slice_text("hello"));
-    run_until(&p, &p.there.messages, 1);
+    pair_open_and_greet(&p);
     assert_false(link_is_stuck(p.here.link, 1000));
     assert_false(link_is_stuck(p.here.link, 1000 + 10 * LINK_STUCK_MS)); /* nothing to say */
     link_hold(p.there.link);

@@ -64,17 +64,11 @@ static void a_pc_that_went_away_is_dialled_until_it_is_back(void **state)
 /* It pushed what it was told of: nobody waits for the tick. */
 static void what_one_learns_it_passes_on(void **state)
 {
-    struct floor f = {0};
+    struct floor f;
     struct pc a, b, c;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_open(&f, &c, "C", no_goods);
-    pc_enrol(&a, &b);
-    pc_enrol(&a, &c);
-    pc_track(&b);
-    pc_track(&c);
+    open_three_pcs(&f, &a, &b, &c, no_goods);
     pc_start(&a);
     pc_start(&b);
     pc_start(&c);

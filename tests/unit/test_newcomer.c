@@ -25,17 +25,12 @@ static void so_many_answers_are_kept_and_no_more(void **state)
     uv_loop_close(&loop);
 }
 
-/* a has published; b and c are members that never started. */
-static void open_three(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
+/* B has rows that A may have, too, and nobody is there whom it could ask. */
+static void open_one_that_waits(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
 {
-    *f = (struct floor){0};
-    open_founding_pc(f, a, goods);
-    pc_open(f, b, "B", goods);
-    pc_open(f, c, "C", no_goods);
-    pc_enrol(a, c);
-    pc_enrol(a, b);
-    pc_track(b);
-    pc_track(c);
+    open_three_pcs(f, a, b, c, goods);
+    pc_start(b);
+    AWAIT(f, is_warned(b, WARNING_MATCHING));
 }
 
 static bool is_matched(const struct pc *pc)
@@ -49,9 +44,7 @@ static void nobody_is_there_and_it_says_for_whom_it_waits(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three(&f, &a, &b, &c);
-    pc_start(&b);
-    AWAIT(&f, is_warned(&b, WARNING_MATCHING));
+    open_one_that_waits(&f, &a, &b, &c);
     assert_non_null(strstr(warned(&b, WARNING_MATCHING), "it waits for A"));
     assert_false(is_matched(&b));
     pc_start(&a);
@@ -68,9 +61,7 @@ static void a_person_may_say_that_nobody_else_will_come(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three(&f, &a, &b, &c);
-    pc_start(&b);
-    AWAIT(&f, is_warned(&b, WARNING_MATCHING));
+    open_one_that_waits(&f, &a, &b, &c);
     agent_sync_now(&b.agent, true);
     AWAIT(&f, is_matched(&b));
     assert_false(is_warned(&b, WARNING_MATCHING));
@@ -84,7 +75,7 @@ static void the_answer_of_one_member_is_enough(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three(&f, &a, &b, &c);
+    open_three_pcs(&f, &a, &b, &c, goods);
     pc_start(&a);
     pc_start(&c);
     AWAIT(&f, is_matched(&c));
@@ -98,9 +89,7 @@ static void it_stops_while_it_waits_and_goes_on_waiting(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three(&f, &a, &b, &c);
-    pc_start(&b);
-    AWAIT(&f, is_warned(&b, WARNING_MATCHING));
+    open_one_that_waits(&f, &a, &b, &c);
     pc_stop(&b);
     pc_start(&b);
     AWAIT(&f, is_warned(&b, WARNING_MATCHING));

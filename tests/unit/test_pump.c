@@ -21,6 +21,15 @@ static void it_is_idle_when_all_is_done_and_says_what_it_did(void **state)
     floor_close(&f);
 }
 
+/* B's application holds its file, and A's changes a price: B has tried `times` to write it. */
+static void open_held(struct floor *f, struct pc *a, struct pc *b, uint64_t times)
+{
+    open_pair_of_pcs(f, a, b);
+    sql(b, "BEGIN IMMEDIATE");
+    sql(a, "UPDATE article SET price = 11 WHERE id = 1");
+    AWAIT(f, pump_times(b->agent.pump)->busy >= times);
+}
+
 /* The till holds its file: nothing waits for it but the change, and that is not lost. */
 static void a_file_that_is_held_is_tried_again_until_it_is_let_go(void **state)
 {
@@ -28,10 +37,7 @@ static void a_file_that_is_held_is_tried_again_until_it_is_let_go(void **state)
     struct pc a, b;
 
     (void)state;
-    open_pair_of_pcs(&f, &a, &b);
-    sql(&b, "BEGIN IMMEDIATE");
-    sql(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    AWAIT(&f, pump_times(b.agent.pump)->busy > 3);
+    open_held(&f, &a, &b, 4);
     assert_false(pump_is_idle(b.agent.pump));
     assert_false(is_settled(&b));
     assert_true(is_talking(&a, &b)); /* the loop goes on meanwhile */
@@ -158,10 +164,7 @@ static void it_stops_while_the_application_holds_its_file(void **state)
     struct pc a, b;
 
     (void)state;
-    open_pair_of_pcs(&f, &a, &b);
-    sql(&b, "BEGIN IMMEDIATE");
-    sql(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    AWAIT(&f, pump_times(b.agent.pump)->busy > 0);
+    open_held(&f, &a, &b, 1);
     pc_stop(&b);
     sql(&b, "COMMIT");
     pc_start(&b);

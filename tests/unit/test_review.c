@@ -26,6 +26,14 @@ static bool run(struct site *s, struct json_object **result, struct err *e, cons
     return ok;
 }
 
+/* The same, of one that names a conflict. */
+static bool run_on(struct site *s, struct json_object **result, struct err *e, const char *command,
+                   int64_t number)
+{
+    return run(s, result, e, "{\"id\":1,\"command\":\"%s\",\"args\":{\"number\":%d}}", command,
+               (int)number);
+}
+
 static struct json_object *in(struct json_object *o, const char *name)
 {
     return json_object_object_get(o, name);
@@ -80,9 +88,7 @@ static void what_was_lost_is_listed_and_one_request_brings_it_back(void **state)
     number = open_quarrel(&a, &b);
     later();
     tick(&a);
-    check(run(&a, &o, &e, "{\"id\":1,\"command\":\"conflict-restore\",\"args\":{\"number\":%d}}",
-              (int)number),
-          &e);
+    check(run_on(&a, &o, &e, "conflict-restore", number), &e);
     expect_text(in(in(o, "conflict"), "lost"), "value", "11");
     assert_true(json_object_get_boolean(in(o, "applied")));
     json_object_put(o);
@@ -103,9 +109,7 @@ static void a_busy_file_is_no_failure_and_nothing_is_restored(void **state)
     number = open_quarrel(&a, &b);
     sql(&a, "BEGIN IMMEDIATE");
     tick(&a);
-    assert_false(run(&a, &o, &e,
-                     "{\"id\":1,\"command\":\"conflict-restore\",\"args\":{\"number\":%d}}",
-                     (int)number));
+    assert_false(run_on(&a, &o, &e, "conflict-restore", number));
     assert_int_equal(e.code, ERR_BUSY);
     sql(&a, "COMMIT");
     expect(&a, "SELECT price FROM article", "12");
@@ -122,17 +126,12 @@ static void one_or_all_are_dismissed_and_a_number_that_is_none_is_refused(void *
 
     (void)state;
     number = open_quarrel(&a, &b);
-    assert_false(run(&a, &o, &e,
-                     "{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":%d}}",
-                     (int)number + 1));
+    assert_false(run_on(&a, &o, &e, "conflict-dismiss", number + 1));
     assert_int_equal(e.code, ERR_USAGE);
     json_object_put(o);
-    assert_false(run(&a, &o, &e, "{\"id\":1,\"command\":\"conflicts\",\"args\":{\"number\":%d}}",
-                     (int)number + 1));
+    assert_false(run_on(&a, &o, &e, "conflicts", number + 1));
     json_object_put(o);
-    check(run(&a, &o, &e, "{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"number\":%d}}",
-              (int)number),
-          &e);
+    check(run_on(&a, &o, &e, "conflict-dismiss", number), &e);
     assert_int_equal(json_object_get_int64(in(o, "dismissed")), 1);
     json_object_put(o);
     check(run(&b, &o, &e, "{\"id\":1,\"command\":\"conflict-dismiss\",\"args\":{\"all\":true}}"),

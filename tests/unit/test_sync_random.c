@@ -40,23 +40,6 @@ static bool deliver_some(struct net *n, struct dice *d, uint32_t most)
     return any;
 }
 
-static void relink(struct net *n, uint32_t i, uint32_t j)
-{
-    net_cut(n, i, j);
-    net_link(n, i, j);
-}
-
-/* The ledger is lost: everything is forgotten, and the site goes on as a new actor. */
-static void lose_ledger(struct net *n, uint32_t i)
-{
-    struct net_site *site = &n->sites[i];
-
-    for (uint32_t j = 0; j < n->sites_count; j++)
-        net_cut(n, i, j);
-    vector_close(&site->have);
-    site->actor.bytes[ACTOR_BYTES - 1]++;
-}
-
 static void disturb(struct net *n, struct dice *d)
 {
     uint32_t i = roll(d, n->sites_count);
@@ -66,7 +49,7 @@ static void disturb(struct net *n, struct dice *d)
     case 0:
     case 1:
     case 2:
-        relink(n, i, j);
+        net_relink(n, i, j);
         break;
     case 3:
         net_cut(n, i, j);
@@ -82,7 +65,7 @@ static void disturb(struct net *n, struct dice *d)
         break;
     case 7:
         if (roll(d, 8) == 0)
-            lose_ledger(n, i);
+            net_lose_ledger(n, i);
         break;
     case 8:
     case 9:
@@ -105,14 +88,7 @@ static void disturb(struct net *n, struct dice *d)
 /* Everybody is healthy and each site reaches the others, if only through one neighbour. */
 static void heal(struct net *n, struct dice *d)
 {
-    for (uint32_t i = 0; i < n->sites_count; i++) {
-        n->sites[i].refuses = ERR_NONE;
-        n->sites[i].unreadable = false;
-        for (uint32_t j = 0; j < i; j++)
-            net_cut(n, i, j);
-    }
-    for (uint32_t k = 0; k < NET_ENDS_MAX; k++)
-        err_clear(&n->ends[k].closed);
+    net_begin_anew(n);
     for (uint32_t i = 1; i < n->sites_count; i++) {
         uint32_t neighbour = roll(d, i);
 

@@ -15,12 +15,7 @@ struct scene {
 static void open_scene(struct scene *s)
 {
     *s = (struct scene){0};
-    open_founding_pc(&s->f, &s->a, goods);
-    pc_open(&s->f, &s->b, "B", no_goods);
-    pc_open(&s->f, &s->c, "C", no_goods);
-    pc_enrol(&s->a, &s->c);
-    pc_enrol(&s->a, &s->b);
-    pc_track(&s->b);
+    open_three_pcs(&s->f, &s->a, &s->b, &s->c, no_goods);
     pc_start(&s->a);
     pc_start(&s->b);
     AWAIT(&s->f, is_talking(&s->a, &s->b) && is_settled(&s->b));
@@ -193,21 +188,15 @@ static void copy_tree(const char *from, const char *to)
  * other. These two are told, until it has met both. */
 static void two_histories_of_a_third_pc_are_told_until_it_has_met_both(void **state)
 {
-    struct floor f = {0};
+    struct floor f;
     struct pc a, b, c;
     char kept[80];
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_open(&f, &c, "C", no_goods);
-    pc_enrol(&a, &b);
-    pc_enrol(&a, &c);
+    open_three_pcs(&f, &a, &b, &c, no_goods);
     c.config.peers[1] = b.config.listen;
     c.config.peer_count = 2;
     b.config.peers[0] = c.config.listen; /* not a's, before its time */
-    pc_track(&b);
-    pc_track(&c);
     pc_start(&a);
     pc_start(&b);
     pc_start(&c);

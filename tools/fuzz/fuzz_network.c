@@ -10,22 +10,6 @@
 #define EVENTS_MAX 300
 #define MADE_MAX   100
 
-static void lose_ledger(struct net *n, uint32_t i)
-{
-    struct net_site *site = &n->sites[i];
-
-    for (uint32_t j = 0; j < n->sites_count; j++)
-        net_cut(n, i, j);
-    vector_close(&site->have);
-    expect(++site->actor.bytes[ACTOR_BYTES - 1] != 0);
-}
-
-static void relink(struct net *n, uint32_t i, uint32_t j)
-{
-    net_cut(n, i, j);
-    net_link(n, i, j);
-}
-
 static void play(struct net *n, uint8_t what, uint8_t choice)
 {
     uint32_t i = choice % n->sites_count;
@@ -35,7 +19,7 @@ static void play(struct net *n, uint8_t what, uint8_t choice)
     switch (what % 16) {
     case 0:
     case 1:
-        relink(n, i, j);
+        net_relink(n, i, j);
         break;
     case 2:
         net_cut(n, i, j);
@@ -51,7 +35,7 @@ static void play(struct net *n, uint8_t what, uint8_t choice)
         break;
     case 6:
         if (more == 7 && n->sites[i].actor.bytes[ACTOR_BYTES - 1] < 5)
-            lose_ledger(n, i);
+            net_lose_ledger(n, i);
         break;
     case 7:
         net_elapse(n, choice * 50u);
@@ -69,14 +53,7 @@ static void play(struct net *n, uint8_t what, uint8_t choice)
 
 static void heal(struct net *n)
 {
-    for (uint32_t i = 0; i < n->sites_count; i++) {
-        n->sites[i].refuses = ERR_NONE;
-        n->sites[i].unreadable = false;
-        for (uint32_t j = 0; j < i; j++)
-            net_cut(n, i, j);
-    }
-    for (uint32_t k = 0; k < NET_ENDS_MAX; k++)
-        err_clear(&n->ends[k].closed);
+    net_begin_anew(n);
     for (uint32_t i = 1; i < n->sites_count; i++)
         net_link(n, i, i / 2);
 }
