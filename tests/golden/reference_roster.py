@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent / "process"))
 
 try:
     import peer  # noqa: E402
+    import wire  # noqa: E402
 except ImportError as missing:
     print("skipped: %s" % missing)
     sys.exit(77)
@@ -24,7 +25,7 @@ SEED = 20261121
 
 
 def site_of(number):
-    return peer.Site(bytes(range(32 * number, 32 * number + 32)))
+    return wire.Site(bytes(range(32 * number, 32 * number + 32)))
 
 
 def pieces(size, *what):
@@ -45,16 +46,16 @@ def say_anything(roster, sites, rng):
     kind = rng.choice([peer.ENROL, peer.REVOKE, peer.REVOKE, peer.ADMIN, peer.ADMIN, peer.ROTATE, peer.RENAME])
     try:
         roster.say(author, kind, *words[kind]())
-    except peer.Refused:
+    except wire.Refused:
         pass  # nobody has enrolled the author yet
 
 
 def quarrel(rng):
     """Three sides of a split, each of which knows of the others now and then."""
     sites = [site_of(i) for i in range(len(NAMES))]
-    create = peer.pack([1, peer.CREATE, sites[0].signing, [], "Boutique", "A", sites[0].exchange,
+    create = wire.pack([1, peer.CREATE, sites[0].signing, [], "Boutique", "A", sites[0].exchange,
                         pieces(16, rng.random())])
-    roster = peer.Roster(peer.pack([create, sites[0].sign("navette roster 1", create)]))
+    roster = peer.Roster(wire.pack([create, sites[0].sign("navette roster 1", create)]))
     for i in 1, 2:
         roster.say(sites[i - 1], peer.ENROL, sites[i].signing, sites[i].exchange, NAMES[i], bytes(8))
     sides = [copy.deepcopy(roster) for _ in range(3)]

@@ -9,6 +9,7 @@ import sys
 import time
 
 import peer as peers
+import wire
 from pc import Pc, wait_for
 from test_interop import Guest
 from test_shop import sell, wait_sale
@@ -272,9 +273,9 @@ def member_in_python(shop, lan, pc, name):
 
 def presence(peer, session):
     """The agent's signature of a session, and the run that it names."""
-    peer.channel.send(peers.pack([peers.ASKPRESENCE, session]))
+    peer.channel.send(wire.pack([peers.ASKPRESENCE, session]))
     while True:
-        kind, *fields = peers.unpack(peer.channel.receive(10))
+        kind, *fields = wire.unpack(peer.channel.receive(10))
         if kind == peers.PRESENCE:
             return fields
 
@@ -284,7 +285,7 @@ def still_talks(peer, pc):
     while True:
         message = peer.channel.receive(10)
         assert message is not None
-        kind, *fields = peers.unpack(message)
+        kind, *fields = wire.unpack(message)
         if kind == peers.PONG and fields[0] == 99:
             assert warning(pc, "same-identity") == []
             return
@@ -297,19 +298,19 @@ def test_a_members_word_alone_silences_nobody(shop):
     one, two = member_in_python(shop, lan, a, "ONE"), member_in_python(shop, lan, a, "TWO")
     session, run, signature = presence(two, one.channel.session)
     assert session == one.channel.session
-    peers.verify(one.channel.peer, signature, "navette presence 1", session + run)
+    wire.verify(one.channel.peer, signature, "navette presence 1", session + run)
     forged = one.site.sign("navette presence 1", session + bytes(32))
     for words in ([session, run, signature],                                       # our own, brought by an accomplice
                   [session, bytes(32), signature],                                 # of another run, says the liar
                   [session, bytes(32), forged],                                    # signed, by somebody else
                   presence(one, two.channel.session), [two.channel.session, run, signature]):
-        one.channel.send(peers.pack([peers.PRESENCE, *words]))
+        one.channel.send(wire.pack([peers.PRESENCE, *words]))
         still_talks(one, a)
     # What an earlier run signed is of no use after it: no link lives that long.
     old = presence(one, two.channel.session)
     a.restart()
     fresh = member_in_python(shop, lan, a, "THREE")
-    fresh.channel.send(peers.pack([peers.PRESENCE, *old]))
+    fresh.channel.send(wire.pack([peers.PRESENCE, *old]))
     still_talks(fresh, a)
     fresh._send(peers.BYE, "twin", "two PCs speak under this identity at once")
     wait_for(lambda: [p["state"] for p in a.status()["peers"] if p["name"] == "THREE"] == ["away"], "the link's end")
@@ -321,8 +322,8 @@ def test_who_has_our_key_is_proven_by_his_signature(shop):
     lan = shop.network.lan()
     a = shop.founder("A", lan)
     one = member_in_python(shop, lan, a, "ONE")
-    copied = peers.Site(bytes.fromhex((a.home / "identity").read_text().split()[2]))
+    copied = wire.Site(bytes.fromhex((a.home / "identity").read_text().split()[2]))
     assert copied.signing == one.channel.peer
     session, run = one.channel.session, b"\x07" * 32
-    one.channel.send(peers.pack([peers.PRESENCE, session, run, copied.sign("navette presence 1", session + run)]))
+    one.channel.send(wire.pack([peers.PRESENCE, session, run, copied.sign("navette presence 1", session + run)]))
     wait_doubt(a)

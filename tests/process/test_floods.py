@@ -6,6 +6,7 @@ import socket
 import pytest
 
 import peer as peers
+import wire
 from hostile import Crowd
 from test_interop import Guest, find, has_all, inside, lan, a  # noqa: F401  (fixtures)
 
@@ -19,7 +20,7 @@ def kinds_until_pong(peer, seconds=20):
     while True:
         message = peer.channel.receive(seconds)
         assert message is not None, "no PONG; came: %r" % kinds
-        kind, *fields = peers.unpack(message)
+        kind, *fields = wire.unpack(message)
         kinds.append(kind)
         if kind == peers.PONG and fields[0] == 77:
             return kinds
@@ -31,22 +32,22 @@ def test_keys_are_not_told_again_and_again(shop, lan, a):  # noqa: F811
     for _ in range(50):
         peer._send(peers.ASKKEYS, 33554432)
     assert kinds_until_pong(peer).count(peers.KEYS) == 1
-    while peers.unpack(peer.channel.receive(20))[0] != peers.KEYS:
+    while wire.unpack(peer.channel.receive(20))[0] != peers.KEYS:
         pass  # all the others are answered once, later
     peer.leave()
 
 
 def test_a_guest_gets_one_answer(shop, lan, a):  # noqa: F811
     space = shop.network.host("PYTHON", lan)
-    site, token = peers.Site(), peers.Token(a.invite())
+    site, token = wire.Site(), wire.Token(a.invite())
     address = find(space, token, site, shop.network.address(a.space, lan))
     with inside(space):
-        channel = peers.Channel(address, site, peers.INVITATION, token.psk, token.id + bytes(8))
+        channel = wire.Channel(address, site, wire.INVITATION, token.psk, token.id + bytes(8))
     join = token.join(site, "PYTHON", channel.session)
     for _ in range(3):
         channel.send(join)
-    assert peers.unpack(channel.receive(10))[0] == peers.WELCOME
-    with pytest.raises((peers.Refused, ConnectionError, EOFError)):
+    assert wire.unpack(channel.receive(10))[0] == wire.WELCOME
+    with pytest.raises((wire.Refused, ConnectionError, EOFError)):
         channel.receive(10)
 
 
@@ -75,7 +76,7 @@ def test_what_comes_at_once_is_acknowledged_together(shop, lan, a):  # noqa: F81
     channel.socket = channel.socket.real
     send(sealed)
     while peer.peer_have.get(peer.actor) != 200:
-        kind, *fields = peers.unpack(channel.receive(20))
+        kind, *fields = wire.unpack(channel.receive(20))
         said += [kind] if kind == peers.HAVE and any(actor == peer.actor for actor, _, _ in fields[0]) else []
         peer._take(kind, *fields)
     assert len(said) < 100

@@ -15,6 +15,7 @@ import time
 import pytest
 
 import peer as peers
+import wire
 from hostile import CONNECT_S, MEMORY_KB, SLACK, SOURCES, Crowd, Patience
 from pc import wait_for
 from test_floods import kinds_until_pong
@@ -238,7 +239,7 @@ def test_who_does_not_say_who_he_is_goes_in_time(shop, lan, a, crowd):
 
 def test_who_knows_a_secret_is_not_pushed_out_by_those_who_say_nothing(shop, lan, a, crowd):
     liar = Liar(shop, lan, a)
-    noise = peers.Noise(b"navette 1\0" + bytes([peers.FLEET]) + liar.peer.roster.fleet, liar.peer.fleet_key)
+    noise = wire.Noise(b"navette 1\0" + bytes([wire.FLEET]) + liar.peer.roster.fleet, liar.peer.fleet_key)
     frame = noise.ephemeral(peers.bindings.crypto_scalarmult_base(os.urandom(32))) + noise.encrypt(b"")
     sources = [("%s.%d" % (lan.prefix, 100 + i), 0) for i in range(SOURCES)]
     with inside(crowd.space), contextlib.ExitStack() as stack:
@@ -339,19 +340,19 @@ def test_members_who_nest(shop, lan, a, b):
                   stamp=peer._now() << 16, needs=[], repeats=[], schema=0, roster=len(peer.roster.entries))
     messages = [nested(100000), b"\x92\x03" + nested(100000), b"\x93\x03\x90" + nested(50000)]
     for body in (nested(100000), b"\x92\x90" + nested(100000), b"\x92\x90\x91\x95\xa1t\x91\xa1c\x01\xc3\x91" + nested(100000)):
-        head = dict(header, rows=1, body_bytes=len(body), body_hash=peers.blake(body))
-        encoded = peers.pack([head[field] for field in peers.HEADER])
-        change_set = b"".join([b"\x93", peers.pack(encoded),
-                               peers.pack(peer.site.sign("navette change-set 1", encoded)), peers.pack(body)])
-        messages.append(b"\x92\x05" + peers.pack(change_set))
+        head = dict(header, rows=1, body_bytes=len(body), body_hash=wire.blake(body))
+        encoded = wire.pack([head[field] for field in peers.HEADER])
+        change_set = b"".join([b"\x93", wire.pack(encoded),
+                               wire.pack(peer.site.sign("navette change-set 1", encoded)), wire.pack(body)])
+        messages.append(b"\x92\x05" + wire.pack(change_set))
     peer.leave()
     with Patience(a) as patience:
         for message in messages:
             peer = liar.connect()
             peer.channel.send(message)
-            with pytest.raises((peers.Refused, ConnectionError)):
+            with pytest.raises((wire.Refused, ConnectionError)):
                 while True:
-                    kind = peers.unpack(peer.channel.receive(20))[0]
+                    kind = wire.unpack(peer.channel.receive(20))[0]
                     assert kind in range(1, 15)
         come_and_go(shop, a, b)
     check_patience(patience)
@@ -387,15 +388,15 @@ def talk_nonsense(peer, seconds, messages, read=True):
 def million_missing(chance):
     """A HAVE of 1,000 authors, a million change-sets of each."""
     actors = sorted(chance.randbytes(24) for _ in range(1000))
-    return peers.pack([peers.HAVE, [[actor, 1000000, bytes(32)] for actor in actors], []])
+    return wire.pack([peers.HAVE, [[actor, 1000000, bytes(32)] for actor in actors], []])
 
 
 NONSENSE = {
     "a million missing": lambda peer, chance: [million_missing(chance)] * 4,
-    "what was asked for before": lambda peer, chance: [peers.pack([peers.WANT, actor, 0])
+    "what was asked for before": lambda peer, chance: [wire.pack([peers.WANT, actor, 0])
                                                       for actor in peer.peer_have] * 50,
-    "rosters": lambda peer, chance: [peers.pack([peers.ROSTER, chance.randbytes(32), peer.roster.log()])] * 20,
-    "pings and keys": lambda peer, chance: [peers.pack([peers.PING, 7, 7]), peers.pack([peers.ASKKEYS, 1])] * 200,
+    "rosters": lambda peer, chance: [wire.pack([peers.ROSTER, chance.randbytes(32), peer.roster.log()])] * 20,
+    "pings and keys": lambda peer, chance: [wire.pack([peers.PING, 7, 7]), wire.pack([peers.ASKKEYS, 1])] * 200,
 }
 
 
@@ -418,7 +419,7 @@ def test_a_member_who_comes_and_goes(shop, lan, a, b):
     liar = Liar(shop, lan, a)
     with Patience(a) as patience:
         for _ in range(250):
-            with contextlib.suppress(peers.Refused, ConnectionError):
+            with contextlib.suppress(wire.Refused, ConnectionError):
                 liar.connect().channel.close()
         come_and_go(shop, a, b)
     print(patience)
@@ -438,7 +439,7 @@ def test_a_member_who_never_reads(shop, lan, a, b):
     with Patience(a) as patience:
         for actor in peer.peer_have:
             peer._send(peers.WANT, actor, 0)
-        messages = [peers.pack([peers.PING, 7, 7]), peers.pack([peers.ASKKEYS, 1])] * 100
+        messages = [wire.pack([peers.PING, 7, 7]), wire.pack([peers.ASKKEYS, 1])] * 100
         with contextlib.suppress(ConnectionError):
             print("%d messages" % talk_nonsense(peer, 6, messages, read=False))
         come_and_go(shop, a, b)

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 import peer as peers
+import wire
 from pc import LIBC, wait_for
 from test_shop import sell, wait_sale
 
@@ -30,12 +31,12 @@ def find(space, token, site, address):
         udp.settimeout(2)
 
         def answer():
-            udp.sendto(peers.seal_beacon(token.psk, peers.JOINING, site.id, 0), (address, DISCOVERY_PORT))
+            udp.sendto(wire.seal_beacon(token.psk, wire.JOINING, site.id, 0), (address, DISCOVERY_PORT))
             with contextlib.suppress(TimeoutError):
                 return udp.recvfrom(100)
         datagram, (host, _) = wait_for(answer, "an answer to a beacon", seconds=20)
-    kind, _, port, _ = peers.open_beacon(token.psk, datagram)
-    assert kind == peers.INVITING
+    kind, _, port, _ = wire.open_beacon(token.psk, datagram)
+    assert kind == wire.INVITING
     return host, port
 
 
@@ -44,7 +45,7 @@ class Guest:
 
     def __init__(self, shop, lan, pc, name="PYTHON"):
         self.space = shop.network.host(name, lan)
-        site, token = peers.Site(), peers.Token(pc.invite())
+        site, token = wire.Site(), wire.Token(pc.invite())
         self.address = find(self.space, token, site, shop.network.address(pc.space, lan))
         assert self.address in token.addresses
         with inside(self.space):
@@ -90,8 +91,8 @@ def test_it_joins_receives_and_sends(shop, lan, a):
 
     coffee = inserted(peer, "shop_article", "reference", "CAFE")
     line = peer.publish("shop_line", 1, True, {
-        "id": 1, "quantity": 7, "price": 3600, "article_id": peers.Ref(coffee.gid),
-        "invoice_id": peers.Ref(invoice.gid)})
+        "id": 1, "quantity": 7, "price": 3600, "article_id": wire.Ref(coffee.gid),
+        "invoice_id": wire.Ref(invoice.gid)})
     assert peer.run(lambda: peer.peer_have.get(peer.actor) == peer.peer_applied.get(peer.actor) == 1)
     assert peer.run(lambda: b.value("SELECT 1 FROM shop_line WHERE quantity = 7"))
     wait_sale(a, "B-1", [("LAIT", 4), ("CAFE", 7)])

@@ -11,6 +11,7 @@ import msgpack
 import pytest
 
 import peer as peers
+import wire
 from pc import wait_for
 from test_interop import inside
 from test_joining import alone, refused
@@ -35,7 +36,7 @@ def space(shop, lan):
 
 
 def door_of(token, site, address):
-    return peers.Channel(address, site, peers.INVITATION, token.psk, token.id + bytes(8))
+    return wire.Channel(address, site, wire.INVITATION, token.psk, token.id + bytes(8))
 
 
 def answer_to(token, site, address, join=None):
@@ -43,8 +44,8 @@ def answer_to(token, site, address, join=None):
     channel = door_of(token, site, address)
     try:
         channel.send(join(channel) if join else token.join(site, "GUEST", channel.session))
-        return peers.unpack(channel.receive(20))
-    except (peers.Refused, OSError):
+        return wire.unpack(channel.receive(20))
+    except (wire.Refused, OSError):
         return None
     finally:
         channel.close()
@@ -54,7 +55,7 @@ def without_token(site):
     """A JOIN by one who could open the channel and has not the token: its proof is made with another key."""
     def join(channel):
         signed = channel.session + site.signing + site.exchange + b"GUEST"
-        return peers.pack([peers.JOIN, "GUEST", site.signing, site.exchange, site.sign("navette join 1", signed)])
+        return wire.pack([wire.JOIN, "GUEST", site.signing, site.exchange, site.sign("navette join 1", signed)])
     return join
 
 
@@ -84,13 +85,13 @@ class Crowd:
     def _guest(self):
         try:
             while self._next():
-                site, answer = peers.Site(), None
+                site, answer = wire.Site(), None
                 while answer is None:
                     assert time.monotonic() < self.end, "no answer"
                     try:
                         with inside(self.space):
                             answer = answer_to(self.token, site, self.address)
-                    except (peers.Refused, OSError):
+                    except (wire.Refused, OSError):
                         pass  # the door was crowded
                 with self.lock:
                     self.answers[site] = answer
@@ -109,34 +110,34 @@ class Crowd:
 
 
 def test_of_a_thousand_who_come_at_once_with_one_token_one_gets_in(a, space):
-    token = peers.Token(a.invite())
+    token = wire.Token(a.invite())
     answers = Crowd(space, token, token.addresses[0]).run()
     assert len(answers) == GUESTS
-    welcome = [site for site, answer in answers.items() if answer[0] == peers.WELCOME]
+    welcome = [site for site, answer in answers.items() if answer[0] == wire.WELCOME]
     assert len(welcome) == 1
-    assert all(answer[0] == peers.SORRY and "used" in answer[1] for site, answer in answers.items() if site not in welcome)
+    assert all(answer[0] == wire.SORRY and "used" in answer[1] for site, answer in answers.items() if site not in welcome)
     assert [m["site"] for m in a.ask("roster")["members"]][1:] == [welcome[0].id.hex()]
 
 
 def test_who_was_welcomed_may_ask_again_after_a_power_cut_and_nobody_else(a, space):
-    token, first, second = peers.Token(a.invite()), peers.Site(), peers.Site()
+    token, first, second = wire.Token(a.invite()), wire.Site(), wire.Site()
     with inside(space):
-        assert answer_to(token, first, token.addresses[0])[0] == peers.WELCOME
+        assert answer_to(token, first, token.addresses[0])[0] == wire.WELCOME
         a.kill()
         up(a)
-        assert answer_to(token, second, token.addresses[0])[0] == peers.SORRY
-        assert answer_to(token, first, token.addresses[0])[0] == peers.WELCOME
+        assert answer_to(token, second, token.addresses[0])[0] == wire.SORRY
+        assert answer_to(token, first, token.addresses[0])[0] == wire.WELCOME
     assert len(a.ask("roster")["members"]) == 2
 
 
 def test_a_token_is_used_up_before_its_guest_is_enrolled(a, space):
     """Cut off between the two, the token is good for that guest and for nobody else."""
-    token, first, second = peers.Token(a.invite()), peers.Site(), peers.Site()
+    token, first, second = wire.Token(a.invite()), wire.Site(), wire.Site()
     a.stop()
     before = {name: (a.home / name).read_bytes() for name in ("roster", "ledger.db")}
     up(a)
     with inside(space):
-        assert answer_to(token, first, token.addresses[0])[0] == peers.WELCOME
+        assert answer_to(token, first, token.addresses[0])[0] == wire.WELCOME
         a.kill()
         for path in a.home.glob("ledger.db-*"):
             path.unlink()
@@ -144,14 +145,14 @@ def test_a_token_is_used_up_before_its_guest_is_enrolled(a, space):
             (a.home / name).write_bytes(data)
         up(a)
         assert len(a.ask("roster")["members"]) == 1
-        assert answer_to(token, second, token.addresses[0])[0] == peers.SORRY
-        assert answer_to(token, first, token.addresses[0])[0] == peers.WELCOME
+        assert answer_to(token, second, token.addresses[0])[0] == wire.SORRY
+        assert answer_to(token, first, token.addresses[0])[0] == wire.WELCOME
     assert len(a.ask("roster")["members"]) == 2
 
 
 def test_a_token_is_burned_after_five_tries_without_it(shop, lan, a, space):
     text = a.invite()
-    token, thief = peers.Token(text), peers.Site()
+    token, thief = wire.Token(text), wire.Site()
     with inside(space):
         for n in range(5):
             assert "invitation-burned" not in codes(a)
@@ -163,8 +164,8 @@ def test_a_token_is_burned_after_five_tries_without_it(shop, lan, a, space):
         a.stop()
         up(a)
         wait_for(lambda: "invitation-burned" in codes(a), "the warning, after a restart")
-        answer = answer_to(token, peers.Site(), token.addresses[0])
-    assert answer[0] == peers.SORRY and "others have tried" in answer[1]
+        answer = answer_to(token, wire.Site(), token.addresses[0])
+    assert answer[0] == wire.SORRY and "others have tried" in answer[1]
     assert [v["state"] for v in a.ask("roster")["invitations"]] == ["withdrawn"]
     refused(alone(shop, "B", lan), text, "others have tried")
 
@@ -206,14 +207,14 @@ def recorded_frame_1(token, address, monkeypatch):
     create = socket.create_connection
     with monkeypatch.context() as patch:
         patch.setattr(socket, "create_connection", connect)
-        door_of(token, peers.Site(), address).close()
+        door_of(token, wire.Site(), address).close()
     return made[0].said[:50], made[0].said[50:]
 
 
 def test_a_stranger_burns_nobodys_token(shop, lan, a, space, monkeypatch):
     """Only who opens the channel has tried: not garbage, and not what was recorded of a guest."""
     text = a.invite()
-    token = peers.Token(text)
+    token = wire.Token(text)
     with inside(space):
         first, third = recorded_frame_1(token, token.addresses[0], monkeypatch)
         for _ in range(20):
@@ -248,11 +249,11 @@ def bytes_for(token, site, address):
 
 def test_without_the_token_nothing_tells_what_became_of_it(a, space):
     """Open, used, expired, withdrawn, burned: the same bytes; and to one who knows nothing, none."""
-    tokens = {name: peers.Token(a.invite()) for name in ("open", "used", "withdrawn", "burned")}
-    tokens["expired"] = peers.Token(a.ask("invite", "--ttl", "1s")["token"])
-    address, thief = tokens["open"].addresses[0], peers.Site()
+    tokens = {name: wire.Token(a.invite()) for name in ("open", "used", "withdrawn", "burned")}
+    tokens["expired"] = wire.Token(a.ask("invite", "--ttl", "1s")["token"])
+    address, thief = tokens["open"].addresses[0], wire.Site()
     with inside(space):
-        assert answer_to(tokens["used"], peers.Site(), address)[0] == peers.WELCOME
+        assert answer_to(tokens["used"], wire.Site(), address)[0] == wire.WELCOME
         a.cli("invite", "--cancel", tokens["withdrawn"].id.hex())
         for _ in range(5):
             answer_to(tokens["burned"], thief, address, without_token(thief))
@@ -266,20 +267,20 @@ def test_without_the_token_nothing_tells_what_became_of_it(a, space):
 
 def test_what_the_maker_keeps_of_a_token_lets_nobody_in(a, space):
     """A copy of the home's file `invites`: the channel opens, and that is all."""
-    token, thief = peers.Token(a.invite()), peers.Site()
+    token, thief = wire.Token(a.invite()), wire.Site()
     (kept,) = msgpack.unpackb((a.home / "invites").read_bytes())
     assert token.id == kept[0] and token.psk == kept[1]
     secret = a.home / "invites"
     assert os.stat(secret).st_mode & 0o077 == 0
     for value in kept[:3]:  # none of it is what makes the proof
-        seed = peers.derive(value[:16].ljust(32, b"\0"), "navette invite key 1")
+        seed = wire.derive(value[:16].ljust(32, b"\0"), "navette invite key 1")
         assert peers.bindings.crypto_sign_seed_keypair(seed)[0] != kept[2]
     with inside(space):
         assert answer_to(token, thief, token.addresses[0], without_token(thief)) is None
         channel = door_of(token, thief, token.addresses[0])
-        proof = peers.unpack(token.join(thief, "GUEST", bytes(32)))[4]  # of another channel
-        channel.send(peers.pack([peers.JOIN, "GUEST", thief.signing, thief.exchange, proof]))
-        with pytest.raises((peers.Refused, OSError)):
+        proof = wire.unpack(token.join(thief, "GUEST", bytes(32)))[4]  # of another channel
+        channel.send(wire.pack([wire.JOIN, "GUEST", thief.signing, thief.exchange, proof]))
+        with pytest.raises((wire.Refused, OSError)):
             channel.receive(10)
         channel.close()
     assert len(a.ask("roster")["members"]) == 1
@@ -303,9 +304,9 @@ def test_a_token_is_shown_to_its_maker_only(shop, lan, a):
 
 @pytest.mark.parametrize("mode", [0o644, 0o660])
 def test_tokens_kept_where_others_can_read_open_nothing(a, space, mode):
-    token = peers.Token(a.invite())
+    token = wire.Token(a.invite())
     a.stop()
     (a.home / "invites").chmod(mode)
     up(a)
-    with inside(space), pytest.raises((peers.Refused, OSError)):
-        door_of(token, peers.Site(), token.addresses[0])
+    with inside(space), pytest.raises((wire.Refused, OSError)):
+        door_of(token, wire.Site(), token.addresses[0])

@@ -4,6 +4,7 @@ import shutil
 import time
 
 import peer as peers
+import wire
 from pc import wait_for
 from test_interop import Guest, inside
 from test_shop import sell, wait_sale
@@ -174,11 +175,11 @@ def test_a_thief_with_the_old_key_and_a_backdated_roster_gets_nothing(shop):
             once = peers.Peer(site, old_key, peers.Roster(log))
             try:
                 once.connect(guest.address)
-            except peers.Refused as refused:
+            except wire.Refused as refused:
                 return str(refused)
         return "let in"
     assert "not a HELLO: [8, 'revoked'" in again(thief.site, old_roster)
-    accomplice, forged = peers.Site(), peers.Roster(old_roster)
+    accomplice, forged = wire.Site(), peers.Roster(old_roster)
     forged.say(thief.site, peers.ENROL, accomplice.signing, accomplice.exchange, "ACCOMPLICE", bytes(8))
     forged.say(accomplice, peers.REVOKE, next(s.id for s in forged.sites if s.name == "A"), [])
     assert "closed the connection" in again(accomplice, forged.log())
@@ -335,7 +336,7 @@ def test_changes_after_the_end_are_refused_from_a_third_pc_that_passes_them_on(s
     relay = guest.connect()
     assert relay.run(lambda: relay.roster.members.keys() != relay.roster.authors.keys())
     for data in change_sets:
-        if peers.unpack(peers.unpack(data)[0])[2][:16] == bytes.fromhex(c.status()["site"]):
+        if wire.unpack(wire.unpack(data)[0])[2][:16] == bytes.fromhex(c.status()["site"]):
             relay._send(peers.CHANGESET, data)
     assert "came from PYTHON" in wait_warning(a, "refused-changes")
     assert "C was shut out" in warnings(a)["refused-changes"]
@@ -418,9 +419,9 @@ def endless_renames(site, roster, count):
     parent, items = sorted(e.hash for e in roster.entries.values() if e.depth == max(
         e.depth for e in roster.entries.values())), []
     for n in range(count):
-        entry = peers.pack([1, peers.RENAME, site.signing, parent, site.id, "N%d" % n])
-        items.append(peers.pack([entry, site.sign("navette roster 1", entry)]))
-        parent = [peers.blake(entry)]
+        entry = wire.pack([1, peers.RENAME, site.signing, parent, site.id, "N%d" % n])
+        items.append(wire.pack([entry, site.sign("navette roster 1", entry)]))
+        parent = [wire.blake(entry)]
     return b"".join(items)
 
 
@@ -430,10 +431,10 @@ def test_a_roster_that_is_too_large_is_told_and_parts_nobody_the_first_time(shop
     liar = guest.connect()
     before = roster(a)["entries"]
     log = endless_renames(liar.site, liar.roster, 4200)
-    liar._send(peers.ROSTER, peers.blake(log), log)
+    liar._send(peers.ROSTER, wire.blake(log), log)
     assert "PYTHON" in wait_warning(a, "roster-full")
     assert "PYTHON" in connected(a) and roster(a)["entries"] == before
-    liar._send(peers.ROSTER, peers.blake(log), log)
+    liar._send(peers.ROSTER, wire.blake(log), log)
     wait_for(lambda: "PYTHON" not in connected(a), "the second time ends the link")
     wait_for(lambda: "roster-full" not in warnings(a), "the warning's end")
     sell(a, "A-1", [("LAIT", 1)])

@@ -10,6 +10,7 @@ import pytest
 from nacl import bindings
 
 import peer as peers
+import wire
 from conftest import REPO, Shop
 from pc import wait_for
 from test_interop import Guest
@@ -21,8 +22,7 @@ WINDOW = 32
 
 @pytest.fixture
 def shop(network, directory):
-    if not (RELEASE / "navette-agent").exists():
-        pytest.skip("needs the release build")
+    assert (RELEASE / "navette-agent").exists(), "build it first: cmake --preset release && cmake --build --preset release"
     made = Shop(network, directory, RELEASE)
     try:
         yield made
@@ -79,7 +79,7 @@ def hex_of(path):
 def long_lived(pc):
     """(device seed, exchange key, fleet key)"""
     seed, = hex_of(pc.home / "identity")
-    return seed, peers.derive(seed, "navette exchange 1"), hex_of(pc.home / "fleet.key")[-1]
+    return seed, wire.derive(seed, "navette exchange 1"), hex_of(pc.home / "fleet.key")[-1]
 
 
 def test_long_lived_keys_are_in_memory_that_is_neither_swapped_nor_dumped(shop, lan):
@@ -131,7 +131,7 @@ def secret_keys(pc, publics):
     return known
 
 
-class Ears(peers.Channel):
+class Ears(wire.Channel):
     """Remembers the ephemeral key of the other side."""
 
     def _read_frame(self, seconds):

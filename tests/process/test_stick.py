@@ -4,8 +4,8 @@ import json
 import shutil
 
 import letters
-import peer as peers
 import pytest
+import wire
 from pc import wait_for
 from test_drop import export
 from test_joining import copy_database
@@ -232,19 +232,19 @@ def test_the_watched_folder_lets_nobody_in(shop, story):
 
 
 def test_a_second_implementation_joins_by_stick(story):
-    token, site = peers.Token(story.token()), peers.Site()
+    token, site = wire.Token(story.token()), wire.Site()
     answer = story.admit(letters.ask(story.stick / "python.json", site, "PYTHON", token))
     key, roster, have, _ = letters.answer(answer, site, token)
     assert story.members() == ["A", "PYTHON"]
     assert [member.name for member in roster.sites] == ["A", "PYTHON"] and len(key) == 32
     assert have and all(number > 0 for _, number, _ in have)
-    with pytest.raises(peers.Refused):
-        letters.answer(answer, peers.Site(), token)
+    with pytest.raises(wire.Refused):
+        letters.answer(answer, wire.Site(), token)
 
 
 def test_five_letters_without_the_token_burn_it(story):
     """Only who has read the maker's home can write one."""
-    token, thief = peers.Token(story.token()), peers.Site()
+    token, thief = wire.Token(story.token()), wire.Site()
     for n in range(5):
         assert "invitation-burned" not in [w["code"] for w in story.a.status()["warnings"]]
         bad = letters.ask(story.stick / "bad.json", thief, "X", token, join=letters.without_token(thief, "X"))
@@ -253,18 +253,18 @@ def test_five_letters_without_the_token_burn_it(story):
             story.a.restart()
             wait_for(lambda: story.a.status()["database"]["state"] == "ready", "A has its ledger")
     wait_for(lambda: "invitation-burned" in [w["code"] for w in story.a.status()["warnings"]], "the warning")
-    good = letters.ask(story.stick / "good.json", peers.Site(), "B", token)
+    good = letters.ask(story.stick / "good.json", wire.Site(), "B", token)
     assert "others have tried" in story.refused(story.a, good)
     assert story.members() == ["A"]
 
 
 def test_who_has_not_the_secret_burns_no_token_by_stick(story):
     text = story.token()
-    token, thief = peers.Token(text), peers.Site()
+    token, thief = wire.Token(text), wire.Site()
     token.psk = bytes(32)
     for _ in range(6):
         assert "changed it" in story.refused(story.a, letters.ask(story.stick / "bad.json", thief, "X", token))
-    story.admit(letters.ask(story.stick / "good.json", thief, "X", peers.Token(text)))
+    story.admit(letters.ask(story.stick / "good.json", thief, "X", wire.Token(text)))
     assert story.members() == ["A", "X"]
 
 
@@ -272,9 +272,9 @@ def test_an_answer_of_another_than_the_maker_of_the_token_is_refused(story):
     """Who knows what the maker keeps can read the request, and still not take the newcomer into a fleet of his."""
     b, text = story.newcomer(), story.token()
     asked = story.ask(b, text)
-    name, signing, exchange = letters.asked(asked, peers.Token(text))
+    name, signing, exchange = letters.asked(asked, wire.Token(text))
     assert name == "B"
-    forged = letters.forge(story.stick / "forged.json", peers.Token(text), signing, exchange, peers.Site())
+    forged = letters.forge(story.stick / "forged.json", wire.Token(text), signing, exchange, wire.Site())
     assert "not from the PC that made the token" in story.refused(b, forged)
     assert b.status()["fleet"] == "B"
     story.take(b, story.admit(asked))

@@ -6,6 +6,7 @@ import sys
 import time
 
 import peer as peers
+import wire
 from pc import database, wait_for
 from test_interop import Guest
 from test_shop import sell, wait_sale
@@ -166,7 +167,7 @@ def test_who_has_the_key_and_is_no_member_is_named(shop):
     lan = shop.network.lan()
     a = shop.founder("A", lan)
     guest = Guest(shop, lan, a)
-    guest.peer.site = peers.Site()  # not the one that was enrolled
+    guest.peer.site = wire.Site()  # not the one that was enrolled
     guest.peer.actor = guest.peer.site.id + guest.peer.actor[16:]
     peer = guest.connect()
     assert not peer.run(lambda: False, seconds=15) and peer.bye
