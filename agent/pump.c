@@ -318,6 +318,7 @@ static void drain(struct pump *p)
     status_note_trouble(a);
     job_succeeded(p, &p->drain, progress.changesets > 0);
     p->drain.due = progress.more;
+    p->tidy.due |= progress.tidy;
     if (progress.apply && !p->apply.due) {
         p->apply.due = true;
         p->apply_since_ms = now_of(p);

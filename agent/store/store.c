@@ -404,6 +404,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if (!match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
         return false;
     release_memory(s, p);
+    p->tidy = s->looked != s->app.reads;
     if (p->more)
         return true;
     if (!repair_publish(s, now_ms, p, e) || !rename_announce(s, now_ms, &did, p, e))

@@ -89,6 +89,7 @@ struct store_progress {
     uint32_t rows;
     bool more;         /* there is more to do: call again after the loop had its turn */
     bool apply;        /* of store_drain: rows wait to be put into the file; call store_apply */
+    bool tidy;         /* of store_drain: tables may have come; call store_tidy */
     uint64_t again_ms; /* of store_apply, where `more` is false: call again after so long, for rows
                           that the file refused; 0: no need */
 };
@@ -100,7 +101,8 @@ MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progres
 
 /* Marks that were drained go with the next apply; where nothing is applied they pile up. Call this
  * in the application's quiet moments: it removes a few milliseconds' worth if there are that many;
- * `more`: call again, after a pause. It also counts rows: REPLACE deletes without an event. */
+ * `more`: call again, after a pause. It also counts rows (REPLACE deletes without an event), and
+ * tracks tables that came since. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
 
 /* After large work: give back the memory of pages that are kept for next time. */

@@ -48,6 +48,29 @@ static void a_file_that_is_held_is_tried_again_until_it_is_let_go(void **state)
     floor_close(&f);
 }
 
+#define TABLE(name) "CREATE TABLE " name "(id INTEGER PRIMARY KEY, text TEXT);"
+
+static void a_table_that_comes_later_is_tracked_even_while_rows_wait_for_others(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, pump_is_idle(a.agent.pump) && pump_is_idle(b.agent.pump));
+    sql(&a, TABLE("note") "INSERT INTO note VALUES (1, 'a')");
+    sql(&a, TABLE("never") "INSERT INTO never VALUES (1, 'a')");
+    AWAIT(&f, is_warned(&b, WARNING_PARKED));
+    sql(&b, TABLE("note") "INSERT INTO note VALUES (1, 'b')");
+    AWAIT(&f, holds(&a, "SELECT count(*) FROM note", "2") &&
+                  holds(&b, "SELECT count(*) FROM note", "2"));
+    assert_true(is_warned(&b, WARNING_PARKED));
+    sql(&b, TABLE("never"));
+    AWAIT(&f, is_settled(&a) && is_settled(&b) && !is_warned(&b, WARNING_PARKED));
+    assert_true(holds(&b, "SELECT text FROM never", "a"));
+    floor_close(&f);
+}
+
 static void a_change_waits_until_the_application_has_been_quiet(void **state)
 {
     struct floor f;
@@ -177,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_idle_when_all_is_done_and_says_what_it_did),
         cmocka_unit_test(a_file_that_is_held_is_tried_again_until_it_is_let_go),
+        cmocka_unit_test(a_table_that_comes_later_is_tracked_even_while_rows_wait_for_others),
         cmocka_unit_test(a_change_waits_until_the_application_has_been_quiet),
         cmocka_unit_test(a_change_does_not_wait_for_ever_for_a_busy_till),
         cmocka_unit_test(what_cannot_be_done_is_told_until_it_can),
