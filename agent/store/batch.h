@@ -21,11 +21,14 @@ struct work {
     bool wrote;              /* something of it has been written */
     bool moved;              /* what it refers to left the file: it cannot go back */
     bool renamed;            /* its natural key names another row than before */
-    int64_t same_as;         /* by rule it is one with this row; 0: with none */
-    bool collided;           /* the last refusal was of a UNIQUE value */
-    bool waits;              /* the last refusal was of a reference */
-    bool held;          /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
-    struct row_key key; /* in the file; given to newcomers */
+    bool renames; /* its natural key names what left the file, and so changes with this batch */
+    bool spread;  /* what refers to it by the key it loses has been brought in */
+    struct row_key next; /* of one that renames: its key then; KEY_NONE: not yet known */
+    int64_t same_as;     /* by rule it is one with this row; 0: with none */
+    bool collided;       /* the last refusal was of a UNIQUE value */
+    bool waits;          /* the last refusal was of a reference */
+    bool held;           /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
+    struct row_key key;  /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
                           NULL: rec */

@@ -121,6 +121,21 @@ static bool restore(struct batch *b, struct work *w, struct err *e)
     return batch_hold(b, w, e);
 }
 
+/* Has a row that was renamed the key of this one now? What refers to the key means that row. */
+static bool is_replaced(struct batch *b, const struct work *w, bool *is, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->select;
+    int code;
+
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(q);
+    sqlite3_reset(q);
+    *is = code == SQLITE_ROW;
+    return *is || code == SQLITE_DONE || sqlite_err(b->s->app.db, w->b->app->name, e);
+}
+
 bool batch_restore(struct batch *b, struct err *e)
 {
     bool again = true;
@@ -129,9 +144,13 @@ bool batch_restore(struct batch *b, struct err *e)
         again = false;
         for (uint32_t i = 0; i < b->n; i++) {
             struct work *w = &b->works[i];
-            bool has;
+            bool has, is;
 
             if (!w->deleted)
+                continue;
+            if (!is_replaced(b, w, &is, e))
+                return false;
+            if (is)
                 continue;
             if (!has_children(b, w, ANY, &has, e) || (has && !restore(b, w, e)))
                 return false;

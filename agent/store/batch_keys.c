@@ -288,6 +288,15 @@ static bool is_newcomer(const struct work *w)
     return w->b != NULL && !w->present && (w->alive || w->needed) && w->state == WORK_OPEN;
 }
 
+/* A natural key to be found: a newcomer's, or the next one of a row that renames. */
+static struct row_key *open_key(struct work *w)
+{
+    if (is_newcomer(w))
+        return &w->key;
+    return w->b != NULL && w->renames && (w->alive || w->needed) && w->state == WORK_OPEN ? &w->next
+                                                                                          : NULL;
+}
+
 /* Natural keys may be made of other natural keys: round and round until nothing changes. */
 static bool give_natural_keys(struct batch *b, struct err *e)
 {
@@ -301,17 +310,18 @@ static bool give_natural_keys(struct batch *b, struct err *e)
         progress = false;
         for (uint32_t i = 0; i < b->n; i++) {
             struct work *w = &b->works[i];
+            struct row_key *key = open_key(w);
 
-            if (!is_newcomer(w) || w->key.kind != KEY_NONE)
+            if (key == NULL || key->kind != KEY_NONE)
                 continue;
-            if (batch_natural_key(b, w, &w->key, &why, e))
+            if (batch_natural_key(b, w, key, &why, e))
                 progress = true;
             else if (e->code != ERR_NONE)
                 return false;
         }
     }
     for (uint32_t i = 0; i < b->n; i++)
-        if (is_newcomer(&b->works[i]) && b->works[i].key.kind == KEY_NONE)
+        if (open_key(&b->works[i]) != NULL && open_key(&b->works[i])->kind == KEY_NONE)
             work_fail(b, &b->works[i], "waits for what its key names (%s)",
                       why == NULL ? "?" : why);
     return true;

@@ -20,7 +20,7 @@ static bool find_row(struct batch *b, int64_t gid, struct binding **t, struct va
     *table = "other";
     if (w != NULL) {
         *t = w->b;
-        key = w->key;
+        key = w->renames && w->state != WORK_FAILED ? w->next : w->key;
         if (*t != NULL)
             *table = (*t)->app->name;
         if (*t == NULL || key.kind == KEY_NONE ||
@@ -290,6 +290,9 @@ bool batch_child_means(struct batch *b, const struct app_child *c, const struct 
     const struct app_column *column = &t->columns[c->column];
     const struct binding *binding = bind_by_table(b->s, row->table);
     const struct cell *cell;
+    struct binding *stands;
+    struct value shown;
+    const char *table;
     int64_t gid = w->gid;
 
     *means = true;
@@ -304,6 +307,8 @@ bool batch_child_means(struct batch *b, const struct app_child *c, const struct 
     }
     if (!ledger_stands(&b->s->ledger, gid_pack(cell->v.ref), &gid, e))
         return false;
-    *means = gid == w->gid || gid_pack(cell->v.ref) == w->gid;
-    return !*means || batch_ref_keeps(b, column, cell, &w->dead, means, e);
+    /* One that another row stands for is meant only where that one is not in the file. */
+    *means = gid == w->gid ||
+             (gid_pack(cell->v.ref) == w->gid && !find_row(b, gid, &stands, &shown, &table, e));
+    return e->code == ERR_NONE && (!*means || batch_ref_keeps(b, column, cell, &w->dead, means, e));
 }

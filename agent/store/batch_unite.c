@@ -7,20 +7,27 @@
 
 #include <sqlite3.h>
 
-/* The row of the file refers in this column to what leaves: let it be written anew. */
+/* The row of the file refers in this column to what leaves: let it be written anew, as it would be
+ * if the file had NULL there. Where NULL is wanted it is, as the file has something else. */
 static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct err *e)
 {
+    const struct cell *wanted;
     struct cell *cell;
 
-    if (!record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
+    if (!record_decode(&b->rec, w->rec, e) ||
+        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         return false;
+    w->moved = true;
+    wanted = record_get(&b->rec, w->b->position[column]);
+    if (wanted == NULL || wanted->v.type == VALUE_NULL)
+        return true;
     cell = record_cell(&b->shadow, w->b->position[column]);
     cell->v = (struct value){.type = VALUE_NULL};
     cell->set = true;
     buf_clear(&b->room_b);
     record_encode(&b->shadow, &b->room_b);
     w->shadow = arena_copy(&b->arena, buf_slice(&b->room_b));
-    w->moved = true;
+    w->renames |= w->b->is_key[column];
     return true;
 }
 
@@ -93,24 +100,43 @@ static bool bring_children(struct batch *b, uint32_t index, int64_t stands, stru
     return true;
 }
 
+/* One row, if another one stands for it now, or its key will be another one. */
+static bool spread(struct batch *b, uint32_t i, struct err *e)
+{
+    struct work *w = &b->works[i];
+    int64_t stands;
+
+    if (w->b == NULL || (!w->present && w->key.kind == KEY_NONE))
+        return true;
+    if (!ledger_stands(&b->s->ledger, w->gid, &stands, e))
+        return false;
+    if (w->renames && stands == w->gid) {
+        w->spread = true;
+        return bring_children(b, i, stands, e);
+    }
+    if (w->alive || stands == w->gid)
+        return true;
+    w->spread = true;
+    w->want = w->shadow; /* should it have to stay all the same */
+    if (batch_add(b, stands, false, w->present, e) == NULL && e->code != ERR_NONE)
+        return false;
+    return bring_children(b, i, stands, e);
+}
+
+/* What is brought in may in turn be named by others: round and round until nothing comes. */
 bool batch_unite(struct batch *b, struct err *e)
 {
-    for (uint32_t i = 0; b->s->ledger.aliases && i < b->n; i++) {
-        struct work *w = &b->works[i];
-        int64_t stands;
+    bool again = b->s->ledger.aliases;
 
-        if (w->alive || w->b == NULL || !w->b->app->surrogate ||
-            (!w->present && w->key.kind == KEY_NONE))
-            continue;
-        if (!ledger_stands(&b->s->ledger, w->gid, &stands, e))
-            return false;
-        if (stands == w->gid)
-            continue;
-        w->want = w->shadow; /* should it have to stay all the same */
-        if (batch_add(b, stands, false, w->present, e) == NULL && e->code != ERR_NONE)
-            return false;
-        if (!bring_children(b, i, stands, e))
-            return false;
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < b->n; i++) { /* b->n grows */
+            if (b->works[i].spread)
+                continue;
+            if (!spread(b, i, e))
+                return false;
+            again |= b->works[i].spread;
+        }
     }
     return true;
 }

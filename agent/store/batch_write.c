@@ -4,7 +4,6 @@
 #include "counter.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -338,17 +337,12 @@ static void note_replaced(struct batch *b, const struct work *w, const uint8_t *
 }
 
 /* Where its key was written anew it is found under that one from here on. */
-static bool follow_key(struct batch *b, struct work *w, const uint8_t *mask, struct err *e)
+static void follow_key(struct work *w, const uint8_t *mask)
 {
-    const char *why = NULL;
-
     for (uint32_t i = 0; i < w->b->app->column_count; i++)
-        w->renamed |= mask[i] && w->b->is_key[i];
-    if (!w->renamed || batch_natural_key(b, w, &w->key, &why, e))
-        return true;
-    return e->code == ERR_NONE ? err_set(e, ERR_STORE, "table %s: column %s names no row",
-                                         w->b->app->name, why == NULL ? "?" : why)
-                               : false;
+        w->renamed |= mask[i] && w->b->is_key[i] && w->renames;
+    if (w->renamed)
+        w->key = w->next;
 }
 
 static bool update(struct batch *b, struct work *w, struct err *e)
@@ -370,10 +364,10 @@ static bool update(struct batch *b, struct work *w, struct err *e)
     } else if (any) {
         done = run_update(b, w, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
-        if (done == 1)
+        if (done == 1) {
             note_replaced(b, w, mask);
-        if (done == 1 && !follow_key(b, w, mask, e))
-            done = -1;
+            follow_key(w, mask);
+        }
     } else if (w->want.p != NULL) {
         w->shadow_after = w->shadow; /* it has yielded before, and the file holds it so */
         free(mask);

@@ -303,7 +303,7 @@ static bool write_identity(struct recovery *r, const struct touched *t, struct b
 
         if (parent == NULL || key[i].type == VALUE_NULL)
             continue;
-        if (!refer(r->s, parent, &key[i], &gid, e))
+        if (!refer(r->s, parent, &key[i], &gid, e) || !ledger_stands(&r->s->ledger, gid, &gid, e))
             return false;
         if (gid == 0)
             *known = false;

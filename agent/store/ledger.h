@@ -116,6 +116,7 @@ MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id
 /* Is it an incarnation of this PC? */
 bool ledger_is_ours(const struct ledger *l, uint32_t actor);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);
+/* The row that has this name, or that stands for it; 0: none. */
 MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
                                  int64_t *gid, struct err *e);
 MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,

@@ -279,7 +279,7 @@ bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity,
         return false;
     *gid = found ? sqlite3_column_int64(s, 0) : 0;
     sqlite3_reset(s);
-    return true;
+    return !found || ledger_stands(l, *gid, gid, e);
 }
 
 bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity, int64_t gid,

@@ -120,6 +120,19 @@ static bool key_waits(struct publisher *p, const struct touched *t)
     return false;
 }
 
+/* Names are made of rows that stand for others. The file may still have another one of those. */
+static bool name_stands(struct publisher *p, struct value *v, struct err *e)
+{
+    int64_t gid;
+
+    if (v->type != VALUE_REF)
+        return true;
+    if (!ledger_stands(&p->s->ledger, gid_pack(v->ref), &gid, e))
+        return false;
+    v->ref = gid_unpack(gid);
+    return true;
+}
+
 /* The gid of a row under a natural key: of the row that has or had this key anywhere, else a minted
  * one. */
 static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
@@ -132,7 +145,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
     for (uint32_t i = 0; ok && i < t->b->app->key_count; i++) {
         uint32_t column = t->b->app->keys[i];
 
-        ok = publish_translate(p, t, column, &key[i], e);
+        ok = publish_translate(p, t, column, &key[i], e) && name_stands(p, &key[i], e);
     }
     if (ok) {
         identity_write(&p->s->ledger, key, t->b->app->key_count, &identity);

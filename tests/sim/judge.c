@@ -2,6 +2,7 @@
 #include "oracle.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DOUBTS_MAX 12
@@ -14,6 +15,23 @@ static bool stands_over(const struct oracle_event *event, uint32_t other)
     return false;
 }
 
+/* Can this delete have ended what that write gave life to? Of rows that somebody said are one each
+ * dies for itself where they were still two; but not if they are one by name. */
+static bool ends(const struct oracle *o, const struct oracle_row *row,
+                 const struct oracle_event *death, const struct oracle_event *event)
+{
+    return !death->apart || !event->apart || death->name == event->name ||
+           !shape_surrogate(&o->shape->tables[row->table]);
+}
+
+/* Has it ended that for sure, if it stands over it? */
+static bool surely_ends(const struct oracle *o, const struct oracle_row *row,
+                        const struct oracle_event *death, const struct oracle_event *event)
+{
+    return row->unions == 0 || death->wide || (death->name == event->name && !event->wide) ||
+           !shape_surrogate(&o->shape->tables[row->table]);
+}
+
 /* Is there an event of `column` (COLUMN_DEATH: a delete) that surely happened and stands over
  * `other`? What was written into another row of the same mark may have died with that one. */
 static bool beaten(const struct oracle *o, const struct oracle_row *row, int column, uint32_t other)
@@ -24,6 +42,7 @@ static bool beaten(const struct oracle *o, const struct oracle_row *row, int col
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && !event->delta && !event->doubtful &&
+            (column != COLUMN_DEATH || surely_ends(o, row, event, &o->events[other])) &&
             !(several && event->birth != o->events[other].birth) && stands_over(event, other))
             return true;
     }
@@ -34,7 +53,8 @@ static bool over_all_deaths(const struct oracle *o, const struct oracle_row *row
                             const struct oracle_event *event)
 {
     for (uint32_t i = 0; i < row->n; i++)
-        if (o->events[row->events[i]].column == COLUMN_DEATH && !stands_over(event, row->events[i]))
+        if (o->events[row->events[i]].column == COLUMN_DEATH &&
+            ends(o, row, &o->events[row->events[i]], event) && !stands_over(event, row->events[i]))
             return false;
     return true;
 }
@@ -76,37 +96,36 @@ static bool names_are_mixed(const struct oracle *o, uint32_t table)
     return false;
 }
 
-static const struct oracle_row *row_named(const struct oracle *o, uint32_t name)
-{
-    for (uint32_t i = 0; i < o->row_n; i++)
-        if (o->rows[i].name == name)
-            return &o->rows[i];
-    return NULL;
-}
-
 /* Is a row of the file in the way, which belongs to the same one? */
 static bool is_kept_out(const struct oracle *o, const struct oracle_row *row, const struct view *v)
 {
-    uint32_t by = shape_rival(&o->shape->tables[row->table]);
-    struct view_row self = {.table = row->table, .name = row->name};
+    uint32_t by = shape_rival(&o->shape->tables[row->table]), owner = WORD_NULL;
 
     for (uint32_t i = 0; i < row->n && by != 0; i++)
         if (o->events[row->events[i]].column == (int)by)
-            self.cells[by] = o->events[row->events[i]].value;
-    return by != 0 && view_rival(v, o->shape, &self) != NULL;
+            owner = oracle_same(o, o->events[row->events[i]].value);
+    for (uint32_t i = 0; i < v->n && owner != WORD_NULL; i++)
+        if (v->rows[i].table == row->table && oracle_same(o, v->rows[i].cells[by]) == owner &&
+            oracle_same(o, v->rows[i].name) != row->name)
+            return true;
+    return false;
 }
 
 static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
                        struct err *e)
 {
     const char *name = words_text(o->words, row->name);
-    bool there = view_find(v, row->table, row->name) != NULL;
+    const struct view_row *there = oracle_shown(o, row, v, NULL);
 
-    if (!there && must_live(o, row) && !is_kept_out(o, row, v))
+    if (there != NULL && oracle_shown(o, row, v, there) != NULL)
+        return err_set(e, ERR_INPUT, "%s and %s are still two rows",
+                       words_text(o->words, there->name),
+                       words_text(o->words, oracle_shown(o, row, v, there)->name));
+    if (there == NULL && must_live(o, row) && !is_kept_out(o, row, v))
         return err_set(e, ERR_INPUT, "%s is lost", name);
     /* A parent that a living row names stays: a reference must never dangle. */
-    if (there && must_be_dead(o, row) &&
-        view_child(v, o->shape, row->table, row->name, NULL) == NULL)
+    if (there != NULL && must_be_dead(o, row) &&
+        view_child(v, o->shape, row->table, there->name, NULL) == NULL)
         return err_set(e, ERR_INPUT, "%s was deleted and is still there", name);
     return true;
 }
@@ -141,12 +160,12 @@ static bool may_show(const struct oracle *o, const struct view *final, uint32_t 
                      uint32_t shown)
 {
     uint32_t written = o->events[number].value;
-    const struct oracle_row *row = row_named(o, written);
+    const struct oracle_row *row = oracle_row(o, written);
     bool was_gone = strcmp(words_text(o->words, written), VIEW_GONE) == 0;
 
     if (strcmp(words_text(o->words, shown), VIEW_GONE) != 0)
         return was_gone;
-    return row != NULL && (view_find(final, row->table, written) == NULL ||
+    return row != NULL && (oracle_shown(o, row, final, NULL) == NULL ||
                            (oracle_has_died(o, written) && is_born_after(o, row, number)));
 }
 
@@ -155,7 +174,7 @@ static bool may_show(const struct oracle *o, const struct view *final, uint32_t 
  */
 static bool names_unsaid(const struct oracle *o, const struct oracle_event *event)
 {
-    const struct oracle_row *row = row_named(o, event->value);
+    const struct oracle_row *row = oracle_row(o, event->value);
     bool born = false, died = false;
 
     for (uint32_t i = 0; row != NULL && i < row->n; i++) {
@@ -175,14 +194,14 @@ static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint3
     const struct oracle_event *event = &o->events[number];
     bool loose = shape_loose(&o->shape->tables[row->table].columns[event->column]);
 
-    return event->value == value ||
+    return oracle_same(o, event->value) == oracle_same(o, value) ||
            (loose && (may_show(o, final, number, value) || names_unsaid(o, event)));
 }
 
 static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
                        uint32_t value, const struct view *final, struct err *e)
 {
-    const struct oracle_row *named = row_named(o, value);
+    const struct oracle_row *named = oracle_row(o, value);
 
     if (named != NULL && named->moved)
         return true;
@@ -197,6 +216,15 @@ static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int
     return err_set(e, ERR_INPUT, "%s.%s is %s, which nobody wrote last",
                    words_text(o->words, row->name),
                    o->shape->tables[row->table].columns[column].name, words_text(o->words, value));
+}
+
+int64_t oracle_amount(const struct oracle *o, uint32_t word)
+{
+    const char *text = words_text(o->words, word);
+    char *end;
+    double v = strtod(text, &end) * 4;
+
+    return word == WORD_NULL || *end != '\0' || v != (double)(int64_t)v ? INT64_MIN : (int64_t)v;
 }
 
 /* May some of the doubtful amounts, all counted or not, fill the gap? */
@@ -331,6 +359,8 @@ static const struct oracle_event *only_event(const struct oracle *o, const struc
 {
     const struct oracle_event *found = NULL;
 
+    if (row != NULL && row->unions != 0)
+        return NULL;
     for (uint32_t i = 0; row != NULL && i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
@@ -362,8 +392,8 @@ static bool judge_gone(const struct oracle *o, const struct view_row *r, struct 
         if (!shape_loose(&t->columns[c]) ||
             strcmp(words_text(o->words, r->cells[c]), VIEW_GONE) != 0)
             continue;
-        named = only_event(o, row_named(o, r->name), (int)c);
-        death = named == NULL ? NULL : only_event(o, row_named(o, named->value), COLUMN_DEATH);
+        named = only_event(o, oracle_row(o, r->name), (int)c);
+        death = named == NULL ? NULL : only_event(o, oracle_row(o, named->value), COLUMN_DEATH);
         if (death == NULL || saw(o, named, death) || saw(o, death, named))
             continue;
         oracle_tell(o, r->name);
@@ -378,7 +408,7 @@ static bool judge_cells(const struct oracle *o, const struct view *final, const 
                         struct err *e)
 {
     const struct shape_table *t = &o->shape->tables[r->table];
-    const struct oracle_row *row = row_named(o, r->name);
+    const struct oracle_row *row = oracle_row(o, r->name);
 
     if (t->way == SHAPE_LOCAL || view_stays(o->shape, o->words, r) ||
         (row == NULL && names_are_mixed(o, r->table)))
@@ -403,9 +433,11 @@ static bool judge_cells(const struct oracle *o, const struct view *final, const 
 static const struct oracle_event *only_claim(const struct oracle *o, const struct view_row *r,
                                              int column)
 {
-    const struct oracle_row *row = row_named(o, r->name);
+    const struct oracle_row *row = oracle_row(o, r->name);
     const struct oracle_event *claim = NULL;
 
+    if (row != NULL && row->unions != 0)
+        return NULL;
     for (uint32_t i = 0; row != NULL && i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
@@ -500,7 +532,7 @@ bool oracle_judge(const struct oracle *o, const struct view *final, struct err *
     for (uint32_t i = 0; i < o->row_n; i++) {
         const struct oracle_row *row = &o->rows[i];
 
-        if (row->moved && names_are_mixed(o, row->table))
+        if (row->name == UINT32_MAX || (row->moved && names_are_mixed(o, row->table)))
             continue;
         if (!judge_life(o, row, final, e)) {
             oracle_tell(o, row->name);
@@ -539,7 +571,7 @@ static void tell_event(const struct oracle *o, uint32_t number)
 
 void oracle_tell(const struct oracle *o, uint32_t name)
 {
-    const struct oracle_row *row = row_named(o, name);
+    const struct oracle_row *row = oracle_row(o, name);
 
     fprintf(stderr, "history of %s:\n", words_text(o->words, name));
     for (uint32_t i = 0; row != NULL && i < row->n; i++)

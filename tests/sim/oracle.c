@@ -37,6 +37,7 @@ static uint32_t bit(uint32_t site)
 
 static int find_row(const struct oracle *o, uint32_t name)
 {
+    name = oracle_same(o, name);
     for (uint32_t i = 0; i < o->row_n; i++)
         if (o->rows[i].name == name)
             return (int)i;
@@ -53,8 +54,17 @@ static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
         o->row_room = o->row_room * 2 + 64;
         o->rows = mem_grow(o->rows, o->row_room * sizeof *o->rows);
     }
-    o->rows[o->row_n] = (struct oracle_row){.table = table, .name = name};
+    name = oracle_same(o, name);
+    o->rows[o->row_n] =
+        (struct oracle_row){.table = table, .name = name, .unions = oracle_unions_of(o, name)};
     return o->row_n++;
+}
+
+const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name)
+{
+    int at = find_row(o, name);
+
+    return at < 0 ? NULL : &o->rows[at];
 }
 
 bool oracle_knows(const struct oracle *o, uint32_t name)
@@ -177,6 +187,7 @@ static void observe_rows(struct oracle *o, uint32_t site, const struct view *now
 {
     if (o->shape->journal)
         observe_journal(o, site, now);
+    oracle_learn_unions(o, site, now);
     for (uint32_t i = 0; i < now->n; i++)
         if (!o->shape->journal || oracle_is_several(o, now->rows[i].name))
             observe_row(o, site, &now->rows[i]);
@@ -191,7 +202,8 @@ static void observe_absent(struct oracle *o, uint32_t site, const struct view *n
         int found = find_row(o, last->rows[i].name);
 
         if (found >= 0 && (!o->shape->journal || oracle_is_several(o, last->rows[i].name)) &&
-            view_find(now, last->rows[i].table, last->rows[i].name) == NULL)
+            view_find(now, last->rows[i].table, last->rows[i].name) == NULL &&
+            o->rows[found].unions == 0)
             infer(o, &o->rows[found], site, COLUMN_DEATH, 0);
     }
 }
@@ -285,14 +297,25 @@ static bool is_said(const struct oracle *o, const struct view_row *row, uint32_t
            !view_stays(o->shape, o->words, row);
 }
 
-static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value, uint32_t site,
-                      int64_t tick)
+/* Where rows are one by somebody's word, not all that is told of the row was written to what its
+ * author had before him. */
+static bool is_of(const struct oracle_row *row, const struct oracle_event *older,
+                  const struct oracle_event *event)
+{
+    return row->unions == 0 || event->wide || older->name == event->name;
+}
+
+static void event_add(struct oracle *o, uint32_t row, int column, const struct view_row *cell,
+                      uint32_t site, int64_t tick)
 {
     struct oracle_row *r = &o->rows[row];
     struct oracle_event event = {.row = row,
                                  .column = column,
-                                 .value = value,
+                                 .value = column < 0 ? 0 : cell->cells[column],
                                  .site = site,
+                                 .name = cell->name,
+                                 .wide = r->unions != 0 && oracle_is_one(o, site, r),
+                                 .apart = oracle_is_apart(o, r, &o->last[site]),
                                  .birth = o->event_n,
                                  .tick = tick,
                                  .wall_ms = o->now_ms,
@@ -312,7 +335,8 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
     for (uint32_t i = 0; i < r->n; i++) {
         const struct oracle_event *older = &o->events[r->events[i]];
 
-        if ((older->seen_by & bit(site)) == 0 || !comes_in(o, r->table, older->site, site))
+        if ((older->seen_by & bit(site)) == 0 || !is_of(r, older, &event) ||
+            !comes_in(o, r->table, older->site, site))
             continue;
         event.over[event.over_n++] = r->events[i];
         if (older->column == COLUMN_BIRTH && column != COLUMN_BIRTH)
@@ -328,23 +352,16 @@ static void event_add(struct oracle *o, uint32_t row, int column, uint32_t value
 }
 
 /* Writes drained together with their row's delete are gone if it returns. */
-static void doubt_undrained(struct oracle *o, const struct oracle_row *row, uint32_t site)
+static void doubt_undrained(struct oracle *o, const struct oracle_row *row, uint32_t site,
+                            uint32_t name)
 {
     for (uint32_t i = 0; i < row->n; i++) {
         struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->site == site && !event->drained && event->column >= 0)
+        if (event->site == site && !event->drained && event->column >= 0 &&
+            (row->unions == 0 || event->name == name))
             event->doubtful = true;
     }
-}
-
-int64_t oracle_amount(const struct oracle *o, uint32_t word)
-{
-    const char *text = words_text(o->words, word);
-    char *end;
-    double v = strtod(text, &end) * 4;
-
-    return word == WORD_NULL || *end != '\0' || v != (double)(int64_t)v ? INT64_MIN : (int64_t)v;
 }
 
 /* What one drain takes of a cell is one change. Did the site write it whole, or at all (or its
@@ -359,6 +376,7 @@ static void find_undrained(const struct oracle *o, const struct oracle_event *ev
         const struct oracle_event *older = &o->events[row->events[i]];
 
         if (older == event || older->site != event->site || older->looked ||
+            !is_of(row, older, event) ||
             (older->column != event->column && older->column != COLUMN_DEATH))
             continue;
         *any = true;
@@ -382,6 +400,14 @@ static bool is_overwritten(const struct oracle *o, const struct oracle_event *ev
     return false;
 }
 
+/* Where nobody knows whether the file showed one row or two, nobody knows which sales are in what
+ * was written whole. */
+static void blur_unsure(struct oracle_row *row, const struct oracle_event *event)
+{
+    if (row->unions != 0 && !event->wide && !event->apart && !event->delta)
+        row->blurred |= UINT32_C(1) << event->column;
+}
+
 /* What the application wrote into a counter: a whole value, or some more or less. */
 static void count(struct oracle *o, uint32_t was, uint32_t is)
 {
@@ -397,6 +423,7 @@ static void count(struct oracle *o, uint32_t was, uint32_t is)
     else if (any && (before == INT64_MIN || event->amount == INT64_MIN))
         o->rows[event->row].blurred |= UINT32_C(1) << event->column;
     event->doubtful |= o->rewound[event->site] && is_overwritten(o, event);
+    blur_unsure(&o->rows[event->row], event);
     o->doubts[event->site] |= event->doubtful;
 }
 
@@ -435,9 +462,9 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
             view_find(&app->now, was->table, was->name) != NULL)
             continue;
         row = row_of(o, was->table, was->name);
-        doubt_undrained(o, &o->rows[row], site);
+        doubt_undrained(o, &o->rows[row], site, was->name);
         says &= !oracle_is_stuck(o, site, &o->rows[row], was);
-        event_add(o, row, COLUMN_DEATH, 0, site, app->now.tick);
+        event_add(o, row, COLUMN_DEATH, was, site, app->now.tick);
         doubt_last(o, !says);
     }
 }
@@ -445,7 +472,7 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
 static void commit_cell(struct oracle *o, uint32_t row, int column, const struct view_row *was,
                         const struct view_row *is, uint32_t site, int64_t tick)
 {
-    event_add(o, row, column, is->cells[column], site, tick);
+    event_add(o, row, column, is, site, tick);
     if (shape_counts(&o->shape->tables[is->table], (uint32_t)column))
         count(o, was == NULL ? UINT32_MAX : was->cells[column], is->cells[column]);
     if (was != NULL && is_put_back(o, site, is->name, column, is->cells[column]))
@@ -484,7 +511,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
             was = NULL; /* now that somebody hears of it, it is born */
         row = row_of(o, is->table, is->name);
         if (was == NULL)
-            event_add(o, row, COLUMN_BIRTH, 0, site, app->now.tick);
+            event_add(o, row, COLUMN_BIRTH, is, site, app->now.tick);
         stuck = was != NULL && oracle_is_stuck(o, site, &o->rows[row], was);
         for (uint32_t c = 0; c < t->columns_n; c++) {
             if (!is_cell(t, c) || !is_written(&t->columns[c], was, is, c))
@@ -499,6 +526,7 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
 {
     o->now_ms = wall_ms;
     memcpy(o->saw[app->now.tick], app->before.journal, sizeof *o->saw);
+    o->knew[app->now.tick] = o->knows[site];
     o->doubts[site] |= o->shape->journal; /* there is at least a line in it to be drained */
     commit_deletes(o, site, app);
     commit_writes(o, site, app);
@@ -539,10 +567,11 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
 {
     uint64_t first = event->wall_ms < wall_ms ? event->wall_ms : wall_ms;
     uint64_t last = event->wall_ms > wall_ms ? event->wall_ms : wall_ms;
-    bool same = false, several = is_several(o, &o->rows[event->row]);
+    const struct oracle_row *row = &o->rows[event->row];
+    bool same = false, several = is_several(o, row);
 
     event->earliest = first << STAMP_MS_SHIFT;
-    event->latest = (last + 1) << STAMP_MS_SHIFT;
+    event->latest = row->unions != 0 ? UINT64_MAX : (last + 1) << STAMP_MS_SHIFT;
     for (uint32_t i = 0; i < event->over_n; i++) {
         struct oracle_event *under = &o->events[event->over[i]];
 
@@ -580,6 +609,7 @@ static void apply_rule(struct oracle *o, struct oracle_event *event)
         return;
     event->delta = false;
     event->amount = event->whole;
+    blur_unsure(row, event);
 }
 
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
@@ -644,6 +674,7 @@ static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, 
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
 {
     o->rewound[site] = o->lost[site] = true;
+    o->knows[site] = 0;
     for (uint32_t i = 0; i < o->event_n; i++) {
         o->events[i].seen_by &= ~bit(site);
         if (o->events[i].site != site || o->events[i].tick <= now->tick)

@@ -28,7 +28,8 @@
 
 #include "app.h"
 
-#define ORACLE_SITES_MAX 8
+#define ORACLE_SITES_MAX  8
+#define ORACLE_UNIONS_MAX 16
 
 enum { COLUMN_BIRTH = -1, COLUMN_DEATH = -2 };
 
@@ -37,6 +38,9 @@ struct oracle_event {
     int column;     /* or COLUMN_BIRTH, COLUMN_DEATH */
     uint32_t value; /* word, as in view_row.cells */
     uint32_t site;
+    uint32_t name;    /* of its row, in the file of its site */
+    bool wide;        /* of a row that is one of several: they were one in that file */
+    bool apart;       /* ... or surely two; if neither, nobody knows */
     uint32_t birth;   /* the event that bore the row that was written, as its site saw it */
     int64_t tick;     /* the application's number of the commit */
     uint64_t wall_ms; /* then, by its PC's clock */
@@ -74,12 +78,19 @@ struct oracle_replaced {
     int column;
 };
 
+/* Somebody at `site`, whose file showed `left` and `right`, said that they are one row: what was
+ * told of `b` is told of `a`, unless they were one already. */
+struct oracle_union {
+    uint32_t site, left, right, a, b; /* words */
+};
+
 struct oracle_row {
     uint32_t table;
-    uint32_t name;
+    uint32_t name;  /* UINT32_MAX: it is told of another one */
     uint32_t sites; /* bit per site that ever wrote it */
     uint32_t births;
     bool moved;       /* its name changed, or was once another row's */
+    uint32_t unions;  /* bit per union that it came of */
     uint32_t blurred; /* bit per column: what one drain took of it was not one sale */
     uint32_t *events;
     uint32_t n, room;
@@ -98,6 +109,10 @@ struct oracle {
     uint32_t replaced_n, replaced_room;
     struct oracle_key *keys;
     uint32_t key_n, key_room;
+    struct oracle_union unions[ORACLE_UNIONS_MAX];
+    uint32_t union_n;
+    uint32_t knows[ORACLE_SITES_MAX];     /* bit per union: its file has one row of the two */
+    uint32_t knew[VIEW_TICKS_MAX];        /* by tick: likewise, then */
     bool lost[ORACLE_SITES_MAX];          /* its file went back some time */
     bool spoke[ORACLE_SITES_MAX];         /* it has drained */
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
@@ -153,6 +168,27 @@ void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t saf
 void oracle_drained_again(struct oracle *o, uint32_t site);
 /* From now on a column counts, or does not. */
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
+/* A person at the site, which has drained all, says that two rows are one. */
+void oracle_unite(struct oracle *o, uint32_t site, uint32_t a, uint32_t b);
+/* The one name under which all is told of rows that are one. */
+uint32_t oracle_same(const struct oracle *o, uint32_t name);
+/* Which unions a row of this name, as oracle_same gives it, came of. */
+uint32_t oracle_unions_of(const struct oracle *o, uint32_t name);
+/* Is it one in the file of this site for sure? */
+bool oracle_is_one(const struct oracle *o, uint32_t site, const struct oracle_row *row);
+/* Does the file show a row that is one of two as two? */
+bool oracle_is_apart(const struct oracle *o, const struct oracle_row *row, const struct view *v);
+/* Look which unions the file shows. */
+void oracle_learn_unions(struct oracle *o, uint32_t site, const struct view *now);
+/* What a file shows of it: the first row, or the next one after `after`. */
+const struct view_row *oracle_shown(const struct oracle *o, const struct oracle_row *row,
+                                    const struct view *v, const struct view_row *after);
+/* What is told of rows of this name; NULL: nothing. */
+const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name);
+/* Where a column named nothing by rule when it was written, what was written is no more than that:
+ * in each file it names what has that key there. Such cells say so in the view, and what they hold.
+ */
+void oracle_blank(const struct oracle *o, struct view *v);
 /* Does the site have commits that are not drained, or that may not be? */
 bool oracle_owes(const struct oracle *o, uint32_t site);
 

@@ -1,6 +1,21 @@
 /* Keys: none changes under the application, and the agent gives none that was another row's. */
 #include "oracle.h"
 
+/* Of two rows that are one the one stays where it was, and may be called as the other one. */
+static bool may_have(const struct oracle *o, uint32_t site, const struct view_row *was,
+                     const struct view_row *is)
+{
+    const struct oracle_row *row = oracle_row(o, was->name);
+    bool had = false;
+
+    if (row == NULL || row->unions == 0 || !shape_surrogate(&o->shape->tables[was->table]))
+        return row == NULL || row->unions != 0;
+    for (uint32_t i = 0; i < o->key_n; i++)
+        had |= o->keys[i].site == site && o->keys[i].table == was->table &&
+               o->keys[i].key == is->raw[0] && oracle_same(o, o->keys[i].row) == row->name;
+    return had;
+}
+
 static bool keys_stand(const struct oracle *o, uint32_t site, const struct view *now, struct err *e)
 {
     const struct view *last = &o->last[site];
@@ -9,7 +24,7 @@ static bool keys_stand(const struct oracle *o, uint32_t site, const struct view 
         const struct view_row *was = &last->rows[i];
         const struct view_row *is = view_find(now, was->table, was->name);
 
-        if (is != NULL && is->raw[0] != was->raw[0] &&
+        if (is != NULL && is->raw[0] != was->raw[0] && !may_have(o, site, was, is) &&
             !(oracle_is_several(o, was->name) && oracle_has_died(o, was->name)))
             return err_set(e, ERR_INPUT, "the key of %s changed from %s to %s",
                            words_text(o->words, was->name), words_text(o->words, was->raw[0]),
@@ -30,8 +45,9 @@ static uint32_t other_at_key(const struct oracle *o, uint32_t site, const struct
 
         if (k->site != site || k->table != r->table || k->key != r->raw[0])
             continue;
-        *own |= k->row == r->name;
-        if (k->row != r->name && k->known)
+        if (oracle_same(o, k->row) == oracle_same(o, r->name))
+            *own = true;
+        else if (k->known)
             other = k->row;
     }
     return other;

@@ -1,4 +1,4 @@
-/* What rules keep apart: tables and columns into which nothing comes from elsewhere. */
+/* What rules say: tables and columns into which nothing comes from elsewhere, and references. */
 #include "oracle.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ static bool is_fill_in(const struct oracle *o, uint32_t word)
 }
 
 /* Local columns are as the application left them; rows that came have the fill-in value, also those
- * that came back. */
+ * that came back, or may be what another row was called. */
 static bool locals_stand(const struct oracle *o, uint32_t site, const struct view *now,
                          struct err *e)
 {
@@ -43,7 +43,11 @@ static bool locals_stand(const struct oracle *o, uint32_t site, const struct vie
         const struct view_row *was = view_find(&o->last[site], is->table, is->name);
         const struct shape_table *t = &o->shape->tables[is->table];
 
-        for (uint32_t c = 0; c < t->columns_n && !oracle_has_died(o, is->name); c++)
+        const struct oracle_row *row = oracle_row(o, is->name);
+
+        if (row != NULL && (oracle_has_died(o, is->name) || row->unions != 0))
+            continue;
+        for (uint32_t c = 0; c < t->columns_n; c++)
             if (t->columns[c].local &&
                 !(was == NULL ? is_fill_in(o, is->raw[c]) : is->raw[c] == was->raw[c]))
                 return err_set(e, ERR_INPUT, "%s.%s is %s, which stays on each PC",
@@ -69,4 +73,29 @@ bool oracle_was_said(const struct oracle *o, uint32_t site, const struct oracle_
         said |= event->site == site && event->taken && event->drained;
     }
     return said && shape_says(&o->shape->tables[row->table], site, o->sites);
+}
+
+/* Did somebody write there what named nothing? */
+static bool named_nothing(const struct oracle *o, const struct oracle_row *row, uint32_t column)
+{
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == (int)column &&
+            strcmp(words_text(o->words, event->value), VIEW_GONE) == 0)
+            return true;
+    }
+    return false;
+}
+
+void oracle_blank(const struct oracle *o, struct view *v)
+{
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct view_row *r = &v->rows[i];
+        const struct shape_table *t = &o->shape->tables[r->table];
+
+        for (uint32_t c = t->keys; c < t->columns_n; c++)
+            if (shape_loose(&t->columns[c]) && named_nothing(o, oracle_row(o, r->name), c))
+                r->cells[c] = words_add(o->words, VIEW_GONE);
+    }
 }

@@ -1,5 +1,6 @@
 #include "week.h"
 
+#include "people.h"
 #include "restore.h"
 #include "ruling.h"
 
@@ -11,6 +12,7 @@ struct week {
     struct rng rng;
     bool calm;
     struct restore restore;
+    struct people people;
 };
 
 static uint32_t draw_node(struct week *w)
@@ -144,6 +146,7 @@ static void live(struct week *w)
         restore_look(&w->restore, &w->sim);
         restore_happen(&w->restore, &w->sim);
     }
+    people_happen(&w->people, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
 }
 
@@ -168,6 +171,7 @@ bool week_run(const struct week_options *o)
         .rng = {o->seed}, .calm = o->calm, .restore = {.kinds = o->restores, .rng = {o->seed + 1}}};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
+    people_draw(&w.people, o->seed, o->restores != 0);
     sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],

@@ -12,7 +12,11 @@ static const char schema[] =
     "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT, article_id INT NOT NULL REFERENCES"
     " article(id), what TEXT);"
     "CREATE TABLE shelf(article_id INT NOT NULL REFERENCES article(id), place TEXT NOT NULL, n INT,"
-    " PRIMARY KEY(article_id, place)) WITHOUT ROWID;";
+    " PRIMARY KEY(article_id, place)) WITHOUT ROWID;"
+    "CREATE TABLE card(article_id INTEGER PRIMARY KEY REFERENCES article(id), what TEXT,"
+    " above INT REFERENCES card(article_id));"
+    "CREATE TABLE offer(id INTEGER PRIMARY KEY, code TEXT REFERENCES article(code));"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, card INT REFERENCES card(article_id));";
 
 static const char articles[] = "SELECT code, name, price FROM article ORDER BY code, name";
 static const char lines[] =
@@ -190,6 +194,103 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     close_shops(s, 2);
 }
 
+/* Each of two articles has a card, one of which names the other: there is one card now, which names
+ * itself. */
+static void a_row_that_names_the_one_it_becomes_one_with_names_itself(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    for (int first = 1; first <= 2; first++) {
+        char text[200];
+
+        open_shops(s, 2, false);
+        snprintf(text, sizeof text,
+                 "INSERT INTO article VALUES (%d, 'x', 'tea', 5), (%d, 'y', 'tea', 6);"
+                 "INSERT INTO card VALUES (1, 'one', NULL), (2, 'two', 1);"
+                 "INSERT INTO note VALUES (1, 1), (2, 2)",
+                 first, 3 - first);
+        sql(&s[0], text);
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2,
+                   "SELECT count(*), article_id = above, article_id = (SELECT id FROM article)"
+                   " FROM card",
+                   "1|1|1");
+        expect_all(s, 2, "SELECT count(*) FROM note JOIN card ON card = article_id", "2");
+        close_shops(s, 2);
+    }
+}
+
+/* The application writes to a row after somebody said what its key names, and before the file shows
+ * it. */
+static void a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
+               "INSERT INTO card VALUES (2, 'two', NULL)");
+    exchange(&s[0], &s[1]);
+    unite(&s[0], 1, 2);
+    later();
+    sql(&s[0], "UPDATE card SET what = 'new'");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[1], "UPDATE card SET what = 'newer'");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT article_id, above, what FROM card", "1|NULL|newer");
+    close_shops(s, 2);
+}
+
+/* Rows name articles by their codes, and the row that stays takes over the code of the one that
+ * goes. */
+static void what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5); INSERT INTO offer VALUES (1, 'x')");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[1], "INSERT INTO article VALUES (2, 'y', 'tea', 6); INSERT INTO offer VALUES (2, 'y')");
+    exchange(&s[0], &s[1]);
+    unite(&s[0], 1, 2);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT count(*), code FROM article", "1|y");
+    expect_all(s, 2, "SELECT count(*) FROM offer WHERE code = 'y'", "2");
+    close_shops(s, 2);
+}
+
+/* Both shelves have a card, and one is emptied: what it named is not the one that left. */
+static void a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
+               "INSERT INTO card VALUES (1, 'one', 2), (2, 'two', NULL)");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[0], "UPDATE card SET above = 1 WHERE article_id = 2");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[0], "UPDATE card SET above = NULL WHERE article_id = 2");
+    exchange(&s[0], &s[1]);
+    unite(&s[0], 1, 2);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT article_id = (SELECT id FROM article), above, what FROM card",
+               "1|NULL|two");
+    close_shops(s, 2);
+}
+
 /* Rows whose keys name either of two rows that are one have one name from then on, whoever hears of
  * what first. */
 static void rows_named_after_two_that_are_one_are_one_too(void **state)
@@ -313,6 +414,10 @@ int main(void)
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
+        cmocka_unit_test(a_row_that_names_the_one_it_becomes_one_with_names_itself),
+        cmocka_unit_test(a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves),
+        cmocka_unit_test(a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row),
+        cmocka_unit_test(what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it),
         cmocka_unit_test(rows_named_after_two_that_are_one_are_one_too),
         cmocka_unit_test(keys_follow_the_row_that_stands_for_what_they_name),
         cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),
