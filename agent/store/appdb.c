@@ -29,7 +29,7 @@
 #define AS_TEXT(name, sql) sql,
 enum { STATEMENTS(AS_NAME) STATEMENT_COUNT };
 static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
-_Static_assert((int)STATEMENT_COUNT <= (int)APPDB_MARKS, "appdb.c has outgrown its places");
+_Static_assert((int)STATEMENT_COUNT <= (int)APPDB_SCHEMA, "appdb.c has outgrown its places");
 
 bool sqlite_err(struct sqlite3 *db, const char *doing, struct err *e)
 {
@@ -503,7 +503,7 @@ static bool open_connection(struct appdb *a, const char *vfs, struct err *e)
            read_integer(a, DATA_VERSION, &a->data_version, e);
 }
 
-bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e)
+bool appdb_connect(struct appdb *a, const char *path, const char *vfs, struct err *e)
 {
     *a = (struct appdb){0};
     if (path[0] == '\0')
@@ -515,7 +515,17 @@ bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *
     } else {
         a->path = mem_text(path);
     }
-    if (open_connection(a, vfs, e) && appdb_load_schema(a, true, NULL, e))
+    if (open_connection(a, vfs, e))
+        return true;
+    appdb_close(a);
+    return false;
+}
+
+bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e)
+{
+    if (!appdb_connect(a, path, vfs, e))
+        return false;
+    if (appdb_load_schema(a, true, NULL, e))
         return true;
     appdb_close(a);
     return false;

@@ -64,7 +64,7 @@ struct app_schema {
     uint64_t fingerprint; /* of all tracked tables */
 };
 
-enum { APPDB_MARKS = 9, APPDB_STATEMENTS = 23 };
+enum { APPDB_SCHEMA = 9, APPDB_MARKS = 16, APPDB_STATEMENTS = 30 };
 
 struct appdb {
     const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */
@@ -82,7 +82,7 @@ struct appdb {
     bool installed;       /* our tables are there */
     uint32_t readers_met; /* by appdb_lock_quietly, in a row */
     uint32_t mark_width;  /* key columns that _navette_dirty has room for */
-    /* private: of appdb.c, from APPDB_MARKS on of marks.c */
+    /* private: of appdb.c, then of appschema.c, from APPDB_MARKS on of marks.c */
     struct sqlite3_stmt *statements[APPDB_STATEMENTS];
 };
 
@@ -90,7 +90,9 @@ struct appdb {
  * and SQLite; the error says which is not and what to do. No lock is held afterwards. The
  * connection never waits for a lock, has foreign keys and triggers off, and changes no other
  * process' settings. synchronous is NORMAL in WAL mode, FULL else. wal_autocheckpoint is SQLite's
- * default: now and then a commit of ours checkpoints 4 MB. Loads the schema. */
+ * default: now and then a commit of ours checkpoints 4 MB. */
+MUST_USE bool appdb_connect(struct appdb *a, const char *path, const char *vfs, struct err *e);
+/* Then load the schema, as it is without rules. */
 MUST_USE bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e);
 void appdb_close(struct appdb *a);
 

@@ -41,17 +41,18 @@
       " AND (instr(v.sql, w.content || ',') > 0 OR instr(v.sql, w.content || ')') > 0"             \
       " OR EXISTS (SELECT 1 FROM bare t WHERE t.type = 'trigger' AND t.tbl = w.tbl"                \
       " AND (instr(t.sql, 'into' || v.name) > 0 OR instr(t.sql, 'update' || v.name) > 0"           \
-      " OR instr(t.sql, 'deletefrom' || v.name) > 0)))")
+      " OR instr(t.sql, 'deletefrom' || v.name) > 0)))")                                           \
+    X(REGISTRY, "SELECT name, id, repairs FROM _navette_table")
 
 #define AS_NAME(name, sql) name,
 #define AS_TEXT(name, sql) sql,
 enum { STATEMENTS(AS_NAME) STATEMENT_COUNT };
+_Static_assert(APPDB_SCHEMA + (int)STATEMENT_COUNT <= (int)APPDB_MARKS, "places of appdb.h");
 static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
 
 struct loader {
     struct appdb *a;
     struct app_schema *schema;
-    struct sqlite3_stmt *statements[STATEMENT_COUNT];
     bool installed;
     uint32_t mark_width;
     uint32_t search_indexes;
@@ -141,10 +142,12 @@ static enum affinity affinity_of(const char *type, bool strict)
 static bool each_row(struct loader *l, int which, const char *name, void *context,
                      void (*each)(void *context, struct sqlite3_stmt *s), struct err *e)
 {
-    struct sqlite3_stmt *s = l->statements[which];
+    struct sqlite3_stmt *s;
     bool ok;
     int rc;
 
+    if (!appdb_statement(l->a, APPDB_SCHEMA + (uint32_t)which, statement_sql[which], &s, e))
+        return false;
     if (name != NULL && sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC) != SQLITE_OK)
         return sqlite_err(l->a->db, "read the schema", e);
     while ((rc = sqlite3_step(s)) == SQLITE_ROW)
@@ -329,35 +332,28 @@ static void add_gone(struct app_schema *s, const char *name)
     s->gone[s->gone_count++] = mem_text(name);
 }
 
+static void add_registered(void *context, struct sqlite3_stmt *s)
+{
+    struct loader *l = context;
+    struct app_table *t = app_schema_table(l->schema, text_of(s, 0));
+
+    if (t != NULL && t->ordinary && sqlite3_column_int64(s, 1) > 0) {
+        t->number = t->registered = sqlite3_column_int64(s, 1);
+        t->repairs = sqlite3_column_int64(s, 2);
+    } else if (t == NULL) {
+        add_gone(l->schema, text_of(s, 0));
+    }
+}
+
 static bool read_registry(struct loader *l, struct err *e)
 {
-    struct sqlite3_stmt *s = NULL;
     uint32_t tables = 0;
-    int rc;
 
     if (!each_row(l, OWN, NULL, &tables, count_row, e))
         return false;
     l->installed = tables == 3;
-    if (!l->installed)
-        return true;
-    if (!each_row(l, COLUMNS, "_navette_dirty", l, find_width, e))
-        return false;
-    if (!sqlite_prepare(l->a->db, &s, "SELECT name, id, repairs FROM _navette_table", e))
-        return false;
-    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-        struct app_table *t = app_schema_table(l->schema, text_of(s, 0));
-
-        if (t != NULL && t->ordinary && sqlite3_column_int64(s, 1) > 0) {
-            t->number = t->registered = sqlite3_column_int64(s, 1);
-            t->repairs = sqlite3_column_int64(s, 2);
-        } else if (t == NULL) {
-            add_gone(l->schema, text_of(s, 0));
-        }
-    }
-    if (rc != SQLITE_DONE)
-        sqlite_err(l->a->db, "read _navette_table", e);
-    sqlite3_finalize(s);
-    return rc == SQLITE_DONE;
+    return !l->installed || (each_row(l, COLUMNS, "_navette_dirty", l, find_width, e) &&
+                             each_row(l, REGISTRY, NULL, l, add_registered, e));
 }
 
 /* ---- statements ---- */
@@ -524,9 +520,6 @@ static bool load(struct loader *l, struct err *e)
 {
     struct table_list list = {.schema = l->schema};
 
-    for (int i = 0; i < STATEMENT_COUNT; i++)
-        if (!sqlite_prepare(l->a->db, &l->statements[i], statement_sql[i], e))
-            return false;
     if (!each_row(l, TABLES, NULL, &list, add_table, e))
         return false;
     if (l->schema->n > TABLES_MAX)
@@ -548,8 +541,6 @@ static bool read_schema(struct appdb *a, struct app_schema *schema, struct err *
     struct loader l = {.a = a, .schema = schema};
     bool ok = load(&l, e);
 
-    for (int i = 0; i < STATEMENT_COUNT; i++)
-        sqlite3_finalize(l.statements[i]);
     if (!ok) {
         app_schema_close(schema);
         return false;

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "ledger_kept.h"
 #include "ledger_meta.h"
 
 #define STEP_MIN                                                                                   \
@@ -250,7 +251,7 @@ bool fork_forgotten(struct store *s, struct err *e)
 bool fork_is_repeated(struct store *s, const uint8_t hash[HASH_BYTES], bool *repeated,
                       struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&s->ledger, "SELECT 1 FROM repeated WHERE hash = ?1", e);
+    sqlite3_stmt *q = ledger_kept(&s->ledger, "SELECT 1 FROM repeated WHERE hash = ?1", e);
     int code;
 
     if (q == NULL)
@@ -258,7 +259,7 @@ bool fork_is_repeated(struct store *s, const uint8_t hash[HASH_BYTES], bool *rep
     sqlite3_bind_blob(q, 1, hash, HASH_BYTES, SQLITE_STATIC);
     code = sqlite3_step(q);
     *repeated = code == SQLITE_ROW;
-    sqlite3_finalize(q);
+    ledger_done(&s->ledger, q);
     return code == SQLITE_ROW || code == SQLITE_DONE ||
            ledger_err(&s->ledger, "look for a repetition", e);
 }

@@ -10,6 +10,7 @@
 #include "appdb.h"
 #include "belief.h"
 #include "ledger_conflict.h"
+#include "ledger_kept.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
 #include "ledger_points.h"
@@ -399,6 +400,7 @@ void ledger_close(struct ledger *l)
         for (int i = 0; i < STATEMENT_COUNT; i++)
             sqlite3_finalize(l->statements[i]);
     free(l->statements);
+    ledger_kept_close(l);
     sqlite3_close_v2(l->db);
     tables_free(l);
     actors_forget(l);

@@ -43,6 +43,7 @@ struct ledger {
     struct sqlite3 *db;
     char *path;
     struct sqlite3_stmt **statements;
+    struct kept *kept; /* ledger_kept.h */
     bool open;     /* inside a transaction */
     bool lazy;     /* its commits are not synced */
     bool unsynced; /* a lazy commit that must be durable before the file's next batch is not */

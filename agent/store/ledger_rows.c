@@ -9,6 +9,7 @@
 #include "appdb.h"
 #include "belief.h"
 #include "counter.h"
+#include "ledger_kept.h"
 #include "ledger_names.h"
 #include "ledger_statements.h"
 
@@ -69,14 +70,14 @@ sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql, struct err *e)
 
 bool ledger_number(struct ledger *l, const char *sql, int64_t *n, struct err *e)
 {
-    sqlite3_stmt *s = ledger_prepare(l, sql, e);
+    sqlite3_stmt *s = ledger_kept(l, sql, e);
     int code;
 
     if (s == NULL)
         return false;
     code = sqlite3_step(s);
     *n = code == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_finalize(s);
+    ledger_done(l, s);
     return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the ledger", e);
 }
 

@@ -11,6 +11,7 @@
 #include <navette/waits.h>
 
 #include "describe.h"
+#include "ledger_kept.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
 
@@ -216,10 +217,17 @@ static bool is_unseen(const struct store *s)
 
 static bool count_rows(struct store *s, uint32_t table, int64_t *rows, struct err *e)
 {
-    char sql[96];
+    sqlite3_stmt *q =
+        ledger_kept(&s->ledger, "SELECT count(*) FROM row WHERE tbl = ?1 AND present = 1", e);
+    bool ok = q != NULL;
 
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM row WHERE tbl = %u AND present = 1", table);
-    return ledger_number(&s->ledger, sql, rows, e);
+    if (ok) {
+        sqlite3_bind_int64(q, 1, table);
+        ok = sqlite3_step(q) == SQLITE_ROW || ledger_err(&s->ledger, "count rows", e);
+        *rows = sqlite3_column_int64(q, 0);
+    }
+    ledger_done(&s->ledger, q);
+    return ok;
 }
 
 /* So many of a table's rows were changed: half of them or more, and not a few; or a few that are

@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "ledger_kept.h"
 #include "ledger_statements.h"
 
 #define CHUNK_BYTES    (64u << 10)
@@ -114,7 +115,7 @@ static bool tell_ledger_row(struct telling *t, const struct binding *b,
 static bool tell_rows(struct telling *t, const char *sql, int64_t first, int64_t last,
                       struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&t->s->ledger, sql, e);
+    sqlite3_stmt *q = ledger_kept(&t->s->ledger, sql, e);
     struct record rec = {0};
     struct ledger_row row;
     int code = SQLITE_DONE;
@@ -133,7 +134,7 @@ static bool tell_rows(struct telling *t, const char *sql, int64_t first, int64_t
             continue;
         ok = tell_ledger_row(t, b, &row, &rec, e);
     }
-    sqlite3_finalize(q);
+    ledger_done(&t->s->ledger, q);
     record_close(&rec);
     return ok && (code == SQLITE_DONE || ledger_err(&t->s->ledger, "read where rows are", e));
 }

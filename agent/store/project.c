@@ -12,6 +12,7 @@
  * write of the ledger's pages instead of two. Cut off in between, it is done again with the rest.
  */
 #include "batch.h"
+#include "ledger_kept.h"
 #include "merge.h"
 #include "placed.h"
 
@@ -168,7 +169,7 @@ static void batch_close(struct batch *b)
 static bool gather_waiting(struct batch *b, const char *sql, int64_t max, int64_t *after,
                            bool *left, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&b->s->ledger, sql, e);
+    sqlite3_stmt *q = ledger_kept(&b->s->ledger, sql, e);
     int code = SQLITE_DONE;
 
     if (q == NULL)
@@ -183,7 +184,7 @@ static bool gather_waiting(struct batch *b, const char *sql, int64_t max, int64_
         max--;
     }
     *left = code == SQLITE_ROW || max == 0 || b->bytes >= BATCH_BYTES_MAX;
-    sqlite3_finalize(q);
+    ledger_done(&b->s->ledger, q);
     if (e->code != ERR_NONE)
         return false;
     return code == SQLITE_ROW || code == SQLITE_DONE ||

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "columns.h"
+#include "ledger_kept.h"
 #include "refer.h"
 #include "withhold.h"
 
@@ -257,10 +258,10 @@ bool scan_mint(struct store *s, const struct binding *b, const struct row_key *k
 
 static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&s->ledger,
-                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE rec IS NULL AND shadow IS NULL ORDER BY gid LIMIT ?1",
-                                     e);
+    sqlite3_stmt *q = ledger_kept(&s->ledger,
+                                  "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                  " WHERE rec IS NULL AND shadow IS NULL ORDER BY gid LIMIT ?1",
+                                  e);
     struct ledger_row row;
     int code;
 
@@ -276,7 +277,7 @@ static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
         t = touch_add(list);
         *t = (struct touched){.b = b, .key = arena_key(&list->arena, &row.key), .gid = row.gid};
     }
-    sqlite3_finalize(q);
+    ledger_done(&s->ledger, q);
     return code == 0;
 }
 

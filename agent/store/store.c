@@ -46,7 +46,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->keys = o->keys;
     s->roster = o->roster;
     s->renamed = true; /* it looks once */
-    if (appdb_open(&s->app, o->database, o->vfs, e) &&
+    if (appdb_connect(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
          sqlite_err(s->app.db, "set the cache", e)) &&
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,

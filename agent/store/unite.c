@@ -1,6 +1,7 @@
 #include "unite.h"
 
 #include "counter.h"
+#include "ledger_kept.h"
 #include "ledger_statements.h"
 
 #include <stdlib.h>
@@ -47,10 +48,10 @@ bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e)
     *m = (struct parts){0};
     if (!s->ledger.aliases)
         return true;
-    q = ledger_prepare(&s->ledger,
-                       "SELECT gid, life_stamp, life_actor, life_number, dead_stamp, dead_actor,"
-                       " dead_number FROM part WHERE stands = ?1 ORDER BY gid",
-                       e);
+    q = ledger_kept(&s->ledger,
+                    "SELECT gid, life_stamp, life_actor, life_number, dead_stamp, dead_actor,"
+                    " dead_number FROM part WHERE stands = ?1 ORDER BY gid",
+                    e);
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, stands);
@@ -60,7 +61,7 @@ bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e)
 
         add(m, &one);
     }
-    sqlite3_finalize(q);
+    ledger_done(&s->ledger, q);
     return code == SQLITE_DONE || ledger_err(&s->ledger, "read united rows", e);
 }
 

@@ -15,6 +15,7 @@
 
 #include <navette/keys.h>
 
+#include "heap.h"
 #include "restore.h"
 #include "scenario.h"
 #include "week.h"
@@ -139,6 +140,7 @@ int main(int argc, char **argv)
     /* One thread, and nobody asks how much memory SQLite uses: both cost a tenth of the time. */
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    heap_rule_sqlite();
     rng_rule_system();
     if (!keys_library_start(&e)) {
         fprintf(stderr, "%s\n", e.text);

@@ -1,5 +1,5 @@
 /* The ledger: what is durable when, what a rollback leaves, and the order of cells. Also of
- * ledger_meta.c, ledger_rows.c. */
+ * ledger_kept.c, ledger_meta.c, ledger_rows.c. */
 #include "ledger.h"
 
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "ledger_kept.h"
 #include "sim/disk.h"
 
 struct shelf {
@@ -354,6 +355,45 @@ static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void *
         }
 }
 
+/* ---- queries that stay prepared ---- */
+
+static void a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound(void **state)
+{
+    static const char sql[] = "SELECT ?1 IS NULL";
+    struct shelf *s = *state;
+    sqlite3_stmt *first = ledger_kept(&s->l, sql, &s->e), *second, *again;
+
+    assert_non_null(first);
+    sqlite3_bind_int64(first, 1, 5);
+    assert_int_equal(sqlite3_step(first), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(first, 0), 0);
+    second = ledger_kept(&s->l, sql, &s->e); /* the first is still out */
+    assert_ptr_not_equal(second, first);
+    ledger_done(&s->l, first);
+    ledger_done(&s->l, second);
+    again = ledger_kept(&s->l, sql, &s->e);
+    assert_true(again == first || again == second);
+    assert_int_equal(sqlite3_step(again), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(again, 0), 1);
+    ledger_done(&s->l, again);
+}
+
+static void more_queries_than_are_kept_work_as_well(void **state)
+{
+    struct shelf *s = *state;
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 100; i++) {
+            char sql[32];
+            int64_t n = -1;
+
+            snprintf(sql, sizeof sql, "SELECT %d", i);
+            must(s, ledger_number(&s->l, sql, &n, &s->e));
+            assert_int_equal(n, i);
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -369,6 +409,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             of_any_cells_the_same_one_wins_in_whatever_order_they_are_met, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
     };
     struct err e = {0};
 
