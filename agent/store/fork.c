@@ -19,6 +19,11 @@ bool fork_is_open(const struct store *s)
     return s->ledger.aside != 0;
 }
 
+bool fork_has_parted(const struct store *s)
+{
+    return s->ledger.parted != 0;
+}
+
 /* ---- small pieces ---- */
 
 /* One statement with up to two numbers. */
@@ -69,6 +74,13 @@ static bool set_aside(struct ledger *l, uint32_t actor, struct err *e)
 {
     l->aside = actor;
     return ledger_meta_set(l, "aside", &(struct value){.type = VALUE_INT, .i = actor}, e);
+}
+
+static bool set_parted(struct ledger *l, uint64_t number, struct err *e)
+{
+    l->parted = number;
+    return ledger_meta_set(l, "parted", &(struct value){.type = VALUE_INT, .i = (int64_t)number},
+                           e);
 }
 
 static bool reincarnate(struct store *s, struct err *e)
@@ -192,7 +204,8 @@ static bool aside_get(struct ledger *l, uint64_t number, struct buf *bytes, stru
 static bool close_aside(struct store *s, struct err *e)
 {
     s->history++;
-    return run(&s->ledger, "DELETE FROM aside", 0, 0, e) && set_aside(&s->ledger, 0, e);
+    return run(&s->ledger, "DELETE FROM aside", 0, 0, e) && set_aside(&s->ledger, 0, e) &&
+           set_parted(&s->ledger, 0, e);
 }
 
 static bool close_if_empty(struct store *s, struct err *e)
@@ -206,11 +219,12 @@ static bool close_if_empty(struct store *s, struct err *e)
 bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes, bool *same,
                struct err *e)
 {
-    uint32_t actor = s->ledger.aside;
     struct buf ours;
     bool ok;
 
     *same = false;
+    if (s->ledger.parted != 0)
+        return true;
     ok = aside_get(&s->ledger, h->number, &ours, e);
     if (ok && ours.n == 0) {
         ok = close_aside(s, e);
@@ -219,11 +233,31 @@ bool fork_meet(struct store *s, const struct changeset_header *h, struct slice b
         ok = run(&s->ledger, "DELETE FROM aside WHERE number = ?1", h->number, 0, e) &&
              close_if_empty(s, e);
     } else if (ok) {
-        ok = fork_take_back(s, actor, h->number - 1,
-                            "SELECT number, bytes FROM aside ORDER BY number", e) &&
-             fork_say_again(s, actor, h->number - 1, bytes, e) && close_aside(s, e);
+        ok = set_parted(&s->ledger, h->number, e);
     }
     buf_close(&ours);
+    return ok;
+}
+
+bool fork_settle(struct store *s, struct err *e)
+{
+    struct ledger *l = &s->ledger;
+    uint64_t common = l->parted - 1;
+    struct slice found;
+    struct buf other;
+    bool there, ok;
+
+    if (l->parted == 0)
+        return true;
+    if (!ledger_changeset_get(l, l->aside, l->parted, &found, &there, e))
+        return false;
+    buf_open(&other, CHANGESET_BYTES_MAX);
+    buf_add(&other, found.p, there ? found.n : 0);
+    ok =
+        (there || err_set(e, ERR_STORE, "the log has lost where histories part")) &&
+        fork_take_back(s, l->aside, common, "SELECT number, bytes FROM aside ORDER BY number", e) &&
+        fork_say_again(s, l->aside, common, buf_slice(&other), e) && close_aside(s, e);
+    buf_close(&other);
     return ok;
 }
 

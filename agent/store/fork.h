@@ -4,11 +4,11 @@
  * The author learns of it by its own signature below a change-set that it does not know. It goes on
  * as another actor, lays aside what it made beyond the last change-set that both histories may
  * have, and takes in the other history as it would anybody's. Where the first change-set differs,
- * what was laid aside is said again, as yet another actor: row by row the same, with its gids and
- * stamps, and each change-set names the one it repeats. So nobody needs to have the repeated one,
- * and whoever has it takes it back out of its log: the same rows are known by the other name now,
- * and what was added to counters is taken back, since it is said again. Then the chain is one
- * again.
+ * what was laid aside is said again (fork_settle), as yet another actor: row by row the same, with
+ * its gids and stamps, and each change-set names the one it repeats. So nobody needs to have the
+ * repeated one, and whoever has it takes it back out of its log: the same rows are known by the
+ * other name now, and what was added to counters is taken back, since it is said again. Then the
+ * chain is one again.
  *
  * All of it inside the ledger transaction that stages a change-set. */
 #ifndef NAVETTE_FORK_H
@@ -24,9 +24,13 @@ MUST_USE bool fork_differs(struct store *s, uint32_t actor, const struct changes
 MUST_USE bool fork_begin(struct store *s, uint32_t actor, const struct changeset_header *h,
                          struct err *e);
 /* Before the next change-set of the chain that was laid aside is written: `same`: we had made it.
- * Otherwise this is where the histories part, and what we had made is said again. */
+ * Otherwise this is where the histories part. What we had made is said again by fork_settle. */
 MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes,
                         bool *same, struct err *e);
+/* Where histories have parted: say again what we had made, by what is here of the other one. Before
+ * anything is drained or merged, when no more of it comes for the moment; inside a ledger
+ * transaction. */
+MUST_USE bool fork_settle(struct store *s, struct err *e);
 /* A change-set of our present actor follows ours, and we have forgotten it. ERR_BUSY: drain first.
  */
 MUST_USE bool fork_forgotten(struct store *s, struct err *e);
@@ -59,8 +63,9 @@ MUST_USE bool fork_is_repeated(struct store *s, const uint8_t hash[HASH_BYTES], 
 /* Is what change-set `number` of `actor` said merged, if by its repetition? */
 MUST_USE bool fork_has_merged(struct store *s, const struct actor *actor, uint64_t number,
                               bool *merged, struct err *e);
-/* Is something laid aside, and not yet said again? */
+/* Is something laid aside, and not yet said again? And is it known from where on? */
 bool fork_is_open(const struct store *s);
+bool fork_has_parted(const struct store *s);
 
 /* ---- fork_repeat.c ---- */
 

@@ -20,6 +20,8 @@
  * nothing). */
 struct before {
     struct total total;
+    struct decimal other; /* what the other history has added to it by now, if it is `said` */
+    bool said, whole;     /* whole: that one has written it as a value */
     uint32_t position;
 };
 
@@ -81,6 +83,42 @@ static void before_add(struct taker *t, const struct reading *r, int64_t gid, ui
     t->list[t->n++] =
         (struct before){.total = {.gid = gid, .actor = t->actor}, .position = position};
     keymap_put(&t->cells, place_of(r, position), &key, t->n);
+}
+
+/* What the other history says of cells that are noted. */
+static void note_other(struct taker *t, const struct reading *r)
+{
+    const struct body_row *row = &r->body.row;
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        bool counted = next < row->counter_n && row->counters[next].cell == i;
+        const struct body_counter *c = counted ? &row->counters[next++] : NULL;
+        struct before *b =
+            before_find(t, r, reading_gid(r, row->gid), r->positions[row->columns[i]]);
+
+        if (b == NULL)
+            continue;
+        b->said = true;
+        b->whole |= c == NULL || !c->delta;
+        if (c != NULL && c->delta)
+            b->other = c->total;
+    }
+}
+
+static bool look_at_other(struct taker *t, struct err *e)
+{
+    struct reading r;
+    bool ok = reading_open(&r, &t->s->ledger, t->bytes, e);
+
+    while (ok && body_next_table(&r.body)) {
+        ok = reading_table(&r, &t->s->ledger, e);
+        while (ok && body_next_row(&r.body))
+            note_other(t, &r);
+    }
+    ok = ok && body_read_end(&r.body);
+    reading_close(&r);
+    return ok;
 }
 
 /* Every delta of a change-set: note its cell (`add`), or what it says of a cell that is noted. */
@@ -157,6 +195,7 @@ static bool for_each(struct taker *t, const char *sql, bool (*each)(struct taker
     return ok && (code == SQLITE_DONE || ledger_err(l, "read the log", e));
 }
 
+#define OTHER "SELECT number, bytes FROM changeset WHERE actor = ?1 AND number > ?2 ORDER BY number"
 #define COMMON                                                                                     \
     "SELECT number, bytes FROM changeset WHERE actor = ?1 AND number <= ?2 ORDER BY number"
 
@@ -338,14 +377,16 @@ static bool is_said_by_other(const struct taker *t, uint64_t stamp)
                                 ((stamp & 0xffff) == 0 && hlc_stamp_wall_ms(stamp) < t->again_ms));
 }
 
-/* A delta tells what was added since the chains parted. */
+/* A delta tells what was added since the chains parted. What the other history has added by the
+ * same marks is not in it; what it does not speak of was added since these were drained for the
+ * first time. */
 static void split_delta(struct taker *t, const struct reading *r, uint32_t position,
                         struct body_counter *c)
 {
     struct before *b = before_find(t, r, reading_gid(r, r->body.row.gid), position);
 
-    if (is_said_by_other(t, r->body.row.stamp))
-        b->total.total = c->total;
+    if (b->said && is_said_by_other(t, r->body.row.stamp))
+        b->total.total = b->whole ? c->total : b->other;
     t->overflow |= !decimal_subtract(&c->total, &c->total, &b->total.total);
 }
 
@@ -525,7 +566,8 @@ bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct sli
         ok = look_at_first(&t, other, e);
     }
     sqlite3_finalize(q);
-    ok = ok && for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", say_again, e) &&
+    ok = ok && (t.again_ms == 0 || t.n == 0 || for_each(&t, OTHER, look_at_other, e)) &&
+         for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", say_again, e) &&
          ledger_actor_save(&s->ledger, t.by, e);
     taker_close(&t);
     return ok;

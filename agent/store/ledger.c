@@ -227,7 +227,7 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, gid_next, matched, self, aside, told, told_counter, tellings;
+    int64_t clock, gid_next, matched, self, aside, parted, told, told_counter, tellings;
     struct buf room;
     struct value v;
     bool found;
@@ -237,10 +237,10 @@ static bool load_facts(struct ledger *l, struct err *e)
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
-        !meta_int(l, "aside", &aside, e) || !meta_int(l, "told", &told, e) ||
-        !meta_int(l, "told_counter", &told_counter, e) || !meta_int(l, "tellings", &tellings, e) ||
-        !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
-        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
+        !meta_int(l, "aside", &aside, e) || !meta_int(l, "parted", &parted, e) ||
+        !meta_int(l, "told", &told, e) || !meta_int(l, "told_counter", &told_counter, e) ||
+        !meta_int(l, "tellings", &tellings, e) || !meta_int(l, "synced", &l->syncs, e) ||
+        !ledger_holds_load(l, e) || !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))
@@ -255,6 +255,7 @@ static bool load_facts(struct ledger *l, struct err *e)
     l->tellings = (uint64_t)tellings;
     l->self = (uint32_t)self;
     l->aside = (uint32_t)aside;
+    l->parted = (uint64_t)parted;
     ledger_rest(l);
     return true;
 }
@@ -286,7 +287,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM conflict; DELETE FROM repair; DELETE FROM unsent; DELETE FROM part;"
              "DELETE FROM aside; DELETE FROM repeated;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
-             "DELETE FROM meta WHERE name = 'aside';"
+             "DELETE FROM meta WHERE name IN ('aside', 'parted');"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;

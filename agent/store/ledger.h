@@ -51,6 +51,8 @@ struct ledger {
     struct ledger_actor *actors; /* [id - 1] */
     uint32_t actor_count, actor_room;
     uint32_t self, aside; /* our present actor; whose chain is in doubt (fork.h), 0: none's */
+    uint64_t
+        parted; /* of that chain: which change-set is the first that is not ours; 0: none yet */
     struct ledger_table *tables; /* [id - 1] */
     uint32_t table_count;
     const struct roster *roster; /* lent; NULL: everybody is believed (belief.h) */

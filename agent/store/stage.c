@@ -191,6 +191,12 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
 
     err_clear(e);
     ok = look_at(s, &g, e);
+    if (ok && g.follows && fork_has_parted(s)) { /* it may follow what is about to be said again */
+        *failed = !(begin(s, e) && fork_settle(s, e));
+        changeset_header_close(&g.h);
+        g = (struct staging){.bytes = bytes};
+        ok = !*failed && look_at(s, &g, e);
+    }
     item->shut_out = g.beyond ? g.site->site : (struct site_id){{0}};
     *result = STAGE_KNOWN;
     if (ok && g.follows) {

@@ -94,12 +94,23 @@ enum store_state store_state(const struct store *s)
     return s->ledger.matched ? STORE_READY : STORE_MATCHING;
 }
 
+/* What was taken in of another history of ours comes to an end for the moment. */
+static bool settle_histories(struct store *s, struct err *e)
+{
+    if (!fork_has_parted(s))
+        return true;
+    if (ledger_begin(&s->ledger, false, e) && fork_settle(s, e) && ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    return false;
+}
+
 /* Before anything else: the ledger's half of a batch that the file has already, or whatever else
  * keeps the two files apart. */
 static bool ready(struct store *s, uint64_t now_ms, struct err *e)
 {
     return bind_schema(s, s->bindings == NULL, e) &&
-           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e)));
+           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) && settle_histories(s, e);
 }
 
 /* ---- tables ---- */

@@ -553,6 +553,60 @@ static void a_row_that_came_and_went_tells_that_its_marks_are_drained_again(void
     close_pair(&a, &b);
 }
 
+/* The application sold on before the agent drained again. */
+static void what_is_sold_before_marks_are_drained_again_counts_once(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&b, "INSERT INTO article VALUES ('R', 100)");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea'); UPDATE article SET stock = stock - 1");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    later();
+    sql(&b, "UPDATE article SET stock = stock - 20");
+    tick(&b);
+    open_store(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "79");
+    close_pair(&a, &b);
+}
+
+/* The copy of the second time is of after the marks were drained again, and of before that was said
+ * again. So it comes back beside the other history. */
+static void what_was_drained_again_is_said_again_once(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&b, "INSERT INTO article VALUES ('R', 100)");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea'); UPDATE article SET stock = stock - 1");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    later();
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo'); UPDATE article SET stock = stock - 20");
+    tick(&b);
+    open_store(&b);
+    keep_pc(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "79");
+    put_pc_back(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "79");
+    expect_both(&a, &b, clients, "Bea Cleo");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +622,8 @@ int main(void)
         cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
         cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),
         cmocka_unit_test(a_row_that_came_and_went_tells_that_its_marks_are_drained_again),
+        cmocka_unit_test(what_is_sold_before_marks_are_drained_again_counts_once),
+        cmocka_unit_test(what_was_drained_again_is_said_again_once),
     };
     struct err e = {0};
 
