@@ -273,6 +273,7 @@ static void on_closed(struct link *link, const struct err *why)
     char text[ADDRESS_TEXT_BYTES];
 
     c->dead = true;
+    links_gathered(c);
     if (c->talking && why->code == ERR_REVOKED && !links_is_gone(l, &link->channel.peer))
         fleet_told(l->agent, &link->channel.peer);
     address_text(text, &link->address);
@@ -400,7 +401,7 @@ static void on_after_read(uv_check_t *handle)
             talk_pause(&c->talk);
         if (!c->dead && link_has_rest(c->link))
             links_tick_by(l, c->held_until_ms);
-        else if (!c->dead && now_of(l) >= c->held_until_ms)
+        else if (!c->dead && now_of(l) >= c->held_until_ms && c->gatherer.place == 0)
             link_resume(c->link);
     }
 }
@@ -436,6 +437,7 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
     uint64_t useful = c->talk.useful;
     bool ok;
 
+    links_gathered(c);
     if (link->channel.mode == CHANNEL_INVITE)
         return serve_guest(c, message, e);
     if (!c->talking)
@@ -460,6 +462,7 @@ static bool on_heard(struct link *link, struct slice unfinished, size_t more, st
                err_set(e, ERR_LIMIT, "a guest says more than %u bytes", JOIN_BYTES_MAX);
     if (c->talking)
         talk_heard(&c->talk, unfinished.n + more);
+    links_gather(c, unfinished.n);
     return message_begins(unfinished, e);
 }
 
@@ -513,6 +516,8 @@ static void release(uv_handle_t *handle)
 /* What it said before it was held is staged before the loop waits again. */
 static void resume_in_turn(struct links *l, struct conn *c)
 {
+    if (c->gatherer.place != 0)
+        return;
     if (now_of(l) >= c->held_until_ms) {
         c->spent_ns = 0;
         link_resume(c->link);
@@ -567,6 +572,7 @@ static void on_timer(uv_timer_t *timer)
     if (l->stopping)
         return;
     l->wake_ms = NEVER;
+    links_gather_tick(l);
     for (i = 0; i < l->n; i++)
         tick_conn(l, l->conns[i]);
     links_dial_due(l);

@@ -5,6 +5,7 @@
 #include "agent.h"
 #include "dial.h"
 #include "door.h"
+#include "gather.h"
 #include "links.h"
 #include "log.h"
 #include "renew.h"
@@ -20,6 +21,7 @@ struct conn {
     uint64_t spent_ns;              /* on its messages in this turn of the loop */
     struct bucket idle_talk;        /* ms spent on messages that brought nothing */
     uint64_t held_until_ms;         /* so long it is not read from */
+    struct gatherer gatherer;       /* has it its turn, or does it wait, unread? */
     struct rival rival;             /* another link of this site's is there (twins.h) */
     struct renewal renewal;         /* when it is made anew (renew.h) */
     uint8_t membership[HASH_BYTES]; /* of the fleet when it was made */
@@ -53,6 +55,7 @@ struct links {
     uv_stream_t *waiting; /* a connection does, there, until the pause is over */
     struct log_limit refused, ups, downs;
     struct self_dials self_dials;
+    struct gather gather; /* large messages */
 };
 
 static inline uint64_t now_of(const struct links *l)
@@ -99,5 +102,11 @@ uint32_t links_count_shaking(const struct links *l, bool incoming);
 void links_on_connection(void *context, uv_stream_t *server);
 /* The pause at the door is over. */
 void links_on_pause_over(uv_timer_t *timer);
+/* `bytes` of a message that is not whole are there: others may have to come first. */
+void links_gather(struct conn *c, size_t bytes);
+/* It is whole, or the link has gone. */
+void links_gathered(struct conn *c);
+/* The next one's turn; and who dawdles while others wait loses his link. */
+void links_gather_tick(struct links *l);
 
 #endif

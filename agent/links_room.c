@@ -1,5 +1,5 @@
-/* Who dials us: let in, turned away, or left waiting; and room for members among connections that
- * do not finish their handshake. */
+/* Who dials us: let in, turned away, or left waiting; room for members among connections that do
+ * not finish their handshake; and for large messages, one at a time. */
 #include "links_inside.h"
 
 #include <sodium.h>
@@ -7,7 +7,8 @@
 #include "invitation.h"
 #include "listener.h"
 
-#define LOG_BURST 5
+#define LOG_BURST      5
+#define GATHER_LOOK_MS 1000 /* while links wait for their turn */
 
 uint32_t links_count_shaking(const struct links *l, bool incoming)
 {
@@ -151,4 +152,92 @@ void links_on_pause_over(uv_timer_t *timer)
 
     if (!l->stopping && !uv_is_closing((uv_handle_t *)l->waiting))
         links_on_connection(l, l->waiting);
+}
+
+/* ---- large messages ---- */
+
+void links_gather(struct conn *c, size_t bytes)
+{
+    struct links *l = c->links;
+
+    if (gather_may(&l->gather, &c->gatherer, bytes, now_of(l)))
+        return;
+    link_hold(c->link);
+    links_tick_by(l, now_of(l) + GATHER_LOOK_MS);
+}
+
+void links_gathered(struct conn *c)
+{
+    if (gather_end(&c->links->gather, &c->gatherer) && c->links->gather.waiting > 0)
+        links_arm(c->links);
+}
+
+/* It has held others up not long ago: they come first. */
+static bool is_last(struct links *l, const struct conn *c)
+{
+    const struct member *m = members_get(&l->members, &c->link->channel.peer);
+
+    return m != NULL && m->dawdled_ms != 0 && now_of(l) - m->dawdled_ms < GATHER_LAST_MS;
+}
+
+static struct conn *first_waiting(struct links *l)
+{
+    struct conn *first = NULL;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct conn *c = l->conns[i];
+
+        if (c->dead || c->gatherer.place == 0)
+            continue;
+        if (first == NULL || is_last(l, c) < is_last(l, first) ||
+            (is_last(l, c) == is_last(l, first) && c->gatherer.place < first->gatherer.place))
+            first = c;
+    }
+    return first;
+}
+
+static struct conn *whose_turn(const struct links *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (&l->conns[i]->gatherer == l->gather.turn)
+            return l->conns[i];
+    return NULL;
+}
+
+/* Those that wait are not silent: it is us who do not read. */
+static void note_waiting(struct links *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->conns[i]->gatherer.place != 0 && is_open(l->conns[i]))
+            talk_heard(&l->conns[i]->talk, l->conns[i]->link->channel.message.n);
+}
+
+static void end_slow_one(struct links *l)
+{
+    struct conn *slow = gather_is_slow(&l->gather, now_of(l)) ? whose_turn(l) : NULL;
+    struct err e = {0};
+    struct member *m;
+
+    if (slow == NULL)
+        return;
+    m = members_get(&l->members, &slow->link->channel.peer);
+    if (m != NULL)
+        m->dawdled_ms = now_of(l);
+    err_set(&e, ERR_LIMIT, "it takes too long for a large message, and others wait");
+    link_close(slow->link, &e);
+}
+
+void links_gather_tick(struct links *l)
+{
+    struct conn *next;
+
+    end_slow_one(l);
+    next = l->gather.turn == NULL ? first_waiting(l) : NULL;
+    if (next != NULL) {
+        gather_give(&l->gather, &next->gatherer, next->link->channel.message.n, now_of(l));
+        links_arm(l); /* it is read on when it is looked at */
+    }
+    note_waiting(l);
+    if (l->gather.waiting > 0 && now_of(l) + GATHER_LOOK_MS < l->wake_ms)
+        l->wake_ms = now_of(l) + GATHER_LOOK_MS;
 }

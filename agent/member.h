@@ -20,6 +20,7 @@ struct member {
     uint64_t applied;    /* how much of its own writing is in our file: sum of change-set numbers */
     uint64_t applied_ms; /* wall clock of the last growth, now or in an earlier run; 0: never */
     uint64_t applied_kept_ms; /* the one that the ledger keeps */
+    uint64_t dawdled_ms;      /* uv_now, when it held others up (gather.h); 0: never */
     int64_t skew_ms;          /* its clock minus ours when it was met last */
 };
 

@@ -328,6 +328,42 @@ def test_members_who_do_not_end(shop, lan, a):
     check_patience(patience)
 
 
+HALF = 40 * MIB  # of a change-set of 60 MiB, which is within what one may have
+
+
+def half_a_change_set(liar, taken, n):
+    """Bring as much of it as the other one reads; the connection stays."""
+    channel = liar.connect().channel
+    channel.socket.settimeout(3)
+    chunk = bytes(60000)
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        channel._frame(channel.sending.encrypt(b"\x92\x05\xc6" + struct.pack(">I", 60 * MIB) + b"\x01"))
+        while taken[n] < HALF:
+            channel._frame(channel.sending.encrypt(chunk + b"\x01"))
+            taken[n] += len(chunk)
+    return channel
+
+
+def test_members_who_bring_halves_of_large_change_sets(shop, lan, a, b):
+    """Only one of them is kept; and it does not keep others from bringing theirs for long."""
+    b.start()
+    shop.wait_peer(a, b)
+    liars = [Liar(shop, lan, a, "LIAR%d" % n) for n in range(4)]
+    taken = [0] * len(liars)
+    with Patience(a) as patience:
+        channels = [half_a_change_set(liar, taken, n) for n, liar in enumerate(liars)]
+        print([n // MIB for n in taken])
+        assert taken[0] >= HALF and max(taken[1:]) < HALF, taken  # of which the systems at both ends keep most
+        b.sql("UPDATE shop_client SET name = ? WHERE id = (SELECT min(id) FROM shop_client)", os.urandom(MIB * 2).hex())
+        sell(b, "B-1", [("LAIT", 4)])
+        wait_sale(a, "B-1", [("LAIT", 4)], seconds=90)
+    for channel in channels:
+        channel.close()
+    print(patience)
+    # One half, in a buffer that grew by doubling; the genuine one; and what the others may always bring.
+    assert patience.grown("memory_kb") < (2 * HALF + 32 * MIB) // 1024, patience
+
+
 def nested(depth):
     return b"\x91" * depth + b"\x00"
 
