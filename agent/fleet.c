@@ -213,6 +213,10 @@ static void note_all(struct agent *a)
         a->refused_ms = 0;
         warning_clear(&a->warnings, WARNING_REFUSED);
     }
+    if (a->crowded_ms != 0 && uv_now(a->loop) - a->crowded_ms > REFUSED_MS) {
+        a->crowded_ms = 0;
+        warning_clear(&a->warnings, WARNING_CROWDED);
+    }
 }
 
 void fleet_told(struct agent *a, const struct site_id *by)
@@ -230,6 +234,16 @@ void fleet_refused(struct agent *a, const struct site_id *author, const char *ho
                 "%s was shut out of the fleet; changes that it made afterwards came %s and were "
                 "not taken",
                 name_of(a, author), how);
+}
+
+void fleet_crowded(struct agent *a, const struct site_id *author)
+{
+    a->crowded_ms = uv_now(a->loop);
+    warning_set(&a->warnings, WARNING_CROWDED, agent_wall_ms(a),
+                "%s has begun anew so often, as a PC does whose disk was put back, that what it "
+                "made since the last time is not taken here: the places that are left are kept for "
+                "other PCs",
+                name_of(a, author));
 }
 
 /* ---- the roster changed ---- */

@@ -29,4 +29,7 @@ void fleet_told(struct agent *a, const struct site_id *by);
  * CAISSE01", "in a drop file". */
 void fleet_refused(struct agent *a, const struct site_id *author, const char *how);
 
+/* One has begun anew so often that there is no place for more of it (store.h). */
+void fleet_crowded(struct agent *a, const struct site_id *author);
+
 #endif

@@ -204,6 +204,8 @@ static void note_staged(struct import *i, const struct stage_item *item, uint32_
         links_local_changed(i->transfer.agent->links);
     } else if (!item->ok && !sodium_is_zero(item->shut_out.bytes, sizeof item->shut_out.bytes)) {
         note_refused(i, item);
+    } else if (!item->ok && !sodium_is_zero(item->crowds.bytes, sizeof item->crowds.bytes)) {
+        fleet_crowded(i->transfer.agent, &item->crowds);
     } else if (!item->ok && item->e.code == ERR_GAP && i->gap.code == ERR_NONE) {
         note_gap(i, item->changeset);
     } else if (!item->ok && item->e.code != ERR_GAP && i->e.code == ERR_NONE) {

@@ -112,6 +112,8 @@ static void note_staged(struct talk *t, const struct stage_item *item)
         links_local_changed(t->agent->links);
     } else if (!item->ok && !sodium_is_zero(item->shut_out.bytes, sizeof item->shut_out.bytes)) {
         note_refused(t, item);
+    } else if (!item->ok && !sodium_is_zero(item->crowds.bytes, sizeof item->crowds.bytes)) {
+        fleet_crowded(t->agent, &item->crowds);
     } else if (!item->ok && (item->e.code == ERR_FULL || item->e.code == ERR_STORE)) {
         pump_failed(t->agent->pump, "stage", &item->e);
     }

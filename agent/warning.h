@@ -41,6 +41,9 @@
       "to take part again: a new home (`agent-cli init`) and a token")                             \
     X(REFUSED, "refused-changes", false,                                                           \
       "nothing needs to be done; find out who brought them if you do not know")                    \
+    X(CROWDED, "began-too-often", false,                                                           \
+      "if its disk is put back all the time: on it `agent-cli identity reset`, and a new token; "  \
+      "else somebody means harm: `agent-cli revoke` shuts it out")                                 \
     X(DISTRUSTED, "distrusted-changes", false,                                                     \
       "if they are right: `agent-cli revoke` that PC once more, here, and every PC takes them")    \
     X(BURNED, "invitation-burned", false,                                                          \

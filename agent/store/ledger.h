@@ -1,6 +1,5 @@
-/* The ledger: our own SQLite file. This module reads and writes its tables and keeps the small
- * facts in memory; what they mean is decided in drain, merge and apply. Every write happens between
- * ledger_begin and ledger_commit. */
+/* The ledger: our own SQLite file. This module reads and writes its tables, and keeps the small
+ * facts in memory; drain, merge, apply decide what they mean. Writes: in ledger_begin, _commit. */
 #ifndef NAVETTE_LEDGER_H
 #define NAVETTE_LEDGER_H
 
@@ -95,13 +94,11 @@ MUST_USE bool ledger_open(struct ledger *l, const char *home, const char *vfs, b
                           bool alone, struct err *e);
 void ledger_close(struct ledger *l);
 
-/* A transaction whose commit is durable when it returns; a `lazy` one becomes so with the next that
- * is not. */
+/* A transaction's commit is durable when it returns; a `lazy` one with the next that is not. */
 MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
 /* Saves the small facts too. */
 MUST_USE bool ledger_commit(struct ledger *l, struct err *e);
-/* Make a lazy commit durable that no later one has: so that the application's file is never more
- * than one batch ahead of the ledger. */
+/* Make a lazy commit durable: the file is never more than one batch ahead of the ledger. */
 MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
 /* End all reads: call it after reading outside a transaction. */
 void ledger_rest(struct ledger *l);
@@ -111,11 +108,15 @@ void ledger_rollback(struct ledger *l);
 /* A new incarnation of ourselves: another actor, an empty chain. */
 MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e);
 
-/* ---- actors and gids ---- */
-/* The number of an actor; 0: the ledger does not know it. */
+/* ---- actors, by number (0: the ledger does not know it), and gids ---- */
 uint32_t ledger_actor_find(const struct ledger *l, const struct actor *a);
 /* The same, added when new. ERR_LIMIT: there are ACTORS_MAX already. */
 MUST_USE bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e);
+/* One that others name: ERR_LIMIT from ACTORS_NAMED on. */
+MUST_USE bool ledger_actor_named(struct ledger *l, const struct actor *a, uint32_t *n,
+                                 struct err *e);
+/* Is there a place for a new author of this site? From ACTORS_SHARED on: if it has few. */
+bool ledger_actor_fits(const struct ledger *l, const struct site_id *site);
 /* Is it an incarnation of this PC? */
 bool ledger_is_ours(const struct ledger *l, uint32_t actor);
 MUST_USE bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e);

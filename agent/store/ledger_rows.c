@@ -115,6 +115,28 @@ bool ledger_actor(struct ledger *l, const struct actor *a, uint32_t *id, struct 
     return true;
 }
 
+bool ledger_actor_named(struct ledger *l, const struct actor *a, uint32_t *id, struct err *e)
+{
+    *id = ledger_actor_find(l, a);
+    if (*id == 0 && l->actor_count >= ACTORS_NAMED)
+        return err_set(e, ERR_LIMIT, "it names an actor that is not known, and %u are",
+                       l->actor_count);
+    return *id != 0 || ledger_actor(l, a, id, e);
+}
+
+/* Those that others name in its place are not its own. */
+bool ledger_actor_fits(const struct ledger *l, const struct site_id *site)
+{
+    uint32_t own = 0;
+
+    for (uint32_t id = 1; id <= l->actor_count && l->actor_count >= ACTORS_SHARED; id++) {
+        struct site_id author = actor_site(&l->actors[id - 1].actor);
+
+        own += l->actors[id - 1].staged > 0 && site_equal(&author, site);
+    }
+    return own < ACTORS_OWN;
+}
+
 bool ledger_is_ours(const struct ledger *l, uint32_t actor)
 {
     struct site_id ours = actor_site(&l->actors[l->self - 1].actor);

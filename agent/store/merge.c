@@ -53,7 +53,7 @@ static bool local_actors(struct merger *m, struct err *e)
 {
     m->actors = mem_alloc((m->body.actor_count + 1) * sizeof *m->actors);
     for (uint32_t i = 0; i < m->body.actor_count; i++)
-        if (!ledger_actor(&m->s->ledger, &m->body.actors[i], &m->actors[i], e))
+        if (!ledger_actor_named(&m->s->ledger, &m->body.actors[i], &m->actors[i], e))
             return false;
     return true;
 }
@@ -377,12 +377,23 @@ static void note_merged(struct store *s, uint32_t actor, uint64_t number)
     s->merged[s->merged_count++] = (struct merged_changeset){actor, number};
 }
 
+/* Of a site that begins anew all the time, and here there is no place for more of it. Others may
+ * have taken it, and are not held up for that; as when a need is waived. */
+static bool is_crowded_out(const struct store *s, const struct actor *a)
+{
+    struct site_id site = actor_site(a);
+
+    return ledger_actor_find(&s->ledger, a) == 0 && !ledger_actor_fits(&s->ledger, &site);
+}
+
 /* Whom the author had applied when it made this change-set. */
 static bool note_needs(struct store *s, uint32_t author, const struct vector *needs, struct err *e)
 {
     for (uint32_t i = 0; i < needs->n; i++) {
         uint32_t actor;
 
+        if (is_crowded_out(s, &needs->entries[i].actor))
+            continue;
         if (!ledger_actor(&s->ledger, &needs->entries[i].actor, &actor, e) ||
             !ledger_seen(&s->ledger, author, actor, needs->entries[i].number, e))
             return false;
@@ -493,7 +504,8 @@ bool merge_has_needs(struct store *s, const struct vector *needs, bool *has, str
 
         if (of != NULL && number <= of->waived && number > of->staged)
             number = of->staged;
-        *has = number == 0 || (of != NULL && of->merged >= number);
+        *has =
+            number == 0 || (of != NULL && of->merged >= number) || is_crowded_out(s, &need->actor);
         if (!*has) /* what the author had may be said again by now */
             ok = fork_has_merged(s, &need->actor, number, has, e);
     }

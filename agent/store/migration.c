@@ -352,7 +352,7 @@ static bool is_derived(struct store *s, const struct body_reader *body, struct r
     *derived = false;
     if (in->op != CHANGE_UPDATE || in->stamp == 0)
         return true;
-    if (!ledger_actor(&s->ledger, &body->actors[in->gid.actor], &actor, e) ||
+    if (!ledger_actor_named(&s->ledger, &body->actors[in->gid.actor], &actor, e) ||
         !ledger_stands(&s->ledger, gid_pack((struct gid){actor, in->gid.counter}), &gid, e) ||
         !ledger_row_get(&s->ledger, gid, &row, &found, e))
         return false;

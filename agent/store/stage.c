@@ -48,6 +48,20 @@ static bool check_cut(struct store *s, const struct changeset_header *h, const s
                    site->name, (unsigned long long)h->number);
 }
 
+/* Another author of a site that has many: are there places that are not for others? How far one is
+ * believed that was shut out is for admins to say. */
+static bool check_room(struct store *s, const struct changeset_header *h,
+                       const struct roster_site *site, bool *crowds, struct err *e)
+{
+    *crowds = !site_equal(&site->site, &s->keys->site) &&
+              vector_find(&site->cut, &h->actor) == NULL &&
+              !ledger_actor_fits(&s->ledger, &site->site);
+    return !*crowds || err_set(e, ERR_STRANGER,
+                               "%s has begun anew %d times or more, and the places that are left "
+                               "are for others",
+                               site->name, ACTORS_OWN);
+}
+
 static bool check_chain(const struct changeset_header *h, const struct ledger_actor *known,
                         const char *name, struct err *e)
 {
@@ -138,6 +152,7 @@ struct staging {
     bool other;                 /* it shows another history of ours */
     bool repeated;              /* it is ours, and we have said it again */
     bool beyond;                /* its author was shut out before it made it */
+    bool crowds;                /* its author's site has too many others */
     bool follows;               /* it is ours, and what comes before it we have said again */
     struct fork_next next;
 };
@@ -147,6 +162,7 @@ static bool look_at(struct store *s, struct staging *g, struct err *e)
     if (!changeset_open(&g->c, &g->h, g->bytes, e) ||
         !check_place(s, &g->h, &g->site, &g->known, e) ||
         !check_cut(s, &g->h, &g->c, g->site, &g->beyond, e) ||
+        (g->known == NULL && !check_room(s, &g->h, g->site, &g->crowds, e)) ||
         !is_other_history(s, &g->h, &g->c, g->known, &g->other, e))
         return false;
     if (!g->other && g->known != NULL && g->h.number <= g->known->staged)
@@ -198,6 +214,7 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
         ok = !*failed && look_at(s, &g, e);
     }
     item->shut_out = g.beyond ? g.site->site : (struct site_id){{0}};
+    item->crowds = g.crowds ? g.site->site : (struct site_id){{0}};
     *result = STAGE_KNOWN;
     if (ok && g.follows) {
         *result = STAGE_NEW;

@@ -129,10 +129,25 @@ static bool waive(struct store *s, const struct vector_entry *need, struct err *
 {
     uint32_t actor;
 
-    if (!ledger_actor(&s->ledger, &need->actor, &actor, e))
+    if (!ledger_actor_named(&s->ledger, &need->actor, &actor, e))
         return false;
     s->ledger.actors[actor - 1].waived = need->number;
     return ledger_actor_save(&s->ledger, actor, e);
+}
+
+/* What one needs that makes up others waits, and holds up nobody else. */
+static bool waive_needs(struct store *s, uint32_t actor, const struct vector *needs, struct err *e)
+{
+    for (uint32_t i = 0; i < needs->n; i++) {
+        if (waive(s, &needs->entries[i], e))
+            continue;
+        if (e->code != ERR_LIMIT)
+            return false;
+        trouble_stuck(s, actor, e);
+        err_clear(e);
+        return true;
+    }
+    return true;
 }
 
 static bool waive_all(struct store *s, const struct store_peer *peers, uint32_t n, bool all,
@@ -146,8 +161,8 @@ static bool waive_all(struct store *s, const struct store_peer *peers, uint32_t 
         ok = lack_read(s, a, peers, n, &l, e);
         if (!all && !went_on(peers, n, &l.next))
             continue;
-        for (uint32_t i = 0; ok && i < l.needs.n; i++) {
-            ok = (*did || ledger_begin(&s->ledger, false, e)) && waive(s, &l.needs.entries[i], e);
+        if (ok && l.needs.n > 0) {
+            ok = (*did || ledger_begin(&s->ledger, false, e)) && waive_needs(s, a, &l.needs, e);
             *did = true;
         }
     }

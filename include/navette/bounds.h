@@ -7,6 +7,9 @@
 #define SITES_MAX              256         /* members of a fleet, those that were revoked aside */
 #define SITES_EVER_MAX         1024        /* sites that a roster can speak of */
 #define ACTORS_MAX             1024        /* actors in a have-vector */
+#define ACTORS_SHARED          512         /* of these, for whoever comes; the rest is kept */
+#define ACTORS_NAMED           768         /* likewise, for those that others merely name */
+#define ACTORS_OWN             32          /* for authors who have not so many yet */
 #define TABLES_MAX             2000        /* tables in a database or change-set */
 #define COLUMNS_MAX            2000        /* columns in a table (SQLite's own default limit) */
 #define KEY_COLUMNS_MAX        16          /* columns in a primary key */

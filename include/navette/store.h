@@ -104,7 +104,6 @@ MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progres
  * `more`: call again, after a pause. It also counts rows (REPLACE deletes without an event), and
  * tracks tables that came since. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
-
 /* After large work: give back the memory of pages that are kept for next time. */
 void store_rest(struct store *s);
 
@@ -112,7 +111,6 @@ void store_rest(struct store *s);
 
 /* STAGE_REWOUND: it proves another history of our own chain: wanted from where store_have is now */
 enum stage_result { STAGE_NEW, STAGE_KNOWN, STAGE_REWOUND };
-
 /* Verify (roster, signature, chain, fleet) and write to the log, durably when the call returns.
  * ERR_GAP: its predecessor is not here. ERR_STRANGER: its author is no member. */
 MUST_USE bool store_stage(struct store *s, struct slice changeset, enum stage_result *result,
@@ -123,8 +121,8 @@ struct stage_item {
     enum stage_result result;
     bool ok;
     struct err e;            /* why it is not */
-    struct site_id shut_out; /* zeros, or ERR_STRANGER because this site, which made it, is no
-                                member any more, and it is beyond what is believed of it */
+    struct site_id shut_out; /* zeros, or ERR_STRANGER: whose it is, beyond what is believed */
+    struct site_id crowds;   /* likewise: it began anew too often (ACTORS_OWN) */
 };
 
 /* The same for several, in this order, with one fsync; each succeeds or fails as it would alone. */

@@ -89,6 +89,21 @@ static void what_comes_of_one_that_was_shut_out_is_told(void **state)
     floor_close(&f);
 }
 
+static void that_one_begins_anew_all_the_time_is_told(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    fleet_crowded(&a.agent, &b.keys.site);
+    assert_non_null(strstr(warned(&a, WARNING_CROWDED), "B has begun anew so often"));
+    pass_time(&a, 601000);
+    fleet_tick(&a.agent);
+    assert_false(is_warned(&a, WARNING_CROWDED));
+    floor_close(&f);
+}
+
 /* Only a member's word counts. */
 static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
 {
@@ -150,6 +165,7 @@ int main(void)
         cmocka_unit_test(who_is_shut_out_hears_it_at_once_and_gets_nothing_more),
         cmocka_unit_test(the_fleet_gets_a_new_key_that_the_others_open),
         cmocka_unit_test(what_comes_of_one_that_was_shut_out_is_told),
+        cmocka_unit_test(that_one_begins_anew_all_the_time_is_told),
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),
         cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),
