@@ -129,6 +129,24 @@ BREAKS = {
         "        cell->v = shown->v;\n",
         "",
     ),
+    "names-stay-behind": (
+        "rows whose keys name two rows that are one by now stay two rows",
+        "unite.c",
+        "        ok = find_stale(s, &m, e) && take_names(s, &m, e);\n",
+        "        ok = find_stale(s, &m, e);\n",
+    ),
+    "keys-stay-behind": (
+        "what names a row by a key that it loses, as it names another row now, goes on naming that key",
+        "batch_unite.c",
+        "    if (w->renames && stands == w->gid) {\n",
+        "    if (w->renames && stands == w->gid && w->held) {\n",
+    ),
+    "one-part-takes-all": (
+        "of rows that are one, the delete of one takes the other one as well",
+        "unite.c",
+        "        if (part_alive(s, &m->rows[i]))\n            return (struct local_clock){0};\n",
+        "",
+    ),
     "old-files-are-news": (
         "a file that went back is not noticed while no apply is lost",
         "recover.c",

@@ -1,4 +1,4 @@
-#include "oracle.h"
+#include "oracle_unite.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -479,6 +479,23 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
         doubt_put_back(o, site, &o->rows[row], column);
 }
 
+void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row, uint32_t column,
+                    uint32_t value, uint64_t wall_ms)
+{
+    struct view_row written = *row;
+    struct oracle_event *event;
+    uint32_t at = row_of(o, row->table, row->name);
+
+    written.cells[column] = value;
+    event_add(o, at, (int)column, &written, site, VIEW_TICKS_MAX - 1); /* in no journal */
+    event = &o->events[o->event_n - 1];
+    event->seen_by = 0;
+    event->drained = event->looked = true;
+    event->drain = o->drains;
+    event->earliest = wall_ms << STAMP_MS_SHIFT;
+    o->rows[at].unbound = true;
+}
+
 /* A number that is given anew, without the mark it had, is written, although it is the same; a row
  * that goes is no write of those that name it by rule; a table and a key are said together. */
 static bool is_written(const struct shape_column *column, const struct view_row *was,
@@ -571,7 +588,7 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
     bool same = false, several = is_several(o, row);
 
     event->earliest = first << STAMP_MS_SHIFT;
-    event->latest = row->unions != 0 ? UINT64_MAX : (last + 1) << STAMP_MS_SHIFT;
+    event->latest = row->unions != 0 || row->unbound ? UINT64_MAX : (last + 1) << STAMP_MS_SHIFT;
     for (uint32_t i = 0; i < event->over_n; i++) {
         struct oracle_event *under = &o->events[event->over[i]];
 
@@ -612,14 +629,6 @@ static void apply_rule(struct oracle *o, struct oracle_event *event)
     blur_unsure(row, event);
 }
 
-void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
-{
-    uint32_t mask = UINT32_C(1) << column;
-
-    o->uncounted[table] = counts ? o->uncounted[table] & ~mask : o->uncounted[table] | mask;
-    o->rules++;
-}
-
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
     o->rewound[site] = o->doubts[site] = false;
@@ -641,17 +650,6 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
     oracle_drained_again(o, site);
     oracle_know_keys(o, site);
     o->spoke[site] = true;
-}
-
-bool oracle_owes(const struct oracle *o, uint32_t site)
-{
-    for (uint32_t i = 0; i < o->event_n; i++) {
-        const struct oracle_event *event = &o->events[i];
-
-        if (event->site == site && !event->drained && !event->doubtful)
-            return true;
-    }
-    return o->doubts[site];
 }
 
 /* Of what a drain took of one row the power cut left the one and took the other. */

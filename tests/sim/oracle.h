@@ -90,6 +90,7 @@ struct oracle_row {
     uint32_t sites; /* bit per site that ever wrote it */
     uint32_t births;
     bool moved;       /* its name changed, or was once another row's */
+    bool unbound;     /* a person wrote to it through an agent: who has seen that nobody knows */
     uint32_t unions;  /* bit per union that it came of */
     uint32_t blurred; /* bit per column: what one drain took of it was not one sale */
     uint32_t *events;
@@ -170,16 +171,12 @@ void oracle_drained_again(struct oracle *o, uint32_t site);
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
 /* A person at the site, which has drained all, says that two rows are one. */
 void oracle_unite(struct oracle *o, uint32_t site, uint32_t a, uint32_t b);
+/* A person at the site, which has drained and applied all it could, has an agent write this, over
+ * all that its file shows. */
+void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row, uint32_t column,
+                    uint32_t value, uint64_t wall_ms);
 /* The one name under which all is told of rows that are one. */
 uint32_t oracle_same(const struct oracle *o, uint32_t name);
-/* Which unions a row of this name, as oracle_same gives it, came of. */
-uint32_t oracle_unions_of(const struct oracle *o, uint32_t name);
-/* Is it one in the file of this site for sure? */
-bool oracle_is_one(const struct oracle *o, uint32_t site, const struct oracle_row *row);
-/* Does the file show a row that is one of two as two? */
-bool oracle_is_apart(const struct oracle *o, const struct oracle_row *row, const struct view *v);
-/* Look which unions the file shows. */
-void oracle_learn_unions(struct oracle *o, uint32_t site, const struct view *now);
 /* What a file shows of it: the first row, or the next one after `after`. */
 const struct view_row *oracle_shown(const struct oracle *o, const struct oracle_row *row,
                                     const struct view *v, const struct view_row *after);

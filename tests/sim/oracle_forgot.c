@@ -71,3 +71,14 @@ void oracle_drained_again(struct oracle *o, uint32_t site)
     for (uint32_t i = 0; i < o->event_n; i++)
         o->events[i].again &= o->events[i].site != site;
 }
+
+bool oracle_owes(const struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        const struct oracle_event *event = &o->events[i];
+
+        if (event->site == site && !event->drained && !event->doubtful)
+            return true;
+    }
+    return o->doubts[site];
+}

@@ -1,7 +1,7 @@
 /* Rows of which a person said that they are one. What was ever written to either is from then on
  * told of one row, by whatever name; whether an application that wrote had one or two rows before
  * it is told by what its file shows. */
-#include "oracle.h"
+#include "oracle_unite.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -99,3 +99,11 @@ void oracle_blank(const struct oracle *o, struct view *v)
                 r->cells[c] = words_add(o->words, VIEW_GONE);
     }
 }
+
+void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts)
+{
+    uint32_t mask = UINT32_C(1) << column;
+
+    o->uncounted[table] = counts ? o->uncounted[table] & ~mask : o->uncounted[table] | mask;
+    o->rules++;
+}

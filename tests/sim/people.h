@@ -5,8 +5,9 @@
 #include "sim.h"
 
 struct people {
-    struct rng rng; /* its own: weeks without people are what they were */
-    bool unite;     /* they make one row of two */
+    struct rng rng, aside; /* their own: weeks without people are what they were */
+    bool unite;            /* they make one row of two */
+    bool restore;          /* they take back what the merge decided */
 };
 
 void people_draw(struct people *p, uint64_t seed, bool restores);

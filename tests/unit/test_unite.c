@@ -15,6 +15,7 @@ static const char schema[] =
     " PRIMARY KEY(article_id, place)) WITHOUT ROWID;"
     "CREATE TABLE card(article_id INTEGER PRIMARY KEY REFERENCES article(id), what TEXT,"
     " above INT REFERENCES card(article_id));"
+    "CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT, up INT REFERENCES groups(id));"
     "CREATE TABLE offer(id INTEGER PRIMARY KEY, code TEXT REFERENCES article(code));"
     "CREATE TABLE note(id INTEGER PRIMARY KEY, card INT REFERENCES card(article_id));";
 
@@ -162,12 +163,17 @@ static void a_delete_takes_only_the_part_that_it_meant(void **state)
     close_shops(s, 3);
 }
 
-static void unite(struct site *s, int64_t a, int64_t b)
+static void unite_of(struct site *s, const char *table, int64_t a, int64_t b)
 {
     struct err e = {0};
 
     tick(s);
-    check(store_unite(s->store, "article", (int64_t[]){a, b}, s->now_ms, &e), &e);
+    check(store_unite(s->store, table, (int64_t[]){a, b}, s->now_ms, &e), &e);
+}
+
+static void unite(struct site *s, int64_t a, int64_t b)
+{
+    unite_of(s, "article", a, b);
 }
 
 static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void **state)
@@ -264,6 +270,58 @@ static void what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it(v
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT count(*), code FROM article", "1|y");
     expect_all(s, 2, "SELECT count(*) FROM offer WHERE code = 'y'", "2");
+    close_shops(s, 2);
+}
+
+/* A group is in another one, is said to be one with it, and is taken out of it before the file
+ * shows that. */
+static void a_row_that_lets_go_of_the_row_it_becomes_one_with_names_nothing(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    for (int inner = 1; inner <= 2; inner++) {
+        char text[200];
+
+        open_shops(s, 2, false);
+        snprintf(text, sizeof text, "INSERT INTO groups VALUES (1, 'x', %s), (2, 'y', %s)",
+                 inner == 1 ? "2" : "NULL", inner == 2 ? "1" : "NULL");
+        sql(&s[0], text);
+        exchange(&s[0], &s[1]);
+        unite_of(&s[0], "groups", 1, 2);
+        later();
+        snprintf(text, sizeof text, "UPDATE groups SET up = NULL WHERE id = %d", inner);
+        sql(&s[0], text);
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
+        close_shops(s, 2);
+    }
+}
+
+static void a_row_that_named_itself_lets_go_of_itself(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', 1)");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[0], "UPDATE groups SET up = 2 WHERE id = 2");
+    exchange(&s[0], &s[1]);
+    unite_of(&s[1], "groups", 1, 2);
+    work(&s[1]);
+    expect(&s[1], "SELECT id, up FROM groups", "1|1");
+    later();
+    sql(&s[1], "UPDATE groups SET up = NULL");
+    work(&s[1]);
+    expect(&s[1], "SELECT id, up FROM groups", "1|NULL");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
+    sql(&s[0], "UPDATE groups SET name = 'z'");
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
     close_shops(s, 2);
 }
 
@@ -418,6 +476,8 @@ int main(void)
         cmocka_unit_test(a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves),
         cmocka_unit_test(a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row),
         cmocka_unit_test(what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it),
+        cmocka_unit_test(a_row_that_lets_go_of_the_row_it_becomes_one_with_names_nothing),
+        cmocka_unit_test(a_row_that_named_itself_lets_go_of_itself),
         cmocka_unit_test(rows_named_after_two_that_are_one_are_one_too),
         cmocka_unit_test(keys_follow_the_row_that_stands_for_what_they_name),
         cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),

@@ -1,0 +1,16 @@
+/* What the oracle itself asks about rows that somebody said are one. */
+#ifndef SIM_ORACLE_UNITE_H
+#define SIM_ORACLE_UNITE_H
+
+#include "oracle.h"
+
+/* Which unions a row of this name, as oracle_same gives it, came of. */
+uint32_t oracle_unions_of(const struct oracle *o, uint32_t name);
+/* Is it one in the file of this site for sure? */
+bool oracle_is_one(const struct oracle *o, uint32_t site, const struct oracle_row *row);
+/* Does the file show a row that is one of two as two? */
+bool oracle_is_apart(const struct oracle *o, const struct oracle_row *row, const struct view *v);
+/* Look which unions the file shows. */
+void oracle_learn_unions(struct oracle *o, uint32_t site, const struct view *now);
+
+#endif
