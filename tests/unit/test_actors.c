@@ -200,7 +200,7 @@ static void who_makes_up_the_names_of_others_holds_up_himself(void **state)
     (void)state;
     open_fleet(s);
     buf_open(&f.bytes, CHANGESET_BYTES_MAX);
-    forge(&s[1], 1, ACTORS_MAX, &s[2].keys.site, &f);
+    forge(&s[1], 1, ACTORS_NAMED, &s[2].keys.site, &f);
     item.changeset = buf_slice(&f.bytes);
     store_stage_all(s[0].store, &item, 1);
     check(item.ok, &item.e);
