@@ -43,15 +43,14 @@ struct ledger {
     char *path;
     struct sqlite3_stmt **statements;
     struct kept *kept; /* ledger_kept.h */
-    bool open;     /* inside a transaction */
-    bool lazy;     /* its commits are not synced */
-    bool unsynced; /* a lazy commit that must be durable before the file's next batch is not */
+    bool open;         /* inside a transaction */
+    bool lazy;         /* its commits are not synced */
+    bool unsynced;     /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
     uint32_t actor_count, actor_room;
     uint32_t self, aside; /* our present actor; whose chain is in doubt (fork.h), 0: none's */
-    uint64_t
-        parted; /* of that chain: which change-set is the first that is not ours; 0: none yet */
+    uint64_t parted;      /* of that chain: the first change-set that is not ours; 0: none yet */
     struct ledger_table *tables; /* [id - 1] */
     uint32_t table_count;
     const struct roster *roster; /* lent; NULL: everybody is believed (belief.h) */
@@ -67,10 +66,9 @@ struct ledger {
     uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
     uint64_t tellings;     /* how often it was told; 0: never */
     struct hlc clock;
-    uint64_t gid_next,
-        minted;          /* the counter to mint next; the highest since the transaction began */
-    struct keymap mints; /* all since then */
-    int64_t cursor;      /* last mark drained */
+    uint64_t gid_next, minted; /* the counter to mint next; the highest since `open` */
+    struct keymap mints;       /* all since then */
+    int64_t cursor;            /* last mark drained */
     double cursor_time;
     int64_t batch;
     uint8_t token[16];

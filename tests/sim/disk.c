@@ -29,6 +29,7 @@ struct disk {
     struct platter platter;
     struct rng rng;
     const uint64_t *wall_ms;
+    bool never_cut;
 };
 
 /* An open file. */
@@ -204,6 +205,12 @@ static struct platter *platter_of(sqlite3_vfs *v)
     return &half_of(v)->disk->platter;
 }
 
+/* What is remembered for a power cut; NULL: nothing. */
+static struct platter *memory_of(struct machine_half *h)
+{
+    return h->looks || h->disk->never_cut ? NULL : &h->disk->platter;
+}
+
 /* A file that is not there yet is about to be created: that is a step. */
 static bool may_create(struct machine_half *h, const char *path)
 {
@@ -211,7 +218,8 @@ static bool may_create(struct machine_half *h, const char *path)
         return true;
     if (!may_step(h))
         return false;
-    platter_create(&h->disk->platter, path);
+    if (memory_of(h) != NULL)
+        platter_create(&h->disk->platter, path);
     return true;
 }
 
@@ -248,8 +256,8 @@ static int vfs_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags
     file->file = platter_open(platter_of(v), lasting ? path : NULL, make);
     if (file->file == NULL)
         return SQLITE_CANTOPEN;
-    if (lasting && !file->half->looks)
-        file->lasting = platter_of(v);
+    if (lasting)
+        file->lasting = memory_of(file->half);
     if (out_flags != NULL)
         *out_flags = flags;
     file->base.pMethods = &methods;
@@ -264,7 +272,7 @@ static int vfs_delete(sqlite3_vfs *v, const char *path, int sync_directory)
         return SQLITE_IOERR_DELETE_NOENT;
     if (!may_step(h))
         return SQLITE_IOERR_DELETE;
-    if (h->looks)
+    if (memory_of(h) == NULL)
         platter_remove(platter_of(v), path);
     else
         platter_delete(platter_of(v), path, sync_directory != 0);
@@ -371,6 +379,11 @@ void disk_free(struct disk *d)
     free(d);
 }
 
+void disk_never_cut(struct disk *d)
+{
+    d->never_cut = true;
+}
+
 const char *disk_vfs(const struct disk *d, enum process p)
 {
     return d->half[p].name;
@@ -397,7 +410,8 @@ static const char *const tails[] = {"", "-wal", "-journal"};
 
 void disk_lose_power(struct disk *d, enum survival survival)
 {
-    platter_lose(&d->platter, &d->rng, survival);
+    if (!d->never_cut)
+        platter_lose(&d->platter, &d->rng, survival);
 }
 
 void disk_settle(struct disk *d)

@@ -28,6 +28,9 @@ struct disk;
  * time. */
 struct disk *disk_new(const char *name, const uint64_t *wall_ms, struct rng rng);
 void disk_free(struct disk *d);
+/* The power will never fail, and both processes that die at once lose nothing: what was not synced
+ * is not remembered, which is quicker. */
+void disk_never_cut(struct disk *d);
 /* What to open connections of `p` with. */
 const char *disk_vfs(const struct disk *d, enum process p);
 

@@ -41,6 +41,8 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
     n->wall_ms = SIM_EPOCH_MS + s->now_ms + (uint64_t)n->skew_ms;
     snprintf(name, sizeof name, "pc%u", index);
     n->disk = disk_new(name, &n->wall_ms, rng_fork(&rng));
+    if (s->options.calm)
+        disk_never_cut(n->disk);
     n->app = (struct app){.shape = &s->shape,
                           .words = &s->words,
                           .rng = rng_fork(&rng),

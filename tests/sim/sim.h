@@ -81,6 +81,7 @@ struct sim_options {
     uint64_t seed;
     uint32_t loss_percent;
     bool drawn;                    /* a schema by chance instead of the till's */
+    bool calm;                     /* the power never fails */
     bool forks;                    /* a chain may go on in two ways: disks are put back */
     uint32_t late;                 /* so many of the PCs, the last ones, do not run an agent yet */
     const char *journal_mode;      /* of the applications' files; NULL: by chance */

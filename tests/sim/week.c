@@ -176,6 +176,7 @@ bool week_run(const struct week_options *o)
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
                                           .drawn = true,
+                                          .calm = o->calm,
                                           .forks = (o->restores & ~(uint32_t)RESTORE_FILE) != 0});
     for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)
         live(&w);
