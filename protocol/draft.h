@@ -5,13 +5,20 @@
 
 #include "entry.h"
 
+/* What an entry says of a site. */
+enum about { ABOUT_ENROL, ABOUT_REVOKE, ABOUT_DEMOTE, ABOUT_GRANT, ABOUT_KINDS };
+
+/* Sets of placed entries are rows of bits, one for each: who fills a roster chooses how many of its
+ * entries have to do with each other, and 64 are looked at at once. */
+#define ROW_WORDS_MAX (ROSTER_ENTRIES_MAX / 64 + 1)
+
 /* A signing key that somebody enrolled. */
 struct draft_site {
     uint8_t sign_public[SIGN_PUBLIC_BYTES];
     struct site_id site;
-    uint32_t rank;        /* seniority: where its first enrolment stands in the order of the fold */
-    struct entry **about; /* that enrol or remove it, or make it an admin, in the order placed */
-    uint32_t about_n, about_room;
+    uint32_t rank; /* seniority: where its first enrolment stands in the order of the fold */
+    uint64_t *about[ABOUT_KINDS]; /* rows of the entries that speak of it; NULL: none does */
+    uint32_t changed_at;          /* draft.clock when the last of their verdicts fell */
 };
 
 struct draft {
@@ -23,18 +30,55 @@ struct draft {
     uint32_t placed_count;
     struct entry **stack;
     struct entry **folded; /* by depth, then hash */
-    uint64_t *past;        /* a row of bits for each placed entry: its ancestors */
-    uint32_t words;        /* in a row */
+    uint64_t *past;        /* a row for each placed entry: its ancestors */
+    uint64_t *future;      /* likewise: those that have it in their past; for judge.c and fold.c */
+    uint64_t *stands, *open; /* two rows: the verdicts */
+    uint32_t words;          /* in a row */
+    uint32_t clock;          /* counts verdicts */
+    uint64_t looks;          /* rows looked at, and names tried */
+    struct entry **removals; /* in the order in which open ones are decided */
+    uint32_t removal_count;
     struct draft_site *sites;
     uint32_t site_count;
 };
+
+static inline const uint64_t *draft_past(const struct draft *d, const struct entry *n)
+{
+    return d->past + (size_t)n->at * d->words;
+}
+
+static inline const uint64_t *draft_future(const struct draft *d, const struct entry *n)
+{
+    return d->future + (size_t)n->at * d->words;
+}
+
+static inline bool row_has(const uint64_t *row, uint32_t at)
+{
+    return (row[at / 64] >> (at % 64) & 1) != 0;
+}
+
+static inline void row_put(uint64_t *row, uint32_t at, bool in)
+{
+    uint64_t bit = UINT64_C(1) << (at % 64);
+
+    row[at / 64] = in ? row[at / 64] | bit : row[at / 64] & ~bit;
+}
+
+/* Have two rows something in common? */
+static inline bool row_meets(const uint64_t *a, const uint64_t *b, uint32_t words)
+{
+    uint64_t both = 0;
+
+    for (uint32_t i = 0; i < words; i++)
+        both |= a[i] & b[i];
+    return both != 0;
+}
 
 /* Is `earlier` in the causal past of `later`? */
 static inline bool draft_knows(const struct draft *d, const struct entry *later,
                                const struct entry *earlier)
 {
-    return (d->past[(size_t)later->at * d->words + earlier->at / 64] >> (earlier->at % 64) & 1) !=
-           0;
+    return row_has(draft_past(d, later), earlier->at);
 }
 
 static inline bool entry_enrols(const struct entry *n)
@@ -42,27 +86,26 @@ static inline bool entry_enrols(const struct entry *n)
     return n->kind == ENTRY_CREATE || n->kind == ENTRY_ENROL;
 }
 
-/* judge.c: give every placed entry its verdict. */
+/* NULL when the draft does not have it. */
+struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i);
+
+/* judge.c: give every placed entry its verdict. An entry is judged again only when the verdict on
+ * another one about its author fell; that looks at three rows, and at one for each time that its
+ * author was made an admin anew. */
 void draft_judge(struct draft *d);
 /* Who may administer, when all verdicts are given. */
-bool draft_is_admin(const struct draft *d, const struct draft_site *s);
-bool draft_is_revoked(const struct draft_site *s);
+bool draft_is_admin(struct draft *d, const struct draft_site *s);
+bool draft_is_revoked(const struct draft *d, const struct draft_site *s);
 /* Did somebody enrol it who could? */
-bool draft_is_enrolled(const struct draft_site *s);
-void draft_note_about(struct draft_site *s, struct entry *n);
+bool draft_is_enrolled(const struct draft *d, const struct draft_site *s);
+/* `n`, which has its place, enrols, removes or makes an admin its subject. */
+void draft_note_about(struct draft *d, const struct entry *n);
 
 /* room.c: is there room for all of it? When somebody has filled the roster, the most senior sites
  * can still shut him out. */
 MUST_USE bool draft_check_room(const struct draft *d, struct err *e);
 
-/* fold.c. ASCII letters are the same in either case. */
-char lower(char c);
-bool name_same(const char *a, const char *b);
-/* `name` itself, or cut where a character ends and with "-2", "-3"... until nobody but `but` has
- * it: as a mark, or as a name only. */
-void name_make_unique(const struct roster *r, struct slice name, const struct roster_site *but,
-                      bool mark, char out[NAME_BYTES_MAX + 1]);
-/* The state of a judged draft, into `r`, which has its entries. */
-void draft_fold_state(const struct draft *d, struct roster *r);
+/* fold.c: the state of a judged draft, into `r`, which has its entries. */
+void draft_fold_state(struct draft *d, struct roster *r);
 
 #endif

@@ -57,8 +57,11 @@ struct entry {
     uint32_t depth;       /* 1 + the greatest of its parents' */
     uint32_t at;          /* its place among the placed ones */
     uint32_t author_site; /* indexes of draft.sites; SITE_NONE: never enrolled by anybody */
+    uint32_t author_rank; /* its seniority */
     uint32_t subject;     /* of the site it enrols or speaks of; likewise */
     enum entry_verdict verdict;
+    bool certain;       /* while it is open: its author was enrolled for certain */
+    uint32_t judged_at; /* draft.clock then */
 };
 
 #define SITE_NONE UINT32_MAX

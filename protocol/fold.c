@@ -1,61 +1,10 @@
 /* The state that a judged draft comes to, in the order of the fold: depth, then hash. */
 #include "draft.h"
+#include "names.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- names ---- */
-
-char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool name_same(const char *a, const char *b)
-{
-    while (*a != '\0' && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-/* A mark is for ever; the name of one that is no member any more is free. */
-static bool is_taken(const struct roster *r, const char *name, const struct roster_site *but,
-                     bool mark)
-{
-    for (uint32_t i = 0; i < r->known_count; i++) {
-        const struct roster_site *s = &r->sites[i];
-        bool member = s->standing == ROSTER_MEMBER;
-
-        if (s != but && (((mark || member) && name_same(s->mark, name)) ||
-                         (member && name_same(s->name, name))))
-            return true;
-    }
-    return false;
-}
-
-void name_make_unique(const struct roster *r, struct slice name, const struct roster_site *but,
-                      bool mark, char out[NAME_BYTES_MAX + 1])
-{
-    char suffix[16] = "";
-
-    for (uint32_t i = 2;; i++) {
-        size_t n = name.n, suffix_n = strlen(suffix);
-
-        if (n > NAME_BYTES_MAX - suffix_n)
-            for (n = NAME_BYTES_MAX - suffix_n; n > 0 && (name.p[n] & 0xC0) == 0x80; n--)
-                continue;
-        memcpy(out, name.p, n);
-        memcpy(out + n, suffix, suffix_n + 1);
-        if (!is_taken(r, out, but, mark))
-            return;
-        snprintf(suffix, sizeof suffix, "-%" PRIu32, i);
-    }
-}
 
 /* ---- sites ---- */
 
@@ -96,26 +45,20 @@ static void take_cut(struct cut *c, const struct entry *n)
 
 static void fold_cut(const struct draft *d, const struct draft_site *from, struct roster_site *s)
 {
+    const uint64_t *revoked = from->about[ABOUT_REVOKE];
+    uint64_t standing[ROW_WORDS_MAX];
     struct cut cut = {0};
 
-    for (uint32_t i = 0; i < from->about_n; i++) {
-        const struct entry *n = from->about[i];
-        bool replaced = false;
-
-        if (n->kind != ENTRY_REVOKE || n->verdict != VERDICT_STANDS)
-            continue;
-        for (uint32_t j = 0; j < from->about_n && !replaced; j++)
-            replaced = from->about[j]->kind == ENTRY_REVOKE &&
-                       from->about[j]->verdict == VERDICT_STANDS &&
-                       draft_knows(d, from->about[j], n);
-        if (!replaced)
-            take_cut(&cut, n);
-    }
+    for (uint32_t i = 0; i < d->words; i++)
+        standing[i] = revoked[i] & d->stands[i];
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (row_has(standing, i) && !row_meets(standing, draft_future(d, d->placed[i]), d->words))
+            take_cut(&cut, d->placed[i]);
     s->by = keys_site_id(cut.last->author);
     s->cut = cut.least;
 }
 
-static void fold_site(const struct draft *d, struct roster *r, const struct entry *n)
+static void fold_site(struct draft *d, struct roster *r, struct names *names, const struct entry *n)
 {
     struct roster_site *s = &r->sites[r->known_count];
     const struct draft_site *from = &d->sites[n->subject];
@@ -125,28 +68,32 @@ static void fold_site(const struct draft *d, struct roster *r, const struct entr
     *s = (struct roster_site){.site = from->site};
     memcpy(s->sign_public, n->sign_public, sizeof s->sign_public);
     memcpy(s->exchange_public, n->exchange_public, sizeof s->exchange_public);
-    if (draft_is_revoked(from))
+    if (draft_is_revoked(d, from))
         s->standing = ROSTER_REVOKED;
-    else if (!draft_is_enrolled(from))
+    else if (!draft_is_enrolled(d, from))
         s->standing = ROSTER_VOID;
     if (s->standing == ROSTER_REVOKED)
         fold_cut(d, from, s);
     s->admin = s->standing == ROSTER_MEMBER && draft_is_admin(d, from);
-    name_make_unique(r, n->name, NULL, true, s->mark);
+    names_make_unique(names, n->name, NULL, s->mark);
     memcpy(s->name, s->mark, sizeof s->name);
+    names_put(names, s);
     r->known_count++;
 }
 
-static void fold_rename(const struct draft *d, struct roster *r, const struct entry *n)
+static void fold_rename(const struct draft *d, struct roster *r, struct names *names,
+                        const struct entry *n)
 {
     struct roster_site *s;
+    char name[NAME_BYTES_MAX + 1];
 
     if (n->subject == SITE_NONE)
         return;
     for (s = r->sites; !site_equal(&s->site, &d->sites[n->subject].site); s++)
         assert(s < r->sites + r->known_count);
     if (s->standing == ROSTER_MEMBER) {
-        name_make_unique(r, n->name, s, false, s->name);
+        names_make_unique(names, n->name, s, name);
+        names_rename(names, s, name);
     } else {
         memset(s->name, 0, sizeof s->name);
         memcpy(s->name, n->name.p, n->name.n);
@@ -154,8 +101,9 @@ static void fold_rename(const struct draft *d, struct roster *r, const struct en
 }
 
 /* Those who were enrolled by nobody who could come last: they change no other's name. */
-static void fold_sites(const struct draft *d, struct roster *r)
+static void fold_sites(struct draft *d, struct roster *r)
 {
+    struct names names = {0};
     struct roster_site *sorted;
     uint32_t gone;
 
@@ -165,11 +113,13 @@ static void fold_sites(const struct draft *d, struct roster *r)
             const struct entry *n = d->folded[i];
 
             if (entry_enrols(n) && (n->verdict == VERDICT_STANDS) == (pass == 0))
-                fold_site(d, r, n);
+                fold_site(d, r, &names, n);
         }
     for (uint32_t i = 0; i < d->placed_count; i++)
         if (d->folded[i]->kind == ENTRY_RENAME && d->folded[i]->verdict == VERDICT_STANDS)
-            fold_rename(d, r, d->folded[i]);
+            fold_rename(d, r, &names, d->folded[i]);
+    d->looks += names.looks;
+    names_close(&names);
     sorted = mem_alloc(r->known_count * sizeof *sorted);
     for (uint32_t i = 0; i < r->known_count; i++)
         if (r->sites[i].standing == ROSTER_MEMBER)
@@ -299,7 +249,7 @@ static void fold_invites_and_rules(const struct draft *d, struct roster *r)
             fold_invite_end(r, d->folded[i]);
 }
 
-void draft_fold_state(const struct draft *d, struct roster *r)
+void draft_fold_state(struct draft *d, struct roster *r)
 {
     const struct entry *first = d->folded[0];
 
@@ -308,4 +258,5 @@ void draft_fold_state(const struct draft *d, struct roster *r)
     fold_sites(d, r);
     fold_key(d, r);
     fold_invites_and_rules(d, r);
+    r->looks = d->looks;
 }

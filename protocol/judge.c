@@ -14,13 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-void draft_note_about(struct draft_site *s, struct entry *n)
+static enum about about_of(const struct entry *n)
 {
-    if (s->about_n == s->about_room) {
-        s->about_room = s->about_room == 0 ? 4 : 2 * s->about_room;
-        s->about = mem_grow(s->about, s->about_room * sizeof(struct entry *));
-    }
-    s->about[s->about_n++] = n;
+    if (entry_enrols(n))
+        return ABOUT_ENROL;
+    if (n->kind == ENTRY_REVOKE)
+        return ABOUT_REVOKE;
+    return n->admin ? ABOUT_GRANT : ABOUT_DEMOTE;
+}
+
+void draft_note_about(struct draft *d, const struct entry *n)
+{
+    uint64_t **row = &d->sites[n->subject].about[about_of(n)];
+
+    if (*row == NULL)
+        *row = mem_alloc(d->words * sizeof **row);
+    row_put(*row, n->at, true);
 }
 
 static bool is_removal(const struct entry *n)
@@ -36,120 +45,156 @@ static bool takes_admin(const struct entry *n)
 }
 
 /* Was the author of `n`, when he wrote it, enrolled by an entry that stands? */
-static enum entry_verdict judge_enrolment(const struct draft *d, const struct entry *n)
+static enum entry_verdict judge_enrolment(struct draft *d, const struct entry *n)
 {
-    const struct draft_site *s = &d->sites[n->author_site];
-    enum entry_verdict best = VERDICT_VOID;
+    const uint64_t *by = d->sites[n->author_site].about[ABOUT_ENROL], *past = draft_past(d, n);
+    bool open = false;
 
-    for (uint32_t i = 0; i < s->about_n; i++) {
-        const struct entry *by = s->about[i];
+    d->looks++;
+    for (uint32_t i = 0; i <= n->at / 64; i++) {
+        uint64_t known = by[i] & past[i];
 
-        if (!entry_enrols(by) || !draft_knows(d, n, by) || by->verdict == VERDICT_VOID)
-            continue;
-        if (by->verdict == VERDICT_STANDS)
+        if ((known & d->stands[i]) != 0)
             return VERDICT_STANDS;
-        best = VERDICT_OPEN;
+        open |= (known & d->open[i]) != 0;
     }
-    return best;
+    return open ? VERDICT_OPEN : VERDICT_VOID;
 }
 
-/* Was what `removal` took given back before `n`, by somebody who knew of the removal? */
-static enum entry_verdict judge_regrant(const struct draft *d, const struct draft_site *s,
-                                        const struct entry *removal, const struct entry *n)
+/* The removals of one kind about the author of `n` that `n` does not precede, and that are not
+ * void. False: there are none. */
+static bool find_attacks(struct draft *d, const struct entry *n, enum about kind,
+                         uint64_t attacks[ROW_WORDS_MAX])
 {
-    enum entry_verdict best = VERDICT_VOID;
+    const uint64_t *about = d->sites[n->author_site].about[kind], *future = draft_future(d, n);
+    uint64_t any = 0;
 
-    for (uint32_t i = 0; i < s->about_n; i++) {
-        const struct entry *grant = s->about[i];
+    if (about == NULL)
+        return false;
+    d->looks++;
+    for (uint32_t i = 0; i < d->words; i++)
+        attacks[i] = about[i] & ~future[i] & (d->stands[i] | d->open[i]);
+    row_put(attacks, n->at, false);
+    for (uint32_t i = 0; i < d->words; i++)
+        any |= attacks[i];
+    return any != 0;
+}
 
-        if (grant->kind != ENTRY_ADMIN || !grant->admin || grant->verdict == VERDICT_VOID ||
-            !draft_knows(d, grant, removal) || (n != NULL && !draft_knows(d, n, grant)))
-            continue;
-        if (grant->verdict == VERDICT_STANDS)
-            return VERDICT_STANDS;
-        best = VERDICT_OPEN;
+/* Does a revocation make `n` void (STANDS), not (VOID), or who knows? */
+static enum entry_verdict judge_revocations(struct draft *d, const struct entry *n)
+{
+    uint64_t attacks[ROW_WORDS_MAX];
+
+    if (!find_attacks(d, n, ABOUT_REVOKE, attacks))
+        return VERDICT_VOID;
+    return row_meets(attacks, d->stands, d->words) ? VERDICT_STANDS : VERDICT_OPEN;
+}
+
+/* What was taken by `removals` was given back by whoever knew of them: those that one of the
+ * grants, of those in `past` (NULL: of all) with this verdict, has in its past are left out. False:
+ * none is left. The latest knows most, as a rule. */
+static bool leave_given_back(struct draft *d, const uint64_t *grants, const uint64_t *past,
+                             const uint64_t *verdict, uint64_t removals[ROW_WORDS_MAX])
+{
+    for (uint32_t i = grants == NULL ? 0 : d->words; i > 0; i--) {
+        uint64_t some = grants[i - 1] & verdict[i - 1] & (past == NULL ? UINT64_MAX : past[i - 1]);
+
+        while (some != 0) {
+            uint32_t bit = 63 - (uint32_t)__builtin_clzll(some);
+            const uint64_t *known = draft_past(d, d->placed[64 * (i - 1) + bit]);
+            uint64_t left = 0;
+
+            some &= ~(UINT64_C(1) << bit);
+            d->looks++;
+            for (uint32_t j = 0; j < d->words; j++)
+                left |= removals[j] &= ~known[j];
+            if (left == 0)
+                return false;
+        }
     }
-    return best;
+    return true;
 }
 
-/* Does `removal`, of the author of `n`, make `n` void (STANDS), not (VOID), or who knows? */
-static enum entry_verdict judge_attack(const struct draft *d, const struct entry *removal,
-                                       const struct entry *n)
+/* The same of those that take the right to administer. */
+static enum entry_verdict judge_demotions(struct draft *d, const struct entry *n)
 {
-    enum entry_verdict back;
+    const uint64_t *grants = d->sites[n->author_site].about[ABOUT_GRANT], *past = draft_past(d, n);
+    uint64_t attacks[ROW_WORDS_MAX];
 
-    if (removal == n || removal->verdict == VERDICT_VOID || draft_knows(d, removal, n))
+    if (!takes_admin(n) || !find_attacks(d, n, ABOUT_DEMOTE, attacks) ||
+        !leave_given_back(d, grants, past, d->stands, attacks))
         return VERDICT_VOID;
-    if (removal->kind == ENTRY_REVOKE)
-        return removal->verdict;
-    if (!takes_admin(n))
-        return VERDICT_VOID;
-    back = judge_regrant(d, &d->sites[n->author_site], removal, n);
-    if (back == VERDICT_STANDS)
-        return VERDICT_VOID;
-    return back == VERDICT_OPEN ? VERDICT_OPEN : removal->verdict;
+    if (!row_meets(attacks, d->stands, d->words))
+        return VERDICT_OPEN;
+    for (uint32_t i = 0; i < d->words; i++)
+        attacks[i] &= d->stands[i];
+    return leave_given_back(d, grants, past, d->open, attacks) ? VERDICT_STANDS : VERDICT_OPEN;
 }
 
-static enum entry_verdict judge(const struct draft *d, const struct entry *n)
+static enum entry_verdict judge(struct draft *d, struct entry *n)
 {
-    const struct draft_site *s = &d->sites[n->author_site];
-    enum entry_verdict verdict;
+    enum entry_verdict enrolled, revoked, demoted;
 
     if (n->kind == ENTRY_CREATE)
         return VERDICT_STANDS;
-    verdict = judge_enrolment(d, n);
-    for (uint32_t i = 0; i < s->about_n && verdict != VERDICT_VOID; i++) {
-        enum entry_verdict attack =
-            is_removal(s->about[i]) ? judge_attack(d, s->about[i], n) : VERDICT_VOID;
-
-        if (attack == VERDICT_STANDS)
-            verdict = VERDICT_VOID;
-        else if (attack == VERDICT_OPEN)
-            verdict = VERDICT_OPEN;
-    }
-    return verdict;
+    enrolled = judge_enrolment(d, n);
+    n->certain = enrolled == VERDICT_STANDS;
+    if (enrolled == VERDICT_VOID)
+        return VERDICT_VOID;
+    revoked = judge_revocations(d, n);
+    if (revoked == VERDICT_STANDS)
+        return VERDICT_VOID;
+    demoted = judge_demotions(d, n);
+    if (demoted == VERDICT_STANDS)
+        return VERDICT_VOID;
+    return revoked == VERDICT_OPEN || demoted == VERDICT_OPEN ? VERDICT_OPEN : enrolled;
 }
 
-/* Of two open removals, does `a` come first? Those whose author is a member for certain do. */
-static bool comes_first(const struct draft *d, const struct entry *a, const struct entry *b)
+/* ---- verdicts, one after the other ---- */
+
+static void put_verdict(struct draft *d, struct entry *n, enum entry_verdict verdict)
 {
-    bool certain_a = judge_enrolment(d, a) == VERDICT_STANDS;
-    bool certain_b = judge_enrolment(d, b) == VERDICT_STANDS;
-    uint32_t rank_a = d->sites[a->author_site].rank, rank_b = d->sites[b->author_site].rank;
-
-    if (certain_a != certain_b)
-        return certain_a;
-    if (rank_a != rank_b)
-        return rank_a < rank_b;
-    if (a->depth != b->depth)
-        return a->depth < b->depth;
-    return memcmp(a->hash, b->hash, HASH_BYTES) < 0;
+    n->verdict = verdict;
+    row_put(d->stands, n->at, verdict == VERDICT_STANDS);
+    row_put(d->open, n->at, verdict == VERDICT_OPEN);
+    d->clock++;
+    if (n->subject != SITE_NONE)
+        d->sites[n->subject].changed_at = d->clock;
 }
 
-/* Nothing more follows from what is decided: decide one removal. False: none is open. */
-static bool decide_one(const struct draft *d, struct entry *const *list, uint32_t n)
+/* Nothing more follows from what is decided: decide one removal. Those whose author is a member for
+ * certain come first. False: none is open. */
+static bool decide_one(struct draft *d)
 {
     struct entry *chosen = NULL;
 
-    for (uint32_t i = 0; i < n; i++)
-        if (list[i]->verdict == VERDICT_OPEN && is_removal(list[i]) &&
-            (chosen == NULL || comes_first(d, list[i], chosen)))
-            chosen = list[i];
+    for (uint32_t i = 0; i < d->removal_count && (chosen == NULL || !chosen->certain); i++)
+        if (d->removals[i]->verdict == VERDICT_OPEN && (chosen == NULL || d->removals[i]->certain))
+            chosen = d->removals[i];
     if (chosen != NULL)
-        chosen->verdict = VERDICT_STANDS;
+        put_verdict(d, chosen, VERDICT_STANDS);
     return chosen != NULL;
 }
 
-/* One pass, parents first. Does something follow that did not before? */
-static bool judge_all(const struct draft *d, struct entry *const *list, uint32_t n)
+/* One pass, parents first, over those of whose authors something was decided since they were judged
+ * last. Does something follow that did not before? */
+static bool judge_all(struct draft *d, struct entry *const *list, uint32_t n)
 {
     bool found = false;
 
-    for (uint32_t i = 0; i < n; i++)
-        if (list[i]->verdict == VERDICT_OPEN) {
-            list[i]->verdict = judge(d, list[i]);
-            found |= list[i]->verdict != VERDICT_OPEN;
+    for (uint32_t i = 0; i < n; i++) {
+        struct entry *one = list[i];
+        enum entry_verdict verdict;
+
+        if (one->verdict != VERDICT_OPEN || one->judged_at >= d->sites[one->author_site].changed_at)
+            continue;
+        one->judged_at = d->clock;
+        verdict = judge(d, one);
+        if (verdict != VERDICT_OPEN) {
+            put_verdict(d, one, verdict);
+            found = true;
         }
+    }
     return found;
 }
 
@@ -160,51 +205,45 @@ static void judge_keeping(struct draft *d, struct entry *const *list, uint32_t n
     for (uint32_t i = 0; i < d->placed_count; i++) {
         struct entry *one = d->placed[i];
 
-        one->verdict = is_removal(one) && one->subject == kept ? VERDICT_VOID : VERDICT_OPEN;
+        one->judged_at = 0;
+        put_verdict(d, one, is_removal(one) && one->subject == kept ? VERDICT_VOID : VERDICT_OPEN);
     }
-    while (judge_all(d, list, n) || decide_one(d, list, n))
+    for (uint32_t i = 0; i < d->site_count; i++)
+        d->sites[i].changed_at = d->clock;
+    while (judge_all(d, list, n) || decide_one(d))
         continue;
     judge_all(d, d->placed, d->placed_count);
 }
 
 /* ---- what the verdicts come to ---- */
 
-bool draft_is_enrolled(const struct draft_site *s)
+bool draft_is_enrolled(const struct draft *d, const struct draft_site *s)
 {
-    for (uint32_t i = 0; i < s->about_n; i++)
-        if (entry_enrols(s->about[i]) && s->about[i]->verdict == VERDICT_STANDS)
-            return true;
-    return false;
+    return row_meets(s->about[ABOUT_ENROL], d->stands, d->words);
 }
 
-bool draft_is_revoked(const struct draft_site *s)
+bool draft_is_revoked(const struct draft *d, const struct draft_site *s)
 {
-    for (uint32_t i = 0; i < s->about_n; i++)
-        if (s->about[i]->kind == ENTRY_REVOKE && s->about[i]->verdict == VERDICT_STANDS)
-            return true;
-    return false;
+    return s->about[ABOUT_REVOKE] != NULL && row_meets(s->about[ABOUT_REVOKE], d->stands, d->words);
 }
 
-bool draft_is_admin(const struct draft *d, const struct draft_site *s)
+bool draft_is_admin(struct draft *d, const struct draft_site *s)
 {
-    for (uint32_t i = 0; i < s->about_n; i++) {
-        const struct entry *n = s->about[i];
+    uint64_t removals[ROW_WORDS_MAX], any = 0;
 
-        if (n->kind == ENTRY_ADMIN && !n->admin && n->verdict == VERDICT_STANDS &&
-            judge_regrant(d, s, n, NULL) != VERDICT_STANDS)
-            return false;
-    }
-    return true;
+    for (uint32_t i = 0; s->about[ABOUT_DEMOTE] != NULL && i < d->words; i++)
+        any |= removals[i] = s->about[ABOUT_DEMOTE][i] & d->stands[i];
+    return any == 0 || !leave_given_back(d, s->about[ABOUT_GRANT], NULL, d->stands, removals);
 }
 
 /* The most senior member, or where there is none the founder; SITE_NONE: there is an admin. */
-static uint32_t nobody_left(const struct draft *d)
+static uint32_t nobody_left(struct draft *d)
 {
     uint32_t senior = SITE_NONE, founder = 0;
 
     for (uint32_t i = 0; i < d->site_count; i++) {
         const struct draft_site *s = &d->sites[i];
-        bool member = draft_is_enrolled(s) && !draft_is_revoked(s);
+        bool member = draft_is_enrolled(d, s) && !draft_is_revoked(d, s);
 
         if (member && draft_is_admin(d, s))
             return SITE_NONE;
@@ -230,7 +269,7 @@ static uint32_t find_subjects(struct draft *d, struct entry **list)
             if (site_equal(&d->sites[j].site, &one->target))
                 one->subject = j;
         if (named && one->subject != SITE_NONE)
-            draft_note_about(&d->sites[one->subject], one);
+            draft_note_about(d, one);
         if (entry_enrols(one) || named)
             list[n++] = one;
     }
@@ -244,12 +283,56 @@ static void rank_sites(struct draft *d)
             d->sites[d->folded[i - 1]->subject].rank = i - 1;
 }
 
+static int by_seniority(const void *a, const void *b)
+{
+    const struct entry *const *x = a, *const *y = b;
+
+    if ((*x)->author_rank != (*y)->author_rank)
+        return (*x)->author_rank < (*y)->author_rank ? -1 : 1;
+    if ((*x)->depth != (*y)->depth)
+        return (*x)->depth < (*y)->depth ? -1 : 1;
+    return memcmp((*x)->hash, (*y)->hash, HASH_BYTES);
+}
+
+static void sort_removals(struct draft *d)
+{
+    d->removals = mem_alloc(d->placed_count * sizeof(struct entry *));
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        d->placed[i]->author_rank = d->sites[d->placed[i]->author_site].rank;
+        if (is_removal(d->placed[i]))
+            d->removals[d->removal_count++] = d->placed[i];
+    }
+    qsort(d->removals, d->removal_count, sizeof(struct entry *), by_seniority);
+}
+
+/* Who knows of an entry: its children, and who knows of them. */
+static void find_futures(struct draft *d)
+{
+    d->future = mem_alloc((size_t)d->placed_count * d->words * sizeof *d->future);
+    for (uint32_t i = d->placed_count; i > 0; i--) {
+        const struct entry *n = d->placed[i - 1];
+        const uint64_t *ours = draft_future(d, n);
+
+        for (uint32_t j = 0; j < n->parent_count; j++) {
+            uint64_t *row = d->future + (size_t)draft_parent(d, n, j)->at * d->words;
+
+            for (uint32_t k = n->at / 64; k < d->words; k++)
+                row[k] |= ours[k];
+            row_put(row, n->at, true);
+        }
+    }
+}
+
 void draft_judge(struct draft *d)
 {
     struct entry **list = mem_alloc(d->placed_count * sizeof(struct entry *));
     uint32_t n = find_subjects(d, list), kept;
 
     rank_sites(d);
+    sort_removals(d);
+    find_futures(d);
+    d->stands = mem_alloc(d->words * sizeof *d->stands);
+    d->open = mem_alloc(d->words * sizeof *d->open);
     judge_keeping(d, list, n, SITE_NONE);
     kept = nobody_left(d);
     if (kept != SITE_NONE)

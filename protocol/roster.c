@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "draft.h"
+#include "names.h"
 
 /* ---- read ---- */
 
@@ -87,8 +88,7 @@ static bool draft_index(struct draft *d, struct err *e)
     return true;
 }
 
-/* NULL when the draft does not have it. */
-static struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i)
+struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i)
 {
     const uint8_t *hash = entry_parent(n, i);
     uint32_t low = 0, high = d->distinct;
@@ -125,8 +125,8 @@ static bool entry_check_author(const struct draft *d, const struct entry *n, str
 
     if (n->kind == ENTRY_CREATE && d->placed_count > 0)
         return err_set(e, ERR_STRANGER, "the roster is another fleet's");
-    for (uint32_t i = 0; s != NULL && !enrolled && i < s->about_n; i++)
-        enrolled = draft_knows(d, n, s->about[i]);
+    if (s != NULL && !enrolled)
+        enrolled = row_meets(s->about[ABOUT_ENROL], draft_past(d, n), d->words);
     if (!enrolled)
         return err_set(e, ERR_STRANGER, "a roster entry is signed by one who was no member");
     if (n->trusted)
@@ -144,7 +144,7 @@ static bool draft_enrol(struct draft *d, struct entry *n, struct err *e)
         memcpy(d->sites[n->subject].sign_public, n->sign_public, SIGN_PUBLIC_BYTES);
         d->sites[n->subject].site = keys_site_id(n->sign_public);
     }
-    draft_note_about(&d->sites[n->subject], n);
+    draft_note_about(d, n);
     return true;
 }
 
@@ -223,15 +223,20 @@ static void draft_close(struct draft *d)
     free(d->stack);
     free(d->folded);
     free(d->past);
+    free(d->future);
+    free(d->stands);
+    free(d->open);
+    free(d->removals);
     for (uint32_t i = 0; i < d->site_count; i++)
-        free(d->sites[i].about);
+        for (int j = 0; j < ABOUT_KINDS; j++)
+            free(d->sites[i].about[j]);
     free(d->sites);
 }
 
 /* ---- the result ---- */
 
 /* The roster that a finished draft stands for. */
-static bool draft_fold(const struct draft *d, struct roster *r, struct err *e)
+static bool draft_fold(struct draft *d, struct roster *r, struct err *e)
 {
     buf_open(&r->log, ROSTER_BYTES_MAX);
     r->hashes = mem_alloc(d->placed_count * sizeof *r->hashes);
@@ -405,7 +410,7 @@ bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES]
         return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);
     memcpy(s.sign_public, sign_public, sizeof s.sign_public);
     memcpy(s.exchange_public, exchange_public, sizeof s.exchange_public);
-    name_make_unique(r, slice_text(name), NULL, true, s.name);
+    roster_make_unique(r, slice_text(name), NULL, s.name);
     memcpy(name_out, s.name, sizeof s.name);
     return enrol_new(r, &s, invite_id, k, e);
 }

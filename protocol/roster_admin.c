@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "draft.h"
+#include "entry.h"
+#include "names.h"
 
 static bool append_about(struct roster *r, enum entry_kind kind, const struct site_id *site,
                          void (*write)(struct writer *w, const void *what), const void *what,
@@ -110,7 +111,7 @@ bool roster_rename(struct roster *r, const struct site_id *site, const char *nam
         return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
     if (!name_check(slice_text(name), e))
         return false;
-    name_make_unique(r, slice_text(name), s, false, name_out);
+    roster_make_unique(r, slice_text(name), s, name_out);
     if (strcmp(s->name, name_out) == 0)
         return true;
     return append_about(r, ENTRY_RENAME, &id, put_name, name_out, k, e);

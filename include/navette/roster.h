@@ -61,6 +61,7 @@ struct roster {
     bool rotated;     /* the fleet's key is not the one that it was made with: */
     uint8_t key_id[FLEET_KEY_ID_BYTES];
     bool key_exposed; /* somebody who is no member any more has it: roster_seal another one */
+    uint64_t looks;   /* sets of entries looked at and names tried: what it cost to fold it */
 };
 
 /* All that append fail with ERR_REFUSED when `k` is no member, or no admin where it takes one. */

@@ -1,6 +1,6 @@
 /* What counts when admins rule: revocations, admins, names, the fleet's key. Also of
  * roster_admin.c, roster_key.c. */
-#include "quarrel.h"
+#include "flood.h"
 
 static void revoke_up_to(struct roster *r, const struct keys *who, uint64_t number,
                          const struct keys *by)
@@ -483,6 +483,49 @@ static void an_admins_entries_are_those_of_the_worked_example(void **state)
     roster_close(&r);
 }
 
+/* Two of whom each takes the other's word, over and over, without knowing of the other. */
+static void a_quarrel_that_fills_the_roster_costs_little_for_each_entry(void **state)
+{
+    struct flood f;
+    struct shop s;
+    uint8_t head[HASH_BYTES];
+
+    (void)state;
+    shop_open(&s);
+    flood_open(&f, &s.r);
+    memcpy(head, f.head, sizeof head);
+    for (int i = 1; i < 3; i++) {
+        memcpy(f.head, head, sizeof head);
+        for (int j = 0; j < 1200; j++)
+            flood_admin(&f, &s.k[3 - i], false, &s.k[i]);
+    }
+    assert_true(flood_looks(&f, &s.r) < 20);
+    assert_true(roster_find(&s.r, &s.k[1].site)->admin);
+    assert_false(roster_find(&s.r, &s.k[2].site)->admin);
+    roster_close(&s.r);
+}
+
+/* Taken and given back, over and over, and what that one says counts each time. */
+static void what_was_given_back_a_thousand_times_is_looked_at_once(void **state)
+{
+    struct flood f;
+    struct shop s;
+
+    (void)state;
+    shop_open(&s);
+    flood_open(&f, &s.r);
+    for (int i = 0; i < 700; i++) {
+        flood_admin(&f, &s.k[2], false, &s.k[1]);
+        flood_admin(&f, &s.k[2], true, &s.k[1]);
+        flood_rename(&f, &s.k[1], i % 2 == 0 ? "X" : "Y", &s.k[2]);
+    }
+    assert_true(flood_looks(&f, &s.r) < 20);
+    assert_int_equal(s.r.void_entries, 0);
+    assert_true(roster_find(&s.r, &s.k[2].site)->admin);
+    assert_string_equal(roster_find(&s.r, &s.k[1].site)->name, "Y");
+    roster_close(&s.r);
+}
+
 static int start(void **state)
 {
     struct err e = {0};
@@ -511,6 +554,8 @@ int main(void)
         cmocka_unit_test(a_large_fleet_gets_its_key_in_several_entries),
         cmocka_unit_test(an_invitation_can_be_withdrawn),
         cmocka_unit_test(an_admins_entries_are_those_of_the_worked_example),
+        cmocka_unit_test(a_quarrel_that_fills_the_roster_costs_little_for_each_entry),
+        cmocka_unit_test(what_was_given_back_a_thousand_times_is_looked_at_once),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
