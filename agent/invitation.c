@@ -15,19 +15,23 @@
 #include "link.h"
 #include "links.h"
 #include "log.h"
+#include "request.h"
 
-#define INVITES_BYTES_MAX 4096
-#define INVITATION_FIELDS 8
+#define INVITES_BYTES_MAX     4096
+#define INVITATION_MS_MAX     (REQUEST_STICK_MS_MAX + HLC_SKEW_MS_MAX) /* no token lives longer */
+#define INVITATION_FIELDS     9
+#define INVITATION_FIELDS_MIN 7
 
 /* The home's file `invites`: [[id: bin 8, psk: bin 32, key: bin 32, end: uint, used: bool, used by:
- * bin 16, tries: uint, machine: bin 32]...], oldest first; before letters there was no machine.
+ * bin 16, tries: uint, machine: bin 32, made: uint]...], oldest first; older files end without the
+ * last, or the last two.
  *
  * One that is used or over stays in the list until newer ones push it out: who comes with it is
  * told why not. */
 struct invitation {
     uint32_t serial;
     struct invite_lock lock;
-    uint64_t ends_ms; /* wall clock */
+    uint64_t made_ms, ends_ms; /* wall clock; made: 0 if nobody noted it */
     bool used;
     struct site_id used_by;
     uint32_t tries;              /* without a proof */
@@ -59,6 +63,7 @@ static void invitations_write(struct invitations *all, struct buf *out)
         write_bin(&w, SLICE(v->used_by.bytes));
         write_uint(&w, v->tries);
         write_bin(&w, SLICE(v->machine));
+        write_uint(&w, v->made_ms);
     }
 }
 
@@ -82,7 +87,7 @@ static void invitations_read(struct invitations *all, struct reader *r)
         struct invitation *v = &all->list[i];
         uint32_t fields = read_array(r, INVITATION_FIELDS, "invitation");
 
-        if (!r->failed && fields < INVITATION_FIELDS - 1)
+        if (!r->failed && fields < INVITATION_FIELDS_MIN)
             read_fail(r, ERR_INPUT, "an invitation of %u fields", fields);
         read_bin_exact(r, v->lock.id, sizeof v->lock.id, "id");
         read_bin_exact(r, v->lock.psk, sizeof v->lock.psk, "psk");
@@ -91,8 +96,10 @@ static void invitations_read(struct invitations *all, struct reader *r)
         v->used = read_bool(r);
         read_bin_exact(r, v->used_by.bytes, sizeof v->used_by.bytes, "site");
         v->tries = (uint32_t)read_uint(r, INVITE_TRIES_MAX, "tries");
-        if (fields == INVITATION_FIELDS)
+        if (fields > INVITATION_FIELDS_MIN)
             read_bin_exact(r, v->machine, sizeof v->machine, "machine");
+        if (fields == INVITATION_FIELDS)
+            v->made_ms = read_uint(r, UINT64_MAX, "made");
         v->serial = ++all->serials;
     }
     all->count = n;
@@ -130,10 +137,28 @@ static bool is_burned(const struct invitation *v)
     return !v->used && v->tries >= INVITE_TRIES_MAX;
 }
 
+/* Whom it let in, as far as the roster knows: our file may be older, when this home was put back
+ * from a copy. NULL: nobody. */
+static const struct site_id *used_by(const struct invitations *all, const struct invitation *v)
+{
+    const struct roster_invite *known = roster_find_invite(&all->agent->roster, v->lock.id);
+
+    return v->used ? &v->used_by : known != NULL && known->used ? &known->used_by : NULL;
+}
+
+/* Was the clock of this PC ahead when it was made? Then its end means nothing: it could stay open
+ * for years. A clock that is set right by some minutes is no matter. */
+static bool is_from_the_future(struct invitations *all, const struct invitation *v)
+{
+    uint64_t now_ms = agent_wall_ms(all->agent);
+
+    return v->made_ms > now_ms + HLC_SKEW_MS_MAX || v->ends_ms > now_ms + INVITATION_MS_MAX;
+}
+
 static bool is_live(struct invitations *all, const struct invitation *v)
 {
-    return !v->used && !is_burned(v) && agent_wall_ms(all->agent) < v->ends_ms &&
-           !is_withdrawn(all, v);
+    return used_by(all, v) == NULL && !is_burned(v) && agent_wall_ms(all->agent) < v->ends_ms &&
+           !is_from_the_future(all, v) && !is_withdrawn(all, v);
 }
 
 static struct invitation *invitation_of(struct invitations *all, uint32_t serial)
@@ -225,7 +250,8 @@ bool agent_invite(struct agent *a, uint64_t ttl_ms, bool stick, char *token, str
         fill_addresses(a, &invite);
     invite_lock(&v.lock, &invite);
     v.serial = ++all->serials;
-    v.ends_ms = agent_wall_ms(a) + ttl_ms;
+    v.made_ms = agent_wall_ms(a);
+    v.ends_ms = v.made_ms + ttl_ms;
     ok = invitation_add(all, &v, e);
     if (ok) {
         invite_format(token, &invite);
@@ -346,16 +372,23 @@ static bool check_guest(struct invitations *all, const struct link *l, struct in
 static bool check_invitation(struct invitations *all, const struct site_id *guest,
                              const struct invitation *v, struct err *e)
 {
-    if (v->used && !site_equal(&v->used_by, guest))
+    const struct site_id *used = used_by(all, v);
+
+    if (used != NULL && !site_equal(used, guest))
         return err_set(e, ERR_REFUSED, "the token has been used already: " NEW_TOKEN);
     if (is_burned(v))
         return err_set(e, ERR_REFUSED,
                        "others have tried to get in with this token's channel, so it is good for "
                        "nothing any more: " NEW_TOKEN);
-    if (!v->used && is_withdrawn(all, v))
+    if (used == NULL && is_withdrawn(all, v))
         return err_set(e, ERR_REFUSED, "the token was withdrawn: " NEW_TOKEN);
-    if (!v->used && agent_wall_ms(all->agent) >= v->ends_ms)
+    if (used == NULL && agent_wall_ms(all->agent) >= v->ends_ms)
         return err_set(e, ERR_REFUSED, "the token has expired: " NEW_TOKEN);
+    if (used == NULL && is_from_the_future(all, v))
+        return err_set(e, ERR_REFUSED,
+                       "the clock of the PC that made the token stands before the time at which "
+                       "it was made, so nobody can tell whether it is over: see that the clock is "
+                       "right; " NEW_TOKEN);
     return true;
 }
 
@@ -366,6 +399,8 @@ static bool enrol(struct invitations *all, const struct site_id *guest, struct i
     struct agent *a = all->agent;
     char name[NAME_BYTES_MAX + 1];
 
+    if (roster_find(&a->roster, guest) == NULL && !name_check_new(slice_text(m->name), e))
+        return err_wrap(e, "that PC takes another name first");
     v->used = true;
     v->used_by = *guest;
     if (!invitations_save(all, e))

@@ -208,6 +208,8 @@ static void fold_invite_end(struct roster *r, const struct entry *n)
 {
     for (uint32_t i = 0; i < r->invite_count; i++)
         if (memcmp(r->invites[i].id, n->invite_id, sizeof r->invites[i].id) == 0) {
+            if (n->kind == ENTRY_ENROL && !r->invites[i].used)
+                r->invites[i].used_by = keys_site_id(n->sign_public);
             r->invites[i].used |= n->kind == ENTRY_ENROL;
             r->invites[i].withdrawn |= n->kind == ENTRY_WITHDRAW;
         }

@@ -136,3 +136,43 @@ bool name_check(struct slice name, struct err *e)
     }
     return true;
 }
+
+/* Spaces of other widths, and what takes no room at all on a screen. */
+static bool is_unseen(uint32_t point)
+{
+    static const struct {
+        uint32_t first, last;
+    } unseen[] = {
+        {0x00A0, 0x00A0}, {0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C},   {0x115F, 0x1160},
+        {0x1680, 0x1680}, {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x2000, 0x200F},   {0x2028, 0x202F},
+        {0x205F, 0x206F}, {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},
+        {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0xE0000, 0xE0FFF},
+    };
+
+    for (size_t i = 0; i < sizeof unseen / sizeof unseen[0]; i++)
+        if (point >= unseen[i].first && point <= unseen[i].last)
+            return true;
+    return false;
+}
+
+bool name_check_new(struct slice name, struct err *e)
+{
+    struct slice left = name;
+
+    if (!name_check(name, e))
+        return false;
+    if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
+        return err_set(e, ERR_INPUT, "a name begins or ends with a space: leave it out");
+    while (left.n > 0) {
+        uint32_t point = 0;
+        size_t n = slice_code_point(left, &point);
+
+        if (is_unseen(point))
+            return err_set(e, ERR_INPUT,
+                           "a name has the character U+%04X, which nobody sees or tells from a "
+                           "space, so that two PCs could look alike: leave it out",
+                           point);
+        left = (struct slice){left.p + n, left.n - n};
+    }
+    return true;
+}

@@ -404,7 +404,7 @@ bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES]
         memcpy(name_out, known->name, sizeof known->name);
         return true;
     }
-    if (!roster_may(r, k, true, e) || !name_check(slice_text(name), e))
+    if (!roster_may(r, k, true, e) || !name_check_new(slice_text(name), e))
         return false;
     if (r->site_count >= SITES_MAX)
         return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);

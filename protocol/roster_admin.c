@@ -109,7 +109,7 @@ bool roster_rename(struct roster *r, const struct site_id *site, const char *nam
         return false;
     if (s == NULL)
         return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
-    if (!name_check(slice_text(name), e))
+    if (!name_check_new(slice_text(name), e))
         return false;
     roster_make_unique(r, slice_text(name), s, name_out);
     if (strcmp(s->name, name_out) == 0)

@@ -52,5 +52,9 @@ void random_fill(void *out, size_t n);
 /* Names people see: at most NAME_BYTES_MAX bytes of valid UTF-8 without control characters, not
  * empty. */
 MUST_USE bool name_check(struct slice name, struct err *e);
+/* Also what a name must not have that somebody gives today, so that no two look alike: spaces at
+ * its ends, other spaces than the usual one, characters that nobody sees. Names that are in a
+ * roster already may have them. */
+MUST_USE bool name_check_new(struct slice name, struct err *e);
 
 #endif

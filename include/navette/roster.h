@@ -36,7 +36,8 @@ struct roster_invite {
     uint8_t id[ROSTER_INVITE_ID_BYTES];
     uint64_t ends_ms;
     struct site_id by;
-    bool used; /* some enrolment names it */
+    bool used;              /* some enrolment names it: */
+    struct site_id used_by; /* whom the first of them let in */
     bool withdrawn;
 };
 

@@ -6,6 +6,8 @@
 #include "floor.h"
 #include "join.h"
 
+#define INVITES_FILE_BYTES 4096
+
 struct answer {
     bool is_there;
     struct err e;
@@ -137,6 +139,72 @@ static void invitations_outlive_a_restart(void **state)
     floor_close(&f);
 }
 
+/* Its own file is as old as that home, but the roster comes back from the others. */
+static void a_token_that_was_used_serves_no_other_when_its_makers_home_went_back(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX], path[PATH_BYTES_MAX];
+    struct buf invites = {0};
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b, c;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    buf_open(&invites, INVITES_FILE_BYTES);
+    must(path_join(path, a.home_path, "invites", &e) &&
+             file_read(path, INVITES_FILE_BYTES, &invites, &e),
+         &e);
+    expect_joined(joins(&b, token));
+    pc_stop(&a);
+    must(file_write_atomic(path, buf_slice(&invites), 0600, &e), &e);
+    pc_start(&a);
+    AWAIT(&f, a.agent.store != NULL);
+    pc_open(&f, &c, "C", no_goods);
+    pc_track(&c);
+    pc_start(&c);
+    expect_sorry(joins(&c, token), "used already");
+    assert_int_equal(a.agent.roster.site_count, 2);
+    buf_close(&invites);
+    floor_close(&f);
+}
+
+/* In this turn of the loop, the clock of the PC stands elsewhere. */
+static void set_clock(struct pc *pc, uint64_t wall_ms)
+{
+    pc->agent.wall_at = uv_now(pc->agent.loop) + 1;
+    pc->agent.wall_ms = wall_ms;
+    assert_int_equal(agent_wall_ms(&pc->agent), wall_ms);
+}
+
+static void a_token_that_was_made_while_the_clock_stood_ahead_is_over_when_it_is_right(void **state)
+{
+    const uint64_t day_ms = 86400000;
+    char token[INVITE_TEXT_BYTES_MAX];
+    uint8_t keys[INVITES_MAX][32];
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    invitations_void(a.agent.invitations);
+    set_clock(&a, agent_wall_ms(&a.agent) + 2 * day_ms);
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e);
+    pc_stop(&a);
+    pc_start(&a);
+    AWAIT(&f, a.agent.store != NULL);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), 0);
+    expect_sorry(joins(&b, token), "clock");
+    /* Some minutes are no matter; a life that no token has is, whenever it was made. */
+    set_clock(&a, agent_wall_ms(&a.agent) + 300000);
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e);
+    set_clock(&a, agent_wall_ms(&a.agent) - 300000);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), 1);
+    must(agent_invite(&a.agent, 1461 * day_ms, false, token, &e), &e);
+    assert_int_equal(invitations_beacon_keys(a.agent.invitations, keys, INVITES_MAX), 1);
+    floor_close(&f);
+}
+
 /* A file of them that somebody wrote into costs the open ones, and nothing else. */
 static void a_damaged_file_of_invitations_voids_them(void **state)
 {
@@ -245,6 +313,9 @@ int main(void)
         cmocka_unit_test(a_token_serves_one_pc_and_that_one_again),
         cmocka_unit_test(a_token_that_is_over_or_withdrawn_says_so),
         cmocka_unit_test(invitations_outlive_a_restart),
+        cmocka_unit_test(a_token_that_was_used_serves_no_other_when_its_makers_home_went_back),
+        cmocka_unit_test(
+            a_token_that_was_made_while_the_clock_stood_ahead_is_over_when_it_is_right),
         cmocka_unit_test(a_damaged_file_of_invitations_voids_them),
         cmocka_unit_test(there_are_so_many_open_ones_and_no_more),
         cmocka_unit_test(who_is_in_no_fleet_cannot_invite),

@@ -483,6 +483,33 @@ static void an_admins_entries_are_those_of_the_worked_example(void **state)
     roster_close(&r);
 }
 
+/* An older version, or one who means harm, gave a name that nobody gives any more. */
+static void a_name_that_looks_like_another_is_read_and_renamed_but_never_given(void **state)
+{
+    struct flood f;
+    struct shop s;
+    struct err e = {0};
+    char name[NAME_BYTES_MAX + 1];
+
+    (void)state;
+    shop_open(&s);
+    flood_open(&f, &s.r);
+    flood_enrol(&f, &s.k[3], "CAISSE01 ", &s.k[2]);
+    flood_rename(&f, &s.k[1], "A\xE2\x80\x8B", &s.k[1]);
+    flood_looks(&f, &s.r);
+    assert_string_equal(roster_find(&s.r, &s.k[3].site)->name, "CAISSE01 ");
+    assert_string_equal(roster_find(&s.r, &s.k[1].site)->name, "A\xE2\x80\x8B");
+    assert_false(roster_rename(&s.r, &s.k[2].site, "CAISSE01 ", &s.k[0], name, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    assert_false(roster_enrol(&s.r, s.k[4].sign_public, s.k[4].exchange_public, "A\xC2\xA0",
+                              no_invite, &s.k[0], name, &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    err_clear(&e);
+    assert_true(roster_rename(&s.r, &s.k[3].site, "CAISSE01", &s.k[0], name, &e));
+    enrol(&s.r, &s.k[4], "E", &s.k[3]);
+    roster_close(&s.r);
+}
+
 /* Two of whom each takes the other's word, over and over, without knowing of the other. */
 static void a_quarrel_that_fills_the_roster_costs_little_for_each_entry(void **state)
 {
@@ -554,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_large_fleet_gets_its_key_in_several_entries),
         cmocka_unit_test(an_invitation_can_be_withdrawn),
         cmocka_unit_test(an_admins_entries_are_those_of_the_worked_example),
+        cmocka_unit_test(a_name_that_looks_like_another_is_read_and_renamed_but_never_given),
         cmocka_unit_test(a_quarrel_that_fills_the_roster_costs_little_for_each_entry),
         cmocka_unit_test(what_was_given_back_a_thousand_times_is_looked_at_once),
     };

@@ -150,6 +150,49 @@ static void a_name_is_short_utf8_without_control_characters(void **state)
     check_name("\xFF", 1, ERR_INPUT);
 }
 
+static void is_no_new_name(const char *name, const char *says)
+{
+    struct err e = {0};
+
+    assert_true(name_check(slice_text(name), &e)); /* as it may stand in a roster */
+    assert_false(name_check_new(slice_text(name), &e));
+    assert_int_equal(e.code, ERR_INPUT);
+    if (strstr(e.text, says) == NULL)
+        fail_msg("%s", e.text);
+}
+
+static void a_new_name_looks_like_no_other(void **state)
+{
+    struct err e = {0};
+
+    (void)state;
+    assert_true(name_check_new(slice_text("Till 1"), &e));
+    assert_true(name_check_new(slice_text("Comptabilit\xC3\xA9 \xE2\x82\xAC"), &e));
+    is_no_new_name("CAISSE01 ", "ends with a space");
+    is_no_new_name(" CAISSE01", "ends with a space");
+    is_no_new_name("CAISSE\xC2\xA0"
+                   "01",
+                   "U+00A0");
+    is_no_new_name("CAISSE\xD8\x9C"
+                   "01",
+                   "U+061C");
+    is_no_new_name("CAISSE\xE2\x80\x8B"
+                   "01",
+                   "U+200B");
+    is_no_new_name("CAISSE01\xE2\x80\x8F", "U+200F");
+    is_no_new_name("CAISSE\xE2\x81\xA0"
+                   "01",
+                   "U+2060");
+    is_no_new_name("\xEF\xBB\xBF"
+                   "CAISSE01",
+                   "U+FEFF");
+    is_no_new_name("CAISSE01\xF3\xA0\x80\xA1", "U+E0021");
+    assert_false(name_check_new(slice_text("a\xE2\x80\xAE"
+                                           "b"),
+                                &e)); /* turns the text around */
+    assert_false(name_check_new(slice_text(""), &e));
+}
+
 static int start(void **state)
 {
     struct err e = {0};
@@ -169,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_signature_under_a_worthless_public_key_is_refused),
         cmocka_unit_test(two_new_identities_differ),
         cmocka_unit_test(a_name_is_short_utf8_without_control_characters),
+        cmocka_unit_test(a_new_name_looks_like_no_other),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -53,7 +53,8 @@ static bool reset(const struct cli *c, struct config *config, struct err *e)
     struct keys k;
     bool ok;
 
-    if (c->name != NULL && !config_set(config, "name", c->name, e)) {
+    if (c->name != NULL &&
+        (!name_check_new(slice_text(c->name), e) || !config_set(config, "name", c->name, e))) {
         e->code = ERR_USAGE;
         return false;
     }

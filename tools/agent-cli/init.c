@@ -150,7 +150,7 @@ static void default_name(char *out, size_t room)
     if (uv_os_gethostname(name, &n) != 0)
         name[0] = '\0';
     name[strcspn(name, ".")] = '\0';
-    if (strlen(name) >= room || !name_check(slice_text(name), &ignored))
+    if (strlen(name) >= room || !name_check_new(slice_text(name), &ignored))
         snprintf(out, room, "PC");
     else
         memcpy(out, name, strlen(name) + 1);
@@ -164,6 +164,11 @@ static bool make_config(const struct cli *c, char name[NAME_BYTES_MAX + 1], stru
     config_defaults(config);
     if (name[0] == '\0')
         default_name(name, NAME_BYTES_MAX + 1);
+    if (c->name != NULL && !name_check_new(slice_text(c->name), e)) {
+        err_wrap(e, "--name");
+        e->code = ERR_USAGE;
+        return false;
+    }
     return set(config, "name", c->name != NULL ? c->name : name, e) &&
            set(config, "drop_folder", c->drop, e) && set(config, "listen", c->listen, e) &&
            set(config, "discovery_port", c->discovery_port, e) &&
@@ -294,7 +299,7 @@ int run_init(struct cli *c)
     if (c->fleet != NULL && c->join != NULL)
         err_set(&e, ERR_USAGE,
                 "init takes either --fleet or --join: who joins takes the fleet's name");
-    else if (c->fleet != NULL && !name_check(slice_text(c->fleet), &e)) {
+    else if (c->fleet != NULL && !name_check_new(slice_text(c->fleet), &e)) {
         err_wrap(&e, "--fleet");
         e.code = ERR_USAGE;
     }
