@@ -278,8 +278,8 @@ bool follow(struct store *s, const struct app_state *state, uint64_t now_ms, str
     s->look_ups_left = LOOK_UPS_MAX;
     ok = (s->ledger.open || ledger_begin(&s->ledger, true, e)) &&
          follow_payload(s, buf_slice(&state->payload), now_ms, e) &&
-         ledger_holds_all(&s->ledger, bind_is_out, s, e) &&
-         (state->batch == s->ledger.batch || telling_done(s, e));
+         (state->batch == s->ledger.batch || telling_done(s, e)) &&
+         ledger_holds_all(&s->ledger, bind_is_out, s, e);
 
     if (ok) {
         s->ledger.batch = state->batch;

@@ -222,7 +222,10 @@ bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t t
     sqlite3_finalize(q);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return ledger_err(l, "look for what the file lost", e);
-    return lost || ledger_holds(l, NULL, e);
+    if (lost)
+        return true;
+    l->told = false; /* the file still says of itself that it holds less */
+    return ledger_holds(l, NULL, e);
 }
 
 bool ledger_holds_load(struct ledger *l, struct err *e)

@@ -49,7 +49,7 @@ void held_lose(const struct ledger *l, struct held *h, uint64_t said);
  * that is applied. */
 MUST_USE bool ledger_holds(struct ledger *l, struct held *h, struct err *e);
 /* They say so again, if nothing that the file lost is due any more but rows of tables that `is_out`
- * tells: by rule these stay out of the file. */
+ * tells: by rule these stay out of the file. Then the file is to be told so, too (placed.h). */
 MUST_USE bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t table),
                                void *context, struct err *e);
 MUST_USE bool ledger_holds_load(struct ledger *l, struct err *e);

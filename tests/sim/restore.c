@@ -38,6 +38,7 @@ void restore_keep(struct restore *r, struct sim *s, uint32_t node)
     stop(n);
     copy(n, "app.db", "kept-app.db");
     copy(n, "ledger.db", "kept-ledger.db");
+    r->half = r->half == node + 1 ? 0 : r->half; /* its home will not be older than its file */
     r->pcs[node].there = true;
     r->pcs[node].drained = s->oracle.drains;
     r->pcs[node].full = r->full;
@@ -136,18 +137,54 @@ void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t 
     n->agent_ms = s->now_ms + agent_ms;
 }
 
+/* ---- by chance ---- */
+
+static bool others_are_back(const struct restore *r, uint32_t node)
+{
+    return (r->kinds & RESTORE_HOMES) == 0 && (r->back & ~(UINT32_C(1) << node)) != 0;
+}
+
+/* Has its agent, which remembers, put back into its file what went with that? */
+static bool is_mended(struct node *n)
+{
+    node_agent_start(n);
+    node_app_start(n);
+    node_pump(n);
+    return sim_ok(n->sim) && node_settled(n) &&
+           vector_covers(store_applied(n->store), store_have(n->store));
+}
+
+/* First only the database is put back, and when that is mended, the home from the same copy. */
+static void happen_twice(struct restore *r, struct sim *s)
+{
+    uint32_t node = rng_below(&r->twice, s->options.nodes);
+    uint64_t app_ms = rng_below(&r->twice, 500), agent_ms = rng_below(&r->twice, 500);
+
+    if ((r->kinds & ~(uint32_t)RESTORE_FILE) == 0 || !rng_chance(&r->twice, r->half == 0 ? 6 : 25))
+        return;
+    if (r->half == 0 && r->pcs[node].there) {
+        r->half = node + 1;
+        restore_put_back(r, s, node, RESTORE_FILE, app_ms, agent_ms);
+    } else if (r->half != 0 && !others_are_back(r, r->half - 1) &&
+               is_mended(&s->nodes[r->half - 1])) {
+        node = r->half - 1;
+        r->half = 0;
+        restore_put_back(r, s, node, RESTORE_HOME, app_ms, agent_ms);
+    }
+}
+
 void restore_happen(struct restore *r, struct sim *s)
 {
     uint32_t node = rng_below(&r->rng, s->options.nodes);
     uint32_t kind;
 
+    happen_twice(r, s);
     if (!rng_chance(&r->rng, 10))
         return;
     do
         kind = UINT32_C(1) << rng_below(&r->rng, 3);
     while ((kind & r->kinds) == 0);
-    if (kind == RESTORE_HOME && (r->kinds & RESTORE_HOMES) == 0 &&
-        (r->back & ~(UINT32_C(1) << node)) != 0)
+    if (kind == RESTORE_HOME && others_are_back(r, node))
         return;
     if (!r->pcs[node].there || rng_chance(&r->rng, 40))
         restore_keep(r, s, node);

@@ -12,6 +12,8 @@ enum { RESTORE_FILE = 1, RESTORE_HOME = 2, RESTORE_BOTH = 4, RESTORE_HOMES = 8 }
 struct restore {
     uint32_t kinds; /* which of them happen */
     struct rng rng;
+    struct rng twice;   /* of what happens in two steps, a stream of its own */
+    uint32_t half;      /* 1 + whose database went back alone, and its home will; 0: nobody's */
     uint32_t full;      /* the last drain that all PCs had in their ledgers, at one moment */
     uint32_t back;      /* bit per PC whose home went back since */
     uint32_t back_full; /* the last drain that is in all of their copies */

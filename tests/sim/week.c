@@ -168,7 +168,9 @@ static void mend(struct week *w)
 bool week_run(const struct week_options *o)
 {
     struct week w = {
-        .rng = {o->seed}, .calm = o->calm, .restore = {.kinds = o->restores, .rng = {o->seed + 1}}};
+        .rng = {o->seed},
+        .calm = o->calm,
+        .restore = {.kinds = o->restores, .rng = {o->seed + 1}, .twice = {o->seed + 5}}};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
     people_draw(&w.people, o->seed, o->restores != 0);

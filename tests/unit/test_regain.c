@@ -235,6 +235,41 @@ static void a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_nex
     close_pair(&a, &b);
 }
 
+static void tidy(struct site *s)
+{
+    struct err e = {0};
+    bool more = true;
+
+    while (more)
+        check(store_tidy(s->store, &more, &e), &e);
+}
+
+/* Once a file that went back has been put right, it says of itself that it holds what was put back:
+ * what this PC had said to nobody may be nowhere else. */
+static void what_was_put_back_into_the_file_outlives_the_ledger(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&a, "INSERT INTO note VALUES (9, 'mine', 9, NULL); UPDATE note SET price = 50 WHERE id = 1;"
+            "DELETE FROM tag WHERE word = 'red'");
+    work(&a);
+    put_database_back(&a, &a);
+    open_store(&a);
+    work(&a);
+    tidy(&a);
+    expect(&a, "SELECT count(*), sum(text = 'mine'), sum(price = 50) FROM note", "7|1|1");
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*), sum(text = 'mine'), sum(price = 50) FROM note", "7|1|1");
+    expect(&a, "SELECT count(*) FROM tag", "1");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_another_pc_s_database_keeps_its_rows_and_names_its_own_ones),
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
+        cmocka_unit_test(what_was_put_back_into_the_file_outlives_the_ledger),
     };
     struct err e = {0};
 
