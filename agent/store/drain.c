@@ -186,6 +186,10 @@ static bool deny(struct store *s, struct touch_list *list, struct err *e)
         if (found)
             continue;
         t->gid = gid_pack(gid);
+        /* One whose key moved along with that of a row that it names is still there, under the
+         * same name: it left and came by one mark, and comes last. */
+        if (!t->b->app->surrogate && t->wall_ms > 1)
+            t->wall_ms--;
         if (!scan_unheard(s, t->b, t->gid, &t->key, false, e))
             return false;
     }

@@ -607,6 +607,36 @@ static void what_was_drained_again_is_said_again_once(void **state)
     close_pair(&a, &b);
 }
 
+/* A row that was said and whose key has moved since, along with that of a row that it names, has
+ * not gone. */
+static void a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE link(a INTEGER REFERENCES client(id), b INTEGER REFERENCES client(id),"
+        " word TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ama'), (2, 'Ben')");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO link VALUES (1, 2, 'x')");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    later();
+    sql(&b, "BEGIN; PRAGMA defer_foreign_keys = ON; UPDATE client SET id = 30 WHERE id = 1;"
+            "UPDATE link SET a = 30 WHERE a = 1; COMMIT");
+    tick(&b);
+    open_store(&b);
+    assert_int_equal(store_state(b.store), STORE_READY);
+    meet(&a, &b);
+    expect(&b, "SELECT a, b, word FROM link", "30|2|x");
+    expect(&a, "SELECT word FROM link", "x");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +654,7 @@ int main(void)
         cmocka_unit_test(a_row_that_came_and_went_tells_that_its_marks_are_drained_again),
         cmocka_unit_test(what_is_sold_before_marks_are_drained_again_counts_once),
         cmocka_unit_test(what_was_drained_again_is_said_again_once),
+        cmocka_unit_test(a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again),
     };
     struct err e = {0};
 
