@@ -165,6 +165,15 @@ static const char *name_of(const struct agent *a, const struct site_id *site)
     return s != NULL ? s->name : "another PC";
 }
 
+/* Who goes on talking with us knows of no end of ours, or tells his roster. */
+static bool talks_with_a_member(const struct agent *a)
+{
+    for (uint32_t i = 0; i < a->roster.site_count; i++)
+        if (is_connected(a, &a->roster.sites[i]))
+            return true;
+    return false;
+}
+
 static void note_own_end(struct agent *a)
 {
     static const struct site_id nobody;
@@ -172,11 +181,13 @@ static void note_own_end(struct agent *a)
     const char *goes_on = "nothing goes to the other PCs or comes from them any more; the "
                           "application goes on, and what it writes is kept here";
 
+    if (!site_equal(&a->told_by, &nobody) && talks_with_a_member(a))
+        a->told_by = nobody;
     if (end != NULL && end->standing == ROSTER_VOID)
         warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
                     "the PC that took this one into the fleet %s was no admin any more then: %s",
                     a->roster.fleet_name, goes_on);
-    else if (end != NULL || memcmp(&a->told_by, &nobody, sizeof nobody) != 0)
+    else if (end != NULL || !site_equal(&a->told_by, &nobody))
         warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
                     "%s %s this PC out of the fleet %s: %s",
                     name_of(a, end != NULL ? &end->by : &a->told_by),
@@ -204,9 +215,28 @@ static void note_distrusted(struct agent *a)
     warning_clear(&a->warnings, WARNING_DISTRUSTED);
 }
 
+/* Whoever has the keys of a stolen PC can say that it was first: two admins who shut each other out
+ * look the same. */
+static void note_contested(struct agent *a)
+{
+    for (uint32_t i = 0; i < a->roster.site_count; i++) {
+        const struct roster_site *s = &a->roster.sites[i];
+
+        if (!s->contested)
+            continue;
+        warning_set(&a->warnings, WARNING_CONTESTED, agent_wall_ms(a),
+                    "%s was shut out, or lost its rights, on %s, and is in the fleet all the same: "
+                    "it shut %s out without knowing of that, and joined before it",
+                    s->name, name_of(a, &s->by), name_of(a, &s->by));
+        return;
+    }
+    warning_clear(&a->warnings, WARNING_CONTESTED);
+}
+
 static void note_all(struct agent *a)
 {
     note_own_end(a);
+    note_contested(a);
     if (a->store != NULL)
         note_distrusted(a);
     if (a->refused_ms != 0 && uv_now(a->loop) - a->refused_ms > REFUSED_MS) {
@@ -282,6 +312,7 @@ void fleet_loaded(struct agent *a)
 {
     take_key(a);
     note_own_end(a);
+    note_contested(a);
 }
 
 bool agent_roster_changed(struct agent *a, struct err *e)

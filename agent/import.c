@@ -247,16 +247,20 @@ static const struct roster_site *find_sender(const struct roster *r, const struc
     return NULL;
 }
 
-/* Who sent it must be a member when all that it says of the roster is known; only then is that
- * believed. One that was shut out may be adopted; of the roster its word does not count. */
+/* Who sent it must be a member by what is known here, and when all that it says of the roster is
+ * known, too; only then is that believed: nobody who is out brings himself in again. One that was
+ * shut out may be adopted; of the roster its word does not count. */
 static bool take_sender(struct import *i, const struct roster *merged)
 {
     struct agent *a = i->transfer.agent;
-    const struct roster_site *from = find_sender(merged, &i->head, &i->e);
+    const struct roster_site *from = find_sender(merged, &i->head, &i->e), *here;
     struct site_id site;
 
     if (from == NULL)
         return false;
+    here = roster_author(&a->roster, &from->site);
+    if (here != NULL && here->standing != ROSTER_MEMBER)
+        from = here;
     if (from->standing != ROSTER_MEMBER && i->adopt)
         return true;
     if (from->standing != ROSTER_MEMBER) {

@@ -365,14 +365,14 @@ bool join_allowed(struct agent *a, struct err *e)
     if (a->in_fleet && self != NULL && self->standing == ROSTER_REVOKED)
         return err_set(
             e, ERR_REFUSED,
-            "this PC was shut out of the fleet \"%s\", and its identity is never taken again: make "
-            "a new home for it with `agent-cli init`",
+            "this PC was shut out of the fleet \"%s\", and its identity is never taken again: stop "
+            "the agent, `agent-cli identity reset`, start it, and join with a new token",
             a->roster.fleet_name);
     if (a->in_fleet && agent_others(a) > 0 && (self == NULL || self->standing == ROSTER_MEMBER))
         return err_set(
             e, ERR_REFUSED,
-            "this PC is a member of the fleet \"%s\" already: to move it, make a new home "
-            "for it with `agent-cli init`",
+            "this PC is a member of the fleet \"%s\" already: to move it, stop the agent, "
+            "`agent-cli identity reset`, start it, and join",
             a->roster.fleet_name);
     if (a->join->looking && !a->join->lasting)
         return err_set(e, ERR_REFUSED, "joining is under way already: wait for its end");

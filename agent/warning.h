@@ -22,7 +22,8 @@
       "start the PC that is named; if it is gone for good: `agent-cli sync --without-absent`")     \
     X(NO_PEER, "no-peer", false,                                                                   \
       "start another PC; if it runs, check cable and firewall (TCP: the port of `listen` in "      \
-      "agent.conf, 7400 unless set; UDP: `discovery_port`, 7401)")                                 \
+      "agent.conf, 7400 unless set; UDP: `discovery_port`, 7401); if this PC was away for long, "  \
+      "`agent-cli drop export` on another one and `drop import` here bring it the fleet's key")    \
     X(PORT, "port-in-use", false,                                                                  \
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
@@ -37,8 +38,11 @@
       "that PC says two things: `agent-cli revoke` shuts it out")                                  \
     X(REVOKED, "shut-out", true,                                                                   \
       "its sales can be saved: `agent-cli drop export` here, `drop import --adopt` on another "    \
-      "PC; "                                                                                       \
-      "to take part again: a new home (`agent-cli init`) and a token")                             \
+      "PC; to take part again: stop this agent, `agent-cli identity reset`, start it, and "        \
+      "`agent-cli join` with a token")                                                             \
+    X(CONTESTED, "roster-contested", false,                                                        \
+      "if it is stolen: `agent-cli revoke` it on a PC that joined before it did; where there is "  \
+      "none, make a new fleet without it; if all is well: `agent-cli admin add` it once more")     \
     X(REFUSED, "refused-changes", false,                                                           \
       "nothing needs to be done; find out who brought them if you do not know")                    \
     X(CROWDED, "began-too-often", false,                                                           \

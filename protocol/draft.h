@@ -96,6 +96,9 @@ void draft_judge(struct draft *d);
 /* Who may administer, when all verdicts are given. */
 bool draft_is_admin(struct draft *d, const struct draft_site *s);
 bool draft_is_revoked(const struct draft *d, const struct draft_site *s);
+/* The removal of it that does not count because it removed, more senior and without knowing of
+ * that, whoever said so; NULL: none, or somebody who knew made it an admin since. */
+const struct entry *draft_contest(const struct draft *d, const struct draft_site *s);
 /* Did somebody enrol it who could? */
 bool draft_is_enrolled(const struct draft *d, const struct draft_site *s);
 /* `n`, which has its place, enrols, removes or makes an admin its subject. */

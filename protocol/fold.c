@@ -62,6 +62,7 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
 {
     struct roster_site *s = &r->sites[r->known_count];
     const struct draft_site *from = &d->sites[n->subject];
+    const struct entry *contest;
 
     if (roster_author(r, &from->site) != NULL)
         return; /* enrolled twice: the first in the order of the fold counts */
@@ -75,6 +76,10 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
     if (s->standing == ROSTER_REVOKED)
         fold_cut(d, from, s);
     s->admin = s->standing == ROSTER_MEMBER && draft_is_admin(d, from);
+    contest = s->standing == ROSTER_MEMBER ? draft_contest(d, from) : NULL;
+    s->contested = contest != NULL;
+    if (s->contested)
+        s->by = keys_site_id(contest->author);
     names_make_unique(names, n->name, NULL, s->mark);
     memcpy(s->name, s->mark, sizeof s->name);
     names_put(names, s);

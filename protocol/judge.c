@@ -236,6 +236,62 @@ bool draft_is_admin(struct draft *d, const struct draft_site *s)
     return any == 0 || !leave_given_back(d, s->about[ABOUT_GRANT], NULL, d->stands, removals);
 }
 
+/* Takes one out of a word of a row that has some. */
+static uint32_t row_take(uint64_t *some)
+{
+    uint32_t bit = (uint32_t)__builtin_ctzll(*some);
+
+    *some &= *some - 1;
+    return bit;
+}
+
+/* Did the site of `s` take the word of the author of this removal of it, neither knowing of the
+ * other? */
+static bool struck_back(const struct draft *d, const struct draft_site *s,
+                        const struct entry *removal, enum about kind)
+{
+    const uint64_t *about = d->sites[removal->author_site].about[kind];
+    const uint64_t *past = draft_past(d, removal), *future = draft_future(d, removal);
+
+    for (uint32_t i = 0; about != NULL && i < d->words; i++) {
+        uint64_t some = about[i] & d->stands[i] & ~past[i] & ~future[i];
+
+        while (some != 0)
+            if (&d->sites[d->placed[64 * i + row_take(&some)]->author_site] == s)
+                return true;
+    }
+    return false;
+}
+
+static bool is_forgiven(const struct draft *d, const struct draft_site *s,
+                        const struct entry *removal)
+{
+    const uint64_t *grants = s->about[ABOUT_GRANT], *future = draft_future(d, removal);
+    uint64_t known = 0;
+
+    for (uint32_t i = 0; grants != NULL && i < d->words; i++)
+        known |= grants[i] & d->stands[i] & future[i];
+    return known != 0;
+}
+
+const struct entry *draft_contest(const struct draft *d, const struct draft_site *s)
+{
+    for (uint32_t i = 0; i < 2 * d->words; i++) {
+        const uint64_t *about = s->about[i < d->words ? ABOUT_REVOKE : ABOUT_DEMOTE];
+        uint32_t at = i % d->words;
+        uint64_t some = about == NULL ? 0 : about[at] & ~d->stands[at];
+
+        while (some != 0) {
+            const struct entry *n = d->placed[64 * at + row_take(&some)];
+
+            if ((struck_back(d, s, n, ABOUT_REVOKE) || struck_back(d, s, n, ABOUT_DEMOTE)) &&
+                !is_forgiven(d, s, n))
+                return n;
+        }
+    }
+    return NULL;
+}
+
 /* The most senior member, or where there is none the founder; SITE_NONE: there is an admin. */
 static uint32_t nobody_left(struct draft *d)
 {

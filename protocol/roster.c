@@ -335,8 +335,10 @@ bool roster_may(const struct roster *r, const struct keys *k, bool as_admin, str
     if (self == NULL)
         return err_set(e, ERR_REFUSED, "this PC is no member of the fleet");
     if (as_admin && !self->admin)
-        return err_set(e, ERR_REFUSED,
-                       "this PC is no admin of the fleet: `agent-cli roster` lists those that are");
+        return err_set(
+            e, ERR_REFUSED,
+            "this PC is no admin of the fleet: `agent-cli roster` lists those that are; if "
+            "their PCs are gone for good, make a new fleet (`agent-cli help admin remove`)");
     return true;
 }
 
@@ -394,8 +396,8 @@ bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES]
 
     if (known != NULL && known->standing == ROSTER_REVOKED)
         return err_set(e, ERR_REFUSED,
-                       "%s was revoked, and its identity is never taken again: make a new home on "
-                       "that PC (`agent-cli init`) and invite it anew",
+                       "%s was revoked, and its identity is never taken again: on that PC stop the "
+                       "agent, `agent-cli identity reset`, start it, and join with a new token",
                        known->name);
     if (known != NULL && known->standing == ROSTER_MEMBER) {
         if (memcmp(known->exchange_public, exchange_public, KEY_BYTES) != 0)

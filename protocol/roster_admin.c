@@ -134,7 +134,7 @@ bool roster_admin(struct roster *r, const struct site_id *site, bool admin, cons
         return false;
     if (s == NULL)
         return err_set(e, ERR_USAGE, "that PC is no member of the fleet");
-    if (s->admin == admin)
+    if (s->admin == admin && !(admin && s->contested))
         return true;
     return (admin || check_not_last(r, s, e)) &&
            append_about(r, ENTRY_ADMIN, &id, put_bool, &admin, k, e);

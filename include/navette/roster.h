@@ -28,7 +28,9 @@ struct roster_site {
     bool has_key; /* the fleet's present key, or it could have */
     /* REVOKED: by name. VOID: nobody enrolled it who could. Neither is a member. */
     enum { ROSTER_MEMBER, ROSTER_REVOKED, ROSTER_VOID } standing;
-    struct site_id by; /* REVOKED: who said so last */
+    bool contested;    /* MEMBER: was shut out, or lost its rights, by one whom it had shut out
+                          without knowing of that; being the more senior one it stays */
+    struct site_id by; /* REVOKED: who said so last; contested: who said so in vain */
     struct vector cut; /* not a member: how far each of its actors is believed */
 };
 
@@ -98,7 +100,8 @@ MUST_USE bool roster_revoke(struct roster *r, const struct site_id *site, const 
 MUST_USE bool roster_rename(struct roster *r, const struct site_id *site, const char *name,
                             const struct keys *k, char *name_out, struct err *e);
 /* Admin `k` makes a member an admin, or takes that away; not from the last one (ERR_REFUSED).
- * Appends nothing when it is so already. */
+ * Appends nothing when it is so already, but for one that is contested: who makes that an admin
+ * says that it may stay. */
 MUST_USE bool roster_admin(struct roster *r, const struct site_id *site, bool admin,
                            const struct keys *k, struct err *e);
 /* Admin `k` takes an invitation back. */

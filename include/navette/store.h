@@ -81,7 +81,7 @@ MUST_USE bool store_unite(struct store *s, const char *table, const int64_t keys
 MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 
 /* Has it something to say that no mark tells of: repairs of rows that wanted one UNIQUE value, some
- * at once, some after half a minute; deletes that a sweep noticed? store_drain says it. */
+ * after half a minute; deletes that a sweep noticed? store_drain says it. */
 bool store_owes(const struct store *s);
 
 struct store_progress {
@@ -99,11 +99,11 @@ struct store_progress {
 MUST_USE bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p,
                           struct err *e);
 
-/* Marks that were drained go with the next apply; where nothing is applied they pile up. Call this
- * in the application's quiet moments: it removes a few milliseconds' worth if there are that many;
- * `more`: call again, after a pause. It also counts rows (REPLACE deletes without an event), and
- * tracks tables that came since. */
+/* For the application's quiet moments: removes a few milliseconds' worth of drained marks, where no
+ * apply does, counts rows (REPLACE deletes without an event), and tracks tables that came since.
+ * `more`: call again, after a pause. */
 MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
+
 /* After large work: give back the memory of pages that are kept for next time. */
 void store_rest(struct store *s);
 

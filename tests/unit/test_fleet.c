@@ -104,7 +104,7 @@ static void that_one_begins_anew_all_the_time_is_told(void **state)
     floor_close(&f);
 }
 
-/* Only a member's word counts. */
+/* Only a member's word counts, and only as long as none talks with this PC. */
 static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
 {
     struct site_id stranger = {{42}};
@@ -113,10 +113,49 @@ static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
+    fleet_told(&a.agent, &b.keys.site);
+    assert_false(is_warned(&a, WARNING_REVOKED));
+    pc_stop(&b);
+    AWAIT(&f, !is_talking(&a, &b));
     fleet_told(&a.agent, &stranger);
     assert_false(is_warned(&a, WARNING_REVOKED));
     fleet_told(&a.agent, &b.keys.site);
     assert_non_null(strstr(warned(&a, WARNING_REVOKED), "B says that somebody shut this PC out"));
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    fleet_tick(&a.agent);
+    assert_false(is_warned(&a, WARNING_REVOKED));
+    floor_close(&f);
+}
+
+/* The keys of a stolen PC let its thief say that he shut others out before they shut him out. */
+static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void **state)
+{
+    struct roster struck = {0};
+    struct vector cut = {0};
+    struct err e = {0};
+    struct floor f;
+    struct pc a, b, c;
+
+    (void)state;
+    open_three_pcs(&f, &a, &b, &c, no_goods);
+    pc_start(&a);
+    must(roster_load(&struck, buf_slice(&a.agent.roster.log), &e), &e);
+    must(roster_admin(&a.agent.roster, &b.keys.site, false, &c.keys, &e), &e);
+    must(agent_roster_changed(&a.agent, &e), &e);
+    assert_false(is_warned(&a, WARNING_CONTESTED));
+    must(roster_revoke(&struck, &c.keys.site, &cut, &b.keys, &e), &e);
+    must(agent_roster_merge(&a.agent, buf_slice(&struck.log), &e), &e);
+    assert_string_equal(warned(&a, WARNING_CONTESTED),
+                        "B was shut out, or lost its rights, on C, and is in the fleet all the "
+                        "same: it shut C out without knowing of that, and joined before it");
+    pc_stop(&a);
+    pc_start(&a);
+    assert_true(is_warned(&a, WARNING_CONTESTED));
+    must(roster_admin(&a.agent.roster, &b.keys.site, true, &a.keys, &e), &e);
+    must(agent_roster_changed(&a.agent, &e), &e);
+    assert_false(is_warned(&a, WARNING_CONTESTED));
+    roster_close(&struck);
     floor_close(&f);
 }
 
@@ -167,6 +206,7 @@ int main(void)
         cmocka_unit_test(what_comes_of_one_that_was_shut_out_is_told),
         cmocka_unit_test(that_one_begins_anew_all_the_time_is_told),
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
+        cmocka_unit_test(who_strikes_back_is_told_until_somebody_says_that_it_may_stay),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),
         cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),
     };

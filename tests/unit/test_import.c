@@ -122,6 +122,30 @@ static void a_file_of_another_fleet_is_refused(void **state)
     floor_close(&f);
 }
 
+/* The founder's keys are in a thief's hands, and what he signs was written first, as he says. */
+static void who_is_shut_out_does_not_bring_himself_in_again(void **state)
+{
+    struct vector cut = {0};
+    struct err e = {0};
+    struct floor f;
+    struct carried c;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    must(roster_revoke(&b.agent.roster, &a.keys.site, &cut, &b.keys, &e), &e);
+    must(agent_roster_changed(&b.agent, &e), &e);
+    must(roster_revoke(&a.agent.roster, &b.keys.site, &cut, &a.keys, &e), &e);
+    must(agent_roster_changed(&a.agent, &e), &e);
+    c = export_to(&a, a.directory, "");
+    must(c.e.code == ERR_NONE, &c.e);
+    expect_refused(&b, c.path, ERR_REVOKED, "which was shut out of the fleet");
+    assert_null(roster_find(&b.agent.roster, &a.keys.site));
+    assert_non_null(roster_find(&b.agent.roster, &b.keys.site));
+    assert_true(holds(&b, "SELECT count(*) FROM article", "0"));
+    floor_close(&f);
+}
+
 static void without_a_fleet_or_a_database_nothing_is_begun(void **state)
 {
     struct carried c = {0};
@@ -170,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_touched_file_is_refused_and_nothing_of_it_is_taken),
         cmocka_unit_test(what_is_no_drop_file_is_told_from_what_is_none_of_ours),
         cmocka_unit_test(a_file_of_another_fleet_is_refused),
+        cmocka_unit_test(who_is_shut_out_does_not_bring_himself_in_again),
         cmocka_unit_test(without_a_fleet_or_a_database_nothing_is_begun),
         cmocka_unit_test(whoever_asked_may_go_at_any_moment),
     };

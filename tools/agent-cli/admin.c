@@ -253,7 +253,7 @@ static bool is_wanted(const struct cli *c, struct json_object *roster, struct er
             what, sizeof what,
             "This shuts %.80s out of the fleet %.80s for good: what it wrote and this PC has "
             "stays, what it writes from now on or has not sent yet reaches no other PC. It can "
-            "come back only with a new home and a new token.",
+            "come back only under a new identity (`identity reset` there) and with a new token.",
             word, text(roster, "fleet"));
     else
         snprintf(

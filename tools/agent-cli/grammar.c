@@ -97,16 +97,22 @@ const struct command grammar_commands[COMMANDS] = {
         {"revoke", "PEER", "shut a PC out of the fleet, for good: lost, stolen, or replaced",
          "Asks first. What that PC wrote and this one has stays; what it writes from now on, or "
          "has sent to nobody yet, is taken by no PC, not from the network and not from files. It "
-         "may take part again only with a new home (`init`) and a new token. The fleet gets a new "
-         "key, so that the old PC learns nothing any more. Do it on the PC that has the most of "
+         "may take part again only under a new identity (`identity reset` there) and with a new "
+         "token. The fleet gets a new key, so that the old PC learns nothing any more. Do it on "
+         "the PC that has the most of "
          "what the lost one wrote. For one that was shut out already: what is here of it, beyond "
          "what counted, counts from now on.",
          1, 1, run_revoke},
     [ADMIN_ADD] = {"admin add", "PEER", "let a PC invite, shut out, rename, and set rules", "", 1,
                    1, run_admin_add},
     [ADMIN_REMOVE] = {"admin remove", "PEER", "take that from a PC, as from one that stands open",
-                      "The last admin stays one. A PC that has not heard of it yet may invite "
-                      "meanwhile: whom it takes in so is no member when both have met.",
+                      "The last admin stays one; leave two, or nobody can invite when that PC is "
+                      "gone: then one PC makes a new fleet (`identity reset`, then `invite`), "
+                      "and the others join it (`identity reset`, then `join`). A PC that has not "
+                      "heard of it yet may invite meanwhile: whom it takes in so is no member "
+                      "when both have met. Where two take each other's rights without knowing of "
+                      "it, the one counts that joined first: take those of a PC that may be "
+                      "stolen on that PC itself, or on one that joined before it.",
                       1, 1, run_admin_remove},
     [ROTATE] = {"rotate", "", "give the fleet a new key",
                 "The key keeps strangers from finding and calling the fleet's PCs; `revoke` "
@@ -136,11 +142,12 @@ const struct command grammar_commands[COMMANDS] = {
               "of it, 1 at the timeout, with what it waited for.",
               0, 0, run_wait},
     [IDENTITY_RESET] =
-        {"identity reset", "", "on a copy of another PC's home: become a PC of its own",
+        {"identity reset", "", "become a PC of its own: on a copy, or to leave a fleet",
          "A home that was copied to another PC, or with its disk, would make two PCs speak under "
          "one identity. This one gets a new identity, no fleet, and its file is taken for a copy "
-         "of the fleet's when it joins again: what was written here is kept and shared then. The "
-         "agent must not run.",
+         "of the fleet's when it joins again: what was written here is kept and shared then. So "
+         "does a PC that was shut out come back, and one of another fleet join this one. The agent "
+         "must not run.",
          0, 0, run_identity_reset},
     [IDENTITY_CONFIRM] =
         {"identity confirm-move", "", "this is the one PC with this identity",
