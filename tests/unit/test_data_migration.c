@@ -127,6 +127,7 @@ static void what_both_derived_alike_is_no_conflict(void **state)
     sql(&b, migrate);
     work(&a);
     work(&b);
+    later();
     sql(&a, "UPDATE article SET price = 110 WHERE id = 1");
     exchange(&a, &b);
     expect_both(&a, &b, "SELECT name, price FROM article ORDER BY name",
