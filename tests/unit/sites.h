@@ -326,30 +326,37 @@ static inline void put_ledger_back(struct site *s)
 
 /* ---- several ---- */
 
+/* What this actor said, and `from` has and `to` has not. */
+static inline void carry_of(struct site *from, struct site *to, const struct actor *actor)
+{
+    enum stage_result result;
+    struct slice left, one;
+    struct err e = {0};
+    struct buf bytes;
+
+    buf_open(&bytes, 512u << 20);
+    check(store_fetch(from->store, actor, vector_get(store_have(to->store), actor), 256u << 20,
+                      &bytes, &e),
+          &e);
+    for (left = buf_slice(&bytes); store_fetch_next(&left, &one, &e);)
+        check(store_stage(to->store, one, &result, &e), &e);
+    check(e.code == ERR_NONE, &e);
+    buf_close(&bytes);
+}
+
 /* Everything that `from` has and `to` has not. */
 static inline void carry(struct site *from, struct site *to)
 {
     const struct vector *have = store_have(from->store);
-    struct err e = {0};
 
-    for (uint32_t i = 0; i < have->n; i++) {
-        struct slice left, one;
-        struct buf bytes;
+    for (uint32_t i = 0; i < have->n; i++)
+        carry_of(from, to, &have->entries[i].actor);
+}
 
-        buf_open(&bytes, 512u << 20);
-        check(store_fetch(from->store, &have->entries[i].actor,
-                          vector_get(store_have(to->store), &have->entries[i].actor), 256u << 20,
-                          &bytes, &e),
-              &e);
-        left = buf_slice(&bytes);
-        while (store_fetch_next(&left, &one, &e)) {
-            enum stage_result result;
-
-            check(store_stage(to->store, one, &result, &e), &e);
-        }
-        check(e.code == ERR_NONE, &e);
-        buf_close(&bytes);
-    }
+/* What `from` made itself, without what it builds on. */
+static inline void carry_own(struct site *from, struct site *to)
+{
+    carry_of(from, to, store_actor(from->store));
 }
 
 static inline void exchange(struct site *a, struct site *b)

@@ -86,24 +86,6 @@ static void close_fleet(struct site s[3])
         close_site(&s[i]);
 }
 
-/* What it made itself, and `to` has not. */
-static void bring_own(struct site *from, struct site *to)
-{
-    const struct actor *actor = store_actor(from->store);
-    enum stage_result result;
-    struct slice left, one;
-    struct err e = {0};
-    struct buf bytes;
-
-    buf_open(&bytes, 1u << 20);
-    check(store_fetch(from->store, actor, vector_get(store_have(to->store), actor), 1u << 20,
-                      &bytes, &e),
-          &e);
-    for (left = buf_slice(&bytes); store_fetch_next(&left, &one, &e);)
-        check(store_stage(to->store, one, &result, &e), &e);
-    buf_close(&bytes);
-}
-
 /* C goes on, and may begin anew as often as anybody may. */
 static void expect_room_for_others(struct site s[3])
 {
@@ -114,7 +96,7 @@ static void expect_room_for_others(struct site s[3])
     }
     sql(&s[2], "INSERT INTO client(name) VALUES ('Ana')");
     work(&s[2]);
-    bring_own(&s[2], &s[0]);
+    carry_own(&s[2], &s[0]);
     work(&s[0]);
     expect(&s[0], "SELECT count(*) FROM client WHERE name = 'Ana'", "1");
 }

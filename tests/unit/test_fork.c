@@ -529,18 +529,24 @@ static void what_was_forgotten_waits_for_what_is_not_drained(void **state)
     close_pair(&a, &b);
 }
 
+/* A hundred of an article, a counter; of b there is a copy. */
+static void open_pair_with_stock(struct site *a, struct site *b)
+{
+    open_pair(a, b, shop_stock, shop_stock);
+    make_counters(a, "article.stock", true);
+    share_rules(a, b);
+    sql(b, "INSERT INTO article VALUES ('R', 100)");
+    meet(a, b);
+    keep_pc(b);
+}
+
 /* All that tells that these marks were drained before is a row that has come and gone since. */
 static void a_row_that_came_and_went_tells_that_its_marks_are_drained_again(void **state)
 {
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
-    sql(&b, "INSERT INTO article VALUES ('R', 100)");
-    meet(&a, &b);
-    keep_pc(&b);
+    open_pair_with_stock(&a, &b);
     sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
     work(&b);
     sql(&b, "DELETE FROM client; UPDATE article SET stock = stock - 1");
@@ -559,12 +565,7 @@ static void what_is_sold_before_marks_are_drained_again_counts_once(void **state
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
-    sql(&b, "INSERT INTO article VALUES ('R', 100)");
-    meet(&a, &b);
-    keep_pc(&b);
+    open_pair_with_stock(&a, &b);
     sql(&b, "INSERT INTO client VALUES (2, 'Bea'); UPDATE article SET stock = stock - 1");
     meet(&a, &b);
     put_ledger_back(&b);
@@ -584,12 +585,7 @@ static void what_was_drained_again_is_said_again_once(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
-    sql(&b, "INSERT INTO article VALUES ('R', 100)");
-    meet(&a, &b);
-    keep_pc(&b);
+    open_pair_with_stock(&a, &b);
     sql(&b, "INSERT INTO client VALUES (2, 'Bea'); UPDATE article SET stock = stock - 1");
     meet(&a, &b);
     put_ledger_back(&b);

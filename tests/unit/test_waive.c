@@ -6,27 +6,6 @@
 static const char client[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT)";
 
-/* What `from` made itself, without what it builds on. */
-static void carry_own(struct site *from, struct site *to)
-{
-    const struct actor *actor = store_actor(from->store);
-    struct slice left, one;
-    struct err e = {0};
-    struct buf bytes;
-
-    buf_open(&bytes, 1u << 20);
-    check(store_fetch(from->store, actor, vector_get(store_have(to->store), actor), 1u << 20,
-                      &bytes, &e),
-          &e);
-    left = buf_slice(&bytes);
-    while (store_fetch_next(&left, &one, &e)) {
-        enum stage_result result;
-
-        check(store_stage(to->store, one, &result, &e), &e);
-    }
-    buf_close(&bytes);
-}
-
 /* The first writes `first`, the second sees it and writes `then`; the third has heard of the second
  * alone, and waits. */
 static void open_waiting_with(struct site s[3], const char *tables, const char *first,
