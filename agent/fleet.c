@@ -180,13 +180,18 @@ static void note_own_end(struct agent *a)
     const struct roster_site *end = own_end(a);
     const char *goes_on = "nothing goes to the other PCs or comes from them any more; the "
                           "application goes on, and what it writes is kept here";
+    bool is_void = end != NULL && end->standing == ROSTER_VOID;
 
-    if (!site_equal(&a->told_by, &nobody) && talks_with_a_member(a))
+    if (!site_equal(&a->told_by, &nobody) && (is_void || talks_with_a_member(a)))
         a->told_by = nobody;
-    if (end != NULL && end->standing == ROSTER_VOID)
-        warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
+    if (is_void)
+        warning_set(&a->warnings, WARNING_VOID, agent_wall_ms(a),
                     "the PC that took this one into the fleet %s was no admin any more then: %s",
                     a->roster.fleet_name, goes_on);
+    else
+        warning_clear(&a->warnings, WARNING_VOID);
+    if (is_void)
+        warning_clear(&a->warnings, WARNING_REVOKED);
     else if (end != NULL || !site_equal(&a->told_by, &nobody))
         warning_set(&a->warnings, WARNING_REVOKED, agent_wall_ms(a),
                     "%s %s this PC out of the fleet %s: %s",

@@ -181,7 +181,16 @@ static void gone_err(struct err *e)
     err_set(e, ERR_REVOKED, "this PC was shut out of the fleet");
 }
 
-/* They have been sent the roster that says so. */
+static void shut_out_one(struct conn *c)
+{
+    struct err e = {0};
+
+    places_left(&c->links->places, &c->link->channel.peer);
+    gone_err(&e);
+    talk_leave(&c->talk, &e);
+}
+
+/* They have been sent the roster that says so; as has everybody, where it says that it is we. */
 static void shut_out(struct links *l)
 {
     uint32_t i;
@@ -191,11 +200,13 @@ static void shut_out(struct links *l)
         struct conn *c = l->conns[i];
         struct err e = {0};
 
-        if (!is_open(c) || !links_is_gone(l, &c->link->channel.peer))
+        if (!is_open(c))
             continue;
-        places_left(&l->places, &c->link->channel.peer);
-        gone_err(&e);
-        talk_leave(&c->talk, &e);
+        if (links_is_gone(l, &c->link->channel.peer))
+            shut_out_one(c);
+        else if (!fleet_is_member(l->agent) &&
+                 !err_set(&e, ERR_REFUSED, "this PC is no member of the fleet any more"))
+            talk_leave(&c->talk, &e);
     }
     links_sweep(l);
     renew_roster_changed(l);
@@ -344,19 +355,21 @@ void links_talk_with(struct conn *c)
     note_place(l, link);
 }
 
-/* Who was shut out is told so, and nothing else; who comes with a key that the fleet had before
- * must be a member. */
+/* Who was shut out is told so, and nothing else. Whom nobody could let in is shown the roster that
+ * says why: it may come back. Who else comes with a key that the fleet had before must be a member.
+ */
 static bool is_unwelcome(struct links *l, struct link *link)
 {
+    const struct roster_site *known = roster_author(&l->agent->roster, &link->channel.peer);
     struct err e = {0};
 
-    if (links_is_gone(l, &link->channel.peer)) {
+    if (known != NULL && known->standing == ROSTER_REVOKED) {
         places_left(&l->places, &link->channel.peer);
         gone_err(&e);
         talk_turn_away(link, &e);
         return true;
     }
-    if (link->channel.tag == 0 || roster_find(&l->agent->roster, &link->channel.peer) != NULL)
+    if (known != NULL || link->channel.tag == 0)
         return false;
     err_set(&e, ERR_STRANGER, "it came with an old key of the fleet and is no member");
     link_close(link, &e);

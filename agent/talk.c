@@ -29,6 +29,13 @@ static struct sync_event event_of(struct talk *t, enum sync_event_kind kind)
     };
 }
 
+/* Under a key that the fleet had before nobody's word is taken but a member's: somebody who was
+ * shut out has that key, and could have dated back what comes. */
+static bool is_believed(const struct talk *t)
+{
+    return t->link->channel.tag == 0 || roster_find(&t->agent->roster, &t->sync.peer) != NULL;
+}
+
 static void take_roster(struct talk *t, struct slice roster)
 {
     const struct roster_site *from;
@@ -207,7 +214,7 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         return false;
     if (todo->fork)
         tell_fork(t);
-    if (todo->roster.n > 0)
+    if (todo->roster.n > 0 && is_believed(t))
         take_roster(t, todo->roster);
     if (todo->keys_wanted && !t->sync.stranger)
         tell_keys(t);
@@ -377,7 +384,10 @@ void talk_tick(struct talk *t)
     struct err e = {0};
 
     if (is_stranger(t, now)) {
-        err_set(&e, ERR_STRANGER, "it has the fleet's key but is not in the roster");
+        if (roster_author(&t->agent->roster, &t->sync.peer) == NULL)
+            err_set(&e, ERR_STRANGER, "it has the fleet's key but is not in the roster");
+        else
+            err_set(&e, ERR_REVOKED, "the PC that took this one into the fleet was no admin then");
         talk_leave(t, &e);
     } else if (now >= t->deadline_ms) {
         struct sync_event ev = event_of(t, SYNC_TIMEOUT);

@@ -40,6 +40,9 @@
       "its sales can be saved: `agent-cli drop export` here, `drop import --adopt` on another "    \
       "PC; to take part again: stop this agent, `agent-cli identity reset`, start it, and "        \
       "`agent-cli join` with a token")                                                             \
+    X(VOID, "not-let-in", true,                                                                    \
+      "`agent-cli invite` on a PC that is an admin, and here `agent-cli join` with its token: "    \
+      "all that was written here comes along")                                                     \
     X(CONTESTED, "roster-contested", false,                                                        \
       "if it is stolen: `agent-cli revoke` it on a PC that joined before it did; where there is "  \
       "none, make a new fleet without it; if all is well: `agent-cli admin add` it once more")     \

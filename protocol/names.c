@@ -249,10 +249,12 @@ void names_close(struct names *all)
 void roster_make_unique(const struct roster *r, struct slice name, const struct roster_site *member,
                         char out[NAME_BYTES_MAX + 1])
 {
+    bool is_void = member != NULL && member->standing == ROSTER_VOID;
     struct names all = {0};
 
     for (uint32_t i = 0; i < r->known_count; i++)
-        names_put(&all, &r->sites[i]);
-    names_make_unique(&all, name, member, out);
+        if (!is_void || &r->sites[i] != member)
+            names_put(&all, &r->sites[i]);
+    names_make_unique(&all, name, is_void ? NULL : member, out);
     names_close(&all);
 }

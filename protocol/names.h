@@ -28,7 +28,8 @@ void names_make_unique(struct names *all, struct slice name, const struct roster
                        char out[NAME_BYTES_MAX + 1]);
 void names_close(struct names *all);
 
-/* The same, of all that the roster knows. */
+/* The same, of all that the roster knows. A `member` that is VOID is enrolled anew: it finds a
+ * mark, its own of before if it likes. */
 void roster_make_unique(const struct roster *r, struct slice name, const struct roster_site *member,
                         char out[NAME_BYTES_MAX + 1]);
 

@@ -412,7 +412,7 @@ bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES]
         return err_set(e, ERR_LIMIT, "a fleet of more than %d sites", SITES_MAX);
     memcpy(s.sign_public, sign_public, sizeof s.sign_public);
     memcpy(s.exchange_public, exchange_public, sizeof s.exchange_public);
-    roster_make_unique(r, slice_text(name), NULL, s.name);
+    roster_make_unique(r, slice_text(name), known, s.name);
     memcpy(name_out, s.name, sizeof s.name);
     return enrol_new(r, &s, invite_id, k, e);
 }

@@ -79,7 +79,7 @@ MUST_USE bool roster_invite(struct roster *r, const uint8_t invite_id[ROSTER_INV
 /* Admin `k` enrols a site. A name that is taken gets "-2", "-3"... appended; `name_out`
  * (NAME_BYTES_MAX + 1) has it. Enrolling a member again appends nothing and gives its name
  * (ERR_REFUSED if its exchange key differs, or if it was revoked: never again under this
- * identity). */
+ * identity). One that nobody could enrol before (VOID) keeps its name if it asks for it. */
 MUST_USE bool roster_enrol(struct roster *r, const uint8_t sign_public[SIGN_PUBLIC_BYTES],
                            const uint8_t exchange_public[KEY_BYTES], const char *name,
                            const uint8_t invite_id[ROSTER_INVITE_ID_BYTES], const struct keys *k,

@@ -4,6 +4,7 @@
 #include <navette/belief.h>
 
 #include "floor.h"
+#include "visitor.h"
 
 static void shut_out(struct pc *by, struct pc *whom)
 {
@@ -159,6 +160,117 @@ static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void *
     floor_close(&f);
 }
 
+static void joined(void *context, const struct err *e)
+{
+    struct pc *guest = context;
+
+    must(e->code == ERR_NONE && fleet_is_member(&guest->agent), e);
+}
+
+static void come_back_with_a_token(struct floor *f, struct pc *guest, struct pc *host)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct err e = {0};
+
+    must(agent_invite(&host->agent, 60000, false, token, &e) &&
+             agent_join(&guest->agent, token, false, joined, guest, &e),
+         &e);
+    AWAIT(f, fleet_is_member(&guest->agent));
+}
+
+/* B is no admin any more, and has not heard of that when it takes in C. */
+static void open_one_that_is_void(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
+{
+    struct fleet_keys keys = {0};
+    struct roster r = {0};
+    struct err e = {0};
+
+    open_pair_of_pcs(f, a, b);
+    pc_stop(a);
+    pc_stop(b);
+    pc_open(f, c, "C", no_goods);
+    must(home_fleet_load(&a->home, &r, &keys, &e) &&
+             roster_admin(&r, &b->keys.site, false, &a->keys, &e) &&
+             home_roster_save(&a->home, &r, &e),
+         &e);
+    roster_close(&r);
+    pc_enrol(b, c);
+    pc_track(c);
+}
+
+/* It is with B while B hears of it, or comes later. */
+static void who_was_taken_in_by_one_without_rights_hears_why_and_comes_back(void **state)
+{
+    struct floor f;
+    struct pc a, b, c;
+
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        open_one_that_is_void(&f, &a, &b, &c);
+        pc_start(&b);
+        pc_start(&c);
+        AWAIT(&f, is_talking(&b, &c) && is_talking(&c, &b));
+        agent_sync_now(&c.agent, true);
+        AWAIT(&f, is_settled(&c) && holds(&c, "SELECT count(*) FROM article", "2"));
+        if (later)
+            pc_stop(&c);
+        pc_start(&a);
+        AWAIT(&f, is_talking(&a, &b) && is_settled(&b) && b.agent.roster.rotated);
+        assert_null(roster_find(&b.agent.roster, &c.keys.site));
+        sql(&c, "INSERT INTO article VALUES (7, 'salt', 1, 1)");
+        if (later)
+            pc_start(&c);
+        AWAIT(&f, is_warned(&c, WARNING_VOID) && !is_talking(&b, &c));
+        assert_non_null(strstr(warned(&c, WARNING_VOID), "was no admin any more"));
+        assert_false(is_warned(&c, WARNING_REVOKED));
+        AWAIT(&f, c.agent.store != NULL && pump_is_idle(c.agent.pump));
+        assert_true(holds(&a, "SELECT count(*) FROM article WHERE name = 'salt'", "0"));
+
+        come_back_with_a_token(&f, &c, &a);
+        AWAIT(&f, holds(&b, "SELECT count(*) FROM article WHERE name = 'salt'", "1") &&
+                      is_talking(&a, &c) && is_settled(&c));
+        assert_string_equal(roster_find(&b.agent.roster, &c.keys.site)->name, "C");
+        assert_false(is_warned(&c, WARNING_VOID) || is_warned(&c, WARNING_REVOKED));
+        assert_true(holds(&c, "SELECT count(*) FROM article", "3"));
+        floor_close(&f);
+    }
+}
+
+/* Under a key that the fleet had before nobody is believed but members. */
+static void who_is_void_brings_nothing(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ROSTER};
+    struct fleet_keys keys = {0};
+    struct roster brought = {0};
+    struct visitor v;
+    struct err e = {0};
+    struct floor f;
+    struct pc a, b, c;
+    uint32_t entries;
+
+    (void)state;
+    open_one_that_is_void(&f, &a, &b, &c);
+    must(home_fleet_load(&b.home, &brought, &keys, &e), &e);
+    must(roster_admin(&brought, &a.keys.site, false, &b.keys, &e), &e);
+    pc_start(&b);
+    pc_start(&a);
+    AWAIT(&f, is_talking(&a, &b) && is_settled(&b) && a.agent.roster.rotated &&
+                  a.agent.roster.entries == b.agent.roster.entries);
+    entries = a.agent.roster.entries;
+    visit_with(&v, &a, &c.keys, a.agent.fleet_keys.keys[1]);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    m.roster.log = buf_slice(&brought.log);
+    visitor_says(&v, &m);
+    AWAIT(&f, v.heard[MESSAGE_KIND_HELLO] == 1);
+    AWAIT(&f, v.closed);
+    assert_string_equal(v.bye_code, "revoked");
+    assert_int_equal(v.heard[MESSAGE_KIND_CHANGESET], 0);
+    assert_int_equal(a.agent.roster.entries, entries);
+    roster_close(&brought);
+    floor_close(&f);
+}
+
 static void believing_no_more_than_before_changes_nothing(void **state)
 {
     struct vector logged = {0};
@@ -207,6 +319,8 @@ int main(void)
         cmocka_unit_test(that_one_begins_anew_all_the_time_is_told),
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
         cmocka_unit_test(who_strikes_back_is_told_until_somebody_says_that_it_may_stay),
+        cmocka_unit_test(who_was_taken_in_by_one_without_rights_hears_why_and_comes_back),
+        cmocka_unit_test(who_is_void_brings_nothing),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),
         cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),
     };

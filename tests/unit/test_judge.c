@@ -83,6 +83,7 @@ static void what_it_did_before_stays_and_what_it_does_unknowing_counts_nothing(v
     /* Whom nobody could enrol may be enrolled by somebody who can. */
     enrol(&s.r, &s.k[5], "F", &s.k[3]);
     assert_true(is_member(&s.r, &s.k[5]));
+    assert_string_equal(roster_find(&s.r, &s.k[5].site)->mark, "F");
     roster_close(&s.r);
     roster_close(&thief);
     roster_close(&guest);

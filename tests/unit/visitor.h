@@ -66,18 +66,25 @@ static inline void visitor_on_closed(struct link *l, const struct err *why)
 static const struct link_events visitor_events = {
     visitor_on_open, visitor_on_message, visitor_on_heard, visitor_on_drained, visitor_on_closed};
 
-/* Connect to `host` as whoever has `keys` and the fleet's key. */
-static inline void visit(struct visitor *v, struct pc *host, const struct keys *keys)
+/* Connect to `host` as whoever has `keys` and `fleet_key`. */
+static inline void visit_with(struct visitor *v, struct pc *host, const struct keys *keys,
+                              const uint8_t fleet_key[KEY_BYTES])
 {
     struct err e = {0};
 
     *v = (struct visitor){.agent = {.loop = &host->loop, .keys = *keys}};
     v->secret.mode = CHANNEL_FLEET;
-    memcpy(v->secret.psk, host->agent.fleet_keys.keys[0], sizeof v->secret.psk);
+    memcpy(v->secret.psk, fleet_key, sizeof v->secret.psk);
     memcpy(v->secret.context, host->agent.roster.fleet, sizeof v->secret.context);
     must(link_dial(&v->link, &v->agent, &host->config.listen, &v->secret,
                    (struct link_owner){&visitor_events, v}, &e),
          &e);
+}
+
+/* With the fleet's present one. */
+static inline void visit(struct visitor *v, struct pc *host, const struct keys *keys)
+{
+    visit_with(v, host, keys, host->agent.fleet_keys.keys[0]);
 }
 
 static inline void visitor_leaves(struct visitor *v)
