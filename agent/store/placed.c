@@ -200,6 +200,27 @@ static void write_point(struct telling *t)
     vector_close(&holds);
 }
 
+/* A file that went back would hand out numbers of AUTOINCREMENT anew that rows here may still show
+ * of rows that are gone. */
+static bool raise_sequence(struct store *s, const struct binding *b, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE main.sqlite_sequence SET seq = max(seq, %lld) WHERE name = %Q;"
+        "INSERT INTO main.sqlite_sequence(name, seq) SELECT %Q, %lld"
+        " WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence WHERE name = %Q)";
+    long long used = s->ledger.tables[b->table - 1].key_max;
+    const char *name = b->app->name;
+    char *text;
+    bool ok;
+
+    if (!b->app->autoincrement || used <= 0)
+        return true;
+    text = sqlite3_mprintf(sql, used, name, name, used, name);
+    ok = sqlite3_exec(s->app.db, text, NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_free(text);
+    return ok || sqlite_err(s->app.db, name, e);
+}
+
 bool telling_write(struct telling *t, struct err *e)
 {
     struct appdb *a = &t->s->app;
@@ -210,6 +231,9 @@ bool telling_write(struct telling *t, struct err *e)
         return err_set(e, ERR_LIMIT, "a point of more than %d bytes", APP_POINT_BYTES_MAX);
     if (t->whole && !app_placed_clear(a, e))
         return false;
+    for (uint32_t i = 0; t->whole && i < t->s->binding_count; i++)
+        if (!raise_sequence(t->s, &t->s->bindings[i], e))
+            return false;
     for (uint32_t i = 0; i < t->chunk_n; i++)
         if (!app_placed_add(a, buf_slice(&t->chunks[i]), e))
             return false;

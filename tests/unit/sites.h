@@ -257,6 +257,15 @@ static inline void work(struct site *s)
     expect(s, "PRAGMA foreign_key_check", "(none)");
 }
 
+static inline void tidy(struct site *s)
+{
+    struct err e = {0};
+    bool more = true;
+
+    while (more)
+        check(store_tidy(s->store, &more, &e), &e);
+}
+
 static inline struct store_status status_of(struct site *s)
 {
     struct store_status status;

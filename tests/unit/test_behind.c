@@ -85,6 +85,30 @@ static void a_row_that_moved_before_anybody_had_heard_of_it_is_one_row(void **st
     close_pair(&a, &b);
 }
 
+/* The copy remembers only those that were handed out before it was made; what shows others without
+ * a foreign key shows them again. */
+static void no_number_of_autoincrement_is_handed_out_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client(name) VALUES ('Ana')");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client(name) VALUES ('Bea'); INSERT INTO invoice(number) VALUES ('F1')");
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM client WHERE name = 'Bea'; DELETE FROM invoice");
+    exchange(&a, &b);
+    go_back(&a);
+    open_store(&a);
+    work(&a);
+    tidy(&a);
+    sql(&a, "INSERT INTO client(name) VALUES ('Cleo'); INSERT INTO invoice(number) VALUES ('F2')");
+    expect(&a, "SELECT id, name FROM client ORDER BY id", "1|Ana 3|Cleo");
+    expect(&a, "SELECT id, number FROM invoice", "2|F2");
+    close_pair(&a, &b);
+}
+
 /* One drain saw but the second row under that key; the copy has the first. */
 static void a_row_that_went_before_anybody_had_heard_of_it_goes_again(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_key_names_the_row_that_had_it_when_the_copy_was_made),
         cmocka_unit_test(keys_that_went_round_are_told_apart),
         cmocka_unit_test(a_row_that_moved_before_anybody_had_heard_of_it_is_one_row),
+        cmocka_unit_test(no_number_of_autoincrement_is_handed_out_again),
         cmocka_unit_test(a_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(such_a_row_stays_everywhere_when_the_application_goes_on_with_it),
         cmocka_unit_test(a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again),

@@ -235,15 +235,6 @@ static void a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_nex
     close_pair(&a, &b);
 }
 
-static void tidy(struct site *s)
-{
-    struct err e = {0};
-    bool more = true;
-
-    while (more)
-        check(store_tidy(s->store, &more, &e), &e);
-}
-
 /* Once a file that went back has been put right, it says of itself that it holds what was put back:
  * what this PC had said to nobody may be nowhere else. */
 static void what_was_put_back_into_the_file_outlives_the_ledger(void **state)

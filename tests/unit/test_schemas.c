@@ -321,13 +321,10 @@ static void numbers_become_references_when_their_table_is_shared(void **state)
     close_pair(&a, &b);
 }
 
-static void tidy(struct site *s)
+static void work_around_tidy(struct site *s)
 {
-    struct err e = {0};
-    bool more;
-
     work(s);
-    check(store_tidy(s->store, &more, &e), &e);
+    tidy(s);
     work(s);
 }
 
@@ -343,17 +340,17 @@ static void a_table_that_a_migration_brings_is_shared_by_itself(void **state)
     open_pair(&a, &b, goods, no_goods);
     sql(&a, create);
     sql(&a, "INSERT INTO note VALUES (1, 'one')");
-    tidy(&a);
+    work_around_tidy(&a);
     sql(&a, "INSERT INTO note VALUES (2, 'two')");
     exchange(&a, &b);
     sql(&b, create);
     sql(&b, "INSERT INTO note VALUES (1, 'mine')");
-    tidy(&b);
+    work_around_tidy(&b);
     exchange(&a, &b);
     expect_both(&a, &b, "SELECT body FROM note ORDER BY body", "mine one two");
     check(store_untrack(b.store, &name, 1, b.now_ms, &e), &e);
     sql(&b, "CREATE TABLE other(id INTEGER PRIMARY KEY)");
-    tidy(&b);
+    work_around_tidy(&b);
     expect(&b, "SELECT name FROM _navette_table ORDER BY name", "article other");
     close_pair(&a, &b);
 }
@@ -370,13 +367,13 @@ static void rows_of_a_table_that_a_newcomer_lacks_wait_for_it(void **state)
     sql(&a, no_goods);
     sql(&a, "INSERT INTO note VALUES (1, 'one'), (2, 'two'), (3, 'three')");
     sql(&a, "DELETE FROM note WHERE id = 2");
-    tidy(&a);
+    work_around_tidy(&a);
     exchange(&a, &b);
     join_site(&a, &c, "C", no_goods);
     exchange(&a, &c);
     assert_int_equal(status_of(&c).parked, 2);
     sql(&c, note);
-    tidy(&c);
+    work_around_tidy(&c);
     exchange(&a, &c);
     expect(&c, "SELECT body FROM note ORDER BY id", "one three");
     assert_int_equal(status_of(&c).parked, 0);
