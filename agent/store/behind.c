@@ -23,11 +23,19 @@
 static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 {
     struct reader in = reader_of(value_of_column(q, 2).bytes, e);
+    const struct ledger *l = &r->s->ledger;
+    uint32_t actor = (uint32_t)sqlite3_column_int64(q, 5);
+    struct vector *holds = &r->fork.held.holds;
 
     r->fork.mark = sqlite3_column_int64(q, 0);
     r->fork.point = sqlite3_column_int64(q, 3);
     r->fork.said = (uint64_t)sqlite3_column_int64(q, 4);
-    return held_read(&in, &r->fork.held) && read_end(&in);
+    if (!held_read(&in, &r->fork.held) || !read_end(&in))
+        return false;
+    /* What that one had said then may have been said again since, as another one: ledger_unsay. */
+    if (actor != 0 && vector_get(holds, &l->actors[actor - 1].actor) > r->fork.said)
+        vector_set(holds, &l->actors[actor - 1].actor, r->fork.said, NULL);
+    return true;
 }
 
 /* The latest point with the file's token whose mark the file still has; else the earliest with that
@@ -35,7 +43,7 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 static bool find_fork(struct recovery *r, const struct app_state *state, bool *known, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
-                                     "SELECT mark, mark_time, applied, id, number FROM point"
+                                     "SELECT mark, mark_time, applied, id, number, actor FROM point"
                                      " WHERE token = ?1 ORDER BY id DESC",
                                      e);
     bool there = false, ok = q != NULL;
@@ -57,6 +65,33 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
         return false;
     return code == SQLITE_ROW || code == SQLITE_DONE ||
            ledger_err(&r->s->ledger, "find the fork", e);
+}
+
+/* Marks that nobody drained are news, unless the ledger that drained them was lost later: then the
+ * file knows better what was said of it (regain.c). */
+static bool is_forgotten(struct recovery *r, const struct app_state *state, bool *forgotten,
+                         struct err *e)
+{
+    int64_t regained;
+    bool news;
+
+    if (!behind_find_laps(r, &news, e) ||
+        !ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'", &regained,
+                       e))
+        return false;
+    *forgotten = news && r->fork.point < regained && state->point.n > 0;
+    return true;
+}
+
+static bool look_for_fork(struct recovery *r, const struct app_state *state, bool *known,
+                          struct err *e)
+{
+    bool forgotten = false;
+
+    if (!find_fork(r, state, known, e) || (*known && !is_forgotten(r, state, &forgotten, e)))
+        return false;
+    *known &= !forgotten;
+    return true;
 }
 
 /* ---- going on from there ---- */
@@ -177,7 +212,7 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
     bool ok;
 
     behind_open(&r, s, now_ms);
-    ok = appdb_read(&s->app, e) && find_fork(&r, state, known, e) &&
+    ok = appdb_read(&s->app, e) && look_for_fork(&r, state, known, e) &&
          (!*known || (ledger_begin(&s->ledger, false, e) && go_back(&r, e) &&
                       behind_relive(&r, e) && behind_rows(&r, e)));
     appdb_end(&s->app);

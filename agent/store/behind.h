@@ -8,6 +8,7 @@
  * recovery found of one. */
 struct lap {
     int64_t point;
+    uint32_t actor;          /* who we were */
     uint64_t before, number; /* what they became: our own change-sets above `before` up to this */
     struct vector earlier;   /* and those of our earlier actors that the file held after it: where a
                                 ledger was made anew (regain.c), they became these */
@@ -49,7 +50,9 @@ struct recovery {
     double cursor_time;
 };
 
-/* behind_laps.c: let the ledger believe of each key what the file says: as it was at the fork, then
+/* behind_laps.c: find the laps above the fork. `news`: the file has marks that are in none. */
+MUST_USE bool behind_find_laps(struct recovery *r, bool *news, struct err *e);
+/* Then: let the ledger believe of each key what the file says: as it was at the fork, then
  * as the marks in the file made it, as far as the ledger had seen them. The others fill r->list. */
 MUST_USE bool behind_relive(struct recovery *r, struct err *e);
 /* Did the application see what this clock wrote in this row? */

@@ -65,7 +65,7 @@ static bool read_earlier(struct recovery *r, struct slice applied, struct vector
         const struct actor *actor = &l->actors[a - 1].actor;
         uint64_t number = vector_get(&held.holds, actor);
 
-        if (number > 0 && a != l->self && ledger_is_ours(l, a))
+        if (number > 0 && ledger_is_ours(l, a))
             vector_set(earlier, actor, number, NULL);
     }
     vector_close(&held.holds);
@@ -74,8 +74,8 @@ static bool read_earlier(struct recovery *r, struct slice applied, struct vector
 
 static bool read_runs(struct recovery *r, struct err *e)
 {
-    sqlite3_stmt *q =
-        ledger_prepare(&r->s->ledger, "SELECT id, number, runs, applied FROM point ORDER BY id", e);
+    sqlite3_stmt *q = ledger_prepare(
+        &r->s->ledger, "SELECT id, number, runs, applied, actor FROM point ORDER BY id", e);
     struct lap lap = {0};
     bool sound = true, ok = true;
     int code = SQLITE_DONE;
@@ -85,7 +85,11 @@ static bool read_runs(struct recovery *r, struct err *e)
     while (ok && sound && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint32_t runs = r->run_count;
 
+        uint32_t before = lap.actor;
+
         lap.point = sqlite3_column_int64(q, 0);
+        lap.actor = (uint32_t)sqlite3_column_int64(q, 4);
+        lap.before = lap.actor == before ? lap.number : 0;
         lap.number = (uint64_t)sqlite3_column_int64(q, 1);
         sound = add_runs(r, value_of_column(q, 2).bytes, r->lap_count);
         if (sound && r->run_count > runs) {
@@ -93,7 +97,6 @@ static bool read_runs(struct recovery *r, struct err *e)
             ok = read_earlier(r, value_of_column(q, 3).bytes, &lap.earlier, e);
             add_lap(r, lap);
         }
-        lap.before = lap.number;
     }
     sqlite3_finalize(q);
     if (!ok)
@@ -145,7 +148,7 @@ bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock 
         return false;
     for (uint32_t i = 0; i < r->lap_count; i++) {
         const struct lap *lap = &r->laps[i];
-        bool said = c->actor == l->self
+        bool said = c->actor == lap->actor
                         ? c->number > lap->before && c->number <= lap->number
                         : c->number <= vector_get(&lap->earlier, &l->actors[c->actor - 1].actor);
 
@@ -177,7 +180,7 @@ static bool note_lived(struct recovery *r, const struct lap *lap, int64_t gid, s
     struct row_key id = {.kind = KEY_INT, .i = gid};
 
     keymap_put(&r->lived, (uint32_t)(lap - r->laps) + 1, &id, 1);
-    return ledger_lived(&r->s->ledger, gid, lap->before, lap->number, e);
+    return ledger_lived(&r->s->ledger, gid, lap->actor, lap->before, lap->number, e);
 }
 
 static bool fates_read(struct recovery *r, const struct lap *lap, struct fates *f, struct err *e)
@@ -457,23 +460,23 @@ static bool read_lived(struct recovery *r, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
     sqlite3_stmt *q = ledger_prepare(l,
-                                     "SELECT gid, above, upto FROM lived WHERE point <= ?1"
-                                     " AND actor = ?2 ORDER BY above, upto",
+                                     "SELECT gid, above, upto, actor FROM lived WHERE point <= ?1"
+                                     " ORDER BY actor, above, upto",
                                      e);
     int code;
 
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, r->fork.point);
-    sqlite3_bind_int64(q, 2, l->self);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         struct lap lap = {.before = (uint64_t)sqlite3_column_int64(q, 1),
-                          .number = (uint64_t)sqlite3_column_int64(q, 2)};
+                          .number = (uint64_t)sqlite3_column_int64(q, 2),
+                          .actor = (uint32_t)sqlite3_column_int64(q, 3)};
         struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)};
         const struct lap *last = r->lap_count == 0 ? NULL : &r->laps[r->lap_count - 1];
 
-        if (last == NULL || last->point != 0 || last->before != lap.before ||
-            last->number != lap.number)
+        if (last == NULL || last->point != 0 || last->actor != lap.actor ||
+            last->before != lap.before || last->number != lap.number)
             add_lap(r, lap);
         keymap_put(&r->lived, r->lap_count, &id, 1);
     }
@@ -481,12 +484,28 @@ static bool read_lived(struct recovery *r, struct err *e)
     return code == SQLITE_DONE || ledger_err(l, "read what the file had before", e);
 }
 
+bool behind_find_laps(struct recovery *r, bool *news, struct err *e)
+{
+    struct marks marks = {.last = r->fork.mark};
+    bool ok = read_runs(r, e) && read_lived(r, e);
+    int64_t after = -1;
+
+    *news = false;
+    while (ok && !*news && marks.last > after) {
+        after = marks.last;
+        ok = marks_read(&r->s->app, after, CUT_ROWS_MAX, &marks, e);
+        for (uint32_t i = 0; ok && i < marks.n; i++)
+            *news |= lap_of(r, &marks.marks[i]) == NULL;
+    }
+    marks_close(&marks);
+    return ok;
+}
+
 bool behind_relive(struct recovery *r, struct err *e)
 {
     struct stretch st = {0};
     struct marks marks = {0};
-    bool ok = read_runs(r, e) && read_lived(r, e) &&
-              marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) &&
+    bool ok = marks_last(&r->s->app, &r->cursor, &r->cursor_time, e) &&
               take_marks(r, &st, &marks, e) && end_lap(r, &st, e) &&
               (!st.news || replay_children(&st.replay, e)) && touch_read(r->s, &r->list, e);
 

@@ -494,5 +494,6 @@ bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err
         if (!ledger_actor_save(l, i + 1, e))
             return false;
     }
-    return ledger_actor(l, &a, &l->self, e) && meta_int_set(l, "self", l->self, e);
+    return ledger_actor(l, &a, &l->self, e) && meta_int_set(l, "self", l->self, e) &&
+           ledger_holds_as(l, e);
 }

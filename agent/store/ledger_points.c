@@ -107,11 +107,12 @@ void held_lose(const struct ledger *l, struct held *h, uint64_t said)
 {
     const struct ledger_actor *self = &l->actors[l->self - 1];
 
-    if (h->self == 0 && h->lost_n == 0) /* the point is one at which nothing was missing */
+    if (h->self != l->self) { /* nothing was missing at that point, or we were another one */
         h->self = l->self;
-    else if (h->self != l->self)
-        h->self = 0; /* we go by another name since: no more than `holds` is certain */
-    if (h->self == 0 || said >= self->staged)
+        h->lost_n = 0;
+        said = vector_get(&h->holds, &self->actor);
+    }
+    if (said >= self->staged)
         return;
     if (h->lost_n == HELD_LOST_MAX)
         h->lost_n--;
@@ -122,13 +123,36 @@ void held_lose(const struct ledger *l, struct held *h, uint64_t said)
 
 /* ---- points ---- */
 
-bool ledger_lived(struct ledger *l, int64_t gid, uint64_t above, uint64_t upto, struct err *e)
+bool ledger_unsay(struct ledger *l, uint32_t actor, uint64_t number, struct err *e)
+{
+    static const char *const statements[] = {
+        "UPDATE point SET number = ?2 WHERE actor = ?1 AND number > ?2",
+        "DELETE FROM lived WHERE actor = ?1 AND upto > ?2",
+    };
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < COUNT_OF(statements); i++) {
+        sqlite3_stmt *q = ledger_prepare(l, statements[i], e);
+
+        ok = q != NULL;
+        if (ok) {
+            sqlite3_bind_int64(q, 1, actor);
+            sqlite3_bind_int64(q, 2, (int64_t)number);
+            ok = sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "note what was said again", e);
+        }
+        sqlite3_finalize(q);
+    }
+    return ok;
+}
+
+bool ledger_lived(struct ledger *l, int64_t gid, uint32_t actor, uint64_t above, uint64_t upto,
+                  struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_LIVED_PUT);
 
     sqlite3_bind_int64(s, 1, l->point + 1);
     sqlite3_bind_int64(s, 2, gid);
-    sqlite3_bind_int64(s, 3, l->self);
+    sqlite3_bind_int64(s, 3, actor);
     sqlite3_bind_int64(s, 4, (int64_t)above);
     sqlite3_bind_int64(s, 5, (int64_t)upto);
     return ledger_finish(l, s, "note what a file held of a row", e);
@@ -147,10 +171,10 @@ static bool trim(struct ledger *l, struct err *e)
 
 bool ledger_point(struct ledger *l, struct err *e)
 {
-    return ledger_point_before(l, l->actors[l->self - 1].staged, e);
+    return ledger_point_of(l, l->self, l->actors[l->self - 1].staged, e);
 }
 
-bool ledger_point_before(struct ledger *l, uint64_t said, struct err *e)
+bool ledger_point_of(struct ledger *l, uint32_t actor, uint64_t said, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_POINT_ADD);
     struct buf applied;
@@ -166,10 +190,11 @@ bool ledger_point_before(struct ledger *l, uint64_t said, struct err *e)
     ledger_bind_bytes(s, 2, (struct slice){l->token, sizeof l->token});
     sqlite3_bind_int64(s, 3, l->cursor);
     sqlite3_bind_double(s, 4, l->cursor_time);
-    sqlite3_bind_int64(s, 5, (int64_t)said);
-    ledger_bind_bytes(s, 6, buf_slice(&applied));
+    sqlite3_bind_int64(s, 5, actor);
+    sqlite3_bind_int64(s, 6, (int64_t)said);
+    ledger_bind_bytes(s, 7, buf_slice(&applied));
     end_run(l);
-    ledger_bind_bytes(s, 7, buf_slice(&l->runs));
+    ledger_bind_bytes(s, 8, buf_slice(&l->runs));
     ok = ledger_finish(l, s, "note where the files stand", e);
     buf_close(&applied);
     buf_clear(&l->runs);
@@ -200,6 +225,19 @@ bool ledger_holds(struct ledger *l, struct held *h, struct err *e)
     ok = ledger_meta_set(l, "holds", &v, e);
     buf_close(&bytes);
     return ok;
+}
+
+bool ledger_holds_as(struct ledger *l, struct err *e)
+{
+    struct held h;
+
+    if (l->held == NULL)
+        return true;
+    h = *l->held;
+    *l->held = (struct held){0};
+    h.self = l->self;
+    h.lost_n = 0;
+    return ledger_holds(l, &h, e);
 }
 
 bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t table),

@@ -11,18 +11,21 @@ void ledger_mark_drained(struct ledger *l, int64_t id, double julian_day);
 /* A row that more than one of those marks touched: `born` by that one (0: it is older), `last` by
  * that one. */
 MUST_USE bool ledger_fate(struct ledger *l, int64_t gid, int64_t born, int64_t last, struct err *e);
-/* The file went back, and holds all that our change-sets above `above` up to `upto` say of this
- * row.
- */
-MUST_USE bool ledger_lived(struct ledger *l, int64_t gid, uint64_t above, uint64_t upto,
-                           struct err *e);
+/* The file went back, and holds all that our change-sets, as this actor, above `above` up to `upto`
+ * say of this row. */
+MUST_USE bool ledger_lived(struct ledger *l, int64_t gid, uint32_t actor, uint64_t above,
+                           uint64_t upto, struct err *e);
 /* Remember where the two files stand now: in every transaction that changes which rows are in the
  * file or under which key. Some POINTS_KEPT are kept. */
 #define POINTS_KEPT    10000
 #define POINTS_TRIMMED 256
 MUST_USE bool ledger_point(struct ledger *l, struct err *e);
-/* The same of a time when our actor had said no more than `said`. */
-MUST_USE bool ledger_point_before(struct ledger *l, uint64_t said, struct err *e);
+/* The same of a time when this PC was `actor`, and had said no more than `said`. `actor` 0: no row
+ * is matched. */
+MUST_USE bool ledger_point_of(struct ledger *l, uint32_t actor, uint64_t said, struct err *e);
+
+/* What this actor of ours had said beyond `number` was said again, as another one. */
+MUST_USE bool ledger_unsay(struct ledger *l, uint32_t actor, uint64_t number, struct err *e);
 
 /* What a file holds that went back, while what it lost is not all in it again. */
 #define HELD_LOST_MAX 32
@@ -38,12 +41,15 @@ struct held {
 void held_free(struct held *h);
 /* As it stands in a point. False: `r` has failed. */
 MUST_USE bool held_read(struct reader *r, struct held *h);
-/* Is it one of them, at a point up to which our `self` had said `said`? `id`: the ledger's number
- * of the actor. */
+/* Is it one of them, at a point up to which h->self had said `said`? `id`: the ledger's number of
+ * the actor. */
 bool held_has(const struct ledger *l, const struct held *h, uint64_t said, uint32_t id,
               uint64_t number);
-/* It went back once more, to such a point: what our actor has said since is lost. */
+/* It went back once more, to such a point: what our actor has said since is lost. If we were
+ * another one then, no more of what that one said is certain than `holds` tells. */
 void held_lose(const struct ledger *l, struct held *h, uint64_t said);
+/* From now on we drain as another actor. */
+MUST_USE bool ledger_holds_as(struct ledger *l, struct err *e);
 
 /* Points to come say that the file holds no more than this (taken over, and emptied); NULL: all
  * that is applied. */

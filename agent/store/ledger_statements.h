@@ -47,8 +47,8 @@
     X(CHANGESET_PUT,                                                                               \
       "INSERT INTO changeset(actor, number, bytes) VALUES (:actor, :number, :bytes)")              \
     X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
-    X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, number, applied, runs)"         \
-                 " VALUES (:batch, :token, :mark, :time, :number, :applied, :runs)")               \
+    X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, actor, number, applied, runs)"  \
+                 " VALUES (:batch, :token, :mark, :time, :actor, :number, :applied, :runs)")       \
     X(POINT_TRIM, "DELETE FROM point WHERE id <= :until")                                          \
     X(PLACED_TRIM, "DELETE FROM placed WHERE until <= (SELECT min(id) FROM point)")                \
     X(FATE_TRIM, "DELETE FROM fate WHERE point < (SELECT min(id) FROM point)")                     \

@@ -57,7 +57,7 @@ static bool detach(struct store *s, const struct app_state *state, bool reincarn
         l->cursor = 0;
         l->cursor_time = 0;
         ok = (!state->found || marks_last(&s->app, &l->cursor, &l->cursor_time, e)) &&
-             ledger_point(l, e) && ledger_commit(l, e);
+             ledger_point_of(l, 0, 0, e) && ledger_commit(l, e);
     }
     if (!ok)
         ledger_rollback(l);
@@ -169,7 +169,8 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             return true;
         }
     }
-    if (!behind(s, state, now_ms, &known, e))
+    /* While no row is matched there is nothing to go back to. */
+    if (l->matched && !behind(s, state, now_ms, &known, e))
         return false;
     if (known) {
         trouble_heals(
@@ -185,6 +186,8 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             "this PC's own back. If this one is to stay, with its rows for all: stop the "
             "agent, `agent-cli uninstall --db %s`, `agent-cli track --all`",
             s->app.path, s->app.path);
+    if (!l->matched)
+        return detach(s, state, false, e);
     trouble_heals(&s->trouble, forgotten);
     return detach(s, state, true, e);
 }

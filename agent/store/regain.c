@@ -20,6 +20,7 @@
 #include "conflict.h"
 #include "fork.h"
 #include "ledger_conflict.h"
+#include "ledger_meta.h"
 #include "merge.h"
 #include "scan.h"
 
@@ -236,25 +237,27 @@ static bool run(struct ledger *l, const char *sql, struct err *e)
            ledger_err(l, "begin anew with the log", e);
 }
 
-/* Nothing is merged, and nothing in the file. */
+/* Nothing is merged, and nothing in the file. Where it stood before the ledger was lost may be
+ * where it goes back to. */
 static bool forget(struct regain *b, struct err *e)
 {
     struct ledger *l = &b->s->ledger;
 
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM repair; DELETE FROM natural_key;"
-             "DELETE FROM alias; DELETE FROM part; DELETE FROM point; DELETE FROM placed;"
-             "DELETE FROM fate; DELETE FROM seen; DELETE FROM conflict; DELETE FROM untold;"
+             "DELETE FROM alias; DELETE FROM part; DELETE FROM seen; DELETE FROM conflict;"
+             "DELETE FROM untold; DELETE FROM point WHERE actor = 0;"
              "UPDATE actor SET merged = 0, applied = 0",
              e) ||
-        !ledger_seen_load(l, e) || !conflict_load(l, e))
+        !ledger_seen_load(l, e) || !conflict_load(l, e) ||
+        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     for (uint32_t i = 0; i < l->actor_count; i++)
         l->actors[i].merged = l->actors[i].applied = 0;
     vector_close(&l->applied);
     trouble_close(&b->s->trouble);
     due_clear(b->s);
-    l->live = l->point = 0;
+    l->live = 0;
     l->aliases = l->told = false;
     return true;
 }
@@ -390,6 +393,7 @@ static bool go_on(struct regain *b, struct err *e)
     l->cursor = b->r.cursor;
     l->cursor_time = b->r.cursor_time;
     l->matched = true;
+    b->r.fork.held.self = l->self;
     return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, bind_is_out, b->r.s, e) &&
            ledger_point(l, e) && ledger_commit(l, e);
 }
@@ -407,8 +411,10 @@ static bool merge_log(struct regain *b, struct err *e)
 static bool note_point(struct regain *b, struct err *e)
 {
     struct ledger *l = &b->s->ledger;
+    uint32_t actor = ledger_actor_find(l, &b->point.actor);
+    struct value id = {.type = VALUE_INT};
     struct held held = {0};
-    bool there, ok, own = actor_equal(&b->point.actor, &l->actors[l->self - 1].actor);
+    bool there, ok;
 
     vector_copy(&held.holds, &b->point.holds);
     vector_set(&held.holds, &b->point.actor, b->point.number, NULL);
@@ -417,22 +423,24 @@ static bool note_point(struct regain *b, struct err *e)
     l->cursor = b->point.mark;
     l->cursor_time = 0;
     ok = marks_time(&b->s->app, l->cursor, &l->cursor_time, &there, e) &&
-         ledger_holds(l, &held, e) && ledger_point_before(l, own ? b->point.number : 0, e);
+         ledger_holds(l, &held, e) && ledger_point_of(l, actor, b->point.number, e);
     vector_close(&held.holds); /* where it was not taken over */
-    return ok;
+    id.i = l->point;
+    return ok && ledger_meta_set(l, "regained", &id, e);
 }
 
 /* Inside a read of the file. */
 static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
+    bool news;
 
     if (!regain_place(b, e) || !know_tables(b, e) || !note_point(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
-    return behind_relive(r, e) && regain_settle_marks(b, e) && behind_rows(r, e) &&
-           regain_delete_gone(b, e);
+    return behind_find_laps(r, &news, e) && behind_relive(r, e) && regain_settle_marks(b, e) &&
+           behind_rows(r, e) && regain_delete_gone(b, e);
 }
 
 /* Does the file say where it stood, as one of this fleet? */

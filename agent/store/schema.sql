@@ -132,12 +132,14 @@ CREATE TABLE part(
 CREATE INDEX part_stands ON part(stands);
 
 -- Where the two files stood after each write of ours and each drain: to find the fork point of a file that went back.
+-- actor, number: who we were, and our last change-set; 0: no row was matched.
 CREATE TABLE point(
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,
     token BLOB NOT NULL,
     mark INTEGER NOT NULL,
     mark_time REAL NOT NULL,
+    actor INTEGER NOT NULL,
     number INTEGER NOT NULL,
     applied BLOB NOT NULL,
     runs BLOB -- marks drained since the point before, n * (first id, last id: varint, time: f64)

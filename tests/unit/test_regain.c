@@ -261,6 +261,60 @@ static void what_was_put_back_into_the_file_outlives_the_ledger(void **state)
     close_pair(&a, &b);
 }
 
+/* What the ledger knew of the way before it went back, it still knows: an older database is put in
+ * the file's place afterwards. What was in it is neither said again nor doubled. */
+static void a_database_may_go_back_to_before_its_ledger_went_back(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&a, "INSERT INTO note VALUES (1, 'a', 1, NULL), (2, 'gone', 2, 1), (3, 'kept', 3, 1)");
+    work(&a);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&a, "UPDATE note SET price = 10 WHERE id = 1; UPDATE note SET price = 30 WHERE id = 3");
+    exchange(&a, &b);
+    sql(&b,
+        "DELETE FROM note WHERE text = 'gone'; UPDATE note SET text = 'kept on' WHERE price = 30;"
+        "INSERT INTO note(text) VALUES ('b')");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    put_database_back(&a, &a);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT text, price FROM note ORDER BY text", "a|10 b|NULL kept on|30");
+    expect_same(&a, &b, all);
+    expect(&a, "SELECT count(*) FROM note WHERE id IN (1, 3) AND text IN ('a', 'kept on')", "2");
+    close_pair(&a, &b);
+}
+
+/* Its rows are still to be matched: what the application writes then is not taken for drained. */
+static void a_database_may_go_back_while_its_ledger_waits_to_be_built_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&a, "INSERT INTO note(text) VALUES ('lost with the copy')");
+    exchange(&a, &b);
+    sql(&b, "UPDATE note SET price = 9 WHERE text = 'b'");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    open_store(&a);
+    work(&a);
+    put_database_back(&a, &a);
+    sql(&a, "INSERT INTO note(text) VALUES ('written meanwhile')");
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*), sum(text = 'written meanwhile'), sum(price = 9) FROM note",
+           "8|1|1");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +327,8 @@ int main(void)
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
         cmocka_unit_test(what_was_put_back_into_the_file_outlives_the_ledger),
+        cmocka_unit_test(a_database_may_go_back_to_before_its_ledger_went_back),
+        cmocka_unit_test(a_database_may_go_back_while_its_ledger_waits_to_be_built_again),
     };
     struct err e = {0};
 
