@@ -123,6 +123,8 @@ struct drop_done {
     uint32_t changesets;            /* export: in the files; import: new here */
     uint32_t refused; /* import: left out, because their author was shut out before it made them */
     char refused_of[NAME_BYTES_MAX + 1]; /* the last such author */
+    bool roster;                         /* import: it had news of who is in the fleet... */
+    bool key;                            /* ...and, with these, the fleet's new key */
     bool foreign;                        /* import: a whole JSON file, but none of ours */
     struct err e;                        /* ERR_NONE: it went well */
 };

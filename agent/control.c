@@ -257,6 +257,8 @@ static struct json_object *drop_result(const struct pending *p, const struct dro
 
     if (p->request.kind == REQUEST_DROP_IMPORT) {
         json_object_object_add(result, "added", json_object_new_int64(done->changesets));
+        json_object_object_add(result, "roster", json_object_new_boolean(done->roster));
+        json_object_object_add(result, "key", json_object_new_boolean(done->key));
         json_object_object_add(result, "refused", json_object_new_int64(done->refused));
         json_object_object_add(result, "refused_of",
                                done->refused > 0 ? json_object_new_string(done->refused_of) : NULL);

@@ -247,6 +247,21 @@ static const struct roster_site *find_sender(const struct roster *r, const struc
     return NULL;
 }
 
+static bool take_roster(struct import *i)
+{
+    struct agent *a = i->transfer.agent;
+    uint32_t entries = a->roster.entries;
+    uint8_t before[FLEET_KEY_ID_BYTES], after[FLEET_KEY_ID_BYTES];
+
+    fleet_key_id(before, a->fleet_keys.keys[0]);
+    if (!agent_roster_merge(a, i->head.roster, &i->e))
+        return false;
+    fleet_key_id(after, a->fleet_keys.keys[0]);
+    i->done.roster = a->roster.entries > entries;
+    i->done.key = memcmp(before, after, sizeof before) != 0;
+    return true;
+}
+
 /* Who sent it must be a member by what is known here, and when all that it says of the roster is
  * known, too; only then is that believed: nobody who is out brings himself in again. One that was
  * shut out may be adopted; of the roster its word does not count. */
@@ -271,7 +286,7 @@ static bool take_sender(struct import *i, const struct roster *merged)
                        from->name);
     }
     site = from->site;
-    if (!agent_roster_merge(a, i->head.roster, &i->e))
+    if (!take_roster(i))
         return false;
     if (!site_equal(&site, &a->keys.site))
         members_note_told(a, links_members(a->links), &site, &i->head.have);

@@ -322,6 +322,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
     if (l->state == LINK_CLOSING || n == 0)
         return;
     if (n < 0) {
+        l->hung_up = true;
         net_err(&e, (int)n, "read");
         link_close(l, &e);
         return;

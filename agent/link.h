@@ -40,6 +40,7 @@ struct link {
     const struct link_events *events;
     enum { LINK_CONNECTING, LINK_SHAKING, LINK_OPEN, LINK_CLOSING } state;
     bool incoming;
+    bool hung_up;           /* by the other end */
     struct address address; /* the other end */
     uint64_t started_ms;    /* uv_now */
     uint64_t opened_ms;

@@ -276,6 +276,14 @@ static void log_end(const struct conn *c, const char *address, const struct err 
     }
 }
 
+/* Where a member was met last, the handshake ends without a word: it has another key, as a rule. */
+static void note_hung_up(struct links *l, const struct link *link)
+{
+    for (uint32_t i = 0; i < l->members.n; i++)
+        if (address_equal(&l->members.list[i].address, &link->address))
+            l->members.list[i].hung_up_ms = now_of(l);
+}
+
 static void on_closed(struct link *link, const struct err *why)
 {
     struct conn *c = link->user;
@@ -287,6 +295,8 @@ static void on_closed(struct link *link, const struct err *why)
     links_gathered(c);
     if (c->talking && why->code == ERR_REVOKED && !links_is_gone(l, &link->channel.peer))
         fleet_told(l->agent, &link->channel.peer);
+    if (!link->incoming && link->opened_ms == 0 && link->hung_up)
+        note_hung_up(l, link);
     address_text(text, &link->address);
     log_end(c, text, why);
     if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
@@ -343,6 +353,7 @@ void links_talk_with(struct conn *c)
 {
     struct links *l = c->links;
     struct link *link = c->link;
+    struct member *member;
     char text[ADDRESS_TEXT_BYTES];
 
     if (log_allowed(&l->ups, LINKS_BURST, now_of(l)))
@@ -351,7 +362,9 @@ void links_talk_with(struct conn *c)
     c->talking = true;
     renew_opened(c);
     talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
-    members_get(&l->members, &link->channel.peer);
+    member = members_get(&l->members, &link->channel.peer);
+    if (member != NULL)
+        member->hung_up_ms = 0;
     note_place(l, link);
 }
 

@@ -22,6 +22,8 @@ struct member {
     uint64_t applied_kept_ms; /* the one that the ledger keeps */
     uint64_t dawdled_ms;      /* uv_now, when it held others up (gather.h); 0: never */
     int64_t skew_ms;          /* its clock minus ours when it was met last */
+    uint64_t hung_up_ms;      /* uv_now, when something where it was met hung up on our first words
+                                 last, as who has another key does; 0: never, or it was met since */
 };
 
 struct members {

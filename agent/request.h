@@ -42,7 +42,7 @@ enum request_kind {
     REQUEST_STOP,         /* -> {} and the agent ends */
     REQUEST_DROP_EXPORT,  /* directory, peer -> path (of the first file or null), paths, changesets
                            */
-    REQUEST_DROP_IMPORT,  /* path, adopt -> added, refused, refused_of (a name or null) */
+    REQUEST_DROP_IMPORT,  /* path, adopt -> added, roster, key, refused, refused_of (or null) */
     REQUEST_RULES,        /* -> rules: [rulejson.h], changed: 0 */
     REQUEST_RULES_SET,    /* rules: [...], all or none -> as rules, changed: how many */
     REQUEST_RULES_UNSET,  /* likewise; argument and where are not looked at */

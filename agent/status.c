@@ -16,6 +16,7 @@
 #include "pump.h"
 
 #define NO_PEER_MS    30000
+#define HUNG_UP_MS    60000 /* whoever is dialled is dialled again before that */
 #define FLOOD_OVER_MS 60000
 #define STRANGER_MS   60000 /* one that has not come for so long has given up */
 
@@ -141,6 +142,39 @@ static bool any_peer(struct agent *a)
     return links_next_talk(a->links, &at) != NULL;
 }
 
+/* The member that hangs up on us, so that it may have another key; NULL: none does. */
+static const struct roster_site *who_hangs_up(struct agent *a, const struct member **as)
+{
+    const struct members *members = links_members(a->links);
+
+    for (uint32_t i = 0; i < members->n; i++) {
+        const struct roster_site *site = roster_find(&a->roster, &members->list[i].site);
+
+        *as = &members->list[i];
+        if (site != NULL && (*as)->hung_up_ms != 0 &&
+            uv_now(a->loop) - (*as)->hung_up_ms < HUNG_UP_MS)
+            return site;
+    }
+    return NULL;
+}
+
+/* Who has an old key is told nothing; what it can see is that somebody is there. */
+static void note_key(struct agent *a, bool alone)
+{
+    const struct member *member;
+    const struct roster_site *site = alone ? who_hangs_up(a, &member) : NULL;
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (site == NULL)
+        warning_clear(&a->warnings, WARNING_KEY);
+    else
+        warning_set(&a->warnings, WARNING_KEY, agent_wall_ms(a),
+                    "%s, where it was met last (%s), hangs up at the first word, and no other PC "
+                    "is connected: as it is when the fleet's key was changed more than %d times "
+                    "while this PC was away",
+                    site->name, address_text(text, &member->address), FLEET_KEYS_MAX - 1);
+}
+
 /* Just started, others have a moment to be found; a connection lost, or something written here that
  * nobody else has, is told at once. */
 static void note_peers(struct agent *a)
@@ -158,6 +192,7 @@ static void note_peers(struct agent *a)
                            : "no other PC of the fleet is connected");
     else
         warning_clear(&a->warnings, WARNING_NO_PEER);
+    note_key(a, warning_is_set(&a->warnings, WARNING_NO_PEER));
 }
 
 static void note_flood(struct agent *a)

@@ -24,6 +24,9 @@
       "start another PC; if it runs, check cable and firewall (TCP: the port of `listen` in "      \
       "agent.conf, 7400 unless set; UDP: `discovery_port`, 7401); if this PC was away for long, "  \
       "`agent-cli drop export` on another one and `drop import` here bring it the fleet's key")    \
+    X(KEY, "key-too-old", false,                                                                   \
+      "if `agent-cli status` there says that all is well: `agent-cli drop export --to DIR` on "    \
+      "it, and `agent-cli drop import` here, bring the list of members and the fleet's key")       \
     X(PORT, "port-in-use", false,                                                                  \
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \

@@ -31,7 +31,7 @@
 #define CONFLICT_BYTES_MAX     (64u << 20)  /* of their values together */
 #define BEACON_BYTES           64           /* exact size of the discovery datagram */
 #define ROSTER_BOXES_MAX       64           /* sealed fleet keys in one roster entry */
-#define FLEET_KEYS_MAX         4            /* the fleet's key, and the ones before it */
+#define FLEET_KEYS_MAX         12           /* the fleet's key, and the ones before it */
 #define RULES_MAX              2000         /* rules that a site lets a fleet have */
 #define RULE_WHERE_BYTES_MAX   1024         /* a filter */
 #define RULE_CHANGES_MAX       256          /* in one roster entry */

@@ -8,7 +8,7 @@
 struct carried {
     bool is_done;
     uint32_t changesets, refused, files;
-    bool foreign;
+    bool roster, key, foreign;
     char path[PATH_BYTES_MAX]; /* of the first file */
     struct err e;
 };
@@ -21,6 +21,8 @@ static inline void on_carried(void *context, const struct drop_done *done)
     c->is_done = true;
     c->changesets = done->changesets;
     c->refused = done->refused;
+    c->roster = done->roster;
+    c->key = done->key;
     c->foreign = done->foreign;
     c->e = done->e;
     if (done->paths != NULL && done->paths->n > 0) {

@@ -471,14 +471,14 @@ static void join_says_why_it_failed(void **state)
 static void a_drop_file_is_answered_when_it_is_done_and_others_meanwhile(void **state)
 {
     struct fixture *f = *state;
-    struct drop_done done = {.changesets = 3};
+    struct drop_done done = {.changesets = 3, .key = true};
 
     send_text(f, "{\"id\":1,\"command\":\"drop-import\",\"args\":{\"path\":\"/x\"}}\n");
     assert_has(ask(f, "{\"id\":2,\"command\":\"sync\"}\n"), "{\"id\":2,");
     assert_null(strstr(f->answer, "{\"id\":1,"));
     fake.on_drop(fake.drop_context, &done);
     wait_lines(f, 2);
-    assert_has(f->answer, "\"added\":3");
+    assert_has(f->answer, "\"added\":3,\"roster\":false,\"key\":true");
     send_text(f, "{\"id\":3,\"command\":\"drop-import\",\"args\":{\"path\":\"/y\"}}\n");
     fake.on_drop = NULL;
     while (fake.on_drop == NULL)

@@ -3,7 +3,7 @@
 
 #include <navette/belief.h>
 
-#include "floor.h"
+#include "carried.h"
 #include "visitor.h"
 
 static void shut_out(struct pc *by, struct pc *whom)
@@ -157,6 +157,58 @@ static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void *
     must(agent_roster_changed(&a.agent, &e), &e);
     assert_false(is_warned(&a, WARNING_CONTESTED));
     roster_close(&struck);
+    floor_close(&f);
+}
+
+static void rotate(struct pc *pc, uint32_t times)
+{
+    struct err e = {0};
+
+    while (times-- > 0)
+        must(fleet_rotate(&pc->agent, &e) && agent_roster_changed(&pc->agent, &e), &e);
+}
+
+static void who_was_away_while_the_key_changed_often_comes_back(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    pc_stop(&b);
+    rotate(&a, FLEET_KEYS_MAX - 1);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b) &&
+                  memcmp(b.agent.fleet_keys.keys[0], a.agent.fleet_keys.keys[0], KEY_BYTES) == 0);
+    assert_false(is_warned(&b, WARNING_KEY));
+    floor_close(&f);
+}
+
+/* It knows where the other one is, and that it hangs up. */
+static void who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one(void **state)
+{
+    struct carried file, taken;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    pc_stop(&b);
+    rotate(&a, FLEET_KEYS_MAX);
+    sql(&a, "UPDATE article SET stock = 7");
+    pc_start(&b);
+    sql(&b, "INSERT INTO article VALUES (9, 'salt', 1, 1)");
+    AWAIT(&f, is_warned(&b, WARNING_KEY));
+    assert_non_null(strstr(warned(&b, WARNING_KEY), "A, where it was met last (127.0.0.1:"));
+    file = export_to(&a, a.directory, "");
+    must(file.e.code == ERR_NONE, &file.e);
+    taken = import_from(&b, file.path);
+    must(taken.e.code == ERR_NONE, &taken.e);
+    assert_true(taken.roster && taken.key);
+    AWAIT(&f, is_talking(&b, &a) && is_settled(&b) && !is_warned(&b, WARNING_KEY));
+    assert_true(holds(&a, "SELECT count(*) FROM article", "3"));
+    taken = import_from(&b, file.path);
+    assert_false(taken.roster || taken.key);
     floor_close(&f);
 }
 
@@ -319,6 +371,8 @@ int main(void)
         cmocka_unit_test(that_one_begins_anew_all_the_time_is_told),
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
         cmocka_unit_test(who_strikes_back_is_told_until_somebody_says_that_it_may_stay),
+        cmocka_unit_test(who_was_away_while_the_key_changed_often_comes_back),
+        cmocka_unit_test(who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one),
         cmocka_unit_test(who_was_taken_in_by_one_without_rights_hears_why_and_comes_back),
         cmocka_unit_test(who_is_void_brings_nothing),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),

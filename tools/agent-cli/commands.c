@@ -297,7 +297,8 @@ int run_export(struct cli *c)
 
 /* What one file came to. */
 struct imported {
-    int64_t added; /* change-sets; -1: it failed, and why is in the error */
+    int64_t added;    /* change-sets; -1: it failed, and why is in the error */
+    bool roster, key; /* of these it had news */
     int64_t refused;
     char refused_of[NAME_BYTES_MAX + 1];
     bool letter; /* of one who joins: */
@@ -325,6 +326,8 @@ static struct imported import_one(const struct cli *c, const char *word, int *co
     if (!ask_silently(c, "drop-import", args, ASK_MS, &result, code, e))
         return done;
     done.added = number_of(result, "added");
+    done.roster = json_object_get_boolean(json_object_object_get(result, "roster"));
+    done.key = json_object_get_boolean(json_object_object_get(result, "key"));
     done.refused = number_of(result, "refused");
     snprintf(done.refused_of, sizeof done.refused_of, "%s", text_of(result, "refused_of"));
     if (done.refused > 0)
@@ -345,6 +348,10 @@ static struct json_object *import_entry(const char *word, const struct imported 
         return entry;
     }
     json_object_object_add(entry, "added", json_object_new_int64(done->added));
+    if (done->roster)
+        json_object_object_add(entry, "roster", json_object_new_boolean(true));
+    if (done->key)
+        json_object_object_add(entry, "key", json_object_new_boolean(true));
     if (done->refused > 0)
         json_object_object_add(entry, "refused", json_object_new_int64(done->refused));
     if (done->letter)
@@ -354,11 +361,14 @@ static struct json_object *import_entry(const char *word, const struct imported 
 
 static void print_imported(const char *word, const struct imported *done)
 {
-    if (done->added == 0 && done->refused == 0)
+    if (done->added == 0 && done->refused == 0 && !done->roster)
         text_say("%s: everything in it was known here", word);
     else
         text_say("%s: %" PRId64 " change-set%s taken in", word, done->added,
                  done->added == 1 ? "" : "s");
+    if (done->roster)
+        text_say("It brought the present list of members and their rules%s.",
+                 done->key ? ", and the fleet's new key" : "");
     if (done->refused > 0)
         text_say("%" PRId64 " change-set%s of %s %s not taken: it was shut out of the fleet before "
                  "it made %s.",
