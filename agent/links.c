@@ -307,6 +307,29 @@ static void on_closed(struct link *link, const struct err *why)
     soon(l);
 }
 
+/* A peer that keeps us busy with what brings nothing is listened to less, by whatever links it
+ * comes: `ns` more went on it. An identity that is no member's costs nothing to make. */
+static void charge(struct conn *c, uint64_t ns)
+{
+    static const struct bucket_size size = {IDLE_MS_RATE, IDLE_MS_BURST};
+    struct links *l = c->links;
+    const struct site_id *peer = &c->link->channel.peer;
+    struct member *member = NULL;
+    struct bucket *spent;
+    uint64_t debt_ms;
+
+    if (roster_find(&l->agent->roster, peer) != NULL)
+        member = members_get(&l->members, peer);
+    spent = member != NULL ? &member->idle_talk : &l->idle_talk;
+    bucket_charge(spent, &size, (double)ns / 1000000, now_of(l));
+    debt_ms = bucket_debt_ms(spent, &size);
+    if (debt_ms == 0)
+        return;
+    c->held_until_ms = now_of(l) + (debt_ms < HELD_MS_MAX ? debt_ms : HELD_MS_MAX);
+    link_hold(c->link);
+    links_tick_by(l, c->held_until_ms);
+}
+
 /* ---- a connection that opened ---- */
 
 /* One link for each pair. False: the fresh one goes, or waits. */
@@ -365,6 +388,7 @@ void links_talk_with(struct conn *c)
     member = members_get(&l->members, &link->channel.peer);
     if (member != NULL)
         member->hung_up_ms = 0;
+    charge(c, 0); /* what it owes it owes on every link */
     note_place(l, link);
 }
 
@@ -438,22 +462,6 @@ static bool serve_guest(struct conn *c, struct slice message, struct err *e)
         return err_set(e, ERR_INPUT, "a guest who goes on after the answer");
     c->served = true;
     return invitations_serve(c->links->agent->invitations, c->link, message, e);
-}
-
-/* A peer that keeps us busy with what brings nothing is listened to less. */
-static void charge(struct conn *c, uint64_t ns)
-{
-    static const struct bucket_size size = {IDLE_MS_RATE, IDLE_MS_BURST};
-    struct links *l = c->links;
-    uint64_t debt_ms;
-
-    bucket_charge(&c->idle_talk, &size, (double)ns / 1000000, now_of(l));
-    debt_ms = bucket_debt_ms(&c->idle_talk, &size);
-    if (debt_ms == 0)
-        return;
-    c->held_until_ms = now_of(l) + (debt_ms < HELD_MS_MAX ? debt_ms : HELD_MS_MAX);
-    link_hold(c->link);
-    links_tick_by(l, c->held_until_ms);
 }
 
 static bool on_message(struct link *link, struct slice message, struct err *e)
@@ -550,7 +558,7 @@ static void resume_in_turn(struct links *l, struct conn *c)
         if (is_open(c))
             talk_pause(&c->talk);
     }
-    if (link_has_rest(c->link) && c->held_until_ms < l->wake_ms)
+    if (c->link->held && c->held_until_ms < l->wake_ms)
         l->wake_ms = c->held_until_ms > now_of(l) ? c->held_until_ms : now_of(l);
 }
 

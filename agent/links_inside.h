@@ -19,7 +19,6 @@ struct conn {
     bool served;                    /* a guest has his answer */
     uint32_t ip;                    /* where an incoming one comes from */
     uint64_t spent_ns;              /* on its messages in this turn of the loop */
-    struct bucket idle_talk;        /* ms spent on messages that brought nothing */
     uint64_t held_until_ms;         /* so long it is not read from */
     struct gatherer gatherer;       /* has it its turn, or does it wait, unread? */
     struct rival rival;             /* another link of this site's is there (twins.h) */
@@ -49,6 +48,7 @@ struct links {
     uint32_t n;
     struct places places;
     struct members members;
+    struct bucket idle_talk; /* of all who are no members, together (member.h) */
     struct sync_claims claims;
     struct replay_cache replays;
     struct door door;

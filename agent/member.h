@@ -4,6 +4,7 @@
 
 #include <navette/changeset.h>
 
+#include "bucket.h"
 #include "config.h"
 
 struct agent;
@@ -22,6 +23,7 @@ struct member {
     uint64_t applied_kept_ms; /* the one that the ledger keeps */
     uint64_t dawdled_ms;      /* uv_now, when it held others up (gather.h); 0: never */
     int64_t skew_ms;          /* its clock minus ours when it was met last */
+    struct bucket idle_talk;  /* ms spent on its messages that brought nothing, on any link */
     uint64_t hung_up_ms;      /* uv_now, when something where it was met hung up on our first words
                                  last, as who has another key does; 0: never, or it was met since */
 };

@@ -237,7 +237,7 @@ static inline void pc_found(struct pc *pc)
 /* `guest` becomes a member of the fleet of `host`. */
 static inline void pc_enrol(struct pc *host, struct pc *guest)
 {
-    static const uint8_t no_invite[ROSTER_INVITE_ID_BYTES];
+    static const uint8_t by_hand[ROSTER_INVITE_ID_BYTES];
     char name[NAME_BYTES_MAX + 1];
     struct fleet_keys keys = {0};
     struct roster r = {0};
@@ -245,7 +245,7 @@ static inline void pc_enrol(struct pc *host, struct pc *guest)
 
     must(home_fleet_load(&host->home, &r, &keys, &e) &&
              roster_enrol(&r, guest->keys.sign_public, guest->keys.exchange_public,
-                          guest->config.name, no_invite, &host->keys, name, &e) &&
+                          guest->config.name, by_hand, &host->keys, name, &e) &&
              home_roster_save(&host->home, &r, &e) &&
              home_fleet_save(&guest->home, &r, keys.keys[0], &e),
          &e);
