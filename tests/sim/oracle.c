@@ -1,3 +1,4 @@
+#include "oracle_replaced.h"
 #include "oracle_unite.h"
 
 #include <assert.h>
@@ -208,44 +209,6 @@ static void observe_absent(struct oracle *o, uint32_t site, const struct view *n
     }
 }
 
-static void remember(struct oracle *o, uint32_t site, uint32_t row, int column, uint32_t value)
-{
-    if (o->replaced_n == o->replaced_room) {
-        o->replaced_room = o->replaced_room * 2 + 64;
-        o->replaced = mem_grow(o->replaced, o->replaced_room * sizeof *o->replaced);
-    }
-    o->replaced[o->replaced_n++] =
-        (struct oracle_replaced){.site = site, .row = row, .value = value, .column = column};
-}
-
-/* What the agent put in the place of something else. */
-static void observe_replaced(struct oracle *o, uint32_t site, const struct view *now)
-{
-    const struct view *last = &o->last[site];
-
-    for (uint32_t i = 0; i < last->n; i++) {
-        const struct view_row *was = &last->rows[i];
-        const struct view_row *is = view_find(now, was->table, was->name);
-        const struct shape_table *t = &o->shape->tables[was->table];
-
-        for (uint32_t c = 0; is != NULL && c < t->columns_n; c++)
-            if (is_cell(t, c) && was->cells[c] != is->cells[c])
-                remember(o, site, was->name, (int)c, was->cells[c]);
-    }
-}
-
-static bool is_put_back(const struct oracle *o, uint32_t site, uint32_t row, int column,
-                        uint32_t value)
-{
-    for (uint32_t i = 0; i < o->replaced_n; i++) {
-        const struct oracle_replaced *r = &o->replaced[i];
-
-        if (r->site == site && r->row == row && r->column == column && r->value == value)
-            return true;
-    }
-    return false;
-}
-
 bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
 {
     if (now->doubled != WORD_NULL)
@@ -254,7 +217,7 @@ bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, str
         return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
     if (!oracle_ways(o, site, now, e) || !oracle_keys(o, site, now, e))
         return false;
-    observe_replaced(o, site, now);
+    oracle_observe_replaced(o, site, now);
     observe_absent(o, site, now);
     observe_rows(o, site, now);
     oracle_remember_keys(o, site, now);
@@ -475,7 +438,7 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
     event_add(o, row, column, is, site, tick);
     if (shape_counts(&o->shape->tables[is->table], (uint32_t)column))
         count(o, was == NULL ? UINT32_MAX : was->cells[column], is->cells[column]);
-    if (was != NULL && is_put_back(o, site, is->name, column, is->cells[column]))
+    if (was != NULL && oracle_is_put_back(o, site, is->name, column, is->cells[column]))
         doubt_put_back(o, site, &o->rows[row], column);
 }
 

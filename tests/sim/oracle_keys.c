@@ -1,19 +1,44 @@
 /* Keys: none changes under the application, and the agent gives none that was another row's. */
 #include "oracle.h"
 
+/* Has the application of this site ever been shown a row of this name? */
+static bool was_shown(const struct oracle *o, uint32_t site, uint32_t name)
+{
+    for (uint32_t i = 0; i < o->key_n; i++)
+        if (o->keys[i].site == site && o->keys[i].row == name)
+            return true;
+    return false;
+}
+
+/* Did one of those that this row is come into the file while nobody looked, under a key that was
+ * nobody's? Then it may have stayed there, and the one that the application knew may have gone. */
+static bool came_unseen(const struct oracle *o, uint32_t site, const struct oracle_row *row,
+                        uint32_t key)
+{
+    bool unseen = false;
+
+    for (uint32_t i = 0; i < o->key_n; i++)
+        if (o->keys[i].site == site && o->keys[i].table == row->table && o->keys[i].key == key)
+            return false;
+    for (uint32_t i = 0; i < o->union_n; i++)
+        unseen |= (row->unions >> i & 1) != 0 && (!was_shown(o, site, o->unions[i].left) ||
+                                                  !was_shown(o, site, o->unions[i].right));
+    return unseen;
+}
+
 /* Of two rows that are one the one stays where it was, and may be called as the other one. */
 static bool may_have(const struct oracle *o, uint32_t site, const struct view_row *was,
                      const struct view_row *is)
 {
     const struct oracle_row *row = oracle_row(o, was->name);
-    bool had = false;
 
     if (row == NULL || row->unions == 0 || !shape_surrogate(&o->shape->tables[was->table]))
         return row == NULL || row->unions != 0;
     for (uint32_t i = 0; i < o->key_n; i++)
-        had |= o->keys[i].site == site && o->keys[i].table == was->table &&
-               o->keys[i].key == is->raw[0] && oracle_same(o, o->keys[i].row) == row->name;
-    return had;
+        if (o->keys[i].site == site && o->keys[i].table == was->table &&
+            o->keys[i].key == is->raw[0] && oracle_same(o, o->keys[i].row) == row->name)
+            return true;
+    return came_unseen(o, site, row, is->raw[0]);
 }
 
 static bool keys_stand(const struct oracle *o, uint32_t site, const struct view *now, struct err *e)
