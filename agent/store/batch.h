@@ -71,6 +71,7 @@ struct batch {
     struct work *works;
     uint32_t n, room;
     struct keymap by_gid;       /* 1 + index into works */
+    struct keymap came;         /* likewise: by the keys under which rows came into the file */
     struct keymap given;        /* keys given to newcomers in this batch */
     struct keymap parents;      /* rows known to be in the file: 1 */
     struct batch_table *tables; /* by app index */
@@ -108,6 +109,10 @@ MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key 
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
                                struct err *e);
 
+/* Has another row of the file the key that this one had here? */
+MUST_USE bool batch_key_is_others(struct batch *b, const struct binding *t, int64_t gid,
+                                  const struct row_key *key, bool *is, struct err *e);
+
 /* batch_write.c: deletes, inserts and updates, and what undoes them. A refusal of the file fails
  * the work, not the call. */
 MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
@@ -132,7 +137,8 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
                                     struct err *e);
-/* The row that such a statement shows, as the ledger knows it; `found` false: not at all. */
+/* The row that such a statement shows, as the ledger knows it, or as the batch has just put it
+ * there; `found` false: not at all. */
 MUST_USE bool batch_child_row(struct batch *b, const struct app_child *c, struct sqlite3_stmt *q,
                               struct ledger_row *row, bool *found, struct err *e);
 /* Does a reference keep the row that it names, which is dead? A declared one does. One by rule does

@@ -34,17 +34,38 @@ bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, s
     return code == SQLITE_DONE || sqlite_err(b->s->app.db, table->app->name, e);
 }
 
+bool batch_key_is_others(struct batch *b, const struct binding *t, int64_t gid,
+                         const struct row_key *key, bool *is, struct err *e)
+{
+    struct ledger_row holder;
+
+    *is = false;
+    if (t == NULL || !t->app->surrogate || key->kind == KEY_NONE)
+        return true;
+    if (!ledger_row_by_key(&b->s->ledger, t->table, key, false, &holder, is, e))
+        return false;
+    *is = *is && holder.gid != gid;
+    return true;
+}
+
 /* A parent that is not in the file, and that the fleet deleted: must it be there for this cell? Not
- * if it had a key here that the cell may go on showing. */
+ * if it had a key here that the cell may go on showing. One whose key is another row's by now comes
+ * in for a moment, and so gets one. */
 static bool is_kept(struct batch *b, const struct app_column *column, const struct cell *cell,
                     const struct ledger_row *row, bool *kept, struct err *e)
 {
+    struct row_key key;
+
     *kept = true;
     if (!column->ref_by_rule || row->minted || row->key.kind == KEY_NONE)
         return true;
-    return record_decode(&b->named, row->rec, e) &&
-           (ledger_alive(&b->s->ledger, &b->named) ||
-            batch_ref_keeps(b, column, cell, &b->named.dead, kept, e));
+    if (!record_decode(&b->named, row->rec, e))
+        return false;
+    if (ledger_alive(&b->s->ledger, &b->named))
+        return true;
+    key = arena_key(&b->arena, &row->key);
+    return batch_key_is_others(b, bind_by_table(b->s, row->table), row->gid, &key, kept, e) &&
+           (*kept || batch_ref_keeps(b, column, cell, &b->named.dead, kept, e));
 }
 
 static bool bring_parent(struct batch *b, const struct app_column *column, const struct cell *cell,
@@ -56,7 +77,8 @@ static bool bring_parent(struct batch *b, const struct app_column *column, const
 
     if (w != NULL) {
         if (!w->alive && !w->needed && w->key.kind != KEY_NONE &&
-            !batch_ref_keeps(b, column, cell, &w->dead, &kept, e))
+            (!batch_key_is_others(b, w->b, gid, &w->key, &kept, e) ||
+             (!kept && !batch_ref_keeps(b, column, cell, &w->dead, &kept, e))))
             return false;
         w->needed |= kept;
         return true;

@@ -110,6 +110,7 @@ static bool key_of_dead(struct batch *b, int64_t gid, struct binding **t, struct
 {
     struct ledger_row row;
     struct row_key key;
+    bool others;
 
     *known = false;
     if (!ledger_row_get(&b->s->ledger, gid, &row, known, e))
@@ -121,6 +122,9 @@ static bool key_of_dead(struct batch *b, int64_t gid, struct binding **t, struct
         return e->code == ERR_NONE;
     *known = !ledger_alive(&b->s->ledger, &b->named);
     key = arena_key(&b->arena, &row.key);
+    if (!batch_key_is_others(b, *t, gid, &key, &others, e))
+        return false;
+    *known &= !others;
     return !*known || key_values((*t)->app, &key, v, e);
 }
 
@@ -266,6 +270,25 @@ sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t chi
     return bt->children[child];
 }
 
+/* A row that the batch has put under this key. */
+static bool find_came(struct batch *b, const struct binding *t, const struct row_key *key,
+                      struct ledger_row *row)
+{
+    uint32_t at = keymap_get(&b->came, t->app_index, key);
+    const struct work *w = at == 0 ? NULL : &b->works[at - 1];
+
+    if (w == NULL || !w->wrote || !row_key_equal(&w->key, key))
+        return false;
+    *row = (struct ledger_row){.gid = w->gid,
+                               .table = t->table,
+                               .key = w->key,
+                               .present = true,
+                               .rec = w->rec,
+                               .differs = w->shadow_after.p != NULL,
+                               .shadow = w->shadow_after};
+    return true;
+}
+
 bool batch_child_row(struct batch *b, const struct app_child *c, sqlite3_stmt *q,
                      struct ledger_row *row, bool *found, struct err *e)
 {
@@ -280,7 +303,8 @@ bool batch_child_row(struct batch *b, const struct app_child *c, sqlite3_stmt *q
     for (uint32_t i = 0; i < t->key_count; i++)
         values[t->keys[i]] = value_of_column(q, (int)i);
     key = key_of_row(t, values, &b->key_room);
-    return ledger_row_by_key(&b->s->ledger, binding->table, &key, false, row, found, e);
+    *found = find_came(b, binding, &key, row);
+    return *found || ledger_row_by_key(&b->s->ledger, binding->table, &key, false, row, found, e);
 }
 
 bool batch_child_means(struct batch *b, const struct app_child *c, const struct ledger_row *row,

@@ -195,6 +195,12 @@ static bool written(struct batch *b, struct work *w, bool odd, struct err *e)
     return record_decode(&b->rec, w->rec, e) && read_back(b, w, e);
 }
 
+/* It stands under a key of which the ledger learns only when the batch is done. */
+static void note_came(struct batch *b, const struct work *w)
+{
+    keymap_put(&b->came, w->b->app_index, &w->key, (uint32_t)(w - b->works) + 1);
+}
+
 static bool insert(struct batch *b, struct work *w, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->insert, *partial = NULL;
@@ -218,6 +224,7 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
         done = step_write(b, w, q, e);
     if (done == 1) {
         w->wrote = true;
+        note_came(b, w);
         if (!written(b, w, odd, e))
             done = -1;
     }
@@ -337,12 +344,14 @@ static void note_replaced(struct batch *b, const struct work *w, const uint8_t *
 }
 
 /* Where its key was written anew it is found under that one from here on. */
-static void follow_key(struct work *w, const uint8_t *mask)
+static void follow_key(struct batch *b, struct work *w, const uint8_t *mask)
 {
     for (uint32_t i = 0; i < w->b->app->column_count; i++)
         w->renamed |= mask[i] && w->b->is_key[i] && w->renames;
-    if (w->renamed)
-        w->key = w->next;
+    if (!w->renamed)
+        return;
+    w->key = w->next;
+    note_came(b, w);
 }
 
 static bool update(struct batch *b, struct work *w, struct err *e)
@@ -366,7 +375,7 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         w->wrote |= done == 1;
         if (done == 1) {
             note_replaced(b, w, mask);
-            follow_key(w, mask);
+            follow_key(b, w, mask);
         }
     } else if (w->want.p != NULL) {
         w->shadow_after = w->shadow; /* it has yielded before, and the file holds it so */

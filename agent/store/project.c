@@ -152,6 +152,7 @@ static void batch_close(struct batch *b)
     free(b->left);
     free(b->shown);
     keymap_close(&b->by_gid);
+    keymap_close(&b->came);
     keymap_close(&b->given);
     keymap_close(&b->parents);
     record_close(&b->rec);

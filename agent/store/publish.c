@@ -29,8 +29,7 @@ bool refer(struct store *s, const struct binding *parent, const struct value *v,
     return ok;
 }
 
-/* The key of a table whose key is one column, from that column's value. */
-static struct row_key key_of_value(struct publisher *p, const struct value *v)
+struct row_key publish_key(struct publisher *p, const struct value *v)
 {
     if (v->type == VALUE_INT)
         return (struct row_key){.kind = KEY_INT, .i = v->i};
@@ -70,7 +69,7 @@ bool publish_translate(struct publisher *p, const struct touched *t, uint32_t co
     *v = t->values[column];
     if (named.b == NULL)
         return true;
-    key = key_of_value(p, &named.key);
+    key = publish_key(p, &named.key);
     at = keymap_get(&p->here, named.b->app_index, &key);
     gid = at == 0 ? 0 : p->list->rows[at - 1].gid;
     if (at == 0 && !refer(p->s, named.b, &named.key, &gid, e))
@@ -81,175 +80,6 @@ bool publish_translate(struct publisher *p, const struct touched *t, uint32_t co
     if (gid != 0)
         *v = (struct value){.type = VALUE_REF, .ref = gid_unpack(gid)};
     return true;
-}
-
-/* ---- gids ---- */
-
-void identity_write(const struct ledger *l, const struct value *values, uint32_t n, struct buf *out)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        uint8_t counter[8];
-
-        if (values[i].type != VALUE_REF) {
-            packed_value_write(out, &values[i]);
-            continue;
-        }
-        buf_add_byte(out, VALUE_REF);
-        be64_write(counter, values[i].ref.counter);
-        buf_add(out, l->actors[values[i].ref.actor - 1].actor.bytes, ACTOR_BYTES);
-        buf_add(out, counter, sizeof counter);
-    }
-}
-
-/* True when the key of a new natural row refers to a row that has no gid yet. */
-static bool key_waits(struct publisher *p, const struct touched *t)
-{
-    for (uint32_t i = 0; i < t->b->app->key_count; i++) {
-        uint32_t column = t->b->app->keys[i];
-        int parent = t->b->app->columns[column].ref_table;
-        struct row_key key;
-        uint32_t at;
-
-        if (parent < 0 || t->values[column].type == VALUE_NULL)
-            continue;
-        key = key_of_value(p, &t->values[column]);
-        at = keymap_get(&p->here, (uint32_t)parent, &key);
-        if (at != 0 && p->list->rows[at - 1].gid == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Names are made of rows that stand for others. The file may still have another one of those. */
-static bool name_stands(struct publisher *p, struct value *v, struct err *e)
-{
-    int64_t gid;
-
-    if (v->type != VALUE_REF)
-        return true;
-    if (!ledger_stands(&p->s->ledger, gid_pack(v->ref), &gid, e))
-        return false;
-    v->ref = gid_unpack(gid);
-    return true;
-}
-
-/* The gid of a row under a natural key: of the row that has or had this key anywhere, else a minted
- * one. */
-static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
-{
-    struct value key[KEY_COLUMNS_MAX];
-    struct buf identity;
-    bool ok = true;
-
-    buf_open(&identity, BODY_BYTES_MAX);
-    for (uint32_t i = 0; ok && i < t->b->app->key_count; i++) {
-        uint32_t column = t->b->app->keys[i];
-
-        ok = publish_translate(p, t, column, &key[i], e) && name_stands(p, &key[i], e);
-    }
-    if (ok) {
-        identity_write(&p->s->ledger, key, t->b->app->key_count, &identity);
-        ok = ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &t->gid, e);
-    }
-    if (ok && t->gid == 0) {
-        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->first);
-        ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
-    }
-    buf_close(&identity);
-    return ok;
-}
-
-/* Natural rows whose name is open: new ones, and those whose key refers to rows that may be others
- * than before. Natural keys may refer to natural keys: again until nothing changes, then whatever
- * is left (a cycle) as it is. */
-static bool name_naturals(struct publisher *p, bool *open, struct err *e)
-{
-    struct touch_list *l = p->list;
-    uint32_t n = l->n;
-    bool waiting = true, progress = true;
-
-    while (waiting) {
-        bool forced = !progress;
-
-        progress = waiting = false;
-        for (uint32_t i = 0; i < n; i++) {
-            struct touched before = l->rows[i];
-
-            if (!open[i])
-                continue;
-            if (!forced && key_waits(p, &before)) {
-                waiting = true;
-                continue;
-            }
-            if (!name_natural(p, &l->rows[i], e))
-                return false;
-            open[i] = false;
-            progress = true;
-            if (before.gid != 0 && before.gid != l->rows[i].gid) {
-                before.key.kind = KEY_NONE; /* another row stands at this key now */
-                *touch_add(l) = before;
-            }
-        }
-    }
-    return true;
-}
-
-/* A row that left one key and stands at another one has not gone. */
-static void forget_moved(struct publisher *p)
-{
-    struct touch_list *l = p->list;
-    struct keymap there = {0};
-
-    for (uint32_t i = 0; i < l->n; i++) {
-        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
-
-        if (l->rows[i].key.kind != KEY_NONE && !l->rows[i].b->app->surrogate)
-            keymap_put(&there, 0, &gid, i + 1);
-    }
-    for (uint32_t i = 0; i < l->n; i++) {
-        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
-
-        if (l->rows[i].key.kind == KEY_NONE && keymap_get(&there, 0, &gid) != 0)
-            l->rows[i].gid = 0;
-    }
-    keymap_close(&there);
-}
-
-static bool key_refers(const struct app_table *t)
-{
-    for (uint32_t i = 0; i < t->key_count; i++)
-        if (t->columns[t->keys[i]].ref_table >= 0)
-            return true;
-    return false;
-}
-
-static bool name_rows(struct publisher *p, struct err *e)
-{
-    bool *open = mem_alloc((p->list->n + 1) * sizeof *open);
-    bool *fresh = mem_alloc((p->list->n + 1) * sizeof *fresh);
-    bool any = false, ok = true;
-
-    for (uint32_t i = 0; i < p->list->n; i++) {
-        struct touched *t = &p->list->rows[i];
-
-        if (t->key.kind == KEY_NONE)
-            continue;
-        keymap_put(&p->here, t->b->app_index, &t->key, i + 1);
-        fresh[i] = t->b->app->surrogate && t->gid == 0;
-        if (fresh[i])
-            t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->first);
-        open[i] = !t->b->app->surrogate && (t->gid == 0 || key_refers(t->b->app));
-        any |= open[i];
-    }
-    for (uint32_t i = 0; ok && i < p->list->n; i++)
-        ok = !fresh[i] || publish_revive(p, &p->list->rows[i], e);
-    if (ok && any) {
-        ok = name_naturals(p, open, e);
-        forget_moved(p);
-    }
-    free(open);
-    free(fresh);
-    return ok;
 }
 
 /* ---- one row ---- */
@@ -302,7 +132,8 @@ static bool set_shadow(struct publisher *p, struct touched *t, struct ledger_row
 
 /* The row under way is part of another one: the record is that one's, and of this one only what the
  * file holds is kept until it leaves. */
-static bool write_part(struct publisher *p, struct ledger_row *row, bool was_present, struct err *e)
+static bool write_part(struct publisher *p, struct ledger_row *row, bool known, bool was_present,
+                       struct err *e)
 {
     struct ledger *l = &p->s->ledger;
 
@@ -322,7 +153,8 @@ static bool write_part(struct publisher *p, struct ledger_row *row, bool was_pre
     row->rec = buf_slice(&p->rec_bytes);
     row->shadow = buf_slice(&p->shadow_bytes);
     row->differs = row->present;
-    return ledger_row_put(l, row, true, was_present, e) &&
+    row->minted = false;
+    return ledger_row_put(l, row, known, was_present, e) &&
            ledger_due_put(l, row->gid, p->now_ms, NULL, e);
 }
 
@@ -330,7 +162,7 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
                       struct err *e)
 {
     if (p->stands != row->gid)
-        return write_part(p, row, was_present, e);
+        return write_part(p, row, known, was_present, e);
     buf_clear(&p->rec_bytes);
     record_encode(&p->rec, &p->rec_bytes);
     row->rec = buf_slice(&p->rec_bytes);
@@ -343,17 +175,36 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
-/* Delete a row that was united with others: all that it is made of, or, of one that is only a part,
- * that part. `united` false: it is an ordinary row. */
-static bool delete_parts(struct publisher *p, const struct touched *t,
-                         const struct local_clock *dead, bool *united, struct err *e)
+/* Does this part of the row under way go with it? All that the file does not show as rows of their
+ * own do: who deleted the one row saw them in it. */
+static bool part_goes(struct publisher *p, const struct touched *t, int64_t part, bool *goes,
+                      struct err *e)
+{
+    struct ledger_row row;
+    bool known;
+
+    *goes = part == t->gid;
+    if (*goes || p->stands != t->gid)
+        return true;
+    if (!ledger_row_get(&p->s->ledger, part, &row, &known, e))
+        return false;
+    *goes = !known || !row.present;
+    return true;
+}
+
+/* Delete a row that was united with others. `united` false: it is an ordinary row. */
+static bool delete_parts(struct publisher *p, const struct touched *t, struct local_clock *dead,
+                         bool *united, struct err *e)
 {
     struct parts all;
     bool ok = parts_read(p->s, p->stands, &all, e), did;
 
     *united = ok && all.n > 0;
+    for (uint32_t i = 0; ok && i < all.n; i++)
+        dead->stamp = later(dead->stamp, &all.rows[i].dead);
     for (uint32_t i = 0; ok && i < all.n; i++) {
-        if (p->stands != t->gid && all.rows[i].gid != t->gid)
+        ok = part_goes(p, t, all.rows[i].gid, &did, e);
+        if (!ok || !did)
             continue;
         author_row(&p->author, t->b, CHANGE_DELETE, all.rows[i].gid, dead->stamp, NULL, NULL, 0);
         ok = unite_note(p->s, all.rows[i].gid, p->stands, dead, true, &p->rec, &did, e);
@@ -373,6 +224,12 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         stamp = hlc_stamp(p->now_ms, 0);
     for (uint32_t i = 0; i < base->n; i++)
         stamp = stamp_after(stamp, &base->cells[i]);
+    stamp = later(stamp, &p->rec.dead); /* it was kept by what names it, which its author sees */
+    row->present = false;
+    row->differs = false;
+    /* One by name with a row that the file shows beside it: that one has not gone. */
+    if (p->stands != t->gid && !t->b->app->surrogate && p->standing.present)
+        return write_row(p, row, true, true, e);
     if (!publish_introduce(p, t, e))
         return false;
     author_open(&p->author);
@@ -380,18 +237,14 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     if (!delete_parts(p, t, &dead, &united, e))
         return false;
-    if (!united &&
-        (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)) {
+    if (!united) {
         const struct conflict_row about = cells_listed(p, t);
 
         p->rec.dead = dead;
         if (!conflict_delete(&about, &p->rec, e))
             return false;
-    }
-    if (!united)
         author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
-    row->present = false;
-    row->differs = false;
+    }
     return write_row(p, row, true, true, e);
 }
 
@@ -409,6 +262,7 @@ static bool load_standing(struct publisher *p, struct err *e)
             row->differs ? row->shadow.n : row->rec.n);
     row->shadow = buf_slice(&p->standing_shadow);
     row->differs = row->present;
+    row->key = arena_key(&p->list->arena, &row->key);
     return record_decode(&p->rec, row->rec, e);
 }
 
@@ -422,13 +276,17 @@ static bool load_row(struct publisher *p, struct touched *t, struct ledger_row *
     record_clear(&p->shadow);
     record_clear(&p->next);
     p->stands = t->gid;
-    if (!*known || row->minted)
+    if (*known && row->minted)
         return true;
     if (row->differs && !record_decode(&p->shadow, row->shadow, e))
         return false;
     if (!ledger_stands(&p->s->ledger, t->gid, &p->stands, e))
         return false;
-    return p->stands == t->gid ? record_decode(&p->rec, row->rec, e) : load_standing(p, e);
+    if (p->stands != t->gid) {
+        row->key = arena_key(&p->list->arena, &row->key); /* the next look-up takes it */
+        return load_standing(p, e);
+    }
+    return !*known || record_decode(&p->rec, row->rec, e);
 }
 
 /* The key the row has in the file now; packed ones live in the list's arena. */
@@ -558,7 +416,7 @@ bool publish_name(struct store *s, struct touch_list *list, uint64_t now_ms, str
     bool ok;
 
     publisher_open(&p);
-    ok = name_rows(&p, e);
+    ok = publish_gids(&p, e);
     publisher_close(&p);
     return ok;
 }
@@ -647,7 +505,7 @@ bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
     s->look_ups_left = LOOK_UPS_MAX;
     publisher_open(&p);
     author_begin(&p.author, s, now_ms, progress);
-    ok = unsent_save(s, e) && migration_find(s, list, e) && name_rows(&p, e) &&
+    ok = unsent_save(s, e) && migration_find(s, list, e) && publish_gids(&p, e) &&
          publish_rows(&p, e) && author_seal(&p.author, e);
     author_close(&p.author);
     publisher_close(&p);

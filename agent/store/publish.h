@@ -32,6 +32,10 @@ struct publisher {
  * that names nothing stays as it is. */
 MUST_USE bool publish_translate(struct publisher *p, const struct touched *t, uint32_t column,
                                 struct value *v, struct err *e);
+/* The key of a table whose key is one column, from that column's value; good until the next one. */
+struct row_key publish_key(struct publisher *p, const struct value *v);
+/* publish_name.c: every row that is touched gets its gid. */
+MUST_USE bool publish_gids(struct publisher *p, struct err *e);
 /* publish_revive.c: a new row that is one which another PC deleted gets its gid. */
 MUST_USE bool publish_revive(struct publisher *p, struct touched *t, struct err *e);
 /* A stamp later than everything that the cell shows. */

@@ -256,7 +256,7 @@ TESTED_BY = {
         "store": "batch_keys drain merge publish sweep",
         "typed": "appname refer seen",
         "unique": "batch_unique repair",
-        "unite": "batch_unite",
+        "unite": "batch_unite publish_name",
         "withhold": "apprule bindrule",
     },
     "protocol": {

@@ -25,11 +25,10 @@ static bool ends(const struct oracle *o, const struct oracle_row *row,
 }
 
 /* Has it ended that for sure, if it stands over it? */
-static bool surely_ends(const struct oracle *o, const struct oracle_row *row,
-                        const struct oracle_event *death, const struct oracle_event *event)
+static bool surely_ends(const struct oracle_row *row, const struct oracle_event *death,
+                        const struct oracle_event *event)
 {
-    return row->unions == 0 || death->wide || (death->name == event->name && !event->wide) ||
-           !shape_surrogate(&o->shape->tables[row->table]);
+    return row->unions == 0 || death->wide || (death->name == event->name && !event->wide);
 }
 
 /* Is there an event of `column` (COLUMN_DEATH: a delete) that surely happened and stands over
@@ -42,7 +41,7 @@ static bool beaten(const struct oracle *o, const struct oracle_row *row, int col
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && !event->delta && !event->doubtful &&
-            (column != COLUMN_DEATH || surely_ends(o, row, event, &o->events[other])) &&
+            (column != COLUMN_DEATH || surely_ends(row, event, &o->events[other])) &&
             !(several && event->birth != o->events[other].birth) && stands_over(event, other))
             return true;
     }

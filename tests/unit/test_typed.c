@@ -392,9 +392,90 @@ static void a_row_that_went_unheard_of_again_is_no_row_to_name(void **state)
     close_pair(&a, &b);
 }
 
+/* A sale goes, and in the same change-set comes a tag with its number that means a client. */
+static void a_row_goes_although_one_that_comes_has_its_number(void **state)
+{
+    struct store_progress p = {0};
+    struct err e = {0};
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO people VALUES (2, 'Al'), (3, 'Al')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&b, "SELECT name FROM people JOIN shop_sale USING (id) WHERE total = 11", "Al");
+    later();
+    sql(&a, "DELETE FROM shop_sale WHERE id = 2;"
+            "INSERT INTO tag VALUES (1, 'Client', '2', 'b'), (2, 'Client', '3', 'c')");
+    work(&a);
+    carry(&a, &b);
+    tick(&b);
+    check(store_apply(b.store, b.now_ms, &p, &e), &e);
+    expect(&b, tags, "b|Al c|Al");
+    expect(&b, "SELECT count(*) FROM shop_sale WHERE total = 11", "0");
+    close_pair(&a, &b);
+}
+
+/* B, whose clock is ahead, deletes a sale, of which A's tag speaks, unknown to B: it stays. Then A,
+ * who knows the tag, deletes it. */
+static void a_delete_that_knows_better_counts_although_an_older_one_is_later(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO tag VALUES (1, 'shop_sale', '2', 't')");
+    sql(&b, "DELETE FROM shop_sale WHERE total = 11; UPDATE _navette_dirty SET t = t + 0.001");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, tags, "t|sale 11");
+    expect_same(&a, &b, tags);
+    later();
+    sql(&a, "DELETE FROM shop_sale WHERE total = 11");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, tags, "t|2");
+    expect(&b, "SELECT count(*) FROM shop_sale WHERE total = 11", "0");
+    close_pair(&a, &b);
+}
+
+/* What speaks of a row that is gone must not come to speak of the one that got its number in a file
+ * that went back. */
+static void what_dangles_never_names_another_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    keep_database(&b);
+    sql(&a, "INSERT INTO people VALUES (3, 'Al'); INSERT INTO tag VALUES (1, 'Client', '3', 't')");
+    exchange(&a, &b);
+    expect(&b, tags, "t|Al");
+    sql(&a, "DELETE FROM people WHERE name = 'Al'");
+    exchange(&a, &b);
+    expect(&a, tags, "t|3");
+    put_database_back(&b, &b);
+    later();
+    open_store(&b);
+    sql(&b, "INSERT INTO people(name) VALUES ('Eve')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, tags, "t|3");
+    expect(&b, "SELECT count(*) FROM tag", "1");
+    expect(&b, "SELECT count(*) FROM tag JOIN people ON people.id = ref", "0");
+    expect_same(&a, &b, "SELECT name FROM people ORDER BY name");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_goes_although_one_that_comes_has_its_number),
+        cmocka_unit_test(a_delete_that_knows_better_counts_although_an_older_one_is_later),
+        cmocka_unit_test(what_dangles_never_names_another_row),
         cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
         cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
         cmocka_unit_test(ids_inside_text_are_followed),

@@ -1,5 +1,5 @@
 /* Rows that different PCs made and that are one thing: by rule, or because a person says so. Also
- * of batch_unite.c. */
+ * of batch_unite.c, publish_name.c. */
 #include "unit/sites.h"
 
 static const char schema[] =
@@ -465,6 +465,93 @@ static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
     }
 }
 
+/* Somebody says that two articles are one, and before the file shows it the application puts the
+ * other one on the shelf where the first one is: both keys name one row. */
+static void a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_that_row(void **state)
+{
+    static const char *const there[] = {"INSERT INTO shelf VALUES (1, 'a', 1)",
+                                        "INSERT INTO shelf VALUES (2, 'a', 1)",
+                                        "INSERT INTO shelf VALUES (1, 'b', 1)"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct site s[2];
+
+        open_shops(s, 2, false);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6)");
+        sql(&s[0], there[i]);
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        later();
+        sql(&s[0], i == 0   ? "INSERT INTO shelf VALUES (2, 'a', 7)"
+                   : i == 1 ? "INSERT INTO shelf VALUES (1, 'a', 7)"
+                            : "INSERT INTO shelf VALUES (1, 'a', 7), (2, 'a', 7)");
+        work(&s[0]);
+        expect(&s[0], "SELECT n FROM shelf WHERE place = 'a'", "7");
+        later();
+        sql(&s[0], "UPDATE shelf SET n = 8 WHERE place = 'a'");
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(
+            s, 2, "SELECT s.n FROM shelf s JOIN article ON id = article_id WHERE place = 'a'", "8");
+        expect_all(s, 2, "SELECT count(*) FROM article", "1");
+        expect_same(&s[0], &s[1], shelves);
+        close_shops(s, 2);
+    }
+}
+
+/* ... or goes on with both rows, which it still sees. */
+static void rows_that_are_one_by_name_are_written_to_until_one_leaves(void **state)
+{
+    static const char *const writes[] = {"UPDATE shelf SET n = 9 WHERE article_id = 1",
+                                         "UPDATE shelf SET n = 9 WHERE article_id = 2",
+                                         "UPDATE shelf SET n = n + 6"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct site s[2];
+
+        open_shops(s, 2, false);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
+                   "INSERT INTO shelf VALUES (1, 'a', 3), (2, 'a', 3)");
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        later();
+        sql(&s[0], writes[i]);
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT n FROM shelf JOIN article ON id = article_id", "9");
+        expect_ledger(&s[0], "SELECT count(*) FROM row WHERE present AND key IS NULL", "0");
+        close_shops(s, 2);
+    }
+}
+
+/* Whoever deletes one of two rows before the file shows that they are one has not seen the other
+ * one go. */
+static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **state)
+{
+    (void)state;
+    for (int deleted = 1; deleted <= 2; deleted++) {
+        struct site s[2];
+        char text[64];
+
+        open_shops(s, 2, false);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'rice', 6)");
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        later();
+        snprintf(text, sizeof text, "DELETE FROM article WHERE id = %d", deleted);
+        sql(&s[0], text);
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT count(*) FROM article", "1");
+        sql(&s[1], "DELETE FROM article");
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT count(*) FROM article", "0");
+        close_shops(s, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +569,10 @@ int main(void)
         cmocka_unit_test(keys_follow_the_row_that_stands_for_what_they_name),
         cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),
         cmocka_unit_test(edits_of_a_row_that_is_about_to_leave_are_kept),
+        cmocka_unit_test(
+            a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_that_row),
+        cmocka_unit_test(rows_that_are_one_by_name_are_written_to_until_one_leaves),
+        cmocka_unit_test(a_delete_takes_no_part_that_the_file_still_shows_beside_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
