@@ -72,15 +72,17 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
 static bool is_forgotten(struct recovery *r, const struct app_state *state, bool *forgotten,
                          struct err *e)
 {
+    struct keymap times = {0};
     int64_t regained;
-    bool news;
+    bool ok = behind_find_laps(r, &times, e) &&
+              ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'",
+                            &regained, e);
 
-    if (!behind_find_laps(r, &news, e) ||
-        !ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'", &regained,
-                       e))
-        return false;
-    *forgotten = news && r->fork.point < regained && state->point.n > 0;
-    return true;
+    *forgotten = false;
+    if (ok && times.n > 0 && r->fork.point < regained && state->point.n > 0)
+        ok = regain_has_said(r->s, &times, &r->fork.held.holds, forgotten, e);
+    keymap_close(&times);
+    return ok;
 }
 
 static bool look_for_fork(struct recovery *r, const struct app_state *state, bool *known,

@@ -50,8 +50,9 @@ struct recovery {
     double cursor_time;
 };
 
-/* behind_laps.c: find the laps above the fork. `news`: the file has marks that are in none. */
-MUST_USE bool behind_find_laps(struct recovery *r, bool *news, struct err *e);
+/* behind_laps.c: find the laps above the fork. `times`, if not NULL: when marks of the file that
+ * are in none of them were made, in ms. */
+MUST_USE bool behind_find_laps(struct recovery *r, struct keymap *times, struct err *e);
 /* Then: let the ledger believe of each key what the file says: as it was at the fork, then
  * as the marks in the file made it, as far as the ledger had seen them. The others fill r->list. */
 MUST_USE bool behind_relive(struct recovery *r, struct err *e);

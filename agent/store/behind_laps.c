@@ -484,18 +484,22 @@ static bool read_lived(struct recovery *r, struct err *e)
     return code == SQLITE_DONE || ledger_err(l, "read what the file had before", e);
 }
 
-bool behind_find_laps(struct recovery *r, bool *news, struct err *e)
+bool behind_find_laps(struct recovery *r, struct keymap *times, struct err *e)
 {
     struct marks marks = {.last = r->fork.mark};
     bool ok = read_runs(r, e) && read_lived(r, e);
     int64_t after = -1;
 
-    *news = false;
-    while (ok && !*news && marks.last > after) {
+    while (ok && times != NULL && marks.last > after) {
         after = marks.last;
         ok = marks_read(&r->s->app, after, CUT_ROWS_MAX, &marks, e);
-        for (uint32_t i = 0; ok && i < marks.n; i++)
-            *news |= lap_of(r, &marks.marks[i]) == NULL;
+        for (uint32_t i = 0; ok && i < marks.n; i++) {
+            struct row_key ms = {.kind = KEY_INT,
+                                 .i = (int64_t)mark_wall_ms(marks.marks[i].julian_day, 0)};
+
+            if (lap_of(r, &marks.marks[i]) == NULL)
+                keymap_put(times, 0, &ms, 1);
+        }
     }
     marks_close(&marks);
     return ok;

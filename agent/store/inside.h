@@ -157,6 +157,9 @@ MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t no
  * `did` false: it says nothing. */
 MUST_USE bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e);
 MUST_USE bool regain_lacks(struct store *s, bool *lacks, struct err *e);
+/* Has this PC, beyond `above`, said anything that was written at one of these times (ms)? */
+MUST_USE bool regain_has_said(struct store *s, const struct keymap *times,
+                              const struct vector *above, bool *said, struct err *e);
 /* Inside a ledger transaction: as fork_forgotten, of a newcomer: it is matched as another actor. */
 MUST_USE bool recover_forgotten(struct store *s, struct err *e);
 /* Inside a transaction of the file: is it the one that the ledger and the bindings know? ERR_BUSY

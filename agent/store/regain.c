@@ -125,7 +125,7 @@ static bool has_marks_of(struct regain *b, struct slice body, uint64_t stamp_max
  * what they replaced say nothing. */
 enum evidence { SAYS_NOTHING, FOR, AGAINST };
 
-static bool weigh(struct regain *b, const struct changeset *c, uint64_t stamp_max,
+static bool weigh(const struct keymap *times, const struct changeset *c, uint64_t stamp_max,
                   enum evidence *says, struct err *e)
 {
     struct body_reader in;
@@ -139,7 +139,7 @@ static bool weigh(struct regain *b, const struct changeset *c, uint64_t stamp_ma
 
             if (in.row.op == CHANGE_REPAIR || ms.i == 0 || (in.row.stamp & 0xffff) != 0)
                 continue;
-            if (keymap_get(&b->times, 0, &ms) != 0)
+            if (keymap_get(times, 0, &ms) != 0)
                 *says = FOR;
             else if (*says == SAYS_NOTHING)
                 *says = AGAINST;
@@ -155,7 +155,7 @@ static bool judge(struct regain *b, const struct changeset *c, const struct chan
     bool has;
 
     if (regain_is_ours(b))
-        return weigh(b, c, h->stamp, says, e);
+        return weigh(&b->times, c, h->stamp, says, e);
     if (!has_marks_of(b, c->body, h->stamp, &has, e))
         return false;
     *says = has ? FOR : AGAINST;
@@ -180,6 +180,27 @@ static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evid
     for (uint32_t i = 0; ok && says == NULL && i < h.needs.n; i++)
         ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
     changeset_header_close(&h);
+    return ok;
+}
+
+bool regain_has_said(struct store *s, const struct keymap *times, const struct vector *above,
+                     bool *said, struct err *e)
+{
+    struct regain b = {.s = s, .times = *times, .site = s->keys->site};
+    bool ok = true;
+
+    *said = false;
+    for (uint32_t a = 1; ok && !*said && a <= s->ledger.actor_count; a++) {
+        const struct ledger_actor *actor = &s->ledger.actors[a - 1];
+        uint64_t n = vector_get(above, &actor->actor);
+
+        while (ok && !*said && regain_is_own(&b, a) && ++n <= actor->staged) {
+            enum evidence says = SAYS_NOTHING;
+
+            ok = look_at(&b, a, n, &says, e);
+            *said = says == FOR;
+        }
+    }
     return ok;
 }
 
@@ -433,13 +454,12 @@ static bool note_point(struct regain *b, struct err *e)
 static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
-    bool news;
 
     if (!regain_place(b, e) || !know_tables(b, e) || !note_point(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
-    return behind_find_laps(r, &news, e) && behind_relive(r, e) && regain_settle_marks(b, e) &&
+    return behind_find_laps(r, NULL, e) && behind_relive(r, e) && regain_settle_marks(b, e) &&
            behind_rows(r, e) && regain_delete_gone(b, e);
 }
 

@@ -290,6 +290,58 @@ static void a_database_may_go_back_to_before_its_ledger_went_back(void **state)
     close_pair(&a, &b);
 }
 
+/* And the application has written in the older one, under a key that another row has been given
+ * since. */
+static void what_is_written_in_such_a_database_is_new(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&a, "INSERT INTO note VALUES (10, 'before', 1, 1)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE note SET price = 8 WHERE text = 'b'");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    put_database_back(&a, &a);
+    later();
+    sql(&a, "INSERT INTO note VALUES (10, 'since', 2, 1)");
+    open_store(&a);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT text, price FROM note WHERE text IN ('before', 'since') ORDER BY text",
+           "before|1 since|2");
+    expect(&a, "SELECT text FROM note WHERE id = 10", "since");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+/* The copy is younger than that of the ledger, and has marks that the lost ledger had drained. */
+static void what_was_said_before_the_loss_is_known_in_such_a_database(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_ledger(&a);
+    sql(&a, "INSERT INTO note VALUES (10, 'before', 1, 1); UPDATE note SET price = 9 WHERE id = 2");
+    keep_database(&a);
+    exchange(&a, &b);
+    sql(&b, "UPDATE note SET price = 11 WHERE text = 'before'");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    put_database_back(&a, &a);
+    rematch(&a, &b);
+    expect(&a, "SELECT count(*), sum(text = 'before'), sum(price = 9), sum(price = 11) FROM note",
+           "7|1|1|1");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 /* Its rows are still to be matched: what the application writes then is not taken for drained. */
 static void a_database_may_go_back_while_its_ledger_waits_to_be_built_again(void **state)
 {
@@ -328,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
         cmocka_unit_test(what_was_put_back_into_the_file_outlives_the_ledger),
         cmocka_unit_test(a_database_may_go_back_to_before_its_ledger_went_back),
+        cmocka_unit_test(what_is_written_in_such_a_database_is_new),
+        cmocka_unit_test(what_was_said_before_the_loss_is_known_in_such_a_database),
         cmocka_unit_test(a_database_may_go_back_while_its_ledger_waits_to_be_built_again),
     };
     struct err e = {0};
