@@ -18,6 +18,8 @@
 
 #include <sqlite3.h>
 
+#include "scan.h"
+
 /* ---- the fork ---- */
 
 static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
@@ -44,7 +46,7 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
 {
     sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
                                      "SELECT mark, mark_time, applied, id, number, actor FROM point"
-                                     " WHERE token = ?1 ORDER BY id DESC",
+                                     " WHERE token = ?1 AND actor <> 0 ORDER BY id DESC",
                                      e);
     bool there = false, ok = q != NULL;
     int code = SQLITE_DONE;
@@ -78,8 +80,8 @@ static bool is_forgotten(struct recovery *r, const struct app_state *state, bool
               ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'",
                             &regained, e);
 
-    *forgotten = false;
-    if (ok && times.n > 0 && r->fork.point < regained && state->point.n > 0)
+    *forgotten = times.n > 0 && !r->s->ledger.matched; /* the log may not be here yet */
+    if (ok && !*forgotten && times.n > 0 && r->fork.point < regained && state->point.n > 0)
         ok = regain_has_said(r->s, &times, &r->fork.held.holds, forgotten, e);
     keymap_close(&times);
     return ok;
@@ -162,6 +164,23 @@ static bool put_lost_due(struct recovery *r, struct err *e)
                          e);
 }
 
+/* The ledger had let go of a file, and gets one that it knows: its rows need not be matched. */
+static bool attach(struct recovery *r, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+
+    r->attached = !l->matched;
+    l->matched = true;
+    for (uint32_t i = 0; r->attached && i < l->table_count; i++) {
+        if (l->tables[i].scan != SCAN_MATCH)
+            continue;
+        l->tables[i].scan = SCAN_NONE;
+        if (!ledger_table_save(l, &l->tables[i], e))
+            return false;
+    }
+    return true;
+}
+
 static bool go_on(struct recovery *r, const struct app_state *state, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
@@ -169,7 +188,7 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
 
     held_lose(l, &r->fork.held, r->fork.said);
     if (!publish(r->s, &r->list, r->now_ms, &p, e) || !replay_fates(r->s, &r->list, e) ||
-        !put_lost_due(r, e))
+        !put_lost_due(r, e) || (r->attached && !scan_put_due(r->s, false, r->now_ms, e)))
         return false;
     l->batch = state->batch;
     memcpy(l->token, state->token, sizeof l->token);
@@ -215,7 +234,7 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
 
     behind_open(&r, s, now_ms);
     ok = appdb_read(&s->app, e) && look_for_fork(&r, state, known, e) &&
-         (!*known || (ledger_begin(&s->ledger, false, e) && go_back(&r, e) &&
+         (!*known || (ledger_begin(&s->ledger, false, e) && attach(&r, e) && go_back(&r, e) &&
                       behind_relive(&r, e) && behind_rows(&r, e)));
     appdb_end(&s->app);
     if (ok && *known)

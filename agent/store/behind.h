@@ -26,6 +26,7 @@ struct run {
 struct recovery {
     struct store *s;
     uint64_t now_ms;
+    bool attached; /* until now no row was matched */
     struct {
         struct held held; /* change-sets that the file held */
         uint64_t said;    /* our last one then */

@@ -293,6 +293,9 @@ bool ledger_seen_load(struct ledger *l, struct err *e)
     sqlite3_stmt *s = ledger_prepare(l, "SELECT author, actor, number FROM seen", e);
     int code = SQLITE_DONE;
 
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        for (uint32_t k = 0; k < l->actors[i].seen_room; k++)
+            l->actors[i].seen[k] = 0;
     while (s != NULL && (code = sqlite3_step(s)) == SQLITE_ROW) {
         int64_t author = sqlite3_column_int64(s, 0), actor = sqlite3_column_int64(s, 1);
 

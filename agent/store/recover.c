@@ -169,8 +169,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
             return true;
         }
     }
-    /* While no row is matched there is nothing to go back to. */
-    if (l->matched && !behind(s, state, now_ms, &known, e))
+    if (!behind(s, state, now_ms, &known, e))
         return false;
     if (known) {
         trouble_heals(

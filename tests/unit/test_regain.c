@@ -261,6 +261,27 @@ static void what_was_put_back_into_the_file_outlives_the_ledger(void **state)
     close_pair(&a, &b);
 }
 
+/* Not only until the agent stops. */
+static void a_ledger_that_was_built_again_remembers_who_had_seen_what(void **state)
+{
+    static const char seen[] =
+        "SELECT count(*) FROM seen JOIN actor ON actor.id = author WHERE staged > 0";
+    struct site a, b;
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_ledger(&a);
+    sql(&a, "UPDATE note SET price = 50 WHERE id = 1");
+    exchange(&a, &b);
+    sql(&b, "UPDATE note SET price = 51 WHERE text = 'a'");
+    exchange(&a, &b);
+    expect_ledger(&a, seen, "2");
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect_ledger(&a, seen, "2");
+    close_pair(&a, &b);
+}
+
 /* What the ledger knew of the way before it went back, it still knows: an older database is put in
  * the file's place afterwards. What was in it is neither said again nor doubled. */
 static void a_database_may_go_back_to_before_its_ledger_went_back(void **state)
@@ -342,6 +363,37 @@ static void what_was_said_before_the_loss_is_known_in_such_a_database(void **sta
     close_pair(&a, &b);
 }
 
+/* The ledger waits to be built again beside the file, and gets the one that it knows. */
+static void a_ledger_and_a_database_put_back_one_after_the_other_are_in_step(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&a, "INSERT INTO note VALUES (1, 'a', 1, NULL), (2, 'gone', 2, 1), (3, 'kept', 3, 1)");
+    work(&a);
+    keep_database(&a);
+    keep_ledger(&a);
+    sql(&a, "UPDATE note SET price = 10 WHERE id = 1; INSERT INTO note VALUES (4, 'new', 4, 1)");
+    exchange(&a, &b);
+    sql(&b,
+        "DELETE FROM note WHERE text = 'gone'; UPDATE note SET text = 'kept on' WHERE price = 3;"
+        "INSERT INTO note(text) VALUES ('b')");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    open_store(&a);
+    assert_int_equal(store_state(a.store), STORE_MATCHING);
+    put_database_back(&a, &a);
+    open_store(&a);
+    assert_int_equal(store_state(a.store), STORE_READY);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT text, price FROM note ORDER BY text", "a|10 b|NULL kept on|3 new|4");
+    expect(&a, "SELECT count(*) FROM note WHERE id IN (1, 3) AND text IN ('a', 'kept on')", "2");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 /* Its rows are still to be matched: what the application writes then is not taken for drained. */
 static void a_database_may_go_back_while_its_ledger_waits_to_be_built_again(void **state)
 {
@@ -379,9 +431,11 @@ int main(void)
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
         cmocka_unit_test(what_was_put_back_into_the_file_outlives_the_ledger),
+        cmocka_unit_test(a_ledger_that_was_built_again_remembers_who_had_seen_what),
         cmocka_unit_test(a_database_may_go_back_to_before_its_ledger_went_back),
         cmocka_unit_test(what_is_written_in_such_a_database_is_new),
         cmocka_unit_test(what_was_said_before_the_loss_is_known_in_such_a_database),
+        cmocka_unit_test(a_ledger_and_a_database_put_back_one_after_the_other_are_in_step),
         cmocka_unit_test(a_database_may_go_back_while_its_ledger_waits_to_be_built_again),
     };
     struct err e = {0};
