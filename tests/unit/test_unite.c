@@ -552,6 +552,43 @@ static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **st
     }
 }
 
+/* Two groups name each other or themselves, and the reference of one of them is let go last: before
+ * anybody says that they are one, before the file shows it, or on the other PC, which has not heard
+ * of it. */
+static void a_reference_that_was_let_go_last_is_gone_from_the_row_of_two(void **state)
+{
+    static const char *const ups[] = {"NULL", "1", "2"};
+
+    (void)state;
+    for (int i = 0; i < 54; i++) {
+        int row = 1 + i % 2, when = i / 2 % 3;
+        const char *up[] = {ups[i / 6 % 3], ups[i / 18]};
+        struct site s[2], *writer = &s[when == 2];
+        char text[200];
+
+        if (strcmp(up[row - 1], "NULL") == 0)
+            continue;
+        open_shops(s, 2, false);
+        snprintf(text, sizeof text, "INSERT INTO groups VALUES (1, 'x', %s), (2, 'y', %s)", up[0],
+                 up[1]);
+        sql(&s[0], text);
+        exchange(&s[0], &s[1]);
+        snprintf(text, sizeof text, "UPDATE groups SET up = NULL WHERE id = %d", row);
+        later();
+        if (when > 0)
+            unite_of(&s[0], "groups", 1, 2);
+        sql(writer, text);
+        if (when == 0) {
+            work(&s[0]);
+            unite_of(&s[0], "groups", 1, 2);
+        }
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
+        close_shops(s, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -572,6 +609,7 @@ int main(void)
         cmocka_unit_test(
             a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_that_row),
         cmocka_unit_test(rows_that_are_one_by_name_are_written_to_until_one_leaves),
+        cmocka_unit_test(a_reference_that_was_let_go_last_is_gone_from_the_row_of_two),
         cmocka_unit_test(a_delete_takes_no_part_that_the_file_still_shows_beside_it),
     };
 
