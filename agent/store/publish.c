@@ -175,6 +175,15 @@ static bool write_row(struct publisher *p, struct ledger_row *row, bool known, b
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
+/* Whoever deletes what somebody else deleted sees what kept it in the file, and knows better. (What
+ * this PC itself deleted it may say again since its home went back: that is no news.) */
+static uint64_t after_death(const struct publisher *p, uint64_t stamp,
+                            const struct local_clock *dead)
+{
+    return dead->number == 0 || ledger_is_ours(&p->s->ledger, dead->actor) ? stamp
+                                                                           : later(stamp, dead);
+}
+
 /* Does this part of the row under way go with it? All that the file does not show as rows of their
  * own do: who deleted the one row saw them in it. */
 static bool part_goes(struct publisher *p, const struct touched *t, int64_t part, bool *goes,
@@ -201,7 +210,7 @@ static bool delete_parts(struct publisher *p, const struct touched *t, struct lo
 
     *united = ok && all.n > 0;
     for (uint32_t i = 0; ok && i < all.n; i++)
-        dead->stamp = later(dead->stamp, &all.rows[i].dead);
+        dead->stamp = after_death(p, dead->stamp, &all.rows[i].dead);
     for (uint32_t i = 0; ok && i < all.n; i++) {
         ok = part_goes(p, t, all.rows[i].gid, &did, e);
         if (!ok || !did)
@@ -224,7 +233,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         stamp = hlc_stamp(p->now_ms, 0);
     for (uint32_t i = 0; i < base->n; i++)
         stamp = stamp_after(stamp, &base->cells[i]);
-    stamp = later(stamp, &p->rec.dead); /* it was kept by what names it, which its author sees */
+    stamp = after_death(p, stamp, &p->rec.dead);
     row->present = false;
     row->differs = false;
     /* One by name with a row that the file shows beside it: that one has not gone. */
@@ -237,14 +246,16 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     if (!delete_parts(p, t, &dead, &united, e))
         return false;
-    if (!united) {
+    if (!united &&
+        (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)) {
         const struct conflict_row about = cells_listed(p, t);
 
         p->rec.dead = dead;
         if (!conflict_delete(&about, &p->rec, e))
             return false;
-        author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     }
+    if (!united)
+        author_row(&p->author, t->b, CHANGE_DELETE, t->gid, stamp, NULL, NULL, 0);
     return write_row(p, row, true, true, e);
 }
 
