@@ -1,5 +1,5 @@
 /* The oracle's verdict at the end, see oracle.h. */
-#include "oracle.h"
+#include "oracle_unite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 #include "oracle_replaced.h"
+#include "oracle_see.h"
 #include "oracle_unite.h"
 
 #include <assert.h>
@@ -36,7 +37,7 @@ static uint32_t bit(uint32_t site)
     return UINT32_C(1) << site;
 }
 
-static int find_row(const struct oracle *o, uint32_t name)
+int oracle_find(const struct oracle *o, uint32_t name)
 {
     name = oracle_same(o, name);
     for (uint32_t i = 0; i < o->row_n; i++)
@@ -47,7 +48,7 @@ static int find_row(const struct oracle *o, uint32_t name)
 
 static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
 {
-    int found = find_row(o, name);
+    int found = oracle_find(o, name);
 
     if (found >= 0)
         return (uint32_t)found;
@@ -63,19 +64,19 @@ static uint32_t row_of(struct oracle *o, uint32_t table, uint32_t name)
 
 const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name)
 {
-    int at = find_row(o, name);
+    int at = oracle_find(o, name);
 
     return at < 0 ? NULL : &o->rows[at];
 }
 
 bool oracle_knows(const struct oracle *o, uint32_t name)
 {
-    return find_row(o, name) >= 0;
+    return oracle_find(o, name) >= 0;
 }
 
 bool oracle_has_died(const struct oracle *o, uint32_t name)
 {
-    int at = find_row(o, name);
+    int at = oracle_find(o, name);
     bool died = at >= 0 && o->rows[at].births > 1;
 
     for (uint32_t i = 0; at >= 0 && i < o->rows[at].n; i++)
@@ -90,139 +91,9 @@ static bool is_several(const struct oracle *o, const struct oracle_row *row)
 
 bool oracle_is_several(const struct oracle *o, uint32_t name)
 {
-    int at = find_row(o, name);
+    int at = oracle_find(o, name);
 
     return at >= 0 && is_several(o, &o->rows[at]);
-}
-
-/* The key of a row that each site numbers for itself is no cell: nobody compares it. */
-static bool is_cell(const struct shape_table *t, uint32_t column)
-{
-    return column >= t->keys;
-}
-
-/* ---- what a site sees ---- */
-
-static bool is_over(const struct oracle_event *event, uint32_t other)
-{
-    for (uint32_t i = 0; i < event->over_n; i++)
-        if (event->over[i] == other)
-            return true;
-    return false;
-}
-
-/* Does `later` take the place of `event` in the file of whoever has seen both? */
-static bool replaces(const struct oracle_event *later, const struct oracle_event *event)
-{
-    return later->column == event->column ||
-           (later->column == COLUMN_BIRTH && event->column == COLUMN_DEATH);
-}
-
-/* Did the site see a write that stands over event number `other` and took its place? */
-static bool superseded_for(const struct oracle *o, const struct oracle_row *row, uint32_t site,
-                           uint32_t other)
-{
-    for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *event = &o->events[row->events[i]];
-
-        if ((event->seen_by & bit(site)) != 0 && replaces(event, &o->events[other]) &&
-            is_over(event, other))
-            return true;
-    }
-    return false;
-}
-
-static void see(struct oracle *o, uint32_t number, uint32_t site)
-{
-    struct oracle_event *event = &o->events[number];
-
-    event->seen_by |= bit(site);
-    for (uint32_t i = 0; i < event->over_n; i++)
-        o->events[event->over[i]].seen_by |= bit(site);
-}
-
-/* The file shows `value` in a cell (or a row's absence): if only one event can be the reason, the
- * site has seen it. */
-static void infer(struct oracle *o, const struct oracle_row *row, uint32_t site, int column,
-                  uint32_t value)
-{
-    uint32_t candidates = 0, found = 0;
-
-    for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *event = &o->events[row->events[i]];
-
-        if (event->column != column || (column >= 0 && event->value != value) ||
-            superseded_for(o, row, site, row->events[i]))
-            continue;
-        if ((event->seen_by & bit(site)) != 0)
-            return;
-        found = row->events[i];
-        candidates++;
-    }
-    if (candidates == 1)
-        see(o, found, site);
-}
-
-static void observe_row(struct oracle *o, uint32_t site, const struct view_row *r)
-{
-    const struct shape_table *t = &o->shape->tables[r->table];
-    int found = find_row(o, r->name);
-
-    if (found < 0)
-        return;
-    infer(o, &o->rows[found], site, COLUMN_BIRTH, 0);
-    for (uint32_t c = 0; c < t->columns_n; c++)
-        if (is_cell(t, c) && !shape_counts(t, c) && !shape_loose(&t->columns[c]))
-            infer(o, &o->rows[found], site, (int)c, r->cells[c]);
-}
-
-/* The journal says what the file shows. */
-static void observe_journal(struct oracle *o, uint32_t site, const struct view *now)
-{
-    for (uint32_t i = 0; i < o->event_n; i++)
-        if (view_has(now, o->events[i].tick) && !is_several(o, &o->rows[o->events[i].row]))
-            o->events[i].seen_by |= bit(site);
-}
-
-static void observe_rows(struct oracle *o, uint32_t site, const struct view *now)
-{
-    if (o->shape->journal)
-        observe_journal(o, site, now);
-    oracle_learn_unions(o, site, now);
-    for (uint32_t i = 0; i < now->n; i++)
-        if (!o->shape->journal || oracle_is_several(o, now->rows[i].name))
-            observe_row(o, site, &now->rows[i]);
-}
-
-/* Rows that the agent took away: their deletes have been seen. */
-static void observe_absent(struct oracle *o, uint32_t site, const struct view *now)
-{
-    const struct view *last = &o->last[site];
-
-    for (uint32_t i = 0; i < last->n; i++) {
-        int found = find_row(o, last->rows[i].name);
-
-        if (found >= 0 && (!o->shape->journal || oracle_is_several(o, last->rows[i].name)) &&
-            view_find(now, last->rows[i].table, last->rows[i].name) == NULL &&
-            o->rows[found].unions == 0)
-            infer(o, &o->rows[found], site, COLUMN_DEATH, 0);
-    }
-}
-
-bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, struct err *e)
-{
-    if (now->doubled != WORD_NULL)
-        return err_set(e, ERR_INPUT, "%s is there twice", words_text(o->words, now->doubled));
-    if (now->dangling > 0)
-        return err_set(e, ERR_INPUT, "%u references name rows that are not there", now->dangling);
-    if (!oracle_ways(o, site, now, e) || !oracle_keys(o, site, now, e))
-        return false;
-    oracle_observe_replaced(o, site, now);
-    observe_absent(o, site, now);
-    observe_rows(o, site, now);
-    oracle_remember_keys(o, site, now);
-    view_copy(&o->last[site], now);
-    return true;
 }
 
 /* ---- what applications do ---- */
@@ -357,7 +228,7 @@ static bool is_overwritten(const struct oracle *o, const struct oracle_event *ev
         const struct oracle_event *other = &o->events[row->events[i]];
 
         if (other->column == event->column && other->site != event->site && !other->delta &&
-            !is_over(event, row->events[i]))
+            !oracle_is_over(event, row->events[i]))
             return true;
     }
     return false;
@@ -418,7 +289,7 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
     for (uint32_t i = 0; i < app->before.n; i++) {
         const struct view_row *was = &app->before.rows[i];
         bool says = is_said(o, was, site);
-        int known = find_row(o, was->name);
+        int known = oracle_find(o, was->name);
         uint32_t row;
 
         if ((!says && (known < 0 || !oracle_was_said(o, site, &o->rows[known]))) ||
@@ -493,8 +364,8 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         if (was == NULL)
             event_add(o, row, COLUMN_BIRTH, is, site, app->now.tick);
         stuck = was != NULL && oracle_is_stuck(o, site, &o->rows[row], was);
-        for (uint32_t c = 0; c < t->columns_n; c++) {
-            if (!is_cell(t, c) || !is_written(&t->columns[c], was, is, c))
+        for (uint32_t c = t->keys; c < t->columns_n; c++) {
+            if (!is_written(&t->columns[c], was, is, c))
                 continue;
             commit_cell(o, row, (int)c, was, is, site, app->now.tick);
             doubt_last(o, stuck);
@@ -645,10 +516,10 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
     }
     for (uint32_t i = 0; i < o->event_n; i++)
         if (o->events[i].site == site && !o->events[i].taken)
-            see(o, i, site);
+            oracle_see(o, i, site);
     for (uint32_t i = 0; i < o->row_n; i++)
         tear(o, &o->rows[i], site, now->tick);
-    observe_rows(o, site, now);
+    oracle_see_rows(o, site, now);
     oracle_remember_keys(o, site, now);
     view_copy(&o->last[site], now);
 }

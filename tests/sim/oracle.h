@@ -169,17 +169,10 @@ void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t saf
 void oracle_drained_again(struct oracle *o, uint32_t site);
 /* From now on a column counts, or does not. */
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
-/* A person at the site, which has drained all, says that two rows are one. */
-void oracle_unite(struct oracle *o, uint32_t site, uint32_t a, uint32_t b);
 /* A person at the site, which has drained and applied all it could, has an agent write this, over
  * all that its file shows. */
 void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row, uint32_t column,
                     uint32_t value, uint64_t wall_ms);
-/* The one name under which all is told of rows that are one. */
-uint32_t oracle_same(const struct oracle *o, uint32_t name);
-/* What a file shows of it: the first row, or the next one after `after`. */
-const struct view_row *oracle_shown(const struct oracle *o, const struct oracle_row *row,
-                                    const struct view *v, const struct view_row *after);
 /* What is told of rows of this name; NULL: nothing. */
 const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name);
 /* Where a column named nothing by rule when it was written, what was written is no more than that:

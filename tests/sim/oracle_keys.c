@@ -1,5 +1,5 @@
 /* Keys: none changes under the application, and the agent gives none that was another row's. */
-#include "oracle.h"
+#include "oracle_unite.h"
 
 /* Has the application of this site ever been shown a row of this name? */
 static bool was_shown(const struct oracle *o, uint32_t site, uint32_t name)

@@ -1,9 +1,16 @@
-/* What the oracle itself asks about rows that somebody said are one. */
+/* Rows that somebody said are one. */
 #ifndef SIM_ORACLE_UNITE_H
 #define SIM_ORACLE_UNITE_H
 
 #include "oracle.h"
 
+/* What a file shows of it: the first row, or the next one after `after`. */
+const struct view_row *oracle_shown(const struct oracle *o, const struct oracle_row *row,
+                                    const struct view *v, const struct view_row *after);
+/* The one name under which all is told of rows that are one. */
+uint32_t oracle_same(const struct oracle *o, uint32_t name);
+/* A person at the site, which has drained all, says that two rows are one. */
+void oracle_unite(struct oracle *o, uint32_t site, uint32_t a, uint32_t b);
 /* Which unions a row of this name, as oracle_same gives it, came of. */
 uint32_t oracle_unions_of(const struct oracle *o, uint32_t name);
 /* Is it one in the file of this site for sure? */

@@ -5,6 +5,8 @@
 
 #include <navette/conflicts.h>
 
+#include "oracle_unite.h"
+
 #define TRIES 8
 
 void people_draw(struct people *p, uint64_t seed, bool restores)
