@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "columns.h"
 #include "conflict.h"
 #include "counter.h"
 #include "refer.h"
@@ -93,6 +94,17 @@ static bool differ_by_mark(const struct value *a, const struct value *b)
     return repair_is_mark(a, b) || repair_is_mark(b, a);
 }
 
+/* A column that a migration brought since is not what the file held, but what it will be found to
+ * hold (publish_fresh.c): under the name that it had before, if it had one. */
+static void make_fresh(struct recovery *r, const struct fresh *f, const struct cell *file)
+{
+    const struct cell *have = f->from < 0 ? NULL : record_get(&r->rec, (uint32_t)f->from);
+
+    if (f->from >= 0)
+        *record_cell(&r->shadow, (uint32_t)f->from) =
+            have != NULL && value_equal(&have->v, &file->v) ? *have : *file;
+}
+
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
  * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
@@ -109,6 +121,10 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
 
         if (!file_cell(r, b, i, values, &file, e))
             return false;
+        if (columns_fresh(b, i) != NULL) {
+            make_fresh(r, columns_fresh(b, i), &file);
+            continue;
+        }
         if (news && have != NULL && have->counter != NULL && !saw_cell(r, b, gid, have) &&
             !behind_sum(r, gid, b->table, b->position[i], &file, &known, e))
             return false;
@@ -305,7 +321,7 @@ static bool place_known(struct recovery *r, struct binding *b, int64_t gid,
 
     if (!make_shadow(r, b, gid, values, false, e))
         return false;
-    if (shadow_differs(r))
+    if (shadow_differs(r) || b->fresh != NULL)
         shadow = shadow_bytes(r);
     if (!scan_place(s, gid, key, shadow, e))
         return false;

@@ -253,6 +253,7 @@ struct pair {
     uint32_t column;   /* fresh */
     uint32_t position; /* of one that went */
     bool in_place;     /* it stands where the other one stood */
+    bool sure;         /* ... and nothing else can stand there */
     uint32_t equal;
     bool varied; /* not all that is equal is one value */
 };
@@ -260,9 +261,45 @@ struct pair {
 struct guess {
     struct pair pairs[GUESS_PAIRS_MAX];
     uint32_t n, rows;
+    int64_t marked; /* so many of the rows at most were written since the file was read last */
     struct value first[GUESS_PAIRS_MAX];
     struct arena arena;
 };
+
+static bool stays(const struct binding *b, const struct noted *c)
+{
+    return c->state == NOTED_LOCAL || app_column_index(b->app, slice_text(c->name)) >= 0;
+}
+
+static bool is_there_since(const struct binding *b, const struct notes *n, uint32_t column)
+{
+    return find_noted(n, b->app->columns[column].name) != NULL;
+}
+
+/* Columns that stay are like posts. `gone` went and `came` is new between the same two of them (the
+ * last one has none behind it), after as many others; sure, if as many came there as went. */
+static void find_place(const struct binding *b, const struct notes *n, uint32_t gone,
+                       struct pair *p)
+{
+    uint32_t old = gone, now = p->column, old_end = gone, now_end = p->column;
+    bool posts;
+
+    while (old > 0 && !stays(b, &n->list[old - 1]))
+        old--;
+    while (now > 0 && !is_there_since(b, n, now - 1))
+        now--;
+    while (old_end < n->n && !stays(b, &n->list[old_end]))
+        old_end++;
+    while (now_end < b->app->column_count && !is_there_since(b, n, now_end))
+        now_end++;
+    posts =
+        (old == 0) == (now == 0) &&
+        (old == 0 || sqlite3_stricmp(n->list[old - 1].name, b->app->columns[now - 1].name) == 0);
+    p->in_place = posts && gone - old == p->column - now;
+    p->sure = p->in_place && old_end < n->n && now_end < b->app->column_count &&
+              old_end - old == now_end - now &&
+              sqlite3_stricmp(n->list[old_end].name, b->app->columns[now_end].name) == 0;
+}
 
 static void guess_pairs(struct store *s, const struct binding *b, const struct notes *n,
                         struct guess *g)
@@ -270,18 +307,19 @@ static void guess_pairs(struct store *s, const struct binding *b, const struct n
     const struct ledger_table *t = &s->ledger.tables[b->table - 1];
 
     for (uint32_t k = 0; k < n->n; k++) {
-        struct slice gone = slice_text(n->list[k].name);
         int position = find_position(t, n->list[k].name);
 
-        if (app_column_index(b->app, gone) >= 0 || n->list[k].state == NOTED_LOCAL ||
-            position < 0 || is_local(s, b, n->list[k].name))
+        if (stays(b, &n->list[k]) || position < 0 || is_local(s, b, n->list[k].name))
             continue;
-        for (uint32_t i = 0; i < b->app->column_count && g->n < GUESS_PAIRS_MAX; i++)
-            if (columns_fresh(b, i) != NULL && find_noted(n, b->app->columns[i].name) == NULL)
-                g->pairs[g->n++] =
-                    (struct pair){.column = i,
-                                  .position = (uint32_t)position,
-                                  .in_place = i == k && n->n == b->app->column_count};
+        for (uint32_t i = 0; i < b->app->column_count && g->n < GUESS_PAIRS_MAX; i++) {
+            struct pair *p = &g->pairs[g->n];
+
+            if (columns_fresh(b, i) == NULL || is_there_since(b, n, i))
+                continue;
+            *p = (struct pair){.column = i, .position = (uint32_t)position};
+            find_place(b, n, k, p);
+            g->n++;
+        }
     }
 }
 
@@ -340,13 +378,56 @@ static bool guess_rows(struct store *s, struct binding *b, struct guess *g, stru
 }
 
 /* Nearly all rows hold there what they held in the old one; where it stands in the same place, half
- * of them will do, and it may be one value in all of them. */
+ * of them will do, and it may be one value in all of them. Where nothing else can stand in that
+ * place, rows that were written since say nothing against it. */
 static bool is_renamed(const struct guess *g, const struct pair *p)
 {
+    if (p->sure && g->rows - p->equal <= g->marked)
+        return true;
     if (p->equal == 0)
         return false;
     return p->in_place ? p->equal >= g->rows - p->equal
                        : p->varied && p->equal / 9 >= g->rows - p->equal;
+}
+
+/* SELECT of the keys of its rows that were written since the file was read last; NULL: it has no
+ * triggers yet, so nobody knows. Free with sqlite3_free. */
+static char *marked_keys(struct store *s, const struct binding *b)
+{
+    sqlite3_str *sql;
+
+    if (b->app->number == 0 || b->app->key_count > s->app.mark_width)
+        return NULL;
+    sql = sqlite3_str_new(s->app.db);
+    sqlite3_str_appendall(sql, "SELECT DISTINCT k1");
+    for (uint32_t i = 1; i < b->app->key_count; i++)
+        sqlite3_str_appendf(sql, ", k%u", i + 1);
+    sqlite3_str_appendf(sql, " FROM main._navette_dirty WHERE id > %lld AND tbl = %lld",
+                        (long long)s->ledger.cursor, (long long)b->app->number);
+    return sqlite3_str_finish(sql);
+}
+
+static bool count_marked(struct store *s, const struct binding *b, int64_t *n, struct err *e)
+{
+    char *keys = marked_keys(s, b), *sql;
+    sqlite3_stmt *q = NULL;
+    int code;
+
+    *n = 0;
+    if (keys == NULL)
+        return true;
+    sql = sqlite3_mprintf("SELECT count(*) FROM (%s)", keys);
+    code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(q);
+    if (code == SQLITE_ROW)
+        *n = sqlite3_column_int64(q, 0);
+    else
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    sqlite3_free(keys);
+    return code == SQLITE_ROW;
 }
 
 static bool find_renamed(struct store *s, struct binding *b, const struct notes *n, struct err *e)
@@ -355,7 +436,7 @@ static bool find_renamed(struct store *s, struct binding *b, const struct notes 
     bool ok;
 
     guess_pairs(s, b, n, &g);
-    ok = g.n == 0 || guess_rows(s, b, &g, e);
+    ok = g.n == 0 || (guess_rows(s, b, &g, e) && count_marked(s, b, &g.marked, e));
     for (uint32_t i = 0; ok && i < g.n; i++) {
         struct fresh *f = &b->fresh[g.pairs[i].column];
 
@@ -384,15 +465,16 @@ static struct value *value_copy(const struct value *v)
     return copy;
 }
 
-static bool find_fill(struct store *s, const struct binding *b, uint32_t column, struct err *e)
+/* The first row of a query is the value; none: it says nothing. Nor does a default that only the
+ * application can work out. */
+static bool query_fill(struct store *s, struct binding *b, uint32_t column, const char *sql,
+                       struct err *e)
 {
-    const char *name = b->app->columns[column].name;
-    char *sql = sqlite3_mprintf("SELECT \"%w\" FROM main.\"%w\" GROUP BY \"%w\" COLLATE BINARY"
-                                " ORDER BY count(*) DESC LIMIT 1",
-                                name, b->app->name, name);
     sqlite3_stmt *q = NULL;
     int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
 
+    if (code == SQLITE_ERROR)
+        return true;
     if (code == SQLITE_OK)
         code = sqlite3_step(q);
     if (code == SQLITE_ROW && sqlite3_column_bytes(q, 0) <= FILL_BYTES_MAX) {
@@ -403,8 +485,90 @@ static bool find_fill(struct store *s, const struct binding *b, uint32_t column,
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         sqlite_err(s->app.db, b->app->name, e);
     sqlite3_finalize(q);
-    sqlite3_free(sql);
     return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+/* What the column's DEFAULT says; "NULL" if it has none. Free with sqlite3_free; NULL: it cannot be
+ * NULL and has none. */
+static bool find_default(struct store *s, const struct binding *b, uint32_t column, char **text,
+                         struct err *e)
+{
+    static const char sql[] = "SELECT dflt_value, \"notnull\" FROM pragma_table_xinfo(?1, 'main')"
+                              " WHERE name = ?2";
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
+
+    *text = NULL;
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(q, 1, b->app->name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, b->app->columns[column].name, -1, SQLITE_STATIC);
+        code = sqlite3_step(q);
+    }
+    if (code == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
+        *text = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(q, 0));
+    else if (code == SQLITE_ROW && sqlite3_column_int(q, 1) == 0)
+        *text = sqlite3_mprintf("NULL");
+    else if (code != SQLITE_ROW)
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW;
+}
+
+/* Does some row hold the default? */
+static bool query_default(struct store *s, struct binding *b, uint32_t column, const char *text,
+                          struct err *e)
+{
+    const char *name = b->app->columns[column].name;
+    char *sql = sqlite3_mprintf("SELECT \"%w\" FROM main.\"%w\" WHERE \"%w\" IS (%s) LIMIT 1", name,
+                                b->app->name, name, text);
+    bool ok = query_fill(s, b, column, sql, e);
+
+    sqlite3_free(sql);
+    return ok;
+}
+
+/* What most rows hold; `untouched`: several, of those that nobody has written to since. */
+static bool query_most(struct store *s, struct binding *b, uint32_t column, bool untouched,
+                       struct err *e)
+{
+    const char *name = b->app->columns[column].name;
+    char *marked = untouched ? marked_keys(s, b) : NULL, *text;
+    sqlite3_str *sql = sqlite3_str_new(s->app.db);
+    bool ok;
+
+    sqlite3_str_appendf(sql, "SELECT \"%w\" FROM main.\"%w\"", name, b->app->name);
+    for (uint32_t i = 0; marked != NULL && i < b->app->key_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? " WHERE (" : ", ",
+                            b->app->columns[b->app->keys[i]].name);
+    if (marked != NULL)
+        sqlite3_str_appendf(sql, ") NOT IN (%s)", marked);
+    sqlite3_str_appendf(sql, " GROUP BY \"%w\" COLLATE BINARY%s ORDER BY count(*) DESC LIMIT 1",
+                        name, untouched ? " HAVING count(*) > 1" : "");
+    text = sqlite3_str_finish(sql);
+    ok = query_fill(s, b, column, text, e);
+    sqlite3_free(text);
+    sqlite3_free(marked);
+    return ok;
+}
+
+/* Its default, where some row holds it. A column that can be without one was filled by making the
+ * table anew, or by a rule that is gone. */
+static bool find_fill(struct store *s, struct binding *b, uint32_t column, struct err *e)
+{
+    struct fresh *f = &b->fresh[column];
+    char *text;
+    bool ok = find_default(s, b, column, &text, e);
+    bool none = text == NULL, null = !none && strcmp(text, "NULL") == 0;
+
+    if (ok && !none)
+        ok = query_default(s, b, column, text, e);
+    if (ok && f->fill == NULL && (none || null))
+        ok = query_most(s, b, column, true, e);
+    f->told = f->fill != NULL || !none;
+    if (ok && !f->told)
+        ok = query_most(s, b, column, false, e);
+    sqlite3_free(text);
+    return ok;
 }
 
 /* ---- all ---- */

@@ -16,7 +16,8 @@ struct app_table;
 struct fresh {
     bool is;
     int from;           /* ledger position of the column that it was before; -1: none */
-    struct value *fill; /* what most rows hold; NULL: not known; owned */
+    struct value *fill; /* what was filled in, as far as we can tell; NULL: not known; owned */
+    bool told;          /* ... for sure: what else stands there is somebody's */
 };
 
 /* Inside a ledger transaction, once all tables are bound: compare the table's columns with those

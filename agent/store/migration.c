@@ -36,6 +36,8 @@ struct migration {
     uint64_t *accepted; /* states of others that a person let in as they are */
     uint32_t accepted_n;
     uint64_t look;   /* rises when they changed */
+    uint64_t noted;  /* the present state, once it was seen with the marks ... */
+    int64_t until;   /* ... up to here: what a migration wrote has no mark, or one of these */
     uint64_t before; /* the state at the last publication that nothing was missing from; 0: none */
     bool loaded;
     struct waiting waiting[ACTORS_MAX + 1];
@@ -186,6 +188,17 @@ uint64_t migration_state(const struct store *s)
     return m == NULL || m->n == 0 ? s->app.schema.fingerprint : m->states[m->n - 1];
 }
 
+/* What is written from here on is written by people, with the new version. */
+static bool note_marks(struct store *s, struct migration *m, struct err *e)
+{
+    double day;
+
+    if (m->noted == migration_state(s))
+        return true;
+    m->noted = migration_state(s);
+    return marks_last(&s->app, &m->until, &day, e);
+}
+
 bool migration_look(struct store *s, struct err *e)
 {
     struct migration *m;
@@ -202,7 +215,7 @@ bool migration_look(struct store *s, struct err *e)
         append(m->states, &m->n, s->app.schema.fingerprint);
     }
     m->look += migration_state(s) != before;
-    return true;
+    return note_marks(s, m, e);
 }
 
 /* ---- a data migration of this PC ---- */
@@ -237,6 +250,13 @@ static bool is_bulk(uint32_t n, int64_t rows)
     return n >= BULK_ROWS_MIN ? (int64_t)n * 2 >= rows : n >= FEW_ROWS_MIN && (int64_t)n == rows;
 }
 
+/* Can a migration have written it? It was there before. */
+static bool may_be_derived(const struct migration *m, const struct touched *t)
+{
+    return t->gid != 0 && t->key.kind != KEY_NONE && t->wall_ms != 0 &&
+           (t->marks == 0 || t->first <= m->until);
+}
+
 /* A data migration changed rows that were there before. */
 static bool find_bulk(struct store *s, struct touch_list *l, const struct binding *b, bool *any,
                       struct err *e)
@@ -245,8 +265,7 @@ static bool find_bulk(struct store *s, struct touch_list *l, const struct bindin
     int64_t rows;
 
     for (uint32_t i = 0; i < l->n; i++)
-        n += l->rows[i].b == b && l->rows[i].gid != 0 && l->rows[i].key.kind != KEY_NONE &&
-             l->rows[i].wall_ms != 0;
+        n += l->rows[i].b == b && may_be_derived(s->migration, &l->rows[i]);
     if (n < FEW_ROWS_MIN)
         return true;
     if (!count_rows(s, b->table, &rows, e))
@@ -254,7 +273,8 @@ static bool find_bulk(struct store *s, struct touch_list *l, const struct bindin
     if (!is_bulk(n, rows))
         return true;
     for (uint32_t i = 0; i < l->n; i++)
-        l->rows[i].derived |= l->rows[i].b == b && l->rows[i].gid != 0;
+        l->rows[i].derived |= l->rows[i].b == b && l->rows[i].gid != 0 &&
+                              (l->rows[i].marks == 0 || l->rows[i].first <= s->migration->until);
     *any = true;
     return true;
 }

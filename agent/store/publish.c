@@ -439,7 +439,7 @@ static uint32_t rows_of_one(const struct store *s, const struct binding *b)
     uint32_t n = b->app->surrogate ? 1 : 2;
 
     if (b->fresh != NULL)
-        n += b->app->column_count;
+        n += 2 * b->app->column_count;
     for (uint32_t i = 0; i < b->app->column_count; i++)
         n += b->counter[i];
     return s->ledger.aliases ? n + SITES_EVER_MAX : n;

@@ -54,6 +54,25 @@ MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const str
 MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
                           uint64_t stamp, struct err *e);
 
+/* All totals that are in a cell are in what its author wrote there: what a row of a body says of
+ * that. */
+void cells_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
+                struct body_counter *c);
+/* The same as in a merge: what was seen is in the value. */
+const struct counter *cells_totals(struct publisher *p, const struct value *base,
+                                   const struct touched *t, const struct body_counter *c);
+
+/* ---- publish_fresh.c: columns that a migration brought. Both say what is to be said of them. ----
+ */
+
+/* A column that is an old one under a new name has the cells of that one from here on, in rec,
+ * next and `base`: what the application has written since is an edit of them. */
+MUST_USE bool fresh_inherit(struct publisher *p, const struct touched *t, const struct record *base,
+                            struct err *e);
+/* What the migration filled in is no change. */
+MUST_USE bool fresh_fill(struct publisher *p, const struct touched *t, const struct record *base,
+                         struct err *e);
+
 /* ---- publish_say.c: in change-sets. Any of these may seal the one that is open. ---- */
 
 /* A row under a natural key that we named, and that another site then said under a name of its own

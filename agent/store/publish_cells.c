@@ -4,7 +4,6 @@
 #include "refer.h"
 #include "unite.h"
 
-#include "columns.h"
 #include "withhold.h"
 
 uint64_t stamp_after(uint64_t stamp, const struct cell *c)
@@ -42,9 +41,8 @@ static bool find_delta(struct publisher *p, const struct touched *t, uint32_t co
     return decimal_within(&c->total, DECIMAL_TOTAL_MAX);
 }
 
-/* All totals that the application saw in a cell are in what it wrote there. */
-static void find_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
-                      struct body_counter *c)
+void cells_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
+                struct body_counter *c)
 {
     const struct counter *k = saw->counter;
     struct body_seen *seen = record_alloc(&p->next, k->n * sizeof *seen);
@@ -113,7 +111,7 @@ static void add_cell(struct publisher *p, const struct touched *t, uint32_t orde
     } else {
         counter = (struct body_counter){.cell = p->n};
         if (seen != NULL && seen->counter != NULL)
-            find_seen(p, t, seen, &counter);
+            cells_seen(p, t, seen, &counter);
     }
     if (counter.delta || counter.seen_n > 0)
         p->counters[p->counter_n++] = counter;
@@ -267,70 +265,6 @@ static bool doubt(struct publisher *p, const struct touched *t, bool stale, stru
     return true;
 }
 
-/* A fresh column: was what stands there filled in by the migration, or carried over from the name
- * that the column had before? `stamp`: when it was written then. */
-static bool is_carried(struct publisher *p, const struct touched *t, const struct record *base,
-                       uint32_t column, bool *carried, uint64_t *stamp, struct err *e)
-{
-    const struct fresh *f = columns_fresh(t->b, column);
-    const struct cell *before;
-
-    *carried = false;
-    *stamp = 0;
-    if (f == NULL || record_get(base, t->b->position[column]) != NULL)
-        return true;
-    before = f->from < 0 ? NULL : record_get(base, (uint32_t)f->from);
-    if (before != NULL) {
-        *stamp = counter_stamp(before);
-        return value_same(p->s, &before->v, &p->values[column], carried, e);
-    }
-    *carried = t->marks == 0 || (f->fill != NULL && value_equal(f->fill, &t->values[column]));
-    return true;
-}
-
-/* Say it, unless something is said of the cell that is as late. */
-static bool say_carried(struct publisher *p, const struct touched *t, uint32_t order,
-                        uint64_t stamp, struct err *e)
-{
-    uint32_t column = t->b->order[order], position = t->b->position[column];
-    const struct cell *have = record_get(&p->rec, position);
-    bool says = have == NULL || have->clock.stamp < stamp;
-    struct value wire = p->values[column];
-    struct cell mine = {.v = wire, .set = true};
-
-    if (says &&
-        (!publish_introduce(p, t, e) || !author_room(&p->author, author_bytes(&wire, NULL), e)))
-        return false;
-    mine.clock = (struct local_clock){
-        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
-    *record_cell(&p->next, position) = mine;
-    if (!says)
-        return true;
-    author_row(&p->author, t->b, CHANGE_UPDATE, t->gid, stamp, &order, &wire, 1);
-    return counter_set(&p->rec, position, &mine, e);
-}
-
-static bool carry_cells(struct publisher *p, const struct touched *t, const struct record *base,
-                        struct err *e)
-{
-    for (uint32_t o = 0; o < t->b->app->column_count; o++) {
-        uint32_t i = t->b->order[o];
-        uint64_t stamp;
-        bool carried;
-
-        if (!p->changed[i] || unsent_is(&p->values[i]))
-            continue;
-        if (!is_carried(p, t, base, i, &carried, &stamp, e))
-            return false;
-        if (!carried)
-            continue;
-        p->changed[i] = false;
-        if (!say_carried(p, t, o, stamp, e))
-            return false;
-    }
-    return true;
-}
-
 static bool find_cell(struct publisher *p, const struct touched *t, const struct cell *was,
                       uint32_t order, bool stale, uint64_t *stamp, struct err *e)
 {
@@ -359,9 +293,9 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
     bool stale;
 
     p->n = p->counter_n = 0;
-    if (!find_changed(p, t, base, e))
+    if (base != NULL && !fresh_inherit(p, t, base, e))
         return false;
-    if (base != NULL && t->b->fresh != NULL && !carry_cells(p, t, base, e))
+    if (!find_changed(p, t, base, e) || (base != NULL && !fresh_fill(p, t, base, e)))
         return false;
     stale = lately && t->marks == 1 && is_stale_save(p, t, base);
     for (uint32_t o = 0; o < t->b->app->column_count; o++) {
@@ -405,9 +339,8 @@ static void settle_next(struct publisher *p, const struct cell *mine, uint32_t p
     counter_settle(&p->next, position, &mine->v);
 }
 
-/* As in a merge: what was seen is in the value. */
-static const struct counter *seen_totals(struct publisher *p, const struct value *base,
-                                         const struct touched *t, const struct body_counter *c)
+const struct counter *cells_totals(struct publisher *p, const struct value *base,
+                                   const struct touched *t, const struct body_counter *c)
 {
     struct total *totals = counter_totals(&p->next, c->seen_n);
 
@@ -435,7 +368,7 @@ static bool merge_value(struct publisher *p, const struct touched *t, uint32_t c
     if (have->set && !conflict_cell(&about, position, &mine, &had, e))
         return false;
     if (c != NULL)
-        mine.counter = seen_totals(p, &mine.v, t, c);
+        mine.counter = cells_totals(p, &mine.v, t, c);
     if ((!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0) &&
         !counter_set(&p->rec, position, &mine, e))
         return false;

@@ -252,6 +252,7 @@ TESTED_BY = {
         "references": "appref batch_follow batch_refer",
         "regain": "placed regain_place",
         "rulecheck": "filter rulenames",
+        "columns": "publish_fresh",
         "schemas": "columns ledger_names rename rename_find scan",
         "store": "batch_keys drain merge publish sweep",
         "typed": "appname refer seen",

@@ -54,11 +54,19 @@ bool app_create(const struct shape *s, const char *path, const char *vfs, const 
                  mode != NULL ? mode : modes[rng_below(r, COUNT_OF(modes))]) &&
          app_run(&a, e, "BEGIN; CREATE TABLE tick(n INTEGER); INSERT INTO tick VALUES (0)");
     for (uint32_t i = 0; ok && i < s->n; i++) {
-        char *sql = shape_sql(s, &s->tables[i], r);
+        uint32_t order[SHAPE_COLUMNS_MAX], turn = rng_below(r, s->tables[i].columns_n);
+        char *sql;
 
+        for (uint32_t k = 0; k < s->tables[i].columns_n; k++)
+            order[k] = (turn + k) % s->tables[i].columns_n;
+        sql = shape_sql(s, &s->tables[i], order);
         ok = run(&a, sql, e);
         sqlite3_free(sql);
     }
+    if (ok && s->lists_versions)
+        ok = app_run(&a, e,
+                     "CREATE TABLE django_migrations(id INTEGER PRIMARY KEY, app, name);"
+                     " INSERT INTO django_migrations(app, name) VALUES ('shop', '0')");
     ok = ok && (!s->journal || app_run(&a, e, SHAPE_JOURNAL)) && app_run(&a, e, "COMMIT");
     sqlite3_close(a.db);
     return ok;

@@ -33,6 +33,8 @@ struct app {
     uint32_t moves_n;
     struct view_row kept; /* a row as it was read once, to be saved later */
     bool has_kept;
+    bool unwatched; /* a migration has made a table anew, and no agent has looked since: what is
+                       written has no mark, and a key given again cannot be told */
 };
 
 /* Make the file: page size by chance, journal mode too when `mode` is NULL. */

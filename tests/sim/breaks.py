@@ -147,6 +147,12 @@ BREAKS = {
         "        if (part_alive(s, &m->rows[i]))\n            return (struct local_clock){0};\n",
         "",
     ),
+    "defaults-are-chosen": (
+        "what a migration filled in is taken for an edit of whoever saves the row next",
+        "batch_write.c",
+        "    if (!odd && w->want.p == NULL && says_all(b, w->b))\n",
+        "    if (!odd && w->want.p == NULL)\n",
+    ),
     "old-files-are-news": (
         "a file that went back is not noticed while no apply is lost",
         "recover.c",

@@ -12,7 +12,7 @@
 
 static const struct shape_table *table_of(const struct app *a, uint32_t table)
 {
-    return &a->shape->tables[table];
+    return &shape_at(a->shape, a->now.version)->tables[table];
 }
 
 /* ---- drawing ---- */
@@ -258,7 +258,9 @@ static bool draw_fresh(struct app *a, uint32_t table, uint32_t *literals)
         literals[i] = WORD_NULL;
         if (c->role == SHAPE_MARK && !draw_mark(a, table, c, &literals[i]))
             return false;
-        if (c->role == SHAPE_DATA)
+        if (c->absent)
+            literals[i] = OMITTED;
+        else if (c->role == SHAPE_DATA)
             literals[i] = draw_value(a, c);
         if (c->owner && !draw_owner(a, table, c, i, &literals[i]))
             return false;
@@ -280,7 +282,7 @@ static int draw_data_column(struct app *a, uint32_t table)
     for (uint32_t i = 0; i < t->columns_n; i++) {
         uint32_t at = (first + i) % t->columns_n;
 
-        if (t->columns[at].role == SHAPE_DATA)
+        if (t->columns[at].role == SHAPE_DATA && !t->columns[at].absent)
             return (int)at;
     }
     return -1;
@@ -300,7 +302,7 @@ static bool insert(struct app *a, uint32_t table, const char *verb, const uint32
     for (uint32_t i = 0; i < t->columns_n; i++) {
         const char *comma = sqlite3_str_length(names) == 0 ? "" : ", ";
 
-        if (literals[i] == OMITTED)
+        if (literals[i] == OMITTED || literals[i] == WORD_ABSENT)
             continue;
         sqlite3_str_appendf(names, "%s\"%w\"", comma, t->columns[i].name);
         sqlite3_str_appendf(values, "%s%s", comma, words_text(a->words, literals[i]));
@@ -352,8 +354,9 @@ static bool save_row(struct app *a, const struct view_row *row, struct err *e)
         bool fresh = (int)i == changed[0] || (int)i == changed[1];
         uint32_t value = fresh ? draw_next(a, &t->columns[i], row->raw[i]) : row->raw[i];
 
-        sqlite3_str_appendf(out, "%s\"%w\" = %s", i == t->keys ? "" : ", ", t->columns[i].name,
-                            words_text(a->words, value));
+        if (!t->columns[i].absent && value != WORD_ABSENT)
+            sqlite3_str_appendf(out, "%s\"%w\" = %s", sqlite3_str_length(out) == 0 ? "" : ", ",
+                                t->columns[i].name, words_text(a->words, value));
     }
     text = sqlite3_str_finish(out);
     ok = text == NULL || app_run(a, e, "UPDATE \"%w\" SET %s WHERE %s", t->name, text,
@@ -536,8 +539,8 @@ static void note_move(struct app *a, const struct view_row *row, const uint32_t 
         return;
     a->moves_n++;
     *m = (struct app_move){.table = row->table, .from = row->name};
-    m->to = t->keys == 1 ? words_format(a->words, "%s/%s", t->name, words_text(a->words, key[0]))
-                         : words_format(a->words, "%s/%s+%s", t->name, words_text(a->words, key[0]),
+    m->to = t->keys == 1 ? words_format(a->words, "%s/%s", t->told, words_text(a->words, key[0]))
+                         : words_format(a->words, "%s/%s+%s", t->told, words_text(a->words, key[0]),
                                         words_text(a->words, key[1]));
 }
 
@@ -616,7 +619,9 @@ bool habit_follow(struct app *a, struct err *e)
     if (!view_read(&a->now, a->shape, a->words, a->db, e))
         return false;
     row = draw_row(a, -1);
-    for (uint32_t i = 0; row != NULL && i < COUNT_OF(habits); i++) {
+    if (a->unwatched && row != NULL && dice < 70)
+        return update_cell(a, row, e);
+    for (uint32_t i = 0; row != NULL && !a->unwatched && i < COUNT_OF(habits); i++) {
         if (dice < habits[i].weight) {
             ok = habits[i].follow(a, row, e);
             if (!ok && e->code == ERR_REFUSED && !habits[i].refusable)

@@ -48,6 +48,18 @@ static bool beaten(const struct oracle *o, const struct oracle_row *row, int col
     return false;
 }
 
+/* Has anybody written what else a migration fills in? */
+static bool is_written(const struct oracle *o, const struct oracle_row *row, int column)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->column == column && !event->filled && !event->doubtful)
+            return true;
+    }
+    return false;
+}
+
 static bool over_all_deaths(const struct oracle *o, const struct oracle_row *row,
                             const struct oracle_event *event)
 {
@@ -74,7 +86,7 @@ static bool must_live(const struct oracle *o, const struct oracle_row *row)
 static bool must_be_dead(const struct oracle *o, const struct oracle_row *row)
 {
     for (uint32_t i = 0; i < row->n; i++)
-        if (o->events[row->events[i]].column != COLUMN_DEATH &&
+        if (o->events[row->events[i]].column != COLUMN_DEATH && !o->events[row->events[i]].filled &&
             (o->events[row->events[i]].unclocked || !beaten(o, row, COLUMN_DEATH, row->events[i])))
             return false;
     return true;
@@ -137,7 +149,7 @@ static bool outrun(const struct oracle *o, const struct oracle_row *row,
         const struct oracle_event *other = &o->events[row->events[i]];
 
         if (other->column == event->column && other->value != event->value && other->drained &&
-            !other->doubtful && other->earliest > event->latest &&
+            !other->filled && !other->doubtful && other->earliest > event->latest &&
             (other->birth == event->birth || !oracle_is_several(o, row->name)))
             return true;
     }
@@ -207,6 +219,8 @@ static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
+        if (event->filled && is_written(o, row, column))
+            continue;
         if (event->column == column && shows_it(o, row, row->events[i], value, final) &&
             (event->unclocked ||
              (!beaten(o, row, column, row->events[i]) && !outrun(o, row, event))))
@@ -325,6 +339,9 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
     int64_t doubtful[DOUBTS_MAX], sum = 0, shown = oracle_amount(o, value);
     uint32_t whole = 0, doubts = 0;
 
+    if ((row->blurred >> column & 1) != 0 && o->shape->next != NULL)
+        return true;
+
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
@@ -388,7 +405,7 @@ static bool judge_gone(const struct oracle *o, const struct view_row *r, struct 
     for (uint32_t c = t->keys; c < t->columns_n && o->shape->journal; c++) {
         const struct oracle_event *named, *death;
 
-        if (!shape_loose(&t->columns[c]) ||
+        if (!shape_loose(&t->columns[c]) || t->vague ||
             strcmp(words_text(o->words, r->cells[c]), VIEW_GONE) != 0)
             continue;
         named = only_event(o, oracle_row(o, r->name), (int)c);
@@ -401,6 +418,26 @@ static bool judge_gone(const struct oracle *o, const struct view_row *r, struct 
                        words_text(o->words, named->value));
     }
     return true;
+}
+
+/* What was said of a column under another name than it has where somebody deleted the row is not
+ * said there under the new one, also if the row comes back. */
+static bool may_be_lost(const struct oracle *o, const struct oracle_row *row, uint32_t column)
+{
+    return o->shape->tables[row->table].columns[column].vague && oracle_has_died(o, row->name);
+}
+
+static bool judge_column(const struct oracle *o, const struct oracle_row *row, uint32_t column,
+                         uint32_t value, const struct view *final, struct err *e)
+{
+    const struct shape_table *t = &o->shape->tables[row->table];
+    bool vague = t->vague || t->columns[column].vague;
+
+    if (value == WORD_ABSENT || may_be_lost(o, row, column))
+        return true;
+    if (!shape_counts(t, column))
+        return judge_cell(o, row, (int)column, value, final, e);
+    return (o->shape->journal && !vague ? judge_counter : judge_sum)(o, row, (int)column, value, e);
 }
 
 static bool judge_cells(const struct oracle *o, const struct view *final, const struct view_row *r,
@@ -417,9 +454,7 @@ static bool judge_cells(const struct oracle *o, const struct view *final, const 
     if (row->moved && names_are_mixed(o, r->table))
         return true;
     for (uint32_t c = t->keys; c < t->columns_n; c++)
-        if (shape_counts(t, c)
-                ? !(o->shape->journal ? judge_counter : judge_sum)(o, row, (int)c, r->cells[c], e)
-                : !judge_cell(o, row, (int)c, r->cells[c], final, e)) {
+        if (!judge_column(o, row, c, r->cells[c], final, e)) {
             oracle_tell(o, r->name);
             return false;
         }

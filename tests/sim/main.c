@@ -1,8 +1,9 @@
 /* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,homes,both] [--test
- * PATTERN] [--verbose]
+ * PATTERN] [--draw none,schema] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
- * --seed S replays one week exactly. */
+ * --seed S replays one week exactly. What --draw names happens in every week, and nothing else that
+ * is drawn in some only. */
 #include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "heap.h"
 #include "restore.h"
 #include "scenario.h"
+#include "sim.h"
 #include "week.h"
 
 #define SEEDS 1000
@@ -27,6 +29,8 @@ struct run {
     uint32_t nodes; /* 0: three, sometimes more */
     bool calm;      /* no power cuts */
     uint32_t restores;
+    bool chosen; /* what is drawn besides: `draws`, in every week */
+    uint32_t draws;
     bool weeks_only;
 };
 
@@ -39,6 +43,9 @@ static void random_weeks_end_with_the_same_and_right_data_everywhere(void **stat
             .seed = seed,
             .calm = run->calm,
             .restores = run->restores,
+            .draws = run->chosen          ? run->draws
+                     : run->restores != 0 ? 0
+                                          : week_draws(seed, run->calm),
             .nodes = run->nodes != 0 ? run->nodes
                      : seed % 8 == 0 ? 5
                      : seed % 5 == 0 ? 2
@@ -84,13 +91,40 @@ static bool read_restores(const char *text, uint32_t *kinds)
     return *kinds != 0;
 }
 
+/* Some of these, with commas; or none. */
+static bool read_draws(const char *text, uint32_t *draws)
+{
+    static const struct {
+        const char *word;
+        uint32_t draw;
+    } words[] = {{"none", 0}, {"schema", DRAW_SCHEMA}};
+
+    while (*text != '\0') {
+        size_t n = strcspn(text, ","), i = 0;
+
+        while (i < COUNT_OF(words) &&
+               (strlen(words[i].word) != n || strncmp(words[i].word, text, n) != 0))
+            i++;
+        if (i == COUNT_OF(words))
+            return false;
+        *draws |= words[i].draw;
+        text += n + (text[n] == ',');
+    }
+    return true;
+}
+
 static bool read_options(struct run *run, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"seeds", required_argument, NULL, 'n'}, {"seed", required_argument, NULL, 's'},
-        {"nodes", required_argument, NULL, 'k'}, {"test", required_argument, NULL, 't'},
-        {"calm", no_argument, NULL, 'c'},        {"restores", required_argument, NULL, 'r'},
-        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},
+        {"nodes", required_argument, NULL, 'k'},
+        {"test", required_argument, NULL, 't'},
+        {"calm", no_argument, NULL, 'c'},
+        {"restores", required_argument, NULL, 'r'},
+        {"draw", required_argument, NULL, 'd'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     const char *seed = getenv("NAVETTE_SEED");
     uint64_t number, seeds = 0;
@@ -106,6 +140,8 @@ static bool read_options(struct run *run, int argc, char **argv)
             run->calm = true;
         else if (option == 'r')
             ok = read_restores(optarg, &run->restores);
+        else if (option == 'd')
+            ok = run->chosen = read_draws(optarg, &run->draws);
         else if (option == 't')
             cmocka_set_test_filter(optarg);
         else if (option == 'n')
@@ -134,7 +170,8 @@ int main(int argc, char **argv)
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr,
                 "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
-                "[--calm] [--restores file,home,homes,both] [--test PATTERN] [--verbose]\n");
+                "[--calm] [--restores file,home,homes,both] [--draw none,schema] [--test PATTERN] "
+                "[--verbose]\n");
         return 64;
     }
     /* One thread, and nobody asks how much memory SQLite uses: both cost a tenth of the time. */

@@ -14,6 +14,7 @@
 #define TURNS_MAX 200 /* of one drain or apply: more is a loop that makes no progress */
 #define NEVER     UINT64_MAX
 #define WAIVE_MS  10000
+#define ACCEPT_MS 20000
 
 static void on_sql(void *context, const char *sql)
 {
@@ -122,8 +123,11 @@ static bool agent_prepare(struct node *n, struct err *e)
             names[tables++] = s->shape.tables[i].name;
     if (s->shape.journal)
         names[tables++] = "journal";
-    if (!store_track(n->store, names, tables, e))
+    if (s->shape.next != NULL) /* also tables that come later; and no name need stay */
+        tables = 0;
+    if (!(n->tracked && tables == 0) && !store_track(n->store, names, tables, e))
         return false;
+    n->tracked = true;
     /* When the fleet is founded nobody has anything that rows could be matched with. */
     return s->founded || store_state(n->store) == STORE_READY ||
            store_match(n->store, false, NULL, 0, n->wall_ms, e);
@@ -347,7 +351,7 @@ void node_drain(struct node *n)
     if (made > 0 && !owed)
         sim_fail(s, "PC %u publishes although its application wrote nothing", n->index);
     n->news |= made > 0;
-    n->stirred = false;
+    n->stirred = n->upgraded = n->app.unwatched = false;
     oracle_drained(&s->oracle, n->index, n->wall_ms);
     talk_news(n);
 }
@@ -469,6 +473,26 @@ static void node_waive(struct node *n)
     node_poke(n);
 }
 
+/* Many rows were written around a migration and are taken for what it made of them: a person, who
+ * knows that it made nothing, lets in what waits. agent-cli parked accept. */
+static void node_accept(struct node *n)
+{
+    struct err e = {0};
+
+    if (!sim_ok(n->sim) || n->store == NULL || store_waits(n->store) == NULL) {
+        n->wait_ms = 0;
+        return;
+    }
+    if (n->wait_ms == 0)
+        n->wait_ms = n->sim->now_ms;
+    if (n->sim->now_ms - n->wait_ms < ACCEPT_MS ||
+        store_failed(n, "accept", store_accept(n->store, &e), &e))
+        return;
+    sim_trace(n->sim, n, "somebody lets in what waits for a migration");
+    n->wait_ms = 0;
+    node_poke(n);
+}
+
 /* Mostly the agent looks soon, sometimes it has better things to do. */
 void node_poke(struct node *n)
 {
@@ -487,6 +511,7 @@ void node_pump(struct node *n)
     node_tidy(n);
     node_join(n);
     node_waive(n);
+    node_accept(n);
     for (uint32_t peer = 0; n->store != NULL && peer < n->sim->options.nodes; peer++)
         if (n->talks[peer].open && n->talks[peer].keys_owed && node_tell_keys(n, peer))
             n->talks[peer].keys_owed = false;
@@ -494,22 +519,24 @@ void node_pump(struct node *n)
 
 /* What the application does between BEGIN and COMMIT, with the agent going about its work
  * meanwhile. False: it gave up. */
-static bool operate(struct node *n, struct err *e)
+static bool operate(void *context, struct app *a, struct err *e)
 {
-    uint32_t operations = 1 + rng_below(&n->app.rng, 4);
+    struct node *n = context;
+    uint32_t operations = 1 + rng_below(&a->rng, 4);
 
     for (uint32_t i = 0; i < operations; i++) {
-        if (!habit_follow(&n->app, e))
+        if (!habit_follow(a, e))
             return false;
-        if (rng_chance(&n->app.rng, 8))
+        if (rng_chance(&a->rng, 8))
             node_pump(n);
-        if (n->app.db == NULL)
+        if (a->db == NULL)
             return false;
     }
     return true;
 }
 
-void node_transaction(struct node *n)
+void node_commit(struct node *n, bool (*work)(void *context, struct app *a, struct err *e),
+                 void *context)
 {
     struct sim *s = n->sim;
     struct err e = {0};
@@ -518,7 +545,7 @@ void node_transaction(struct node *n)
     if (!sim_ok(s) || n->app.db == NULL)
         return;
     ok = app_begin(&n->app, &e) && oracle_observe(&s->oracle, n->index, &n->app.before, &e) &&
-         operate(n, &e);
+         work(context, &n->app, &e);
     if (ok) {
         n->tick = ++s->tick;
         ok = app_commit(&n->app, n->tick, &e);
@@ -535,6 +562,11 @@ void node_transaction(struct node *n)
     n->tick = 0;
 }
 
+void node_transaction(struct node *n)
+{
+    node_commit(n, operate, n);
+}
+
 bool node_settled(struct node *n)
 {
     struct store_status status;
@@ -546,6 +578,6 @@ bool node_settled(struct node *n)
         sim_fail_err(n->sim, n, "status", &e);
         return false;
     }
-    return !n->again && !store_owes(n->store) && status.marks == 0 && status.staged == 0 &&
-           status.unscanned == 0;
+    return !n->again && !n->upgraded && !store_owes(n->store) && status.marks == 0 &&
+           status.staged == 0 && status.unscanned == 0;
 }

@@ -46,6 +46,7 @@ struct node {
     struct sync_claims claims;
     struct talk talks[NET_NODES_MAX];
     uint64_t links;            /* ever made, for sync's numbers */
+    uint64_t wait_ms;          /* since when changes of others wait for a migration; 0: none do */
     uint64_t lack_ms;          /* since when it waits for what nobody has; 0: it does not */
     uint64_t pump_ms;          /* when the agent looks at its files next */
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
@@ -53,6 +54,8 @@ struct node {
     int64_t open_tick; /* of the commit that it died in, while nobody can say what came of it */
     uint64_t open_ms;  /* when that was, by its clock */
     struct app open_commit; /* only what that transaction did */
+    bool tracked;           /* its tables are */
+    bool upgraded;          /* the application was, and the agent has not looked since */
     bool news;              /* its vectors changed: its links must hear of it */
     bool again;             /* it is to apply once more before it is quiet */
     bool stirred;           /* something else than the application's commits may make it publish */
@@ -79,7 +82,10 @@ void node_poke(struct node *n);
 void node_pump(struct node *n);
 void node_drain(struct node *n);
 void node_apply(struct node *n);
-/* A transaction of chance. */
+/* A transaction of the application, which does `work`. */
+void node_commit(struct node *n, bool (*work)(void *context, struct app *a, struct err *e),
+                 void *context);
+/* One of chance. */
 void node_transaction(struct node *n);
 /* All that stands between it and quiet is told by the vectors: nothing captured, staged or parked
  * waits. */

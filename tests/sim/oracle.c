@@ -1,6 +1,7 @@
 #include "oracle_replaced.h"
 #include "oracle_see.h"
 #include "oracle_unite.h"
+#include "oracle_upgrade.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -335,6 +336,8 @@ void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row,
 static bool is_written(const struct shape_column *column, const struct view_row *was,
                        const struct view_row *is, uint32_t c)
 {
+    if (is->cells[c] == WORD_ABSENT || (was != NULL && was->cells[c] == WORD_ABSENT))
+        return false;
     if (was == NULL)
         return true;
     if (column->role == SHAPE_TYPE)
@@ -345,6 +348,25 @@ static bool is_written(const struct shape_column *column, const struct view_row 
     return was->cells[c] != is->cells[c] ||
            (column->role == SHAPE_DATA && column->values == SHAPE_TICKET &&
             was->raw[c] != is->raw[c]);
+}
+
+/* A row is born in a file that has no such columns: those that have get what a migration fills in.
+ */
+static void commit_fills(struct oracle *o, uint32_t row, const struct view_row *is, uint32_t site,
+                         int64_t tick)
+{
+    const struct shape_table *t = &o->shape->tables[is->table];
+
+    for (uint32_t c = t->keys; c < t->columns_n; c++) {
+        const char *fill = t->columns[c].fill;
+        struct view_row filled = *is;
+
+        if (is->cells[c] != WORD_ABSENT)
+            continue;
+        filled.cells[c] = fill == NULL ? WORD_NULL : words_add(o->words, fill);
+        commit_cell(o, row, (int)c, NULL, &filled, site, tick);
+        o->events[o->event_n - 1].filled = true;
+    }
 }
 
 static void commit_writes(struct oracle *o, uint32_t site, const struct app *app)
@@ -361,8 +383,10 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         if (was != NULL && !is_said(o, was, site))
             was = NULL; /* now that somebody hears of it, it is born */
         row = row_of(o, is->table, is->name);
-        if (was == NULL)
+        if (was == NULL) {
             event_add(o, row, COLUMN_BIRTH, is, site, app->now.tick);
+            commit_fills(o, row, is, site, app->now.tick);
+        }
         stuck = was != NULL && oracle_is_stuck(o, site, &o->rows[row], was);
         for (uint32_t c = t->keys; c < t->columns_n; c++) {
             if (!is_written(&t->columns[c], was, is, c))
@@ -422,7 +446,9 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
     bool same = false, several = is_several(o, row);
 
     event->earliest = first << STAMP_MS_SHIFT;
-    event->latest = row->unions != 0 || row->unbound ? UINT64_MAX : (last + 1) << STAMP_MS_SHIFT;
+    event->latest = row->unions != 0 || row->unbound || oracle_is_vague(o, event)
+                        ? UINT64_MAX
+                        : (last + 1) << STAMP_MS_SHIFT;
     for (uint32_t i = 0; i < event->over_n; i++) {
         struct oracle_event *under = &o->events[event->over[i]];
 
@@ -481,6 +507,7 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         bound_clock(o, event, wall_ms);
         apply_rule(o, event);
     }
+    oracle_derived(o, site);
     oracle_drained_again(o, site);
     oracle_know_keys(o, site);
     o->spoke[site] = true;

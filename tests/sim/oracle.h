@@ -54,6 +54,8 @@ struct oracle_event {
     bool looked; /* the agent has drained since: a later write is another one to it */
     bool torn;   /* a power cut left it and took a later write to its row that the same drain had
                     taken, and the agent has not looked since */
+    bool filled; /* nobody wrote it: the file of who made the row has no such column, and a
+                    migration fills it in elsewhere */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     bool unclocked; /* nobody remembers when it was written: who says it again may say it as younger
                      */
@@ -121,6 +123,7 @@ struct oracle {
     uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
     uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
     bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
+    uint32_t versions[ORACLE_SITES_MAX];  /* of the application, when it drained last */
     bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
     struct view last[ORACLE_SITES_MAX];   /* what each file showed when we looked last */
 };
@@ -151,6 +154,9 @@ bool oracle_has_died(const struct oracle *o, uint32_t name);
  * one of them, and its application has seen no more, nor what waits for that. May this row be
  * such? */
 bool oracle_is_several(const struct oracle *o, uint32_t name);
+/* Is a journal no proof that a file shows the event, because not all versions of the application
+ * have what was written under one name? */
+bool oracle_is_vague(const struct oracle *o, const struct oracle_event *event);
 /* Does the row show an older state than the journal of its file tells of? */
 bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_row *row,
                      const struct view_row *was);

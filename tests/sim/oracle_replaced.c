@@ -1,6 +1,8 @@
 /* Values that agents replaced, see oracle_replaced.h. */
 #include "oracle_replaced.h"
 
+#include "oracle_unite.h"
+
 static void remember(struct oracle *o, uint32_t site, uint32_t row, int column, uint32_t value)
 {
     if (o->replaced_n == o->replaced_room) {
@@ -36,7 +38,7 @@ void oracle_observe_replaced(struct oracle *o, uint32_t site, const struct view 
         const struct shape_table *t = &o->shape->tables[was->table];
 
         for (uint32_t c = t->keys; is != NULL && c < t->columns_n; c++)
-            if (was->cells[c] != is->cells[c])
+            if (was->cells[c] != is->cells[c] && was->cells[c] != WORD_ABSENT)
                 remember(o, site, was->name, (int)c, was->cells[c]);
     }
 }

@@ -58,8 +58,8 @@ bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_
 
     for (uint32_t c = t->keys; c < t->columns_n && o->shape->journal; c++)
         if (t->columns[c].role == SHAPE_DATA && t->columns[c].values != SHAPE_TICKET &&
-            !t->columns[c].local && !shape_counts(t, c) &&
-            shows_older(o, row, site, (int)c, was->cells[c]))
+            !t->columns[c].local && !t->columns[c].vague && was->cells[c] != WORD_ABSENT &&
+            !t->vague && !shape_counts(t, c) && shows_older(o, row, site, (int)c, was->cells[c]))
             return true;
     return false;
 }

@@ -82,7 +82,8 @@ static void unite(struct people *p, struct sim *s, struct node *n)
     keys[1] = strtoll(words_text(&s->words, b->raw[0]), NULL, 10);
     sim_trace(s, n, "somebody says that %s and %s are one", words_text(&s->words, a->name),
               words_text(&s->words, b->name));
-    if (!store_unite(n->store, s->shape.tables[a->table].name, keys, n->wall_ms, &e)) {
+    if (!store_unite(n->store, shape_at(&s->shape, n->app.now.version)->tables[a->table].name, keys,
+                     n->wall_ms, &e)) {
         sim_fail_err(s, n, "make one row of two", &e);
         return;
     }
@@ -137,7 +138,7 @@ static const struct view_row *find_cell(const struct sim *s, const struct view *
 {
     for (uint32_t i = 0; i < v->n; i++) {
         const struct view_row *r = &v->rows[i];
-        const struct shape_table *t = &s->shape.tables[r->table];
+        const struct shape_table *t = &shape_at(&s->shape, v->version)->tables[r->table];
 
         if (t->keys != 1 || t->way != SHAPE_BOTH || c->row.key == NULL ||
             strcmp(t->name, c->row.table) != 0 ||
@@ -146,7 +147,7 @@ static const struct view_row *find_cell(const struct sim *s, const struct view *
         for (*column = t->keys; *column < t->columns_n; ++*column) {
             const struct shape_column *at = &t->columns[*column];
 
-            if (at->role == SHAPE_DATA && !at->local && at->values != SHAPE_TICKET &&
+            if (at->role == SHAPE_DATA && !at->absent && !at->local && at->values != SHAPE_TICKET &&
                 at->values != SHAPE_COUNTER && strcmp(at->name, c->column) == 0)
                 return r;
         }

@@ -1,19 +1,40 @@
 #include "ruling.h"
 
-/* Set a rule, or take it back, of a table or (column not negative) of one of its columns. */
-static void say(struct sim *s, struct rule rule, uint32_t table, int column, bool set)
+#include <stdio.h>
+#include <string.h>
+
+/* Set a rule, or take it back, of a table or (column not negative) of one of its columns, by the
+ * names that they have in one version of the application. */
+static void say_named(struct sim *s, struct rule rule, const struct shape_table *t, int column,
+                      bool set)
 {
-    struct shape_table *t = &s->shape.tables[table];
-    char *name = column < 0 ? NULL : t->columns[column].name;
+    char table[sizeof t->name], name[sizeof t->columns->name], *columns = name;
     struct rule_change change = {.rule = rule, .set = set};
     struct err e = {0};
     bool changed;
 
-    change.rule.table = t->name;
-    change.rule.columns = column < 0 ? NULL : &name;
+    snprintf(table, sizeof table, "%s", t->name);
+    snprintf(name, sizeof name, "%s", column < 0 ? "" : t->columns[column].name);
+    change.rule.table = table;
+    change.rule.columns = column < 0 ? NULL : &columns;
     change.rule.column_count = column < 0 ? 0 : 1;
     if (sim_ok(s) && !roster_rules(&s->roster, &change, 1, &s->nodes[0].keys, &changed, &e))
         sim_fail_err(s, &s->nodes[0], "set a rule", &e);
+}
+
+/* ... by all names that they will ever have: who changes the application sees to that before. */
+static void say(struct sim *s, struct rule rule, uint32_t table, int column, bool set)
+{
+    const struct shape_table *before = NULL;
+
+    for (const struct shape *v = &s->shape; v != NULL; v = v->next) {
+        const struct shape_table *t = &v->tables[table];
+
+        if (before == NULL || strcmp(before->name, t->name) != 0 ||
+            (column >= 0 && strcmp(before->columns[column].name, t->columns[column].name) != 0))
+            say_named(s, rule, t, column, set);
+        before = t;
+    }
 }
 
 void ruling_count(struct sim *s)

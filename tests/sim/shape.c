@@ -336,6 +336,12 @@ static void draw_local(struct shape *s, struct rng *r)
                c->values != SHAPE_TICKET && c->values != SHAPE_COUNTER;
 }
 
+static void tell_names(struct shape *s)
+{
+    for (uint32_t i = 0; i < s->n; i++)
+        memcpy(s->tables[i].told, s->tables[i].name, sizeof s->tables[i].told);
+}
+
 void shape_draw(struct shape *s, struct rng *r)
 {
     static const char *const names[SHAPE_TABLES_MAX] = {"client", "order",     "Ligne de vente",
@@ -362,6 +368,7 @@ void shape_draw(struct shape *s, struct rng *r)
     draw_united(s, &numbers);
     draw_owned(s, &numbers);
     draw_loose(s, &numbers);
+    tell_names(s);
 }
 
 static struct shape_table *till_table(struct shape *s, const char *name, enum shape_kind kind)
@@ -395,6 +402,14 @@ void shape_till(struct shape *s)
     reference_add(s, t, "invoice_id", 2)->not_null = true;
     reference_add(s, t, "article", 1);
     column_add(t, SHAPE_DATA, "quantity", "INTEGER")->values = SHAPE_INT;
+    tell_names(s);
+}
+
+const struct shape *shape_at(const struct shape *s, uint32_t version)
+{
+    while (version-- > 0 && s->next != NULL)
+        s = s->next;
+    return s;
 }
 
 static void column_sql(sqlite3_str *out, const struct shape *s, const struct shape_table *t,
@@ -407,6 +422,8 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
         sqlite3_str_appendf(out, " PRIMARY KEY");
     if (c->not_null)
         sqlite3_str_appendf(out, " NOT NULL");
+    if (c->fill != NULL)
+        sqlite3_str_appendf(out, " DEFAULT %s", c->fill);
     if (c->pooled || c->owner || (c->role == SHAPE_DATA && c->values == SHAPE_TICKET))
         sqlite3_str_appendf(out, " UNIQUE");
     if (c->role == SHAPE_REF && !shape_loose(c)) {
@@ -418,15 +435,27 @@ static void column_sql(sqlite3_str *out, const struct shape *s, const struct sha
     }
 }
 
-char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r)
+char *shape_column_sql(const struct shape *s, const struct shape_table *t, uint32_t column)
 {
     sqlite3_str *out = sqlite3_str_new(NULL);
-    uint32_t turn = r == NULL ? 0 : rng_below(r, t->columns_n);
+
+    column_sql(out, s, t, &t->columns[column]);
+    return sqlite3_str_finish(out);
+}
+
+char *shape_sql(const struct shape *s, const struct shape_table *t,
+                const uint32_t order[SHAPE_COLUMNS_MAX])
+{
+    sqlite3_str *out = sqlite3_str_new(NULL);
+    const char *comma = "";
 
     sqlite3_str_appendf(out, "CREATE TABLE \"%w\"(", t->name);
     for (uint32_t i = 0; i < t->columns_n; i++) {
-        sqlite3_str_appendf(out, i == 0 ? "" : ", ");
-        column_sql(out, s, t, &t->columns[(i + turn) % t->columns_n]);
+        if (t->columns[order[i]].absent)
+            continue;
+        sqlite3_str_appendall(out, comma);
+        column_sql(out, s, t, &t->columns[order[i]]);
+        comma = ", ";
     }
     if (t->keys == 2)
         sqlite3_str_appendf(out, ", PRIMARY KEY(\"%w\", \"%w\")", t->columns[0].name,

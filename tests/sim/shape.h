@@ -66,6 +66,9 @@ struct shape_column {
     bool owner;  /* SHAPE_REF: UNIQUE and never changed: one-to-one. Of rows that have the same one,
                     and are not one by rule, each file has one. */
     bool local;  /* by rule it stays on each PC; rows that arrive have SHAPE_FILL_IN there */
+    bool absent; /* this version of the application has no such column */
+    bool vague;  /* not in all versions under one name: what a file shows of it no journal tells */
+    const char *fill; /* DEFAULT; NULL: none */
 };
 
 /* Which way its rows go, by rule: the last PC is the one that is not like the others. */
@@ -79,9 +82,11 @@ enum shape_way {
 #define SHAPE_FILTER "sieve" /* its column: rows with 0 there stay on their PC */
 
 struct shape_table {
-    char name[24];
+    char name[24]; /* in this version of the application */
+    char told[24]; /* in the names of its rows, whatever the version */
     enum shape_kind kind;
     enum shape_way way; /* not SHAPE_BOTH: it names no other one, and none names it */
+    bool vague; /* it has another name in some version */
     bool lasting; /* its keys are never given twice, nor changed: no foreign key tells who names
                      them */
     bool without_rowid;
@@ -92,8 +97,11 @@ struct shape_table {
 
 /* Tables in an order in which parents come first; a table may also refer to itself. */
 struct shape {
+    const struct shape *next; /* of the next version of the application; NULL: there is none. Each
+                                 has the same tables and columns under the same numbers. */
     struct shape_table tables[SHAPE_TABLES_MAX];
     uint32_t n;
+    bool lists_versions; /* as Django does: a list of the migrations that were made in the file */
     bool journal; /* the application keeps a list of its transactions, which is shared as well: what
                      a PC has of it tells exactly which ones its file shows */
 };
@@ -101,6 +109,8 @@ struct shape {
 #define SHAPE_JOURNAL                                                                              \
     "CREATE TABLE journal(site INTEGER, n INTEGER, PRIMARY KEY(site, n)) WITHOUT ROWID"
 
+/* The first one at first; a file says which version it is of. */
+const struct shape *shape_at(const struct shape *s, uint32_t version);
 void shape_draw(struct shape *s, struct rng *r);
 /* A till: customers, articles, invoices, their lines. For scenarios that are told, not drawn. */
 void shape_till(struct shape *s);
@@ -120,7 +130,10 @@ bool shape_counts(const struct shape_table *t, uint32_t column);
 /* Do rows of this table come into this PC's file, and do its own reach others? */
 bool shape_takes(const struct shape_table *t, uint32_t site, uint32_t sites);
 bool shape_says(const struct shape_table *t, uint32_t site, uint32_t sites);
-/* CREATE TABLE, columns in an order of its own when `r` is given. Free with sqlite3_free. */
-char *shape_sql(const struct shape *s, const struct shape_table *t, struct rng *r);
+/* What stands of a column in CREATE TABLE and ALTER TABLE. Free with sqlite3_free. */
+char *shape_column_sql(const struct shape *s, const struct shape_table *t, uint32_t column);
+/* CREATE TABLE, columns in that order. Free with sqlite3_free. */
+char *shape_sql(const struct shape *s, const struct shape_table *t,
+                const uint32_t order[SHAPE_COLUMNS_MAX]);
 
 #endif

@@ -114,6 +114,8 @@ void sim_open(struct sim *s, struct sim_options o)
         shape_draw(&s->shape, &s->rng);
     else
         shape_till(&s->shape);
+    if ((o.draws & DRAW_SCHEMA) != 0)
+        upgrade_draw(&s->upgrades, &s->shape, o.seed);
     s->shape.journal &= !o.forks; /* who had what before a disk was put back, no journal tells */
     oracle_open(&s->oracle, &s->shape, &s->words, o.nodes);
     net_open(&s->net, o.nodes, o.loss_percent, rng_fork(&s->rng));

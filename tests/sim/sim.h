@@ -17,16 +17,24 @@
 
 #include "node.h"
 #include "oracle.h"
+#include "upgrade.h"
 
 #define SIM_EPOCH_MS UINT64_C(1750000000000)
 #define SIM_SKEW_MS                                                                                \
     240000 /* clocks are at most this wrong: two PCs stay within HLC_SKEW_MS_MAX                   \
             */
 
+/* What happens in some weeks only, each from a stream of its own. */
+enum draw {
+    DRAW_SCHEMA = 1, /* the application gets new versions */
+    DRAW_COUNT = 1
+};
+
 struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     uint32_t loss_percent;
+    uint32_t draws;                /* what else is drawn: enum draw */
     bool drawn;                    /* a schema by chance instead of the till's */
     bool calm;                     /* the power never fails */
     bool forks;                    /* a chain may go on in two ways: disks are put back */
@@ -41,7 +49,8 @@ struct sim {
     struct sim_options options;
     struct rng rng;
     uint64_t now_ms;
-    struct shape shape;
+    struct shape shape; /* of the first version of the application */
+    struct upgrades upgrades;
     struct words words;
     struct oracle oracle;
     struct net net;

@@ -116,7 +116,7 @@ static uint32_t reference_cell(struct view *v, const struct shape *s, struct wor
     if (name != WORD_NULL)
         return name;
     v->dangling++;
-    return words_format(w, "%s/nowhere %s", s->tables[c->parent].name, words_text(w, raw));
+    return words_format(w, "%s/nowhere %s", s->tables[c->parent].told, words_text(w, raw));
 }
 
 /* The same of a reference by rule, which may name nothing. */
@@ -169,7 +169,9 @@ static void resolve(struct view *v, const struct shape *s, struct words *w, stru
 
         if (key != (i < t->keys || (shape_surrogate(t) && i == shape_naming(t))))
             continue;
-        if (c->local)
+        if (c->absent)
+            row->cells[i] = WORD_ABSENT;
+        else if (c->local)
             row->cells[i] = WORD_NULL;
         else if (shape_loose(c))
             row->cells[i] = loose_cell(v, s, w, row, i);
@@ -187,11 +189,11 @@ static void name_row(const struct shape_table *t, struct words *w, struct view_r
     const char *first = words_text(w, row->cells[0]);
 
     if (shape_surrogate(t))
-        row->name = words_format(w, "%s/%s", t->name, words_text(w, row->cells[shape_naming(t)]));
+        row->name = words_format(w, "%s/%s", t->told, words_text(w, row->cells[shape_naming(t)]));
     else if (t->keys == 1)
-        row->name = words_format(w, "%s/%s", t->name, first);
+        row->name = words_format(w, "%s/%s", t->told, first);
     else
-        row->name = words_format(w, "%s/%s+%s", t->name, first, words_text(w, row->cells[1]));
+        row->name = words_format(w, "%s/%s+%s", t->told, first, words_text(w, row->cells[1]));
 }
 
 static void find_row(const struct shape_table *t, struct words *w, struct view_row *row)
@@ -238,8 +240,9 @@ static bool table_read(struct view *v, const struct shape *s, uint32_t table, st
     char *text;
     int result;
 
-    for (uint32_t i = 0; i < t->columns_n; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ", t->columns[i].name);
+    for (uint32_t i = 0; i < t->columns_n; i++) /* a key is never absent */
+        if (!t->columns[i].absent)
+            sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ", t->columns[i].name);
     sqlite3_str_appendf(sql, " FROM \"%w\"", t->name);
     text = sqlite3_str_finish(sql);
     q = statement(db, text);
@@ -248,8 +251,8 @@ static bool table_read(struct view *v, const struct shape *s, uint32_t table, st
         struct view_row *row = row_add(v);
 
         row->table = table;
-        for (uint32_t i = 0; i < t->columns_n; i++)
-            row->raw[i] = literal_of(w, q, (int)i);
+        for (uint32_t i = 0, at = 0; i < t->columns_n; i++)
+            row->raw[i] = t->columns[i].absent ? WORD_ABSENT : literal_of(w, q, (int)at++);
         resolve(v, s, w, row, true);
         name_row(t, w, row);
         find_row(t, w, row);
@@ -306,6 +309,25 @@ static bool journal_read(struct view *v, const struct shape *s, sqlite3 *db, str
     return code == SQLITE_DONE || failed(db, "journal", e);
 }
 
+/* The application notes in its file how many of its migrations have been made there. */
+static bool version_read(struct view *v, const struct shape *s, sqlite3 *db, struct err *e)
+{
+    sqlite3_stmt *q;
+    bool ok;
+
+    v->version = 0;
+    if (s->next == NULL)
+        return true;
+    q = statement(db, "PRAGMA user_version");
+    ok = q != NULL && sqlite3_step(q) == SQLITE_ROW;
+    if (ok)
+        v->version = (uint32_t)sqlite3_column_int64(q, 0);
+    else
+        failed(db, "user_version", e);
+    sqlite3_reset(q);
+    return ok;
+}
+
 bool view_has(const struct view *v, int64_t tick)
 {
     return (v->journal[tick / 64] >> tick % 64 & 1) != 0;
@@ -316,6 +338,9 @@ bool view_read(struct view *v, const struct shape *s, struct words *w, sqlite3 *
     v->n = 0;
     v->dangling = 0;
     v->doubled = WORD_NULL;
+    if (!version_read(v, s, db, e))
+        return false;
+    s = shape_at(s, v->version);
     for (uint32_t i = 0; i < s->n; i++)
         if (!table_read(v, s, i, w, db, e))
             return false;
@@ -405,7 +430,8 @@ char *view_differ(const struct view *a, const struct view *b, const struct shape
         if (y == NULL)
             return describe("%s is only in the first%s%s%s", words_text(w, x->name), "", "", "");
         for (uint32_t c = 0; c < t->columns_n; c++)
-            if ((x->cells[c] != y->cells[c] || (t->columns[c].role == SHAPE_DATA &&
+            if (x->cells[c] != WORD_ABSENT && y->cells[c] != WORD_ABSENT &&
+                (x->cells[c] != y->cells[c] || (t->columns[c].role == SHAPE_DATA &&
                                                 !t->columns[c].local && x->raw[c] != y->raw[c])) &&
                 !(shape_surrogate(t) && c == 0))
                 return describe(

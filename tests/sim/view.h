@@ -27,6 +27,7 @@ struct view {
     struct view_row *rows;
     uint32_t n, room;
     int64_t tick;      /* the application's own count of its commits, in a table nobody tracks */
+    uint32_t version;  /* of the application: so many migrations were made in the file */
     uint32_t dangling; /* references to rows that are not there */
     uint32_t doubled;  /* word: a name that two rows have, WORD_NULL if none */
     uint64_t journal[VIEW_TICKS_MAX / 64]; /* shape.h: one bit for each transaction in it */

@@ -147,6 +147,7 @@ static void live(struct week *w)
         restore_happen(&w->restore, &w->sim);
     }
     people_happen(&w->people, &w->sim);
+    upgrade_happen(&w->sim.upgrades, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
 }
 
@@ -161,8 +162,22 @@ static void mend(struct week *w)
         node_agent_start(&s->nodes[i]);
         node_app_start(&s->nodes[i]);
     }
+    upgrade_all(&s->upgrades, s);
     sim_heal_all(s);
     s->net.loss_percent = 0;
+}
+
+uint32_t week_draws(uint64_t seed, bool calm)
+{
+    static const bool always[DRAW_COUNT] = {false};
+    uint32_t draws = 0;
+
+    for (uint32_t i = 0; i < DRAW_COUNT; i++) {
+        struct rng r = {seed ^ UINT64_C(0x64726177) ^ (uint64_t)i << 40};
+
+        draws |= (calm || always[i]) && rng_chance(&r, 25) ? UINT32_C(1) << i : 0;
+    }
+    return draws;
 }
 
 bool week_run(const struct week_options *o)
@@ -178,6 +193,7 @@ bool week_run(const struct week_options *o)
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
                                           .drawn = true,
+                                          .draws = o->draws,
                                           .calm = o->calm,
                                           .forks = (o->restores & ~(uint32_t)RESTORE_FILE) != 0});
     for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)

@@ -12,6 +12,7 @@ void words_open(struct words *w)
 {
     *w = (struct words){0};
     words_add(w, "NULL");
+    words_add(w, "absent");
 }
 
 void words_close(struct words *w)

@@ -5,7 +5,8 @@
 
 #include <navette/bytes.h>
 
-#define WORD_NULL 0 /* the literal NULL */
+#define WORD_NULL   0 /* the literal NULL */
+#define WORD_ABSENT 1 /* there is no such column */
 
 struct words {
     char **texts;

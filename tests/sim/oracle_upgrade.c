@@ -1,0 +1,39 @@
+/* What migrations leave: what is filled in, and what is taken for their work. */
+#include "oracle_upgrade.h"
+
+#include <stdlib.h>
+
+/* Has somebody at the site written to it since it drained last? Not where it only was born. */
+static bool is_touched(const struct oracle *o, const struct oracle_row *row, uint32_t site)
+{
+    bool touched = false, born = false;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        touched |= event->site == site && event->drain == o->drains;
+        born |= event->site == site && event->drain == o->drains && event->column == COLUMN_BIRTH;
+    }
+    return touched && !born;
+}
+
+void oracle_derived(struct oracle *o, uint32_t site)
+{
+    uint32_t touched[SHAPE_TABLES_MAX] = {0};
+    bool migrated = o->last[site].version != o->versions[site];
+
+    o->versions[site] = o->last[site].version;
+    for (uint32_t i = 0; i < o->row_n && migrated; i++)
+        touched[o->rows[i].table] += is_touched(o, &o->rows[i], site);
+    for (uint32_t i = 0; i < o->event_n && migrated; i++) {
+        struct oracle_event *event = &o->events[i];
+        struct oracle_row *row = &o->rows[event->row];
+
+        if (event->site != site || event->drain != o->drains || touched[row->table] < 2)
+            continue;
+        event->earliest = 0;
+        event->latest = UINT64_MAX;
+        if (event->column >= 0)
+            row->blurred |= UINT32_C(1) << event->column;
+    }
+}

@@ -1,0 +1,177 @@
+/* Columns that a migration brings, or gives another name. Also of publish_fresh.c, batch_write.c.
+ */
+#include "unit/ruled.h"
+
+static const char goods[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, stock INTEGER);"
+    "INSERT INTO article VALUES (1, 'rice', 10, 100), (2, 'oil', 20, 50), (3, 'soap', 30, 10);";
+static const char no_goods[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, stock INTEGER);";
+static const char one_good[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, stock INTEGER);"
+    "INSERT INTO article VALUES (1, 'rice', 10, 100);";
+static const char add[] = "ALTER TABLE article ADD COLUMN shelf INTEGER NOT NULL DEFAULT 9";
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+/* Each PC says what it sold itself, whatever it had seen of the others' sales when it was migrated.
+ */
+static void all_sales_count_under_the_new_name_of_a_counter(void **state)
+{
+    static const char rename_it[] = "ALTER TABLE article RENAME COLUMN stock TO pieces";
+    struct site a, b, c = {0};
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    set_rule(&a, (struct wish){"article.stock", RULE_COUNTER, NULL, NULL, NULL});
+    set_rule(&a, (struct wish){"article.pieces", RULE_COUNTER, NULL, NULL, NULL});
+    share_rosters(&a, &b);
+    join_site(&a, &c, "C", no_goods);
+    share_rosters(&a, &b);
+    exchange(&a, &c);
+    exchange(&a, &b);
+    later();
+    sql(&b, "UPDATE article SET stock = stock - 3 WHERE id = 1");
+    work(&b);
+    sql(&c, "UPDATE article SET stock = stock - 4 WHERE id = 1");
+    work(&c);
+    later();
+    sql(&a, rename_it);
+    sql(&a, "UPDATE article SET pieces = pieces - 2 WHERE id = 1");
+    work(&a);
+    sql(&b, rename_it);
+    work(&b);
+    sql(&c, rename_it);
+    sql(&c, "UPDATE article SET pieces = pieces - 5 WHERE id = 1");
+    work(&c);
+    exchange(&a, &b);
+    exchange(&b, &c);
+    exchange(&a, &c);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT pieces FROM article ORDER BY id", "86 50 10");
+    expect(&c, "SELECT pieces FROM article ORDER BY id", "86 50 10");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* The row came without the column, and was changed again by others: what stands there is still the
+ * default, and not the choice of whoever saves the row for another reason. */
+static void a_default_stays_one_while_others_change_the_row(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&a, add);
+    work(&a);
+    sql(&b, "INSERT INTO article VALUES (4, 'salt', 5, 1)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET price = 6 WHERE id = 4");
+    exchange(&a, &b);
+    sql(&b, add);
+    sql(&b, "UPDATE article SET shelf = 2 WHERE id = 4");
+    work(&b);
+    later();
+    sql(&a, "UPDATE article SET name = 'sea salt', shelf = shelf WHERE id = 4");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, price, shelf FROM article WHERE id = 4", "sea salt|6|2");
+    close_pair(&a, &b);
+}
+
+/* Of the only row nobody can tell by counting what the migration filled in. */
+static void what_a_person_writes_into_the_only_row_is_no_default(void **state)
+{
+    static const char add_three[] = "ALTER TABLE article ADD COLUMN row INTEGER DEFAULT 9;"
+                                    "ALTER TABLE article ADD COLUMN shelf INTEGER DEFAULT 9;"
+                                    "ALTER TABLE article ADD COLUMN box INTEGER DEFAULT 9";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, one_good, no_goods);
+    sql(&b, add_three);
+    work(&b);
+    sql(&a, add_three);
+    sql(&a, "UPDATE article SET row = 1, shelf = 2, box = 3");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT row, shelf, box FROM article", "1|2|3");
+    close_pair(&a, &b);
+}
+
+/* Without triggers there was no mark either: it beats the default all the same. */
+static void what_was_written_before_triggers_were_back_is_no_default(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&b, add);
+    work(&b);
+    sql(&a, "CREATE TABLE made(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, stock INTEGER,"
+            " shelf INTEGER NOT NULL DEFAULT 9);"
+            "INSERT INTO made SELECT *, 9 FROM article; DROP TABLE article;"
+            "ALTER TABLE made RENAME TO article; UPDATE article SET shelf = id");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT shelf FROM article ORDER BY id", "1 2 3");
+    close_pair(&a, &b);
+}
+
+/* Nothing else can stand in its place, so values say nothing against it. */
+static void a_renamed_column_is_known_though_most_rows_were_written_since(void **state)
+{
+    static const char rename_it[] = "ALTER TABLE article RENAME COLUMN price TO cost";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&b, "UPDATE article SET price = 31 WHERE id = 3");
+    exchange(&a, &b);
+    sql(&b, rename_it);
+    work(&b);
+    later();
+    sql(&a, "UPDATE article SET price = 33 WHERE id = 3");
+    work(&a);
+    sql(&a, rename_it);
+    sql(&a, "UPDATE article SET cost = cost + id WHERE id < 3");
+    sql(&a, "ALTER TABLE article ADD COLUMN shelf INTEGER");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT id, cost FROM article ORDER BY id", "1|11 2|22 3|33");
+    close_pair(&a, &b);
+}
+
+/* Its clock may be slow: what a person writes beats what he saw, by whatever name that was said. */
+static void an_edit_under_the_new_name_beats_what_it_replaced(void **state)
+{
+    static const char rename_it[] = "ALTER TABLE article RENAME COLUMN price TO cost";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&b, "UPDATE article SET price = 12 WHERE id = 1;"
+            "UPDATE _navette_dirty SET t = t + 0.0005"); /* days: its clock is 43 s fast */
+    exchange(&a, &b);
+    sql(&b, rename_it);
+    exchange(&a, &b);
+    sql(&a, rename_it);
+    sql(&a, "UPDATE article SET cost = 13 WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT cost FROM article ORDER BY id", "13 20 30");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_sales_count_under_the_new_name_of_a_counter),
+        cmocka_unit_test(a_default_stays_one_while_others_change_the_row),
+        cmocka_unit_test(what_a_person_writes_into_the_only_row_is_no_default),
+        cmocka_unit_test(what_was_written_before_triggers_were_back_is_no_default),
+        cmocka_unit_test(a_renamed_column_is_known_though_most_rows_were_written_since),
+        cmocka_unit_test(an_edit_under_the_new_name_beats_what_it_replaced),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
