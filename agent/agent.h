@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "home.h"
+#include "notice.h"
 #include "origin.h"
 #include "warning.h"
 
@@ -45,7 +46,8 @@ struct agent {
     struct invitations *invitations;    /* tokens made here, and guests */
     struct join *join;                  /* becoming a member */
     struct control *control;            /* the local socket */
-    struct warnings warnings;           /* what a person should know */
+    struct warnings warnings;           /* what a person should know... */
+    struct notices notices;             /* ...and what put itself right */
     char doubt[ORIGIN_DOUBT_BYTES_MAX]; /* why another PC may have our identity as well (origin.h):
                                            nothing is sent; "" when all is well */
     struct site_id twice;               /* whom WARNING_TWICE speaks of */

@@ -204,6 +204,7 @@ static void open_store(struct pump *p)
     p->open = p->tidy = (struct job){0};
     p->drain = p->apply = (struct job){.due = true};
     all_well(p);
+    notices_load(a);
     status_note_trouble(a);
     if (!home_close_ledger(&a->home, &e))
         log_warn("the ledger is open to others reason=%s", e.text);

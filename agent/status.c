@@ -43,8 +43,7 @@ static void add_hex(struct json_object *o, const char *name, struct slice bytes)
     add_text(o, name, text);
 }
 
-/* "2026-11-21T10:00:00Z"; 0 is null. */
-static void add_time(struct json_object *o, const char *name, uint64_t wall_ms)
+void status_add_time(struct json_object *o, const char *name, uint64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm parts;
@@ -88,8 +87,8 @@ static struct json_object *peer_of(struct agent *a, const struct roster_site *si
         talk != NULL && talk_is_open(talk) ? json_object_new_int64(talk->sync.rtt_ms) : NULL);
     if (member != NULL) {
         add_progress(a, o, &member->have);
-        add_time(o, "last_seen", member->seen_ms);
-        add_time(o, "last_applied", member->applied_ms);
+        status_add_time(o, "last_seen", member->seen_ms);
+        status_add_time(o, "last_applied", member->applied_ms);
         add_int(o, "skew_ms", member->skew_ms);
     }
     json_object_object_add(o, "admin", json_object_new_boolean(site->admin));
@@ -247,6 +246,7 @@ void status_note_trouble(struct agent *a)
 {
     const char *trouble = a->store != NULL ? store_trouble(a->store) : "";
 
+    notices_take(a);
     if (trouble[0] != '\0')
         warning_set(&a->warnings, WARNING_TROUBLE, agent_wall_ms(a), "%s", trouble);
     else if (a->store != NULL)
@@ -320,7 +320,7 @@ static struct json_object *warnings_of(const struct agent *a, bool *failing, boo
         add_text(o, "code", warning_word((enum warning_id)id));
         json_object_object_add(o, "failing",
                                json_object_new_boolean(warning_is_failing((enum warning_id)id)));
-        add_time(o, "since", w->since_ms);
+        status_add_time(o, "since", w->since_ms);
         add_text(o, "text", w->text);
         add_text(o, "remedy", warning_remedy((enum warning_id)id));
         json_object_array_add(list, o);
@@ -401,8 +401,8 @@ struct json_object *agent_status(struct agent *a)
     else
         add_text(o, "fleet_id", NULL);
     add_text(o, "version", NAVETTE_VERSION);
-    add_time(o, "started", a->started_ms);
-    add_time(o, "now", agent_wall_ms(a));
+    status_add_time(o, "started", a->started_ms);
+    status_add_time(o, "now", agent_wall_ms(a));
     add_int(o, "port", links_port(a->links));
     add_store(a, o);
     json_object_object_add(o, "peers", peers);
@@ -410,6 +410,7 @@ struct json_object *agent_status(struct agent *a)
     warnings = warnings_of(a, &failing, &any);
     add_text(o, "state", failing ? "failing" : any ? "degraded" : "ok");
     json_object_object_add(o, "warnings", warnings);
+    json_object_object_add(o, "notices", notices_list(a));
     json_object_object_add(o, "work", work_of(a));
     return o;
 }

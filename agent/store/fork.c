@@ -85,6 +85,7 @@ static bool set_parted(struct ledger *l, uint64_t number, struct err *e)
 
 static bool reincarnate(struct store *s, struct err *e)
 {
+    trouble_notice(&s->trouble, STORE_DISK_WENT_BACK);
     trouble_heals(
         &s->trouble,
         "this PC had gone back to an older state (a copy of its disk was put back): what it "

@@ -66,6 +66,7 @@ static bool detach(struct store *s, const struct app_state *state, bool reincarn
 
 bool recover_forgotten(struct store *s, struct err *e)
 {
+    trouble_notice(&s->trouble, STORE_HOME_WENT_BACK);
     trouble_heals(
         &s->trouble,
         "this PC's own history went back to an older state (a copy of the agent's home was "
@@ -155,6 +156,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
         mark_max = l->cursor;
     if (l->matched && went_back(s, state, mark_max)) {
         trouble_heals(&s->trouble, forgotten);
+        trouble_notice(&s->trouble, STORE_HOME_WENT_BACK);
         return detach(s, state, true, e);
     }
     if (memcmp(state->token, l->token, sizeof l->token) != 0 &&
@@ -172,6 +174,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!behind(s, state, now_ms, &known, e))
         return false;
     if (known) {
+        trouble_notice(&s->trouble, STORE_DATABASE_WENT_BACK);
         trouble_heals(
             &s->trouble,
             "the database had gone back to an older state (power cut or a restored copy); "
@@ -188,6 +191,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (!l->matched)
         return detach(s, state, false, e);
     trouble_heals(&s->trouble, forgotten);
+    trouble_notice(&s->trouble, STORE_HOME_WENT_BACK);
     return detach(s, state, true, e);
 }
 

@@ -194,6 +194,62 @@ static bool stage_other(struct store *s, struct staging *g, bool *failed, struct
     return true;
 }
 
+/* When a change-set in the log was made; 0: it is not there. */
+static bool stamp_of(struct store *s, uint32_t actor, uint64_t number, uint64_t *stamp,
+                     struct err *e)
+{
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct slice bytes;
+    bool found, ok;
+
+    *stamp = 0;
+    ok = ledger_changeset_get(&s->ledger, actor, number, &bytes, &found, e) &&
+         (!found || changeset_open(&c, &h, bytes, e));
+    if (ok && found)
+        *stamp = h.stamp;
+    changeset_header_close(&h);
+    ledger_rest(&s->ledger);
+    return ok;
+}
+
+/* What we said last before `stamp`, under our present name. */
+static bool said_before(struct store *s, uint64_t stamp, uint64_t *said, struct err *e)
+{
+    uint64_t low = 0, high = s->ledger.actors[s->ledger.self - 1].staged;
+
+    *said = 0;
+    while (low < high) {
+        uint64_t middle = low + (high - low + 1) / 2, at;
+
+        if (!stamp_of(s, s->ledger.self, middle, &at, e))
+            return false;
+        if (at < stamp) {
+            low = middle;
+            *said = at;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return true;
+}
+
+/* Another name of ours speaks, we speak, and then it speaks again, where it left off: two copies of
+ * this disk take turns. A disk that was put back, and put back once more, goes on under a third. */
+static bool note_turns(struct store *s, const struct staging *g, struct err *e)
+{
+    uint32_t id = g->known != NULL ? (uint32_t)(g->known - s->ledger.actors) + 1 : 0;
+    uint64_t before, ours;
+
+    if (id == 0 || id == s->ledger.self || !is_ours(s, &g->h) || g->h.repeats.n > 0)
+        return true;
+    if (!stamp_of(s, id, g->known->staged, &before, e) || !said_before(s, g->h.stamp, &ours, e))
+        return false;
+    if (before != 0 && before < ours)
+        trouble_notice(&s->trouble, STORE_TAKES_TURNS);
+    return true;
+}
+
 /* Leaves a transaction open behind it, or the one that it found, if the change-set is new or shows
  * another history. `failed`: what went wrong is not the change-set's fault alone, and the
  * transaction is worth nothing. */
@@ -227,7 +283,8 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
         }
         if (ok && !g.other && (g.known == NULL || g.h.number > g.known->staged)) {
             *result = STAGE_NEW;
-            ok = check_chain(&g.h, g.known, g.site->name, e) && verify(&g, e);
+            ok = check_chain(&g.h, g.known, g.site->name, e) && verify(&g, e) &&
+                 note_turns(s, &g, e);
             *failed = ok && !(begin(s, e) && write_staged(s, &g.h, &g.c, bytes, e));
         }
     }

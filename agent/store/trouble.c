@@ -29,6 +29,19 @@ void trouble_healed(struct trouble *t)
     t->heals[0] = '\0';
 }
 
+void trouble_notice(struct trouble *t, enum store_notice notice)
+{
+    t->notices |= 1u << notice;
+}
+
+uint32_t store_notices(struct store *s)
+{
+    uint32_t notices = s->trouble.notices;
+
+    s->trouble.notices = 0;
+    return notices;
+}
+
 void trouble_no_rule(struct trouble *t)
 {
     t->rule[0] = '\0';

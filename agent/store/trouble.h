@@ -5,6 +5,7 @@
 
 #include <navette/bounds.h>
 #include <navette/err.h>
+#include <navette/notices.h>
 
 struct store;
 
@@ -13,6 +14,7 @@ struct trouble {
     char heals[480];             /* by itself, once everything is applied again; "" if nothing */
     char rule[480];              /* a rule that cannot be used in this database; "" if none */
     char *stuck[ACTORS_MAX + 1]; /* by actor: why its next change-set is not applied, NULL: it is */
+    uint32_t notices;            /* store_notices */
 };
 
 void trouble_close(struct trouble *t);
@@ -21,6 +23,9 @@ void trouble_close(struct trouble *t);
 void trouble_heals(struct trouble *t, const char *text);
 bool trouble_is_healing(const struct trouble *t);
 void trouble_healed(struct trouble *t);
+
+/* A person should hear of it, also when it is over. */
+void trouble_notice(struct trouble *t, enum store_notice notice);
 
 /* The rules are looked at anew; what is wrong with one of them. */
 void trouble_no_rule(struct trouble *t);

@@ -19,9 +19,10 @@ static bool state_is(struct pc *pc, const char *word)
     return is;
 }
 
-static const char *const fields[] = {
-    "schema", "name",     "site",    "fleet", "fleet_id",  "version", "started",  "now", "port",
-    "state",  "database", "pending", "peers", "conflicts", "parked",  "warnings", "work"};
+static const char *const fields[] = {"schema",   "name",    "site",  "fleet",     "fleet_id",
+                                     "version",  "started", "now",   "port",      "state",
+                                     "database", "pending", "peers", "conflicts", "parked",
+                                     "warnings", "notices", "work"};
 
 static void it_has_every_field_also_before_anything_is_open(void **state)
 {

@@ -65,11 +65,14 @@ static const char hostile[] =
     "\"address\":\"192.168.100.200:65535\",\"rtt_ms\":999999,\"behind\":1234567,\"ahead\":7654321,"
     "\"last_seen\":\"2026-11-21T10:59:00Z\",\"last_applied\":null,\"skew_ms\":0,\"admin\":true}],"
     "\"warnings\":[{\"code\":\"no-peer\",\"failing\":false,\"since\":\"2026-11-21T10:30:00Z\","
-    "\"text\":\"%s long %s\",\"remedy\":\"`agent-cli %s`\"}]}";
+    "\"text\":\"%s long %s\",\"remedy\":\"`agent-cli %s`\"}],\"notices\":[{\"code\":"
+    "\"pc-put-back\",\"since\":\"2026-11-21T10:30:00Z\",\"text\":\"it went back\","
+    "\"remedy\":\"nothing\"}]}";
 
 static void the_status_fits_whatever_is_in_it(void **state)
 {
-    static const char *const says[] = {"no-peer", "wal", "192.168.100.200:65535"};
+    static const char *const says[] = {"no-peer", "wal", "192.168.100.200:65535",
+                                       "- pc-put-back, since", "What to do: nothing"};
     struct json_object *o;
     struct page p;
     char wide[201], text[4096];

@@ -408,7 +408,8 @@ static void print_facts(FILE *out, struct json_object *status)
     label(out, "version", text(status, "version"));
 }
 
-static void print_warning(FILE *out, struct json_object *w)
+/* `sign`: "! " where something is to be done, as a rule. */
+static void print_warning(FILE *out, const char *sign, struct json_object *w)
 {
     char when[40];
     char line[1024];
@@ -416,7 +417,7 @@ static void print_warning(FILE *out, struct json_object *w)
     text_when(when, sizeof when, field(w, "since"));
     snprintf(line, sizeof line, "%s%s%s: %s", text(w, "code"), when[0] != '\0' ? ", since " : "",
              when, text(w, "text"));
-    fputs("! ", out);
+    fputs(sign, out);
     text_wrap(out, line, 2, 2);
     if (text(w, "remedy")[0] == '\0')
         return;
@@ -427,6 +428,7 @@ static void print_warning(FILE *out, struct json_object *w)
 void text_status(FILE *out, struct json_object *status)
 {
     struct json_object *warnings = field(status, "warnings");
+    struct json_object *notices = field(status, "notices");
 
     print_sentence(out, status);
     fputc('\n', out);
@@ -437,7 +439,11 @@ void text_status(FILE *out, struct json_object *status)
     }
     for (size_t i = 0; i < count(warnings); i++) {
         fputc('\n', out);
-        print_warning(out, json_object_array_get_idx(warnings, i));
+        print_warning(out, "! ", json_object_array_get_idx(warnings, i));
+    }
+    for (size_t i = 0; i < count(notices); i++) {
+        fputc('\n', out);
+        print_warning(out, "- ", json_object_array_get_idx(notices, i));
     }
 }
 
