@@ -201,10 +201,19 @@ bool log_allowed(struct log_limit *l, uint32_t burst, uint64_t now_ms)
     return true;
 }
 
+uint32_t log_left_out(struct log_limit *l, uint64_t now_ms)
+{
+    uint32_t n = l->minute != now_ms / 60000 ? l->left_out : 0;
+
+    if (n > 0)
+        l->left_out = 0;
+    return n;
+}
+
 void log_more(struct log_limit *l, const char *what, uint64_t now_ms)
 {
-    if (l->left_out == 0 || l->minute == now_ms / 60000)
-        return;
-    log_info("%u more like this: %s", l->left_out, what);
-    l->left_out = 0;
+    uint32_t n = log_left_out(l, now_ms);
+
+    if (n > 0)
+        log_info("%u more like this: %s", n, what);
 }

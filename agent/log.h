@@ -34,8 +34,10 @@ struct log_limit {
     uint32_t suppressed; /* before this yes */
 };
 bool log_allowed(struct log_limit *l, uint32_t burst, uint64_t now_ms);
-/* When a minute in which lines were left out is over and none came since: one that says how many
- * more there were like `what`. Call it now and then. */
+/* When a minute in which lines were left out is over and none came since: how many; they are not
+ * told again. Ask now and then. */
+uint32_t log_left_out(struct log_limit *l, uint64_t now_ms);
+/* A line that says so of what is like `what`. */
 void log_more(struct log_limit *l, const char *what, uint64_t now_ms);
 
 #endif

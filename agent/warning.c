@@ -17,6 +17,18 @@ struct warning_kind {
 static const struct warning_kind kinds[] = {WARNINGS(WARNING_KIND)};
 #undef WARNING_KIND
 
+static void log_left(enum warning_id id, uint32_t n)
+{
+    if (n > 0)
+        log_warn("trouble code=%s %u more of this kind were not written", kinds[id].word, n);
+}
+
+void warnings_log_more(struct warnings *w, uint64_t wall_ms)
+{
+    for (int id = 0; id < WARNING_COUNT; id++)
+        log_left((enum warning_id)id, log_left_out(&w->list[id].said, wall_ms));
+}
+
 void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const char *format, ...)
 {
     struct warning *warning = &w->list[id];
@@ -34,6 +46,7 @@ void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const
     memcpy(warning->text, text, sizeof text);
     if (!log_allowed(&warning->said, LOG_BURST, wall_ms))
         return;
+    log_left(id, warning->said.suppressed);
     if (kinds[id].failing)
         log_error("trouble code=%s %s", kinds[id].word, text);
     else

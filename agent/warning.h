@@ -98,11 +98,13 @@ struct warnings {
 };
 
 /* It is so, as `text` says. Logged when it is new or its text is, some times a minute: a peer may
- * make it come and go. */
+ * make it come and go. How many lines were left out is logged before the next one, or when
+ * warnings_log_more is called after that minute. */
 void warning_set(struct warnings *w, enum warning_id id, uint64_t wall_ms, const char *format, ...)
     PRINTF_LIKE(4, 5);
 /* It is over; logged if it was so. */
 void warning_clear(struct warnings *w, enum warning_id id);
+void warnings_log_more(struct warnings *w, uint64_t wall_ms);
 bool warning_is_set(const struct warnings *w, enum warning_id id);
 
 const char *warning_word(enum warning_id id);

@@ -170,6 +170,7 @@ static void on_tick(uv_timer_t *timer)
     pump_tick(w->agent->pump);
     status_tick(w->agent);
     links_log_more(w->agent->links);
+    warnings_log_more(&w->agent->warnings, agent_wall_ms(w->agent));
 }
 
 struct watch *watch_start(struct agent *a)

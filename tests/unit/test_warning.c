@@ -47,6 +47,19 @@ static uint32_t lines_logged(void)
     return n;
 }
 
+static bool is_logged(const char *words)
+{
+    char text[16384];
+    FILE *f = fopen(path, "r");
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = '\0';
+    return strstr(text, words) != NULL;
+}
+
 /* What is said again and again is told once, with the time when it began. */
 static void it_is_so_since_it_was_first_said(void **state)
 {
@@ -122,13 +135,33 @@ static void one_that_comes_and_goes_is_logged_some_times_a_minute(void **state)
     assert_in_range(lines_logged(), 2, 20);
     warning_set(&w, WARNING_NO_PEER, 120000, "nobody is there");
     warning_clear(&w, WARNING_NO_PEER);
-    assert_in_range(lines_logged(), 4, 22);
+    assert_in_range(lines_logged(), 4, 23);
+    assert_true(is_logged("code=no-peer 990 more of this kind were not written"));
+}
+
+static void what_was_not_written_is_counted_when_the_minute_is_over(void **state)
+{
+    struct warnings w = {0};
+
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        warning_set(&w, WARNING_STORE, 60000, "failure %d", i);
+    warnings_log_more(&w, 119999);
+    assert_int_equal(lines_logged(), 10);
+    warnings_log_more(&w, 120000);
+    warnings_log_more(&w, 180000);
+    assert_int_equal(lines_logged(), 11);
+    assert_true(is_logged("code=store-failed 2 more of this kind were not written"));
+    warning_set(&w, WARNING_STORE, 180001, "failure");
+    assert_int_equal(lines_logged(), 12);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_that_comes_and_goes_is_logged_some_times_a_minute,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_not_written_is_counted_when_the_minute_is_over,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_so_since_it_was_first_said, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_over_once_and_may_come_again, setup, teardown),
