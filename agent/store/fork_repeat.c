@@ -34,6 +34,7 @@ struct taker {
     uint32_t n, room;
     struct vector needs; /* what the author had said to have applied, up to the common one */
     uint64_t again_ms;   /* what is older than this is in the other history, too; 0: nothing is */
+    uint64_t other_ms;   /* when the last was written that the other history says */
     uint64_t number;     /* of the change-set under way */
     struct slice bytes;
     /* of the one that is written: */
@@ -89,8 +90,11 @@ static void before_add(struct taker *t, const struct reading *r, int64_t gid, ui
 static void note_other(struct taker *t, const struct reading *r)
 {
     const struct body_row *row = &r->body.row;
+    uint64_t ms = hlc_stamp_wall_ms(row->stamp);
     uint32_t next = 0;
 
+    if ((row->stamp & 0xffff) == 0 && ms > t->other_ms)
+        t->other_ms = ms;
     for (uint32_t i = 0; i < row->n; i++) {
         bool counted = next < row->counter_n && row->counters[next].cell == i;
         const struct body_counter *c = counted ? &row->counters[next++] : NULL;
@@ -370,11 +374,14 @@ static uint32_t split_seen(struct taker *t, const struct reading *r, const struc
 
 /* Marks that were drained again, says the other history, too: they are in the first change-set that
  * was laid aside, and, where they did not fit, in the next ones. A stamp that was raised tells no
- * time there: the clock may have been put back since. */
+ * time there: the clock may have been put back since. Nor does that of the first change-set alone
+ * tell when they were drained: clocks of others may be ahead. */
 static bool is_said_by_other(const struct taker *t, uint64_t stamp)
 {
+    uint64_t ms = hlc_stamp_wall_ms(stamp);
+
     return t->again_ms != 0 && (t->number == t->common + 1 ||
-                                ((stamp & 0xffff) == 0 && hlc_stamp_wall_ms(stamp) < t->again_ms));
+                                ((stamp & 0xffff) == 0 && ms < t->again_ms && ms <= t->other_ms));
 }
 
 /* A delta tells what was added since the chains parted. What the other history has added by the

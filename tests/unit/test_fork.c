@@ -578,6 +578,35 @@ static void what_is_sold_before_marks_are_drained_again_counts_once(void **state
     close_pair(&a, &b);
 }
 
+/* It sold after the agent had drained again; the stamps of change-sets run ahead of its clock,
+ * because another PC's does. */
+static void
+what_is_sold_after_marks_are_drained_again_counts_although_stamps_run_ahead(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_stock, shop_stock);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO client VALUES (2, 'Bea'); UPDATE _navette_dirty SET t = t + 0.001");
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO article VALUES ('R', 100)");
+    work(&b);
+    sql(&b, "INSERT INTO client VALUES (3, 'Cleo')");
+    meet(&a, &b);
+    put_ledger_back(&b);
+    open_store(&b);
+    work(&b);
+    later();
+    sql(&b, "UPDATE article SET stock = stock - 20");
+    work(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "80");
+    close_pair(&a, &b);
+}
+
 /* The copy of the second time is of after the marks were drained again, and of before that was said
  * again. So it comes back beside the other history. */
 static void what_was_drained_again_is_said_again_once(void **state)
@@ -649,6 +678,8 @@ int main(void)
         cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),
         cmocka_unit_test(a_row_that_came_and_went_tells_that_its_marks_are_drained_again),
         cmocka_unit_test(what_is_sold_before_marks_are_drained_again_counts_once),
+        cmocka_unit_test(
+            what_is_sold_after_marks_are_drained_again_counts_although_stamps_run_ahead),
         cmocka_unit_test(what_was_drained_again_is_said_again_once),
         cmocka_unit_test(a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again),
     };
