@@ -80,8 +80,9 @@ static bool is_forgotten(struct recovery *r, const struct app_state *state, bool
               ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'",
                             &regained, e);
 
+    r->anew = ok && r->fork.point < regained;
     *forgotten = times.n > 0 && !r->s->ledger.matched; /* the log may not be here yet */
-    if (ok && !*forgotten && times.n > 0 && r->fork.point < regained && state->point.n > 0)
+    if (ok && !*forgotten && times.n > 0 && r->anew && state->point.n > 0)
         ok = regain_has_said(r->s, &times, &r->fork.held.holds, forgotten, e);
     keymap_close(&times);
     return ok;
@@ -117,6 +118,23 @@ static bool run_statement(struct recovery *r, const char *sql, int64_t a, int64_
 
 #define MATCHED " AND tbl IN (SELECT id FROM tbl WHERE scan <> 1)"
 
+/* Of rows that are one another one stands for both since the ledger was made anew. */
+static bool stand_in(struct recovery *r, struct err *e)
+{
+    return run_statement(r,
+                         "UPDATE row SET present = 1, since = ?1 + ?2, key ="
+                         " (SELECT p.key FROM alias JOIN row AS p USING (gid)"
+                         "  WHERE stands = row.gid AND p.present = 1 ORDER BY gid LIMIT 1)"
+                         " WHERE present = 0 AND gid IN (SELECT stands FROM alias JOIN row AS p"
+                         "  USING (gid) WHERE p.present = 1)",
+                         r->s->ledger.point, 1, e) &&
+           run_statement(r,
+                         "UPDATE row SET present = ?1, shadow = NULL WHERE present = ?2"
+                         " AND EXISTS (SELECT 1 FROM alias JOIN row AS s ON s.gid = stands"
+                         "  WHERE alias.gid = row.gid AND s.present = 1 AND s.key IS row.key)",
+                         0, 1, e);
+}
+
 /* Which rows were in the file at the fork, and under which keys. */
 static bool go_back(struct recovery *r, struct err *e)
 {
@@ -133,6 +151,7 @@ static bool go_back(struct recovery *r, struct err *e)
                "  AND p.until > ?1)"
                " WHERE gid IN (SELECT gid FROM placed WHERE since <= ?1 AND until > ?1)" MATCHED,
                r->fork.point, l->point + 1, e) &&
+           (!r->anew || stand_in(r, e)) &&
            ledger_number(l, "SELECT count(*) FROM row WHERE present = 1", &l->live, e);
 }
 

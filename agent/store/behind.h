@@ -27,6 +27,7 @@ struct recovery {
     struct store *s;
     uint64_t now_ms;
     bool attached; /* until now no row was matched */
+    bool anew;     /* the ledger was made anew since the fork (regain.c) */
     struct {
         struct held held; /* change-sets that the file held */
         uint64_t said;    /* our last one then */

@@ -295,6 +295,22 @@ static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, 
     return name_birth(b, t, gid, e);
 }
 
+/* A row that is there by a mark. One under a natural key whose delete the file held has been
+ * inserted again since. */
+static bool settle_there(struct regain *b, struct touched *t, struct ledger_row *row, struct err *e)
+{
+    if (t->made && !row->minted) {
+        if (!record_decode(&b->rec, row->rec, e))
+            return false;
+        if (!ledger_alive(&b->s->ledger, &b->rec)) {
+            row->key = arena_key(&b->r.arena, &row->key);
+            row->rec = arena_copy(&b->r.arena, row->rec);
+            return scan_displace(b->s, row, false, b->r.now_ms, e);
+        }
+    }
+    return place_at(b, t->b, t->gid, &t->key, e);
+}
+
 /* What has been said of a row that is gone needs no saying again. */
 static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
 {
@@ -309,7 +325,7 @@ static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
     if (!ledger_row_get(&b->s->ledger, t->gid, &row, &found, e))
         return false;
     if (t->key.kind != KEY_NONE)
-        return !found || place_at(b, t->b, t->gid, &t->key, e);
+        return !found || settle_there(b, t, &row, e);
     if (!found || row.minted)
         return scan_unheard(b->s, t->b, t->gid, &t->key, false, e);
     if (!record_decode(&b->rec, row.rec, e))

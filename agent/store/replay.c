@@ -105,6 +105,7 @@ static void touch_natural(struct replay *r, uint32_t slot, const struct mark *m,
     }
     touch(&r->list->rows[at->holder - 1], m, wall_ms);
     r->list->rows[at->holder - 1].left = left;
+    r->list->rows[at->holder - 1].made |= m->op == MARK_INSERT;
 }
 
 static void hold(struct replay *r, uint32_t slot, uint32_t holder)

@@ -23,6 +23,7 @@ struct touched {
     bool mixed;   /* its marks alone do not tell its fate: others did something at its key */
     bool derived; /* by a data migration (migration.h) */
     bool left;    /* natural: its last mark says that it is not there any more */
+    bool made;    /* natural: a mark says that it was inserted */
     struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
     struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
 };

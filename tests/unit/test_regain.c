@@ -261,6 +261,29 @@ static void what_was_put_back_into_the_file_outlives_the_ledger(void **state)
     close_pair(&a, &b);
 }
 
+/* Under a natural key: it was deleted, everybody had heard of that, and it is as it was. */
+static void a_row_that_was_put_in_again_is_there_although_its_ledger_was_lost(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO setting VALUES ('vat', 19), ('name', 'shop')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM setting");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO client(name) VALUES ('Bea')");
+    exchange(&a, &b);
+    later();
+    sql(&a, "INSERT INTO setting VALUES ('vat', 19)");
+    work(&a);
+    lose_ledger(&a);
+    rematch(&a, &b);
+    expect(&a, "SELECT name, value FROM setting", "vat|19");
+    expect(&b, "SELECT name, value FROM setting", "vat|19");
+    close_pair(&a, &b);
+}
+
 /* Not only until the agent stops. */
 static void a_ledger_that_was_built_again_remembers_who_had_seen_what(void **state)
 {
@@ -431,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
         cmocka_unit_test(what_was_put_back_into_the_file_outlives_the_ledger),
+        cmocka_unit_test(a_row_that_was_put_in_again_is_there_although_its_ledger_was_lost),
         cmocka_unit_test(a_ledger_that_was_built_again_remembers_who_had_seen_what),
         cmocka_unit_test(a_database_may_go_back_to_before_its_ledger_went_back),
         cmocka_unit_test(what_is_written_in_such_a_database_is_new),
