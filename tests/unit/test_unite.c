@@ -105,6 +105,35 @@ static void an_article_that_two_shops_made_under_one_code_is_one_by_rule(void **
     close_shops(s, 2);
 }
 
+/* The home went back, so that it was told anew which of the two stands for both; then the database
+ * does, to when it had but one of them. */
+static void such_a_row_keeps_its_key_in_an_older_database(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct site s[2], *us = &s[i], *them = &s[1 - i];
+
+        open_shops(s, 2, true);
+        sql(us, "INSERT INTO article VALUES (7, 'x', 'tea', 5)");
+        work(us);
+        keep_database(us);
+        keep_ledger(us);
+        later();
+        sql(them, "INSERT INTO article VALUES (1, 'x', 'green tea', 6), (2, 'y', 'rice', 1)");
+        exchange(us, them);
+        exchange(us, them);
+        put_ledger_back(us);
+        rematch(us, them);
+        put_database_back(us, us);
+        open_store(us);
+        exchange(us, them);
+        expect_all(s, 2, articles, "x|green tea|6 y|rice|1");
+        expect(us, "SELECT id FROM article WHERE code = 'x'", "7");
+        expect(them, "SELECT id FROM article WHERE code = 'x'", "1");
+        close_shops(s, 2);
+    }
+}
+
 static void pure_join_rows_are_one_without_a_rule(void **state)
 {
     struct site s[2];
@@ -593,6 +622,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_article_that_two_shops_made_under_one_code_is_one_by_rule),
+        cmocka_unit_test(such_a_row_keeps_its_key_in_an_older_database),
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
