@@ -1,5 +1,6 @@
 """agent-cli without an agent, and with one that only pretends: usage, exit codes, files, what a person reads."""
 
+import contextlib
 import json
 import os
 import re
@@ -177,6 +178,25 @@ def test_a_database_that_another_home_uses_is_refused_and_can_be_cleared(cli):
     cli.ok("uninstall", "--db", cli.db, stdin="y\n", home=other)
     assert cli.schema() == before
     cli.ok("init", "--db", cli.db, home=other)
+
+
+def test_a_database_whose_keeper_cannot_be_asked_is_not_cleared(cli):
+    """Its agent may run, and would go on with a file that has no marks any more."""
+    cli.ok("init", "--db", cli.db)
+    cli.ok("track", "--all")
+
+    def run(*statements):
+        with contextlib.closing(sqlite3.connect(cli.db)) as db, db:
+            for statement in statements:
+                db.execute(statement)
+    run("ALTER TABLE _navette_state RENAME COLUMN ledger TO damaged")
+    before = cli.schema()
+    done = cli("uninstall", "--db", cli.db, "--yes", home=cli.directory / "other")
+    assert done.returncode == FAILING and "ledger" in done.stderr
+    assert cli.schema() == before
+    run("ALTER TABLE _navette_state RENAME COLUMN damaged TO ledger")
+    cli.ok("uninstall", "--db", cli.db, "--yes", home=cli.directory / "other")
+    assert not [name for name in cli.schema() if "_navette" in str(name)]
 
 
 # ---- tables ----
