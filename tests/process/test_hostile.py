@@ -470,9 +470,11 @@ def stock_pictures(pc, megabytes):
 
 def test_a_member_who_never_reads(shop, lan, a, b):
     stock_pictures(a, 24)
-    peer = Liar(shop, lan, a).connect()
-    a.cli("wait", ok=None)
+    wait_for(lambda: a.status()["pending"]["marks"] == 0, "the pictures are published")
+    liar = Liar(shop, lan, a)
     with Patience(a) as patience:
+        peer = liar.connect()  # from now on it has 9 s to say something
+        assert max(peer.peer_have.values()) > 1
         for actor in peer.peer_have:
             peer._send(peers.WANT, actor, 0)
         messages = [wire.pack([peers.PING, 7, 7]), wire.pack([peers.ASKKEYS, 1])] * 100
