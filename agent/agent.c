@@ -96,10 +96,12 @@ void agent_flooded(struct agent *a, const char *what, const char *host)
 
 /* ---- what control requests call ---- */
 
-void agent_sync_now(struct agent *a, bool without_absent)
+void agent_sync_now(struct agent *a, bool without_absent, bool clock_is_right)
 {
     if (without_absent)
         pump_without_absent(a->pump);
+    if (clock_is_right)
+        pump_clock_is_right(a->pump);
     links_dial_all(a->links);
     links_local_changed(a->links);
     discovery_announce(a->discovery);

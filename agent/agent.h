@@ -108,8 +108,9 @@ MUST_USE bool agent_join(struct agent *a, const char *token, bool copy, agent_on
                          void *context, struct err *e);
 /* The one who asked has gone: on_done of `context` is not called any more. Joining goes on. */
 void agent_join_forget(struct agent *a, void *context);
-/* Dial everybody and exchange now; `without_absent`: pump_without_absent. */
-void agent_sync_now(struct agent *a, bool without_absent);
+/* Dial everybody and exchange now; `without_absent`: pump_without_absent; `clock_is_right`:
+ * pump_clock_is_right. */
+void agent_sync_now(struct agent *a, bool without_absent, bool clock_is_right);
 /* Nothing captured is unsent, and every connected peer has acknowledged all of it (and nothing
  * waits to be applied here). ERR_BUSY says what is not so yet. */
 MUST_USE bool agent_is_settled(struct agent *a, struct err *e);

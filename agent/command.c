@@ -127,7 +127,7 @@ static bool run_sync(struct agent *a, const struct request *r, struct json_objec
                      struct err *e)
 {
     (void)e;
-    agent_sync_now(a, r->without_absent);
+    agent_sync_now(a, r->without_absent, r->clock_is_right);
     json_object_object_add(*result, "connected", json_object_new_int64(agent_connected(a)));
     return true;
 }

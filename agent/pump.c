@@ -9,6 +9,7 @@
 
 #include "absent.h"
 #include "agent.h"
+#include "ahead.h"
 #include "backup.h"
 #include "control.h"
 #include "fleet.h"
@@ -57,6 +58,7 @@ struct pump {
     struct backup backup;
     struct newcomer newcomer; /* until this PC's rows are matched */
     struct absent absent;     /* what waits for members that are away */
+    struct ahead ahead;       /* the clock was ahead */
     uint64_t rows_at_rest;    /* drained and applied when memory was last given back */
     uint64_t worked_ms;       /* when rows were last drained or applied */
     struct pump_times times;
@@ -294,6 +296,12 @@ void pump_without_absent(struct pump *p)
     p->newcomer.without_absent = true;
     absent_are_gone(&p->absent);
     pump_heard(p);
+}
+
+void pump_clock_is_right(struct pump *p)
+{
+    p->ahead.is_right = true;
+    p->ahead.tried_ms = 0;
 }
 
 /* ---- drain and apply ---- */
@@ -552,6 +560,10 @@ void pump_tick(struct pump *p)
     if (a->in_fleet && store_state(a->store) == STORE_MATCHING)
         newcomer_warn(&p->newcomer, a);
     p->apply.due |= a->in_fleet && absent_tick(&p->absent, a);
+    if (a->in_fleet && ahead_tick(&p->ahead, a)) {
+        p->apply.due = true;
+        changed_here(p);
+    }
     rest(p);
     if (now_of(p) - p->parked_ms >= PARKED_RETRY_MS) {
         p->parked_ms = now_of(p);

@@ -35,6 +35,8 @@ void pump_heard(struct pump *p);
 /* What waits for members that are away need not: a person says that they are gone for good. For a
  * newcomer also: that they have nothing that is here, too. */
 void pump_without_absent(struct pump *p);
+/* A person says that this PC's clock is right: if it was ahead, that is corrected. */
+void pump_clock_is_right(struct pump *p);
 /* A member told its local keys: what the rows here are matched with. Borrowed. */
 void pump_take_keys(struct pump *p, struct slice keys);
 /* Nothing to do and nothing failed. */

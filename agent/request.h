@@ -16,14 +16,14 @@
 
 struct json_object;
 
-#define REQUEST_WAIT_MS_MAX     86400000
-#define REQUEST_WAIT_MS_DEFAULT 30000
-#define REQUEST_TTL_MS_MIN      1000
-#define REQUEST_TTL_MS_MAX      86400000
-#define REQUEST_TTL_MS_DEFAULT  900000
+#define REQUEST_WAIT_MS_MAX      86400000
+#define REQUEST_WAIT_MS_DEFAULT  30000
+#define REQUEST_TTL_MS_MIN       1000
+#define REQUEST_TTL_MS_MAX       86400000
+#define REQUEST_TTL_MS_DEFAULT   900000
 #define REQUEST_STICK_MS_MAX     604800000 /* of a token whose guest comes with a stick: a week */
 #define REQUEST_STICK_MS_DEFAULT 86400000
-#define ANSWER_BYTES_MAX        (16u << 20) /* a client reads no longer line */
+#define ANSWER_BYTES_MAX         (16u << 20) /* a client reads no longer line */
 
 enum request_kind {
     REQUEST_STATUS,       /* -> the snapshot */
@@ -37,7 +37,7 @@ enum request_kind {
     REQUEST_JOIN_ASK,     /* token (or none: that of init), copy, directory -> path */
     REQUEST_JOIN_TAKE,    /* path -> kind: request or answer, name, fleet; path of the answer to a
                              request, else null */
-    REQUEST_SYNC,         /* without_absent -> connected, at once */
+    REQUEST_SYNC,         /* without_absent, clock_is_right -> connected, at once */
     REQUEST_WAIT,         /* timeout_ms -> settled, connected, peers */
     REQUEST_STOP,         /* -> {} and the agent ends */
     REQUEST_DROP_EXPORT,  /* directory, peer -> path (of the first file or null), paths, changesets
@@ -77,6 +77,7 @@ struct request {
     bool all;
     bool copy;
     bool without_absent;
+    bool clock_is_right;
     bool adopt;
     bool stick;
     int64_t number; /* of a conflict, 0: none was given */

@@ -9,6 +9,7 @@
 #include <navette/waits.h>
 
 #include "agent.h"
+#include "ahead.h"
 #include "fleet.h"
 #include "join.h"
 #include "invitation.h"
@@ -282,6 +283,7 @@ static void note_store(struct agent *a, const struct store_status *s)
                     s->parked == 1 ? "it" : "them");
     else
         warning_clear(&a->warnings, WARNING_PARKED);
+    ahead_note_others(a);
     if (store_waits(a->store) != NULL)
         warning_set(&a->warnings, WARNING_MIGRATION, wall, "%s", store_waits(a->store));
     else
@@ -482,7 +484,7 @@ bool agent_is_settled(struct agent *a, struct err *e)
                     "status`");
         return false;
     }
-    if (!peers_have_all(a, e))
+    if (!ahead_is_settled(a, e) || !peers_have_all(a, e))
         return false;
     if (!own_is_sent(a))
         return err_set(e, ERR_BUSY,

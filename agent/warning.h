@@ -31,6 +31,12 @@
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
     X(CLOCK, "clock-skew", false, "set the clock of the PC that is named")                         \
+    X(AHEAD, "clock-was-ahead", false,                                                             \
+      "see to it that date and time are right on all PCs, and connect them; if they are and this " \
+      "stays: `agent-cli sync --clock-is-right` here")                                             \
+    X(EARLY, "changes-too-early", false,                                                           \
+      "see to it that date and time are right on that PC and here, and connect it: it then puts "  \
+      "them right by itself; if it is gone for good: `agent-cli revoke` it")                       \
     X(IDENTITY, "same-identity", true,                                                             \
       "stop this agent; on the PC that goes on as before: `agent-cli identity confirm-move`; on "  \
       "the copy: `agent-cli identity reset`; then start it again")                                 \

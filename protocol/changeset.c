@@ -46,6 +46,29 @@ static bool repeats_ok(const struct changeset_header *h, struct err *e)
     return true;
 }
 
+/* When something was said is for its author to say, and of its own chain only of what came before.
+ */
+static bool corrects_ok(const struct changeset_header *h, struct err *e)
+{
+    const struct vector_entry *last = h->corrects.entries;
+    struct site_id site = actor_site(&h->actor);
+
+    if (h->corrects.n == 0)
+        return true;
+    if (h->corrects.n > 1)
+        return err_set(e, ERR_LIMIT,
+                       "it corrects the stamps of %" PRIu32 " actors, allowed up to 1",
+                       h->corrects.n);
+    if (!actor_is_of(&last->actor, &site))
+        return err_set(e, ERR_INPUT, "it corrects the stamps of another site");
+    if (actor_equal(&last->actor, &h->actor) && last->number >= h->number)
+        return err_set(e, ERR_INPUT,
+                       "it corrects the stamps of change-sets up to number %" PRIu64
+                       ", and is number %" PRIu64 " itself",
+                       last->number, h->number);
+    return true;
+}
+
 /* What the fields' own limits do not say. */
 static bool header_ok(const struct changeset_header *h, struct err *e)
 {
@@ -53,7 +76,7 @@ static bool header_ok(const struct changeset_header *h, struct err *e)
         return err_set(e, ERR_INPUT, "it has the number 0");
     if (h->number == 1 && !sodium_is_zero(h->previous, sizeof h->previous))
         return err_set(e, ERR_INPUT, "it is the first of its actor and names a previous one");
-    return repeats_ok(h, e);
+    return repeats_ok(h, e) && corrects_ok(h, e);
 }
 
 #define READ_bytes(name, max)  read_bin_exact(r, h->name, max, #name);
@@ -93,6 +116,7 @@ void changeset_header_close(struct changeset_header *h)
 {
     vector_close(&h->needs);
     vector_close(&h->repeats);
+    vector_close(&h->corrects);
 }
 
 /* ---- the whole ---- */

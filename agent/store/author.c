@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ledger_conflict.h"
+#include "ledger_limits.h"
 #include "migration.h"
 
 #define CELL_BYTES 64  /* more than any cell takes beside its bytes and what was seen */
@@ -245,7 +246,7 @@ bool author_seal(struct author *a, struct err *e)
     uint32_t rows = a->body.rows;
     bool ok;
 
-    if (!a->is_open || rows == 0)
+    if (!a->is_open || (rows == 0 && a->corrected == 0))
         return true;
     buf_open(&bytes, CHANGESET_BYTES_MAX);
     memcpy(h.fleet, a->s->roster->fleet, sizeof h.fleet);
@@ -254,21 +255,36 @@ bool author_seal(struct author *a, struct err *e)
         hlc_load(&l->clock, a->stamp_max);
     h.stamp = hlc_tick(&l->clock, a->now_ms);
     add_needs(l, &h.needs);
+    if (a->corrected != 0)
+        vector_set(&h.corrects, &l->actors[a->corrected - 1].actor, a->corrected_to, NULL);
     ok = body_finish(&a->body, &body, e) &&
          changeset_seal(&h, rows, buf_slice(&body), a->s->keys, &bytes, self->hash, e) &&
          ledger_changeset_put(l, l->self, a->number, buf_slice(&bytes), e) && save_said(l, e);
     self->staged = self->merged = self->applied = a->number;
-    ok = ok && ledger_actor_save(l, l->self, e);
+    self->latest = h.stamp > self->latest ? h.stamp : self->latest;
+    ok = ok && ledger_actor_save(l, l->self, e) &&
+         (a->corrected == 0 || ledger_limit(l, a->corrected, a->corrected_to, h.stamp, e));
     a->progress->changesets++;
     a->progress->rows += rows;
-    vector_close(&h.needs);
+    changeset_header_close(&h);
     buf_close(&body);
     buf_close(&bytes);
     body_close(&a->body);
     a->is_open = false;
     a->number++;
     a->stamp_max = 0;
+    a->corrected = 0;
     return ok;
+}
+
+bool author_correct(struct author *a, uint32_t actor, uint64_t number, struct err *e)
+{
+    if (!author_seal(a, e))
+        return false;
+    author_open(a);
+    a->corrected = actor;
+    a->corrected_to = number;
+    return author_seal(a, e);
 }
 
 size_t author_bytes(const struct value *v, const struct body_counter *c)

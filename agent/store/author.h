@@ -20,6 +20,8 @@ struct author {
     bool is_open;
     uint64_t number; /* of the change-set being written */
     uint64_t stamp_max;
+    uint32_t corrected;            /* whose stamps are corrected... */
+    uint64_t corrected_to;         /* ...up to which number; 0: nobody's */
     struct binding *table;         /* whose record is open in the body */
     uint32_t *actor_index;         /* body's index + 1 by ledger actor */
     struct body_counter *counters; /* of one row, with the body's indices */
@@ -57,6 +59,9 @@ MUST_USE bool author_room(struct author *a, size_t bytes, struct err *e);
 bool author_is_full(const struct author *a, uint32_t rows);
 /* Sign what is open and put it into the log; nothing if it has no rows. */
 MUST_USE bool author_seal(struct author *a, struct err *e);
+/* Say that what `actor`, one of our own site, has said up to `number` counts as said now at the
+ * latest: a change-set of its own, without rows. */
+MUST_USE bool author_correct(struct author *a, uint32_t actor, uint64_t number, struct err *e);
 void author_close(struct author *a);
 
 #endif

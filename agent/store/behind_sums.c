@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "counter.h"
+#include "ledger_limits.h"
 #include "reading.h"
 
 /* Does this change-set say what its author had added to the cell? Then `t` becomes that. */
@@ -26,7 +27,7 @@ static bool look_into(struct recovery *r, struct slice bytes, uint32_t table, ui
                     in.positions[in.body.row.columns[c->cell]] != position)
                     continue;
                 t->number = in.h.number;
-                t->stamp = in.body.row.stamp;
+                t->stamp = ledger_stamp(l, t->actor, in.h.number, in.body.row.stamp);
                 t->total = c->total;
                 t->form = c->form;
                 *says = true;

@@ -4,6 +4,7 @@
 
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "ledger_limits.h"
 
 static bool is_word(const struct conflict *c, const char *word)
 {
@@ -230,6 +231,7 @@ static bool writes_cell(const struct conflict_row *row, uint32_t position, uint3
             uint32_t actor;
             int64_t gid;
 
+            ledger_stamp_clock(l, &clock);
             if (b.row.n == 0 || ledger_clock_compare(l, &clock, than) <= 0)
                 continue;
             ok = ledger_actor(l, &b.actors[b.row.gid.actor], &actor, e) &&

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "ledger_kept.h"
+#include "ledger_limits.h"
 #include "ledger_meta.h"
 
 #define STEP_MIN                                                                                   \
@@ -113,7 +114,8 @@ static bool end_chain(struct store *s, uint32_t actor, uint64_t number, struct e
     s->merged_count = n;
     s->history++;
     return run(l, "DELETE FROM changeset WHERE actor = ?1 AND number > ?2", actor, number, e) &&
-           hash_of(l, actor, number, a->hash, &found, e) && ledger_actor_save(l, actor, e);
+           hash_of(l, actor, number, a->hash, &found, e) &&
+           ledger_latest(l, actor, UINT64_MAX, &a->latest, e) && ledger_actor_save(l, actor, e);
 }
 
 /* ---- our own ---- */
@@ -411,6 +413,7 @@ bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_heade
 
     if (!ledger_actor(l, &again->actor, &id, e) ||
         !note_repeated(l, id, again, actor, h->number, e) ||
+        !ledger_limit_repeated(l, id, again->number, actor, h->number, e) ||
         (l->aside == id && !drop_aside(s, again, e)) || !fork_holds(s, again, &id, &holds, e))
         return false;
     if (!holds || again->number < l->actors[id - 1].staged)
@@ -449,7 +452,8 @@ static bool put_aside_back(struct store *s, uint32_t actor, struct err *e)
         buf_close(&bytes);
     }
     buf_close(&bytes);
-    return ok && ledger_actor_save(&s->ledger, actor, e) && close_if_empty(s, e);
+    return ok && ledger_latest(&s->ledger, actor, UINT64_MAX, &a->latest, e) &&
+           ledger_actor_save(&s->ledger, actor, e) && close_if_empty(s, e);
 }
 
 bool fork_follows(struct store *s, const struct changeset_header *h, struct fork_next *next,

@@ -12,6 +12,7 @@
 
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "ledger_limits.h"
 #include "reading.h"
 
 #define POSITIONS_MAX 4096 /* of the columns of a table */
@@ -43,6 +44,7 @@ struct taker {
     struct body_counter *counters;
     struct body_seen *seen;
     uint32_t counter_room, seen_room;
+    uint64_t stamp_max;
     bool overflow; /* a sum exceeds what can be said */
 };
 
@@ -149,7 +151,7 @@ static bool look_at(struct taker *t, bool add, struct err *e)
                 if (add || b == NULL)
                     continue;
                 b->total.number = r.h.number;
-                b->total.stamp = r.body.row.stamp;
+                b->total.stamp = ledger_stamp(l, t->actor, r.h.number, r.body.row.stamp);
                 b->total.total = c->total;
                 b->total.form = c->form;
             }
@@ -428,12 +430,25 @@ static void split_counters(struct taker *t, const struct reading *r, struct body
     row->counters = t->counters;
 }
 
+/* As it counts now: the new name has no corrections of its own. */
+static uint64_t stamp_of(const struct taker *t, const struct reading *r)
+{
+    const struct body_row *row = &r->body.row;
+    bool repair = row->op == CHANGE_REPAIR;
+
+    return ledger_stamp(&t->s->ledger, repair ? r->actors[row->with.actor] : t->actor,
+                        repair ? row->with.counter : t->number, row->stamp);
+}
+
 static void repeat_row(struct taker *t, const struct reading *r)
 {
     struct body_row row = r->body.row;
 
     if (row.counter_n > 0)
         split_counters(t, r, &row);
+    row.stamp = stamp_of(t, r);
+    if (row.stamp > t->stamp_max)
+        t->stamp_max = row.stamp;
     if (row.op == CHANGE_REPAIR && r->actors[row.with.actor] == t->actor &&
         row.with.counter > t->common)
         row.with = (struct gid){body_index(t, &t->by_index, t->by), row.with.counter - t->common};
@@ -496,7 +511,7 @@ static bool say_again(struct taker *t, struct err *e)
     if (ok) {
         rows = r.h.rows;
         h.actor = l->actors[t->by - 1].actor;
-        h.stamp = r.h.stamp;
+        t->stamp_max = ledger_stamp(l, t->actor, t->number, r.h.stamp);
         h.schema = r.h.schema;
         h.roster = r.h.roster;
         memcpy(h.fleet, r.h.fleet, sizeof h.fleet);
@@ -505,7 +520,10 @@ static bool say_again(struct taker *t, struct err *e)
         changeset_hash(&r.parts, again.hash);
         vector_set(&h.repeats, &again.actor, again.number, again.hash);
         repeat_needs(t, &r.h, &h);
-        ok = repeat_body(t, &r, &body, e) &&
+        vector_copy(&h.corrects, &r.h.corrects);
+        ok = repeat_body(t, &r, &body, e);
+        h.stamp = t->stamp_max;
+        ok = ok &&
              changeset_seal(&h, rows, buf_slice(&body), t->s->keys, &bytes,
                             l->actors[t->by - 1].hash, e) &&
              ledger_changeset_put(l, t->by, h.number, buf_slice(&bytes), e) &&

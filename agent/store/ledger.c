@@ -11,6 +11,7 @@
 #include "belief.h"
 #include "ledger_conflict.h"
 #include "ledger_kept.h"
+#include "ledger_limits.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
 #include "ledger_points.h"
@@ -86,6 +87,7 @@ static bool save_facts(struct ledger *l, struct err *e)
            meta_int_set(l, "cursor", l->cursor, e) &&
            ledger_meta_set(l, "cursor_time", &(struct value){.type = VALUE_REAL, .r = t}, e) &&
            meta_int_set(l, "batch", l->batch, e) && meta_blob_set(l, "token", l->token, 16, e) &&
+           meta_int_set(l, "outdated", l->outdated, e) &&
            meta_int_set(l, "matched", l->matched, e) && meta_int_set(l, "told", l->told, e) &&
            meta_int_set(l, "told_counter", (int64_t)l->told_counter, e) &&
            meta_int_set(l, "tellings", (int64_t)l->tellings, e);
@@ -118,15 +120,19 @@ static bool load_counters(struct ledger *l, struct err *e)
 
 static void actors_forget(struct ledger *l)
 {
-    for (uint32_t i = 0; i < l->actor_count; i++)
+    for (uint32_t i = 0; i < l->actor_count; i++) {
         free(l->actors[i].seen);
+        free(l->actors[i].limits);
+    }
     l->actor_count = 0;
 }
 
 static bool load_actors(struct ledger *l, struct err *e)
 {
     sqlite3_stmt *s = ledger_prepare(
-        l, "SELECT id, actor, staged, hash, merged, applied, said, waived FROM actor ORDER BY id",
+        l,
+        "SELECT id, actor, staged, hash, merged, applied, said, waived, latest FROM actor"
+        " ORDER BY id",
         e);
     int code;
 
@@ -139,7 +145,8 @@ static bool load_actors(struct ledger *l, struct err *e)
                                  .merged = (uint64_t)sqlite3_column_int64(s, 4),
                                  .applied = (uint64_t)sqlite3_column_int64(s, 5),
                                  .said = (uint64_t)sqlite3_column_int64(s, 6),
-                                 .waived = (uint64_t)sqlite3_column_int64(s, 7)};
+                                 .waived = (uint64_t)sqlite3_column_int64(s, 7),
+                                 .latest = (uint64_t)sqlite3_column_int64(s, 8)};
 
         if (sqlite3_column_int64(s, 0) != (int64_t)l->actor_count + 1 ||
             sqlite3_column_bytes(s, 1) != ACTOR_BYTES || l->actor_count >= ACTORS_MAX) {
@@ -227,13 +234,14 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, gid_next, matched, self, aside, parted, told, told_counter, tellings;
+    int64_t clock, outdated, gid_next, matched, self, aside, parted, told, told_counter, tellings;
     struct buf room;
     struct value v;
     bool found;
 
-    if (!load_actors(l, e) || !ledger_seen_load(l, e) || !conflict_load(l, e) ||
-        !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
+    if (!load_actors(l, e) || !ledger_seen_load(l, e) || !ledger_limits_load(l, e) ||
+        !conflict_load(l, e) || !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
+        !meta_int(l, "outdated", &outdated, e) ||
         !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
         !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
@@ -249,6 +257,7 @@ static bool load_facts(struct ledger *l, struct err *e)
     buf_close(&room);
     hlc_load(&l->clock, (uint64_t)clock);
     l->gid_next = (uint64_t)gid_next;
+    l->outdated = outdated != 0;
     l->matched = matched != 0;
     l->told = told != 0;
     l->told_counter = (uint64_t)told_counter;
@@ -285,7 +294,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM row; DELETE FROM due; DELETE FROM natural_key; DELETE FROM alias;"
              "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM lived;"
              "DELETE FROM conflict; DELETE FROM repair; DELETE FROM unsent; DELETE FROM part;"
-             "DELETE FROM aside; DELETE FROM repeated;"
+             "DELETE FROM aside; DELETE FROM repeated; DELETE FROM correction;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "DELETE FROM meta WHERE name IN ('aside', 'parted');"
              "UPDATE tbl SET scan = 1",
@@ -296,6 +305,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     memset(l->token, 0, sizeof l->token); /* of the file, too, nothing is known */
     l->batch = l->cursor = 0;
     l->matched = alone;
+    l->outdated = false;
     l->gid_next = 1;
     return ledger_holds(l, NULL, e) && ledger_reincarnate(l, site, e);
 }

@@ -11,19 +11,21 @@
 #include "record.h"
 
 struct sqlite3;
-struct held;
 struct sqlite3_stmt;
+struct held;
 
 enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the table */ };
 
 struct ledger_actor {
     struct actor actor;
     uint64_t staged, merged, applied, said;
-    uint64_t waived;          /* up to here nobody waits for what is not in the log (waive.c) */
-    uint8_t hash[HASH_BYTES]; /* of the staged one */
-    uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
-    uint64_t *seen;           /* of the others that it had applied at its latest; owned */
-    uint32_t seen_room;
+    uint64_t waived;             /* up to here nobody waits for what is not in the log (waive.c) */
+    uint8_t hash[HASH_BYTES];    /* of the staged one */
+    uint64_t counter_max;        /* highest gid counter of this actor that the ledger has met */
+    uint64_t latest;             /* no stamp of what is merged is later */
+    uint64_t *seen;              /* of the others that it had applied at its latest; owned */
+    struct ledger_limit *limits; /* ledger_limits.h; owned */
+    uint32_t seen_room, limit_n;
 };
 
 struct ledger_table {
@@ -66,6 +68,7 @@ struct ledger {
     uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
     uint64_t tellings;     /* how often it was told; 0: never */
     struct hlc clock;
+    bool outdated;             /* rows may hold stamps beyond their limits (remerge.h) */
     uint64_t gid_next, minted; /* the counter to mint next; the highest since `open` */
     struct keymap mints;       /* all since then */
     int64_t cursor;            /* last mark drained */
@@ -91,7 +94,6 @@ MUST_USE bool ledger_open(struct ledger *l, const char *home, const char *vfs, b
                           const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site,
                           bool alone, struct err *e);
 void ledger_close(struct ledger *l);
-
 /* A transaction's commit is durable when it returns; a `lazy` one with the next that is not. */
 MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
 /* Saves the small facts too. */
@@ -102,7 +104,6 @@ MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
 void ledger_rest(struct ledger *l);
 /* Roll back and read the small facts again. Harmless when nothing is open. */
 void ledger_rollback(struct ledger *l);
-
 /* A new incarnation of ourselves: another actor, an empty chain. */
 MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e);
 
@@ -153,7 +154,6 @@ struct ledger_row {
     bool differs; /* there is a shadow */
     struct slice rec, shadow;
 };
-
 /* `found` false when there is none. Slices are good until the next call of the same function. */
 MUST_USE bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found,
                              struct err *e);
@@ -167,8 +167,7 @@ MUST_USE bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool 
 MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
                                 bool present, bool was_present, struct slice shadow, struct err *e);
 
-/* It is not in the file (any more): as ledger_row_settle, but the key is written as given, even
- * when it is none. */
+/* It is not in the file (any more): likewise, but the key is written as given, even none. */
 MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                                  struct err *e);
 /* Note the key that a row not in the file should have, if it has none yet. */

@@ -156,7 +156,8 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
     sqlite3_bind_int64(s, 4, (int64_t)a->applied);
     sqlite3_bind_int64(s, 5, (int64_t)a->said);
     sqlite3_bind_int64(s, 6, (int64_t)a->waived);
-    sqlite3_bind_int64(s, 7, id);
+    sqlite3_bind_int64(s, 7, (int64_t)a->latest);
+    sqlite3_bind_int64(s, 8, id);
     if (!ledger_finish(l, s, "note an actor", e))
         return false;
     if (a->staged > 0 || vector_get(&l->have, &a->actor) > 0)

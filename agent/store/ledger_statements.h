@@ -12,7 +12,8 @@
       " ON CONFLICT(name) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value") \
     X(ACTOR_ADD, "INSERT INTO actor(id, actor) VALUES (:id, :actor)")                              \
     X(ACTOR_SAVE, "UPDATE actor SET staged = :staged, hash = :hash, merged = :merged,"             \
-                  " applied = :applied, said = :said, waived = :waived WHERE id = :id")            \
+                  " applied = :applied, said = :said, waived = :waived, latest = :latest"          \
+                  " WHERE id = :id")                                                               \
     X(TABLE_ADD, "INSERT INTO tbl(id, name) VALUES (:id, :name)")                                  \
     X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max, repairs = :repairs,"           \
                   " key_floor = :key_floor WHERE id = :id")                                        \

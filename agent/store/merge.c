@@ -9,6 +9,7 @@
 #include "unite.h"
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "ledger_limits.h"
 #include "ledger_names.h"
 #include "migration.h"
 #include "rename.h"
@@ -23,7 +24,8 @@ struct merger {
     struct body_reader body;
     uint32_t actor; /* the author */
     uint64_t number;
-    uint32_t *actors; /* the ledger's number of each of the body's actors */
+    uint32_t *actors;              /* the ledger's number of each of the body's actors */
+    const struct merge_anew *anew; /* only these rows, which were merged before; NULL: all */
     struct ledger_table *table;
     uint32_t table_id;   /* where the row under way is */
     uint32_t said_id;    /* by the body's name of the table */
@@ -198,11 +200,12 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
 
     if (repair && !repairs(have, theirs))
         return true;
-    if (!repair && have->set && !conflict_cell(about, position, theirs, &had, e))
+    if (!repair && have->set && m->anew == NULL && !conflict_cell(about, position, theirs, &had, e))
         return false;
     if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
         return true;
-    if (repair && !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
+    if (repair && m->anew == NULL &&
+        !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
         return false;
     if (counter != NULL)
         theirs->counter = seen_totals(m, &theirs->v, counter);
@@ -239,7 +242,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
         if (m->rec.dead.number != 0)
             conflict_consider(&about, &written, &theirs, position);
     }
-    return m->rec.dead.number == 0 || row->op == CHANGE_REPAIR ||
+    return m->rec.dead.number == 0 || row->op == CHANGE_REPAIR || m->anew != NULL ||
            conflict_write(&about, &m->rec, clock, &written, e);
 }
 
@@ -251,7 +254,7 @@ static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock
     if (m->rec.dead.number != 0 && ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)
         return true;
     m->rec.dead = *clock;
-    return conflict_delete(&about, &m->rec, e);
+    return m->anew != NULL || conflict_delete(&about, &m->rec, e);
 }
 
 /* What the file holds stays on record while the logical state moves on. */
@@ -296,6 +299,20 @@ static bool follow_name(struct merger *m, uint32_t has, struct err *e)
     return rename_heard(m->s, m->table_id, has, e) && set_table(m, has, e);
 }
 
+/* A row met for the first time brings what a look-up in the ledger would give. */
+static void note_due(struct merger *m, const struct ledger_row *row, bool known)
+{
+    due_add(&m->s->due, row->gid, false, false);
+    if (!known && m->body.row.op == CHANGE_INSERT) {
+        struct due_row *due = &m->s->due.rows[m->s->due.n - 1];
+
+        due->table = m->table_id;
+        due->rec = arena_copy(&m->s->due_arena, row->rec);
+    } else if (known && !row->present) {
+        m->s->due_stale = true;
+    }
+}
+
 static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
@@ -315,7 +332,8 @@ static bool merge_row(struct merger *m, struct err *e)
         clock.actor = m->actors[in->with.actor];
         clock.number = in->with.counter;
     }
-    if (!unite(m, &gid, e) || !ledger_stands(&m->s->ledger, gid, &gid, e) ||
+    ledger_stamp_clock(&m->s->ledger, &clock);
+    if ((m->anew == NULL && !unite(m, &gid, e)) || !ledger_stands(&m->s->ledger, gid, &gid, e) ||
         !ledger_row_get(&m->s->ledger, gid, &row, &known, e))
         return false;
     record_clear(&m->rec);
@@ -344,15 +362,8 @@ static bool merge_row(struct merger *m, struct err *e)
     row.minted = false;
     ok = ok && ledger_row_put(&m->s->ledger, &row, known, row.present, e);
     buf_close(&key);
-    due_add(&m->s->due, gid, false, false);
-    if (!known && in->op == CHANGE_INSERT) {
-        struct due_row *due = &m->s->due.rows[m->s->due.n - 1];
-
-        due->table = m->table_id;
-        due->rec = arena_copy(&m->s->due_arena, row.rec);
-    } else if (known && !row.present) {
-        m->s->due_stale = true;
-    }
+    if (m->anew == NULL)
+        note_due(m, &row, known);
     return ok;
 }
 
@@ -401,37 +412,82 @@ static bool note_needs(struct store *s, uint32_t author, const struct vector *ne
     return true;
 }
 
+static bool merger_open(struct merger *m, struct changeset_header *h, struct slice bytes,
+                        struct err *e)
+{
+    struct changeset c;
+
+    buf_open(&m->rec_bytes, SIZE_MAX / 2);
+    buf_open(&m->shadow_bytes, SIZE_MAX / 2);
+    buf_open(&m->identity, SIZE_MAX / 2);
+    if (!changeset_open(&c, h, bytes, e))
+        return false;
+    body_read(&m->body, c.body, h->stamp, e);
+    return local_actors(m, e);
+}
+
 bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                      struct err *e)
 {
     struct merger m = {.s = s, .actor = actor, .number = number};
     struct changeset_header h = {0};
-    struct changeset c;
-    struct hlc seen = s->ledger.clock;
-    bool ok;
+    struct ledger_actor *a;
+    bool ok = merger_open(&m, &h, bytes, e) && note_needs(s, actor, &h.needs, e);
 
-    buf_open(&m.rec_bytes, SIZE_MAX / 2);
-    buf_open(&m.shadow_bytes, SIZE_MAX / 2);
-    buf_open(&m.identity, SIZE_MAX / 2);
-    ok = changeset_open(&c, &h, bytes, e);
-    if (ok) {
-        body_read(&m.body, c.body, h.stamp, e);
-        ok = local_actors(&m, e) && note_needs(s, actor, &h.needs, e);
-        while (ok && body_next_table(&m.body)) {
-            ok = begin_table(&m, e);
-            while (ok && body_next_row(&m.body))
-                ok = merge_row(&m, e);
-        }
-        ok = ok && body_read_end(&m.body) && unite_names(s, e);
+    while (ok && body_next_table(&m.body)) {
+        ok = begin_table(&m, e);
+        while (ok && body_next_row(&m.body))
+            ok = merge_row(&m, e);
     }
-    if (ok &&
-        h.stamp > hlc_save(&seen)) /* how far ahead it may be was decided when it was found ready */
-        hlc_load(&s->ledger.clock, h.stamp);
+    ok = ok && body_read_end(&m.body) && unite_names(s, e);
     if (ok) {
-        s->ledger.actors[actor - 1].merged = number;
+        uint64_t stamp = ledger_stamp(&s->ledger, actor, number, h.stamp);
+
+        a = &s->ledger.actors[actor - 1];
+        a->merged = number;
+        a->latest = stamp > a->latest ? stamp : a->latest;
+        if (stamp > hlc_save(&s->ledger.clock)) /* that it may be was found out by is_ready */
+            hlc_load(&s->ledger.clock, stamp);
         note_merged(s, actor, number);
         ok = ledger_actor_save(&s->ledger, actor, e);
     }
+    changeset_header_close(&h);
+    merger_close(&m);
+    return ok || err_wrap(e, "change-set %llu", (unsigned long long)number);
+}
+
+/* A repair stands in place of a write that has won, so these come after all others. */
+static bool concerns(struct merger *m, struct merge_anew *anew, bool *does, struct err *e)
+{
+    const struct body_row *row = &m->body.row;
+    int64_t gid;
+
+    *does = false;
+    if (row->op == CHANGE_UNITE)
+        return true;
+    if (!ledger_stands(&m->s->ledger, named_gid(m, row->gid), &gid, e))
+        return false;
+    *does = keymap_get(anew->rows, 0, &(struct row_key){.kind = KEY_INT, .i = gid}) != 0;
+    if (*does && row->op == CHANGE_REPAIR && !anew->repairs)
+        anew->has_repairs = true;
+    *does = *does && (row->op == CHANGE_REPAIR) == anew->repairs;
+    return true;
+}
+
+bool merge_rows_again(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                 struct merge_anew *anew, struct err *e)
+{
+    struct merger m = {.s = s, .actor = actor, .number = number, .anew = anew};
+    struct changeset_header h = {0};
+    bool ok = merger_open(&m, &h, bytes, e), does;
+
+    anew->has_repairs = false;
+    while (ok && body_next_table(&m.body)) {
+        ok = begin_table(&m, e);
+        while (ok && body_next_row(&m.body))
+            ok = concerns(&m, anew, &does, e) && (!does || merge_row(&m, e));
+    }
+    ok = ok && body_read_end(&m.body);
     changeset_header_close(&h);
     merger_close(&m);
     return ok || err_wrap(e, "change-set %llu", (unsigned long long)number);
@@ -521,7 +577,8 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
     struct changeset c;
     bool ok = changeset_open(&c, &h, bytes, e);
 
-    *ready = ok && hlc_stamp_wall_ms(h.stamp) <= now_ms + HLC_SKEW_MS_MAX;
+    *ready = ok && hlc_stamp_wall_ms(ledger_stamp(&s->ledger, actor, h.number, h.stamp)) <=
+                       now_ms + HLC_SKEW_MS_MAX;
     if (ok && *ready)
         ok = merge_has_needs(s, &h.needs, ready, e);
     if (ok && *ready && h.repeats.n > 0) {

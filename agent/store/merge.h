@@ -8,6 +8,15 @@
 /* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
 MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                               struct err *e);
+/* What of a change-set that is merged concerns some rows, once more: their records were emptied
+ * before, and nothing is listed or due for it. All others come before all `repairs`. */
+struct merge_anew {
+    const struct keymap *rows; /* that stand in the ledger, by gid */
+    bool repairs;              /* take these and nothing else */
+    bool has_repairs;          /* set: there are some in it */
+};
+MUST_USE bool merge_rows_again(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
+                               struct merge_anew *anew, struct err *e);
 /* Rebuild s->merged and s->due after a start. */
 MUST_USE bool merge_reload(struct store *s, struct err *e);
 /* Merge what is ready, up to CUT_ROWS_MAX rows. `leave_open`: the ledger's transaction may stay

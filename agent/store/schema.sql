@@ -19,7 +19,8 @@ CREATE TABLE actor(
     merged INTEGER NOT NULL DEFAULT 0,
     applied INTEGER NOT NULL DEFAULT 0,
     said INTEGER NOT NULL DEFAULT 0,
-    waived INTEGER NOT NULL DEFAULT 0 -- up to here nobody waits for what is not in the log (waive.c)
+    waived INTEGER NOT NULL DEFAULT 0, -- up to here nobody waits for what is not in the log (waive.c)
+    latest INTEGER NOT NULL DEFAULT 0 -- no stamp of what is merged is later
 );
 
 -- The log. What became of each is told by its actor's numbers: to write that beside the bytes would write them again.
@@ -46,6 +47,15 @@ CREATE TABLE repeated(
     by_number INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX repeated_number ON repeated(actor, number);
+
+-- The author's clock had run ahead: its change-sets up to `number` count as made at `stamp` at the latest (ledger_limits.h). Higher
+-- numbers of an actor have later stamps.
+CREATE TABLE correction(
+    actor INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    PRIMARY KEY(actor, number)
+) WITHOUT ROWID;
 
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile, 3 dropped from the file.
 -- key_floor: keys up to it may have been those of rows that nobody remembers.

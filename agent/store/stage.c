@@ -8,6 +8,7 @@
 
 #include "belief.h"
 #include "fork.h"
+#include "ledger_limits.h"
 
 /* Does it come from our fleet, from a member, and after the one we have? */
 static bool check_place(struct store *s, const struct changeset_header *h,
@@ -77,6 +78,16 @@ static bool check_chain(const struct changeset_header *h, const struct ledger_ac
     return true;
 }
 
+/* It holds from here on, also for what comes before it and is not merged yet. */
+static bool note_correction(struct store *s, const struct changeset_header *h, struct err *e)
+{
+    const struct vector_entry *last = h->corrects.entries;
+    uint32_t id;
+
+    return h->corrects.n == 0 || (ledger_actor(&s->ledger, &last->actor, &id, e) &&
+                                  ledger_limit(&s->ledger, id, last->number, h->stamp, e));
+}
+
 /* Inside a ledger transaction. */
 static bool write_staged(struct store *s, const struct changeset_header *h,
                          const struct changeset *c, struct slice bytes, struct err *e)
@@ -93,10 +104,15 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
     a = &s->ledger.actors[id - 1];
     a->staged = h->number;
     changeset_hash(c, a->hash);
-    if (same) /* it was merged when we made it */
+    if (same) { /* it was merged when we made it */
+        uint64_t stamp = ledger_stamp(&s->ledger, id, h->number, h->stamp);
+
         a->merged = a->applied = h->number;
+        a->latest = stamp > a->latest ? stamp : a->latest;
+    }
     return ledger_changeset_put(&s->ledger, id, h->number, bytes, e) &&
-           ledger_actor_save(&s->ledger, id, e) && (h->repeats.n == 0 || fork_go_on(s, id, h, e));
+           ledger_actor_save(&s->ledger, id, e) && note_correction(s, h, e) &&
+           (h->repeats.n == 0 || fork_go_on(s, id, h, e));
 }
 
 static bool begin(struct store *s, struct err *e)

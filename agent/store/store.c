@@ -12,6 +12,7 @@
 #include "merge.h"
 #include "migration.h"
 #include "placed.h"
+#include "remerge.h"
 #include "rename.h"
 #include "said.h"
 
@@ -110,7 +111,8 @@ static bool settle_histories(struct store *s, struct err *e)
 static bool ready(struct store *s, uint64_t now_ms, struct err *e)
 {
     return bind_schema(s, s->bindings == NULL, e) &&
-           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) && settle_histories(s, e);
+           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) &&
+           settle_histories(s, e) && remerge_if_due(s, now_ms, e);
 }
 
 /* ---- tables ---- */
@@ -382,7 +384,7 @@ bool store_unite(struct store *s, const char *table, const int64_t keys[2], uint
 
 bool store_owes(const struct store *s)
 {
-    return s->repairs || s->vanished;
+    return s->repairs || s->vanished || s->ledger.outdated;
 }
 
 bool store_changed(struct store *s, bool *changed, struct err *e)

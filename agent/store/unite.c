@@ -82,6 +82,17 @@ static bool part_put(struct store *s, const struct part *m, int64_t stands, stru
     return code == SQLITE_DONE || ledger_err(&s->ledger, "note a united row", e);
 }
 
+bool parts_forget(struct store *s, int64_t stands, struct err *e)
+{
+    struct parts all;
+    bool ok = parts_read(s, stands, &all, e);
+
+    for (uint32_t i = 0; ok && i < all.n; i++)
+        ok = part_put(s, &(struct part){.gid = all.rows[i].gid}, stands, e);
+    parts_close(&all);
+    return ok;
+}
+
 bool part_alive(const struct store *s, const struct part *m)
 {
     return m->dead.number == 0 || ledger_clock_compare(&s->ledger, &m->life, &m->dead) > 0;

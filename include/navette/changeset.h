@@ -28,6 +28,9 @@
  *                 it must be applied before this one
  *     repeats     at most one: the change-set of another incarnation of the author, whose chain
  *                 went on otherwise (its home had gone back), that is said again here
+ *     corrects    at most one actor of the author's site, with a number: its author's clock had run
+ *                 ahead, and all that this actor has said up to that number counts as said at this
+ *                 one's stamp at the latest
  *     schema      which version of the application its author's database is of
  *     roster      number of roster entries the author knew
  *     rows        in the body
@@ -42,6 +45,7 @@
     X(u64, stamp, CHANGESET_STAMP_MAX)                                                             \
     X(vector, needs, ACTORS_MAX)                                                                   \
     X(vector, repeats, 1)                                                                          \
+    X(vector, corrects, 1)                                                                         \
     X(u64, schema, UINT64_MAX)                                                                     \
     X(u32, roster, ROSTER_ENTRIES_MAX)                                                             \
     X(u32, rows, CUT_ROWS_MAX)                                                                     \

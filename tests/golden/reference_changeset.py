@@ -83,7 +83,7 @@ def body(actors, tables):
     return pack([actors, out])
 
 
-FIELDS = "fleet actor number previous stamp needs repeats schema roster rows body_bytes body_hash".split()
+FIELDS = "fleet actor number previous stamp needs repeats corrects schema roster rows body_bytes body_hash".split()
 
 
 def changeset(fields, signature, packed_body):
@@ -95,11 +95,12 @@ STAMP = 1795000000000 << 16 | 3
 US, THEM = A.site + b"\1" * 8, b"\2" * 24
 
 
-def sealed(rows, packed, repeats):
+def sealed(rows, packed, repeats, corrects):
     return changeset({
         "fleet": b"\xf1" * 16, "actor": US, "number": 2, "previous": b"\xab" * 32, "stamp": STAMP,
-        "needs": [[THEM, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "repeats": repeats, "schema": 0xFEDCBA9876543210,
-        "roster": 3, "rows": rows, "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
+        "needs": [[THEM, 12, b"\x22" * 32], [b"\3" * 24, 1, b"\x33" * 32]], "repeats": repeats,
+        "corrects": corrects, "schema": 0xFEDCBA9876543210, "roster": 3, "rows": rows,
+        "body_bytes": len(packed), "body_hash": blake2b(packed)}, None, packed)
 
 
 def sample():
@@ -112,7 +113,7 @@ def sample():
             (REPAIR, 1, 7, STAMP - 1, 1, 40, 1, "#Caisse-Mangue"),
             (UNITE, 0, 1, STAMP, 1, 12)]),
         ("stock", ["shop", "article", "n"], 2, False, [
-            (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])]), [])
+            (INSERT, 0, 3, 0, "Liège", Ref((0, 1)), 65536)])]), [], [])
 
 
 def counters():
@@ -121,7 +122,8 @@ def counters():
             (UPDATE, 1, 70000, STAMP - 2, 2, [-3, INTEGER]),
             (UPDATE, 0, 1, STAMP - 1, 2, ["-2.5", REAL], 3, ["0.1", DIGITS + 2]),
             (UPDATE, 1, 70000, STAMP, 2, [7, 0, 1, -3, None, 1, 12, "0.5", None, 1, 4, 2, Ref((0, 9))]),
-            (INSERT, 0, 3, STAMP, 103, "thé", [None, 1, 12, "0.5", None], 9.5)])]), [[A.site + b"\4" * 8, 5, b"\x44" * 32]])
+            (INSERT, 0, 3, STAMP, 103, "thé", [None, 1, 12, "0.5", None], 9.5)])]),
+                  [[A.site + b"\4" * 8, 5, b"\x44" * 32]], [[A.site + b"\5" * 8, 9, bytes(32)]])
 
 
 # ---- drop files ----
@@ -154,7 +156,7 @@ def from_drop(record):
                    for t in b["tables"]])
     for name in ("fleet", "actor", "previous", "body_hash"):
         h[name] = bytes.fromhex(h[name])
-    for name in ("needs", "repeats"):
+    for name in ("needs", "repeats", "corrects"):
         h[name] = [[bytes.fromhex(a), n, bytes.fromhex(x)] for a, n, x in h[name]]
     if h["body_hash"] != blake2b(packed) or h["body_bytes"] != len(packed):
         raise ValueError("the body is not the one that was signed")

@@ -19,8 +19,8 @@ from wire import FLEET, INVITATION, WELCOME, Channel, Ref, blake, check, derive,
 INSERT, UPDATE, DELETE, REPAIR, UNITE = range(1, 6)
 HELLO, ROSTER, HAVE, WANT, CHANGESET, PING, PONG, BYE, ASKKEYS, KEYS = range(1, 11)
 ASKPRESENCE, PRESENCE = 15, 19
-HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "repeats", "schema", "roster", "rows",
-          "body_bytes", "body_hash")
+HEADER = ("format", "fleet", "actor", "number", "previous", "stamp", "needs", "repeats", "corrects", "schema",
+          "roster", "rows", "body_bytes", "body_hash")
 
 
 # ---- Joining ----
@@ -365,7 +365,7 @@ def _drop_change_set(item):
         tables.append([table["name"], table["columns"], table["keys"], table["surrogate"], rows])
     body = pack([[bytes.fromhex(actor) for actor in item["body"]["actors"]], tables])
     header = dict(item["header"])
-    for field in ("needs", "repeats"):
+    for field in ("needs", "repeats", "corrects"):
         header[field] = [[bytes.fromhex(actor), number, bytes.fromhex(h)] for actor, number, h in header[field]]
     for field in ("fleet", "actor", "previous", "body_hash"):
         header[field] = bytes.fromhex(header[field])
@@ -500,7 +500,7 @@ class Peer:
         self.counter += 1
         header = {"format": 1, "fleet": self.roster.fleet, "actor": self.actor, "number": len(chain) + 1,
                   "previous": chain[-1].hash if chain else bytes(32), "stamp": self.stamp, "needs": needs,
-                  "repeats": [], "schema": 0, "roster": len(self.roster.entries)}
+                  "repeats": [], "corrects": [], "schema": 0, "roster": len(self.roster.entries)}
         data = encode_insert(self.site, header, table, (self.actor, self.counter), keys, surrogate, cells)
         self.chains[self.actor] = chain + [ChangeSet(data, self.roster)]
         self._send(CHANGESET, data)

@@ -373,7 +373,7 @@ def test_members_who_nest(shop, lan, a, b):
     peer = liar.connect()
     assert peer.run(lambda: has_all(peer))
     header = dict(format=1, fleet=peer.roster.fleet, actor=peer.actor, number=1, previous=bytes(32),
-                  stamp=peer._now() << 16, needs=[], repeats=[], schema=0, roster=len(peer.roster.entries))
+                  stamp=peer._now() << 16, needs=[], repeats=[], corrects=[], schema=0, roster=len(peer.roster.entries))
     messages = [nested(100000), b"\x92\x03" + nested(100000), b"\x93\x03\x90" + nested(50000)]
     for body in (nested(100000), b"\x92\x90" + nested(100000), b"\x92\x90\x91\x95\xa1t\x91\xa1c\x01\xc3\x91" + nested(100000)):
         head = dict(header, rows=1, body_bytes=len(body), body_hash=wire.blake(body))

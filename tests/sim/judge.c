@@ -527,6 +527,9 @@ static bool judge_pair(const struct oracle *o, const struct view_row *a, const s
     if (first == NULL || second == NULL ||
         rows_with(o, a->table, (int)column, a->cells[column]) != 2)
         return true;
+    /* The one yielded when it was said, and was the earlier one when its stamp was corrected. */
+    if (!a_bare && !b_bare && (first->latest == UINT64_MAX || second->latest == UINT64_MAX))
+        return true;
     if (a_bare == b_bare)
         return err_set(e, ERR_INPUT, "%s and %s both %s number %s", words_text(o->words, a->name),
                        words_text(o->words, b->name), a_bare ? "show" : "yield",

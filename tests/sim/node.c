@@ -2,6 +2,7 @@
  * die. */
 #include "sim.h"
 
+#include <navette/ahead.h>
 #include <navette/waits.h>
 
 #include <assert.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include <sqlite3.h>
+
+#include "clocks.h"
 
 #define TURNS_MAX 200 /* of one drain or apply: more is a loop that makes no progress */
 #define NEVER     UINT64_MAX
@@ -93,7 +96,7 @@ static void open_commit(struct node *n)
     memcpy(to->moves, n->app.moves, sizeof to->moves);
     to->moves_n = n->app.moves_n;
     n->open_tick = n->tick;
-    n->open_ms = n->wall_ms;
+    n->open_ms = clocks_fair_ms(n);
     n->tick = 0;
 }
 
@@ -314,7 +317,7 @@ void node_lose_power(struct node *n, enum survival survival, uint64_t ms)
 
 /* Errors of the store: none is expected but that the application holds its file. True when the
  * caller shall leave off. */
-static bool store_failed(struct node *n, const char *doing, bool ok, struct err *e)
+bool node_failed(struct node *n, const char *doing, bool ok, struct err *e)
 {
     if (node_reap(n))
         return true;
@@ -338,7 +341,7 @@ void node_drain(struct node *n)
     owed |= store_owes(n->store);
     for (int turns = 0; p.more; turns++) {
         p = (struct store_progress){0};
-        if (store_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e))
+        if (node_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e))
             return;
         made += p.changesets;
         if (turns == TURNS_MAX) {
@@ -352,7 +355,8 @@ void node_drain(struct node *n)
         sim_fail(s, "PC %u publishes although its application wrote nothing", n->index);
     n->news |= made > 0;
     n->stirred = n->upgraded = n->app.unwatched = false;
-    oracle_drained(&s->oracle, n->index, n->wall_ms);
+    s->oracle.ahead[n->index] = n->far_ms > 0;
+    oracle_drained(&s->oracle, n->index, clocks_fair_ms(n));
     talk_news(n);
 }
 
@@ -407,7 +411,7 @@ void node_apply(struct node *n)
         return;
     for (int turns = 0; p.more; turns++) {
         p = (struct store_progress){0};
-        if (store_failed(n, "apply", store_apply(n->store, n->wall_ms, &p, &e), &e))
+        if (node_failed(n, "apply", store_apply(n->store, n->wall_ms, &p, &e), &e))
             return;
         changesets += p.changesets;
         rows += p.rows;
@@ -437,7 +441,7 @@ static void node_tidy(struct node *n)
     bool more;
 
     if (sim_ok(n->sim) && n->store != NULL)
-        store_failed(n, "tidy", store_tidy(n->store, &more, &e), &e);
+        node_failed(n, "tidy", store_tidy(n->store, &more, &e), &e);
 }
 
 /* What all PCs had that had it, and went back to copies of their disks, nobody waits for: as
@@ -458,7 +462,7 @@ static void node_waive(struct node *n)
                                                  &n->talks[peer].sync.peer_applied};
     if (heard + 1 < n->sim->options.nodes ||
         vector_covers(store_applied(n->store), store_have(n->store)) ||
-        store_failed(n, "look what waits", store_lacks(n->store, peers, heard, &lack, &e), &e) ||
+        node_failed(n, "look what waits", store_lacks(n->store, peers, heard, &lack, &e), &e) ||
         lack.changesets == 0) {
         n->lack_ms = 0;
         return;
@@ -466,7 +470,7 @@ static void node_waive(struct node *n)
     if (n->lack_ms == 0)
         n->lack_ms = n->sim->now_ms;
     if (n->sim->now_ms - n->lack_ms < WAIVE_MS ||
-        store_failed(n, "waive", store_waive(n->store, peers, heard, true, &did, &e), &e) || !did)
+        node_failed(n, "waive", store_waive(n->store, peers, heard, true, &did, &e), &e) || !did)
         return;
     sim_trace(n->sim, n, "waits no more for what nobody has");
     n->lack_ms = 0;
@@ -486,7 +490,7 @@ static void node_accept(struct node *n)
     if (n->wait_ms == 0)
         n->wait_ms = n->sim->now_ms;
     if (n->sim->now_ms - n->wait_ms < ACCEPT_MS ||
-        store_failed(n, "accept", store_accept(n->store, &e), &e))
+        node_failed(n, "accept", store_accept(n->store, &e), &e))
         return;
     sim_trace(n->sim, n, "somebody lets in what waits for a migration");
     n->wait_ms = 0;
@@ -512,6 +516,7 @@ void node_pump(struct node *n)
     node_join(n);
     node_waive(n);
     node_accept(n);
+    clocks_look(n);
     for (uint32_t peer = 0; n->store != NULL && peer < n->sim->options.nodes; peer++)
         if (n->talks[peer].open && n->talks[peer].keys_owed && node_tell_keys(n, peer))
             n->talks[peer].keys_owed = false;
@@ -554,7 +559,7 @@ void node_commit(struct node *n, bool (*work)(void *context, struct app *a, stru
         return;
     node_poke(n);
     if (ok)
-        oracle_commit(&s->oracle, n->index, &n->app, n->wall_ms);
+        oracle_commit(&s->oracle, n->index, &n->app, clocks_fair_ms(n));
     else if (e.code == ERR_REFUSED)
         app_rollback(&n->app);
     else
@@ -570,14 +575,15 @@ void node_transaction(struct node *n)
 bool node_settled(struct node *n)
 {
     struct store_status status;
+    struct store_ahead ahead;
     struct err e = {0};
 
     if (n->store == NULL || n->app.db == NULL || store_state(n->store) != STORE_READY)
         return false;
-    if (!store_status(n->store, &status, &e)) {
+    if (!store_status(n->store, &status, &e) || !store_ahead(n->store, n->wall_ms, &ahead, &e)) {
         sim_fail_err(n->sim, n, "status", &e);
         return false;
     }
-    return !n->again && !n->upgraded && !store_owes(n->store) && status.marks == 0 &&
-           status.staged == 0 && status.unscanned == 0;
+    return !n->again && !n->upgraded && ahead.ahead_ms == 0 && !store_owes(n->store) &&
+           status.marks == 0 && status.staged == 0 && status.unscanned == 0;
 }

@@ -34,7 +34,7 @@ struct node {
     char database[SIM_PATH_BYTES];
     struct keys keys;
     uint64_t wall_ms;
-    int64_t skew_ms;
+    int64_t skew_ms, far_ms; /* far: more than others bear (clocks.h) */
     struct disk *disk;
     struct store *store;  /* NULL: the agent is not running */
     bool copy;            /* a person said that its file is a copy of the fleet's */
@@ -47,6 +47,7 @@ struct node {
     struct talk talks[NET_NODES_MAX];
     uint64_t links;            /* ever made, for sync's numbers */
     uint64_t wait_ms;          /* since when changes of others wait for a migration; 0: none do */
+    uint64_t ahead_ms;         /* its clock is right since then, or was never wrong */
     uint64_t lack_ms;          /* since when it waits for what nobody has; 0: it does not */
     uint64_t pump_ms;          /* when the agent looks at its files next */
     uint64_t agent_ms, app_ms; /* when they start again; UINT64_MAX: not by themselves */
@@ -90,6 +91,8 @@ void node_transaction(struct node *n);
 /* All that stands between it and quiet is told by the vectors: nothing captured, staged or parked
  * waits. */
 bool node_settled(struct node *n);
+/* What the store answered: true when the caller shall leave off. */
+bool node_failed(struct node *n, const char *doing, bool ok, struct err *e);
 
 /* ---- join.c: a PC whose rows must first be matched with a member's ---- */
 

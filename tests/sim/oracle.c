@@ -466,6 +466,8 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
             event->earliest = under->earliest + 1;
     }
     rise_above_deletes(o, event);
+    if (o->ahead[event->site])
+        event->latest = UINT64_MAX;
     /* Of two writes, or an end and a birth, that one drain takes the first is never said, and the
      * second not either if it is what was there before; and what a table holds when it is matched
      * first has no time. */

@@ -1,5 +1,7 @@
 #include "people.h"
 
+#include "clocks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,7 +175,7 @@ static bool restore_one(struct sim *s, struct node *n, const struct store_confli
             sim_fail_err(s, n, "restore a value", &e);
         return false;
     }
-    oracle_restore(&s->oracle, n->index, r, column, value, n->wall_ms);
+    oracle_restore(&s->oracle, n->index, r, column, value, clocks_fair_ms(n));
     return true;
 }
 

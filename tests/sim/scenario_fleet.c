@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "clocks.h"
 #include "scenario.h"
-#include "sim.h"
 
 #define QUIET_MS 60000
 
@@ -17,15 +17,19 @@ static void open_three(struct sim *s)
     sim_open(s, (struct sim_options){.nodes = 3, .seed = 1});
 }
 
+static void expect_at(struct sim *s, uint32_t node, const char *sql, const char *text)
+{
+    char *found = sim_text(s, node, sql);
+
+    if (strcmp(found, text) != 0)
+        sim_fail(s, "PC %u: %s gives \"%s\" and not \"%s\"", node, sql, found, text);
+    free(found);
+}
+
 static void expect(struct sim *s, const char *sql, const char *text)
 {
-    for (uint32_t i = 0; i < s->options.nodes; i++) {
-        char *found = sim_text(s, i, sql);
-
-        if (strcmp(found, text) != 0)
-            sim_fail(s, "PC %u: %s gives \"%s\" and not \"%s\"", i, sql, found, text);
-        free(found);
-    }
+    for (uint32_t i = 0; i < s->options.nodes; i++)
+        expect_at(s, i, sql, text);
 }
 
 static void finish(struct sim *s)
@@ -332,12 +336,39 @@ static void a_newcomer_that_dies_anywhere_in_an_outline_begins_again(void **stat
     assert_true(outlines > 0);
 }
 
+/* One sale with the clock years ahead; and what the till sells afterwards, by a clock that is
+ * right, comes after it. */
+static void a_till_whose_clock_ran_years_ahead_reaches_the_others_again(void **state)
+{
+    struct sim s;
+
+    (void)state;
+    open_three(&s);
+    clocks_set(&s.nodes[1], INT64_C(4) * 365 * 86400 * 1000);
+    sim_sql(&s, 1, "INSERT INTO customer(id, mark, name) VALUES (1, 'c1', 'Ada')");
+    sim_advance(&s, 10000);
+    expect_at(&s, 0, "SELECT count(*) FROM customer", "0");
+    sim_cut_all(&s, 1);
+    clocks_set(&s.nodes[1], 0);
+    sim_sql(&s, 1, "INSERT INTO customer(id, mark, name) VALUES (2, 'c2', 'Bea')");
+    sim_advance(&s, 30000);
+    sim_heal_all(&s);
+    sim_advance(&s, 30000);
+    expect(&s, "SELECT group_concat(name) FROM (SELECT name FROM customer ORDER BY name)",
+           "Ada,Bea");
+    sim_sql(&s, 2, "UPDATE customer SET name = 'Anna' WHERE mark = 'c1'");
+    finish(&s);
+    expect(&s, "SELECT name FROM customer WHERE mark = 'c1'", "Anna");
+    assert_true(sim_close(&s));
+}
+
 int scenario_fleet_run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sale_on_one_pc_arrives_whole_on_all),
         cmocka_unit_test(both_sides_of_a_split_edit_one_row_and_agree_after_it),
         cmocka_unit_test(an_edit_made_after_seeing_a_value_beats_it_even_on_a_slow_clock),
+        cmocka_unit_test(a_till_whose_clock_ran_years_ahead_reaches_the_others_again),
         cmocka_unit_test(a_delete_and_a_later_edit_meet_and_the_row_lives_whole),
         cmocka_unit_test(an_edit_and_a_later_delete_meet_and_the_row_is_gone),
         cmocka_unit_test(two_tills_give_invoice_101_to_two_sales_and_keep_both),

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "clocks.h"
 #include "ruling.h"
 
 #define LOOK_MS  100  /* how often we ask whether all is quiet */
@@ -154,7 +155,8 @@ static void set_time(struct sim *s, uint64_t now_ms)
 {
     s->now_ms = now_ms;
     for (uint32_t i = 0; i < s->options.nodes; i++)
-        s->nodes[i].wall_ms = SIM_EPOCH_MS + now_ms + (uint64_t)s->nodes[i].skew_ms;
+        s->nodes[i].wall_ms =
+            SIM_EPOCH_MS + now_ms + (uint64_t)s->nodes[i].skew_ms + (uint64_t)s->nodes[i].far_ms;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -419,7 +421,7 @@ void sim_sql(struct sim *s, uint32_t node, const char *format, ...)
         n->tick = ++s->tick;
         if (app_begin(&n->app, &e) && oracle_observe(&s->oracle, node, &n->app.before, &e) &&
             app_run(&n->app, &e, "%s", sql) && app_commit(&n->app, n->tick, &e))
-            oracle_commit(&s->oracle, node, &n->app, n->wall_ms);
+            oracle_commit(&s->oracle, node, &n->app, clocks_fair_ms(n));
         else if (!node_reap(n))
             sim_fail_err(s, n, "SQL", &e);
         node_poke(n);

@@ -1,5 +1,6 @@
 #include "week.h"
 
+#include "clocks.h"
 #include "people.h"
 #include "restore.h"
 #include "ruling.h"
@@ -13,6 +14,7 @@ struct week {
     bool calm;
     struct restore restore;
     struct people people;
+    struct clocks clocks;
 };
 
 static uint32_t draw_node(struct week *w)
@@ -148,6 +150,7 @@ static void live(struct week *w)
     }
     people_happen(&w->people, &w->sim);
     upgrade_happen(&w->sim.upgrades, &w->sim);
+    clocks_happen(&w->clocks, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
 }
 
@@ -164,6 +167,7 @@ static void mend(struct week *w)
     }
     upgrade_all(&s->upgrades, s);
     sim_heal_all(s);
+    clocks_mend(s);
     s->net.loss_percent = 0;
 }
 
@@ -189,6 +193,7 @@ bool week_run(const struct week_options *o)
     static const uint32_t losses[] = {0, 0, 1, 5};
 
     people_draw(&w.people, o->seed, o->restores != 0);
+    clocks_draw(&w.clocks, o->seed, o->draws != 0);
     sim_open(&w.sim, (struct sim_options){.nodes = o->nodes,
                                           .seed = o->seed,
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],

@@ -67,7 +67,7 @@ static inline void open_apart(struct floor *f, struct pc *a, struct pc *b)
     pc_start(a);
     pc_start(b);
     AWAIT(f, is_at_rest(a) && b->agent.store != NULL);
-    agent_sync_now(&b->agent, true); /* nobody will come whose rows could be compared */
+    agent_sync_now(&b->agent, true, false); /* nobody will come whose rows could be compared */
     AWAIT(f, store_state(b->agent.store) == STORE_READY);
 }
 

@@ -159,15 +159,17 @@ static inline struct changeset_header sample_header(void)
     return h;
 }
 
-/* What another incarnation of the sample's site has said. */
+/* What other incarnations of the sample's site have said. */
 static inline void sample_repeats(struct changeset_header *h)
 {
-    struct actor other = sample_actor(1);
+    struct actor other = sample_actor(1), ahead = sample_actor(1);
     uint8_t hash[HASH_BYTES];
 
     memset(other.bytes + SITE_ID_BYTES, 4, ACTOR_BYTES - SITE_ID_BYTES);
     memset(hash, 0x44, sizeof hash);
     assert_true(vector_set(&h->repeats, &other, 5, hash));
+    memset(ahead.bytes + SITE_ID_BYTES, 5, ACTOR_BYTES - SITE_ID_BYTES);
+    assert_true(vector_set(&h->corrects, &ahead, 9, NULL));
 }
 
 static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, bool repeats,

@@ -101,7 +101,7 @@ static void a_person_may_say_that_nobody_has_it_any_more(void **state)
     (void)state;
     open_lacking(&f, &a, &b, &c);
     AWAIT(&f, is_warned(&a, WARNING_LACKING));
-    agent_sync_now(&a.agent, true);
+    agent_sync_now(&a.agent, true, false);
     AWAIT(&f, holds(&a, "SELECT count(*) FROM article WHERE name = 'sold by B'", "1"));
     AWAIT(&f, !is_warned(&a, WARNING_LACKING));
     assert_true(holds(&a, "SELECT count(*) FROM article WHERE name = 'sold by C'", "0"));

@@ -205,7 +205,7 @@ static void a_header_with_another_number_of_elements_is_refused(void **state)
     static const uint8_t none[] = {0x90};
 
     (void)state;
-    refuse_header(SLICE(shorter), ERR_INPUT, "2 elements instead of 13");
+    refuse_header(SLICE(shorter), ERR_INPUT, "2 elements instead of 14");
     refuse_header(SLICE(none), ERR_INPUT, "the format is cut off");
 }
 

@@ -262,7 +262,7 @@ static void who_was_taken_in_by_one_without_rights_hears_why_and_comes_back(void
         pc_start(&b);
         pc_start(&c);
         AWAIT(&f, is_talking(&b, &c) && is_talking(&c, &b));
-        agent_sync_now(&c.agent, true);
+        agent_sync_now(&c.agent, true, false);
         AWAIT(&f, is_settled(&c) && holds(&c, "SELECT count(*) FROM article", "2"));
         if (later)
             pc_stop(&c);

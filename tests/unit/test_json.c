@@ -351,7 +351,7 @@ static void a_changed_changeset_is_refused_with_its_place(void **state)
     refuse_with("\"number\": 2", "\"number\": 99999999999999999999",
                 "line 17: the file: a number exceeds 64 bits");
     refuse_with("\"number\": 2", "\"nombre\": 2", "header.number is null instead of int");
-    refuse_with("\"number\": 2", "\"number\": 1, \"number\": 2", "the header has 14 keys");
+    refuse_with("\"number\": 2", "\"number\": 1, \"number\": 2", "the header has 15 keys");
     refuse_with("\"roster\": 3", "\"roster\": 4", "the signature does not verify");
     refuse_with("101,", "102,", "its body is not the one that was signed");
     refuse_with("101,", "0101,", "a row is no JSON");

@@ -62,7 +62,7 @@ static void a_person_may_say_that_nobody_else_will_come(void **state)
 
     (void)state;
     open_one_that_waits(&f, &a, &b, &c);
-    agent_sync_now(&b.agent, true);
+    agent_sync_now(&b.agent, true, false);
     AWAIT(&f, is_matched(&b));
     assert_false(is_warned(&b, WARNING_MATCHING));
     floor_close(&f);

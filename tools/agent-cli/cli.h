@@ -29,7 +29,7 @@ struct cli {
     const char *db, *name, *fleet, *drop, *listen, *join, *discovery_port, *peers;
     const char *ttl, *timeout, *to, *for_peer;
     const char *where, *names, *site;
-    bool copy, all, yes, man, without_absent, cancel, adopt, stick;
+    bool copy, all, yes, man, without_absent, clock_is_right, cancel, adopt, stick;
     const char *words[WORDS_MAX]; /* what is neither command nor option */
     uint32_t word_count;
 };

@@ -165,6 +165,8 @@ int run_sync(struct cli *c)
 
     if (c->without_absent)
         json_object_object_add(args, "without_absent", json_object_new_boolean(true));
+    if (c->clock_is_right)
+        json_object_object_add(args, "clock_is_right", json_object_new_boolean(true));
     if (!ask(c, "sync", args, ASK_MS, &result, &code))
         return code;
     print_result(

@@ -130,13 +130,16 @@ const struct command grammar_commands[COMMANDS] = {
     [STATUS] = {"status", "", "how this PC stands: exit code 0 well, 1 with trouble, 2 failing", "",
                 0, 0, run_status},
     [PEERS] = {"peers", "", "the other PCs of the fleet", "", 0, 0, run_peers},
-    [SYNC] = {"sync", "", "exchange with every PC that can be reached, now",
-              "A PC that is new, or whose files went back, first compares its rows with the other "
-              "PCs'. `status` says when it waits for one that is away. If that one is gone for "
-              "good, --without-absent goes on without it: rows of a copied database that only it "
-              "had published would then stand twice if it came back. The same goes for changes "
-              "that wait for others which only a PC that is away may have.",
-              0, 0, run_sync},
+    [SYNC] =
+        {"sync", "", "exchange with every PC that can be reached, now",
+         "A PC that is new, or whose files went back, first compares its rows with the other "
+         "PCs'. `status` says when it waits for one that is away. If that one is gone for "
+         "good, --without-absent goes on without it: rows of a copied database that only it "
+         "had published would then stand twice if it came back. The same goes for changes "
+         "that wait for others which only a PC that is away may have. --clock-is-right helps "
+         "where `status` says clock-was-ahead and no other PC can tell that this one's clock is "
+         "right now.",
+         0, 0, run_sync},
     [WAIT] = {"wait", "", "wait until every connected PC has everything from here",
               "Ends 0 when nothing captured is unsent and every connected PC has acknowledged all "
               "of it, 1 at the timeout, with what it waited for.",
@@ -213,6 +216,8 @@ const struct option grammar_options[] = {
      "do not ask"},
     {"--without-absent", NULL, ON(SYNC), 0, AT(without_absent),
      "wait no longer for PCs that are away: they are gone for good"},
+    {"--clock-is-right", NULL, ON(SYNC), 0, AT(clock_is_right),
+     "this PC's clock was ahead and is right now: what was written here since counts as of now"},
     {"--man", NULL, ON(HELP), 0, AT(man), "as a manual page"},
     {"--home", "DIR", EVERYWHERE, 0, AT(home_given),
      "the home of the agent (NAVETTE_HOME, else the system's place)"},

@@ -1,0 +1,280 @@
+#include <navette/ahead.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#include "author.h"
+#include "describe.h"
+#include "ledger_kept.h"
+#include "ledger_limits.h"
+#include "remerge.h"
+
+#define DAY_MS UINT64_C(86400000)
+
+/* No PC takes a later stamp now. */
+static uint64_t stamp_limit(uint64_t now_ms)
+{
+    return hlc_stamp(now_ms + HLC_SKEW_MS_MAX, UINT16_MAX);
+}
+
+/* The log of one actor, header by header. */
+struct walk {
+    struct ledger *l;
+    sqlite3_stmt *q;
+    uint32_t actor;
+    uint64_t number, stamp; /* of the one under way; the stamp as it counts */
+    struct changeset_header h;
+};
+
+static bool walk_open(struct walk *w, struct ledger *l, uint32_t actor, struct err *e)
+{
+    *w = (struct walk){.l = l, .actor = actor};
+    w->q = ledger_prepare(l, "SELECT number, bytes FROM changeset WHERE actor = ?1 ORDER BY number",
+                          e);
+    if (w->q != NULL)
+        sqlite3_bind_int64(w->q, 1, actor);
+    return w->q != NULL;
+}
+
+/* False at the end, and on failure (then e->code is set). */
+static bool walk_next(struct walk *w, struct err *e)
+{
+    struct changeset c;
+    int code = sqlite3_step(w->q);
+
+    changeset_header_close(&w->h);
+    if (code != SQLITE_ROW)
+        return code != SQLITE_DONE && ledger_err(w->l, "read the log", e);
+    if (!changeset_open(&c, &w->h, value_of_column(w->q, 1).bytes, e))
+        return false;
+    w->number = (uint64_t)sqlite3_column_int64(w->q, 0);
+    w->stamp = ledger_stamp(w->l, w->actor, w->number, w->h.stamp);
+    return true;
+}
+
+static void walk_close(struct walk *w)
+{
+    changeset_header_close(&w->h);
+    sqlite3_finalize(w->q);
+}
+
+/* ---- how it stands ---- */
+
+static bool is_witness(const struct store *s, const struct ledger_actor *a, uint64_t now_ms)
+{
+    struct site_id site = actor_site(&a->actor);
+    uint64_t wall_ms = hlc_stamp_wall_ms(a->latest);
+
+    return a->latest > 0 && a->merged == a->staged && wall_ms + DAY_MS >= now_ms &&
+           wall_ms <= now_ms + HLC_SKEW_MS_MAX && roster_find(s->roster, &site) != NULL;
+}
+
+/* The stamp of the next change-set of an actor that is here and not merged; 0: there is none. */
+static bool next_stamp(struct store *s, uint32_t actor, uint64_t *stamp, struct err *e)
+{
+    const struct ledger_actor *a = &s->ledger.actors[actor - 1];
+    struct changeset_header h = {0};
+    struct changeset c;
+    struct slice bytes;
+    bool found, ok;
+
+    *stamp = 0;
+    if (a->merged >= a->staged)
+        return true;
+    if (!ledger_changeset_get(&s->ledger, actor, a->merged + 1, &bytes, &found, e) || !found)
+        return e->code == ERR_NONE;
+    ok = changeset_open(&c, &h, bytes, e);
+    *stamp = ledger_stamp(&s->ledger, actor, a->merged + 1, h.stamp);
+    changeset_header_close(&h);
+    return ok;
+}
+
+/* What we said and have forgotten, and get back from others, is ours to correct as well. */
+bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *out, struct err *e)
+{
+    const struct ledger *l = &s->ledger;
+    uint64_t limit = stamp_limit(now_ms), latest = hlc_save(&l->clock), stamp;
+
+    *out = (struct store_ahead){0};
+    for (uint32_t a = 1; a <= l->actor_count; a++) {
+        if (!ledger_is_ours(l, a)) {
+            out->others |= l->actors[a - 1].latest > limit;
+            out->witness |= is_witness(s, &l->actors[a - 1], now_ms);
+        } else {
+            if (!next_stamp(s, a, &stamp, e))
+                return false;
+            latest = stamp > latest ? stamp : latest;
+        }
+    }
+    if (latest > limit)
+        out->ahead_ms = hlc_stamp_wall_ms(latest) - now_ms;
+    ledger_rest(&s->ledger);
+    return true;
+}
+
+bool store_ahead_was_wrong(const struct store_ahead *a, uint32_t agree, uint32_t differ)
+{
+    if (a->ahead_ms == 0 || agree < differ || (agree == differ && (agree > 0 || !a->witness)))
+        return false;
+    return !a->others || a->witness;
+}
+
+/* ---- correcting ---- */
+
+struct correction {
+    struct store *s;
+    struct author author;
+    uint64_t limit;
+    uint64_t *first; /* by actor: the first of its change-sets that is too late; 0: none is */
+};
+
+static bool find_first(struct correction *c, uint32_t actor, struct err *e)
+{
+    const struct ledger_actor *a = &c->s->ledger.actors[actor - 1];
+    struct walk w;
+
+    c->first[actor] = 0;
+    if (a->staged == 0 || (a->merged == a->staged && a->latest <= c->limit))
+        return true;
+    if (!walk_open(&w, &c->s->ledger, actor, e))
+        return false;
+    while (c->first[actor] == 0 && walk_next(&w, e))
+        c->first[actor] = w.stamp > c->limit ? w.number : 0;
+    walk_close(&w);
+    return e->code == ERR_NONE;
+}
+
+/* Had its author seen one that is too late? */
+static bool saw_late(const struct correction *c, const struct vector *needs)
+{
+    for (uint32_t i = 0; i < needs->n; i++) {
+        uint32_t id = ledger_actor_find(&c->s->ledger, &needs->entries[i].actor);
+
+        if (id != 0 && c->first[id] != 0 && needs->entries[i].number >= c->first[id])
+            return true;
+    }
+    return false;
+}
+
+/* Up to which number can the stamps of one of our actors be corrected? 0: nothing to correct. */
+static bool find_last(struct correction *c, uint32_t actor, uint64_t *last, struct err *e)
+{
+    bool late = false;
+    uint64_t until = 0;
+    struct walk w;
+
+    *last = 0;
+    if (!walk_open(&w, &c->s->ledger, actor, e))
+        return false;
+    while (walk_next(&w, e) && !saw_late(c, &w.h.needs)) {
+        late |= w.stamp > c->limit;
+        until = w.number;
+    }
+    walk_close(&w);
+    *last = late ? until : 0;
+    return e->code == ERR_NONE;
+}
+
+/* Our clock as if nothing had been said that is too late. */
+static bool set_clock_back(struct correction *c, struct err *e)
+{
+    struct ledger *l = &c->s->ledger;
+    uint64_t latest = 0;
+
+    for (uint32_t i = 0; i < l->actor_count; i++) {
+        const struct ledger_actor *a = &l->actors[i];
+        uint64_t stamp = a->latest;
+
+        if (stamp > c->limit && !ledger_latest(l, i + 1, c->limit, &stamp, e))
+            return false;
+        for (uint32_t k = 0; k < a->limit_n; k++)
+            if (a->limits[k].stamp <= c->limit && a->limits[k].stamp > stamp)
+                stamp = a->limits[k].stamp;
+        latest = stamp > latest ? stamp : latest;
+    }
+    hlc_load(&l->clock, latest);
+    return true;
+}
+
+/* One after the other: what one of our actors says may come after what another one has said. */
+static bool correct_all(struct correction *c, bool *did, struct err *e)
+{
+    struct ledger *l = &c->s->ledger;
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (uint32_t a = 1; a <= l->actor_count; a++) {
+            uint64_t last;
+
+            if (!ledger_is_ours(l, a) || c->first[a] == 0)
+                continue;
+            if (!find_last(c, a, &last, e) ||
+                (last > 0 && (!author_correct(&c->author, a, last, e) || !find_first(c, a, e))))
+                return false;
+            more |= last > 0;
+        }
+        *did |= more;
+    }
+    return true;
+}
+
+/* Where rows cannot be merged anew now, because something is being said again (fork.h), that may
+ * wait for this very correction: it comes first. */
+static bool correct(struct correction *c, uint64_t now_ms, bool *did, struct err *e)
+{
+    bool may;
+
+    for (uint32_t a = 1; a <= c->s->ledger.actor_count; a++)
+        if (!find_first(c, a, e))
+            return false;
+    return set_clock_back(c, e) && correct_all(c, did, e) &&
+           (!*did || (remerge_may(c->s, &may, e) && (!may || remerge(c->s, now_ms, e)) &&
+                      ledger_commit(&c->s->ledger, e)));
+}
+
+bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e)
+{
+    struct store_progress progress = {0};
+    struct correction c = {.s = s, .limit = stamp_limit(now_ms)};
+    bool ok;
+
+    *did = false;
+    if (!s->ledger.matched || s->astray)
+        return true;
+    c.first = mem_alloc((s->ledger.actor_count + 1) * sizeof *c.first);
+    author_begin(&c.author, s, now_ms, &progress);
+    ok = ledger_begin(&s->ledger, false, e) && correct(&c, now_ms, did, e);
+    author_close(&c.author);
+    free(c.first);
+    if (!ok || !*did)
+        ledger_rollback(&s->ledger);
+    ledger_rest(&s->ledger);
+    *did &= ok;
+    return ok;
+}
+
+/* ---- of others ---- */
+
+bool store_early(struct store *s, uint64_t now_ms, struct store_early *out, struct err *e)
+{
+    bool ok = true;
+
+    *out = (struct store_early){0};
+    for (uint32_t a = 1; ok && a <= s->ledger.actor_count; a++) {
+        uint64_t stamp;
+
+        ok = next_stamp(s, a, &stamp, e);
+        if (!ok || stamp <= stamp_limit(now_ms))
+            continue;
+        if (out->changesets == 0) {
+            describe_actor(s, a, out->whose);
+            out->wall_ms = hlc_stamp_wall_ms(stamp);
+        }
+        out->changesets += s->ledger.actors[a - 1].staged - s->ledger.actors[a - 1].merged;
+    }
+    ledger_rest(&s->ledger);
+    return ok;
+}

@@ -1,0 +1,320 @@
+#include "remerge.h"
+
+#include "fork.h"
+#include "ledger_conflict.h"
+#include "ledger_limits.h"
+#include "merge.h"
+#include "unite.h"
+
+#include <stdlib.h>
+
+#include <sqlite3.h>
+
+#define PAUSE_MS 60000
+
+struct remerge {
+    struct store *s;
+    struct keymap rows; /* by gid: those that are merged anew */
+    int64_t *gids;
+    uint32_t n, room;
+    struct merged_changeset *repairs; /* change-sets that have some of these rows */
+    uint32_t repair_n, repair_room;
+    struct record rec;
+    struct buf key, rec_bytes, shadow;
+};
+
+static void remerge_close(struct remerge *m)
+{
+    keymap_close(&m->rows);
+    free(m->gids);
+    free(m->repairs);
+    record_close(&m->rec);
+    buf_close(&m->key);
+    buf_close(&m->rec_bytes);
+    buf_close(&m->shadow);
+}
+
+bool remerge_may(struct store *s, bool *may, struct err *e)
+{
+    int64_t pending = 0;
+
+    *may = s->merged_count == 0 && !s->astray && !fork_is_open(s);
+    if (*may && !ledger_number(&s->ledger,
+                               "SELECT EXISTS(SELECT 1 FROM repeated r JOIN actor a"
+                               " ON a.id = r.by_actor AND a.merged < r.by_number)",
+                               &pending, e))
+        return false;
+    *may = *may && pending == 0;
+    return true;
+}
+
+/* ---- which rows ---- */
+
+static void add(struct remerge *m, int64_t gid)
+{
+    struct row_key key = {.kind = KEY_INT, .i = gid};
+
+    if (keymap_get(&m->rows, 0, &key) != 0)
+        return;
+    if (m->n == m->room) {
+        m->room = m->room * 2 + 64;
+        m->gids = mem_grow(m->gids, m->room * sizeof *m->gids);
+    }
+    m->gids[m->n++] = gid;
+    keymap_put(&m->rows, 0, &key, m->n);
+}
+
+static bool is_late(struct remerge *m, struct slice bytes, bool *late, struct err *e)
+{
+    if (!record_decode(&m->rec, bytes, e))
+        return false;
+    *late = ledger_stamps(&m->s->ledger, &m->rec);
+    return true;
+}
+
+static bool find_rows(struct remerge *m, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT gid, tbl, key, present, rec, shadow FROM row"
+                                     " WHERE rec IS NOT NULL OR shadow IS NOT NULL",
+                                     e);
+    int code = SQLITE_DONE;
+    bool ok = q != NULL;
+
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct ledger_row row;
+        bool late = false;
+
+        ledger_row_of(q, &row);
+        ok = (row.minted || is_late(m, row.rec, &late, e)) &&
+             (late || !row.differs || is_late(m, row.shadow, &late, e));
+        if (ok && late)
+            add(m, row.gid);
+    }
+    sqlite3_finalize(q);
+    return ok && (code == SQLITE_DONE || ledger_err(l, "read the rows", e));
+}
+
+static bool find_parts(struct remerge *m, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    sqlite3_stmt *q =
+        ledger_prepare(l,
+                       "SELECT stands, life_stamp, life_actor, life_number FROM part UNION ALL"
+                       " SELECT stands, dead_stamp, dead_actor, dead_number FROM part",
+                       e);
+    int code = SQLITE_DONE;
+
+    while (q != NULL && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct local_clock c = {.stamp = (uint64_t)sqlite3_column_int64(q, 1),
+                                .actor = (uint32_t)sqlite3_column_int64(q, 2),
+                                .number = (uint64_t)sqlite3_column_int64(q, 3)};
+
+        if (c.number != 0 && ledger_stamp_clock(l, &c))
+            add(m, sqlite3_column_int64(q, 0));
+    }
+    sqlite3_finalize(q);
+    return q != NULL && (code == SQLITE_DONE || ledger_err(l, "read united rows", e));
+}
+
+/* ---- emptying them ---- */
+
+static bool correct_listed(struct remerge *m, int64_t gid, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    struct conflict_list list = {0};
+    bool ok = conflict_of_row(l, gid, &list, e);
+
+    for (uint32_t i = 0; ok && i < list.n; i++)
+        if (ledger_stamps(l, &list.list[i].cells))
+            ok = conflict_put(l, &list.list[i], e);
+    conflict_list_close(&list);
+    return ok;
+}
+
+/* What the file holds, with the stamps that count. */
+static bool correct_shadow(struct remerge *m, struct ledger_row *row, struct err *e)
+{
+    bool late;
+
+    if (!row->differs && (!row->present || row->minted))
+        return true;
+    if (!is_late(m, row->differs ? row->shadow : row->rec, &late, e))
+        return false;
+    buf_clear(&m->shadow);
+    record_encode(&m->rec, &m->shadow);
+    row->shadow = buf_slice(&m->shadow);
+    row->differs = true;
+    return true;
+}
+
+/* A row that another one stands for has nothing but what the file shows. */
+static bool empty(struct remerge *m, int64_t gid, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    struct ledger_row row;
+    int64_t stands;
+    bool found;
+
+    if (!ledger_stands(l, gid, &stands, e) || !ledger_row_get(l, gid, &row, &found, e))
+        return false;
+    if (stands != gid)
+        add(m, stands);
+    if (!found)
+        return true;
+    buf_clear(&m->key);
+    buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
+    row.key.bytes = buf_slice(&m->key);
+    if (!correct_shadow(m, &row, e))
+        return false;
+    if (row.minted || stands != gid) {
+        buf_clear(&m->rec_bytes);
+        buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
+    } else {
+        record_clear(&m->rec);
+        buf_clear(&m->rec_bytes);
+        record_encode(&m->rec, &m->rec_bytes);
+    }
+    row.rec = buf_slice(&m->rec_bytes);
+    return ledger_row_put(l, &row, true, row.present, e) && parts_forget(m->s, gid, e) &&
+           correct_listed(m, gid, e);
+}
+
+/* ---- filling them ---- */
+
+static void note_repairs(struct remerge *m, uint32_t actor, uint64_t number)
+{
+    if (m->repair_n == m->repair_room) {
+        m->repair_room = m->repair_room * 2 + 16;
+        m->repairs = mem_grow(m->repairs, m->repair_room * sizeof *m->repairs);
+    }
+    m->repairs[m->repair_n++] = (struct merged_changeset){actor, number};
+}
+
+static bool fill(struct remerge *m, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    struct merge_anew anew = {.rows = &m->rows};
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT c.actor, c.number, c.bytes FROM actor a"
+                                     " JOIN changeset c ON c.actor = a.id"
+                                     " WHERE c.number <= a.merged ORDER BY c.id",
+                                     e);
+    int code = SQLITE_DONE;
+    bool ok = q != NULL;
+
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        uint32_t actor = (uint32_t)sqlite3_column_int64(q, 0);
+        uint64_t number = (uint64_t)sqlite3_column_int64(q, 1);
+
+        ok = merge_rows_again(m->s, actor, number, value_of_column(q, 2).bytes, &anew, e);
+        if (ok && anew.has_repairs)
+            note_repairs(m, actor, number);
+    }
+    sqlite3_finalize(q);
+    return ok && (code == SQLITE_DONE || ledger_err(l, "read the log", e));
+}
+
+static bool fill_repairs(struct remerge *m, struct err *e)
+{
+    struct merge_anew anew = {.rows = &m->rows, .repairs = true};
+    bool ok = true, found;
+
+    for (uint32_t i = 0; ok && i < m->repair_n; i++) {
+        const struct merged_changeset *one = &m->repairs[i];
+        struct slice bytes;
+        struct buf copy;
+
+        if (!ledger_changeset_get(&m->s->ledger, one->actor, one->number, &bytes, &found, e))
+            return false;
+        buf_open(&copy, CHANGESET_BYTES_MAX);
+        buf_add(&copy, bytes.p, bytes.n);
+        ok = merge_rows_again(m->s, one->actor, one->number, buf_slice(&copy), &anew, e);
+        buf_close(&copy);
+    }
+    return ok;
+}
+
+/* What the file shows already needs no shadow; of the rest it is to be told. A row may live or be
+ * dead now although it holds the same. */
+static bool settle(struct remerge *m, int64_t gid, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_get(l, gid, &row, &found, e) || !found || row.minted)
+        return e->code == ERR_NONE;
+    if (!record_decode(&m->rec, row.rec, e))
+        return false;
+    if (row.present && row.differs && slice_equal(row.rec, row.shadow) &&
+        ledger_alive(l, &m->rec)) {
+        buf_clear(&m->key);
+        buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
+        buf_clear(&m->rec_bytes);
+        buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
+        row.key.bytes = buf_slice(&m->key);
+        row.rec = buf_slice(&m->rec_bytes);
+        row.differs = false;
+        return ledger_row_put(l, &row, true, true, e);
+    }
+    if (!l->matched)
+        return true;
+    m->s->due_open = m->s->due_stale = true;
+    return ledger_due_put(l, gid, m->s->noticed_ms, NULL, e);
+}
+
+/* Our clock, and how late those are whose stamps were corrected. */
+static bool set_clock(struct ledger *l, struct err *e)
+{
+    uint64_t latest = 0;
+
+    for (uint32_t i = 0; i < l->actor_count; i++) {
+        struct ledger_actor *a = &l->actors[i];
+
+        if (a->limit_n > 0 && (!ledger_latest(l, i + 1, UINT64_MAX, &a->latest, e) ||
+                               !ledger_actor_save(l, i + 1, e)))
+            return false;
+        latest = a->latest > latest ? a->latest : latest;
+    }
+    hlc_load(&l->clock, latest);
+    return true;
+}
+
+bool remerge(struct store *s, uint64_t now_ms, struct err *e)
+{
+    struct remerge m = {.s = s};
+    bool ok;
+
+    s->noticed_ms = now_ms;
+    buf_open(&m.key, SIZE_MAX / 2);
+    buf_open(&m.rec_bytes, SIZE_MAX / 2);
+    buf_open(&m.shadow, SIZE_MAX / 2);
+    ok = find_rows(&m, e) && find_parts(&m, e);
+    for (uint32_t i = 0; ok && i < m.n; i++) /* the list grows */
+        ok = empty(&m, m.gids[i], e);
+    ok = ok && (m.n == 0 || (fill(&m, e) && fill_repairs(&m, e)));
+    for (uint32_t i = 0; ok && i < m.n; i++)
+        ok = settle(&m, m.gids[i], e);
+    ok = ok && set_clock(&s->ledger, e);
+    s->ledger.outdated = !ok;
+    remerge_close(&m);
+    return ok;
+}
+
+bool remerge_if_due(struct store *s, uint64_t now_ms, struct err *e)
+{
+    bool may;
+
+    if (!s->ledger.outdated || now_ms == 0 ||
+        (now_ms >= s->remerged_ms && now_ms - s->remerged_ms < PAUSE_MS))
+        return true;
+    if (!remerge_may(s, &may, e) || !may)
+        return e->code == ERR_NONE;
+    s->remerged_ms = now_ms;
+    if (ledger_begin(&s->ledger, false, e) && remerge(s, now_ms, e) && ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    return false;
+}

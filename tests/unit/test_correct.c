@@ -1,0 +1,324 @@
+/* PCs whose clock ran ahead for a while: what they said then comes in when they have corrected it,
+ * once, and everybody has the same. Also of ledger_limits.c and remerge.c. */
+#include "doomed.h"
+#include "rules_of.h"
+
+#include <navette/ahead.h>
+#include <navette/waits.h>
+
+#define MINUTE_MS UINT64_C(60000)
+#define YEARS_MS  (4 * 365 * 24 * 60 * MINUTE_MS)
+
+static const char goods[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT UNIQUE, price"
+                            " TEXT, stock INTEGER);";
+static const char names[] = "SELECT name FROM article ORDER BY name";
+static const char price[] = "SELECT price FROM article WHERE name = 'milk'";
+static const char stock[] = "SELECT stock FROM article WHERE name = 'milk'";
+
+static uint64_t ahead_of(struct site *s)
+{
+    struct store_ahead ahead;
+    struct err e = {0};
+
+    tick(s);
+    check(store_ahead(s->store, s->now_ms, &ahead, &e), &e);
+    return ahead.ahead_ms;
+}
+
+static bool correct(struct site *s)
+{
+    struct err e = {0};
+    bool did;
+
+    tick(s);
+    check(store_correct(s->store, s->now_ms, &did, &e), &e);
+    return did;
+}
+
+static uint64_t waits_at(struct site *s)
+{
+    struct store_early early;
+    struct err e = {0};
+
+    check(store_early(s->store, s->now_ms, &early, &e), &e);
+    return early.changesets;
+}
+
+/* Both have milk, for 1.00, 10 of it. */
+static void open_shop(struct site *a, struct site *b, struct doomed *d)
+{
+    open_doomed_pair(a, b, d, NULL, goods);
+    sql(a, "INSERT INTO article VALUES (1, 'milk', '1.00', 10)");
+    exchange(a, b);
+}
+
+static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+{
+    expect(a, text, answer);
+    expect(b, text, answer);
+}
+
+/* One sale with the clock years ahead, then others with the right one. */
+static void a_sale_made_years_ahead_comes_in_when_the_clock_is_right(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    d.ms += YEARS_MS;
+    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
+    work(&b);
+    assert_int_equal(ahead_of(&b), 0); /* by its own clock nothing is wrong */
+    d.ms = wall_ms();
+    sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
+    exchange(&a, &b);
+    expect(&a, names, "milk");
+    assert_int_equal(waits_at(&a), 2);
+    assert_true(ahead_of(&b) > YEARS_MS - MINUTE_MS);
+    assert_true(correct(&b));
+    assert_int_equal(ahead_of(&b), 0);
+    assert_false(correct(&b));
+    exchange(&a, &b);
+    expect_both(&a, &b, names, "coffee milk tea");
+    assert_int_equal(waits_at(&a), 0);
+    sql(&b, "UPDATE article SET price = '9' WHERE name = 'tea'"); /* over what was ahead */
+    exchange(&a, &b);
+    assert_int_equal(ahead_of(&b), 0);
+    expect(&a, "SELECT price FROM article WHERE name = 'tea'", "9");
+    sql(&a, "DELETE FROM article WHERE name = 'tea'");
+    exchange(&a, &b);
+    expect_both(&a, &b, names, "coffee milk");
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* Of two that wrote one cell apart: who writes after the correction wins, in any order of arrival,
+ * also where the one from the future was believed. */
+static void who_believed_it_merges_anew_what_it_beat(void **state)
+{
+    struct site a, b, c = {0};
+    struct doomed d, dc;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    doom_site(&c, &dc, "c");
+    join_site(&a, &c, "C", goods);
+    share_rules(&a, &b);
+    d.ms += YEARS_MS;
+    dc.ms += YEARS_MS + MINUTE_MS;
+    sql(&b, "UPDATE article SET price = 'b' WHERE name = 'milk'; INSERT INTO article(name) VALUES"
+            " ('tea')");
+    work(&b);
+    carry(&b, &c);
+    work(&c);
+    expect(&c, price, "b");
+    d.ms = dc.ms = wall_ms() - MINUTE_MS;
+    assert_true(correct(&b));
+    sql(&a, "UPDATE article SET price = 'a' WHERE name = 'milk'"); /* unseen by b */
+    work(&a);
+    carry(&a, &c);
+    work(&c);
+    expect(&c, price, "b"); /* as long as it believes it */
+    exchange(&b, &c);
+    expect(&c, price, "a");
+    assert_int_equal(ahead_of(&c), 0);
+    exchange(&a, &b);
+    exchange(&a, &c);
+    expect_both(&a, &b, price, "a");
+    expect(&c, price, "a");
+    expect_same(&a, &c, "SELECT name, price FROM article ORDER BY name");
+    close_site(&c);
+    disk_free(dc.disk);
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* Totals go by numbers of change-sets, not by stamps. */
+static void what_was_taken_off_the_stock_counts_once(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    exchange(&a, &b);
+    d.ms += YEARS_MS;
+    sql(&b, "UPDATE article SET stock = stock - 3 WHERE name = 'milk'");
+    work(&b);
+    d.ms = wall_ms();
+    sql(&b, "UPDATE article SET stock = stock - 1 WHERE name = 'milk'");
+    sql(&a, "UPDATE article SET stock = stock - 2 WHERE name = 'milk'");
+    exchange(&a, &b);
+    expect(&a, stock, "8");
+    assert_true(correct(&b));
+    exchange(&a, &b);
+    expect_both(&a, &b, stock, "4");
+    sql(&b, "UPDATE article SET stock = stock - 1 WHERE name = 'milk'");
+    exchange(&a, &b);
+    expect_both(&a, &b, stock, "3");
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* A delete that counted as of the future must not beat what was written after its correction. */
+static void a_delete_from_the_future_gives_way_to_a_later_edit(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    d.ms += YEARS_MS;
+    sql(&b, "DELETE FROM article WHERE name = 'milk'");
+    work(&b);
+    d.ms = wall_ms() - MINUTE_MS;
+    assert_true(correct(&b));
+    expect(&b, names, "(none)");
+    sql(&a, "UPDATE article SET price = '2.00' WHERE name = 'milk'");
+    exchange(&a, &b);
+    expect_both(&a, &b, price, "2.00");
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* Two PCs were ahead and wrote one after the other into one cell, each having seen the other: the
+ * last one stays the last, whoever corrects first. */
+static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct site a, b, c = {0}, *both[2] = {&b, &c};
+        struct doomed d, dc;
+
+        open_shop(&a, &b, &d);
+        doom_site(&c, &dc, "c");
+        join_site(&a, &c, "C", goods);
+        share_rules(&a, &b);
+        d.ms += YEARS_MS;
+        dc.ms += YEARS_MS;
+        sql(&b, "UPDATE article SET price = 'b1' WHERE name = 'milk'");
+        exchange(&b, &c);
+        sql(&c, "UPDATE article SET price = 'c2' WHERE name = 'milk'");
+        exchange(&b, &c);
+        sql(&b, "UPDATE article SET price = 'b3' WHERE name = 'milk'");
+        exchange(&b, &c);
+        expect_both(&b, &c, price, "b3");
+        d.ms = dc.ms = wall_ms();
+        for (int round = 0; round < 4; round++) {
+            bool did = correct(both[(first + round) % 2]);
+
+            assert_int_equal(did, first == 0 ? round < 3 : round > 0);
+            exchange(&b, &c);
+            d.ms += 2 * MINUTE_MS; /* it is not merged anew all the time */
+            dc.ms += 2 * MINUTE_MS;
+        }
+        exchange(&b, &c);
+        assert_int_equal(ahead_of(&b), 0);
+        assert_int_equal(ahead_of(&c), 0);
+        exchange(&a, &b);
+        exchange(&a, &c);
+        expect_both(&a, &b, price, "b3");
+        expect(&c, price, "b3");
+        close_site(&c);
+        disk_free(dc.disk);
+        close_doomed_pair(&a, &b, &d);
+    }
+}
+
+static void an_agent_that_dies_while_it_corrects_has_done_it_or_not(void **state)
+{
+    bool lived = false;
+
+    (void)state;
+    for (uint32_t at = 1; !lived; at++) {
+        struct site a, b;
+        struct doomed d;
+        struct err e = {0};
+        bool did;
+
+        open_shop(&a, &b, &d);
+        d.ms += YEARS_MS;
+        sql(&b, "INSERT INTO article(name) VALUES ('tea'); UPDATE article SET price = 'b' WHERE"
+                " name = 'milk'");
+        work(&b);
+        d.ms = wall_ms();
+        disk_arm(d.disk, PROCESS_AGENT, at, at % 2 == 0 ? DEATH_KILL : DEATH_POWER);
+        lived = store_correct(b.store, d.ms, &did, &e);
+        disk_arm(d.disk, PROCESS_AGENT, 0, DEATH_KILL);
+        if (!lived && at % 2 == 0)
+            restart_agent(&b, &d);
+        else if (!lived)
+            lose_power(&b, &d, SURVIVES_NOTHING);
+        if (ahead_of(&b) != 0)
+            assert_true(correct(&b));
+        assert_int_equal(ahead_of(&b), 0);
+        exchange(&a, &b);
+        expect_both(&a, &b, names, "milk tea");
+        expect_both(&a, &b, price, "b");
+        close_doomed_pair(&a, &b, &d);
+    }
+}
+
+/* Who cannot be certain waits. */
+static void a_clock_is_taken_for_right_only_where_others_say_so(void **state)
+{
+    const struct store_ahead alone = {.ahead_ms = 1}, witness = {.ahead_ms = 1, .witness = true},
+                             others = {.ahead_ms = 1, .others = true},
+                             both = {.ahead_ms = 1, .others = true, .witness = true}, not = {0};
+
+    (void)state;
+    assert_false(store_ahead_was_wrong(&not, 1, 0));
+    assert_false(store_ahead_was_wrong(&alone, 0, 0));
+    assert_true(store_ahead_was_wrong(&alone, 1, 0));
+    assert_true(store_ahead_was_wrong(&alone, 2, 1));
+    assert_false(store_ahead_was_wrong(&alone, 1, 1));
+    assert_true(store_ahead_was_wrong(&witness, 0, 0));
+    assert_false(store_ahead_was_wrong(&witness, 0, 1));
+    assert_false(store_ahead_was_wrong(&witness, 1, 1));
+    assert_false(store_ahead_was_wrong(&others, 3, 0)); /* all of them without a battery? */
+    assert_true(store_ahead_was_wrong(&both, 3, 0));
+}
+
+/* A PC whose clock begins in the past finds that others are ahead, and not that it was. */
+static void a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well(void **state)
+{
+    struct store_ahead ahead;
+    struct site a, b;
+    struct doomed d;
+    struct err e = {0};
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
+    exchange(&a, &b);
+    check(store_ahead(b.store, d.ms, &ahead, &e), &e);
+    assert_int_equal(ahead.ahead_ms, 0);
+    assert_true(ahead.witness);
+    check(store_ahead(b.store, d.ms - YEARS_MS, &ahead, &e), &e);
+    assert_true(ahead.ahead_ms > 0 && ahead.others);
+    assert_false(ahead.witness);
+    close_doomed_pair(&a, &b, &d);
+}
+
+static int start(void **state)
+{
+    struct err e = {0};
+
+    (void)state;
+    return keys_library_start(&e) ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sale_made_years_ahead_comes_in_when_the_clock_is_right),
+        cmocka_unit_test(who_believed_it_merges_anew_what_it_beat),
+        cmocka_unit_test(what_was_taken_off_the_stock_counts_once),
+        cmocka_unit_test(a_delete_from_the_future_gives_way_to_a_later_edit),
+        cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
+        cmocka_unit_test(an_agent_that_dies_while_it_corrects_has_done_it_or_not),
+        cmocka_unit_test(a_clock_is_taken_for_right_only_where_others_say_so),
+        cmocka_unit_test(a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
