@@ -55,11 +55,12 @@ struct agent {
     uint64_t started_ms;                /* wall clock */
     uint64_t wall_ms, wall_at;          /* see agent_wall_ms */
     struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */
-    uint64_t refused_ms; /* uv_now: when changes of one that was shut out came last; 0: never */
-    uint64_t crowded_ms; /* uv_now: when a change-set was refused whose site has too many names */
-    uint64_t flooded_ms; /* uv_now: more came from the network than is looked at; 0: never */
-    uint64_t alone_ms;   /* uv_now: since when no peer is connected */
-    bool met;            /* some peer was connected since the start */
+    uint64_t refused_ms;   /* uv_now: when changes of one that was shut out came last; 0: never */
+    uint64_t crowded_ms;   /* uv_now: when a change-set was refused whose site has too many names */
+    uint64_t contested_ms; /* uv_now: when a list of members was not taken last; 0: never */
+    uint64_t flooded_ms;   /* uv_now: more came from the network than is looked at; 0: never */
+    uint64_t alone_ms;     /* uv_now: since when no peer is connected */
+    bool met;              /* some peer was connected since the start */
     uint32_t ticks;
     bool stopping;
 };
@@ -79,7 +80,7 @@ uint64_t agent_wall_ms(struct agent *a);
 /* The roster grew (joined, merged, enrolled): store it, tell the others, and do what follows from
  * it (fleet.h). */
 MUST_USE bool agent_roster_changed(struct agent *a, struct err *e);
-/* Take in a peer's roster log; entries of another fleet are refused. */
+/* Take in a peer's roster log, as roster_take does. */
 MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *e);
 /* Become a member of the fleet of `r` (consumed), durably; what was published for another fleet is
  * put aside. */

@@ -334,6 +334,7 @@ void places_opened(struct places *p, const struct address *address, const struct
     place->site = *site;
     place->ours = ours;
     place->rumour = false;
+    place->failed = 0;
     if (!ours)
         prove(p, place);
 }
@@ -347,9 +348,15 @@ void places_ended(struct places *p, const struct address *address, uint64_t open
         return;
     if (open_ms >= PLACE_GOOD_MS)
         place->delay_ms = BACKOFF_MS_MIN;
+    place->failed += open_ms == 0;
     back_off(place, now_ms, random);
     if (!place->fixed && (place->rumour || now_ms - place->named_ms > PLACE_FORGET_MS))
         forget(p, place);
+}
+
+uint32_t dial_key(uint32_t failed, uint32_t keys)
+{
+    return failed % 2 == 0 || keys < 2 ? 0 : 1 + failed / 2 % (keys - 1);
 }
 
 bool dial_crossed(const struct dial_claim *present, const struct dial_claim *fresh)

@@ -34,6 +34,7 @@ struct place {
     uint64_t named_ms; /* that, or when it was added */
     uint64_t next_ms;
     uint32_t delay_ms;
+    uint32_t failed; /* attempts since it opened last */
 };
 
 /* A zeroed struct is empty. All times are monotonic. */
@@ -79,6 +80,11 @@ void places_opened(struct places *p, const struct address *address, const struct
  * attempts of many PCs; the back-off starts anew after a link that was open for PLACE_GOOD_MS. */
 void places_ended(struct places *p, const struct address *address, uint64_t open_ms,
                   uint64_t now_ms, uint32_t random);
+
+/* With which of so many keys of the fleet, the present one first, is a place dialled at which so
+ * many attempts failed? Every second time with an older one: each side of a split may have given
+ * the fleet a new key. */
+uint32_t dial_key(uint32_t failed, uint32_t keys);
 
 /* ---- one link for each pair of sites ---- */
 

@@ -13,6 +13,7 @@
 #include <navette/beacon.h>
 
 #include "agent.h"
+#include "dial.h"
 #include "ear.h"
 #include "invitation.h"
 #include "join.h"
@@ -53,6 +54,7 @@ struct discovery {
     uint32_t handles;
     uint32_t fast; /* index into fast_ms */
     uint64_t beacon_ms, look_ms;
+    uint32_t rounds; /* of beacons that say we are here */
     struct interface *interfaces[INTERFACES_MAX];
     uint32_t interface_count;
     uint64_t said_ms; /* clock of our last beacon */
@@ -116,6 +118,25 @@ static void broadcast(struct discovery *d, enum beacon_kind kind, const uint8_t 
     }
 }
 
+/* Members that were on the other side of a split, and got another new key there, read only those
+ * that both sides had before. */
+static void say_to_fleet(struct discovery *d, enum beacon_kind kind)
+{
+    const struct fleet_keys *all = &d->agent->fleet_keys;
+    uint32_t older = kind == BEACON_HERE ? dial_key(d->rounds++, all->n) : 0;
+    uint8_t key[32];
+
+    if (!d->agent->in_fleet || (links_port(d->agent->links) == 0 && kind != BEACON_LEAVING))
+        return;
+    beacon_key(key, all->keys[0]);
+    broadcast(d, kind, key);
+    if (older > 0) {
+        beacon_key(key, all->keys[older]);
+        broadcast(d, kind, key);
+    }
+    sodium_memzero(key, sizeof key);
+}
+
 static void say_all(struct discovery *d, enum beacon_kind kind)
 {
     uint8_t keys[INVITES_MAX][32], key[32];
@@ -123,10 +144,7 @@ static void say_all(struct discovery *d, enum beacon_kind kind)
 
     if (d->agent->doubt[0] != '\0')
         return;
-    if (d->agent->in_fleet && (links_port(d->agent->links) != 0 || kind == BEACON_LEAVING)) {
-        beacon_key(key, d->agent->fleet_keys.keys[0]);
-        broadcast(d, kind, key);
-    }
+    say_to_fleet(d, kind);
     if (kind == BEACON_LEAVING)
         return;
     n = invitations_beacon_keys(d->agent->invitations, keys, INVITES_MAX);

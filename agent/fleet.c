@@ -220,10 +220,26 @@ static void note_distrusted(struct agent *a)
     warning_clear(&a->warnings, WARNING_DISTRUSTED);
 }
 
+static bool contests(const struct agent *a)
+{
+    const struct talk *talk;
+    uint32_t at = 0;
+
+    while ((talk = links_next_talk(a->links, &at)) != NULL)
+        if (talk->contested)
+            return true;
+    return false;
+}
+
 /* Whoever has the keys of a stolen PC can say that it was first: two admins who shut each other out
- * look the same. */
+ * look the same. What brought it here stays told for a while when it does not come by a link. */
 static void note_contested(struct agent *a)
 {
+    if (a->contested_ms != 0 && contests(a))
+        a->contested_ms = uv_now(a->loop);
+    if (a->contested_ms != 0 && uv_now(a->loop) - a->contested_ms <= REFUSED_MS)
+        return;
+    a->contested_ms = 0;
     for (uint32_t i = 0; i < a->roster.site_count; i++) {
         const struct roster_site *s = &a->roster.sites[i];
 
@@ -269,6 +285,13 @@ void fleet_refused(struct agent *a, const struct site_id *author, const char *ho
                 "%s was shut out of the fleet; changes that it made afterwards came %s and were "
                 "not taken",
                 name_of(a, author), how);
+}
+
+void fleet_contested(struct agent *a, const char *whose, const struct err *why)
+{
+    a->contested_ms = uv_now(a->loop);
+    warning_set(&a->warnings, WARNING_CONTESTED, agent_wall_ms(a),
+                "the list of members %s is not taken here: %s", whose, why->text);
 }
 
 void fleet_crowded(struct agent *a, const struct site_id *author)
@@ -351,7 +374,7 @@ bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED, "this PC is in no fleet");
-    if (!roster_merge(&a->roster, log, &changed, e))
+    if (!roster_take(&a->roster, log, &changed, e))
         return false;
     if (!changed)
         return true;

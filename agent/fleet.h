@@ -28,7 +28,9 @@ void fleet_told(struct agent *a, const struct site_id *by);
 /* Somebody brought what one made after it was shut out; it was not taken. `how` it came: "from
  * CAISSE01", "in a drop file". */
 void fleet_refused(struct agent *a, const struct site_id *author, const char *how);
-
+/* A list of members came by which somebody would have back by his own word what was taken from him
+ * (roster_take); it was not taken. `whose`: "that CAISSE01 has", "in a drop file". */
+void fleet_contested(struct agent *a, const char *whose, const struct err *why);
 /* One has begun anew so often that there is no place for more of it (store.h). */
 void fleet_crowded(struct agent *a, const struct site_id *author);
 

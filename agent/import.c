@@ -247,15 +247,21 @@ static const struct roster_site *find_sender(const struct roster *r, const struc
     return NULL;
 }
 
-static bool take_roster(struct import *i)
+/* A member that was deceived sells on: its list of members is left, and its sales are taken. */
+static bool take_roster(struct import *i, bool known)
 {
     struct agent *a = i->transfer.agent;
     uint32_t entries = a->roster.entries;
     uint8_t before[FLEET_KEY_ID_BYTES], after[FLEET_KEY_ID_BYTES];
+    struct err e = {0};
 
     fleet_key_id(before, a->fleet_keys.keys[0]);
-    if (!agent_roster_merge(a, i->head.roster, &i->e))
+    if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED)
+        fleet_contested(a, "in a drop file", &e);
+    if (e.code != ERR_NONE && (e.code != ERR_CONTESTED || !known)) {
+        i->e = e;
         return false;
+    }
     fleet_key_id(after, a->fleet_keys.keys[0]);
     i->done.roster = a->roster.entries > entries;
     i->done.key = memcmp(before, after, sizeof before) != 0;
@@ -286,7 +292,7 @@ static bool take_sender(struct import *i, const struct roster *merged)
                        from->name);
     }
     site = from->site;
-    if (!take_roster(i))
+    if (!take_roster(i, here != NULL))
         return false;
     if (!site_equal(&site, &a->keys.site))
         members_note_told(a, links_members(a->links), &site, &i->head.have);

@@ -18,14 +18,14 @@ void links_fleet_secret(const struct agent *a, uint32_t key, struct channel_secr
 }
 
 /* NULL when it fails at once. */
-static struct conn *dial(struct links *l, const struct address *to)
+static struct conn *dial(struct links *l, const struct address *to, uint32_t key)
 {
     struct channel_secret secret;
     struct err e = {0};
     struct conn *c = links_conn_add(l);
     struct link_owner owner = {&links_events, c};
 
-    links_fleet_secret(l->agent, 0, &secret);
+    links_fleet_secret(l->agent, key, &secret);
     if (!link_dial(&c->link, l->agent, to, &secret, owner, &e)) {
         log_debug("dial failed addr=%s reason=%s", to->host, e.text);
         links_conn_drop_last(l);
@@ -51,7 +51,7 @@ bool links_dial_beside(struct conn *c)
     struct conn *fresh = NULL;
 
     if (is_dialling(c->links) && has_room(c->links))
-        fresh = dial(c->links, &address);
+        fresh = dial(c->links, &address, 0);
     if (fresh == NULL)
         return false;
     fresh->renews = true;
@@ -62,8 +62,9 @@ bool links_dial_beside(struct conn *c)
 static void dial_place(struct links *l, const struct place *place)
 {
     struct address address = place->address;
+    uint32_t key = dial_key(place->failed, l->agent->fleet_keys.n);
 
-    if (dial(l, &address) == NULL)
+    if (dial(l, &address, key) == NULL)
         places_ended(&l->places, &address, 0, now_of(l), links_random());
 }
 

@@ -36,15 +36,30 @@ static bool is_believed(const struct talk *t)
     return t->link->channel.tag == 0 || roster_find(&t->agent->roster, &t->sync.peer) != NULL;
 }
 
+/* It took the word of one who was shut out here, and may mean no harm: they go on talking. */
+static void tell_contested(struct talk *t, const struct roster_site *from, const struct err *why)
+{
+    char whose[NAME_BYTES_MAX + 16];
+
+    snprintf(whose, sizeof whose, "that %s has", from != NULL ? from->name : "a PC");
+    fleet_contested(t->agent, whose, why);
+}
+
 static void take_roster(struct talk *t, struct slice roster)
 {
     const struct roster_site *from;
     struct err e = {0};
+    bool ok = agent_roster_merge(t->agent, roster, &e);
 
-    if (agent_roster_merge(t->agent, roster, &e))
+    t->contested = e.code == ERR_CONTESTED;
+    if (ok)
         return;
-    err_wrap(&e, "roster");
     from = roster_author(&t->agent->roster, &t->sync.peer);
+    if (t->contested) {
+        tell_contested(t, from, &e);
+        return;
+    }
+    err_wrap(&e, "roster");
     if (e.code != ERR_LIMIT || t->roster_full) {
         link_close(t->link, &e);
         return;

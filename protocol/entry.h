@@ -49,8 +49,9 @@ struct entry {
     uint8_t key_id[FLEET_KEY_ID_BYTES]; /* rotate */
     struct slice boxes;                 /* rotate: what entry_box takes, one after the other */
     uint32_t box_count;
-    bool trusted; /* from our own log: its signature was checked when it came */
-    bool twice;   /* an equal entry stands in front of it: to be skipped */
+    bool trusted;  /* from our own log: its signature was checked when it came */
+    bool twice;    /* an equal entry stands in front of it: to be skipped */
+    bool left_out; /* roster_take looks at what the rest comes to without it */
     bool placed;
     bool has_child;
     uint32_t next_parent; /* the first parent not looked at yet, while being placed */

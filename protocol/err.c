@@ -46,11 +46,14 @@ void err_clear(struct err *e)
 const char *err_code_name(enum err_code code)
 {
     static const char *const names[] = {
-        [ERR_NONE] = "none",     [ERR_INPUT] = "input",       [ERR_LIMIT] = "limit",
-        [ERR_CRYPTO] = "crypto", [ERR_STRANGER] = "stranger", [ERR_SKEW] = "skew",
-        [ERR_GAP] = "gap",       [ERR_BUSY] = "busy",         [ERR_FULL] = "full",
-        [ERR_STORE] = "store",   [ERR_REFUSED] = "refused",   [ERR_NET] = "net",
-        [ERR_TWIN] = "twin",     [ERR_USAGE] = "usage",       [ERR_REVOKED] = "revoked",
+        [ERR_NONE] = "none",         [ERR_INPUT] = "input",
+        [ERR_LIMIT] = "limit",       [ERR_CRYPTO] = "crypto",
+        [ERR_STRANGER] = "stranger", [ERR_SKEW] = "skew",
+        [ERR_GAP] = "gap",           [ERR_BUSY] = "busy",
+        [ERR_FULL] = "full",         [ERR_STORE] = "store",
+        [ERR_REFUSED] = "refused",   [ERR_NET] = "net",
+        [ERR_TWIN] = "twin",         [ERR_USAGE] = "usage",
+        [ERR_REVOKED] = "revoked",   [ERR_CONTESTED] = "contested",
     };
 
     return (size_t)code < COUNT_OF(names) ? names[code] : "unknown";

@@ -12,20 +12,21 @@
 
 enum err_code {
     ERR_NONE,
-    ERR_INPUT,    /* bytes or words that break the rules of their format */
-    ERR_LIMIT,    /* well-formed, but larger than the named limit */
-    ERR_CRYPTO,   /* a signature, tag or hash that does not verify */
-    ERR_STRANGER, /* from somebody who is not in the roster or the fleet */
-    ERR_REVOKED,  /* by or for one that was shut out of the fleet */
-    ERR_SKEW,     /* a stamp too far in the future */
-    ERR_GAP,      /* valid, but something it builds on is missing */
-    ERR_BUSY,     /* somebody else holds the lock: try again later, nothing was changed */
-    ERR_FULL,     /* the disk is full */
-    ERR_STORE,    /* SQLite or a file failed; the text says which */
-    ERR_REFUSED,  /* we will not do this: the text says why and what to do instead */
-    ERR_NET,      /* a socket failed */
-    ERR_TWIN,     /* somebody else speaks under the same identity */
-    ERR_USAGE     /* a person asked for something that does not exist */
+    ERR_INPUT,     /* bytes or words that break the rules of their format */
+    ERR_LIMIT,     /* well-formed, but larger than the named limit */
+    ERR_CRYPTO,    /* a signature, tag or hash that does not verify */
+    ERR_STRANGER,  /* from somebody who is not in the roster or the fleet */
+    ERR_REVOKED,   /* by or for one that was shut out of the fleet */
+    ERR_CONTESTED, /* one would get back by its own word what was taken from it */
+    ERR_SKEW,      /* a stamp too far in the future */
+    ERR_GAP,       /* valid, but something it builds on is missing */
+    ERR_BUSY,      /* somebody else holds the lock: try again later, nothing was changed */
+    ERR_FULL,      /* the disk is full */
+    ERR_STORE,     /* SQLite or a file failed; the text says which */
+    ERR_REFUSED,   /* we will not do this: the text says why and what to do instead */
+    ERR_NET,       /* a socket failed */
+    ERR_TWIN,      /* somebody else speaks under the same identity */
+    ERR_USAGE      /* a person asked for something that does not exist */
 };
 
 struct err {

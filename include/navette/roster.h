@@ -121,6 +121,11 @@ void fleet_key_id(uint8_t out[FLEET_KEY_ID_BYTES], const uint8_t key[KEY_BYTES])
  * another fleet's or an author whom nobody had enrolled, ERR_CRYPTO a bad signature, ERR_REFUSED
  * written by a newer version, ERR_INPUT and ERR_LIMIT. */
 MUST_USE bool roster_merge(struct roster *r, struct slice log, bool *changed, struct err *e);
+/* The same, for what comes from others: one who is shut out may have signed, dated back, that he
+ * was first. ERR_CONTESTED: somebody whom `r` knows as shut out would be a member again, or one
+ * that is no admin an admin, and would not without the entries about membership that such sites
+ * wrote and what was built on these. Whatever admins say by themselves counts. */
+MUST_USE bool roster_take(struct roster *r, struct slice log, bool *changed, struct err *e);
 /* Load from stored bytes into an empty (zeroed) roster; no bytes at all are an error. */
 MUST_USE bool roster_load(struct roster *r, struct slice log, struct err *e);
 void roster_close(struct roster *r);

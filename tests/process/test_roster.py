@@ -439,3 +439,54 @@ def test_a_roster_that_is_too_large_is_told_and_parts_nobody_the_first_time(shop
     wait_for(lambda: "roster-full" not in warnings(a), "the warning's end")
     sell(a, "A-1", [("LAIT", 1)])
     wait_sale(b, "A-1", [("LAIT", 1)])
+
+
+def test_who_knows_that_a_pc_is_out_is_not_talked_out_of_it_by_one_whom_its_thief_met_first(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    guest = Guest(shop, lan, a)
+    thief = guest.connect()
+    assert thief.run(lambda: thief.chains)
+    b, c = shop.member("B", a, lan), shop.member("C", a, lan)
+    assert thief.run(lambda: len(thief.roster.members) == 4)
+    shop.wait_peer(a, c)
+    shop.wait_peer(b, c)
+    c.stop()
+    past = thief.roster.log()
+    b.cli("revoke", "PYTHON", "--yes")
+    wait_members(a, "A", "B", "C")
+    wait_key(a, b)
+
+    # He joined before B, and dates back that he shut B out. C cannot tell, and gives the fleet a new key, as A did.
+    struck = peers.Roster(past)
+    struck.say(thief.site, peers.REVOKE, next(s.id for s in struck.sites if s.name == "B"), [])
+    for pc in a, b:
+        shop.network.pull(pc.space, lan)
+    c.start()
+    with inside(guest.space):
+        again = peers.Peer(thief.site, thief.fleet_key, peers.Roster(struck.log()))
+        again.connect((shop.network.address(c.space, lan), 7400))
+    again.run(lambda: members(c) == ["A", "PYTHON", "C"])
+    wait_members(c, "A", "PYTHON", "C")
+    again.channel.close()
+    wait_for(lambda: roster(c)["key"], "C has given the fleet a new key")
+    assert roster(c)["key"] != roster(a)["key"]
+    c.stop()
+    c.start()  # nothing that it dials is under way with the key from before
+    for pc in a, b:
+        shop.network.plug(pc.space, lan)
+    text = wait_warning(a, "roster-contested")
+    assert "that C has is not taken here: PYTHON, which was shut out" in text
+    assert members(a) == members(b) == ["A", "B", "C"]
+    wait_for(lambda: "joined before it" in warnings(c).get("roster-contested", ""), "C tells of both stories")
+
+    # C means no harm, and what it sells arrives, by link and by file.
+    sell(c, "C-1", [("LAIT", 1)])
+    wait_sale(a, "C-1", [("LAIT", 1)])
+    wait_sale(b, "C-1", [("LAIT", 1)])
+    sell(c, "C-2", [("LAIT", 2)])
+    c.cli("drop", "export", "--to", shop.directory)
+    path, = shop.directory.glob("export_C_*.json")
+    b.cli("drop", "import", path)
+    assert has_sale(b, "C-2") and members(b) == ["A", "B", "C"]
+    assert "in a drop file is not taken" in wait_warning(b, "roster-contested")

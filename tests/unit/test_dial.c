@@ -413,9 +413,33 @@ static void a_peer_that_dials_while_it_is_linked_has_not_crossed_a_dial_of_ours(
     assert_false(dial_crossed(&dialled, &late));
 }
 
+static void every_second_attempt_that_failed_is_made_with_an_older_key(void **state)
+{
+    static const uint32_t with_four[] = {0, 1, 0, 2, 0, 3, 0, 1};
+    struct places p = {0};
+    struct place *place;
+    struct address there = at(1);
+
+    (void)state;
+    for (uint32_t i = 0; i < COUNT_OF(with_four); i++)
+        assert_int_equal(dial_key(i, 4), with_four[i]);
+    assert_int_equal(dial_key(1, 1), 0);
+    places_add_fixed(&p, &there);
+    place = places_find(&p, &there);
+    places_ended(&p, &there, 0, 1000, 0);
+    places_ended(&p, &there, 0, 2000, 0);
+    assert_int_equal(place->failed, 2);
+    places_ended(&p, &there, 1, 3000, 0); /* it was open */
+    assert_int_equal(place->failed, 2);
+    places_opened(&p, &there, &(struct site_id){{1}}, false);
+    assert_int_equal(place->failed, 0);
+    places_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_second_attempt_that_failed_is_made_with_an_older_key),
         cmocka_unit_test(a_site_that_was_heard_is_dialled_after_its_wait),
         cmocka_unit_test(a_linked_site_is_not_dialled),
         cmocka_unit_test(one_place_of_a_site_is_tried_at_a_time_and_the_other_next),

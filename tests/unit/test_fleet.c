@@ -129,10 +129,11 @@ static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
     floor_close(&f);
 }
 
-/* The keys of a stolen PC let its thief say that he shut others out before they shut him out. */
+/* The keys of a stolen PC let its thief say that he shut others out before they shut him out: a PC
+ * that hears the thief first cannot tell. */
 static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void **state)
 {
-    struct roster struck = {0};
+    struct roster honest = {0};
     struct vector cut = {0};
     struct err e = {0};
     struct floor f;
@@ -141,12 +142,12 @@ static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void *
     (void)state;
     open_three_pcs(&f, &a, &b, &c, no_goods);
     pc_start(&a);
-    must(roster_load(&struck, buf_slice(&a.agent.roster.log), &e), &e);
-    must(roster_admin(&a.agent.roster, &b.keys.site, false, &c.keys, &e), &e);
+    must(roster_load(&honest, buf_slice(&a.agent.roster.log), &e), &e);
+    must(roster_admin(&honest, &b.keys.site, false, &c.keys, &e), &e);
+    must(roster_revoke(&a.agent.roster, &c.keys.site, &cut, &b.keys, &e), &e);
     must(agent_roster_changed(&a.agent, &e), &e);
     assert_false(is_warned(&a, WARNING_CONTESTED));
-    must(roster_revoke(&struck, &c.keys.site, &cut, &b.keys, &e), &e);
-    must(agent_roster_merge(&a.agent, buf_slice(&struck.log), &e), &e);
+    must(agent_roster_merge(&a.agent, buf_slice(&honest.log), &e), &e);
     assert_string_equal(warned(&a, WARNING_CONTESTED),
                         "B was shut out, or lost its rights, on C, and is in the fleet all the "
                         "same: it shut C out without knowing of that, and joined before it");
@@ -156,7 +157,70 @@ static void who_strikes_back_is_told_until_somebody_says_that_it_may_stay(void *
     must(roster_admin(&a.agent.roster, &b.keys.site, true, &a.keys, &e), &e);
     must(agent_roster_changed(&a.agent, &e), &e);
     assert_false(is_warned(&a, WARNING_CONTESTED));
-    roster_close(&struck);
+    roster_close(&honest);
+    floor_close(&f);
+}
+
+static struct keys enrolled(struct pc *by, const char *name, uint8_t first)
+{
+    char got[NAME_BYTES_MAX + 1];
+    uint8_t seed[KEY_BYTES] = {first}, no_invite[ROSTER_INVITE_ID_BYTES] = {0};
+    struct keys k;
+    struct err e = {0};
+
+    keys_from_seed(&k, seed);
+    must(roster_enrol(&by->agent.roster, k.sign_public, k.exchange_public, name, no_invite,
+                      &by->agent.keys, got, &e) &&
+             agent_roster_changed(&by->agent, &e),
+         &e);
+    return k;
+}
+
+/* X was stolen, and Y shuts it out while B is off. The thief meets B first, and what he dated back
+ * shuts out Y. Each side gives the fleet a new key, and they meet all the same. */
+static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(void **state)
+{
+    struct roster thief = {0};
+    struct vector cut = {0};
+    struct keys x, y;
+    struct err e = {0};
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    x = enrolled(&a, "X", 1);
+    y = enrolled(&a, "Y", 2);
+    AWAIT(&f, b.agent.roster.site_count == 4);
+    pc_stop(&b);
+    must(roster_load(&thief, buf_slice(&a.agent.roster.log), &e), &e);
+    must(roster_revoke(&a.agent.roster, &x.site, &cut, &y, &e), &e);
+    must(agent_roster_changed(&a.agent, &e), &e);
+    must(roster_revoke(&thief, &y.site, &cut, &x, &e), &e);
+    pc_stop(&a);
+    pc_start(&b);
+    must(agent_roster_merge(&b.agent, buf_slice(&thief.log), &e), &e);
+    assert_non_null(roster_find(&b.agent.roster, &x.site));
+    assert_memory_not_equal(&b.agent.fleet_keys, &a.agent.fleet_keys, sizeof b.agent.fleet_keys);
+    pc_start(&a);
+    AWAIT(&f, is_talking(&a, &b) && is_warned(&a, WARNING_CONTESTED));
+    assert_string_equal(warned(&a, WARNING_CONTESTED),
+                        "the list of members that B has is not taken here: X, which was shut out "
+                        "of the fleet, would have that back by its own word");
+    assert_null(roster_find(&a.agent.roster, &x.site));
+    assert_non_null(roster_find(&a.agent.roster, &y.site));
+    AWAIT(&f, is_warned(&b, WARNING_CONTESTED));
+    AWAIT(&f, is_talking(&a, &b) && talk_of(&a, &b)->contested);
+    /* It is told as long as they talk, and a while longer. */
+    pass_time(&a, 601000);
+    fleet_tick(&a.agent);
+    assert_true(is_warned(&a, WARNING_CONTESTED));
+    pc_stop(&b);
+    AWAIT(&f, !is_talking(&a, &b));
+    pass_time(&a, 2 * 601000);
+    fleet_tick(&a.agent);
+    assert_false(is_warned(&a, WARNING_CONTESTED));
+    roster_close(&thief);
     floor_close(&f);
 }
 
@@ -375,6 +439,7 @@ int main(void)
         cmocka_unit_test(who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one),
         cmocka_unit_test(who_was_taken_in_by_one_without_rights_hears_why_and_comes_back),
         cmocka_unit_test(who_is_void_brings_nothing),
+        cmocka_unit_test(who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),
         cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),
     };

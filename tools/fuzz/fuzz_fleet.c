@@ -54,6 +54,33 @@ static void load_again(const struct roster *r)
     roster_close(&again);
 }
 
+/* What is taken is what is merged; and what is not would bring somebody back. */
+static void look_at_taking(const struct roster *r, struct slice log)
+{
+    struct roster taken = {0}, merged = {0};
+    struct err e = {0}, other = {0};
+    uint8_t one[HASH_BYTES], two[HASH_BYTES];
+    uint32_t back = 0;
+    bool changed, ok;
+
+    expect(roster_load(&taken, buf_slice(&r->log), &e) &&
+           roster_load(&merged, buf_slice(&r->log), &e));
+    ok = roster_take(&taken, log, &changed, &e);
+    expect(roster_merge(&merged, log, &changed, &other) == (ok || e.code == ERR_CONTESTED));
+    for (uint32_t i = 0; i < r->known_count; i++) {
+        const struct roster_site *now = roster_find(&merged, &r->sites[i].site);
+
+        back += now != NULL &&
+                (r->sites[i].standing == ROSTER_REVOKED || (now->admin && !r->sites[i].admin));
+    }
+    expect(e.code != ERR_CONTESTED || back > 0);
+    roster_digest(&taken, one);
+    roster_digest(e.code == ERR_CONTESTED ? r : &merged, two);
+    expect(memcmp(one, two, sizeof one) == 0);
+    roster_close(&taken);
+    roster_close(&merged);
+}
+
 /* i hears what j has from the `from`-th byte on. */
 static void meet(struct fuzz *f, int i, int j, size_t from)
 {
@@ -66,6 +93,7 @@ static void meet(struct fuzz *f, int i, int j, size_t from)
 
     if (!f->in[i] || !f->in[j] || from > log.n)
         return;
+    look_at_taking(r, (struct slice){log.p + from, log.n - from});
     roster_digest(r, was);
     ok = roster_merge(r, (struct slice){log.p + from, log.n - from}, &changed, &e);
     roster_digest(r, is);
