@@ -150,7 +150,7 @@ static bool shut_out(struct agent *a, const struct roster_site *s, struct err *e
     if (a->store == NULL)
         return err_set(e, a->store_trouble.code, "%s", a->store_trouble.text);
     store_logged(a->store, &logged);
-    ok = fleet_believe(a, &site, &logged, e);
+    ok = fleet_shut_out(a, &site, &logged, e);
     vector_close(&logged);
     /* The fleet is safe from it already; without a new key it may learn who is on the network. */
     if (ok && a->roster.key_exposed)

@@ -57,7 +57,7 @@ struct agent {
     struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */
     uint64_t refused_ms;   /* uv_now: when changes of one that was shut out came last; 0: never */
     uint64_t crowded_ms;   /* uv_now: when a change-set was refused whose site has too many names */
-    uint64_t contested_ms; /* uv_now: when a list of members was not taken last; 0: never */
+    uint64_t contested_ms; /* uv_now: when a file's list of members was left last; 0: never */
     uint64_t flooded_ms;   /* uv_now: more came from the network than is looked at; 0: never */
     uint64_t alone_ms;     /* uv_now: since when no peer is connected */
     bool met;              /* some peer was connected since the start */

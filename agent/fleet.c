@@ -73,12 +73,12 @@ bool fleet_rotate(struct agent *a, struct err *e)
 
 /* ---- how far one is believed ---- */
 
-bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
-                   struct err *e)
+static bool believe(struct agent *a, const struct site_id *site, const struct vector *more,
+                    bool anew, struct err *e)
 {
     const struct roster_site *s = roster_author(&a->roster, site);
     struct vector cut = {0};
-    bool grew = s->standing == ROSTER_MEMBER, ok;
+    bool grew = anew || s->standing == ROSTER_MEMBER, ok;
 
     vector_copy(&cut, &s->cut);
     for (uint32_t i = 0; i < more->n; i++) {
@@ -92,6 +92,21 @@ bool fleet_believe(struct agent *a, const struct site_id *site, const struct vec
     ok = !grew || roster_revoke(&a->roster, site, &cut, &a->keys, e);
     vector_close(&cut);
     return ok;
+}
+
+bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
+                   struct err *e)
+{
+    return believe(a, site, more, false, e);
+}
+
+bool fleet_shut_out(struct agent *a, const struct site_id *site, const struct vector *more,
+                    struct err *e)
+{
+    const struct roster_site *s = roster_author(&a->roster, site);
+    const struct roster_site *self = roster_find(&a->roster, &a->keys.site);
+
+    return believe(a, site, more, self != NULL && self->rank < s->rank && !s->by_senior, e);
 }
 
 /* ---- what this PC has to add ---- */
@@ -225,21 +240,20 @@ static bool contests(const struct agent *a)
     const struct talk *talk;
     uint32_t at = 0;
 
-    while ((talk = links_next_talk(a->links, &at)) != NULL)
+    while (a->links != NULL && (talk = links_next_talk(a->links, &at)) != NULL)
         if (talk->contested)
             return true;
     return false;
 }
 
 /* Whoever has the keys of a stolen PC can say that it was first: two admins who shut each other out
- * look the same. What brought it here stays told for a while when it does not come by a link. */
+ * look the same. */
 static void note_contested(struct agent *a)
 {
-    if (a->contested_ms != 0 && contests(a))
-        a->contested_ms = uv_now(a->loop);
-    if (a->contested_ms != 0 && uv_now(a->loop) - a->contested_ms <= REFUSED_MS)
+    if (a->contested_ms != 0 && uv_now(a->loop) - a->contested_ms > REFUSED_MS)
+        a->contested_ms = 0;
+    if (a->contested_ms != 0 || contests(a))
         return;
-    a->contested_ms = 0;
     for (uint32_t i = 0; i < a->roster.site_count; i++) {
         const struct roster_site *s = &a->roster.sites[i];
 
@@ -289,7 +303,6 @@ void fleet_refused(struct agent *a, const struct site_id *author, const char *ho
 
 void fleet_contested(struct agent *a, const char *whose, const struct err *why)
 {
-    a->contested_ms = uv_now(a->loop);
     warning_set(&a->warnings, WARNING_CONTESTED, agent_wall_ms(a),
                 "the list of members %s is not taken here: %s", whose, why->text);
 }

@@ -256,8 +256,10 @@ static bool take_roster(struct import *i, bool known)
     struct err e = {0};
 
     fleet_key_id(before, a->fleet_keys.keys[0]);
-    if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED)
+    if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED) {
+        a->contested_ms = uv_now(a->loop);
         fleet_contested(a, "in a drop file", &e);
+    }
     if (e.code != ERR_NONE && (e.code != ERR_CONTESTED || !known)) {
         i->e = e;
         return false;

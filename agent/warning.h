@@ -53,8 +53,10 @@
       "`agent-cli invite` on a PC that is an admin, and here `agent-cli join` with its token: "    \
       "all that was written here comes along")                                                     \
     X(CONTESTED, "roster-contested", false,                                                        \
-      "if it is stolen: `agent-cli revoke` it on a PC that joined before it did; where there is "  \
-      "none, make a new fleet without it; if all is well: `agent-cli admin add` it once more")     \
+      "if it is stolen: `agent-cli revoke` it, even if it is out there already, on a PC that "     \
+      "joined before it did; where there is none: `agent-cli identity reset` on each PC that has " \
+      "it in its list, and `agent-cli join` with a token of the others; if all is well: "          \
+      "`agent-cli admin add` it once more where it is a member")                                   \
     X(REFUSED, "refused-changes", false,                                                           \
       "nothing needs to be done; find out who brought them if you do not know")                    \
     X(CROWDED, "began-too-often", false,                                                           \

@@ -51,9 +51,13 @@ static void fold_cut(const struct draft *d, const struct draft_site *from, struc
 
     for (uint32_t i = 0; i < d->words; i++)
         standing[i] = revoked[i] & d->stands[i];
-    for (uint32_t i = 0; i < d->placed_count; i++)
-        if (row_has(standing, i) && !row_meets(standing, draft_future(d, d->placed[i]), d->words))
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        if (!row_has(standing, i))
+            continue;
+        s->by_senior |= d->placed[i]->author_rank < from->rank;
+        if (!row_meets(standing, draft_future(d, d->placed[i]), d->words))
             take_cut(&cut, d->placed[i]);
+    }
     s->by = keys_site_id(cut.last->author);
     s->cut = cut.least;
 }
@@ -66,7 +70,7 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
 
     if (roster_author(r, &from->site) != NULL)
         return; /* enrolled twice: the first in the order of the fold counts */
-    *s = (struct roster_site){.site = from->site};
+    *s = (struct roster_site){.site = from->site, .rank = from->rank};
     memcpy(s->sign_public, n->sign_public, sizeof s->sign_public);
     memcpy(s->exchange_public, n->exchange_public, sizeof s->exchange_public);
     if (draft_is_revoked(d, from))

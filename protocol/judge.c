@@ -284,7 +284,8 @@ const struct entry *draft_contest(const struct draft *d, const struct draft_site
         while (some != 0) {
             const struct entry *n = d->placed[64 * at + row_take(&some)];
 
-            if ((struck_back(d, s, n, ABOUT_REVOKE) || struck_back(d, s, n, ABOUT_DEMOTE)) &&
+            if (s->rank < n->author_rank &&
+                (struck_back(d, s, n, ABOUT_REVOKE) || struck_back(d, s, n, ABOUT_DEMOTE)) &&
                 !is_forgiven(d, s, n))
                 return n;
         }

@@ -31,6 +31,10 @@ struct roster_site {
     bool contested;    /* MEMBER: was shut out, or lost its rights, by one whom it had shut out
                           without knowing of that; being the more senior one it stays */
     struct site_id by; /* REVOKED: who said so last; contested: who said so in vain */
+    uint32_t rank;     /* seniority: less than that of all who were enrolled later */
+    bool by_senior; /* REVOKED: also by one who is more senior. Else whoever has its keys can sign
+                       that it had shut the others out before, and be believed by those who have
+                       not heard yet, until a more senior one says so, too */
     struct vector cut; /* not a member: how far each of its actors is believed */
 };
 

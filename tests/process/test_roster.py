@@ -490,3 +490,11 @@ def test_who_knows_that_a_pc_is_out_is_not_talked_out_of_it_by_one_whom_its_thie
     b.cli("drop", "import", path)
     assert has_sale(b, "C-2") and members(b) == ["A", "B", "C"]
     assert "in a drop file is not taken" in wait_warning(b, "roster-contested")
+
+    # The founder's word settles it everywhere: nobody was there before it.
+    a.cli("revoke", "PYTHON", "--yes")
+    wait_members(c, "A", "B", "C")
+    wait_key(a, b, c)
+    wait_for(lambda: connected(c) == {"A", "B"}, "C and B talk")
+    wait_for(lambda: "roster-contested" not in {**warnings(a), **warnings(c)}, "it is settled")
+    shop.wait_equal(a, b, c)

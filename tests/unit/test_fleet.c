@@ -186,6 +186,7 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     struct err e = {0};
     struct floor f;
     struct pc a, b;
+    uint32_t entries;
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
@@ -211,15 +212,20 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     assert_non_null(roster_find(&a.agent.roster, &y.site));
     AWAIT(&f, is_warned(&b, WARNING_CONTESTED));
     AWAIT(&f, is_talking(&a, &b) && talk_of(&a, &b)->contested);
-    /* It is told as long as they talk, and a while longer. */
     pass_time(&a, 601000);
     fleet_tick(&a.agent);
-    assert_true(is_warned(&a, WARNING_CONTESTED));
-    pc_stop(&b);
-    AWAIT(&f, !is_talking(&a, &b));
-    pass_time(&a, 2 * 601000);
-    fleet_tick(&a.agent);
-    assert_false(is_warned(&a, WARNING_CONTESTED));
+    assert_true(is_warned(&a, WARNING_CONTESTED)); /* as long as they talk */
+    /* A joined before X: when it says so, too, X cannot strike back. Once is enough. */
+    must(fleet_shut_out(&a.agent, &x.site, &cut, &e) && agent_roster_changed(&a.agent, &e), &e);
+    AWAIT(&f, !is_warned(&a, WARNING_CONTESTED) && !is_warned(&b, WARNING_CONTESTED));
+    assert_null(roster_find(&b.agent.roster, &x.site));
+    assert_non_null(roster_find(&b.agent.roster, &y.site));
+    AWAIT(&f, a.agent.roster.entries == b.agent.roster.entries);
+    entries = a.agent.roster.entries;
+    must(fleet_shut_out(&a.agent, &x.site, &cut, &e), &e);
+    assert_int_equal(a.agent.roster.entries, entries);
+    must(fleet_shut_out(&b.agent, &x.site, &cut, &e), &e);
+    assert_int_equal(b.agent.roster.entries, entries);
     roster_close(&thief);
     floor_close(&f);
 }

@@ -76,6 +76,15 @@ static void who_was_shut_out_does_not_come_back_by_striking_back(void **state)
     assert_true(takes(&deceived, &s.r));
     assert_true(is_member(&deceived, &s.k[B]) && !is_member(&deceived, &s.k[C]));
     assert_true(roster_find(&deceived, &s.k[B].site)->contested);
+    /* Until one who is more senior than the thief says so, too. */
+    assert_false(roster_author(&s.r, &s.k[B].site)->by_senior);
+    revoke(&s.r, &s.k[B], &s.k[D]);
+    assert_false(roster_author(&s.r, &s.k[B].site)->by_senior);
+    revoke(&s.r, &s.k[B], &s.k[A]);
+    assert_true(roster_author(&s.r, &s.k[B].site)->by_senior);
+    assert_true(takes(&deceived, &s.r) && takes(&s.r, &deceived));
+    assert_true(is_member(&s.r, &s.k[C]) && is_member(&deceived, &s.k[C]));
+    assert_true(is_member(&s.r, &s.k[E]) && !is_member(&deceived, &s.k[B]));
     roster_close(&s.r);
     roster_close(&thief);
     roster_close(&deceived);

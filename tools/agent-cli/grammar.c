@@ -99,9 +99,10 @@ const struct command grammar_commands[COMMANDS] = {
          "has sent to nobody yet, is taken by no PC, not from the network and not from files. It "
          "may take part again only under a new identity (`identity reset` there) and with a new "
          "token. The fleet gets a new key, so that the old PC learns nothing any more. Do it on "
-         "the PC that has the most of "
-         "what the lost one wrote. For one that was shut out already: what is here of it, beyond "
-         "what counted, counts from now on.",
+         "the PC that has the most of what the lost one wrote. For one that was shut out already: "
+         "what is here of it, beyond what counted, counts from now on; and on a PC that joined "
+         "before it, that PC's word is added, against which the keys of the other can sign "
+         "nothing.",
          1, 1, run_revoke},
     [ADMIN_ADD] = {"admin add", "PEER", "let a PC invite, shut out, rename, and set rules", "", 1,
                    1, run_admin_add},
@@ -117,7 +118,7 @@ const struct command grammar_commands[COMMANDS] = {
     [ROTATE] = {"rotate", "", "give the fleet a new key",
                 "The key keeps strangers from finding and calling the fleet's PCs; `revoke` "
                 "changes it by itself. A PC that is off meanwhile comes in with the old one, up to "
-                "three times; after that it needs a file of `drop export` first.",
+                "eleven times; after that it needs a file of `drop export` first.",
                 0, 0, run_rotate},
     [JOIN] = {"join", "TOKEN", "join the fleet of the PC that made the token",
               "Ends when this PC is a member. With --to (and, after `init --join`, without TOKEN), "
