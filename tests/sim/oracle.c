@@ -383,11 +383,12 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
         if (was != NULL && !is_said(o, was, site))
             was = NULL; /* now that somebody hears of it, it is born */
         row = row_of(o, is->table, is->name);
+        stuck = was == NULL ? oracle_is_outside(o, site, &o->rows[row])
+                            : oracle_is_stuck(o, site, &o->rows[row], was);
         if (was == NULL) {
             event_add(o, row, COLUMN_BIRTH, is, site, app->now.tick);
             commit_fills(o, row, is, site, app->now.tick);
         }
-        stuck = was != NULL && oracle_is_stuck(o, site, &o->rows[row], was);
         for (uint32_t c = t->keys; c < t->columns_n; c++) {
             if (!is_written(&t->columns[c], was, is, c))
                 continue;

@@ -161,6 +161,8 @@ bool oracle_is_vague(const struct oracle *o, const struct oracle_event *event);
 /* Does the row show an older state than the journal of its file tells of? */
 bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_row *row,
                      const struct view_row *was);
+/* Must a row that its file does not show be there, as the journal of the file tells? */
+bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */

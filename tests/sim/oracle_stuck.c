@@ -63,3 +63,23 @@ bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_
             return true;
     return false;
 }
+
+bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row)
+{
+    for (uint32_t i = 0; i < row->n && o->shape->journal; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+        bool ended = false;
+
+        if (event->column == COLUMN_DEATH || event->doubtful || !has_seen(o, event, site))
+            continue;
+        for (uint32_t k = 0; k < row->n && !ended; k++) {
+            const struct oracle_event *death = &o->events[row->events[k]];
+
+            ended = death->column == COLUMN_DEATH && has_seen(o, death, site) &&
+                    takes_place(o, death, row->events[i]);
+        }
+        if (!ended)
+            return true;
+    }
+    return false;
+}
