@@ -66,12 +66,6 @@ static void warn(struct agent *a, const struct store_ahead *ahead, uint32_t agre
                                     : "when PCs whose clocks were ahead as well have done so, too");
 }
 
-static void clear(struct ahead *h, struct agent *a)
-{
-    *h = (struct ahead){0};
-    warning_clear(&a->warnings, WARNING_AHEAD);
-}
-
 bool ahead_tick(struct ahead *h, struct agent *a)
 {
     struct store_ahead ahead;
@@ -83,14 +77,17 @@ bool ahead_tick(struct ahead *h, struct agent *a)
         pump_failed(a->pump, "look at the clock", &e);
         return false;
     }
-    if (ahead.ahead_ms == 0) {
-        clear(h, a);
+    if (ahead.ahead_ms == 0)
+        warning_clear(&a->warnings, WARNING_AHEAD);
+    if (ahead.ahead_ms == 0 && !ahead.left) {
+        *h = (struct ahead){0};
         return false;
     }
     compare_clocks(a, &agree, &differ);
     if ((!h->is_right && !store_ahead_was_wrong(&ahead, agree, differ)) ||
         (h->tried_ms != 0 && uv_now(a->loop) - h->tried_ms < TRY_MS)) {
-        warn(a, &ahead, agree, differ);
+        if (ahead.ahead_ms != 0)
+            warn(a, &ahead, agree, differ);
         return false;
     }
     if (!store_correct(a->store, agent_wall_ms(a), &did, &e)) {
@@ -99,8 +96,8 @@ bool ahead_tick(struct ahead *h, struct agent *a)
     }
     h->tried_ms = did ? 0 : uv_now(a->loop);
     if (did)
-        log_warn("the clock was ahead, and is right again: what was written here since counts as "
-                 "written now");
+        log_warn("the clock here, or of a PC that was shut out, was ahead: what was written there "
+                 "counts as written now");
     return did;
 }
 

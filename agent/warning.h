@@ -36,7 +36,8 @@
       "stays: `agent-cli sync --clock-is-right` here")                                             \
     X(EARLY, "changes-too-early", false,                                                           \
       "see to it that date and time are right on that PC and here, and connect it: it then puts "  \
-      "them right by itself; if it is gone for good: `agent-cli revoke` it")                       \
+      "them right by itself; if it is gone for good: `agent-cli revoke` it, and what waits comes " \
+      "in")                                                                                        \
     X(IDENTITY, "same-identity", true,                                                             \
       "stop this agent; on the PC that goes on as before: `agent-cli identity confirm-move`; on "  \
       "the copy: `agent-cli identity reset`; then start it again")                                 \

@@ -46,12 +46,10 @@ static bool repeats_ok(const struct changeset_header *h, struct err *e)
     return true;
 }
 
-/* When something was said is for its author to say, and of its own chain only of what came before.
- */
+/* Whether its author may say so of another site, the roster tells. */
 static bool corrects_ok(const struct changeset_header *h, struct err *e)
 {
     const struct vector_entry *last = h->corrects.entries;
-    struct site_id site = actor_site(&h->actor);
 
     if (h->corrects.n == 0)
         return true;
@@ -59,8 +57,6 @@ static bool corrects_ok(const struct changeset_header *h, struct err *e)
         return err_set(e, ERR_LIMIT,
                        "it corrects the stamps of %" PRIu32 " actors, allowed up to 1",
                        h->corrects.n);
-    if (!actor_is_of(&last->actor, &site))
-        return err_set(e, ERR_INPUT, "it corrects the stamps of another site");
     if (actor_equal(&last->actor, &h->actor) && last->number >= h->number)
         return err_set(e, ERR_INPUT,
                        "it corrects the stamps of change-sets up to number %" PRIu64

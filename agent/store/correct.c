@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "author.h"
+#include "belief.h"
 #include "describe.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
@@ -62,6 +63,15 @@ static void walk_close(struct walk *w)
 
 /* ---- how it stands ---- */
 
+/* Of one that is no member any more, and will not do it. */
+static bool is_left(const struct store *s, uint32_t actor)
+{
+    struct site_id site = actor_site(&s->ledger.actors[actor - 1].actor);
+
+    return !ledger_is_ours(&s->ledger, actor) && roster_author(s->roster, &site) != NULL &&
+           roster_find(s->roster, &site) == NULL && roster_find(s->roster, &s->keys->site) != NULL;
+}
+
 static bool is_witness(const struct store *s, const struct ledger_actor *a, uint64_t now_ms)
 {
     struct site_id site = actor_site(&a->actor);
@@ -81,7 +91,7 @@ static bool next_stamp(struct store *s, uint32_t actor, uint64_t *stamp, struct 
     bool found, ok;
 
     *stamp = 0;
-    if (a->merged >= a->staged)
+    if (a->merged >= a->staged || a->merged >= ledger_believed(&s->ledger, &a->actor))
         return true;
     if (!ledger_changeset_get(&s->ledger, actor, a->merged + 1, &bytes, &found, e) || !found)
         return e->code == ERR_NONE;
@@ -99,7 +109,11 @@ bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *out, stru
 
     *out = (struct store_ahead){0};
     for (uint32_t a = 1; a <= l->actor_count; a++) {
-        if (!ledger_is_ours(l, a)) {
+        if (is_left(s, a)) {
+            if (!next_stamp(s, a, &stamp, e))
+                return false;
+            out->left |= l->actors[a - 1].latest > limit || stamp > limit;
+        } else if (!ledger_is_ours(l, a)) {
             out->others |= l->actors[a - 1].latest > limit;
             out->witness |= is_witness(s, &l->actors[a - 1], now_ms);
         } else {
@@ -116,6 +130,8 @@ bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *out, stru
 
 bool store_ahead_was_wrong(const struct store_ahead *a, uint32_t agree, uint32_t differ)
 {
+    if (a->left && a->ahead_ms == 0) /* a person has shut it out */
+        return agree >= differ;
     if (a->ahead_ms == 0 || agree < differ || (agree == differ && (agree > 0 || !a->witness)))
         return false;
     return !a->others || a->witness;
@@ -161,14 +177,15 @@ static bool saw_late(const struct correction *c, const struct vector *needs)
 /* Up to which number can the stamps of one of our actors be corrected? 0: nothing to correct. */
 static bool find_last(struct correction *c, uint32_t actor, uint64_t *last, struct err *e)
 {
-    bool late = false;
+    uint64_t believed = ledger_believed(&c->s->ledger, &c->s->ledger.actors[actor - 1].actor);
     uint64_t until = 0;
+    bool late = false;
     struct walk w;
 
     *last = 0;
     if (!walk_open(&w, &c->s->ledger, actor, e))
         return false;
-    while (walk_next(&w, e) && !saw_late(c, &w.h.needs)) {
+    while (walk_next(&w, e) && w.number <= believed && !saw_late(c, &w.h.needs)) {
         late |= w.stamp > c->limit;
         until = w.number;
     }
@@ -209,7 +226,7 @@ static bool correct_all(struct correction *c, bool *did, struct err *e)
         for (uint32_t a = 1; a <= l->actor_count; a++) {
             uint64_t last;
 
-            if (!ledger_is_ours(l, a) || c->first[a] == 0)
+            if ((!ledger_is_ours(l, a) && !is_left(c->s, a)) || c->first[a] == 0)
                 continue;
             if (!find_last(c, a, &last, e) ||
                 (last > 0 && (!author_correct(&c->author, a, last, e) || !find_first(c, a, e))))

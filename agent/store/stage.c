@@ -115,6 +115,23 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
            (h->repeats.n == 0 || fork_go_on(s, id, h, e));
 }
 
+/* What a member has said only its own site corrects. */
+static bool check_correction(struct store *s, const struct changeset_header *h, const char *name,
+                             struct err *e)
+{
+    struct site_id author = actor_site(&h->actor), of;
+
+    if (h->corrects.n == 0)
+        return true;
+    of = actor_site(&h->corrects.entries[0].actor);
+    if (site_equal(&author, &of) ||
+        (roster_author(s->roster, &of) != NULL && roster_find(s->roster, &of) == NULL))
+        return true;
+    return err_set(e, ERR_GAP,
+                   "change-set %llu of %s corrects the stamps of one that is not known to be out",
+                   (unsigned long long)h->number, name);
+}
+
 static bool begin(struct store *s, struct err *e)
 {
     return s->ledger.open || ledger_begin(&s->ledger, false, e);
@@ -299,7 +316,8 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
         }
         if (ok && !g.other && (g.known == NULL || g.h.number > g.known->staged)) {
             *result = STAGE_NEW;
-            ok = check_chain(&g.h, g.known, g.site->name, e) && verify(&g, e) &&
+            ok = check_chain(&g.h, g.known, g.site->name, e) &&
+                 check_correction(s, &g.h, g.site->name, e) && verify(&g, e) &&
                  note_turns(s, &g, e);
             *failed = ok && !(begin(s, e) && write_staged(s, &g.h, &g.c, bytes, e));
         }

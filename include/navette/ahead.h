@@ -17,6 +17,7 @@ struct store_ahead {
         ahead_ms; /* so far after now is our latest stamp, more than others bear; 0: it is not */
     bool others;  /* stamps of another PC that are merged here are too late as well: either
                      both clocks were ahead, or ours is behind */
+    bool left;    /* what is here of a PC that was shut out is too late */
     bool witness; /* what some PC said last it said within the last day, by our clock */
 };
 
@@ -28,7 +29,8 @@ MUST_USE bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *
  * does, no write that knew of another one comes to be the earlier.) */
 bool store_ahead_was_wrong(const struct store_ahead *a, uint32_t agree, uint32_t differ);
 
-/* Our clock is right: correct our stamps. Not those of what we said after we had seen something of
+/* Our clock is right: correct our stamps, and those of PCs that were shut out, as far as they are
+ * believed. Not those of what we said after we had seen something of
  * another PC that was too late, too: it corrects its own first, so that what was said later stays
  * later. `did` false: nothing can be corrected now. */
 MUST_USE bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e);

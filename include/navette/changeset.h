@@ -28,9 +28,9 @@
  *                 it must be applied before this one
  *     repeats     at most one: the change-set of another incarnation of the author, whose chain
  *                 went on otherwise (its home had gone back), that is said again here
- *     corrects    at most one actor of the author's site, with a number: its author's clock had run
- *                 ahead, and all that this actor has said up to that number counts as said at this
- *                 one's stamp at the latest
+ *     corrects    at most one actor of the author's site, or of one that is out, with a number: its
+ *                 clock had run ahead, and all that this actor has said up to that number counts as
+ *                 said at this one's stamp at the latest
  *     schema      which version of the application its author's database is of
  *     roster      number of roster entries the author knew
  *     rows        in the body

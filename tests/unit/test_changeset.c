@@ -71,6 +71,34 @@ static void the_golden_changesets_are_made_and_verify(void **state)
     check_golden("changeset_2.bin", sample_counter_changeset);
 }
 
+/* Of its own chain only what comes before it, and of one actor at a time. */
+static void a_changeset_corrects_no_stamps_but_of_what_was_said_before(void **state)
+{
+    struct actor own = sample_actor(1), other = sample_actor(1);
+    struct buf body = {0}, out = {0};
+    uint8_t hash[HASH_BYTES];
+    struct keys keys;
+
+    (void)state;
+    sample_keys(&keys);
+    sample_body(&body);
+    other.bytes[ACTOR_BYTES - 1] ^= 1;
+    for (uint64_t number = 1; number <= 3; number++) {
+        struct changeset_header h = sample_header(); /* number 2 */
+        struct err e = {0};
+
+        assert_true(vector_set(&h.corrects, number < 3 ? &own : &other, number, NULL));
+        if (number == 3)
+            assert_true(vector_set(&h.corrects, &own, 1, NULL));
+        assert_int_equal(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e),
+                         number == 1);
+        assert_int_equal(e.code, number == 1 ? ERR_NONE : number == 2 ? ERR_INPUT : ERR_LIMIT);
+        changeset_header_close(&h);
+    }
+    buf_close(&body);
+    buf_close(&out);
+}
+
 static void a_changeset_cut_off_anywhere_is_refused(void **state)
 {
     struct buf out = {0};
@@ -329,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sealed_changeset_verifies_and_reads_back),
         cmocka_unit_test(the_golden_changesets_are_made_and_verify),
+        cmocka_unit_test(a_changeset_corrects_no_stamps_but_of_what_was_said_before),
         cmocka_unit_test(a_changeset_cut_off_anywhere_is_refused),
         cmocka_unit_test(a_changeset_with_one_bit_flipped_never_verifies),
         cmocka_unit_test(another_sites_key_does_not_verify),

@@ -224,6 +224,85 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
     }
 }
 
+/* Whoever shuts it out lets in what it had said. */
+static void what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out(void **state)
+{
+    struct vector logged = {0};
+    struct store_ahead ahead;
+    struct site a, b;
+    struct doomed d;
+    struct err e = {0};
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    d.ms += YEARS_MS;
+    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    expect(&a, names, "milk");
+    assert_false(correct(&a)); /* a member corrects itself */
+    store_logged(a.store, &logged);
+    check(roster_revoke(&a.roster, &b.keys.site, &logged, &a.keys, &e), &e);
+    store_roster_changed(a.store);
+    check(store_ahead(a.store, a.now_ms, &ahead, &e), &e);
+    assert_true(ahead.left && ahead.ahead_ms == 0);
+    assert_true(store_ahead_was_wrong(&ahead, 0, 0));
+    assert_true(correct(&a));
+    work(&a);
+    expect(&a, names, "milk tea");
+    check(store_ahead(a.store, a.now_ms, &ahead, &e), &e);
+    assert_false(ahead.left);
+    vector_close(&logged);
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* Of a member nobody takes it but from itself. */
+static void a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out(void **state)
+{
+    struct vector logged = {0};
+    enum stage_result result;
+    struct slice left, one;
+    struct site a, b, c = {0};
+    struct doomed d;
+    struct err e = {0};
+    struct buf bytes;
+    uint64_t before;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    join_site(&a, &c, "C", goods);
+    share_rules(&a, &b);
+    exchange(&a, &c);
+    d.ms += YEARS_MS;
+    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    store_logged(a.store, &logged);
+    check(roster_revoke(&a.roster, &b.keys.site, &logged, &a.keys, &e), &e);
+    store_roster_changed(a.store);
+    before = made_by(&a);
+    assert_true(correct(&a));
+    carry_of(&a, &c, store_actor(b.store));
+    buf_open(&bytes, 1u << 26);
+    check(store_fetch(a.store, store_actor(a.store), before, 1, &bytes, &e), &e);
+    left = buf_slice(&bytes);
+    assert_true(store_fetch_next(&left, &one, &e));
+    assert_false(store_stage(c.store, one, &result, &e));
+    assert_int_equal(e.code, ERR_GAP);
+    err_clear(&e);
+    share_rules(&a, &c);
+    store_roster_changed(c.store);
+    check(store_stage(c.store, one, &result, &e), &e);
+    work(&c);
+    expect(&c, names, "milk tea");
+    buf_close(&bytes);
+    vector_close(&logged);
+    close_site(&c);
+    close_doomed_pair(&a, &b, &d);
+}
+
 static void an_agent_that_dies_while_it_corrects_has_done_it_or_not(void **state)
 {
     bool lived = false;
@@ -315,6 +394,8 @@ int main(void)
         cmocka_unit_test(what_was_taken_off_the_stock_counts_once),
         cmocka_unit_test(a_delete_from_the_future_gives_way_to_a_later_edit),
         cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
+        cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
+        cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
         cmocka_unit_test(an_agent_that_dies_while_it_corrects_has_done_it_or_not),
         cmocka_unit_test(a_clock_is_taken_for_right_only_where_others_say_so),
         cmocka_unit_test(a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well),
