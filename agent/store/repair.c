@@ -2,6 +2,7 @@
  * the same at once, from the same logical state; a repair makes it last, so that a number does not
  * change back when the row that has it goes away. */
 #include "author.h"
+#include "columns.h"
 #include "conflict.h"
 #include "unite.h"
 
@@ -87,7 +88,8 @@ struct repairer {
     struct buf bytes, key, shadow_bytes;
 };
 
-/* Anything besides what was repaired in which the file differs from rec? */
+/* Anything besides what was repaired in which the file differs from rec? What it holds in a column
+ * that a migration has just brought is still to be found. */
 static bool find_difference(const struct repairer *r, struct store *s, const struct binding *b,
                             bool *differs, struct err *e)
 {
@@ -98,6 +100,7 @@ static bool find_difference(const struct repairer *r, struct store *s, const str
 
         bool same = false;
 
+        *differs |= file == NULL && have != NULL && columns_fresh(b, i) != NULL;
         if ((b->app->surrogate && b->is_key[i]) || file == NULL)
             continue;
         if (have != NULL && !value_same(s, &have->v, &file->v, &same, e))
