@@ -435,6 +435,17 @@ void disk_copy_database(struct disk *d, const char *from, const char *to)
     }
 }
 
+void disk_take_database(struct disk *d, const char *to, struct disk *other, const char *from)
+{
+    char a[NAME_BYTES_MAX], b[NAME_BYTES_MAX];
+
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        snprintf(a, sizeof a, "%s%s", from, tails[i]);
+        snprintf(b, sizeof b, "%s%s", to, tails[i]);
+        platter_take(&d->platter, b, &other->platter, a);
+    }
+}
+
 void disk_remove_database(struct disk *d, const char *path)
 {
     char name[NAME_BYTES_MAX];

@@ -58,6 +58,8 @@ bool disk_has(struct disk *d, const char *path);
 /* A database with whatever journal it has. `to` is open nowhere; nothing of it that was there
  * stays, and no power cut takes it back. */
 void disk_copy_database(struct disk *d, const char *from, const char *to);
+/* The same from another disk. */
+void disk_take_database(struct disk *d, const char *to, struct disk *other, const char *from);
 void disk_remove_database(struct disk *d, const char *path);
 /* Write all files to the system's disk, into `folder`, for a person to see. */
 void disk_export(const struct disk *d, const char *folder);

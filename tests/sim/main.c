@@ -1,9 +1,8 @@
 /* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,homes,both] [--test
- * PATTERN] [--draw none,schema] [--verbose]
+ * PATTERN] [--draw none,schema,adopt,copy] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
- * --seed S replays one week exactly. What --draw names happens in every week, and nothing else that
- * is drawn in some only. */
+ * --seed S replays one week exactly. What --draw names happens in every week. */
 #include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +28,7 @@ struct run {
     uint32_t nodes; /* 0: three, sometimes more */
     bool calm;      /* no power cuts */
     uint32_t restores;
-    bool chosen; /* what is drawn besides: `draws`, in every week */
-    uint32_t draws;
+    uint32_t draws; /* what is drawn besides */
     bool weeks_only;
 };
 
@@ -43,9 +41,7 @@ static void random_weeks_end_with_the_same_and_right_data_everywhere(void **stat
             .seed = seed,
             .calm = run->calm,
             .restores = run->restores,
-            .draws = run->chosen          ? run->draws
-                     : run->restores != 0 ? 0
-                                          : week_draws(seed, run->calm),
+            .draws = run->draws,
             .nodes = run->nodes != 0 ? run->nodes
                      : seed % 8 == 0 ? 5
                      : seed % 5 == 0 ? 2
@@ -97,7 +93,7 @@ static bool read_draws(const char *text, uint32_t *draws)
     static const struct {
         const char *word;
         uint32_t draw;
-    } words[] = {{"none", 0}, {"schema", DRAW_SCHEMA}};
+    } words[] = {{"none", 0}, {"schema", DRAW_SCHEMA}, {"adopt", DRAW_ADOPT}, {"copy", DRAW_COPY}};
 
     while (*text != '\0') {
         size_t n = strcspn(text, ","), i = 0;
@@ -141,7 +137,7 @@ static bool read_options(struct run *run, int argc, char **argv)
         else if (option == 'r')
             ok = read_restores(optarg, &run->restores);
         else if (option == 'd')
-            ok = run->chosen = read_draws(optarg, &run->draws);
+            ok = read_draws(optarg, &run->draws);
         else if (option == 't')
             cmocka_set_test_filter(optarg);
         else if (option == 'n')
@@ -170,7 +166,8 @@ int main(int argc, char **argv)
     if (!read_options(&run, argc, argv)) {
         fprintf(stderr,
                 "usage: navette-sim [--seeds N] [--seed S] [--nodes 2..8] "
-                "[--calm] [--restores file,home,homes,both] [--draw none,schema] [--test PATTERN] "
+                "[--calm] [--restores file,home,homes,both] [--draw none,schema,adopt,copy] "
+                "[--test PATTERN] "
                 "[--verbose]\n");
         return 64;
     }

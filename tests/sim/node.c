@@ -57,6 +57,8 @@ void node_open(struct sim *s, uint32_t index, struct rng rng)
     if (!app_create(&s->shape, n->database, disk_vfs(n->disk, PROCESS_APP), s->options.journal_mode,
                     &parts, &e))
         sim_fail_err(s, n, "make the application's file", &e);
+    if (s->options.late > 0) /* what it begins with was there long before */
+        disk_settle(n->disk);
 }
 
 static void close_talks(struct node *n)

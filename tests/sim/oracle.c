@@ -476,6 +476,15 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
         event->earliest = 0;
 }
 
+/* May others have a row of this name before they hear of each other? Then nobody knows which of
+ * their sales are in what a newcomer had there when it was matched. */
+static bool is_common(const struct oracle *o, const struct oracle_row *row)
+{
+    const struct shape_table *t = &o->shape->tables[row->table];
+
+    return !shape_surrogate(t) || is_several(o, row);
+}
+
 /* Whether it counts is decided when it is drained. */
 static void apply_rule(struct oracle *o, struct oracle_event *event)
 {
@@ -483,13 +492,22 @@ static void apply_rule(struct oracle *o, struct oracle_event *event)
 
     if (event->column < 0 || !shape_counts(&o->shape->tables[row->table], (uint32_t)event->column))
         return;
-    if (event->rules != o->rules)
+    if (event->rules != o->rules || (!o->spoke[event->site] && is_common(o, row)))
         row->blurred |= UINT32_C(1) << event->column;
     if ((o->uncounted[row->table] >> event->column & 1) == 0)
         return;
     event->delta = false;
     event->amount = event->whole;
     blur_unsure(row, event);
+}
+
+/* Was it written over what came from another PC, in a copy of its database? */
+static bool is_of_others(const struct oracle *o, const struct oracle_event *event)
+{
+    for (uint32_t i = 0; i < event->over_n; i++)
+        if (o->events[event->over[i]].site != event->site)
+            return true;
+    return false;
 }
 
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
@@ -505,8 +523,13 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         }
         if (event->site != site || event->doubtful || event->drained)
             continue;
+        if (!o->spoke[site] && is_of_others(o, event)) {
+            event->doubtful = true; /* matching knows no times: what the fleet has stands */
+            continue;
+        }
         event->drained = true;
         event->drain = o->drains;
+        event->unheard = event->column == COLUMN_DEATH && !o->spoke[site];
         bound_clock(o, event, wall_ms);
         apply_rule(o, event);
     }
@@ -542,7 +565,7 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
         if (o->events[i].site != site || o->events[i].tick <= now->tick)
             continue;
         o->events[i].taken = true;
-        o->events[i].doubtful |= !o->events[i].drained;
+        o->events[i].doubtful |= !o->events[i].drained || o->events[i].unheard;
     }
     for (uint32_t i = 0; i < o->event_n; i++)
         if (o->events[i].site == site && !o->events[i].taken)

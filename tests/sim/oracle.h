@@ -49,13 +49,14 @@ struct oracle_event {
     uint32_t seen_by;          /* one bit per site */
     bool drained;              /* it is in a change-set for sure: it must never be lost */
     uint32_t drain;            /* by number, when it is drained: what one drain took is one step */
-    bool taken;  /* its site's file went back to before it: if it is there again, the agent has put
-                    it there */
-    bool looked; /* the agent has drained since: a later write is another one to it */
-    bool torn;   /* a power cut left it and took a later write to its row that the same drain had
-                    taken, and the agent has not looked since */
-    bool filled; /* nobody wrote it: the file of who made the row has no such column, and a
-                    migration fills it in elsewhere */
+    bool taken;   /* its site's file went back to before it: if it is there again, the agent has put
+                     it there */
+    bool looked;  /* the agent has drained since: a later write is another one to it */
+    bool torn;    /* a power cut left it and took a later write to its row that the same drain had
+                     taken, and the agent has not looked since */
+    bool unheard; /* of a row that came and went before its site was matched: nobody remembers it */
+    bool filled;  /* nobody wrote it: the file of who made the row has no such column, and a
+                     migration fills it in elsewhere */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     bool unclocked; /* nobody remembers when it was written: who says it again may say it as younger
                      */

@@ -11,5 +11,7 @@ bool oracle_is_over(const struct oracle_event *event, uint32_t other);
 void oracle_see(struct oracle *o, uint32_t number, uint32_t site);
 /* Look what the rows of a file tell of that. */
 void oracle_see_rows(struct oracle *o, uint32_t site, const struct view *now);
+/* The site begins with a copy of another one's file. */
+void oracle_copied(struct oracle *o, uint32_t site, const struct view *now);
 
 #endif

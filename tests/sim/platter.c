@@ -297,7 +297,12 @@ void platter_remove(struct platter *p, const char *name)
 
 void platter_copy(struct platter *p, const char *from, const char *to)
 {
-    const struct platter_file *source = file_named(p, from);
+    platter_take(p, to, p, from);
+}
+
+void platter_take(struct platter *p, const char *to, struct platter *other, const char *from)
+{
+    const struct platter_file *source = file_named(other, from);
     struct platter_file *f = file_named(p, to);
 
     file_remove(f);

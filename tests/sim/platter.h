@@ -64,6 +64,8 @@ void platter_settle(struct platter *p);
 void platter_remove(struct platter *p, const char *name);
 /* `to` is as `from` is, durably: not there if that is not. */
 void platter_copy(struct platter *p, const char *from, const char *to);
+/* The same from another one. */
+void platter_take(struct platter *p, const char *to, struct platter *other, const char *from);
 /* Put all files to what a power cut left of them, and start afresh. */
 void platter_lose(struct platter *p, struct rng *r, enum survival survival);
 /* Write the files to the system's disk, into `folder`. */

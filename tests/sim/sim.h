@@ -24,10 +24,11 @@
     240000 /* clocks are at most this wrong: two PCs stay within HLC_SKEW_MS_MAX                   \
             */
 
-/* What happens in some weeks only, each from a stream of its own. */
+/* What happens only in weeks that are asked for, each from a stream of its own. */
 enum draw {
     DRAW_SCHEMA = 1, /* the application gets new versions */
-    DRAW_COUNT = 1
+    DRAW_ADOPT = 2,  /* the last PC has worked by itself when it joins in mid-week */
+    DRAW_COPY = 4    /* all PCs but the first begin with a copy of its database */
 };
 
 struct sim_options {

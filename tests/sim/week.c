@@ -1,6 +1,7 @@
 #include "week.h"
 
 #include "clocks.h"
+#include "oracle_see.h"
 #include "people.h"
 #include "restore.h"
 #include "ruling.h"
@@ -15,6 +16,7 @@ struct week {
     struct restore restore;
     struct people people;
     struct clocks clocks;
+    struct rng joins;
 };
 
 static uint32_t draw_node(struct week *w)
@@ -126,6 +128,46 @@ static void wait_long(struct week *w)
     sim_advance(&w->sim, rng_below(&w->rng, 15000));
 }
 
+/* The shop has worked on its first PC, and its database is copied to all others, on which people
+ * work as well before they join. */
+static void copy_first(struct week *w)
+{
+    struct sim *s = &w->sim;
+    struct node *first = &s->nodes[0];
+
+    for (uint32_t i = 3 + rng_below(&w->joins, 8); i > 0; i--) {
+        node_transaction(first);
+        sim_advance(s, rng_below(&w->joins, 100));
+    }
+    for (uint32_t i = 1; i < s->options.nodes && sim_ok(s); i++) {
+        struct node *n = &s->nodes[i];
+
+        node_app_stop(n);
+        disk_settle(n->disk);
+        disk_take_database(n->disk, n->database, first->disk, first->database);
+        node_peek(n, &s->scratch);
+        oracle_copied(&s->oracle, i, &s->scratch);
+        node_app_start(n);
+        n->copy = rng_chance(&w->joins, 70);
+        sim_trace(s, n, "has a copy");
+    }
+    for (uint32_t i = rng_below(&w->joins, 6); i > 0; i--) {
+        node_transaction(&s->nodes[rng_below(&w->joins, s->options.nodes)]);
+        sim_advance(s, rng_below(&w->joins, 100));
+    }
+    for (uint32_t i = 1; i < s->options.nodes; i++)
+        s->nodes[i].agent_ms = s->now_ms + rng_below(&w->joins, 3000);
+}
+
+/* The PC that has worked by itself joins. */
+static void adopt(struct week *w)
+{
+    struct node *n = &w->sim.nodes[w->sim.options.nodes - 1];
+
+    if (w->sim.options.late > 0 && n->store == NULL && !n->tracked && rng_chance(&w->joins, 5))
+        node_agent_start(n);
+}
+
 static void live(struct week *w)
 {
     static const struct {
@@ -149,6 +191,7 @@ static void live(struct week *w)
         restore_happen(&w->restore, &w->sim);
     }
     people_happen(&w->people, &w->sim);
+    adopt(w);
     upgrade_happen(&w->sim.upgrades, &w->sim);
     clocks_happen(&w->clocks, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
@@ -171,24 +214,12 @@ static void mend(struct week *w)
     s->net.loss_percent = 0;
 }
 
-uint32_t week_draws(uint64_t seed, bool calm)
-{
-    static const bool always[DRAW_COUNT] = {false};
-    uint32_t draws = 0;
-
-    for (uint32_t i = 0; i < DRAW_COUNT; i++) {
-        struct rng r = {seed ^ UINT64_C(0x64726177) ^ (uint64_t)i << 40};
-
-        draws |= (calm || always[i]) && rng_chance(&r, 25) ? UINT32_C(1) << i : 0;
-    }
-    return draws;
-}
-
 bool week_run(const struct week_options *o)
 {
     struct week w = {
         .rng = {o->seed},
         .calm = o->calm,
+        .joins = {o->seed ^ UINT64_C(0x6a6f696e)},
         .restore = {.kinds = o->restores, .rng = {o->seed + 1}, .twice = {o->seed + 5}}};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
@@ -199,8 +230,13 @@ bool week_run(const struct week_options *o)
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
                                           .drawn = true,
                                           .draws = o->draws,
+                                          .late = (o->draws & DRAW_COPY) != 0    ? o->nodes - 1
+                                                  : (o->draws & DRAW_ADOPT) != 0 ? 1
+                                                                                 : 0,
                                           .calm = o->calm,
                                           .forks = (o->restores & ~(uint32_t)RESTORE_FILE) != 0});
+    if ((o->draws & DRAW_COPY) != 0)
+        copy_first(&w);
     for (uint32_t i = 0; i < EVENTS && sim_ok(&w.sim); i++)
         live(&w);
     mend(&w);

@@ -13,9 +13,6 @@ struct week_options {
     uint32_t restores; /* what is put back by chance: restore.h */
 };
 
-/* What a week of this seed draws besides, when nobody chooses. New versions of the application come
- * where the power does not fail. */
-uint32_t week_draws(uint64_t seed, bool calm);
 /* True when everybody had the same, and the right thing, at the end; else why not has been printed.
  */
 bool week_run(const struct week_options *o);
