@@ -22,22 +22,37 @@
 
 /* ---- the fork ---- */
 
+/* What we had said as another actor may have been said again since: then the file held that. */
+static bool find_again(struct recovery *r, uint32_t actor, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    const struct actor *name = &l->actors[actor - 1].actor;
+    struct held *held = &r->fork.held;
+    struct vector again = {0};
+    uint64_t first;
+    bool ok =
+        ledger_said_again(l, actor, 0, vector_get(&held->holds, name), &held->holds, &first, e);
+
+    if (ok && first != 0)
+        vector_set(&held->holds, name, first - 1, NULL);
+    ok = ok && ledger_said_again(l, actor, 0, r->fork.said, &again, &first, e);
+    if (ok && first != 0 && held->self == actor)
+        held->self = 0;
+    vector_close(&again);
+    return ok;
+}
+
 static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
 {
     struct reader in = reader_of(value_of_column(q, 2).bytes, e);
-    const struct ledger *l = &r->s->ledger;
     uint32_t actor = (uint32_t)sqlite3_column_int64(q, 5);
-    struct vector *holds = &r->fork.held.holds;
 
     r->fork.mark = sqlite3_column_int64(q, 0);
     r->fork.point = sqlite3_column_int64(q, 3);
     r->fork.said = (uint64_t)sqlite3_column_int64(q, 4);
     if (!held_read(&in, &r->fork.held) || !read_end(&in))
         return false;
-    /* What that one had said then may have been said again since, as another one: ledger_unsay. */
-    if (actor != 0 && vector_get(holds, &l->actors[actor - 1].actor) > r->fork.said)
-        vector_set(holds, &l->actors[actor - 1].actor, r->fork.said, NULL);
-    return true;
+    return actor == 0 || find_again(r, actor, e);
 }
 
 /* The latest point with the file's token whose mark the file still has; else the earliest with that

@@ -10,6 +10,7 @@ struct lap {
     int64_t point;
     uint32_t actor;          /* who we were */
     uint64_t before, number; /* what they became: our own change-sets above `before` up to this */
+    uint64_t parted;         /* from this one on they are another history's by now; 0: none is */
     struct vector earlier;   /* and those of our earlier actors that the file held after it: where a
                                 ledger was made anew (regain.c), they became these */
     int64_t last;            /* the last mark that the file has */

@@ -94,7 +94,9 @@ static bool read_runs(struct recovery *r, struct err *e)
         sound = add_runs(r, value_of_column(q, 2).bytes, r->lap_count);
         if (sound && r->run_count > runs) {
             lap.earlier = (struct vector){0};
-            ok = read_earlier(r, value_of_column(q, 3).bytes, &lap.earlier, e);
+            ok = read_earlier(r, value_of_column(q, 3).bytes, &lap.earlier, e) &&
+                 ledger_said_again(&r->s->ledger, lap.actor, lap.before, lap.number, &lap.earlier,
+                                   &lap.parted, e);
             add_lap(r, lap);
         }
     }
@@ -149,7 +151,8 @@ bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock 
     for (uint32_t i = 0; i < r->lap_count; i++) {
         const struct lap *lap = &r->laps[i];
         bool said = c->actor == lap->actor
-                        ? c->number > lap->before && c->number <= lap->number
+                        ? c->number > lap->before && c->number <= lap->number &&
+                              (lap->parted == 0 || c->number < lap->parted)
                         : c->number <= vector_get(&lap->earlier, &l->actors[c->actor - 1].actor);
 
         if (said && keymap_get(&r->lived, i + 1, &id) != 0)
@@ -463,12 +466,13 @@ static bool read_lived(struct recovery *r, struct err *e)
                                      "SELECT gid, above, upto, actor FROM lived WHERE point <= ?1"
                                      " ORDER BY actor, above, upto",
                                      e);
-    int code;
+    bool ok = true;
+    int code = SQLITE_DONE;
 
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, r->fork.point);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct lap lap = {.before = (uint64_t)sqlite3_column_int64(q, 1),
                           .number = (uint64_t)sqlite3_column_int64(q, 2),
                           .actor = (uint32_t)sqlite3_column_int64(q, 3)};
@@ -476,12 +480,15 @@ static bool read_lived(struct recovery *r, struct err *e)
         const struct lap *last = r->lap_count == 0 ? NULL : &r->laps[r->lap_count - 1];
 
         if (last == NULL || last->point != 0 || last->actor != lap.actor ||
-            last->before != lap.before || last->number != lap.number)
+            last->before != lap.before || last->number != lap.number) {
+            ok = ledger_said_again(l, lap.actor, lap.before, lap.number, &lap.earlier, &lap.parted,
+                                   e);
             add_lap(r, lap);
+        }
         keymap_put(&r->lived, r->lap_count, &id, 1);
     }
     sqlite3_finalize(q);
-    return code == SQLITE_DONE || ledger_err(l, "read what the file had before", e);
+    return ok && (code == SQLITE_DONE || ledger_err(l, "read what the file had before", e));
 }
 
 bool behind_find_laps(struct recovery *r, struct keymap *times, struct err *e)

@@ -259,7 +259,6 @@ bool fork_settle(struct store *s, struct err *e)
     ok =
         (there || err_set(e, ERR_STORE, "the log has lost where histories part")) &&
         fork_take_back(s, l->aside, common, "SELECT number, bytes FROM aside ORDER BY number", e) &&
-        ledger_unsay(l, l->aside, common, e) &&
         fork_say_again(s, l->aside, common, buf_slice(&other), e) && close_aside(s, e);
     buf_close(&other);
     return ok;

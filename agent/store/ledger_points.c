@@ -123,26 +123,31 @@ void held_lose(const struct ledger *l, struct held *h, uint64_t said)
 
 /* ---- points ---- */
 
-bool ledger_unsay(struct ledger *l, uint32_t actor, uint64_t number, struct err *e)
+bool ledger_said_again(struct ledger *l, uint32_t actor, uint64_t above, uint64_t upto,
+                       struct vector *again, uint64_t *first, struct err *e)
 {
-    static const char *const statements[] = {
-        "UPDATE point SET number = ?2 WHERE actor = ?1 AND number > ?2",
-        "DELETE FROM lived WHERE actor = ?1 AND upto > ?2",
-    };
-    bool ok = true;
+    sqlite3_stmt *q = ledger_prepare(l,
+                                     "SELECT by_actor, max(by_number), min(number) FROM repeated"
+                                     " WHERE actor = ?1 AND number > ?2 AND number <= ?3"
+                                     " GROUP BY by_actor",
+                                     e);
+    int code;
 
-    for (size_t i = 0; ok && i < COUNT_OF(statements); i++) {
-        sqlite3_stmt *q = ledger_prepare(l, statements[i], e);
+    *first = 0;
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)above);
+    sqlite3_bind_int64(q, 3, (int64_t)upto);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        uint32_t by = (uint32_t)sqlite3_column_int64(q, 0);
+        uint64_t number = (uint64_t)sqlite3_column_int64(q, 2);
 
-        ok = q != NULL;
-        if (ok) {
-            sqlite3_bind_int64(q, 1, actor);
-            sqlite3_bind_int64(q, 2, (int64_t)number);
-            ok = sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "note what was said again", e);
-        }
-        sqlite3_finalize(q);
+        vector_set(again, &l->actors[by - 1].actor, (uint64_t)sqlite3_column_int64(q, 1), NULL);
+        *first = *first == 0 || number < *first ? number : *first;
     }
-    return ok;
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE || ledger_err(l, "look for what was said again", e);
 }
 
 bool ledger_lived(struct ledger *l, int64_t gid, uint32_t actor, uint64_t above, uint64_t upto,

@@ -24,8 +24,11 @@ MUST_USE bool ledger_point(struct ledger *l, struct err *e);
  * is matched. */
 MUST_USE bool ledger_point_of(struct ledger *l, uint32_t actor, uint64_t said, struct err *e);
 
-/* What this actor of ours had said beyond `number` was said again, as another one. */
-MUST_USE bool ledger_unsay(struct ledger *l, uint32_t actor, uint64_t number, struct err *e);
+/* What this actor of ours had said above `above` up to `upto`, and was said again as others of ours
+ * since, goes into `again`; `first`: from which number on (0: nothing). Its numbers from there on
+ * are another history's. */
+MUST_USE bool ledger_said_again(struct ledger *l, uint32_t actor, uint64_t above, uint64_t upto,
+                                struct vector *again, uint64_t *first, struct err *e);
 
 /* What a file holds that went back, while what it lost is not all in it again. */
 #define HELD_LOST_MAX 32

@@ -2,9 +2,8 @@
  * and forgot comes back, what they say in its place is said again, and nobody has anything twice.
  * Also of fork_repeat.c. */
 #include "doomed.h"
+#include "meet.h"
 #include "rules_of.h"
-
-#define ROUNDS_MAX 40
 
 static const char shop_stock[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
@@ -16,61 +15,12 @@ static const char clients[] = "SELECT name FROM client ORDER BY name";
 static const char tickets[] =
     "SELECT name FROM ticket JOIN client ON client.id = client_id ORDER BY name";
 
-/* What a link does when `to` hears of what `from` has: the rest of every chain, of its own the last
- * one, where the histories differ. True when it brought something. */
-static bool hear(struct site *from, struct site *to)
+/* What is in stock is counted. */
+static void open_counted(struct site *a, struct site *b)
 {
-    struct vector have = {0};
-    bool news = false, rewound = false;
-    struct err e = {0};
-
-    vector_copy(&have, store_have(from->store));
-    for (uint32_t i = 0; i < have.n && !rewound; i++) {
-        const struct vector_entry *theirs = &have.entries[i];
-        const struct vector_entry *ours = vector_find(store_have(to->store), &theirs->actor);
-        bool own = actor_is_of(&theirs->actor, &to->keys.site);
-        uint64_t after = ours == NULL ? 0 : ours->number;
-        struct slice left, one;
-        struct buf bytes;
-
-        if (own && theirs->number <= after)
-            after = theirs->number - 1;
-        buf_open(&bytes, 1u << 26);
-        if (theirs->number > 0)
-            check(store_fetch(from->store, &theirs->actor, after, 1u << 25, &bytes, &e), &e);
-        left = buf_slice(&bytes);
-        while (!rewound && store_fetch_next(&left, &one, &e)) {
-            enum stage_result result = STAGE_KNOWN;
-
-            /* Of a third PC's chain that went on in two ways the other one is refused meanwhile. */
-            if (!store_stage(to->store, one, &result, &e)) {
-                assert_true(e.code == ERR_GAP || e.code == ERR_CRYPTO);
-                err_clear(&e);
-                break;
-            }
-            rewound = result == STAGE_REWOUND;
-            news |= result != STAGE_KNOWN;
-        }
-        buf_close(&bytes);
-    }
-    vector_close(&have);
-    return news;
-}
-
-static void meet(struct site *a, struct site *b)
-{
-    bool news = true;
-    int rounds = 0;
-
-    while (news) {
-        assert_in_range(++rounds, 1, ROUNDS_MAX);
-        work(a);
-        work(b);
-        news = hear(a, b);
-        work(b);
-        news |= hear(b, a);
-        work(a);
-    }
+    open_pair(a, b, shop_stock, shop_stock);
+    make_counters(a, "article.stock", true);
+    share_rules(a, b);
 }
 
 static void join_third(struct site *a, struct site *b, struct site *c)
@@ -265,9 +215,7 @@ static void what_was_sold_in_either_history_is_off_the_stock_once(void **state)
     struct site a, b, c;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
+    open_counted(&a, &b);
     join_third(&a, &b, &c);
     sql(&a, "INSERT INTO article VALUES ('R', 1000)");
     meet(&a, &b);
@@ -465,9 +413,7 @@ static void rows_that_are_drained_again_are_not_doubled(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
+    open_counted(&a, &b);
     sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES ('R', 100)");
     meet(&a, &b);
     keep_pc(&b);
@@ -578,6 +524,35 @@ static void what_is_sold_before_marks_are_drained_again_counts_once(void **state
     close_pair(&a, &b);
 }
 
+/* The database goes back to when it held what was said again since, and is sold from. */
+static void a_database_holds_what_was_said_again_since(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_counted(&a, &b);
+    meet(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
+    meet(&a, &b);
+    put_pc_back(&b);
+    later();
+    sql(&b, "INSERT INTO article VALUES ('R', 100); INSERT INTO client VALUES (3, 'Cleo')");
+    work(&b);
+    keep_database(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "Bea Cleo");
+    put_database_back(&b, &b);
+    later();
+    sql(&b, "UPDATE article SET stock = stock - 20; UPDATE client SET name = 'Clea' WHERE id = 3");
+    tick(&b);
+    open_store(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "80");
+    expect_both(&a, &b, clients, "Bea Clea");
+    close_pair(&a, &b);
+}
+
 /* It sold after the agent had drained again; the stamps of change-sets run ahead of its clock,
  * because another PC's does. */
 static void
@@ -586,9 +561,7 @@ what_is_sold_after_marks_are_drained_again_counts_although_stamps_run_ahead(void
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    make_counters(&a, "article.stock", true);
-    share_rules(&a, &b);
+    open_counted(&a, &b);
     sql(&a, "INSERT INTO client VALUES (2, 'Bea'); UPDATE _navette_dirty SET t = t + 0.001");
     meet(&a, &b);
     keep_pc(&b);
@@ -680,6 +653,7 @@ int main(void)
         cmocka_unit_test(what_is_sold_before_marks_are_drained_again_counts_once),
         cmocka_unit_test(
             what_is_sold_after_marks_are_drained_again_counts_although_stamps_run_ahead),
+        cmocka_unit_test(a_database_holds_what_was_said_again_since),
         cmocka_unit_test(what_was_drained_again_is_said_again_once),
         cmocka_unit_test(a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again),
     };
