@@ -73,12 +73,12 @@ bool fleet_rotate(struct agent *a, struct err *e)
 
 /* ---- how far one is believed ---- */
 
-static bool believe(struct agent *a, const struct site_id *site, const struct vector *more,
-                    bool anew, struct err *e)
+bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
+                   struct err *e)
 {
     const struct roster_site *s = roster_author(&a->roster, site);
     struct vector cut = {0};
-    bool grew = anew || s->standing == ROSTER_MEMBER, ok;
+    bool grew = s->standing == ROSTER_MEMBER, ok;
 
     vector_copy(&cut, &s->cut);
     for (uint32_t i = 0; i < more->n; i++) {
@@ -94,19 +94,12 @@ static bool believe(struct agent *a, const struct site_id *site, const struct ve
     return ok;
 }
 
-bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
-                   struct err *e)
-{
-    return believe(a, site, more, false, e);
-}
-
 bool fleet_shut_out(struct agent *a, const struct site_id *site, const struct vector *more,
                     struct err *e)
 {
-    const struct roster_site *s = roster_author(&a->roster, site);
-    const struct roster_site *self = roster_find(&a->roster, &a->keys.site);
+    uint32_t n;
 
-    return believe(a, site, more, self != NULL && self->rank < s->rank && !s->by_senior, e);
+    return fleet_believe(a, site, more, e) && roster_confirm(&a->roster, &a->keys, &n, e);
 }
 
 /* ---- what this PC has to add ---- */
@@ -156,6 +149,28 @@ static bool add_keys(struct agent *a)
     if (!ok)
         log_warn("the fleet's key cannot be changed reason=%s", e.text);
     return a->roster.entries > before;
+}
+
+/* Who was taken something only by those who joined after it could strike back, with those who have
+ * not heard yet. True: entries came. */
+static bool confirm(struct agent *a)
+{
+    struct err e = {0};
+    uint32_t n = 0;
+
+    if (!a->in_fleet)
+        return false;
+    if (!roster_confirm(&a->roster, &a->keys, &n, &e))
+        log_warn("what others took from one that joined before them is not confirmed reason=%s",
+                 e.text);
+    return n > 0;
+}
+
+static bool add_all(struct agent *a)
+{
+    bool confirmed = confirm(a);
+
+    return add_keys(a) || confirmed;
 }
 
 /* ---- what a person should know ---- */
@@ -359,7 +374,7 @@ void fleet_loaded(struct agent *a)
 bool agent_roster_changed(struct agent *a, struct err *e)
 {
     take_key(a);
-    if (add_keys(a))
+    if (add_all(a))
         take_key(a);
     roster_digest(&a->roster, a->roster_digest);
     if (a->store != NULL)
@@ -376,7 +391,7 @@ void fleet_tick(struct agent *a)
     struct err e = {0};
 
     note_all(a);
-    if (add_keys(a) && !agent_roster_changed(a, &e))
+    if (add_all(a) && !agent_roster_changed(a, &e))
         log_warn("roster is not kept reason=%s", e.text);
 }
 

@@ -21,8 +21,8 @@ MUST_USE bool fleet_rotate(struct agent *a, struct err *e);
  * before; nothing happens where that is the same. agent_roster_changed is the caller's to call. */
 MUST_USE bool fleet_believe(struct agent *a, const struct site_id *site, const struct vector *more,
                             struct err *e);
-/* The same, at a person's word: also where nothing more counts, if this PC is the first to say so
- * that joined before that one (roster_site.by_senior). */
+/* The same, at a person's word: where nothing more counts this PC's word is added, if it is the
+ * first that joined before that one (roster_confirm), as it is whenever the roster changes. */
 MUST_USE bool fleet_shut_out(struct agent *a, const struct site_id *site, const struct vector *more,
                              struct err *e);
 /* Who is connected changed, or a while passed: is there something that this PC has to add now? */

@@ -38,6 +38,8 @@ struct draft {
     uint64_t looks;          /* rows looked at, and names tried */
     struct entry **removals; /* in the order in which open ones are decided */
     uint32_t removal_count;
+    struct entry **deciders; /* likewise: those that decide about others */
+    uint32_t decider_count;
     struct draft_site *sites;
     uint32_t site_count;
 };
@@ -93,9 +95,16 @@ struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_
  * another one about its author fell; that looks at three rows, and at one for each time that its
  * author was made an admin anew. */
 void draft_judge(struct draft *d);
+/* Again, as if the entries that are left_out were void, whatever speaks for them. */
+void draft_judge_again(struct draft *d);
+/* When all verdicts are given: would `n`, which is left_out, stand by these? */
+bool draft_would_stand(struct draft *d, struct entry *n);
 /* Who may administer, when all verdicts are given. */
 bool draft_is_admin(struct draft *d, const struct draft_site *s);
 bool draft_is_revoked(const struct draft *d, const struct draft_site *s);
+/* Was what it lacks of membership and rights taken from it, also, by one who is more senior, or by
+ * itself? */
+bool draft_is_out_for_good(struct draft *d, const struct draft_site *s);
 /* The removal of it that does not count because it removed, more senior and without knowing of
  * that, whoever said so; NULL: none, or somebody who knew made it an admin since. */
 const struct entry *draft_contest(const struct draft *d, const struct draft_site *s);
@@ -107,6 +116,14 @@ void draft_note_about(struct draft *d, const struct entry *n);
 /* room.c: is there room for all of it? When somebody has filled the roster, the most senior sites
  * can still shut him out. */
 MUST_USE bool draft_check_room(const struct draft *d, struct err *e);
+
+/* roster.c: the roster that a finished draft stands for, into an empty one. */
+MUST_USE bool draft_fold(struct draft *d, struct roster *r, struct err *e);
+
+/* own_word.c: does `next`, which the draft came to, rest on nothing that is new and said by
+ * somebody who is out, or no admin, by `r`? Judges the draft anew. */
+MUST_USE bool draft_check_own_word(struct draft *d, const struct roster *r,
+                                   const struct roster *next, struct err *e);
 
 /* fold.c: the state of a judged draft, into `r`, which has its entries. */
 void draft_fold_state(struct draft *d, struct roster *r);

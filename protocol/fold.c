@@ -54,7 +54,6 @@ static void fold_cut(const struct draft *d, const struct draft_site *from, struc
     for (uint32_t i = 0; i < d->placed_count; i++) {
         if (!row_has(standing, i))
             continue;
-        s->by_senior |= d->placed[i]->author_rank < from->rank;
         if (!row_meets(standing, draft_future(d, d->placed[i]), d->words))
             take_cut(&cut, d->placed[i]);
     }
@@ -80,6 +79,7 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
     if (s->standing == ROSTER_REVOKED)
         fold_cut(d, from, s);
     s->admin = s->standing == ROSTER_MEMBER && draft_is_admin(d, from);
+    s->by_senior = draft_is_out_for_good(d, from);
     contest = s->standing == ROSTER_MEMBER ? draft_contest(d, from) : NULL;
     s->contested = contest != NULL;
     if (s->contested)

@@ -198,19 +198,21 @@ static bool judge_all(struct draft *d, struct entry *const *list, uint32_t n)
     return found;
 }
 
-/* Verdicts of all entries that decide about others, `list`, and then of the rest. What is said
- * against `kept` (SITE_NONE: nobody) does not count. */
-static void judge_keeping(struct draft *d, struct entry *const *list, uint32_t n, uint32_t kept)
+/* Verdicts of all entries that decide about others, and then of the rest. What is said against
+ * `kept` (SITE_NONE: nobody) does not count. */
+static void judge_keeping(struct draft *d, uint32_t kept)
 {
     for (uint32_t i = 0; i < d->placed_count; i++) {
         struct entry *one = d->placed[i];
 
+        bool out = one->left_out || (is_removal(one) && one->subject == kept);
+
         one->judged_at = 0;
-        put_verdict(d, one, is_removal(one) && one->subject == kept ? VERDICT_VOID : VERDICT_OPEN);
+        put_verdict(d, one, out ? VERDICT_VOID : VERDICT_OPEN);
     }
     for (uint32_t i = 0; i < d->site_count; i++)
         d->sites[i].changed_at = d->clock;
-    while (judge_all(d, list, n) || decide_one(d))
+    while (judge_all(d, d->deciders, d->decider_count) || decide_one(d))
         continue;
     judge_all(d, d->placed, d->placed_count);
 }
@@ -227,13 +229,44 @@ bool draft_is_revoked(const struct draft *d, const struct draft_site *s)
     return s->about[ABOUT_REVOKE] != NULL && row_meets(s->about[ABOUT_REVOKE], d->stands, d->words);
 }
 
-bool draft_is_admin(struct draft *d, const struct draft_site *s)
+/* What took its rights, and was not given back. False: nothing did. */
+static bool find_demotions(struct draft *d, const struct draft_site *s,
+                           uint64_t removals[ROW_WORDS_MAX])
 {
-    uint64_t removals[ROW_WORDS_MAX], any = 0;
+    uint64_t any = 0;
 
     for (uint32_t i = 0; s->about[ABOUT_DEMOTE] != NULL && i < d->words; i++)
         any |= removals[i] = s->about[ABOUT_DEMOTE][i] & d->stands[i];
-    return any == 0 || !leave_given_back(d, s->about[ABOUT_GRANT], NULL, d->stands, removals);
+    return any != 0 && leave_given_back(d, s->about[ABOUT_GRANT], NULL, d->stands, removals);
+}
+
+bool draft_is_admin(struct draft *d, const struct draft_site *s)
+{
+    uint64_t removals[ROW_WORDS_MAX];
+
+    return !find_demotions(d, s, removals);
+}
+
+/* Is one of some entries by an author who is not less senior? */
+static bool has_senior(const struct draft *d, const struct draft_site *s, const uint64_t *row)
+{
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (row_has(row, i) && d->placed[i]->author_rank <= s->rank)
+            return true;
+    return false;
+}
+
+bool draft_is_out_for_good(struct draft *d, const struct draft_site *s)
+{
+    uint64_t removals[ROW_WORDS_MAX];
+
+    if (find_demotions(d, s, removals) && has_senior(d, s, removals))
+        return true;
+    if (s->about[ABOUT_REVOKE] == NULL)
+        return false;
+    for (uint32_t i = 0; i < d->words; i++)
+        removals[i] = s->about[ABOUT_REVOKE][i] & d->stands[i];
+    return has_senior(d, s, removals);
 }
 
 /* Takes one out of a word of a row that has some. */
@@ -312,12 +345,10 @@ static uint32_t nobody_left(struct draft *d)
     return senior != SITE_NONE ? senior : founder;
 }
 
-/* Of whom do entries speak? A site that nobody enrolled is nobody. Returns how many entries decide
- * about others, and lists them. */
-static uint32_t find_subjects(struct draft *d, struct entry **list)
+/* Of whom do entries speak? A site that nobody enrolled is nobody. */
+static void find_subjects(struct draft *d)
 {
-    uint32_t n = 0;
-
+    d->deciders = mem_alloc(d->placed_count * sizeof(struct entry *));
     for (uint32_t i = 0; i < d->placed_count; i++) {
         struct entry *one = d->placed[i];
         bool named = one->kind == ENTRY_REVOKE || one->kind == ENTRY_ADMIN;
@@ -328,9 +359,8 @@ static uint32_t find_subjects(struct draft *d, struct entry **list)
         if (named && one->subject != SITE_NONE)
             draft_note_about(d, one);
         if (entry_enrols(one) || named)
-            list[n++] = one;
+            d->deciders[d->decider_count++] = one;
     }
-    return n;
 }
 
 static void rank_sites(struct draft *d)
@@ -380,22 +410,31 @@ static void find_futures(struct draft *d)
     }
 }
 
+void draft_judge_again(struct draft *d)
+{
+    uint32_t kept;
+
+    judge_keeping(d, SITE_NONE);
+    kept = nobody_left(d);
+    if (kept != SITE_NONE)
+        judge_keeping(d, kept);
+    if (kept != SITE_NONE && nobody_left(d) != SITE_NONE)
+        judge_keeping(d, d->folded[0]->subject);
+    assert(nobody_left(d) == SITE_NONE);
+}
+
+bool draft_would_stand(struct draft *d, struct entry *n)
+{
+    return judge(d, n) == VERDICT_STANDS;
+}
+
 void draft_judge(struct draft *d)
 {
-    struct entry **list = mem_alloc(d->placed_count * sizeof(struct entry *));
-    uint32_t n = find_subjects(d, list), kept;
-
+    find_subjects(d);
     rank_sites(d);
     sort_removals(d);
     find_futures(d);
     d->stands = mem_alloc(d->words * sizeof *d->stands);
     d->open = mem_alloc(d->words * sizeof *d->open);
-    judge_keeping(d, list, n, SITE_NONE);
-    kept = nobody_left(d);
-    if (kept != SITE_NONE)
-        judge_keeping(d, list, n, kept);
-    if (kept != SITE_NONE && nobody_left(d) != SITE_NONE)
-        judge_keeping(d, list, n, d->folded[0]->subject);
-    assert(nobody_left(d) == SITE_NONE);
-    free(list);
+    draft_judge_again(d);
 }

@@ -227,6 +227,7 @@ static void draft_close(struct draft *d)
     free(d->stands);
     free(d->open);
     free(d->removals);
+    free(d->deciders);
     for (uint32_t i = 0; i < d->site_count; i++)
         for (int j = 0; j < ABOUT_KINDS; j++)
             free(d->sites[i].about[j]);
@@ -235,8 +236,7 @@ static void draft_close(struct draft *d)
 
 /* ---- the result ---- */
 
-/* The roster that a finished draft stands for. */
-static bool draft_fold(struct draft *d, struct roster *r, struct err *e)
+bool draft_fold(struct draft *d, struct roster *r, struct err *e)
 {
     buf_open(&r->log, ROSTER_BYTES_MAX);
     r->hashes = mem_alloc(d->placed_count * sizeof *r->hashes);
@@ -299,88 +299,12 @@ bool roster_merge(struct roster *r, struct slice log, bool *changed, struct err 
     return ok;
 }
 
-/* ---- nobody gets back by his own word what was taken from him ---- */
-
-/* Does `s`, who was shut out or is no admin, get that back in `next`? */
-static bool is_back(const struct roster_site *s, const struct roster *next)
-{
-    const struct roster_site *now = roster_find(next, &s->site);
-
-    if (now == NULL)
-        return false;
-    return s->standing == ROSTER_REVOKED ||
-           (s->standing == ROSTER_MEMBER && !s->admin && now->admin);
-}
-
-/* The first who is back in `next`, but not in `but`. */
-static const struct roster_site *who_is_back(const struct roster *r, const struct roster *next,
-                                             const struct roster *but)
-{
-    for (uint32_t i = 0; i < r->known_count; i++)
-        if (is_back(&r->sites[i], next) && !is_back(&r->sites[i], but))
-            return &r->sites[i];
-    return NULL;
-}
-
-/* Does it say who is in the fleet and who rules, by one who has no say in that in `r`? */
-static bool is_own_word(const struct roster *r, const struct entry *n)
-{
-    struct site_id author = keys_site_id(n->author);
-    const struct roster_site *s = roster_author(r, &author);
-
-    return (n->kind == ENTRY_ENROL || n->kind == ENTRY_REVOKE || n->kind == ENTRY_ADMIN) &&
-           s != NULL && !s->admin;
-}
-
-/* What is new in the draft, without the word of those who have none and what is built on it. */
-static void write_others_word(struct draft *d, const struct roster *r, struct buf *log)
-{
-    for (uint32_t i = 0; i < d->placed_count; i++) {
-        struct entry *n = d->placed[i];
-
-        if (n->trusted)
-            continue;
-        n->left_out = is_own_word(r, n);
-        for (uint32_t j = 0; j < n->parent_count && !n->left_out; j++)
-            n->left_out = draft_parent(d, n, j)->left_out;
-        if (!n->left_out)
-            item_write(log, n->bytes, n->signature);
-    }
-}
-
-/* Is nobody back in `next`, which the draft came to, but by the word of others? */
-static bool check_nobody_is_back(struct draft *d, const struct roster *r, const struct roster *next,
-                                 struct err *e)
-{
-    static const struct roster nobody;
-    const struct roster_site *back = who_is_back(r, next, &nobody);
-    struct draft others = {0};
-    struct roster without = {0};
-    struct buf log;
-    bool ok;
-
-    if (back == NULL)
-        return true;
-    buf_open(&log, ROSTER_BYTES_MAX);
-    write_others_word(d, r, &log);
-    ok = draft_build(&others, r, buf_slice(&log), &without, e);
-    back = ok ? who_is_back(r, next, &without) : NULL;
-    if (back != NULL)
-        ok = err_set(
-            e, ERR_CONTESTED, "%s, which %s, would have that back by its own word", back->name,
-            back->standing == ROSTER_MEMBER ? "is no admin any more" : "was shut out of the fleet");
-    draft_close(&others);
-    roster_close(&without);
-    buf_close(&log);
-    return ok;
-}
-
 bool roster_take(struct roster *r, struct slice log, bool *changed, struct err *e)
 {
     struct draft d = {0};
     struct roster next = {0};
     bool ok = draft_build(&d, r, log, &next, e) &&
-              (next.entries == 0 || check_nobody_is_back(&d, r, &next, e));
+              (next.entries == 0 || draft_check_own_word(&d, r, &next, e));
 
     *changed = ok && replace(r, &next);
     draft_close(&d);

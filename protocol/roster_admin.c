@@ -1,6 +1,7 @@
 /* New entries by which admins rule: who goes, what one is called, who may administer. */
 #include <navette/roster.h>
 
+#include <assert.h>
 #include <string.h>
 
 #include "entry.h"
@@ -138,6 +139,45 @@ bool roster_admin(struct roster *r, const struct site_id *site, bool admin, cons
         return true;
     return (admin || check_not_last(r, s, e)) &&
            append_about(r, ENTRY_ADMIN, &id, put_bool, &admin, k, e);
+}
+
+/* ---- what others took ---- */
+
+/* Somebody more senior than `k` may say so himself, and that is as good. */
+static const struct roster_site *to_confirm(const struct roster *r, const struct keys *k)
+{
+    const struct roster_site *self = roster_find(r, &k->site);
+
+    for (uint32_t i = 0; i < r->known_count && self != NULL && self->admin; i++) {
+        const struct roster_site *s = &r->sites[i];
+
+        if (!s->by_senior && self->rank < s->rank &&
+            (s->standing == ROSTER_REVOKED || (s->standing == ROSTER_MEMBER && !s->admin)))
+            return s;
+    }
+    return NULL;
+}
+
+bool roster_confirm(struct roster *r, const struct keys *k, uint32_t *n, struct err *e)
+{
+    const struct roster_site *s;
+    bool ok = true;
+
+    *n = 0;
+    while (ok && (s = to_confirm(r, k)) != NULL) {
+        struct site_id site = s->site;
+        struct vector cut = {0};
+        bool no = false;
+
+        assert(*n < SITES_EVER_MAX);
+        cut_of(&cut, &site, &s->cut);
+        ok = s->standing == ROSTER_REVOKED
+                 ? append_about(r, ENTRY_REVOKE, &site, put_cut, &cut, k, e)
+                 : append_about(r, ENTRY_ADMIN, &site, put_bool, &no, k, e);
+        *n += ok;
+        vector_close(&cut);
+    }
+    return ok;
 }
 
 /* ---- invitations ---- */

@@ -32,9 +32,9 @@ struct roster_site {
                           without knowing of that; being the more senior one it stays */
     struct site_id by; /* REVOKED: who said so last; contested: who said so in vain */
     uint32_t rank;     /* seniority: less than that of all who were enrolled later */
-    bool by_senior; /* REVOKED: also by one who is more senior. Else whoever has its keys can sign
-                       that it had shut the others out before, and be believed by those who have
-                       not heard yet, until a more senior one says so, too */
+    bool by_senior;    /* what it lacks was taken also by one who is more senior, or by itself. Else
+                          whoever has its keys can sign that it had shut the others out before, and be
+                          believed by those who have not heard yet: roster_confirm */
     struct vector cut; /* not a member: how far each of its actors is believed */
 };
 
@@ -108,6 +108,11 @@ MUST_USE bool roster_rename(struct roster *r, const struct site_id *site, const 
  * says that it may stay. */
 MUST_USE bool roster_admin(struct roster *r, const struct site_id *site, bool admin,
                            const struct keys *k, struct err *e);
+/* What was taken from others, membership or rights, only by those who joined later than they: admin
+ * `k`, if it joined before them, takes it, too, with the same cut, so that nothing counts that
+ * their keys sign from then on. Once for each; `n`: how many entries were appended, also on
+ * failure. */
+MUST_USE bool roster_confirm(struct roster *r, const struct keys *k, uint32_t *n, struct err *e);
 /* Admin `k` takes an invitation back. */
 MUST_USE bool roster_withdraw(struct roster *r, const uint8_t invite_id[ROSTER_INVITE_ID_BYTES],
                               const struct keys *k, struct err *e);
@@ -126,9 +131,9 @@ void fleet_key_id(uint8_t out[FLEET_KEY_ID_BYTES], const uint8_t key[KEY_BYTES])
  * written by a newer version, ERR_INPUT and ERR_LIMIT. */
 MUST_USE bool roster_merge(struct roster *r, struct slice log, bool *changed, struct err *e);
 /* The same, for what comes from others: one who is shut out may have signed, dated back, that he
- * was first. ERR_CONTESTED: somebody whom `r` knows as shut out would be a member again, or one
- * that is no admin an admin, and would not without the entries about membership that such sites
- * wrote and what was built on these. Whatever admins say by themselves counts. */
+ * was first. ERR_CONTESTED: members, admins, the ends of others or the key would be other ones than
+ * without the new entries about membership by sites that are out, or no admins, by `r`. Those count
+ * where the others' word allows them; and whatever admins say by themselves does. */
 MUST_USE bool roster_take(struct roster *r, struct slice log, bool *changed, struct err *e);
 /* Load from stored bytes into an empty (zeroed) roster; no bytes at all are an error. */
 MUST_USE bool roster_load(struct roster *r, struct slice log, struct err *e);

@@ -176,11 +176,11 @@ static struct keys enrolled(struct pc *by, const char *name, uint8_t first)
     return k;
 }
 
-/* X was stolen, and Y shuts it out while B is off. The thief meets B first, and what he dated back
- * shuts out Y. Each side gives the fleet a new key, and they meet all the same. */
-static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(void **state)
+/* Y shuts X out. A joined before both, and sees to it that X can strike back nowhere. */
+static void what_a_junior_takes_a_senior_takes_in_the_call_that_brought_it(void **state)
 {
-    struct roster thief = {0};
+    struct roster honest = {0}, thief = {0}, kept = {0};
+    struct fleet_keys keys = {0};
     struct vector cut = {0};
     struct keys x, y;
     struct err e = {0};
@@ -193,9 +193,58 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     x = enrolled(&a, "X", 1);
     y = enrolled(&a, "Y", 2);
     AWAIT(&f, b.agent.roster.site_count == 4);
+    must(roster_load(&honest, buf_slice(&a.agent.roster.log), &e), &e);
+    must(roster_load(&thief, buf_slice(&a.agent.roster.log), &e), &e);
+    must(roster_revoke(&honest, &x.site, &cut, &y, &e), &e);
+    must(roster_revoke(&thief, &y.site, &cut, &x, &e), &e);
+    must(agent_roster_merge(&a.agent, buf_slice(&honest.log), &e), &e);
+    assert_true(roster_author(&a.agent.roster, &x.site)->by_senior);
+    must(home_fleet_load(&a.home, &kept, &keys, &e), &e);
+    assert_true(roster_author(&kept, &x.site)->by_senior);
+    AWAIT(&f, b.agent.roster.entries == a.agent.roster.entries);
+    entries = a.agent.roster.entries;
+    fleet_tick(&b.agent);
+    fleet_tick(&a.agent);
+    assert_int_equal(b.agent.roster.entries, entries); /* one is enough */
+    assert_int_equal(a.agent.roster.entries, entries);
+    must(agent_roster_merge(&a.agent, buf_slice(&thief.log), &e), &e);
+    assert_non_null(roster_find(&a.agent.roster, &y.site));
+    assert_null(roster_find(&a.agent.roster, &x.site));
+    assert_false(is_warned(&a, WARNING_CONTESTED));
+    roster_close(&honest);
+    roster_close(&thief);
+    roster_close(&kept);
+    floor_close(&f);
+}
+
+/* X was stolen, and Y shuts it out while B is off and A is no admin. The thief meets B first, and
+ * what he dated back shuts out Y. Each side gives the fleet a new key, and they meet all the same.
+ */
+static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(void **state)
+{
+    struct roster thief = {0};
+    struct vector cut = {0};
+    const uint8_t key[KEY_BYTES] = {7};
+    struct keys x, y, z;
+    struct err e = {0};
+    struct floor f;
+    struct pc a, b;
+    uint32_t entries;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    z = enrolled(&a, "Z", 3);
+    x = enrolled(&a, "X", 1);
+    y = enrolled(&a, "Y", 2);
+    must(roster_admin(&a.agent.roster, &a.keys.site, false, &a.keys, &e) &&
+             agent_roster_changed(&a.agent, &e),
+         &e);
+    AWAIT(&f, a.agent.roster.entries == b.agent.roster.entries);
     pc_stop(&b);
     must(roster_load(&thief, buf_slice(&a.agent.roster.log), &e), &e);
-    must(roster_revoke(&a.agent.roster, &x.site, &cut, &y, &e), &e);
+    must(roster_revoke(&a.agent.roster, &x.site, &cut, &y, &e) &&
+             roster_seal(&a.agent.roster, key, &y, &e),
+         &e);
     must(agent_roster_changed(&a.agent, &e), &e);
     must(roster_revoke(&thief, &y.site, &cut, &x, &e), &e);
     pc_stop(&a);
@@ -215,15 +264,15 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     pass_time(&a, 601000);
     fleet_tick(&a.agent);
     assert_true(is_warned(&a, WARNING_CONTESTED)); /* as long as they talk */
-    /* A joined before X: when it says so, too, X cannot strike back. Once is enough. */
-    must(fleet_shut_out(&a.agent, &x.site, &cut, &e) && agent_roster_changed(&a.agent, &e), &e);
+    /* Z joined before X: when it says so, too, X cannot strike back. Once is enough. */
+    must(roster_revoke(&a.agent.roster, &x.site, &cut, &z, &e) &&
+             agent_roster_changed(&a.agent, &e),
+         &e);
     AWAIT(&f, !is_warned(&a, WARNING_CONTESTED) && !is_warned(&b, WARNING_CONTESTED));
     assert_null(roster_find(&b.agent.roster, &x.site));
     assert_non_null(roster_find(&b.agent.roster, &y.site));
     AWAIT(&f, a.agent.roster.entries == b.agent.roster.entries);
     entries = a.agent.roster.entries;
-    must(fleet_shut_out(&a.agent, &x.site, &cut, &e), &e);
-    assert_int_equal(a.agent.roster.entries, entries);
     must(fleet_shut_out(&b.agent, &x.site, &cut, &e), &e);
     assert_int_equal(b.agent.roster.entries, entries);
     roster_close(&thief);
@@ -445,6 +494,7 @@ int main(void)
         cmocka_unit_test(who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one),
         cmocka_unit_test(who_was_taken_in_by_one_without_rights_hears_why_and_comes_back),
         cmocka_unit_test(who_is_void_brings_nothing),
+        cmocka_unit_test(what_a_junior_takes_a_senior_takes_in_the_call_that_brought_it),
         cmocka_unit_test(who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived),
         cmocka_unit_test(believing_no_more_than_before_changes_nothing),
         cmocka_unit_test(a_roster_of_another_fleet_and_one_that_is_none_are_refused),

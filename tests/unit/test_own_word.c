@@ -172,6 +172,193 @@ static void what_brings_nobody_back_is_taken_whoever_wrote_it(void **state)
     roster_close(&late);
 }
 
+/* Then it is out in the end, too: by the word of a PC that it took in for that. */
+static void nor_does_it_put_a_pc_of_its_own_in_its_place(void **state)
+{
+    struct roster thief;
+    struct shop s;
+
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        open(&s);
+        thief = copy_of(&s.r);
+        if (all)
+            revoke(&s.r, &s.k[B], &s.k[C]);
+        else
+            set_admin(&s.r, &s.k[B], false, &s.k[C]);
+        revoke(&thief, &s.k[C], &s.k[B]);
+        enrol(&thief, &s.k[E], "E", &s.k[B]);
+        if (all)
+            revoke(&thief, &s.k[B], &s.k[E]);
+        else
+            set_admin(&thief, &s.k[B], false, &s.k[E]);
+        assert_true(is_member(&thief, &s.k[B]) == !all && is_member(&thief, &s.k[E]));
+        refuses(&s.r, &thief,
+                all ? "C would be out by the word of B, which was shut out of the fleet"
+                    : "C would be out by the word of B, which is no admin any more");
+        roster_close(&s.r);
+        roster_close(&thief);
+    }
+}
+
+/* The PC that it made up is older than who shut it out, and denies whoever enrolled that one. */
+static void nor_by_a_pc_that_it_took_in_before_the_others_came(void **state)
+{
+    struct roster thief;
+    struct shop s;
+
+    (void)state;
+    shop_open(&s);
+    thief = copy_of(&s.r);
+    enrol(&s.r, &s.k[D], "D", &s.k[A]);
+    enrol(&s.r, &s.k[5], "F", &s.k[D]);
+    revoke(&s.r, &s.k[B], &s.k[5]);
+    enrol(&thief, &s.k[E], "E", &s.k[B]);
+    revoke(&thief, &s.k[A], &s.k[E]);
+    refuses(&s.r, &thief,
+            "B, which was shut out of the fleet, would have that back by its own word");
+    roster_close(&s.r);
+    roster_close(&thief);
+}
+
+/* What B said in good faith before it heard is void everywhere; others built on it. */
+static void what_others_built_on_a_void_word_is_taken(void **state)
+{
+    struct roster other;
+    struct shop s;
+
+    (void)state;
+    open(&s);
+    other = copy_of(&s.r);
+    revoke(&s.r, &s.k[B], &s.k[A]);
+    enrol(&other, &s.k[E], "E", &s.k[B]);
+    enrol(&other, &s.k[5], "F", &s.k[D]);
+    assert_true(takes(&s.r, &other));
+    assert_true(is_member(&s.r, &s.k[5]) && !is_member(&s.r, &s.k[E]));
+    roster_close(&s.r);
+    roster_close(&other);
+}
+
+/* B is out here by C's word, which A had made void; on A's side B went on, until A shut it out. */
+static void what_one_did_whom_others_had_back_is_taken(void **state)
+{
+    struct roster other;
+    struct shop s;
+
+    (void)state;
+    open(&s);
+    other = copy_of(&s.r);
+    revoke(&s.r, &s.k[B], &s.k[C]);
+    revoke(&other, &s.k[C], &s.k[A]);
+    enrol(&other, &s.k[E], "E", &s.k[B]);
+    enrol(&other, &s.k[5], "F", &s.k[E]);
+    revoke(&other, &s.k[B], &s.k[A]);
+    assert_true(takes(&s.r, &other));
+    assert_true(is_member(&s.r, &s.k[E]) && is_member(&s.r, &s.k[5]));
+    assert_true(!is_member(&s.r, &s.k[B]) && !is_member(&s.r, &s.k[C]));
+    roster_close(&s.r);
+    roster_close(&other);
+}
+
+static uint32_t confirms(struct roster *r, const struct keys *k)
+{
+    struct err e = {0};
+    uint32_t n;
+
+    assert_true(roster_confirm(r, k, &n, &e));
+    return n;
+}
+
+/* One of the seniors is enough, and only they; then nothing is worth anything that was dated back,
+ * also to those who met the thief first. */
+static void what_a_junior_took_a_senior_takes_too(void **state)
+{
+    struct roster thief, deceived;
+    struct shop s;
+
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        open(&s);
+        thief = copy_of(&s.r);
+        if (all)
+            revoke(&s.r, &s.k[B], &s.k[C]);
+        else
+            set_admin(&s.r, &s.k[B], false, &s.k[C]);
+        revoke(&thief, &s.k[C], &s.k[B]);
+        enrol(&thief, &s.k[E], "E", &s.k[B]);
+        revoke(&thief, &s.k[B], &s.k[E]);
+        deceived = copy_of(&thief);
+        assert_int_equal(confirms(&s.r, &s.k[D]), 0);
+        assert_int_equal(confirms(&s.r, &s.k[C]), 0);
+        assert_int_equal(confirms(&s.r, &s.k[E]), 0);
+        assert_int_equal(confirms(&s.r, &s.k[A]), 1);
+        assert_int_equal(confirms(&s.r, &s.k[A]), 0);
+        assert_true(takes(&deceived, &s.r));
+        assert_true(takes(&s.r, &thief));
+        assert_true(is_member(&s.r, &s.k[C]) && !is_member(&s.r, &s.k[E]));
+        assert_true(is_member(&deceived, &s.k[C]) && !is_member(&deceived, &s.k[E]));
+        assert_true(is_member(&deceived, &s.k[B]) == !all);
+        assert_int_equal(confirms(&s.r, &s.k[A]), 0);
+        roster_close(&s.r);
+        roster_close(&thief);
+        roster_close(&deceived);
+    }
+}
+
+static uint64_t cut_of(const struct roster *r, const struct keys *k)
+{
+    struct actor a = actor_of(k, 1);
+
+    return roster_believed(r, &a);
+}
+
+/* With the same cut: of two, the lower one. */
+static void how_far_one_is_believed_stays_when_a_senior_takes_it_too(void **state)
+{
+    const uint8_t hash[HASH_BYTES] = {1};
+    struct vector far = {0}, near = {0};
+    struct roster other;
+    struct err e = {0};
+    struct actor a;
+    struct shop s;
+
+    (void)state;
+    open(&s);
+    a = actor_of(&s.k[B], 1);
+    vector_set(&far, &a, 9, hash);
+    vector_set(&near, &a, 5, hash);
+    other = copy_of(&s.r);
+    assert_true(roster_revoke(&s.r, &s.k[B].site, &far, &s.k[C], &e));
+    assert_true(roster_revoke(&other, &s.k[B].site, &near, &s.k[D], &e));
+    merge(&s.r, &other);
+    assert_int_equal(confirms(&s.r, &s.k[A]), 1);
+    assert_int_equal(cut_of(&s.r, &s.k[B]), 5);
+    vector_close(&far);
+    vector_close(&near);
+    roster_close(&s.r);
+    roster_close(&other);
+}
+
+/* Against that nobody can strike back, and nobody is to add to it. */
+static void what_one_took_from_itself_or_a_senior_took_needs_no_other_word(void **state)
+{
+    struct shop s;
+
+    (void)state;
+    open(&s);
+    set_admin(&s.r, &s.k[C], false, &s.k[C]);
+    assert_int_equal(confirms(&s.r, &s.k[A]), 0);
+    set_admin(&s.r, &s.k[D], false, &s.k[B]);
+    assert_int_equal(confirms(&s.r, &s.k[A]), 0);
+    /* Given back, and taken by a junior: now it is to. */
+    set_admin(&s.r, &s.k[C], true, &s.k[A]);
+    set_admin(&s.r, &s.k[D], true, &s.k[A]);
+    set_admin(&s.r, &s.k[C], false, &s.k[D]);
+    assert_int_equal(confirms(&s.r, &s.k[B]), 1);
+    assert_int_equal(confirms(&s.r, &s.k[A]), 0);
+    roster_close(&s.r);
+}
+
 static int start(void **state)
 {
     struct err e = {0};
@@ -188,6 +375,13 @@ int main(void)
         cmocka_unit_test(nor_does_who_lost_its_rights_get_them_back_so),
         cmocka_unit_test(by_the_word_of_a_member_it_comes_back),
         cmocka_unit_test(what_brings_nobody_back_is_taken_whoever_wrote_it),
+        cmocka_unit_test(nor_does_it_put_a_pc_of_its_own_in_its_place),
+        cmocka_unit_test(nor_by_a_pc_that_it_took_in_before_the_others_came),
+        cmocka_unit_test(what_others_built_on_a_void_word_is_taken),
+        cmocka_unit_test(what_one_did_whom_others_had_back_is_taken),
+        cmocka_unit_test(what_a_junior_took_a_senior_takes_too),
+        cmocka_unit_test(how_far_one_is_believed_stays_when_a_senior_takes_it_too),
+        cmocka_unit_test(what_one_took_from_itself_or_a_senior_took_needs_no_other_word),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
