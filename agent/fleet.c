@@ -256,7 +256,8 @@ static bool contests(const struct agent *a)
     uint32_t at = 0;
 
     while (a->links != NULL && (talk = links_next_talk(a->links, &at)) != NULL)
-        if (talk->contested)
+        if (talk->contested &&
+            memcmp(talk->contested_at, a->roster_digest, sizeof talk->contested_at) == 0)
             return true;
     return false;
 }
@@ -380,6 +381,7 @@ bool agent_roster_changed(struct agent *a, struct err *e)
     if (a->store != NULL)
         store_roster_changed(a->store);
     keep_roster(a);
+    a->contested_ms = 0; /* a list that was left may be taken now */
     note_all(a);
     links_roster_changed(a->links);
     pump_poke(a->pump); /* rules may be among what is new */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -52,6 +53,7 @@ static void take_roster(struct talk *t, struct slice roster)
     bool ok = agent_roster_merge(t->agent, roster, &e);
 
     t->contested = e.code == ERR_CONTESTED;
+    memcpy(t->contested_at, t->agent->roster_digest, sizeof t->contested_at);
     if (ok)
         return;
     from = roster_author(&t->agent->roster, &t->sync.peer);

@@ -54,12 +54,14 @@
       "`agent-cli invite` on a PC that is an admin, and here `agent-cli join` with its token: "    \
       "all that was written here comes along")                                                     \
     X(CONTESTED, "roster-contested", false,                                                        \
-      "if it is stolen: `agent-cli revoke` it, even if it is out there already, on a PC that "     \
-      "joined before it did; where there is none: `agent-cli identity reset` on each PC that has " \
-      "it in its list, and `agent-cli join` with a token of the others; if all is well: "          \
-      "`agent-cli admin add` it once more where it is a member")                                   \
+      "connect an admin that joined before it and was not there: once that hears of the end, it "  \
+      "settles it by itself; else decide which list is right: `agent-cli identity reset` on each " \
+      "PC that has the other one, and `agent-cli join` there with a token of a PC that is right; " \
+      "`agent-cli admin add` it where it is a member says only that it may stay")                  \
     X(REFUSED, "refused-changes", false,                                                           \
-      "nothing needs to be done; find out who brought them if you do not know")                    \
+      "if it is out rightly, nothing needs to be done; if it sold honestly meanwhile: `agent-cli " \
+      "drop export` there, `drop import --adopt` here; if roster-contested is told, too, see "     \
+      "that first")                                                                                \
     X(CROWDED, "began-too-often", false,                                                           \
       "if its disk is put back all the time: on it `agent-cli identity reset`, and a new token; "  \
       "else somebody means harm: `agent-cli revoke` shuts it out")                                 \

@@ -33,8 +33,8 @@ struct roster_site {
     struct site_id by; /* REVOKED: who said so last; contested: who said so in vain */
     uint32_t rank;     /* seniority: less than that of all who were enrolled later */
     bool by_senior;    /* what it lacks was taken also by one who is more senior, or by itself. Else
-                          whoever has its keys can sign that it had shut the others out before, and be
-                          believed by those who have not heard yet: roster_confirm */
+                          whoever has its keys can sign that it had shut the others out before, and
+                          be believed by those who have not heard yet: roster_confirm */
     struct vector cut; /* not a member: how far each of its actors is believed */
 };
 

@@ -485,53 +485,59 @@ def test_who_knows_that_a_pc_is_out_is_not_talked_out_of_it_by_one_whom_its_thie
     thief = guest.connect()
     assert thief.run(lambda: thief.chains)
     b, c = shop.member("B", a, lan, other_lan), shop.member("C", a, lan)
-    assert thief.run(lambda: len(thief.roster.members) == 4)
+    d = shop.member("D", a, lan)
+    assert thief.run(lambda: len(thief.roster.members) == 5)
     shop.wait_peer(a, c)
     shop.wait_peer(b, c)
+    shop.wait_peer(b, d)
     c.stop()
     past = thief.roster.log()
     for net in lan, other_lan:
         shop.network.pull(a.space, net)
     wait_for(lambda: "A" not in connected(b), "A is away", 30)
     b.cli("revoke", "PYTHON", "--yes")
-    wait_members(b, "A", "B", "C")
+    wait_members(d, "A", "B", "C", "D")
+    wait_key(b, d)
 
     # He joined before B, and dates back that he shut B out. C cannot tell, and gives the fleet a new key, as A did.
     struck = peers.Roster(past)
     struck.say(thief.site, peers.REVOKE, next(s.id for s in struck.sites if s.name == "B"), [])
-    shop.network.pull(b.space, lan)
+    for pc in b, d:
+        shop.network.pull(pc.space, lan)
     c.start()
     with inside(guest.space):
         again = peers.Peer(thief.site, thief.fleet_key, peers.Roster(struck.log()))
         again.connect((shop.network.address(c.space, lan), 7400))
-    again.run(lambda: members(c) == ["A", "PYTHON", "C"])
-    wait_members(c, "A", "PYTHON", "C")
+    again.run(lambda: members(c) == ["A", "PYTHON", "C", "D"])
+    wait_members(c, "A", "PYTHON", "C", "D")
     again.channel.close()
     wait_for(lambda: roster(c)["key"], "C has given the fleet a new key")
     assert roster(c)["key"] != roster(b)["key"]
     c.stop()
     c.start()  # nothing that it dials is under way with the key from before
-    shop.network.plug(b.space, lan)
-    text = wait_warning(b, "roster-contested")
+    for pc in b, d:
+        shop.network.plug(pc.space, lan)
+    text = wait_warning(d, "roster-contested")
     assert "that C has is not taken here: PYTHON, which was shut out" in text
-    assert members(b) == ["A", "B", "C"]
+    assert members(b) == members(d) == ["A", "B", "C", "D"]
     wait_for(lambda: "joined before it" in warnings(c).get("roster-contested", ""), "C tells of both stories")
 
     # C means no harm, and what it sells arrives, by link and by file.
     sell(c, "C-1", [("LAIT", 1)])
+    wait_sale(d, "C-1", [("LAIT", 1)])
     wait_sale(b, "C-1", [("LAIT", 1)])
     sell(c, "C-2", [("LAIT", 2)])
     c.cli("drop", "export", "--to", shop.directory)
     path, = shop.directory.glob("export_C_*.json")
     b.cli("drop", "import", path)
-    assert has_sale(b, "C-2") and members(b) == ["A", "B", "C"]
+    assert has_sale(b, "C-2") and members(b) == ["A", "B", "C", "D"]
     assert "in a drop file is not taken" in wait_warning(b, "roster-contested")
 
     # The founder hears of it, says so, too, by itself, and that settles it everywhere: nobody was there before it.
     shop.network.plug(a.space, other_lan)
-    wait_members(c, "A", "B", "C")
+    wait_members(c, "A", "B", "C", "D")
     shop.network.plug(a.space, lan)
-    wait_key(a, b, c)
-    wait_for(lambda: connected(c) == {"A", "B"}, "C and B talk")
-    wait_for(lambda: "roster-contested" not in {**warnings(b), **warnings(c)}, "it is settled")
-    shop.wait_equal(a, b, c)
+    wait_key(a, b, c, d)
+    wait_for(lambda: connected(c) == {"A", "B", "D"}, "C and B talk")
+    wait_for(lambda: "roster-contested" not in {**warnings(b), **warnings(c), **warnings(d)}, "it is settled")
+    shop.wait_equal(a, b, c, d)

@@ -236,6 +236,22 @@ static struct json_object *find_site(struct json_object *roster, const char *lis
     return NULL;
 }
 
+/* What it said before it was shut out stays, also against others: "" or whom it shut out. */
+static void write_victims(struct json_object *roster, const char *word, char *out, size_t room)
+{
+    struct json_object *s = find_site(roster, "members", word);
+    const char *name = s != NULL ? text(s, "name") : word;
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < count(field(roster, "gone")) && n + 1 < room; i++) {
+        struct json_object *g = json_object_array_get_idx(field(roster, "gone"), i);
+
+        if (strcmp(text(g, "by"), name) == 0)
+            n += (size_t)snprintf(out + n, room - n, "%s%.80s", n > 0 ? ", " : "", text(g, "name"));
+    }
+}
+
 static bool asked(const struct cli *c, const char *what, struct err *e)
 {
     if (!c->yes)
@@ -246,8 +262,10 @@ static bool asked(const struct cli *c, const char *what, struct err *e)
 static bool is_wanted(const struct cli *c, struct json_object *roster, struct err *e)
 {
     const char *word = c->words[0];
-    char what[600];
+    char what[1000], victims[200];
+    size_t n;
 
+    write_victims(roster, word, victims, sizeof victims);
     if (find_site(roster, "members", word) != NULL || find_site(roster, "gone", word) == NULL)
         snprintf(
             what, sizeof what,
@@ -261,7 +279,22 @@ static bool is_wanted(const struct cli *c, struct json_object *roster, struct er
             "%.80s was shut out already. This makes every PC take what is here of it, also what "
             "came after that was decided.",
             word);
+    n = strlen(what);
+    if (victims[0] != '\0')
+        snprintf(what + n, sizeof what - n,
+                 " What it shut out (%s) stays out, too: it comes back likewise.", victims);
     return asked(c, what, e);
+}
+
+static void print_victims(const struct cli *c, struct json_object *result)
+{
+    char victims[200];
+
+    write_victims(result, c->words[0], victims, sizeof victims);
+    if (victims[0] != '\0')
+        text_say("What it shut out stays out: %s. If that was wrong: `identity reset` there, and "
+                 "`join` with a new token.",
+                 victims);
 }
 
 static void print_revoked(const struct cli *c, struct json_object *result)
@@ -275,6 +308,7 @@ static void print_revoked(const struct cli *c, struct json_object *result)
         "%s is shut out of the fleet %s. The PCs that are connected know it now, the others as "
         "soon as they meet one.",
         c->words[0], text(result, "fleet"));
+    print_victims(c, result);
 }
 
 int run_revoke(struct cli *c)

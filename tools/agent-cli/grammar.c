@@ -100,9 +100,9 @@ const struct command grammar_commands[COMMANDS] = {
          "may take part again only under a new identity (`identity reset` there) and with a new "
          "token. The fleet gets a new key, so that the old PC learns nothing any more. Do it on "
          "the PC that has the most of what the lost one wrote. For one that was shut out already: "
-         "what is here of it, beyond what counted, counts from now on; and on a PC that joined "
-         "before it, that PC's word is added, against which the keys of the other can sign "
-         "nothing.",
+         "what is here of it, beyond what counted, counts from now on. A PC that joined before it "
+         "says so, too, by itself, as soon as it hears of it; then the keys of the other can sign "
+         "nothing against that. Whom it shut out itself stays out.",
          1, 1, run_revoke},
     [ADMIN_ADD] = {"admin add", "PEER", "let a PC invite, shut out, rename, and set rules", "", 1,
                    1, run_admin_add},
