@@ -99,6 +99,96 @@ static void a_beacon_that_names_a_wrong_place_harms_nobody(void **state)
     floor_close(&f);
 }
 
+/* Before it is started: the fleet got another key since, on its side of a split. */
+static void give_new_key(struct pc *pc, uint8_t first)
+{
+    const uint8_t key[KEY_BYTES] = {first};
+    struct fleet_keys keys = {0};
+    struct roster r = {0};
+    struct err e = {0};
+
+    must(home_fleet_load(&pc->home, &r, &keys, &e), &e);
+    assert_true(fleet_keys_put(&keys, key));
+    must(home_fleet_keys_save(&pc->home, &r, &keys, &e), &e);
+    roster_close(&r);
+}
+
+static void two_whose_fleet_got_two_new_keys_in_a_split_meet(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    give_new_key(&a, 1);
+    give_new_key(&b, 2);
+    pc_start(&a);
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a));
+    floor_close(&f);
+}
+
+static int open_door(uint16_t *port)
+{
+    struct sockaddr_in at;
+    socklen_t n = sizeof at;
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &at), 0);
+    assert_int_equal(bind(s, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(s, 8), 0);
+    assert_int_equal(getsockname(s, (struct sockaddr *)&at, &n), 0);
+    *port = ntohs(at.sin_port);
+    return s;
+}
+
+static bool somebody_came(int door)
+{
+    int s = accept(door, NULL, NULL);
+
+    if (s >= 0)
+        close(s);
+    return s >= 0;
+}
+
+/* One who was shut out has it, too, and may say that he is anybody. */
+static void under_an_old_key_nobody_is_heard_but_members(void **state)
+{
+    uint8_t key[32], datagram[BEACON_BYTES];
+    struct beacon beacon = {.kind = BEACON_HERE, .site = {{42}}};
+    int strangers, members;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    give_new_key(&a, 1);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    beacon_key(key, a.agent.fleet_keys.keys[1]);
+    strangers = open_door(&beacon.port);
+    beacon.wall_ms = agent_wall_ms(&a.agent);
+    beacon_write(datagram, &beacon, key);
+    send_to(&a, datagram, sizeof datagram);
+    members = open_door(&beacon.port);
+    beacon.site = b.keys.site;
+    beacon_write(datagram, &beacon, key);
+    send_to(&a, datagram, sizeof datagram);
+    AWAIT(&f, somebody_came(members));
+    assert_false(somebody_came(strangers));
+    /* Under the present one it may be a newcomer of whom is not known here yet. */
+    close(strangers);
+    strangers = open_door(&beacon.port);
+    beacon.site = (struct site_id){{43}};
+    beacon_key(key, a.agent.fleet_keys.keys[0]);
+    beacon_write(datagram, &beacon, key);
+    send_to(&a, datagram, sizeof datagram);
+    AWAIT(&f, somebody_came(strangers));
+    close(strangers);
+    close(members);
+    floor_close(&f);
+}
+
 static void a_port_that_is_taken_is_told_until_it_is_free(void **state)
 {
     struct sockaddr_in at;
@@ -144,6 +234,8 @@ int main(void)
         cmocka_unit_test(two_that_nobody_told_of_each_other_meet),
         cmocka_unit_test(what_is_no_beacon_of_ours_is_not_heard),
         cmocka_unit_test(a_beacon_that_names_a_wrong_place_harms_nobody),
+        cmocka_unit_test(two_whose_fleet_got_two_new_keys_in_a_split_meet),
+        cmocka_unit_test(under_an_old_key_nobody_is_heard_but_members),
         cmocka_unit_test(a_port_that_is_taken_is_told_until_it_is_free),
         cmocka_unit_test(it_stops_at_once_and_twice_and_where_it_never_began),
     };
