@@ -259,7 +259,8 @@ bool author_seal(struct author *a, struct err *e)
         vector_set(&h.corrects, &l->actors[a->corrected - 1].actor, a->corrected_to, NULL);
     ok = body_finish(&a->body, &body, e) &&
          changeset_seal(&h, rows, buf_slice(&body), a->s->keys, &bytes, self->hash, e) &&
-         ledger_changeset_put(l, l->self, a->number, buf_slice(&bytes), e) && save_said(l, e);
+         ledger_changeset_put(l, l->self, a->number, h.stamp, buf_slice(&bytes), e) &&
+         save_said(l, e);
     self->staged = self->merged = self->applied = a->number;
     self->latest = h.stamp > self->latest ? h.stamp : self->latest;
     ok = ok && ledger_actor_save(l, l->self, e) &&

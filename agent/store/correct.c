@@ -85,20 +85,23 @@ static bool is_witness(const struct store *s, const struct ledger_actor *a, uint
 static bool next_stamp(struct store *s, uint32_t actor, uint64_t *stamp, struct err *e)
 {
     const struct ledger_actor *a = &s->ledger.actors[actor - 1];
-    struct changeset_header h = {0};
-    struct changeset c;
-    struct slice bytes;
-    bool found, ok;
+    sqlite3_stmt *q;
+    int code;
 
     *stamp = 0;
     if (a->merged >= a->staged || a->merged >= ledger_believed(&s->ledger, &a->actor))
         return true;
-    if (!ledger_changeset_get(&s->ledger, actor, a->merged + 1, &bytes, &found, e) || !found)
-        return e->code == ERR_NONE;
-    ok = changeset_open(&c, &h, bytes, e);
-    *stamp = ledger_stamp(&s->ledger, actor, a->merged + 1, h.stamp);
-    changeset_header_close(&h);
-    return ok;
+    q = ledger_kept(&s->ledger, "SELECT stamp FROM changeset WHERE actor = ?1 AND number = ?2", e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)a->merged + 1);
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW)
+        *stamp =
+            ledger_stamp(&s->ledger, actor, a->merged + 1, (uint64_t)sqlite3_column_int64(q, 0));
+    ledger_done(&s->ledger, q);
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(&s->ledger, "read the log", e);
 }
 
 /* What we said and have forgotten, and get back from others, is ours to correct as well. */
@@ -148,18 +151,26 @@ struct correction {
 
 static bool find_first(struct correction *c, uint32_t actor, struct err *e)
 {
-    const struct ledger_actor *a = &c->s->ledger.actors[actor - 1];
-    struct walk w;
+    struct ledger *l = &c->s->ledger;
+    sqlite3_stmt *q = ledger_kept(l,
+                                  "SELECT number, stamp FROM changeset WHERE actor = ?1"
+                                  " AND stamp > ?2 ORDER BY number",
+                                  e);
+    int code = SQLITE_DONE;
 
     c->first[actor] = 0;
-    if (a->staged == 0 || (a->merged == a->staged && a->latest <= c->limit))
-        return true;
-    if (!walk_open(&w, &c->s->ledger, actor, e))
+    if (q == NULL)
         return false;
-    while (c->first[actor] == 0 && walk_next(&w, e))
-        c->first[actor] = w.stamp > c->limit ? w.number : 0;
-    walk_close(&w);
-    return e->code == ERR_NONE;
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)c->limit);
+    while (c->first[actor] == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        uint64_t number = (uint64_t)sqlite3_column_int64(q, 0);
+        uint64_t stamp = (uint64_t)sqlite3_column_int64(q, 1);
+
+        c->first[actor] = ledger_stamp(l, actor, number, stamp) > c->limit ? number : 0;
+    }
+    ledger_done(l, q);
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the log", e);
 }
 
 /* Had its author seen one that is too late? */
@@ -242,14 +253,12 @@ static bool correct_all(struct correction *c, bool *did, struct err *e)
  * wait for this very correction: it comes first. */
 static bool correct(struct correction *c, uint64_t now_ms, bool *did, struct err *e)
 {
-    bool may;
-
     for (uint32_t a = 1; a <= c->s->ledger.actor_count; a++)
         if (!find_first(c, a, e))
             return false;
     return set_clock_back(c, e) && correct_all(c, did, e) &&
-           (!*did || (remerge_may(c->s, &may, e) && (!may || remerge(c->s, now_ms, e)) &&
-                      ledger_commit(&c->s->ledger, e)));
+           (!*did ||
+            ((!remerge_may(c->s) || remerge(c->s, now_ms, e)) && ledger_commit(&c->s->ledger, e)));
 }
 
 bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e)

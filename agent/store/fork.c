@@ -327,8 +327,10 @@ static bool note_repeated(struct ledger *l, uint32_t actor, const struct vector_
 {
     sqlite3_stmt *q =
         ledger_prepare(l,
-                       "INSERT INTO repeated(hash, actor, number, by_actor, by_number)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+                       "INSERT INTO repeated(hash, actor, number, by_actor, by_number, until)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, max(?3, coalesce((SELECT until FROM repeated"
+                       " WHERE by_actor = ?4 AND actor = ?2 AND by_number < ?5"
+                       " ORDER BY by_number DESC LIMIT 1), 0))) ON CONFLICT DO NOTHING",
                        e);
     int code;
 
@@ -435,14 +437,17 @@ bool fork_repeated(struct store *s, uint32_t actor, const struct changeset_heade
 static bool put_aside_back(struct store *s, uint32_t actor, struct err *e)
 {
     struct ledger_actor *a = &s->ledger.actors[actor - 1];
+    struct changeset_header h = {0};
     struct buf bytes = {0};
     struct changeset c;
     bool ok;
 
     while ((ok = aside_get(&s->ledger, a->staged + 1, &bytes, e)) && bytes.n > 0) {
-        ok = changeset_split(&c, buf_slice(&bytes), e) &&
-             ledger_changeset_put(&s->ledger, actor, a->staged + 1, buf_slice(&bytes), e) &&
-             run(&s->ledger, "DELETE FROM aside WHERE number = ?1", a->staged + 1, 0, e);
+        ok =
+            changeset_open(&c, &h, buf_slice(&bytes), e) &&
+            ledger_changeset_put(&s->ledger, actor, a->staged + 1, h.stamp, buf_slice(&bytes), e) &&
+            run(&s->ledger, "DELETE FROM aside WHERE number = ?1", a->staged + 1, 0, e);
+        changeset_header_close(&h);
         if (!ok)
             break;
         changeset_hash(&c, a->hash);

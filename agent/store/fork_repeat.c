@@ -526,7 +526,7 @@ static bool say_again(struct taker *t, struct err *e)
         ok = ok &&
              changeset_seal(&h, rows, buf_slice(&body), t->s->keys, &bytes,
                             l->actors[t->by - 1].hash, e) &&
-             ledger_changeset_put(l, t->by, h.number, buf_slice(&bytes), e) &&
+             ledger_changeset_put(l, t->by, h.number, h.stamp, buf_slice(&bytes), e) &&
              fork_repeated(t->s, t->by, &h, e);
         l->actors[t->by - 1].staged = h.number;
     }

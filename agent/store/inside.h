@@ -65,13 +65,14 @@ struct store {
     uint32_t history;       /* store_history */
     int64_t *united;        /* rows that others stand for since names were looked at */
     uint32_t united_count;
-    uint32_t look_ups_left;      /* in the log, of the call under way (conflict.c) */
-    uint64_t remerged_ms;        /* remerge_if_due did so last */
-    uint64_t noticed_ms;         /* when what is listed for a person was noticed: now */
-    struct replaced *replaced;   /* what applies replaced lately */
-    struct said *said;           /* a newcomer's: said.h; NULL: not needed yet */
-    struct migration *migration; /* NULL: nothing is known of it yet */
-    struct unsent unsent;        /* values too long to be sent */
+    uint32_t look_ups_left;                 /* in the log, of the call under way (conflict.c) */
+    uint64_t remerged_ms, remerge_pause_ms; /* remerge_if_due did so last; not again before that */
+    uint64_t remerge_read;                  /* change-sets that were read for it since `open` */
+    uint64_t noticed_ms;                    /* when what is listed for a person was noticed: now */
+    struct replaced *replaced;              /* what applies replaced lately */
+    struct said *said;                      /* a newcomer's: said.h; NULL: not needed yet */
+    struct migration *migration;            /* NULL: nothing is known of it yet */
+    struct unsent unsent;                   /* values too long to be sent */
     struct trouble trouble;
 };
 

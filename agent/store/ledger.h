@@ -25,7 +25,7 @@ struct ledger_actor {
     uint64_t latest;             /* no stamp of what is merged is later */
     uint64_t *seen;              /* of the others that it had applied at its latest; owned */
     struct ledger_limit *limits; /* ledger_limits.h; owned */
-    uint32_t seen_room, limit_n;
+    uint32_t seen_room, limit_n, limit_room;
 };
 
 struct ledger_table {
@@ -185,7 +185,7 @@ MUST_USE bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e);
 
 /* ---- the log ---- */
 MUST_USE bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number,
-                                   struct slice bytes, struct err *e);
+                                   uint64_t stamp, struct slice bytes, struct err *e);
 /* Its bytes, good until the next call; `found` false when it is not there. */
 MUST_USE bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number,
                                    struct slice *bytes, bool *found, struct err *e);

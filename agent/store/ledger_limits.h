@@ -13,12 +13,18 @@ struct ledger_limit {
     uint64_t stamp;  /* ...are no later than this */
 };
 
+/* An actor's limits are kept as a staircase: one that another one of a number as high and of no
+ * later stamp makes useless goes. So they are what they are in whatever order corrections come, and
+ * looked up by bisection; there are never more of them than change-sets that correct. */
+
 /* The stamp of a write, in this change-set of `actor`, as it counts. */
 uint64_t ledger_stamp(const struct ledger *l, uint32_t actor, uint64_t number, uint64_t stamp);
-/* All stamps of a record as they count. True: one did not. */
-bool ledger_stamps(const struct ledger *l, struct record *r);
-/* A clock likewise. */
+/* A clock as it counts. True: it did not. */
 bool ledger_stamp_clock(const struct ledger *l, struct local_clock *c);
+/* The same; if it did not and is earlier than `lowest` now, that becomes its stamp. */
+bool ledger_lower(const struct ledger *l, struct local_clock *c, uint64_t *lowest);
+/* All of a record likewise. `lowest` may be NULL. */
+bool ledger_stamps(const struct ledger *l, struct record *r, uint64_t *lowest);
 
 /* Inside a transaction: a limit for the change-sets of `actor` up to `number`. If something that is
  * merged was later, l->outdated says so. */

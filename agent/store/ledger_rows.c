@@ -644,14 +644,15 @@ bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 
 /* ---- the log ---- */
 
-bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, struct slice bytes,
-                          struct err *e)
+bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, uint64_t stamp,
+                          struct slice bytes, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_CHANGESET_PUT);
 
     sqlite3_bind_int64(s, 1, actor);
     sqlite3_bind_int64(s, 2, (int64_t)number);
-    ledger_bind_bytes(s, 3, bytes);
+    sqlite3_bind_int64(s, 3, (int64_t)stamp);
+    ledger_bind_bytes(s, 4, bytes);
     return ledger_finish(l, s, "write a change-set", e);
 }
 

@@ -46,7 +46,8 @@
     X(ALIAS_PUT,                                                                                   \
       "INSERT INTO alias(gid, stands) VALUES (:gid, :stands) ON CONFLICT(gid) DO NOTHING")         \
     X(CHANGESET_PUT,                                                                               \
-      "INSERT INTO changeset(actor, number, bytes) VALUES (:actor, :number, :bytes)")              \
+      "INSERT INTO changeset(actor, number, stamp, bytes)"                                         \
+      " VALUES (:actor, :number, :stamp, :bytes)")                                                 \
     X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
     X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, actor, number, applied, runs)"  \
                  " VALUES (:batch, :token, :mark, :time, :actor, :number, :applied, :runs)")       \

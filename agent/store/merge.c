@@ -463,6 +463,7 @@ static bool concerns(struct merger *m, struct merge_anew *anew, bool *does, stru
     int64_t gid;
 
     *does = false;
+    anew->seen++;
     if (row->op == CHANGE_UNITE)
         return true;
     if (!ledger_stands(&m->s->ledger, named_gid(m, row->gid), &gid, e))
@@ -471,11 +472,12 @@ static bool concerns(struct merger *m, struct merge_anew *anew, bool *does, stru
     if (*does && row->op == CHANGE_REPAIR && !anew->repairs)
         anew->has_repairs = true;
     *does = *does && (row->op == CHANGE_REPAIR) == anew->repairs;
+    anew->merged += *does;
     return true;
 }
 
 bool merge_rows_again(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
-                 struct merge_anew *anew, struct err *e)
+                      struct merge_anew *anew, struct err *e)
 {
     struct merger m = {.s = s, .actor = actor, .number = number, .anew = anew};
     struct changeset_header h = {0};

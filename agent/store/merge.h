@@ -8,12 +8,13 @@
 /* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
 MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                               struct err *e);
-/* What of a change-set that is merged concerns some rows, once more: their records were emptied
- * before, and nothing is listed or due for it. All others come before all `repairs`. */
+/* What of a change-set that is merged concerns some rows, once more: nothing is listed or due for
+ * it. All others come before all `repairs`. */
 struct merge_anew {
     const struct keymap *rows; /* that stand in the ledger, by gid */
     bool repairs;              /* take these and nothing else */
     bool has_repairs;          /* set: there are some in it */
+    uint64_t seen, merged;     /* counted: rows in all that was read, and of them merged */
 };
 MUST_USE bool merge_rows_again(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                                struct merge_anew *anew, struct err *e);

@@ -10,7 +10,9 @@
 
 #include <sqlite3.h>
 
-#define PAUSE_MS 60000
+#define PAUSE_MS    60000
+#define ROWS_PER_MS 4  /* so much longer: to read them takes a hundredth of that */
+#define WORK_MERGE  16 /* to merge one takes as long as to read so many */
 
 struct remerge {
     struct store *s;
@@ -20,7 +22,9 @@ struct remerge {
     struct merged_changeset *repairs; /* change-sets that have some of these rows */
     uint32_t repair_n, repair_room;
     struct record rec;
-    struct buf key, rec_bytes, shadow;
+    uint64_t lowest; /* of the stamps that rows were given; UINT64_MAX: none was */
+    uint64_t work;
+    struct buf key, rec_bytes, shadow, lowered;
 };
 
 static void remerge_close(struct remerge *m)
@@ -32,20 +36,12 @@ static void remerge_close(struct remerge *m)
     buf_close(&m->key);
     buf_close(&m->rec_bytes);
     buf_close(&m->shadow);
+    buf_close(&m->lowered);
 }
 
-bool remerge_may(struct store *s, bool *may, struct err *e)
+bool remerge_may(const struct store *s)
 {
-    int64_t pending = 0;
-
-    *may = s->merged_count == 0 && !s->astray && !fork_is_open(s);
-    if (*may && !ledger_number(&s->ledger,
-                               "SELECT EXISTS(SELECT 1 FROM repeated r JOIN actor a"
-                               " ON a.id = r.by_actor AND a.merged < r.by_number)",
-                               &pending, e))
-        return false;
-    *may = *may && pending == 0;
-    return true;
+    return s->merged_count == 0 && !s->astray && !fork_is_open(s);
 }
 
 /* ---- which rows ---- */
@@ -68,7 +64,7 @@ static bool is_late(struct remerge *m, struct slice bytes, bool *late, struct er
 {
     if (!record_decode(&m->rec, bytes, e))
         return false;
-    *late = ledger_stamps(&m->s->ledger, &m->rec);
+    *late = ledger_stamps(&m->s->ledger, &m->rec, NULL);
     return true;
 }
 
@@ -86,6 +82,7 @@ static bool find_rows(struct remerge *m, struct err *e)
         struct ledger_row row;
         bool late = false;
 
+        m->work++;
         ledger_row_of(q, &row);
         ok = (row.minted || is_late(m, row.rec, &late, e)) &&
              (late || !row.differs || is_late(m, row.shadow, &late, e));
@@ -118,7 +115,7 @@ static bool find_parts(struct remerge *m, struct err *e)
     return q != NULL && (code == SQLITE_DONE || ledger_err(l, "read united rows", e));
 }
 
-/* ---- emptying them ---- */
+/* ---- their stamps ---- */
 
 static bool correct_listed(struct remerge *m, int64_t gid, struct err *e)
 {
@@ -127,7 +124,7 @@ static bool correct_listed(struct remerge *m, int64_t gid, struct err *e)
     bool ok = conflict_of_row(l, gid, &list, e);
 
     for (uint32_t i = 0; ok && i < list.n; i++)
-        if (ledger_stamps(l, &list.list[i].cells))
+        if (ledger_stamps(l, &list.list[i].cells, NULL))
             ok = conflict_put(l, &list.list[i], e);
     conflict_list_close(&list);
     return ok;
@@ -149,8 +146,9 @@ static bool correct_shadow(struct remerge *m, struct ledger_row *row, struct err
     return true;
 }
 
-/* A row that another one stands for has nothing but what the file shows. */
-static bool empty(struct remerge *m, int64_t gid, struct err *e)
+/* What it holds was written, so it stays, with the stamps that count: what may beat it now is no
+ * earlier than those. A row that another one stands for has nothing but what the file shows. */
+static bool lower(struct remerge *m, int64_t gid, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     struct ledger_row row;
@@ -166,22 +164,25 @@ static bool empty(struct remerge *m, int64_t gid, struct err *e)
     buf_clear(&m->key);
     buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
     row.key.bytes = buf_slice(&m->key);
+    buf_clear(&m->rec_bytes);
+    buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
+    row.rec = buf_slice(&m->rec_bytes);
     if (!correct_shadow(m, &row, e))
         return false;
-    if (row.minted || stands != gid) {
-        buf_clear(&m->rec_bytes);
-        buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
-    } else {
-        record_clear(&m->rec);
-        buf_clear(&m->rec_bytes);
-        record_encode(&m->rec, &m->rec_bytes);
+    if (!row.minted && stands == gid) {
+        if (!record_decode(&m->rec, row.rec, e))
+            return false;
+        ledger_stamps(l, &m->rec, &m->lowest);
+        if (!parts_limit(m->s, gid, &m->rec, &m->lowest, e))
+            return false;
+        buf_clear(&m->lowered);
+        record_encode(&m->rec, &m->lowered);
+        row.rec = buf_slice(&m->lowered);
     }
-    row.rec = buf_slice(&m->rec_bytes);
-    return ledger_row_put(l, &row, true, row.present, e) && parts_forget(m->s, gid, e) &&
-           correct_listed(m, gid, e);
+    return ledger_row_put(l, &row, true, row.present, e) && correct_listed(m, gid, e);
 }
 
-/* ---- filling them ---- */
+/* ---- what may beat them ---- */
 
 static void note_repairs(struct remerge *m, uint32_t actor, uint64_t number)
 {
@@ -192,31 +193,37 @@ static void note_repairs(struct remerge *m, uint32_t actor, uint64_t number)
     m->repairs[m->repair_n++] = (struct merged_changeset){actor, number};
 }
 
-static bool fill(struct remerge *m, struct err *e)
+/* No row in a change-set is later than its header. */
+static bool merge_later(struct remerge *m, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     struct merge_anew anew = {.rows = &m->rows};
     sqlite3_stmt *q = ledger_prepare(l,
-                                     "SELECT c.actor, c.number, c.bytes FROM actor a"
-                                     " JOIN changeset c ON c.actor = a.id"
-                                     " WHERE c.number <= a.merged ORDER BY c.id",
+                                     "SELECT actor, number, bytes FROM changeset"
+                                     " INDEXED BY changeset_stamp WHERE stamp >= ?1",
                                      e);
     int code = SQLITE_DONE;
     bool ok = q != NULL;
 
+    if (ok)
+        sqlite3_bind_int64(q, 1, (int64_t)m->lowest);
     while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint32_t actor = (uint32_t)sqlite3_column_int64(q, 0);
         uint64_t number = (uint64_t)sqlite3_column_int64(q, 1);
 
+        if (number > l->actors[actor - 1].merged)
+            continue;
         ok = merge_rows_again(m->s, actor, number, value_of_column(q, 2).bytes, &anew, e);
+        m->s->remerge_read++;
         if (ok && anew.has_repairs)
             note_repairs(m, actor, number);
     }
     sqlite3_finalize(q);
+    m->work += anew.seen + WORK_MERGE * (uint64_t)anew.merged;
     return ok && (code == SQLITE_DONE || ledger_err(l, "read the log", e));
 }
 
-static bool fill_repairs(struct remerge *m, struct err *e)
+static bool merge_repairs(struct remerge *m, struct err *e)
 {
     struct merge_anew anew = {.rows = &m->rows, .repairs = true};
     bool ok = true, found;
@@ -284,34 +291,32 @@ static bool set_clock(struct ledger *l, struct err *e)
 
 bool remerge(struct store *s, uint64_t now_ms, struct err *e)
 {
-    struct remerge m = {.s = s};
+    struct remerge m = {.s = s, .lowest = UINT64_MAX};
     bool ok;
 
     s->noticed_ms = now_ms;
     buf_open(&m.key, SIZE_MAX / 2);
     buf_open(&m.rec_bytes, SIZE_MAX / 2);
     buf_open(&m.shadow, SIZE_MAX / 2);
+    buf_open(&m.lowered, SIZE_MAX / 2);
     ok = find_rows(&m, e) && find_parts(&m, e);
     for (uint32_t i = 0; ok && i < m.n; i++) /* the list grows */
-        ok = empty(&m, m.gids[i], e);
-    ok = ok && (m.n == 0 || (fill(&m, e) && fill_repairs(&m, e)));
+        ok = lower(&m, m.gids[i], e);
+    ok = ok && (m.lowest == UINT64_MAX || (merge_later(&m, e) && merge_repairs(&m, e)));
     for (uint32_t i = 0; ok && i < m.n; i++)
         ok = settle(&m, m.gids[i], e);
     ok = ok && set_clock(&s->ledger, e);
     s->ledger.outdated = !ok;
+    s->remerge_pause_ms = PAUSE_MS + m.work / ROWS_PER_MS;
     remerge_close(&m);
     return ok;
 }
 
 bool remerge_if_due(struct store *s, uint64_t now_ms, struct err *e)
 {
-    bool may;
-
-    if (!s->ledger.outdated || now_ms == 0 ||
-        (now_ms >= s->remerged_ms && now_ms - s->remerged_ms < PAUSE_MS))
+    if (!s->ledger.outdated || now_ms == 0 || !remerge_may(s) ||
+        (now_ms >= s->remerged_ms && now_ms - s->remerged_ms < s->remerge_pause_ms))
         return true;
-    if (!remerge_may(s, &may, e) || !may)
-        return e->code == ERR_NONE;
     s->remerged_ms = now_ms;
     if (ledger_begin(&s->ledger, false, e) && remerge(s, now_ms, e) && ledger_commit(&s->ledger, e))
         return true;

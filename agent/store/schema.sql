@@ -28,9 +28,11 @@ CREATE TABLE changeset(
     id INTEGER PRIMARY KEY,
     actor INTEGER NOT NULL REFERENCES actor(id),
     number INTEGER NOT NULL,
+    stamp INTEGER NOT NULL, -- as its header says
     bytes BLOB NOT NULL,
     UNIQUE(actor, number)
 );
+CREATE INDEX changeset_stamp ON changeset(stamp);
 
 -- Our own chain whose actor the setting `aside` names went on in two ways (fork.h): what we had made of it.
 CREATE TABLE aside(
@@ -39,14 +41,17 @@ CREATE TABLE aside(
 );
 
 -- Change-sets that their author has said again as another actor (hash: their chain hash): they are not taken any more.
+-- until: the highest of `actor` that `by_actor` has said again so far.
 CREATE TABLE repeated(
     hash BLOB PRIMARY KEY,
     actor INTEGER NOT NULL,
     number INTEGER NOT NULL,
     by_actor INTEGER NOT NULL,
-    by_number INTEGER NOT NULL
+    by_number INTEGER NOT NULL,
+    until INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX repeated_number ON repeated(actor, number);
+CREATE INDEX repeated_by ON repeated(by_actor, actor, by_number, until);
 
 -- The author's clock had run ahead: its change-sets up to `number` count as made at `stamp` at the latest (ledger_limits.h). Higher
 -- numbers of an actor have later stamps.

@@ -84,7 +84,7 @@ static bool note_correction(struct store *s, const struct changeset_header *h, s
     const struct vector_entry *last = h->corrects.entries;
     uint32_t id;
 
-    return h->corrects.n == 0 || (ledger_actor(&s->ledger, &last->actor, &id, e) &&
+    return h->corrects.n == 0 || (ledger_actor_named(&s->ledger, &last->actor, &id, e) &&
                                   ledger_limit(&s->ledger, id, last->number, h->stamp, e));
 }
 
@@ -110,7 +110,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
         a->merged = a->applied = h->number;
         a->latest = stamp > a->latest ? stamp : a->latest;
     }
-    return ledger_changeset_put(&s->ledger, id, h->number, bytes, e) &&
+    return ledger_changeset_put(&s->ledger, id, h->number, h->stamp, bytes, e) &&
            ledger_actor_save(&s->ledger, id, e) && note_correction(s, h, e) &&
            (h->repeats.n == 0 || fork_go_on(s, id, h, e));
 }

@@ -2,6 +2,7 @@
 
 #include "counter.h"
 #include "ledger_kept.h"
+#include "ledger_limits.h"
 #include "ledger_statements.h"
 
 #include <stdlib.h>
@@ -82,17 +83,6 @@ static bool part_put(struct store *s, const struct part *m, int64_t stands, stru
     return code == SQLITE_DONE || ledger_err(&s->ledger, "note a united row", e);
 }
 
-bool parts_forget(struct store *s, int64_t stands, struct err *e)
-{
-    struct parts all;
-    bool ok = parts_read(s, stands, &all, e);
-
-    for (uint32_t i = 0; ok && i < all.n; i++)
-        ok = part_put(s, &(struct part){.gid = all.rows[i].gid}, stands, e);
-    parts_close(&all);
-    return ok;
-}
-
 bool part_alive(const struct store *s, const struct part *m)
 {
     return m->dead.number == 0 || ledger_clock_compare(&s->ledger, &m->life, &m->dead) > 0;
@@ -110,6 +100,25 @@ static struct local_clock common_death(const struct store *s, const struct parts
             latest = m->rows[i].dead;
     }
     return latest;
+}
+
+bool parts_limit(struct store *s, int64_t stands, struct record *rec, uint64_t *lowest,
+                 struct err *e)
+{
+    struct parts all;
+    bool ok = parts_read(s, stands, &all, e);
+
+    for (uint32_t i = 0; ok && i < all.n; i++) {
+        struct part *one = &all.rows[i];
+        bool late = ledger_lower(&s->ledger, &one->life, lowest);
+
+        late |= ledger_lower(&s->ledger, &one->dead, lowest);
+        ok = !late || part_put(s, one, stands, e);
+    }
+    if (ok && all.n > 0)
+        rec->dead = common_death(s, &all);
+    parts_close(&all);
+    return ok;
 }
 
 bool unite_note(struct store *s, int64_t gid, int64_t stands, const struct local_clock *clock,

@@ -38,8 +38,10 @@ MUST_USE bool value_same(struct store *s, const struct value *a, const struct va
 
 /* The rows that `stands` is made of. */
 MUST_USE bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e);
-/* Forget of all of them when they were written and deleted: unite_note will tell. */
-MUST_USE bool parts_forget(struct store *s, int64_t stands, struct err *e);
+/* When all of them were written and deleted, and the row that they are, as it counts since stamps
+ * were corrected (ledger_limits.h). `lowest` becomes the least stamp that this makes, if less. */
+MUST_USE bool parts_limit(struct store *s, int64_t stands, struct record *rec, uint64_t *lowest,
+                          struct err *e);
 void parts_close(struct parts *m);
 bool part_alive(const struct store *s, const struct part *m);
 
