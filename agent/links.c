@@ -202,11 +202,12 @@ static void shut_out(struct links *l)
 
         if (!is_open(c))
             continue;
-        if (links_is_gone(l, &c->link->channel.peer))
+        if (links_is_gone(l, &c->link->channel.peer)) {
             shut_out_one(c);
-        else if (!fleet_is_member(l->agent) &&
-                 !err_set(&e, ERR_REFUSED, "this PC is no member of the fleet any more"))
+        } else if (!fleet_is_member(l->agent)) {
+            err_set(&e, ERR_REFUSED, "this PC is no member of the fleet any more");
             talk_leave(&c->talk, &e);
+        }
     }
     links_sweep(l);
     renew_roster_changed(l);

@@ -175,12 +175,19 @@ static void note_key(struct agent *a, bool alone)
                     site->name, address_text(text, &member->address), FLEET_KEYS_MAX - 1);
 }
 
+/* Nobody else is connected, and there is no other word for why. */
+static bool is_alone(struct agent *a)
+{
+    return a->store != NULL && fleet_is_member(a) &&
+           !warning_is_set(&a->warnings, WARNING_REVOKED) && agent_others(a) > 0 && !any_peer(a);
+}
+
 /* Just started, others have a moment to be found; a connection lost, or something written here that
  * nobody else has, is told at once. */
 static void note_peers(struct agent *a)
 {
     uint64_t now = uv_now(a->loop);
-    bool alone = a->store != NULL && fleet_is_member(a) && agent_others(a) > 0 && !any_peer(a);
+    bool alone = is_alone(a);
     bool unsent = alone && !own_is_sent(a);
 
     a->met |= any_peer(a);

@@ -105,6 +105,28 @@ static void that_one_begins_anew_all_the_time_is_told(void **state)
     floor_close(&f);
 }
 
+/* Why nobody talks with it is then known: not a word of its key, nor of being alone. */
+static void a_pc_that_hears_it_was_shut_out_is_told_of_no_old_key_beside(void **state)
+{
+    struct member *member;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    pc_stop(&b);
+    sql(&a, "INSERT INTO article VALUES (9, 'salt', 1, 1)");
+    AWAIT(&f, is_warned(&a, WARNING_NO_PEER));
+    member = members_get(links_members(a.agent.links), &b.keys.site);
+    member->hung_up_ms = uv_now(&a.loop);
+    AWAIT(&f, is_warned(&a, WARNING_KEY));
+    fleet_told(&a.agent, &b.keys.site);
+    AWAIT(&f, !is_warned(&a, WARNING_KEY) && !is_warned(&a, WARNING_NO_PEER));
+    assert_true(is_warned(&a, WARNING_REVOKED));
+    assert_true(uv_now(&a.loop) - member->hung_up_ms < 60000); /* not for having passed */
+    floor_close(&f);
+}
+
 /* Only a member's word counts, and only as long as none talks with this PC. */
 static void a_stranger_cannot_say_that_this_pc_was_shut_out(void **state)
 {
@@ -328,6 +350,11 @@ static void who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one(
     assert_true(holds(&a, "SELECT count(*) FROM article", "3"));
     taken = import_from(&b, file.path);
     assert_false(taken.roster || taken.key);
+    /* Alone again, a moment later, it has the right key. */
+    pc_stop(&a);
+    sql(&b, "UPDATE article SET stock = 8");
+    AWAIT(&f, is_warned(&b, WARNING_NO_PEER));
+    assert_false(is_warned(&b, WARNING_KEY));
     floor_close(&f);
 }
 
@@ -489,6 +516,7 @@ int main(void)
         cmocka_unit_test(what_comes_of_one_that_was_shut_out_is_told),
         cmocka_unit_test(that_one_begins_anew_all_the_time_is_told),
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
+        cmocka_unit_test(a_pc_that_hears_it_was_shut_out_is_told_of_no_old_key_beside),
         cmocka_unit_test(who_strikes_back_is_told_until_somebody_says_that_it_may_stay),
         cmocka_unit_test(who_was_away_while_the_key_changed_often_comes_back),
         cmocka_unit_test(who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one),

@@ -7,6 +7,9 @@
 #include "links_inside.h"
 #include "visitor.h"
 
+/* By then it is held: it has its second, and so much of the time goes on what it says. */
+#define COSTLY_MS_MAX 20000
+
 static uint32_t talks(const struct pc *pc)
 {
     uint32_t at = 0, n = 0;
@@ -186,41 +189,80 @@ static void open_costly_log(struct flood *log, struct pc *host, const struct key
     log->log.p[log->log.n - 1] ^= 1;
 }
 
-/* Each link ends with the first such message. */
-static void who_comes_again_with_what_costs_much_and_brings_nothing_is_made_to_wait(void **state)
+/* Is he not read from as soon as he is there? Else he says it; the link ends with the first such
+ * message. */
+static bool is_held_at_once(struct floor *f, struct pc *a, const struct keys *who,
+                            const struct message *m)
+{
+    struct visitor v;
+    bool held;
+
+    AWAIT(f, is_alone(a));
+    visit(&v, a, who);
+    AWAIT(f, v.opened && a->agent.links->n == 1 && a->agent.links->conns[0]->talking);
+    held = a->agent.links->conns[0]->link->held;
+    visitor_greets(&v, a);
+    if (held)
+        visitor_leaves(&v);
+    else
+        visitor_says(&v, m);
+    AWAIT(f, v.closed);
+    return held;
+}
+
+/* `who` comes until it is held; NULL: somebody else each time, whom nobody knows. */
+static void come_until_held(struct floor *f, struct pc *a, struct pc *b, const struct keys *who)
 {
     struct message m = {.kind = MESSAGE_KIND_ROSTER};
+    uint64_t until_ms = floor_now() + COSTLY_MS_MAX;
+    struct keys stranger;
     struct flood log;
-    struct visitor v;
-    struct floor f;
-    struct pc a, b;
     int visits = 0;
     bool held = false;
+
+    open_costly_log(&log, a, &b->keys);
+    m.roster.log = buf_slice(&log.log);
+    while (!held && floor_now() < until_ms) {
+        keys_generate(&stranger);
+        held = is_held_at_once(f, a, who != NULL ? who : &stranger, &m);
+        visits++;
+    }
+    buf_close(&log.log);
+    assert_true(held);
+    assert_true(visits > 2); /* some of it may be a mistake */
+}
+
+static void who_comes_again_with_what_costs_much_and_brings_nothing_is_made_to_wait(void **state)
+{
+    struct floor f;
+    struct pc a, b;
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
     pc_stop(&b);
-    open_costly_log(&log, &a, &b.keys);
-    m.roster.log = buf_slice(&log.log);
-    while (!held && visits++ < 300) {
-        AWAIT(&f, is_alone(&a));
-        visit(&v, &a, &b.keys);
-        AWAIT(&f, v.opened && a.agent.links->n == 1 && a.agent.links->conns[0]->talking);
-        held = a.agent.links->conns[0]->link->held;
-        visitor_greets(&v, &a);
-        if (!held)
-            visitor_says(&v, &m);
-        else
-            visitor_leaves(&v);
-        AWAIT(&f, v.closed);
-    }
-    assert_true(held);
-    assert_true(visits > 2); /* some of it may be a mistake */
+    come_until_held(&f, &a, &b, &b.keys);
     /* It is heard all the same, in a while. */
     AWAIT(&f, is_alone(&a));
     pc_start(&b);
     AWAIT(&f, is_talking(&a, &b) && is_settled(&b));
-    buf_close(&log.log);
+    floor_close(&f);
+}
+
+/* An identity costs nothing to make: a new one each time has no time of its own. */
+static void strangers_are_made_to_wait_all_together_and_no_member_for_them(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    pc_stop(&b);
+    come_until_held(&f, &a, &b, NULL);
+    AWAIT(&f, is_alone(&a));
+    pc_start(&b);
+    AWAIT(&f, talk_of(&a, &b) != NULL);
+    assert_false(talk_of(&a, &b)->link->held);
+    AWAIT(&f, is_talking(&a, &b) && is_settled(&b));
     floor_close(&f);
 }
 
@@ -234,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_member_may_come_and_a_stranger_with_the_key_may_not_stay),
         cmocka_unit_test(without_the_key_nobody_gets_a_byte),
         cmocka_unit_test(who_comes_again_with_what_costs_much_and_brings_nothing_is_made_to_wait),
+        cmocka_unit_test(strangers_are_made_to_wait_all_together_and_no_member_for_them),
         cmocka_unit_test(a_pause_ends_all_and_lets_nobody_in),
     };
 
