@@ -57,8 +57,8 @@ struct discovery {
     uint32_t rounds; /* of beacons that say we are here */
     struct interface *interfaces[INTERFACES_MAX];
     uint32_t interface_count;
-    uint64_t said_ms; /* clock of our last beacon */
-    struct ear ear;
+    uint64_t said_ms;        /* clock of our last beacon */
+    struct ear ear, old_ear; /* `old_ear`: of what comes under keys that the fleet had before */
     struct log_limit ignored;
 };
 
@@ -237,17 +237,17 @@ static bool is_heard(const struct discovery *d, const struct site_id *site, bool
     return roster_find(r, site) != NULL || (!old_key && roster_author(r, site) == NULL);
 }
 
-static bool is_news(struct discovery *d, const struct beacon *b)
+static bool is_news(struct discovery *d, struct ear *ear, const struct beacon *b)
 {
     bool member = roster_find(&d->agent->roster, &b->site) != NULL;
 
-    return ear_is_news(&d->ear, &b->site, member, b->wall_ms, now_of(d));
+    return ear_is_news(ear, &b->site, member, b->wall_ms, now_of(d));
 }
 
 /* What is no news may have been kept by somebody and sent again, from anywhere. So it is not
  * answered; but where there is a link nobody else waits for the answer, and it may be a twin. */
-static void heard_here(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
-                       const uint8_t key[32], bool news)
+static void heard_here(struct discovery *d, struct ear *ear, const struct beacon *b,
+                       const struct sockaddr_in *from, const uint8_t key[32], bool news)
 {
     struct links *links = d->agent->links;
     struct address address;
@@ -255,7 +255,7 @@ static void heard_here(struct discovery *d, const struct beacon *b, const struct
     address_of(&address, (const struct sockaddr *)from);
     address.port = b->port;
     if ((news || links_talk(links, &b->site) != NULL) && !is_linked_from(d, &b->site, &address) &&
-        ear_may_answer(&d->ear, &b->site, now_of(d)))
+        ear_may_answer(ear, &b->site, now_of(d)))
         answer(d, from, BEACON_HERE, key);
     if (news && roster_find(&d->agent->roster, &b->site) != NULL)
         links_heard(links, &b->site, &address);
@@ -263,22 +263,25 @@ static void heard_here(struct discovery *d, const struct beacon *b, const struct
         links_heard_rumour(links, &b->site, &address);
 }
 
+/* Whoever was shut out has the keys from before, and can speak in any member's name with them: what
+ * comes under one says where somebody may be dialled, and nothing else. */
 static void heard_fleet(struct discovery *d, const struct beacon *b, const struct sockaddr_in *from,
-                        const uint8_t key[32])
+                        const uint8_t key[32], bool old_key)
 {
+    struct ear *ear = old_key ? &d->old_ear : &d->ear;
     bool news;
 
     if (site_equal(&b->site, &d->agent->keys.site)) {
         heard_ourselves(d, b, from);
         return;
     }
-    news = is_news(d, b);
-    if (news)
+    news = is_news(d, ear, b);
+    if (news && !old_key)
         note_clock(d, b);
-    if (news && b->kind == BEACON_LEAVING)
+    if (news && !old_key && b->kind == BEACON_LEAVING)
         links_left(d->agent->links, &b->site);
     else if (b->kind == BEACON_HERE && b->port != 0)
-        heard_here(d, b, from, key, news);
+        heard_here(d, ear, b, from, key, news);
 }
 
 static bool heard_guest(struct discovery *d, struct slice datagram, const struct sockaddr_in *from,
@@ -292,7 +295,7 @@ static bool heard_guest(struct discovery *d, struct slice datagram, const struct
         err_clear(e);
         if (!beacon_read(&b, datagram, keys[i], e))
             continue;
-        if (b.kind == BEACON_JOINING && is_news(d, &b) &&
+        if (b.kind == BEACON_JOINING && is_news(d, &d->ear, &b) &&
             ear_may_answer(&d->ear, &b.site, now_of(d)))
             answer(d, from, BEACON_INVITING, keys[i]);
         return true;
@@ -330,7 +333,7 @@ static bool heard_member(struct discovery *d, struct slice datagram, const struc
         if (!beacon_read(&b, datagram, key, &e))
             continue;
         if (is_heard(d, &b.site, i > 0))
-            heard_fleet(d, &b, from, key);
+            heard_fleet(d, &b, from, key, i > 0);
         return true;
     }
     return false;
@@ -586,8 +589,10 @@ static void on_timer(uv_timer_t *timer)
 
 void discovery_met(struct discovery *d, const struct site_id *site, uint64_t wall_ms)
 {
-    if (d != NULL)
-        ear_met(&d->ear, site, wall_ms, now_of(d));
+    if (d == NULL)
+        return;
+    ear_met(&d->ear, site, wall_ms, now_of(d));
+    ear_met(&d->old_ear, site, wall_ms, now_of(d));
 }
 
 void discovery_announce(struct discovery *d)

@@ -3,7 +3,9 @@
 
 #include <navette/beacon.h>
 
+#include "fleet.h"
 #include "floor.h"
+#include "links_inside.h"
 
 /* Both listen for broadcasts on one port that nobody else has. */
 static void open_apart(struct floor *f, struct pc *a, struct pc *b)
@@ -189,6 +191,97 @@ static void under_an_old_key_nobody_is_heard_but_members(void **state)
     floor_close(&f);
 }
 
+/* Who speaks as B to A, under a key that the fleet has or had. */
+struct forger {
+    struct pc *a, *b;
+    int socket;
+};
+
+static void forge(struct forger *f, uint32_t key_index, enum beacon_kind kind, uint16_t port,
+                  uint64_t wall_ms)
+{
+    struct beacon beacon = {
+        .kind = kind, .port = port, .wall_ms = wall_ms, .site = f->b->keys.site};
+    uint8_t key[32], datagram[BEACON_BYTES];
+    struct sockaddr_in at;
+
+    beacon_key(key, f->a->agent.fleet_keys.keys[key_index]);
+    beacon_write(datagram, &beacon, key);
+    assert_int_equal(uv_ip4_addr("127.0.0.1", (int)f->a->config.discovery_port, &at), 0);
+    assert_int_equal(
+        sendto(f->socket, datagram, sizeof datagram, 0, (struct sockaddr *)&at, sizeof at),
+        (ssize_t)sizeof datagram);
+}
+
+static bool is_answered(struct forger *f)
+{
+    uint8_t datagram[BEACON_BYTES];
+
+    return recv(f->socket, datagram, sizeof datagram, MSG_DONTWAIT) > 0;
+}
+
+/* One after the other, each a bit later by its clock: none is taken for one that is sent again. */
+static bool is_answered_now(struct forger *f, uint32_t key_index, uint16_t port)
+{
+    static uint64_t more_ms;
+
+    forge(f, key_index, BEACON_HERE, port, agent_wall_ms(&f->a->agent) + ++more_ms);
+    return is_answered(f);
+}
+
+static const struct place *place_at(struct pc *a, uint16_t port)
+{
+    struct address at = {.host = "127.0.0.1", .port = port};
+
+    return places_find(&a->agent.links->places, &at);
+}
+
+/* B was there and went; since then the fleet has another key. */
+static void open_with_an_old_key(struct floor *f, struct pc *a, struct pc *b)
+{
+    struct err e = {0};
+
+    open_apart(f, a, b);
+    pc_start(a);
+    AWAIT(f, is_at_rest(a));
+    pc_start(b);
+    AWAIT(f, is_talking(a, b) && is_talking(b, a));
+    must(fleet_rotate(&a->agent, &e) && agent_roster_changed(&a->agent, &e), &e);
+    AWAIT(f, b->agent.fleet_keys.n == 2);
+    pc_stop(b);
+    AWAIT(f, talk_of(a, b) == NULL);
+}
+
+/* One that was shut out has it for good: it can say where somebody may be found, but neither what
+ * a clock says, nor that somebody goes, nor that what he says himself is old. */
+static void an_old_key_moves_nothing_but_whom_to_dial(void **state)
+{
+    struct forger who = {.socket = socket(AF_INET, SOCK_DGRAM, 0)};
+    struct member *member;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_with_an_old_key(&f, &a, &b);
+    who.a = &a;
+    who.b = &b;
+    member = members_get(links_members(a.agent.links), &b.keys.site);
+    member->skew_ms = 0;
+    forge(&who, 1, BEACON_HERE, 9, agent_wall_ms(&a.agent) + 31536000000);
+    AWAIT(&f, is_answered(&who));
+    assert_int_equal(member->skew_ms, 0);
+    AWAIT(&f, is_answered_now(&who, 0, 11));
+    assert_non_null(place_at(&a, 11));
+    forge(&who, 1, BEACON_LEAVING, 0, agent_wall_ms(&a.agent) + 31536000010);
+    forge(&who, 1, BEACON_HERE, 13, agent_wall_ms(&a.agent) + 31536000020);
+    AWAIT(&f, place_at(&a, 13) != NULL);
+    assert_non_null(place_at(&a, 11));
+    pc_start(&b);
+    AWAIT(&f, is_talking(&a, &b));
+    close(who.socket);
+    floor_close(&f);
+}
+
 static void a_port_that_is_taken_is_told_until_it_is_free(void **state)
 {
     struct sockaddr_in at;
@@ -236,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_beacon_that_names_a_wrong_place_harms_nobody),
         cmocka_unit_test(two_whose_fleet_got_two_new_keys_in_a_split_meet),
         cmocka_unit_test(under_an_old_key_nobody_is_heard_but_members),
+        cmocka_unit_test(an_old_key_moves_nothing_but_whom_to_dial),
         cmocka_unit_test(a_port_that_is_taken_is_told_until_it_is_free),
         cmocka_unit_test(it_stops_at_once_and_twice_and_where_it_never_began),
     };
