@@ -465,8 +465,10 @@ static bool check_twin(struct invitations *all, const struct invitation *v,
     if (known != NULL && !(v->used && site_equal(&v->used_by, guest)))
         return err_set(e, ERR_REFUSED,
                        "a PC with this identity is a member already, %s, and joined with another "
-                       "token: if this is a copy of that PC's home, `agent-cli identity reset` on "
-                       "it, and then a new token",
+                       "token: if it asked with both, `agent-cli join TOKEN --to DIR` on it with "
+                       "that other one, and `agent-cli drop import` there of the answer to that; "
+                       "if this is a copy of that PC's home, `agent-cli identity reset` on it, and "
+                       "then a new token",
                        known->name);
     return true;
 }

@@ -287,8 +287,9 @@ static bool check_asked(const struct agent *a, const struct letter *l,
         return false;
     if (memcmp(asked.invitation, l->invitation, sizeof asked.invitation) != 0)
         return err_set(e, ERR_REFUSED,
-                       "it answers another request than the last one of this PC: take that one to "
-                       "the PC that made its token");
+                       "it answers another request than the last one of this PC; if it is the one "
+                       "that is to count, ask with its token again, `agent-cli join TOKEN --to "
+                       "DIR`, and take this file in once more");
     return memcmp(asked.maker, maker.bytes, sizeof asked.maker) == 0 ||
            err_set(e, ERR_STRANGER, "it is not from the PC that made the token");
 }

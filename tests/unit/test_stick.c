@@ -1,6 +1,7 @@
 /* Joining by letters (stick.c): what each side keeps, and when it is ready. */
 #include "stick.h"
 
+#include "fleet.h"
 #include "floor.h"
 
 static const struct stick_done nothing_done;
@@ -148,12 +149,35 @@ static void a_damaged_welcome_costs_what_it_said_and_nothing_else(void **state)
     floor_close(&s.f);
 }
 
+/* With the token of each in hand the person goes by what he is told. */
+static void who_asked_with_two_tokens_and_was_let_in_by_the_first_asks_with_that_again(void **state)
+{
+    char second[INVITE_TEXT_BYTES_MAX], asked[PATH_BYTES_MAX];
+    struct err e = {0};
+    struct story s;
+
+    (void)state;
+    open_story(&s);
+    must(agent_invite(&s.a.agent, 60000, true, second, &e), &e);
+    must(stick_ask(&s.b.agent, second, false, s.b.directory, asked, &e), &e);
+    take(&s.a, s.asked, &s.done);
+    expect_refused(&s.a, asked, "on it with that other one");
+    expect_refused(&s.b, s.done.path, "ask with its token again");
+    assert_false(s.b.agent.in_fleet);
+    must(stick_ask(&s.b.agent, s.token, false, s.b.directory, s.asked, &e), &e);
+    take(&s.b, s.done.path, &s.done);
+    assert_true(fleet_is_member(&s.b.agent));
+    floor_close(&s.f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_let_in_by_a_letter_compares_its_rows_with_what_the_maker_had),
         cmocka_unit_test(without_a_request_no_answer_is_taken),
         cmocka_unit_test(a_pc_whose_own_rows_wait_answers_later),
+        cmocka_unit_test(
+            who_asked_with_two_tokens_and_was_let_in_by_the_first_asks_with_that_again),
         cmocka_unit_test(a_damaged_welcome_costs_what_it_said_and_nothing_else),
     };
 
