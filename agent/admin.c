@@ -227,7 +227,8 @@ bool admin_run(struct agent *a, const struct request *r, struct json_object **re
     /* A part of it may be there: it must be kept and told whatever became of the rest. */
     if (a->roster.entries > before && !agent_roster_changed(a, ok ? e : &other))
         ok = false;
-    if (!ok)
+    /* What was said before and could not be saved is not done either. */
+    if (!ok || (r->kind != REQUEST_ROSTER && !keep_fleet(a, e)))
         return false;
     if (a->roster.entries > before)
         log_info("roster changed by command=%s", request_kind_name(r->kind));

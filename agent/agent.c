@@ -53,6 +53,7 @@ bool agent_fleet_adopt(struct agent *a, struct roster *r, const uint8_t fleet_ke
     roster_replace(a, r);
     a->fleet_keys = (struct fleet_keys){0};
     fleet_keys_put(&a->fleet_keys, fleet_key);
+    a->unkept = (struct unkept){0};
     fleet_loaded(a);
     a->told_by = (struct site_id){{0}};
     pump_reopen(a->pump, "this PC joined a fleet");
@@ -188,6 +189,7 @@ void agent_stop(struct agent *a)
     join_stop(a->join);
     drop_stop(a->drop);
     watch_stop(a->watch);
+    keep_again(a);
     if (a->pump != NULL)
         pump_close_store(a->pump, "this PC's agent stops");
     pump_stop(a->pump);

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "home.h"
+#include "keep.h"
 #include "notice.h"
 #include "origin.h"
 #include "warning.h"
@@ -34,8 +35,9 @@ struct agent {
     struct roster roster;
     uint8_t roster_digest[HASH_BYTES];
     struct fleet_keys fleet_keys;
-    struct store *store; /* NULL while the database or the ledger cannot be opened: store_trouble
-                            says why, and it is tried again; check before every use */
+    struct unkept unkept; /* of roster and keys: what the disk has not got yet */
+    struct store *store;  /* NULL while the database or the ledger cannot be opened: store_trouble
+                             says why, and it is tried again; check before every use */
     struct err store_trouble;           /* why `store` is NULL; ERR_NONE when it is not */
     struct discovery *discovery;        /* beacons out and in */
     struct links *links;                /* connections, dialling, sync */
@@ -57,10 +59,12 @@ struct agent {
     struct site_id told_by;             /* who said that this PC was shut out; zeros: nobody */
     uint64_t refused_ms;   /* uv_now: when changes of one that was shut out came last; 0: never */
     uint64_t crowded_ms;   /* uv_now: when a change-set was refused whose site has too many names */
-    uint64_t contested_ms; /* uv_now: when a file's list of members was left last; 0: never */
-    uint64_t flooded_ms;   /* uv_now: more came from the network than is looked at; 0: never */
-    uint64_t alone_ms;     /* uv_now: since when no peer is connected */
-    bool met;              /* some peer was connected since the start */
+    uint64_t contested_ms; /* uv_now: when a list of no member's was left last; 0: never... */
+    const char *contested_from;
+    struct err contested_why; /* ...and why */
+    uint64_t flooded_ms;      /* uv_now: more came from the network than is looked at; 0: never */
+    uint64_t alone_ms;        /* uv_now: since when no peer is connected */
+    bool met;                 /* some peer was connected since the start */
     uint32_t ticks;
     bool stopping;
 };
@@ -77,8 +81,8 @@ void agent_close(struct agent *a);
  * uv_now. */
 uint64_t agent_wall_ms(struct agent *a);
 
-/* The roster grew (joined, merged, enrolled): store it, tell the others, and do what follows from
- * it (fleet.h). */
+/* The roster grew (joined, merged, enrolled): tell the others, do what follows from it (fleet.h),
+ * and save it. It counts also where it fails: it is not saved yet then (keep.h). */
 MUST_USE bool agent_roster_changed(struct agent *a, struct err *e);
 /* Take in a peer's roster log, as roster_take does. */
 MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *e);

@@ -17,19 +17,20 @@
 #define DAY_MS    (24 * HOUR_MS)
 #define YEAR_MS   (365 * DAY_MS)
 
-/* "3 days" */
+/* "3 days": the nearest number of the largest unit that it has one of. */
 static void write_time(char *out, size_t room, uint64_t ms)
 {
     static const struct {
         uint64_t ms;
         const char *word;
     } units[] = {{YEAR_MS, "year"}, {DAY_MS, "day"}, {HOUR_MS, "hour"}, {MINUTE_MS, "minute"}};
+    uint64_t n;
     size_t i = 0;
 
     while (i + 1 < COUNT_OF(units) && ms < units[i].ms)
         i++;
-    snprintf(out, room, "%" PRIu64 " %s%s", ms / units[i].ms, units[i].word,
-             ms / units[i].ms == 1 ? "" : "s");
+    n = (ms + units[i].ms / 2) / units[i].ms;
+    snprintf(out, room, "%" PRIu64 " %s%s", n, units[i].word, n == 1 ? "" : "s");
 }
 
 static bool is_close(const struct talk *t)
@@ -118,11 +119,11 @@ void ahead_note_others(struct agent *a)
     }
     write_time(time, sizeof time, early.wall_ms - wall);
     warning_set(&a->warnings, WARNING_EARLY, wall,
-                "%" PRIu64 " change-set%s of %s wait%s: the clock there was ahead when they were "
+                "%" PRIu64 " change-set%s of %s%s wait%s: the clock there was ahead when they were "
                 "made (or is right, and this one is behind), by %s",
                 early.changesets, early.changesets == 1 ? "" : "s",
                 early.whose[0] != '\0' ? early.whose : "a former member",
-                early.changesets == 1 ? "s" : "", time);
+                early.others ? " and others" : "", early.changesets == 1 ? "s" : "", time);
 }
 
 bool ahead_is_settled(struct agent *a, struct err *e)

@@ -116,7 +116,7 @@ static bool run_rules(struct agent *a, const struct request *r, struct json_obje
     ok = rulebook_run(a->store, &a->roster, &a->keys, r, &grown, result, e);
     if (grown && !agent_roster_changed(a, ok ? e : &other))
         ok = false;
-    if (ok)
+    if (ok && (r->kind == REQUEST_RULES || keep_fleet(a, e)))
         return true;
     json_object_put(*result);
     *result = NULL;

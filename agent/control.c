@@ -8,14 +8,16 @@
 #include <sodium.h>
 
 #include "agent.h"
+#include "caller.h"
 #include "command.h"
 #include "log.h"
 #include "request.h"
 
 /* A request is run when its line is complete. What cannot be done yet says ERR_BUSY and is run
  * again by a timer until its deadline; "join" and drop files are answered by callbacks. A client is
- * closed when it has gone, when it broke the rules (after the answer that says so), or when it does
- * not read its answers.
+ * closed when it has gone, when it broke the rules (after the answer that says so), when it does
+ * not read its answers, or when it wants nothing for a while: places are few, and some are kept for
+ * the owner, so that nobody who may ask can keep him from asking.
  *
  *     client --line--> pending --run--> answer
  *                        |  ^ERR_BUSY      ^
@@ -24,7 +26,8 @@
 #define RETRY_MS         20
 #define READ_BYTES       16384
 #define UNREAD_BYTES_MAX (1u << 20) /* answers that a client leaves lying */
-#define ALIVE_MS         1000
+#define LOOK_MS          1000       /* so often somebody looks for clients that want nothing */
+#define OTHERS_MAX       12         /* clients that are neither the owner nor root */
 
 struct pending {
     struct pending *next;
@@ -41,6 +44,8 @@ struct client {
     struct buf in;
     uint32_t pending_count;
     uint32_t write_count;
+    uint64_t quiet_ms; /* uv_now: since when it wants nothing, if nothing is pending */
+    bool ours;         /* the owner, or root */
     bool closing;
     bool last_answer; /* close once everything is written */
     char chunk[READ_BYTES];
@@ -50,11 +55,13 @@ struct control {
     struct agent *agent;
     uv_pipe_t server;
     uv_timer_t timer;
+    uv_timer_t look; /* while there are clients */
+    uint64_t looked_ms;
     struct client *clients;
     struct pending *pending;
     uint32_t client_count;
     uint32_t depth;        /* requests are being run: the list must keep its members */
-    uint32_t handle_count; /* server, timer and clients that are not closed yet */
+    uint32_t handle_count; /* server, timers and clients that are not closed yet */
     bool stopping;
 };
 
@@ -145,7 +152,8 @@ static void close_client(struct client *l)
     while (*at != l)
         at = &(*at)->next;
     *at = l->next;
-    c->client_count--;
+    if (--c->client_count == 0)
+        uv_timer_stop(&c->look);
     uv_close((uv_handle_t *)&l->pipe, on_client_closed);
 }
 
@@ -232,6 +240,7 @@ static void finish(struct pending *p, struct json_object *result, const struct e
 
     p->client = NULL;
     l->pending_count--;
+    l->quiet_ms = uv_now(l->control->agent->loop);
     if (e->code == ERR_NONE) {
         send_result(l, &p->request, result);
         return;
@@ -306,13 +315,24 @@ static bool start(struct pending *p, struct err *e)
     }
 }
 
+/* The agent reads all rows and writes where its user may: whoever is another may not say where. */
+static bool may_say_where(const struct pending *p, struct err *e)
+{
+    if (p->client->ours || p->request.kind != REQUEST_DROP_EXPORT || p->request.path[0] == '\0')
+        return true;
+    return err_set(e, ERR_REFUSED,
+                   "only the user that the agent runs as, and root, may say where an export goes: "
+                   "without --to it goes to the drop folder");
+}
+
 static void attempt(struct pending *p)
 {
     struct control *c = p->client->control;
     struct json_object *result = NULL;
     struct err e = {0};
 
-    p->called_back = command_allowed(c->agent, &p->request, &e) && start(p, &e);
+    p->called_back =
+        command_allowed(c->agent, &p->request, &e) && may_say_where(p, &e) && start(p, &e);
     if (p->called_back)
         return;
     if (e.code == ERR_NONE && !command_run(c->agent, &p->request, &result, &e))
@@ -450,6 +470,77 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *bytes)
     *bytes = uv_buf_init(l->chunk, sizeof l->chunk);
 }
 
+/* A line that takes its time counts as nothing, and an answer that nobody takes does, too. */
+static void on_look(uv_timer_t *timer)
+{
+    struct control *c = timer->data;
+    uint64_t now_ms = uv_now(c->agent->loop);
+    bool late = now_ms - c->looked_ms > 2 * LOOK_MS;
+    struct client *l, *next;
+
+    c->looked_ms = now_ms;
+    if (late) /* what they want may lie unread: it was we who were busy */
+        return;
+    for (l = c->clients; l != NULL; l = next) {
+        next = l->next;
+        if (l->pending_count > 0 || now_ms - l->quiet_ms < CONTROL_QUIET_MS)
+            continue;
+        log_debug("control client wants nothing");
+        close_client(l);
+    }
+}
+
+static bool has_room_for(const struct control *c, const struct client *l)
+{
+    uint32_t others = 0;
+
+    for (const struct client *i = c->clients; i != NULL; i = i->next)
+        others += !i->ours;
+    return c->client_count <= CONTROL_CLIENTS_MAX && (l->ours || others <= OTHERS_MAX);
+}
+
+/* A line that fits into the socket at once: of who goes now, or came in vain, nothing is awaited.
+ */
+static void say_at_once(struct client *l, int64_t id, const struct err *e)
+{
+    struct buf line;
+    uv_buf_t bytes;
+
+    buf_open(&line, ANSWER_BYTES_MAX);
+    answer_error(&line, id, e);
+    bytes = uv_buf_init((char *)line.p, (unsigned)line.n);
+    if (uv_try_write((uv_stream_t *)&l->pipe, &bytes, 1) < 0)
+        log_debug("control client gone before the end");
+    buf_close(&line);
+}
+
+static void turn_away(struct client *l)
+{
+    struct err e = {0};
+
+    err_set(&e, ERR_BUSY,
+            "as many programs talk with the agent as it listens to at once: end an `agent-cli "
+            "wait` that nobody needs, or try again in %d s",
+            CONTROL_QUIET_MS / 1000);
+    say_at_once(l, 0, &e);
+    close_client(l);
+}
+
+static void take_client(struct control *c, struct client *l)
+{
+    uv_os_fd_t fd;
+
+    l->ours = uv_fileno((uv_handle_t *)&l->pipe, &fd) == 0 && caller_is_ours(fd);
+    if (!has_room_for(c, l))
+        turn_away(l);
+    else if (uv_read_start((uv_stream_t *)&l->pipe, on_room, on_read) != 0)
+        close_client(l);
+    else if (!uv_is_active((uv_handle_t *)&c->look)) {
+        c->looked_ms = uv_now(c->agent->loop);
+        uv_timer_start(&c->look, on_look, LOOK_MS, LOOK_MS);
+    }
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct control *c = server->data;
@@ -461,6 +552,7 @@ static void on_connection(uv_stream_t *server, int status)
     }
     l = mem_alloc(sizeof *l);
     l->control = c;
+    l->quiet_ms = uv_now(c->agent->loop);
     buf_open_secret(&l->in, CONTROL_LINE_BYTES_MAX + READ_BYTES);
     uv_pipe_init(c->agent->loop, &l->pipe, 0);
     l->pipe.data = l;
@@ -468,9 +560,10 @@ static void on_connection(uv_stream_t *server, int status)
     c->clients = l;
     c->client_count++;
     c->handle_count++;
-    if (uv_accept(server, (uv_stream_t *)&l->pipe) != 0 || c->client_count > CONTROL_CLIENTS_MAX ||
-        uv_read_start((uv_stream_t *)&l->pipe, on_room, on_read) != 0)
+    if (uv_accept(server, (uv_stream_t *)&l->pipe) != 0)
         close_client(l);
+    else
+        take_client(c, l);
 }
 
 /* ---- starting and stopping ---- */
@@ -519,10 +612,12 @@ bool control_start(struct control **out, struct agent *a, struct err *e)
     struct control *c = mem_alloc(sizeof *c);
 
     c->agent = a;
-    c->handle_count = 2;
+    c->handle_count = 3;
     uv_timer_init(a->loop, &c->timer);
+    uv_timer_init(a->loop, &c->look);
     uv_pipe_init(a->loop, &c->server, 0);
     c->timer.data = c;
+    c->look.data = c;
     c->server.data = c;
     *out = c;
     if (open_socket(c, e))
@@ -532,20 +627,12 @@ bool control_start(struct control **out, struct agent *a, struct err *e)
     return false;
 }
 
-/* Best effort: what does not fit into the socket at once is not worth waiting for. */
 static void say_goodbye(struct pending *p)
 {
     struct err e = {0};
-    struct buf line;
-    uv_buf_t bytes;
 
     err_set(&e, ERR_REFUSED, "the agent is stopping");
-    buf_open(&line, ANSWER_BYTES_MAX);
-    answer_error(&line, p->request.id, &e);
-    bytes = uv_buf_init((char *)line.p, (unsigned)line.n);
-    if (uv_try_write((uv_stream_t *)&p->client->pipe, &bytes, 1) < 0)
-        log_debug("control client gone before the end");
-    buf_close(&line);
+    say_at_once(p->client, p->request.id, &e);
 }
 
 void control_stop(struct control *c)
@@ -561,4 +648,5 @@ void control_stop(struct control *c)
         close_client(c->clients);
     uv_close((uv_handle_t *)&c->server, on_handle_closed);
     uv_close((uv_handle_t *)&c->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&c->look, on_handle_closed);
 }

@@ -6,7 +6,8 @@
  *
  * A line is at most CONTROL_LINE_BYTES_MAX bytes. What is not such a request is answered with an
  * error (id 0 when it had none) and the connection is closed. Requests of one client are answered
- * in the order they finish: "wait" and "join" take their time. */
+ * in the order they finish: "wait" and "join" take their time. Who comes while there are too many
+ * is told so (id 0) and closed. */
 #ifndef NAVETTE_CONTROL_H
 #define NAVETTE_CONTROL_H
 
@@ -17,8 +18,9 @@
 struct agent;
 struct control;
 
-#define CONTROL_CLIENTS_MAX 16
-#define CONTROL_PENDING_MAX 16 /* unfinished requests of one client */
+#define CONTROL_CLIENTS_MAX 16    /* some of them only for the owner and root */
+#define CONTROL_QUIET_MS    10000 /* a client that asks nothing for so long is closed */
+#define CONTROL_PENDING_MAX 16    /* unfinished requests of one client */
 #define CONTROL_BUSY_MS                                                                            \
     10000 /* so long a request waits for the application to let go of its file */
 

@@ -362,7 +362,7 @@ uint32_t dial_key(uint32_t failed, uint32_t keys)
 bool dial_crossed(const struct dial_claim *present, const struct dial_claim *fresh)
 {
     return present->incoming != fresh->incoming &&
-           fresh->opened_ms - present->opened_ms <= HANDSHAKE_MS_MAX;
+           fresh->began_ms <= present->opened_ms + DIAL_CROSS_MS;
 }
 
 bool dial_fresh_wins(const struct dial_claim *fresh, bool we_are_smaller)

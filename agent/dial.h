@@ -88,12 +88,16 @@ uint32_t dial_key(uint32_t failed, uint32_t keys);
 
 /* ---- one link for each pair of sites ---- */
 
+#define DIAL_CROSS_MS 500 /* so long after a link was open here its other end may not know yet */
+
 struct dial_claim {
     bool incoming;
-    uint64_t opened_ms;
+    uint64_t began_ms, opened_ms;
 };
-/* Of two open links with one peer: are they two dials that crossed? Else nobody dials a peer he has
- * a link with: the present one is dead at the other end, or there are two others. */
+/* Of two open links with one peer: are they two dials that crossed, the fresh one begun before the
+ * other was open at both ends? Else nobody dials a peer he has a link with: the present one is dead
+ * at the other end, or there are two others. Where that is wrong, as the wire or a PC is slow,
+ * these find out that they are one. */
 bool dial_crossed(const struct dial_claim *present, const struct dial_claim *fresh);
 /* Of two that crossed, does the fresh one stay? */
 bool dial_fresh_wins(const struct dial_claim *fresh, bool we_are_smaller);

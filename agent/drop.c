@@ -24,7 +24,8 @@ struct candidate {
     uint64_t bytes, modified_ms;
     uint64_t since_ms; /* uv_now: unchanged since */
     uint64_t next_ms;  /* uv_now: not before */
-    bool foreign;      /* whole, but none of ours */
+    bool foreign;      /* whole, but none of ours... */
+    bool special;      /* ...or a link, a pipe, a directory */
     bool present;
 };
 
@@ -151,12 +152,15 @@ static void see(struct drop *d, const char *name)
     struct err e = {0};
 
     if (name[0] == '.' || !has_suffix(name, ".json") || !path_join(path, d->entrant, name, &e) ||
-        !file_stat(path, &info, &e) || !info.is_file || info.is_link)
+        !file_stat(path, &info, &e))
         return;
     c = candidate_of(d, name);
     if (c == NULL)
         return;
     c->present = true;
+    if (!info.is_file && !c->special)
+        log_info("drop file left alone file=%s reason=it is no regular file", name);
+    c->special = !info.is_file;
     if (c->since_ms != 0 && c->bytes == info.bytes && c->modified_ms == info.modified_ms)
         return;
     c->bytes = info.bytes;
@@ -283,7 +287,7 @@ static struct candidate *next_candidate(struct drop *d, uint64_t *next_ms)
     for (i = 0; i < d->n; i++) {
         struct candidate *c = &d->candidates[i];
 
-        if (c->foreign)
+        if (c->foreign || c->special)
             continue;
         if (c->next_ms > now_of(d)) {
             if (c->next_ms < *next_ms)

@@ -25,15 +25,15 @@ static bool has_present_key(const struct agent *a)
     return !a->roster.rotated || memcmp(id, a->roster.key_id, sizeof id) == 0;
 }
 
-/* One that was opened but not kept is opened again after a restart. */
 static void use_key(struct agent *a, const uint8_t key[KEY_BYTES])
 {
-    struct err e = {0};
+    struct members *members = a->links == NULL ? NULL : links_members(a->links);
 
     if (!fleet_keys_put(&a->fleet_keys, key))
         return;
-    if (!home_fleet_keys_save(&a->home, &a->roster, &a->fleet_keys, &e))
-        log_warn("the fleet's key is not kept reason=%s", e.text);
+    a->unkept.keys = true;
+    for (uint32_t i = 0; members != NULL && i < members->n; i++)
+        members->list[i].hung_up = (struct hung_up){0}; /* this one they may have */
     log_info("the fleet has a new key");
 }
 
@@ -250,42 +250,107 @@ static void note_distrusted(struct agent *a)
     warning_clear(&a->warnings, WARNING_DISTRUSTED);
 }
 
-static bool contests(const struct agent *a)
+static void note_apart(struct agent *a)
 {
     const struct talk *talk;
     uint32_t at = 0;
 
-    while (a->links != NULL && (talk = links_next_talk(a->links, &at)) != NULL)
-        if (talk->contested &&
-            memcmp(talk->contested_at, a->roster_digest, sizeof talk->contested_at) == 0)
-            return true;
-    return false;
+    while (a->links != NULL && (talk = links_next_talk(a->links, &at)) != NULL) {
+        struct member *m = roster_find(&a->roster, &talk->sync.peer) == NULL
+                               ? NULL
+                               : members_get(links_members(a->links), &talk->sync.peer);
+
+        if (m == NULL || !talk_is_open(talk))
+            continue;
+        if (memcmp(talk->sync.peer_roster, a->roster_digest, HASH_BYTES) == 0 ||
+            m->apart == APART_OUT)
+            m->apart = APART_NOT;
+        if (talk->sync.apart && m->apart == APART_NOT)
+            m->apart = APART_LEAVES;
+    }
+}
+
+static const struct member *find_apart(const struct agent *a, enum apart how)
+{
+    const struct members *m = a->links == NULL ? NULL : links_members(a->links);
+
+    for (uint32_t i = 0; m != NULL && i < m->n; i++)
+        if (m->list[i].apart == how && roster_find(&a->roster, &m->list[i].site) != NULL)
+            return &m->list[i];
+    return NULL;
 }
 
 /* Whoever has the keys of a stolen PC can say that it was first: two admins who shut each other out
  * look the same. */
+static const struct roster_site *find_contested(const struct agent *a)
+{
+    for (uint32_t i = 0; i < a->roster.site_count; i++)
+        if (a->roster.sites[i].contested)
+            return &a->roster.sites[i];
+    return NULL;
+}
+
+/* That all others say so is no quarrel. */
+static const struct member *find_who_has_us_out(const struct agent *a)
+{
+    const struct member *m = find_apart(a, APART_OUT);
+
+    return m != NULL && fleet_is_member(a) && talks_with_a_member(a) ? m : NULL;
+}
+
 static void note_contested(struct agent *a)
 {
+    const struct roster_site *s = find_contested(a);
+    const struct member *m;
+    uint64_t wall_ms = agent_wall_ms(a);
+
+    note_apart(a);
     if (a->contested_ms != 0 && uv_now(a->loop) - a->contested_ms > REFUSED_MS)
         a->contested_ms = 0;
-    if (a->contested_ms != 0 || contests(a))
-        return;
-    for (uint32_t i = 0; i < a->roster.site_count; i++) {
-        const struct roster_site *s = &a->roster.sites[i];
-
-        if (!s->contested)
-            continue;
-        warning_set(&a->warnings, WARNING_CONTESTED, agent_wall_ms(a),
+    if ((m = find_apart(a, APART_LEFT)) != NULL)
+        warning_set(&a->warnings, WARNING_CONTESTED, wall_ms,
+                    "the list of members that %s has is not taken here: %s", name_of(a, &m->site),
+                    m->apart_why.text);
+    else if (a->contested_ms != 0)
+        warning_set(&a->warnings, WARNING_CONTESTED, wall_ms,
+                    "the list of members %s is not taken here: %s", a->contested_from,
+                    a->contested_why.text);
+    else if (s != NULL)
+        warning_set(&a->warnings, WARNING_CONTESTED, wall_ms,
                     "%s was shut out, or lost its rights, on %s, and is in the fleet all the same: "
                     "it shut %s out without knowing of that, and joined before it",
                     s->name, name_of(a, &s->by), name_of(a, &s->by));
-        return;
-    }
-    warning_clear(&a->warnings, WARNING_CONTESTED);
+    else if ((m = find_who_has_us_out(a)) != NULL)
+        warning_set(&a->warnings, WARNING_CONTESTED, wall_ms,
+                    "%s has another list of members, by which this PC was shut out",
+                    name_of(a, &m->site));
+    else if ((m = find_apart(a, APART_LEAVES)) != NULL)
+        warning_set(&a->warnings, WARNING_CONTESTED, wall_ms,
+                    "the list of members that is here is not taken by %s: `agent-cli status` there "
+                    "says why",
+                    name_of(a, &m->site));
+    else
+        warning_clear(&a->warnings, WARNING_CONTESTED);
+}
+
+/* Nothing can be left out of it: whoever is told now has years, if nobody fills it on purpose. */
+static void note_room(struct agent *a)
+{
+    const struct roster *r = &a->roster;
+
+    if (r->entries > ROSTER_ORDINARY_MAX / 10 * 9 || r->log.n > ROSTER_ORDINARY_BYTES_MAX / 10 * 9)
+        warning_set(&a->warnings, WARNING_ROOM, agent_wall_ms(a),
+                    "the history of the list of members has %u of %u entries and %zu of %u KiB: "
+                    "once it is full no PC can join, and the fleet's key cannot be changed",
+                    r->entries, ROSTER_ORDINARY_MAX, r->log.n >> 10,
+                    ROSTER_ORDINARY_BYTES_MAX >> 10);
+    else
+        warning_clear(&a->warnings, WARNING_ROOM);
 }
 
 static void note_all(struct agent *a)
 {
+    note_room(a);
     note_own_end(a);
     note_contested(a);
     if (a->store != NULL)
@@ -300,12 +365,43 @@ static void note_all(struct agent *a)
     }
 }
 
+static void note_member(struct agent *a, const struct site_id *site, enum apart how,
+                        const struct err *why)
+{
+    struct member *m = members_get(links_members(a->links), site);
+
+    if (m == NULL)
+        return;
+    m->apart = how;
+    if (why != NULL)
+        m->apart_why = *why;
+    note_contested(a);
+}
+
 void fleet_told(struct agent *a, const struct site_id *by)
 {
     if (roster_find(&a->roster, by) == NULL)
         return;
     a->told_by = *by;
     note_own_end(a);
+    note_member(a, by, APART_OUT, NULL);
+}
+
+void fleet_apart(struct agent *a, const struct site_id *peer, const struct err *why)
+{
+    if (roster_find(&a->roster, peer) == NULL)
+        fleet_left(a, "of a PC that is in no list here", why);
+    else
+        note_member(a, peer, APART_LEFT, why);
+}
+
+void fleet_took(struct agent *a, const struct site_id *peer)
+{
+    struct member *m =
+        roster_find(&a->roster, peer) == NULL ? NULL : members_get(links_members(a->links), peer);
+
+    if (m != NULL && m->apart == APART_LEFT)
+        m->apart = APART_NOT;
 }
 
 void fleet_refused(struct agent *a, const struct site_id *author, const char *how)
@@ -317,10 +413,12 @@ void fleet_refused(struct agent *a, const struct site_id *author, const char *ho
                 name_of(a, author), how);
 }
 
-void fleet_contested(struct agent *a, const char *whose, const struct err *why)
+void fleet_left(struct agent *a, const char *from, const struct err *why)
 {
-    warning_set(&a->warnings, WARNING_CONTESTED, agent_wall_ms(a),
-                "the list of members %s is not taken here: %s", whose, why->text);
+    a->contested_ms = uv_now(a->loop);
+    a->contested_from = from;
+    a->contested_why = *why;
+    note_contested(a);
 }
 
 void fleet_crowded(struct agent *a, const struct site_id *author)
@@ -334,14 +432,6 @@ void fleet_crowded(struct agent *a, const struct site_id *author)
 }
 
 /* ---- the roster changed ---- */
-
-static void keep_roster(struct agent *a)
-{
-    struct err e = {0};
-
-    if (a->store != NULL && !store_roster_keep(a->store, &e))
-        log_warn("the ledger does not keep the roster reason=%s", e.text);
-}
 
 /* A file that went back shows less than this PC knew: somebody who is out would be a member, until
  * a peer is met. What the ledger has of another fleet is of no use. */
@@ -359,10 +449,11 @@ void fleet_opened(struct agent *a)
         log_warn("the roster's file went back, and is whole again members=%u entries=%u",
                  a->roster.site_count, a->roster.entries);
     buf_close(&kept);
-    if (changed && !agent_roster_changed(a, &e))
+    a->unkept.ledger = true;
+    if (!changed)
+        keep_again(a);
+    else if (!agent_roster_changed(a, &e))
         log_warn("roster is not kept reason=%s", e.text);
-    else if (!changed)
-        keep_roster(a);
 }
 
 void fleet_loaded(struct agent *a)
@@ -370,6 +461,7 @@ void fleet_loaded(struct agent *a)
     take_key(a);
     note_own_end(a);
     note_contested(a);
+    keep_again(a);
 }
 
 bool agent_roster_changed(struct agent *a, struct err *e)
@@ -380,12 +472,12 @@ bool agent_roster_changed(struct agent *a, struct err *e)
     roster_digest(&a->roster, a->roster_digest);
     if (a->store != NULL)
         store_roster_changed(a->store);
-    keep_roster(a);
     a->contested_ms = 0; /* a list that was left may be taken now */
     note_all(a);
     links_roster_changed(a->links);
     pump_poke(a->pump); /* rules may be among what is new */
-    return home_roster_save(&a->home, &a->roster, e);
+    a->unkept.roster = a->unkept.ledger = true;
+    return keep_fleet(a, e);
 }
 
 void fleet_tick(struct agent *a)
@@ -393,7 +485,9 @@ void fleet_tick(struct agent *a)
     struct err e = {0};
 
     note_all(a);
-    if (add_all(a) && !agent_roster_changed(a, &e))
+    if (!add_all(a))
+        keep_again(a);
+    else if (!agent_roster_changed(a, &e))
         log_warn("roster is not kept reason=%s", e.text);
 }
 
@@ -410,8 +504,7 @@ bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
         return true;
     log_info("roster grew members=%u entries=%u new=%u", a->roster.site_count, a->roster.entries,
              a->roster.entries - before);
-    /* It was written by members and cannot be wrong; on a full disk it is fetched again after a
-     * restart. */
+    /* It was written by members and cannot be wrong: it counts also while the disk is full. */
     if (!agent_roster_changed(a, e)) {
         log_warn("roster is not kept reason=%s", e->text);
         err_clear(e);

@@ -25,16 +25,23 @@ MUST_USE bool fleet_believe(struct agent *a, const struct site_id *site, const s
  * first that joined before that one (roster_confirm), as it is whenever the roster changes. */
 MUST_USE bool fleet_shut_out(struct agent *a, const struct site_id *site, const struct vector *more,
                              struct err *e);
-/* Who is connected changed, or a while passed: is there something that this PC has to add now? */
+/* Who is connected changed, or a while passed: is there something that this PC has to add now, or
+ * that it could not save (keep.h)? */
 void fleet_tick(struct agent *a);
 /* Members see to it that a PC that was shut out hears of it: one did, over a link. */
 void fleet_told(struct agent *a, const struct site_id *by);
 /* Somebody brought what one made after it was shut out; it was not taken. `how` it came: "from
  * CAISSE01", "in a drop file". */
 void fleet_refused(struct agent *a, const struct site_id *author, const char *how);
-/* A list of members came by which somebody would have back by his own word what was taken from him
- * (roster_take); it was not taken. `whose`: "that CAISSE01 has", "in a drop file". */
-void fleet_contested(struct agent *a, const char *whose, const struct err *why);
+/* A list of members came from a peer by which somebody would have back by his own word what was
+ * taken from him (roster_take); it was not taken. Told until both have the same list, also when the
+ * peer is away; and by the peer's agent there. Of one that is no member here: for a while. */
+void fleet_apart(struct agent *a, const struct site_id *peer, const struct err *why);
+/* A later one of the same peer was taken. */
+void fleet_took(struct agent *a, const struct site_id *peer);
+/* The same of one that came otherwise, told for a while. `from`, lent for good: "in a drop file".
+ */
+void fleet_left(struct agent *a, const char *from, const struct err *why);
 /* One has begun anew so often that there is no place for more of it (store.h). */
 void fleet_crowded(struct agent *a, const struct site_id *author);
 

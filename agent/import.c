@@ -256,10 +256,8 @@ static bool take_roster(struct import *i, bool known)
     struct err e = {0};
 
     fleet_key_id(before, a->fleet_keys.keys[0]);
-    if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED) {
-        a->contested_ms = uv_now(a->loop);
-        fleet_contested(a, "in a drop file", &e);
-    }
+    if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED)
+        fleet_left(a, "in a drop file", &e);
     if (e.code != ERR_NONE && (e.code != ERR_CONTESTED || !known)) {
         i->e = e;
         return false;
@@ -321,6 +319,7 @@ static bool adopt(struct import *i)
     struct agent *a = i->transfer.agent;
     uint32_t before = a->roster.entries, n = a->roster.known_count - a->roster.site_count;
     struct site_id *gone = mem_alloc((n + 1) * sizeof *gone);
+    struct err other = {0};
     bool ok = true;
 
     for (uint32_t at = 0; at < n; at++)
@@ -328,7 +327,10 @@ static bool adopt(struct import *i)
     for (uint32_t at = 0; ok && at < n; at++)
         ok = fleet_believe(a, &gone[at], &i->adopted, &i->e);
     free(gone);
-    return a->roster.entries == before || (agent_roster_changed(a, &i->e) && ok);
+    /* What was adopted before it failed is told and kept, too. */
+    if (a->roster.entries > before && !agent_roster_changed(a, ok ? &i->e : &other))
+        return false;
+    return ok && keep_fleet(a, &i->e);
 }
 
 /* What the thread brought; false when that was the end. */
@@ -352,7 +354,9 @@ static bool take(struct import *i)
         if (i->n > 0)
             return stage_some(i);
         i->e = i->gap;
-        return false;
+        if (i->e.code != ERR_NONE || keep_fleet(i->transfer.agent, &i->e))
+            return false;
+        break; /* its sales are here, and what it said of the fleet is not on the disk */
     }
     return false;
 }

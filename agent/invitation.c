@@ -76,6 +76,8 @@ static bool invitations_save(struct invitations *all, struct err *e)
     invitations_write(all, &bytes);
     ok = file_write_atomic(all->agent->home.invites, buf_slice(&bytes), 0600, e);
     buf_wipe(&bytes);
+    if (ok)
+        warning_clear(&all->agent->warnings, WARNING_TOKENS);
     return ok || err_wrap(e, "keep the invitations");
 }
 
@@ -121,7 +123,8 @@ static void invitations_load(struct invitations *all)
             all->count = 0;
     }
     if (e.code != ERR_NONE)
-        log_warn("open invitations are void reason=%s", e.text);
+        warning_set(&all->agent->warnings, WARNING_TOKENS, agent_wall_ms(all->agent),
+                    "nobody can join with a token that was made here before: %s", e.text);
     buf_wipe(&bytes);
 }
 
@@ -294,6 +297,8 @@ void invitations_tick(struct invitations *all)
     struct agent *a = all->agent;
     bool burned = false;
 
+    if (!file_exists(a->home.invites))
+        warning_clear(&a->warnings, WARNING_TOKENS);
     for (uint32_t i = 0; i < all->count && !burned; i++)
         burned = is_burned(&all->list[i]) && agent_wall_ms(a) < all->list[i].ends_ms;
     if (!burned)
@@ -406,7 +411,7 @@ static bool enrol(struct invitations *all, const struct site_id *guest, struct i
     if (!invitations_save(all, e))
         return false;
     if (roster_find(&a->roster, guest) != NULL)
-        return true;
+        return keep_fleet(a, e);
     if (!roster_enrol(&a->roster, m->sign_public, m->exchange_public, m->name, v->lock.id, &a->keys,
                       name, e))
         return err_wrap(e, "enrol");

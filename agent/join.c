@@ -361,6 +361,7 @@ static void look(struct join *j, const struct invite *token)
 bool join_allowed(struct agent *a, struct err *e)
 {
     const struct roster_site *self = roster_author(&a->roster, &a->keys.site);
+    const char *name = self != NULL ? self->name : a->config.name;
 
     if (a->in_fleet && self != NULL && self->standing == ROSTER_REVOKED)
         return err_set(
@@ -371,9 +372,10 @@ bool join_allowed(struct agent *a, struct err *e)
     if (a->in_fleet && agent_others(a) > 0 && (self == NULL || self->standing == ROSTER_MEMBER))
         return err_set(
             e, ERR_REFUSED,
-            "this PC is a member of the fleet \"%s\" already: to move it, stop the agent, "
-            "`agent-cli identity reset`, start it, and join",
-            a->roster.fleet_name);
+            "this PC is a member of the fleet \"%s\" already, %s: to move it, stop the agent, "
+            "`agent-cli identity reset`, start it, and join; if that is to be in the same fleet, "
+            "`agent-cli revoke %s` on another PC of it comes before that",
+            a->roster.fleet_name, name, name);
     if (a->join->looking && !a->join->lasting)
         return err_set(e, ERR_REFUSED, "joining is under way already: wait for its end");
     return true;

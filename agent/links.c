@@ -170,49 +170,6 @@ void links_sweep(struct links *l)
     l->n = kept;
 }
 
-bool links_is_gone(const struct links *l, const struct site_id *site)
-{
-    return roster_find(&l->agent->roster, site) == NULL &&
-           roster_author(&l->agent->roster, site) != NULL;
-}
-
-static void gone_err(struct err *e)
-{
-    err_set(e, ERR_REVOKED, "this PC was shut out of the fleet");
-}
-
-static void shut_out_one(struct conn *c)
-{
-    struct err e = {0};
-
-    places_left(&c->links->places, &c->link->channel.peer);
-    gone_err(&e);
-    talk_leave(&c->talk, &e);
-}
-
-/* They have been sent the roster that says so; as has everybody, where it says that it is we. */
-static void shut_out(struct links *l)
-{
-    uint32_t i;
-
-    l->roster_changed = false;
-    for (i = 0; i < l->n; i++) {
-        struct conn *c = l->conns[i];
-        struct err e = {0};
-
-        if (!is_open(c))
-            continue;
-        if (links_is_gone(l, &c->link->channel.peer)) {
-            shut_out_one(c);
-        } else if (!fleet_is_member(l->agent)) {
-            err_set(&e, ERR_REFUSED, "this PC is no member of the fleet any more");
-            talk_leave(&c->talk, &e);
-        }
-    }
-    links_sweep(l);
-    renew_roster_changed(l);
-}
-
 static void on_soon(uv_prepare_t *handle)
 {
     struct links *l = handle->data;
@@ -228,7 +185,7 @@ static void on_soon(uv_prepare_t *handle)
         links_sweep(l);
     }
     if (l->roster_changed)
-        shut_out(l);
+        links_shut_out(l);
 }
 
 static void soon(struct links *l)
@@ -277,12 +234,18 @@ static void log_end(const struct conn *c, const char *address, const struct err 
     }
 }
 
-/* Where a member was met last, the handshake ends without a word: it has another key, as a rule. */
+/* Where a member was met last, the handshake ends without a word. */
 static void note_hung_up(struct links *l, const struct link *link)
 {
-    for (uint32_t i = 0; i < l->members.n; i++)
-        if (address_equal(&l->members.list[i].address, &link->address))
-            l->members.list[i].hung_up_ms = now_of(l);
+    for (uint32_t i = 0; i < l->members.n; i++) {
+        struct hung_up *h = &l->members.list[i].hung_up;
+
+        if (!address_equal(&l->members.list[i].address, &link->address))
+            continue;
+        h->at_ms = now_of(l);
+        h->times++;
+        h->keys |= 1u << link->channel.tag;
+    }
 }
 
 static void on_closed(struct link *link, const struct err *why)
@@ -333,16 +296,21 @@ static void charge(struct conn *c, uint64_t ns)
 
 /* ---- a connection that opened ---- */
 
+static struct dial_claim claim_of(const struct link *link)
+{
+    return (struct dial_claim){link->incoming, link->started_ms, link->opened_ms};
+}
+
 /* One link for each pair. False: the fresh one goes, or waits. */
 static bool settle(struct links *l, struct conn *fresh)
 {
     struct conn *present = links_conn_of(l, &fresh->link->channel.peer);
-    struct dial_claim old, new = {fresh->link->incoming, fresh->link->opened_ms};
+    struct dial_claim old, new = claim_of(fresh->link);
     struct err e = {0};
 
     if (present == NULL || renew_takes_over(present, fresh))
         return true;
-    old = (struct dial_claim){present->link->incoming, present->link->opened_ms};
+    old = claim_of(present->link);
     err_set(&e, ERR_NET, "another link to the same PC took its place");
     if (!dial_crossed(&old, &new)) {
         /* Who dials has no link then: two dials of ours found the same PC, by two of its addresses.
@@ -388,30 +356,9 @@ void links_talk_with(struct conn *c)
     talk_open(&c->talk, l->agent, link, ++l->next_id, &l->claims);
     member = members_get(&l->members, &link->channel.peer);
     if (member != NULL)
-        member->hung_up_ms = 0;
+        member->hung_up = (struct hung_up){0};
     charge(c, 0); /* what it owes it owes on every link */
     note_place(l, link);
-}
-
-/* Who was shut out is told so, and nothing else. Whom nobody could let in is shown the roster that
- * says why: it may come back. Who else comes with a key that the fleet had before must be a member.
- */
-static bool is_unwelcome(struct links *l, struct link *link)
-{
-    const struct roster_site *known = roster_author(&l->agent->roster, &link->channel.peer);
-    struct err e = {0};
-
-    if (known != NULL && known->standing == ROSTER_REVOKED) {
-        places_left(&l->places, &link->channel.peer);
-        gone_err(&e);
-        talk_turn_away(link, &e);
-        return true;
-    }
-    if (known != NULL || link->channel.tag == 0)
-        return false;
-    err_set(&e, ERR_STRANGER, "it came with an old key of the fleet and is no member");
-    link_close(link, &e);
-    return true;
 }
 
 static void on_open(struct link *link)
@@ -433,7 +380,7 @@ static void on_open(struct link *link)
         link_close(link, &e);
         return;
     }
-    if (!is_unwelcome(l, link) && settle(l, c))
+    if (!links_is_unwelcome(l, link) && settle(l, c))
         links_talk_with(c);
 }
 

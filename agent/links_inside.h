@@ -1,4 +1,5 @@
-/* Inside links.c, links_dial.c, links_room.c and twins.c: the connections of this site. */
+/* Inside links.c, links_dial.c, links_guard.c, links_room.c and twins.c: the connections of this
+ * site. */
 #ifndef NAVETTE_LINKS_INSIDE_H
 #define NAVETTE_LINKS_INSIDE_H
 
@@ -73,8 +74,6 @@ struct conn *links_conn_of(const struct links *l, const struct site_id *site);
 const char *links_name_of(const struct links *l, const struct site_id *site);
 /* Not without a store, nor with an identity that another PC may have as well. */
 bool links_is_speaking(const struct links *l);
-/* It was shut out. */
-bool links_is_gone(const struct links *l, const struct site_id *site);
 /* Something about dialling changed: look at all of it. */
 void links_arm(struct links *l);
 uint32_t links_random(void);
@@ -95,6 +94,15 @@ bool links_dial_beside(struct conn *c);
 void links_dial_remembered(struct links *l);
 /* Key 0 is the fleet's present one. */
 void links_fleet_secret(const struct agent *a, uint32_t key, struct channel_secret *secret);
+
+/* ---- links_guard.c ---- */
+/* It was shut out. */
+bool links_is_gone(const struct links *l, const struct site_id *site);
+/* The roster changed: end the conversations with those who are no members any more, and all where
+ * we are none. */
+void links_shut_out(struct links *l);
+/* Is nobody at the other end with whom to talk? Then the link ends here. */
+bool links_is_unwelcome(struct links *l, struct link *link);
 
 /* ---- links_room.c ---- */
 uint32_t links_count_shaking(const struct links *l, bool incoming);

@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "log.h"
 #include "memory.h"
+#include "sigpipe.h"
 
 struct program {
     uv_loop_t loop;
@@ -33,18 +34,6 @@ static void on_signal(uv_signal_t *signal, int number)
     agent_stop(&p->agent);
 }
 
-/* A peer or a client that went away is an error of the write, not the end of us. */
-#ifdef SIGPIPE
-static void ignore_broken_pipes(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-}
-#else
-static void ignore_broken_pipes(void)
-{
-}
-#endif
-
 /* Signals do not keep the loop alive: it ends when the agent does. */
 static void take_signals(struct program *p)
 {
@@ -66,7 +55,7 @@ static int run(struct program *p, const char *home)
         fprintf(stderr, "navette-agent: the system gives no event loop\n");
         return 2;
     }
-    ignore_broken_pipes();
+    sigpipe_ignore();
     take_signals(p);
     ok = agent_open(&p->agent, &p->loop, home, &e);
     if (!ok) {

@@ -10,6 +10,21 @@
 struct agent;
 struct sync;
 
+/* Has it the list of members that is here? One that is away has what it had. */
+enum apart {
+    APART_NOT,
+    APART_LEAVES, /* no, and it does not take ours */
+    APART_OUT,    /* no: by its list this PC was shut out */
+    APART_LEFT    /* no, and it is not taken here */
+};
+
+/* Something where it was met last hung up on our first words, as who has none of our keys does. */
+struct hung_up {
+    uint64_t at_ms; /* uv_now, the last time; 0: never, or it was met since, or we have a new key */
+    uint32_t times;
+    uint32_t keys; /* bit n: under our key n, 0 being the fleet's present one */
+};
+
 struct member {
     struct site_id site;
     struct address address; /* where it listened when it was met last, now or in an earlier run of
@@ -24,8 +39,9 @@ struct member {
     uint64_t dawdled_ms;      /* uv_now, when it held others up (gather.h); 0: never */
     int64_t skew_ms;          /* its clock minus ours when it was met last */
     struct bucket idle_talk;  /* ms spent on its messages that brought nothing, on any link */
-    uint64_t hung_up_ms;      /* uv_now, when something where it was met hung up on our first words
-                                 last, as who has another key does; 0: never, or it was met since */
+    enum apart apart;
+    struct err apart_why; /* APART_LEFT: why its list is not taken here */
+    struct hung_up hung_up;
 };
 
 struct members {

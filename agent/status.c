@@ -18,6 +18,7 @@
 
 #define NO_PEER_MS    30000
 #define HUNG_UP_MS    60000 /* whoever is dialled is dialled again before that */
+#define HUNG_UP_TIMES 3     /* once may be anything */
 #define FLOOD_OVER_MS 60000
 #define STRANGER_MS   60000 /* one that has not come for so long has given up */
 
@@ -142,7 +143,16 @@ static bool any_peer(struct agent *a)
     return links_next_talk(a->links, &at) != NULL;
 }
 
-/* The member that hangs up on us, so that it may have another key; NULL: none does. */
+/* Under each of our keys: one that has an older one of ours only is not without any. */
+static bool hangs_up(struct agent *a, const struct hung_up *h)
+{
+    uint32_t all = (1u << a->fleet_keys.n) - 1;
+
+    return h->at_ms != 0 && uv_now(a->loop) - h->at_ms < HUNG_UP_MS && h->times >= HUNG_UP_TIMES &&
+           (h->keys & all) == all;
+}
+
+/* The member that hangs up on us, so that it may have none of our keys; NULL: none does. */
 static const struct roster_site *who_hangs_up(struct agent *a, const struct member **as)
 {
     const struct members *members = links_members(a->links);
@@ -151,14 +161,14 @@ static const struct roster_site *who_hangs_up(struct agent *a, const struct memb
         const struct roster_site *site = roster_find(&a->roster, &members->list[i].site);
 
         *as = &members->list[i];
-        if (site != NULL && (*as)->hung_up_ms != 0 &&
-            uv_now(a->loop) - (*as)->hung_up_ms < HUNG_UP_MS)
+        if (site != NULL && hangs_up(a, &(*as)->hung_up))
             return site;
     }
     return NULL;
 }
 
-/* Who has an old key is told nothing; what it can see is that somebody is there. */
+/* Who has an old key is told nothing; what it can see is that somebody is there. So can the one
+ * that has the new key; and one that was reset, or shares nothing at the moment, looks the same. */
 static void note_key(struct agent *a, bool alone)
 {
     const struct member *member;
@@ -169,9 +179,10 @@ static void note_key(struct agent *a, bool alone)
         warning_clear(&a->warnings, WARNING_KEY);
     else
         warning_set(&a->warnings, WARNING_KEY, agent_wall_ms(a),
-                    "%s, where it was met last (%s), hangs up at the first word, and no other PC "
-                    "is connected: as it is when the fleet's key was changed more than %d times "
-                    "while this PC was away",
+                    "%s, where it was met last (%s), hangs up on every key that this PC has, and "
+                    "no other PC is connected: the fleet's key was changed more than %d times "
+                    "while one of the two was away; or that PC was reset, or shares nothing at the "
+                    "moment, or another program answers there",
                     site->name, address_text(text, &member->address), FLEET_KEYS_MAX - 1);
 }
 

@@ -38,12 +38,14 @@ static bool is_believed(const struct talk *t)
 }
 
 /* It took the word of one who was shut out here, and may mean no harm: they go on talking. */
-static void tell_contested(struct talk *t, const struct roster_site *from, const struct err *why)
+static void leave_roster(struct talk *t, const struct err *why)
 {
-    char whose[NAME_BYTES_MAX + 16];
+    struct buf send = {0};
 
-    snprintf(whose, sizeof whose, "that %s has", from != NULL ? from->name : "a PC");
-    fleet_contested(t->agent, whose, why);
+    sync_leave_roster(&t->sync, &send);
+    link_send_all(t->link, buf_slice(&send));
+    buf_close(&send);
+    fleet_apart(t->agent, &t->sync.peer, why);
 }
 
 static void take_roster(struct talk *t, struct slice roster)
@@ -52,15 +54,15 @@ static void take_roster(struct talk *t, struct slice roster)
     struct err e = {0};
     bool ok = agent_roster_merge(t->agent, roster, &e);
 
-    t->contested = e.code == ERR_CONTESTED;
-    memcpy(t->contested_at, t->agent->roster_digest, sizeof t->contested_at);
-    if (ok)
-        return;
-    from = roster_author(&t->agent->roster, &t->sync.peer);
-    if (t->contested) {
-        tell_contested(t, from, &e);
+    if (ok) {
+        fleet_took(t->agent, &t->sync.peer);
         return;
     }
+    if (e.code == ERR_CONTESTED) {
+        leave_roster(t, &e);
+        return;
+    }
+    from = roster_author(&t->agent->roster, &t->sync.peer);
     err_wrap(&e, "roster");
     if (e.code != ERR_LIMIT || t->roster_full) {
         link_close(t->link, &e);

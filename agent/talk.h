@@ -27,8 +27,6 @@ struct talk {
     bool crowded;                     /* the link's queue was full at the last step */
     uint32_t history;                 /* store_history when it opened */
     bool roster_full;                 /* the peer's roster and ours do not fit into one */
-    bool contested;                   /* the peer's roster is not taken here (roster_take)... */
-    uint8_t contested_at[HASH_BYTES]; /* ...into the one with this digest */
     bool forked;                      /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
     struct brief brief;

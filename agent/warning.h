@@ -13,6 +13,10 @@
       "do what the text says; where it names a failure only, see to it that this user may read "   \
       "and write the home")                                                                        \
     X(DISK_FULL, "disk-full", true, "free some space; nothing is lost, work goes on by itself")    \
+    X(UNSAVED, "roster-not-saved", true,                                                           \
+      "free some space where the home is, and see to it that this user may write there: it is "    \
+      "saved by itself, and then this is over; do not restart this PC before; if it was "          \
+      "restarted, connect it with a member that is right before anything else")                    \
     X(STORE, "store-failed", true, "the text says why; it is tried again, see the log")            \
     X(NO_FLEET, "no-fleet", false,                                                                 \
       "on a PC of the fleet: `agent-cli invite`; here: `agent-cli join TOKEN`")                    \
@@ -25,8 +29,9 @@
       "agent.conf, 7400 unless set; UDP: `discovery_port`, 7401); if this PC was away for long, "  \
       "`agent-cli drop export` on another one and `drop import` here bring it the fleet's key")    \
     X(KEY, "key-too-old", false,                                                                   \
-      "if `agent-cli status` there says that all is well: `agent-cli drop export --to DIR` on "    \
-      "it, and `agent-cli drop import` here, bring the list of members and the fleet's key")       \
+      "`agent-cli status` on that PC tells what is wrong there; if all is well: `agent-cli drop "  \
+      "export --to DIR` on the PC that was not away, and `agent-cli drop import` on the one that " \
+      "was, bring the list of members and the fleet's key")                                        \
     X(PORT, "port-in-use", false,                                                                  \
       "set listen in agent.conf to a free port, or stop the other program")                        \
     X(DISCOVERY, "discovery-off", false, "name the other PCs in agent.conf: peers = ADDRESS:PORT") \
@@ -36,8 +41,8 @@
       "stays: `agent-cli sync --clock-is-right` here")                                             \
     X(EARLY, "changes-too-early", false,                                                           \
       "see to it that date and time are right on that PC and here, and connect it: it then puts "  \
-      "them right by itself; if it is gone for good: `agent-cli revoke` it, and what waits comes " \
-      "in")                                                                                        \
+      "them right by itself; if it is gone for good, or is made anew: `agent-cli revoke` it, "     \
+      "before a PC joins in its place, and what waits comes in")                                   \
     X(IDENTITY, "same-identity", true,                                                             \
       "stop this agent; on the PC that goes on as before: `agent-cli identity confirm-move`; on "  \
       "the copy: `agent-cli identity reset`; then start it again")                                 \
@@ -55,9 +60,11 @@
       "all that was written here comes along")                                                     \
     X(CONTESTED, "roster-contested", false,                                                        \
       "connect an admin that joined before it and was not there: once that hears of the end, it "  \
-      "settles it by itself; else decide which list is right: `agent-cli identity reset` on each " \
-      "PC that has the other one, and `agent-cli join` there with a token of a PC that is right; " \
-      "`agent-cli admin add` it where it is a member says only that it may stay")                  \
+      "settles it by itself; else decide which list is right, and on each PC that has the other "  \
+      "one: stop its agent, `agent-cli identity reset`; on one that is right: `agent-cli revoke` " \
+      "it; there again: start the agent, `agent-cli join --copy` with a token of the one that is " \
+      "right. Where all have one list, `agent-cli admin add` the PC that is named says that it "   \
+      "may stay")                                                                                  \
     X(REFUSED, "refused-changes", false,                                                           \
       "if it is out rightly, nothing needs to be done; if it sold honestly meanwhile: `agent-cli " \
       "drop export` there, `drop import --adopt` here; if roster-contested is told, too, see "     \
@@ -69,9 +76,16 @@
       "if they are right: `agent-cli revoke` that PC once more, here, and every PC takes them")    \
     X(BURNED, "invitation-burned", false,                                                          \
       "`agent-cli invite` makes another; find out who can read this home or a copy of it")         \
+    X(TOKENS, "invitations-void", false,                                                           \
+      "`agent-cli invite` makes new ones; if it cannot, take away what the text names, or give "   \
+      "the file back to the agent's user alone (chmod 600) and start the agent again")             \
     X(ROSTER, "roster-full", false,                                                                \
       "`agent-cli roster` shows who is there; `agent-cli revoke` whoever filled it; then make a "  \
-      "new fleet")                                                                                 \
+      "new fleet (`agent-cli help identity reset`)")                                               \
+    X(ROOM, "roster-fills", false,                                                                 \
+      "`agent-cli roster` shows who is there; while there is time, make a new fleet: on one PC "   \
+      "stop the agent, `agent-cli identity reset --fleet NAME`, start it, `agent-cli invite`; on " \
+      "each other PC `agent-cli identity reset` and `agent-cli join --copy`")                      \
     X(FLOOD, "flooded", false,                                                                     \
       "find the PC that the text names and unplug it; nothing else needs to be done")              \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \

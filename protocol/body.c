@@ -62,6 +62,18 @@ uint32_t body_actor(struct body_writer *b, const struct actor *a)
     return *recent;
 }
 
+void body_head(struct writer *w, struct slice name, const struct slice *columns, uint32_t count,
+               uint32_t keys, bool surrogate)
+{
+    write_array(w, 5);
+    write_text(w, name);
+    write_array(w, count);
+    for (uint32_t i = 0; i < count; i++)
+        write_text(w, columns[i]);
+    write_uint(w, keys);
+    write_bool(w, surrogate);
+}
+
 void body_table(struct body_writer *b, struct slice name, const struct slice *columns,
                 uint32_t count, uint32_t keys, bool surrogate)
 {
@@ -74,13 +86,7 @@ void body_table(struct body_writer *b, struct slice name, const struct slice *co
     }
     part = &b->tables[b->table_count++];
     part->head = b->out.n;
-    write_array(&w, 5);
-    write_text(&w, name);
-    write_array(&w, count);
-    for (uint32_t i = 0; i < count; i++)
-        write_text(&w, columns[i]);
-    write_uint(&w, keys);
-    write_bool(&w, surrogate);
+    body_head(&w, name, columns, count, keys, surrogate);
     part->rows_at = b->out.n;
     part->rows = 0;
 }

@@ -190,6 +190,16 @@ static bool read_invitation(struct reader *r, const uint8_t invitation[INVITE_ID
     return !r->failed;
 }
 
+/* The message inside, as one that joins over the network sends or gets it. */
+static bool read_inside(struct join_message *m, enum join_kind kind, struct slice bytes,
+                        struct err *e)
+{
+    if (!join_message_read(m, bytes, e))
+        return false;
+    return m->kind == kind || err_set(e, ERR_INPUT, "message %u where %s belongs",
+                                      (unsigned)m->kind, kind == JOIN_JOIN ? "JOIN" : "WELCOME");
+}
+
 static bool read_ask_inner(struct letter_ask *ask, const uint8_t invitation[INVITE_ID_BYTES],
                            struct slice inner, struct err *e)
 {
@@ -200,10 +210,7 @@ static bool read_ask_inner(struct letter_ask *ask, const uint8_t invitation[INVI
     read_invitation(&r, invitation);
     read_bin_exact(&r, ask->machine, sizeof ask->machine, "machine");
     message = read_bin(&r, JOIN_BYTES_MAX, "JOIN");
-    if (!read_end(&r) || !join_message_read(&ask->join, message, e))
-        return false;
-    return ask->join.kind == JOIN_JOIN ||
-           err_set(e, ERR_INPUT, "message %u where JOIN belongs", (unsigned)ask->join.kind);
+    return read_end(&r) && read_inside(&ask->join, JOIN_JOIN, message, e);
 }
 
 bool letter_ask_read(struct letter_ask *ask, const uint8_t invitation[INVITE_ID_BYTES],
@@ -319,10 +326,7 @@ static bool read_answer_inner(struct letter_answer *a, const uint8_t invitation[
     message = read_bin(&r, WELCOME_BYTES_MAX, "WELCOME");
     vector_read(&r, &a->have);
     a->keys = read_bin(&r, LETTER_KEYS_BYTES_MAX, "keys");
-    if (!read_end(&r) || !join_message_read(&a->welcome, message, e))
-        return false;
-    return a->welcome.kind == JOIN_WELCOME ||
-           err_set(e, ERR_INPUT, "message %u where WELCOME belongs", (unsigned)a->welcome.kind);
+    return read_end(&r) && read_inside(&a->welcome, JOIN_WELCOME, message, e);
 }
 
 bool letter_answer_read(struct letter_answer *a, const uint8_t invitation[INVITE_ID_BYTES],

@@ -333,13 +333,7 @@ static void write_table(struct buf *body, const struct outline *o, const struct 
     struct writer w = {body};
     uint32_t rows = 0;
 
-    write_array(&w, 5);
-    write_text(&w, t->name);
-    write_array(&w, t->columns);
-    for (uint32_t i = 0; i < t->columns; i++)
-        write_text(&w, t->names[i]);
-    write_uint(&w, t->keys);
-    write_bool(&w, t->surrogate);
+    body_head(&w, t->name, t->names, t->columns, t->keys, t->surrogate);
     for (uint32_t i = 0; i < t->pieces; i++)
         rows += o->pieces[t->first_piece + i].rows;
     write_array(&w, rows);

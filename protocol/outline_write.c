@@ -194,13 +194,7 @@ static void write_table(struct outliner *o, struct buf *out)
     const struct body_table *t = &o->b.table;
     struct writer w = {out};
 
-    write_array(&w, 5);
-    write_text(&w, t->name);
-    write_array(&w, t->columns);
-    for (uint32_t i = 0; i < t->columns; i++)
-        write_text(&w, t->names[i]);
-    write_uint(&w, t->keys);
-    write_bool(&w, t->surrogate);
+    body_head(&w, t->name, t->names, t->columns, t->keys, t->surrogate);
     write_array(&w, o->piece_count);
     buf_add(out, o->pieces.p, o->pieces.n);
 }

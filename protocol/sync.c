@@ -133,9 +133,13 @@ static bool on_hello(struct sync_turn *t, const struct message_hello *m)
 
 static bool on_roster(struct sync_turn *t, const struct message_roster *m)
 {
+    bool differs = hash_differs(m->digest, t->ev->roster_digest);
+    bool stays = !hash_differs(m->digest, t->s->peer_roster); /* else it took what we had then */
+
     memcpy(t->s->peer_roster, m->digest, sizeof t->s->peer_roster);
-    if (hash_differs(m->digest, t->ev->roster_digest))
+    if (differs)
         t->out->roster = m->log;
+    t->s->apart |= differs && stays && m->log.n == 0;
     return true;
 }
 
@@ -360,6 +364,7 @@ static bool on_opened(struct sync_turn *t)
     m.hello.wall_ms = t->ev->wall_ms;
     m.hello.actor = s->self;
     memcpy(m.hello.roster_digest, t->ev->roster_digest, sizeof m.hello.roster_digest);
+    memcpy(s->told_roster, t->ev->roster_digest, sizeof s->told_roster);
     if (!s->stranger) {
         m.hello.have = *s->have;
         m.hello.applied = *s->applied;
@@ -581,6 +586,15 @@ void sync_leave(struct sync *s, const char *code, const char *text, struct buf *
     m.bye.text = slice_text(text);
     if (m.bye.text.n > MESSAGE_TEXT_BYTES_MAX)
         m.bye.text.n = MESSAGE_TEXT_BYTES_MAX;
+    append(send, &m);
+}
+
+void sync_leave_roster(struct sync *s, struct buf *send)
+{
+    struct message m = {.kind = MESSAGE_KIND_ROSTER};
+
+    s->apart = true;
+    memcpy(m.roster.digest, s->roster, sizeof m.roster.digest);
     append(send, &m);
 }
 

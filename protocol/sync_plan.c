@@ -73,23 +73,30 @@ static void vector_add(struct vector *v, const struct vector_entry *entry)
     (void)fits;
 }
 
-/* A roster that grew may make a stranger a member: what was refused is asked for again. */
+/* A roster that grew may make a stranger a member: what was refused is asked for again. Of one that
+ * the peer has as well it is told the digest, so that it knows. */
 static void plan_roster(struct sync_turn *t)
 {
     struct sync *s = t->s;
     struct message m = {.kind = MESSAGE_KIND_ROSTER};
+    bool whole;
 
     if (digest_differs(s->roster, t->ev->roster_digest)) {
         memcpy(s->roster, t->ev->roster_digest, sizeof s->roster);
         for (uint32_t i = 0; i < s->chains.n; i++)
             s->chains.chains[i].retry_ms = 0;
     }
-    if (!digest_differs(s->roster, s->peer_roster) || !digest_differs(s->roster, s->told_roster))
+    whole = digest_differs(s->roster, s->peer_roster) && digest_differs(s->roster, s->sent_roster);
+    s->apart &= digest_differs(s->roster, s->peer_roster);
+    if (!whole && !digest_differs(s->roster, s->told_roster))
         return;
     memcpy(m.roster.digest, s->roster, sizeof m.roster.digest);
-    m.roster.log = t->ev->roster;
-    send(t, &m);
     memcpy(s->told_roster, s->roster, sizeof s->told_roster);
+    if (whole) {
+        m.roster.log = t->ev->roster;
+        memcpy(s->sent_roster, s->roster, sizeof s->sent_roster);
+    }
+    send(t, &m);
 }
 
 /* Push or tell? See the top of this file. True when the peer is to be told. */

@@ -210,7 +210,7 @@ void author_unite(struct author *a, struct binding *b, int64_t gid, int64_t othe
 bool author_is_full(const struct author *a, uint32_t rows)
 {
     return a->is_open &&
-           (a->body.rows + rows > CUT_ROWS_MAX || body_size(&a->body) >= BODY_BYTES_SOFT);
+           (a->body.rows + rows > CUT_ROWS_MAX || body_size(&a->body) >= a->s->body_soft);
 }
 
 /* What we applied of others since we last said so. */
@@ -298,7 +298,7 @@ size_t author_bytes(const struct value *v, const struct body_counter *c)
 
 bool author_room(struct author *a, size_t bytes, struct err *e)
 {
-    if (a->is_open && body_size(&a->body) + bytes > BODY_BYTES_FULL && !author_seal(a, e))
+    if (a->is_open && body_size(&a->body) + bytes > a->s->body_full && !author_seal(a, e))
         return false;
     author_open(a);
     return true;

@@ -59,8 +59,8 @@ MUST_USE bool author_room(struct author *a, size_t bytes, struct err *e);
 bool author_is_full(const struct author *a, uint32_t rows);
 /* Sign what is open and put it into the log; nothing if it has no rows. */
 MUST_USE bool author_seal(struct author *a, struct err *e);
-/* Say that what `actor`, one of our own site, has said up to `number` counts as said now at the
- * latest: a change-set of its own, without rows. */
+/* Say that what `actor`, one of our own site or of one that was shut out, has said up to `number`
+ * counts as said now at the latest: a change-set of its own, without rows. */
 MUST_USE bool author_correct(struct author *a, uint32_t actor, uint64_t number, struct err *e);
 void author_close(struct author *a);
 

@@ -23,6 +23,7 @@ struct work {
     bool renamed;            /* its natural key names another row than before */
     bool renames; /* its natural key names what left the file, and so changes with this batch */
     bool spread;  /* what refers to it by the key it loses has been brought in */
+    int64_t heir; /* 0, or the row that leaves the file, for which it stands: its key is free */
     struct row_key next; /* of one that renames: its key then; KEY_NONE: not yet known */
     int64_t same_as;     /* by rule it is one with this row; 0: with none */
     bool collided;       /* the last refusal was of a UNIQUE value */
@@ -163,7 +164,8 @@ MUST_USE bool batch_follow(struct batch *b, struct err *e);
 MUST_USE bool batch_nothing_dangles(struct batch *b, struct err *e);
 
 /* batch_unique.c: of rows that want one UNIQUE value, all but the one with the earliest claim yield
- * it. `moved`: how many got in or out of the way, so that others may be tried again. */
+ * it. `moved`: how many got in or out of the way, or into the batch, so that others may be tried
+ * again. */
 MUST_USE bool batch_collide(struct batch *b, uint32_t *moved, struct err *e);
 
 /* batch_fit.c: write all that are to be written; then take back those whose parents the file

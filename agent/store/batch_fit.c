@@ -135,30 +135,105 @@ static bool try_all_again(struct batch *b, struct err *e)
     return b->failures < 2 || write_swaps(b, e);
 }
 
-/* Rows that refer to each other in a ring wait for each other once one of them has been refused,
- * whatever became of that: all that wait go in together. One whose parent does not make it comes
- * out again (batch_undo_orphans). `helped`: some got in, or have met a UNIQUE value to be settled.
- */
-static bool try_together(struct batch *b, bool *helped, struct err *e)
+/* Does a row refer to one that does not get into the file: that has been refused, or (not NULL) is
+ * one of `doomed`? */
+static bool refers_to_failed(struct batch *b, const struct work *w, const bool *doomed, bool *bad,
+                             struct err *e)
 {
-    *helped = false;
-    for (uint32_t i = 0; i < b->n; i++) {
-        if (!b->works[i].waits || !may_try_again(&b->works[i]))
+    *bad = false;
+    if (!record_decode(&b->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; i < w->b->app->column_count && !*bad; i++) {
+        const struct cell *c = record_get(&b->rec, w->b->position[i]);
+        const struct work *parent;
+        int64_t gid;
+
+        if (c == NULL || c->v.type != VALUE_REF || !app_refers(&w->b->app->columns[i]))
             continue;
-        b->works[i].state = WORK_OPEN;
-        b->failures--;
+        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e))
+            return false;
+        parent = batch_find(b, gid);
+        *bad = parent != NULL && !parent->present &&
+               (doomed == NULL ? parent->state == WORK_FAILED : doomed[parent - b->works]);
     }
+    return true;
+}
+
+/* Rows that wait, by `waited`, for one that has been refused again on its own account, or for what
+ * waits for such a one, will come out again: what they collide with does not yield to them. */
+static bool find_doomed(struct batch *b, const bool *waited, bool *doomed, struct err *e)
+{
+    bool again = false;
+
+    for (uint32_t i = 0; i < b->n; i++) {
+        doomed[i] = !waited[i] && b->works[i].state == WORK_FAILED;
+        again |= doomed[i];
+    }
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < b->n; i++) {
+            struct work *w = &b->works[i];
+
+            if (!waited[i] || doomed[i])
+                continue;
+            if (!refers_to_failed(b, w, doomed, &doomed[i], e))
+                return false;
+            again |= doomed[i];
+            if (doomed[i] && w->state == WORK_FAILED && w->collided) {
+                w->collided = false;
+                w->waits = true;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_stuck(const struct work *w)
+{
+    return (w->waits || w->collided) && may_try_again(w);
+}
+
+static bool write_stuck(struct batch *b, const bool *waited, bool waiting, struct err *e)
+{
     for (uint32_t i = 0; i < b->n; i++) {
         struct work *w = &b->works[i];
 
-        if (!w->waits || !wants_writing(w))
+        if (waited[i] != waiting || !(waited[i] || w->collided) || !wants_writing(w))
             continue;
         w->collided = false;
         if (!batch_write(b, w, e))
             return false;
-        *helped |= w->state == WORK_DONE || w->collided;
     }
     return true;
+}
+
+/* Rows that refer to each other in a ring wait for each other once one of them has been refused,
+ * whatever became of that; so do a row that waits for its parent and a parent that wants the value
+ * which that row gives up. All of them go in together, those that wait first. One whose parent does
+ * not make it comes out again (batch_undo_orphans). `helped`: some got in, or have met a UNIQUE
+ * value to be settled. */
+static bool try_together(struct batch *b, bool *helped, struct err *e)
+{
+    bool *waited = mem_alloc((b->n + 1) * sizeof *waited);
+    bool *doomed = mem_alloc((b->n + 1) * sizeof *doomed);
+    bool ok;
+
+    *helped = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (!is_stuck(&b->works[i]))
+            continue;
+        waited[i] = b->works[i].waits;
+        b->works[i].state = WORK_OPEN;
+        b->failures--;
+    }
+    ok = write_stuck(b, waited, true, e) && write_stuck(b, waited, false, e) &&
+         find_doomed(b, waited, doomed, e);
+    for (uint32_t i = 0; ok && i < b->n; i++)
+        *helped |=
+            waited[i] && !doomed[i] && (b->works[i].state == WORK_DONE || b->works[i].collided);
+    free(waited);
+    free(doomed);
+    return ok;
 }
 
 bool batch_fit(struct batch *b, struct err *e)
@@ -180,27 +255,6 @@ bool batch_fit(struct batch *b, struct err *e)
 
 /* ---- what refers to rows that were refused ---- */
 
-/* Does a written row refer to a row that did not get into the file? */
-static bool refers_to_failed(struct batch *b, const struct work *w, bool *bad, struct err *e)
-{
-    *bad = false;
-    if (!record_decode(&b->rec, w->rec, e))
-        return false;
-    for (uint32_t i = 0; i < w->b->app->column_count && !*bad; i++) {
-        const struct cell *c = record_get(&b->rec, w->b->position[i]);
-        const struct work *parent;
-        int64_t gid;
-
-        if (c == NULL || c->v.type != VALUE_REF || !app_refers(&w->b->app->columns[i]))
-            continue;
-        if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e))
-            return false;
-        parent = batch_find(b, gid);
-        *bad = parent != NULL && parent->state == WORK_FAILED && !parent->present;
-    }
-    return true;
-}
-
 bool batch_undo_orphans(struct batch *b, struct err *e)
 {
     bool again = b->failures > 0;
@@ -213,7 +267,7 @@ bool batch_undo_orphans(struct batch *b, struct err *e)
 
             if (!w->wrote || w->state != WORK_DONE)
                 continue;
-            if (!refers_to_failed(b, w, &bad, e))
+            if (!refers_to_failed(b, w, NULL, &bad, e))
                 return false;
             if (!bad)
                 continue;

@@ -12,7 +12,7 @@
 bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
 {
     struct binding *table = bind_by_table(b->s, row->table);
-    struct row_key id = {.kind = KEY_INT, .i = row->gid};
+    struct row_key id = int_key(row->gid);
     sqlite3_stmt *select;
     int code;
 
@@ -238,6 +238,19 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
            sqlite_err(b->s->app.db, w->b->app->name, e);
 }
 
+/* The application deleted the one of two rows that are one, and the other one, which is in its
+ * file, is part of that: it goes on seeing that one, under its key. */
+static bool inherit_key(struct batch *b, struct work *w)
+{
+    const struct work *gone = w->heir == 0 ? NULL : batch_find(b, w->heir);
+
+    if (gone == NULL || !gone->present || gone->alive || gone->needed || gone->state != WORK_OPEN)
+        return false;
+    w->key = gone->key;
+    keymap_put(&b->given, w->b->app_index, &w->key, 1);
+    return true;
+}
+
 static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
 {
     const struct ledger_table *table = &b->s->ledger.tables[w->b->table - 1];
@@ -353,7 +366,7 @@ bool batch_keys(struct batch *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++)
         if (is_newcomer(&b->works[i]) && b->works[i].b->app->surrogate &&
-            !give_surrogate(b, &b->works[i], e))
+            !inherit_key(b, &b->works[i]) && !give_surrogate(b, &b->works[i], e))
             return false;
     return give_natural_keys(b, e);
 }

@@ -9,6 +9,7 @@
  *
  * A claim is the greatest clock of the key's cells: a pure function of the logical state. */
 #include "batch.h"
+#include "unite.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct collider {
     struct record rec, other;
     struct keymap by_key; /* of the works: 1 + index */
     bool keys_known;
+    uint32_t stuck; /* holders that came in and are to get out of the way, but cannot either */
 };
 
 /* ---- who holds it ---- */
@@ -319,8 +321,11 @@ static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, st
         return h;
     if (!known && h->shadow.p != NULL && h->alive && !batch_write(c->b, h, e))
         return NULL;
-    if (!known && !h->alive)
-        h->needed = true; /* dead, and in the file because rows there refer to it */
+    c->stuck += !known && h->state == WORK_FAILED && h->collided; /* it may want w's own value */
+    if (!known && !h->alive) { /* in the file because rows there refer to it, and as it is there */
+        h->needed = true;
+        h->shadow_after = h->shadow;
+    }
     if (!known && h->state == WORK_OPEN)
         h->state = WORK_DONE;
     *ready =
@@ -432,19 +437,84 @@ static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err 
     return true;
 }
 
+/* ---- rings ---- */
+
+static bool is_refused(const struct work *w)
+{
+    return w->state == WORK_FAILED && w->collided && w->b != NULL && !(w->held && w->alive) &&
+           !w->wrote && (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
+}
+
+/* Do both want the same in this key? */
+static bool wants_same(struct collider *c, const struct work *w, const struct work *h,
+                       const struct app_unique *u, bool *same, struct err *e)
+{
+    *same = true;
+    if (!record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e) ||
+        !record_decode(&c->other, h->want.p != NULL ? h->want : h->rec, e))
+        return false;
+    for (uint32_t i = 0; *same && i < u->n; i++) {
+        const struct cell *mine = record_get(&c->rec, w->b->position[u->columns[i]]);
+        const struct cell *its = record_get(&c->other, w->b->position[u->columns[i]]);
+
+        *same = mine != NULL && its != NULL;
+        if (*same && !value_same(c->b->s, &mine->v, &its->v, same, e))
+            return false;
+    }
+    return true;
+}
+
+/* Work i waits for the holder to get into shape, and that one waits for others, for this one maybe.
+ * What the two of them want both can be settled all the same: one of them is to want it no more. */
+static bool settle_waiting(struct collider *c, uint32_t i, const struct app_unique *u,
+                           int64_t holder, bool *moved, struct err *e)
+{
+    struct work *w = &c->b->works[i], *h = batch_find(c->b, holder);
+    bool same, yields = false;
+    int column;
+
+    *moved = false;
+    if (h == NULL || !is_refused(h))
+        return true;
+    if (!wants_same(c, w, h, u, &same, e) || (same && !holder_yields(c, w, h, u, &yields, e)) ||
+        (same && !put_mark(c, yields ? h : w, u, &column, e)))
+        return false;
+    *moved = same && column >= 0;
+    return true;
+}
+
+static bool unring(struct collider *c, uint32_t i, uint32_t *moved, struct err *e)
+{
+    struct app_uniques *uniques;
+    bool did = false;
+
+    if (!uniques_of(c, c->b->works[i].b, &uniques, e))
+        return false;
+    for (uint32_t k = 0; !did && c->b->works[i].same_as == 0 && k < uniques->n; k++) {
+        int64_t holder;
+
+        if (!find_holder(c, &c->b->works[i], &uniques->keys[k], &holder, e) ||
+            (holder != 0 && !settle_waiting(c, i, &uniques->keys[k], holder, &did, e)))
+            return false;
+    }
+    *moved += did;
+    return true;
+}
+
 bool batch_collide(struct batch *b, uint32_t *moved, struct err *e)
 {
     struct collider c = {.b = b};
+    uint32_t n = b->n;
     bool ok = true;
 
     *moved = 0;
-    for (uint32_t i = 0, n = b->n; ok && i < n; i++) {
-        const struct work *w = &b->works[i];
-
-        if (w->state == WORK_FAILED && w->collided && w->b != NULL && !(w->held && w->alive) &&
-            !w->wrote && (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed))
+    for (uint32_t i = 0; ok && i < n; i++)
+        if (is_refused(&b->works[i]))
             ok = collide(&c, i, moved, e);
-    }
+    *moved += c.stuck;
+    for (uint32_t i = 0, still = *moved == 0; ok && still && i < n; i++)
+        if (is_refused(&b->works[i]))
+            ok = unring(&c, i, moved, e);
     keymap_close(&c.by_key);
     record_close(&c.rec);
     record_close(&c.other);

@@ -31,8 +31,8 @@ static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct 
     return true;
 }
 
-/* A row that is not in the file is named only by rule, and its key may name another one by now: is
- * it this one that the row means? */
+/* The key of a row that is not in the file may name another one by now, and an id beside a type is
+ * a key of any table: is it this row that is meant? */
 static bool means(struct batch *b, const struct app_child *c, const struct ledger_row *row,
                   int64_t stands, bool *is, struct err *e)
 {
@@ -52,11 +52,12 @@ static bool means(struct batch *b, const struct app_child *c, const struct ledge
     return true;
 }
 
-/* One row of the file that refers to it, which the statement shows. `stands` 0: whatever refers to
- * its key does. */
+/* One row of the file, which the statement shows, that refers to what leaves, or left, and to
+ * `stands` from here on. */
 static bool take_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q, int64_t stands,
-                       struct err *e)
+                       bool present, struct err *e)
 {
+    const struct app_column *column = &b->s->app.schema.tables[c->table].columns[c->column];
     struct ledger_row row;
     struct work *w;
     bool found, is = true;
@@ -65,7 +66,8 @@ static bool take_child(struct batch *b, const struct app_child *c, sqlite3_stmt 
         return false;
     if (!found || row.minted)
         return true;
-    if (stands != 0 && !means(b, c, &row, stands, &is, e))
+    if ((!present || (column->ref_form == REF_TYPED && !row.differs)) &&
+        !means(b, c, &row, stands, &is, e))
         return false;
     if (!is)
         return true;
@@ -89,7 +91,7 @@ static bool bring_children(struct batch *b, uint32_t index, int64_t stands, stru
         if (q == NULL)
             return false;
         while (e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW)
-            if (!take_child(b, c, q, present ? 0 : stands, e))
+            if (!take_child(b, c, q, stands, present, e))
                 break;
         sqlite3_reset(q);
         if (e->code != ERR_NONE)
@@ -103,10 +105,11 @@ static bool bring_children(struct batch *b, uint32_t index, int64_t stands, stru
 /* One row, if another one stands for it now, or its key will be another one. */
 static bool spread(struct batch *b, uint32_t i, struct err *e)
 {
-    struct work *w = &b->works[i];
-    int64_t stands;
+    struct work *w = &b->works[i], *stander;
+    int64_t gid = w->gid, stands;
+    bool present = w->present;
 
-    if (w->b == NULL || (!w->present && w->key.kind == KEY_NONE))
+    if (w->b == NULL || (!present && w->key.kind == KEY_NONE))
         return true;
     if (!ledger_stands(&b->s->ledger, w->gid, &stands, e))
         return false;
@@ -118,8 +121,11 @@ static bool spread(struct batch *b, uint32_t i, struct err *e)
         return true;
     w->spread = true;
     w->want = w->shadow; /* should it have to stay all the same */
-    if (batch_add(b, stands, false, w->present, e) == NULL && e->code != ERR_NONE)
+    stander = batch_add(b, stands, false, present, e);
+    if (stander == NULL && e->code != ERR_NONE)
         return false;
+    if (stander != NULL && present && !stander->present && stander->heir == 0)
+        stander->heir = gid;
     return bring_children(b, i, stands, e);
 }
 

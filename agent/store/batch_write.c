@@ -201,6 +201,7 @@ static bool says_all(const struct batch *b, const struct binding *t)
 /* The row is written: note what the file holds where that is not what rec says. */
 static bool written(struct batch *b, struct work *w, bool odd, struct err *e)
 {
+    w->shadow_after = (struct slice){NULL, 0};
     if (!odd && w->want.p == NULL && says_all(b, w->b))
         return true;
     return record_decode(&b->rec, w->rec, e) && read_back(b, w, e);
@@ -343,13 +344,15 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
     return done;
 }
 
-/* What the file held before is remembered for a while (replaced.h). */
+/* What the file held before is remembered for a while (replaced.h); of what names a row that
+ * leaves, it is not known here (batch_unite). */
 static void note_replaced(struct batch *b, const struct work *w, const uint8_t *mask)
 {
     for (uint32_t i = 0; i < w->b->app->column_count; i++) {
         const struct cell *was = mask[i] ? record_get(&b->shadow, w->b->position[i]) : NULL;
 
-        if (was != NULL)
+        if (was != NULL &&
+            !(w->moved && is_left_behind(was, record_get(&b->rec, w->b->position[i]))))
             replaced_note(&b->s->replaced, w->gid, w->b->position[i], &was->v, b->now_ms);
     }
 }

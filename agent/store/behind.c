@@ -228,6 +228,7 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
     memcpy(l->token, state->token, sizeof l->token);
     l->cursor = r->cursor;
     l->cursor_time = r->cursor_time;
+    l->looked = 0;
     /* Until what is due is in it, the file holds no more than it did at the fork. */
     return ledger_holds(l, &r->fork.held, e) && ledger_holds_all(l, bind_is_out, r->s, e) &&
            ledger_point(l, e) && ledger_commit(l, e);
@@ -244,6 +245,7 @@ void behind_close(struct recovery *r)
 {
     vector_close(&r->fork.held.holds);
     keymap_close(&r->lived);
+    keymap_close(&r->begun);
     keymap_close(&r->let_go);
     keymap_close(&r->here);
     keymap_close(&r->seen);

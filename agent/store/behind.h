@@ -40,6 +40,8 @@ struct recovery {
     struct lap *laps;
     uint32_t lap_count, lap_room;
     struct keymap lived;    /* by lap and gid: the file has all that the lap did to this row */
+    struct keymap begun;    /* likewise: the file has the beginning of it */
+    int64_t whole;          /* a row of which `begun` shall be taken for `lived`; 0: none */
     struct keymap let_go;   /* gids given to rows that were gone before anybody had heard of them */
     struct touch_list list; /* what the application did that nobody has seen */
     struct keymap here;     /* keys of its rows: 1 + index into it */
@@ -59,6 +61,11 @@ MUST_USE bool behind_find_laps(struct recovery *r, struct keymap *times, struct 
 /* Then: let the ledger believe of each key what the file says: as it was at the fork, then
  * as the marks in the file made it, as far as the ledger had seen them. The others fill r->list. */
 MUST_USE bool behind_relive(struct recovery *r, struct err *e);
+/* Of what this change-set says of the row the file has all; or the beginning, nobody knows how much
+ * of it. */
+MUST_USE bool behind_lived(struct recovery *r, uint32_t actor, uint64_t number, int64_t gid,
+                           struct err *e);
+void behind_begun(struct recovery *r, uint32_t actor, uint64_t number, int64_t gid);
 /* Did the application see what this clock wrote in this row? */
 bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock *c);
 
@@ -69,7 +76,18 @@ void behind_close(struct recovery *r);
 /* behind_rows.c: what the file holds in each row becomes what the ledger believes it to hold. */
 MUST_USE bool behind_rows(struct recovery *r, struct err *e);
 
-/* behind_sums.c: what a cell to which others, or we, have added since was in the file. Lives in
+/* behind_apart.c: of rows that are one by now, did this one stand in the file beside another? Then:
+ * what it held in a column, which is not what rec says of them all. Lives in r->shadow and
+ * r->arena. `known` false: nobody can say. */
+MUST_USE bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e);
+MUST_USE bool behind_part(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                          struct cell *at, bool *known, struct err *e);
+
+/* behind_sums.c: a total as the file had it. `known` false: it is too far back. */
+struct total;
+MUST_USE bool behind_total(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                           struct total *t, bool *known, struct err *e);
+/* What a cell to which others, or we, have added since was in the file. Lives in
  * r->shadow. `known` false: it has no totals, or nobody can say. */
 MUST_USE bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
                          struct cell *at, bool *known, struct err *e);

@@ -141,24 +141,51 @@ static struct lap *lap_of(const struct recovery *r, const struct mark *m)
 bool behind_saw(const struct recovery *r, int64_t gid, const struct local_clock *c)
 {
     const struct ledger *l = &r->s->ledger;
-    struct row_key id = {.kind = KEY_INT, .i = gid};
+    struct row_key id = int_key(gid);
 
     if (c->number == 0 || c->actor == 0 ||
         held_has(l, &r->fork.held, r->fork.said, c->actor, c->number))
         return true;
-    if (!ledger_is_ours(l, c->actor))
-        return false;
     for (uint32_t i = 0; i < r->lap_count; i++) {
         const struct lap *lap = &r->laps[i];
-        bool said = c->actor == lap->actor
-                        ? c->number > lap->before && c->number <= lap->number &&
-                              (lap->parted == 0 || c->number < lap->parted)
-                        : c->number <= vector_get(&lap->earlier, &l->actors[c->actor - 1].actor);
+        bool said =
+            c->actor == lap->actor
+                ? c->number > lap->before && c->number <= lap->number &&
+                      (lap->parted == 0 || c->number < lap->parted)
+                : ledger_is_ours(l, c->actor) &&
+                      c->number <= vector_get(&lap->earlier, &l->actors[c->actor - 1].actor);
 
-        if (said && keymap_get(&r->lived, i + 1, &id) != 0)
+        if (said && (keymap_get(&r->lived, i + 1, &id) != 0 ||
+                     (r->whole == gid && keymap_get(&r->begun, i + 1, &id) != 0)))
             return true;
     }
     return false;
+}
+
+/* The number of the lap that is this change-set, from 1. */
+static uint32_t lap_said(struct recovery *r, uint32_t actor, uint64_t number)
+{
+    const struct lap *last = r->lap_count == 0 ? NULL : &r->laps[r->lap_count - 1];
+
+    if (last == NULL || last->point != 0 || last->actor != actor || last->number != number ||
+        last->before != number - 1)
+        add_lap(r, (struct lap){.actor = actor, .before = number - 1, .number = number});
+    return r->lap_count;
+}
+
+bool behind_lived(struct recovery *r, uint32_t actor, uint64_t number, int64_t gid, struct err *e)
+{
+    struct row_key id = int_key(gid);
+
+    keymap_put(&r->lived, lap_said(r, actor, number), &id, 1);
+    return ledger_lived(&r->s->ledger, gid, actor, number - 1, number, e);
+}
+
+void behind_begun(struct recovery *r, uint32_t actor, uint64_t number, int64_t gid)
+{
+    struct row_key id = int_key(gid);
+
+    keymap_put(&r->begun, lap_said(r, actor, number), &id, 1);
 }
 
 /* ---- what a lap came to ---- */
@@ -180,7 +207,7 @@ static void fates_close(struct fates *f)
 
 static bool note_lived(struct recovery *r, const struct lap *lap, int64_t gid, struct err *e)
 {
-    struct row_key id = {.kind = KEY_INT, .i = gid};
+    struct row_key id = int_key(gid);
 
     keymap_put(&r->lived, (uint32_t)(lap - r->laps) + 1, &id, 1);
     return ledger_lived(&r->s->ledger, gid, lap->actor, lap->before, lap->number, e);
@@ -246,7 +273,7 @@ static bool let_go(struct recovery *r, struct touched *t, struct err *e)
                              .table = t->b->table,
                              .key = t->key,
                              .present = true};
-    struct row_key id = {.kind = KEY_INT, .i = row.gid};
+    struct row_key id = int_key(row.gid);
 
     t->gid = row.gid;
     record_clear(&r->rec);
@@ -276,7 +303,7 @@ static bool live_surrogate(struct recovery *r, const struct lap *lap, const stru
                            struct touched *t, struct err *e)
 {
     struct ledger_table *table = &r->s->ledger.tables[t->b->table - 1];
-    struct row_key born = {.kind = KEY_INT, .i = t->born};
+    struct row_key born = int_key(t->born);
     uint32_t at = t->gid != 0 ? 0 : keymap_get(&f->born, 0, &born);
 
     if (t->key.kind == KEY_NONE)
@@ -391,7 +418,7 @@ static bool live_lap(struct recovery *r, const struct lap *lap, struct touch_lis
             ok = live_surrogate(r, lap, &f, &list->rows[i], e);
     ok = ok && live_naturals(r, list, e);
     for (uint32_t i = 0; ok && i < list->n; i++) {
-        struct row_key id = {.kind = KEY_INT, .i = list->rows[i].gid};
+        struct row_key id = int_key(list->rows[i].gid);
 
         if (id.i != 0 && keymap_get(&f.told, 0, &id) == 0)
             ok = note_lived(r, lap, id.i, e);
@@ -476,7 +503,7 @@ static bool read_lived(struct recovery *r, struct err *e)
         struct lap lap = {.before = (uint64_t)sqlite3_column_int64(q, 1),
                           .number = (uint64_t)sqlite3_column_int64(q, 2),
                           .actor = (uint32_t)sqlite3_column_int64(q, 3)};
-        struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)};
+        struct row_key id = int_key(sqlite3_column_int64(q, 0));
         const struct lap *last = r->lap_count == 0 ? NULL : &r->laps[r->lap_count - 1];
 
         if (last == NULL || last->point != 0 || last->actor != lap.actor ||
@@ -501,8 +528,7 @@ bool behind_find_laps(struct recovery *r, struct keymap *times, struct err *e)
         after = marks.last;
         ok = marks_read(&r->s->app, after, CUT_ROWS_MAX, &marks, e);
         for (uint32_t i = 0; ok && i < marks.n; i++) {
-            struct row_key ms = {.kind = KEY_INT,
-                                 .i = (int64_t)mark_wall_ms(marks.marks[i].julian_day, 0)};
+            struct row_key ms = int_key((int64_t)mark_wall_ms(marks.marks[i].julian_day, 0));
 
             if (lap_of(r, &marks.marks[i]) == NULL)
                 keymap_put(times, 0, &ms, 1);

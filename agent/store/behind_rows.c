@@ -11,11 +11,7 @@
 #include "counter.h"
 #include "refer.h"
 #include "scan.h"
-
-static struct row_key gid_key(int64_t gid)
-{
-    return (struct row_key){.kind = KEY_INT, .i = gid};
-}
+#include "unite.h"
 
 /* ---- references ---- */
 
@@ -23,7 +19,7 @@ static struct row_key gid_key(int64_t gid)
 static bool refer_now(struct recovery *r, const struct binding *parent, const struct value *v,
                       int64_t *gid, struct err *e)
 {
-    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct row_key key = int_key(v->i);
     uint32_t at;
 
     if (v->type != VALUE_INT) {
@@ -105,6 +101,50 @@ static void make_fresh(struct recovery *r, const struct fresh *f, const struct c
             have != NULL && value_equal(&have->v, &file->v) ? *have : *file;
 }
 
+/* A counter as it was at the fork. Where the file has the beginning of what one drain took of the
+ * row, and shows what that drain came to, there was no more of it. */
+static bool sum_at_fork(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
+                        struct cell *file, bool *known, struct err *e)
+{
+    struct value shown = file->v;
+    struct cell whole = *file;
+
+    if (!behind_sum(r, gid, b->table, b->position[column], file, known, e))
+        return false;
+    if (!*known || r->begun.n == 0 || value_equal(&file->v, &shown))
+        return true;
+    r->whole = gid;
+    if (!behind_sum(r, gid, b->table, b->position[column], &whole, known, e))
+        return false;
+    r->whole = 0;
+    if (*known && value_equal(&whole.v, &shown))
+        *file = whole;
+    *known = true;
+    return true;
+}
+
+/* Of a row that stood there beside another one that it is one with by now: what it held then, so
+ * that publishing finds what the application wrote to it since. If nobody can say, what it holds
+ * now, which is listed if the row has something else. */
+static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
+                      struct cell *file, struct err *e)
+{
+    const struct cell *have = record_get(&r->rec, b->position[column]);
+    struct value shown = file->v;
+    bool known;
+
+    if (b->is_key[column] || unsent_is(&shown)) {
+        *file = *have;
+        return true;
+    }
+    if (!behind_part(r, gid, b->table, b->position[column], file, &known, e))
+        return false;
+    if (known && differ_by_mark(&shown, &file->v))
+        file->v = shown;
+    return known || value_equal(&have->v, &shown) ||
+           note_conflict(r, b, gid, b->position[column], file, e);
+}
+
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
  * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
@@ -113,25 +153,35 @@ static void make_fresh(struct recovery *r, const struct fresh *f, const struct c
 static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
                         const struct value *values, bool news, struct err *e)
 {
+    bool apart = false;
+
     record_clear(&r->shadow);
+    if (news && !behind_apart(r, gid, &apart, e))
+        return false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *have = record_get(&r->rec, b->position[i]);
         struct cell file;
-        bool written, known = false;
+        bool written, known = false, same = false;
 
-        if (!file_cell(r, b, i, values, &file, e))
+        if (!file_cell(r, b, i, values, &file, e) ||
+            (have != NULL && !value_same(r->s, &have->v, &file.v, &same, e)))
             return false;
         if (columns_fresh(b, i) != NULL) {
             make_fresh(r, columns_fresh(b, i), &file);
             continue;
         }
+        if (apart && have != NULL) {
+            if (!part_cell(r, b, gid, i, &file, e))
+                return false;
+            *record_cell(&r->shadow, b->position[i]) = file;
+            continue;
+        }
         if (news && have != NULL && have->counter != NULL && !saw_cell(r, b, gid, have) &&
-            !behind_sum(r, gid, b->table, b->position[i], &file, &known, e))
+            !sum_at_fork(r, b, gid, i, &file, &known, e))
             return false;
         if (known || have == NULL) {
             written = false;
-        } else if ((b->app->surrogate && b->is_key[i]) || unsent_is(&values[i]) ||
-                   value_equal(&have->v, &file.v)) {
+        } else if ((b->app->surrogate && b->is_key[i]) || unsent_is(&values[i]) || same) {
             file = *have;
             written = false;
         } else {
@@ -187,7 +237,7 @@ static void index_news(struct recovery *r)
 {
     for (uint32_t i = 0; i < r->list.n; i++) {
         struct touched *t = &r->list.rows[i];
-        struct row_key id = gid_key(t->gid);
+        struct row_key id = int_key(t->gid);
 
         if (t->gid != 0)
             keymap_put(&r->seen, 0, &id, 1);
@@ -254,7 +304,7 @@ static bool read_record(struct recovery *r, const struct ledger_row *row, struct
 /* What publishing is to compare the row with. */
 static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 {
-    struct row_key id = gid_key(t->gid);
+    struct row_key id = int_key(t->gid);
     struct ledger_row row;
     bool found;
 
@@ -282,7 +332,7 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 /* One that was to go, and that news delete, has gone, and still nobody has heard of it. */
 static bool forget_gone(struct recovery *r, struct touched *t, struct err *e)
 {
-    struct row_key id = gid_key(t->gid);
+    struct row_key id = int_key(t->gid);
     struct ledger_row row;
     bool found;
 
@@ -362,7 +412,7 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
     key = arena_key(&r->arena, &key);
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
-    id = gid_key(found ? row.gid : 0);
+    id = int_key(found ? row.gid : 0);
     if (found && !row.minted &&
         (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
         return false;
@@ -402,7 +452,7 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
     bool ok;
 
     while (code == 1 && (code = scan_ledger_step(r->s, q, &row, e)) == 1) {
-        struct row_key id = gid_key(row.gid);
+        struct row_key id = int_key(row.gid);
 
         if (keymap_get(&r->seen, 0, &id) != 0)
             continue;
@@ -428,7 +478,8 @@ static bool recover_missing(struct recovery *r, struct binding *b, struct err *e
 }
 
 /* Every table that was matched once. One that was to be reconciled is not any more: that would
- * publish the past. */
+ * publish the past. But where a migration brought columns since, these are still to be compared,
+ * and nothing else will be found to differ. */
 bool behind_rows(struct recovery *r, struct err *e)
 {
     struct store *s = r->s;
@@ -442,7 +493,7 @@ bool behind_rows(struct recovery *r, struct err *e)
 
         if (t->scan == SCAN_MATCH)
             continue;
-        t->scan = SCAN_NONE;
+        t->scan = s->bindings[i].fresh != NULL ? SCAN_RECONCILE : SCAN_NONE;
         if (!recover_file_rows(r, &s->bindings[i], e) || !recover_missing(r, &s->bindings[i], e) ||
             !ledger_table_save(&s->ledger, t, e))
             return false;

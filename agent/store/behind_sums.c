@@ -5,42 +5,10 @@
 #include <sqlite3.h>
 
 #include "counter.h"
-#include "ledger_limits.h"
 #include "reading.h"
 
-/* Does this change-set say what its author had added to the cell? Then `t` becomes that. */
-static bool look_into(struct recovery *r, struct slice bytes, uint32_t table, uint32_t position,
-                      struct total *t, bool *says, struct err *e)
-{
-    struct ledger *l = &r->s->ledger;
-    struct reading in;
-    bool ok = reading_open(&in, l, bytes, e);
-
-    while (ok && body_next_table(&in.body)) {
-        ok = reading_table(&in, l, e);
-        while (ok && body_next_row(&in.body))
-            for (uint32_t i = 0; i < in.body.row.counter_n; i++) {
-                const struct body_counter *c = &in.body.row.counters[i];
-
-                if (!c->delta || in.table->id != table ||
-                    reading_gid(&in, in.body.row.gid) != t->gid ||
-                    in.positions[in.body.row.columns[c->cell]] != position)
-                    continue;
-                t->number = in.h.number;
-                t->stamp = ledger_stamp(l, t->actor, in.h.number, in.body.row.stamp);
-                t->total = c->total;
-                t->form = c->form;
-                *says = true;
-            }
-    }
-    ok = ok && body_read_end(&in.body);
-    reading_close(&in);
-    return ok;
-}
-
-/* The total as the file had it. `known` false: it is too far back to be looked for. */
-static bool total_at_fork(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
-                          struct total *t, bool *known, struct err *e)
+bool behind_total(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                  struct total *t, bool *known, struct err *e)
 {
     struct local_clock clock = {.number = t->number, .actor = t->actor};
     bool says = false;
@@ -60,13 +28,13 @@ static bool total_at_fork(struct recovery *r, int64_t gid, uint32_t table, uint3
         r->s->look_ups_left--;
         if (!ledger_changeset_get(&r->s->ledger, t->actor, clock.number, &bytes, &found, e))
             return false;
-        if (found && !look_into(r, bytes, table, position, t, &says, e))
+        if (found && !reading_total(&r->s->ledger, bytes, table, position, t, &says, e))
             return false;
     }
     return true;
 }
 
-/* What waits outside was not in the file, whatever had been applied. */
+/* What waits outside now may have waited at the fork already, whatever had been applied then. */
 static bool is_parked(struct recovery *r, int64_t gid, bool *parked, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
@@ -87,22 +55,23 @@ bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t positi
 {
     const struct cell *have = record_get(&r->rec, position);
     struct total *totals;
-    bool parked;
+    bool parked, others = false;
     uint32_t n = 0;
 
     *known = have != NULL && have->counter != NULL && behind_saw(r, gid, &have->clock);
     if (!*known)
         return true;
-    if (!is_parked(r, gid, &parked, e))
-        return false;
-    *known = !parked;
     totals = counter_totals(&r->shadow, have->counter->n);
     for (uint32_t i = 0; *known && i < have->counter->n; i++) {
         totals[n] = have->counter->totals[i];
-        if (!total_at_fork(r, gid, table, position, &totals[n], known, e))
+        if (!behind_total(r, gid, table, position, &totals[n], known, e))
             return false;
+        others |= totals[n].number != 0 && !ledger_is_ours(&r->s->ledger, totals[n].actor);
         n += totals[n].number != 0 || totals[n].seen_number != 0;
     }
+    if (!is_parked(r, gid, &parked, e))
+        return false;
+    *known &= !parked || !others;
     if (!*known)
         return true;
     *at = cell_plain(have);

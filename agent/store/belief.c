@@ -23,6 +23,8 @@ void ledger_note_have(struct ledger *l, const struct ledger_actor *a)
     const struct roster_site *author;
     const struct vector_entry *cut = NULL;
 
+    if (l->foreign && l->self != 0 && a == &l->actors[l->self - 1])
+        return;
     if (a->staged <= believed) {
         vector_set(&l->have, &a->actor, a->staged, a->hash);
         return;

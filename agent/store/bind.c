@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "again.h"
 #include "columns.h"
 #include "filter.h"
 #include "inside.h"
@@ -212,7 +213,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
     s->bound = s->app.reads;
     s->local_settled = false;
     project_retry(s);
-    return ok;
+    return ok && again_load(s, e);
 }
 
 struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room)

@@ -465,18 +465,18 @@ static struct value *value_copy(const struct value *v)
     return copy;
 }
 
-/* The first row of a query is the value; none: it says nothing. Nor does a default that only the
- * application can work out. */
+/* The first row of a query is the value; none: it says nothing. `theirs`: there is an expression of
+ * the application's in it, and if only that can work it out it says nothing, either. */
 static bool query_fill(struct store *s, struct binding *b, uint32_t column, const char *sql,
-                       struct err *e)
+                       bool theirs, struct err *e)
 {
     sqlite3_stmt *q = NULL;
     int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
 
-    if (code == SQLITE_ERROR)
-        return true;
     if (code == SQLITE_OK)
         code = sqlite3_step(q);
+    if (code == SQLITE_ERROR && theirs)
+        code = SQLITE_DONE;
     if (code == SQLITE_ROW && sqlite3_column_bytes(q, 0) <= FILL_BYTES_MAX) {
         struct value v = value_of_column(q, 0);
 
@@ -521,7 +521,7 @@ static bool query_default(struct store *s, struct binding *b, uint32_t column, c
     const char *name = b->app->columns[column].name;
     char *sql = sqlite3_mprintf("SELECT \"%w\" FROM main.\"%w\" WHERE \"%w\" IS (%s) LIMIT 1", name,
                                 b->app->name, name, text);
-    bool ok = query_fill(s, b, column, sql, e);
+    bool ok = query_fill(s, b, column, sql, true, e);
 
     sqlite3_free(sql);
     return ok;
@@ -545,7 +545,7 @@ static bool query_most(struct store *s, struct binding *b, uint32_t column, bool
     sqlite3_str_appendf(sql, " GROUP BY \"%w\" COLLATE BINARY%s ORDER BY count(*) DESC LIMIT 1",
                         name, untouched ? " HAVING count(*) > 1" : "");
     text = sqlite3_str_finish(sql);
-    ok = query_fill(s, b, column, text, e);
+    ok = query_fill(s, b, column, text, false, e);
     sqlite3_free(text);
     sqlite3_free(marked);
     return ok;

@@ -286,20 +286,24 @@ bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e)
 
 bool store_early(struct store *s, uint64_t now_ms, struct store_early *out, struct err *e)
 {
+    struct site_id first = {{0}};
     bool ok = true;
 
     *out = (struct store_early){0};
-    for (uint32_t a = 1; ok && a <= s->ledger.actor_count; a++) {
+    for (uint32_t i = 0; ok && i < s->ledger.actor_count; i++) {
+        const struct ledger_actor *a = &s->ledger.actors[i];
         uint64_t stamp;
 
-        ok = next_stamp(s, a, &stamp, e);
+        ok = next_stamp(s, i + 1, &stamp, e);
         if (!ok || stamp <= stamp_limit(now_ms))
             continue;
         if (out->changesets == 0) {
-            describe_actor(s, a, out->whose);
+            describe_actor(s, i + 1, out->whose);
             out->wall_ms = hlc_stamp_wall_ms(stamp);
+            first = actor_site(&a->actor);
         }
-        out->changesets += s->ledger.actors[a - 1].staged - s->ledger.actors[a - 1].merged;
+        out->others |= !actor_is_of(&a->actor, &first);
+        out->changesets += a->staged - a->merged;
     }
     ledger_rest(&s->ledger);
     return ok;

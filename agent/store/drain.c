@@ -86,7 +86,7 @@ static bool add_parent(struct parents *p, uint32_t child, const struct app_colum
                        const struct value *v, struct err *e)
 {
     struct binding *parent = bind_by_app(p->s, &p->s->app.schema.tables[c->ref_table]);
-    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct row_key key = int_key(v->i);
     struct touched t = p->list->rows[child];
     int64_t gid;
 

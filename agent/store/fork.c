@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "again.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
 #include "ledger_meta.h"
@@ -104,6 +105,7 @@ static bool end_chain(struct store *s, uint32_t actor, uint64_t number, struct e
     bool found;
 
     a->staged = number;
+    a->tagged = 0;
     a->merged = a->merged < number ? a->merged : number;
     a->applied = a->applied < number ? a->applied : number;
     a->said = a->said < number ? a->said : number;
@@ -113,7 +115,8 @@ static bool end_chain(struct store *s, uint32_t actor, uint64_t number, struct e
             s->merged[n++] = s->merged[i];
     s->merged_count = n;
     s->history++;
-    return run(l, "DELETE FROM changeset WHERE actor = ?1 AND number > ?2", actor, number, e) &&
+    return again_forget(l, actor, number, e) &&
+           run(l, "DELETE FROM changeset WHERE actor = ?1 AND number > ?2", actor, number, e) &&
            hash_of(l, actor, number, a->hash, &found, e) &&
            ledger_latest(l, actor, UINT64_MAX, &a->latest, e) && ledger_actor_save(l, actor, e);
 }
@@ -246,22 +249,11 @@ bool fork_settle(struct store *s, struct err *e)
 {
     struct ledger *l = &s->ledger;
     uint64_t common = l->parted - 1;
-    struct slice found;
-    struct buf other;
-    bool there, ok;
 
-    if (l->parted == 0)
-        return true;
-    if (!ledger_changeset_get(l, l->aside, l->parted, &found, &there, e))
-        return false;
-    buf_open(&other, CHANGESET_BYTES_MAX);
-    buf_add(&other, found.p, there ? found.n : 0);
-    ok =
-        (there || err_set(e, ERR_STORE, "the log has lost where histories part")) &&
-        fork_take_back(s, l->aside, common, "SELECT number, bytes FROM aside ORDER BY number", e) &&
-        fork_say_again(s, l->aside, common, buf_slice(&other), e) && close_aside(s, e);
-    buf_close(&other);
-    return ok;
+    return l->parted == 0 ||
+           (fork_take_back(s, l->aside, common, "SELECT number, bytes FROM aside ORDER BY number",
+                           e) &&
+            fork_say_again(s, l->aside, common, e) && close_aside(s, e));
 }
 
 bool fork_forgotten(struct store *s, struct err *e)
@@ -400,6 +392,15 @@ bool fork_holds(struct store *s, const struct vector_entry *at, uint32_t *actor,
     if (!hash_of(l, *actor, at->number, hash, &found, e))
         return false;
     *holds = found && memcmp(hash, at->hash, HASH_BYTES) == 0;
+    return true;
+}
+
+bool fork_laid_aside(struct store *s, uint32_t actor, uint64_t number, struct buf *bytes,
+                     struct err *e)
+{
+    if (s->ledger.aside == actor)
+        return aside_get(&s->ledger, number, bytes, e);
+    buf_open(bytes, CHANGESET_BYTES_MAX);
     return true;
 }
 

@@ -43,6 +43,9 @@ MUST_USE bool fork_go_on(struct store *s, uint32_t by, const struct changeset_he
 /* Do we have this very change-set? `actor`: the ledger's number of its author. */
 MUST_USE bool fork_holds(struct store *s, const struct vector_entry *at, uint32_t *actor,
                          bool *holds, struct err *e);
+/* What is laid aside under this number; nothing if there is none. `bytes` is opened. */
+MUST_USE bool fork_laid_aside(struct store *s, uint32_t actor, uint64_t number, struct buf *bytes,
+                              struct err *e);
 
 /* Where a chain that says another one again goes on. */
 struct fork_next {
@@ -73,10 +76,8 @@ bool fork_has_parted(const struct store *s);
  * they added to counters is taken back. */
 MUST_USE bool fork_take_back(struct store *s, uint32_t actor, uint64_t common, const char *sql,
                              struct err *e);
-/* Say again what was laid aside of `actor`, beyond `common`, as a new actor of ours. `other` is the
- * change-set that took the place of the first. */
-MUST_USE bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct slice other,
-                             struct err *e);
+/* Say again what was laid aside of `actor`, beyond `common`, as a new actor of ours. */
+MUST_USE bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct err *e);
 /* Say change-set `number` of next->actor again, as the next of next->by. */
 MUST_USE bool fork_say_next(struct store *s, const struct fork_next *next, uint64_t number,
                             struct slice bytes, struct err *e);

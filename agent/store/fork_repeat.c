@@ -21,8 +21,6 @@
  * nothing). */
 struct before {
     struct total total;
-    struct decimal other; /* what the other history has added to it by now, if it is `said` */
-    bool said, whole;     /* whole: that one has written it as a value */
     uint32_t position;
 };
 
@@ -34,8 +32,6 @@ struct taker {
     struct before *list;
     uint32_t n, room;
     struct vector needs; /* what the author had said to have applied, up to the common one */
-    uint64_t again_ms;   /* what is older than this is in the other history, too; 0: nothing is */
-    uint64_t other_ms;   /* when the last was written that the other history says */
     uint64_t number;     /* of the change-set under way */
     struct slice bytes;
     /* of the one that is written: */
@@ -67,7 +63,7 @@ static uint32_t place_of(const struct reading *r, uint32_t position)
 static struct before *before_find(struct taker *t, const struct reading *r, int64_t gid,
                                   uint32_t position)
 {
-    struct row_key key = {.kind = KEY_INT, .i = gid};
+    struct row_key key = int_key(gid);
     uint32_t at = keymap_get(&t->cells, place_of(r, position), &key);
 
     return at == 0 ? NULL : &t->list[at - 1];
@@ -75,7 +71,7 @@ static struct before *before_find(struct taker *t, const struct reading *r, int6
 
 static void before_add(struct taker *t, const struct reading *r, int64_t gid, uint32_t position)
 {
-    struct row_key key = {.kind = KEY_INT, .i = gid};
+    struct row_key key = int_key(gid);
 
     if (before_find(t, r, gid, position) != NULL)
         return;
@@ -86,45 +82,6 @@ static void before_add(struct taker *t, const struct reading *r, int64_t gid, ui
     t->list[t->n++] =
         (struct before){.total = {.gid = gid, .actor = t->actor}, .position = position};
     keymap_put(&t->cells, place_of(r, position), &key, t->n);
-}
-
-/* What the other history says of cells that are noted. */
-static void note_other(struct taker *t, const struct reading *r)
-{
-    const struct body_row *row = &r->body.row;
-    uint64_t ms = hlc_stamp_wall_ms(row->stamp);
-    uint32_t next = 0;
-
-    if ((row->stamp & 0xffff) == 0 && ms > t->other_ms)
-        t->other_ms = ms;
-    for (uint32_t i = 0; i < row->n; i++) {
-        bool counted = next < row->counter_n && row->counters[next].cell == i;
-        const struct body_counter *c = counted ? &row->counters[next++] : NULL;
-        struct before *b =
-            before_find(t, r, reading_gid(r, row->gid), r->positions[row->columns[i]]);
-
-        if (b == NULL)
-            continue;
-        b->said = true;
-        b->whole |= c == NULL || !c->delta;
-        if (c != NULL && c->delta)
-            b->other = c->total;
-    }
-}
-
-static bool look_at_other(struct taker *t, struct err *e)
-{
-    struct reading r;
-    bool ok = reading_open(&r, &t->s->ledger, t->bytes, e);
-
-    while (ok && body_next_table(&r.body)) {
-        ok = reading_table(&r, &t->s->ledger, e);
-        while (ok && body_next_row(&r.body))
-            note_other(t, &r);
-    }
-    ok = ok && body_read_end(&r.body);
-    reading_close(&r);
-    return ok;
 }
 
 /* Every delta of a change-set: note its cell (`add`), or what it says of a cell that is noted. */
@@ -201,7 +158,6 @@ static bool for_each(struct taker *t, const char *sql, bool (*each)(struct taker
     return ok && (code == SQLITE_DONE || ledger_err(l, "read the log", e));
 }
 
-#define OTHER "SELECT number, bytes FROM changeset WHERE actor = ?1 AND number > ?2 ORDER BY number"
 #define COMMON                                                                                     \
     "SELECT number, bytes FROM changeset WHERE actor = ?1 AND number <= ?2 ORDER BY number"
 
@@ -266,62 +222,6 @@ bool fork_take_back(struct store *s, uint32_t actor, uint64_t common, const char
 
 /* ---- saying it again ---- */
 
-/* Is this the delete of a row of which nothing is known, in place of its birth? Then the marks that
- * made it were drained again when it had gone (`deny` in drain.c). */
-static bool is_denied(struct taker *t, const struct body_row *was, const struct body_row *is,
-                      int64_t gid, bool *denied, struct err *e)
-{
-    struct record r = {0};
-    struct ledger_row row;
-    bool found, ok;
-
-    *denied = false;
-    if (was->op != CHANGE_INSERT || is->op != CHANGE_DELETE)
-        return true;
-    ok = ledger_row_get(&t->s->ledger, gid, &row, &found, e) &&
-         (!found || row.minted || record_decode(&r, row.rec, e));
-    *denied = ok && found && !row.minted && r.n == 0;
-    record_close(&r);
-    return ok;
-}
-
-/* Does a change-set say this of this row, at this time? */
-static bool says(struct taker *t, struct slice bytes, const struct body_row *row, int64_t gid,
-                 bool *found, struct err *e)
-{
-    struct reading r;
-    bool ok = reading_open(&r, &t->s->ledger, bytes, e);
-
-    *found = false;
-    while (ok && !*found && body_next_table(&r.body))
-        while (ok && !*found && body_next_row(&r.body)) {
-            if (reading_gid(&r, r.body.row.gid) != gid)
-                continue;
-            *found = r.body.row.op == row->op && r.body.row.stamp == row->stamp;
-            ok = *found || is_denied(t, row, &r.body.row, gid, found, e);
-        }
-    ok = ok && (*found || body_read_end(&r.body));
-    reading_close(&r);
-    return ok;
-}
-
-/* When only the ledger went back, the marks that made the other history were drained once more: the
- * same rows at the same time. (A stamp that was raised above what the row held tells no time.) */
-static bool is_drained_again(struct taker *t, struct slice other, bool *again, struct err *e)
-{
-    struct reading r;
-    bool ok = reading_open(&r, &t->s->ledger, other, e);
-
-    *again = false;
-    while (ok && !*again && body_next_table(&r.body))
-        while (ok && !*again && body_next_row(&r.body))
-            ok = hlc_stamp_wall_ms(r.body.row.stamp) == 0 || (r.body.row.stamp & 0xffff) != 0 ||
-                 says(t, t->bytes, &r.body.row, reading_gid(&r, r.body.row.gid), again, e);
-    ok = ok && (*again || body_read_end(&r.body));
-    reading_close(&r);
-    return ok;
-}
-
 static uint32_t body_index(struct taker *t, uint32_t *index, uint32_t actor)
 {
     if (*index == 0)
@@ -374,28 +274,13 @@ static uint32_t split_seen(struct taker *t, const struct reading *r, const struc
     return n;
 }
 
-/* Marks that were drained again, says the other history, too: they are in the first change-set that
- * was laid aside, and, where they did not fit, in the next ones. A stamp that was raised tells no
- * time there: the clock may have been put back since. Nor does that of the first change-set alone
- * tell when they were drained: clocks of others may be ahead. */
-static bool is_said_by_other(const struct taker *t, uint64_t stamp)
-{
-    uint64_t ms = hlc_stamp_wall_ms(stamp);
-
-    return t->again_ms != 0 && (t->number == t->common + 1 ||
-                                ((stamp & 0xffff) == 0 && ms < t->again_ms && ms <= t->other_ms));
-}
-
-/* A delta tells what was added since the chains parted. What the other history has added by the
- * same marks is not in it; what it does not speak of was added since these were drained for the
- * first time. */
+/* A delta tells what was added since the chains parted. (What the other history adds by the same
+ * marks is taken off when it is merged: again.h.) */
 static void split_delta(struct taker *t, const struct reading *r, uint32_t position,
                         struct body_counter *c)
 {
-    struct before *b = before_find(t, r, reading_gid(r, r->body.row.gid), position);
+    const struct before *b = before_find(t, r, reading_gid(r, r->body.row.gid), position);
 
-    if (b->said && is_said_by_other(t, r->body.row.stamp))
-        b->total.total = b->whole ? c->total : b->other;
     t->overflow |= !decimal_subtract(&c->total, &c->total, &b->total.total);
 }
 
@@ -558,25 +443,10 @@ static bool name_anew(struct taker *t, const struct changeset *first, struct err
     return ledger_actor(l, &a, &t->by, e);
 }
 
-/* The first that was laid aside, beside the one in its place. */
-static bool look_at_first(struct taker *t, struct slice other, struct err *e)
-{
-    struct changeset_header h = {0};
-    struct changeset c;
-    bool again, ok;
-
-    ok = changeset_open(&c, &h, t->bytes, e) && name_anew(t, &c, e) &&
-         is_drained_again(t, other, &again, e);
-    if (ok && again)
-        t->again_ms = hlc_stamp_wall_ms(h.stamp);
-    changeset_header_close(&h);
-    return ok;
-}
-
-bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct slice other,
-                    struct err *e)
+bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct err *e)
 {
     struct taker t = {.s = s, .actor = actor, .common = common};
+    struct changeset first;
     sqlite3_stmt *q;
     bool ok;
 
@@ -585,14 +455,10 @@ bool fork_say_again(struct store *s, uint32_t actor, uint64_t common, struct sli
     q = ok ? ledger_prepare(&s->ledger, "SELECT bytes FROM aside ORDER BY number LIMIT 1", e)
            : NULL;
     ok = q != NULL &&
-         (sqlite3_step(q) == SQLITE_ROW || ledger_err(&s->ledger, "read what was laid aside", e));
-    if (ok) {
-        t.bytes = value_of_column(q, 0).bytes;
-        ok = look_at_first(&t, other, e);
-    }
+         (sqlite3_step(q) == SQLITE_ROW || ledger_err(&s->ledger, "read what was laid aside", e)) &&
+         changeset_split(&first, value_of_column(q, 0).bytes, e) && name_anew(&t, &first, e);
     sqlite3_finalize(q);
-    ok = ok && (t.again_ms == 0 || t.n == 0 || for_each(&t, OTHER, look_at_other, e)) &&
-         for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", say_again, e) &&
+    ok = ok && for_each(&t, "SELECT number, bytes FROM aside ORDER BY number", say_again, e) &&
          ledger_actor_save(&s->ledger, t.by, e);
     taker_close(&t);
     return ok;

@@ -57,22 +57,27 @@ struct store {
     int64_t parked_after;  /* where that round stands */
     uint32_t parked_tried; /* rows in it so far */
     uint64_t parked_ms,
-        parked_pause_ms;    /* the last round ended; so much later the next may begin */
-    bool renamed;           /* a table renamed here may not have been announced yet */
-    bool vanished;          /* a sweep found that rows went without an event */
-    int64_t swept;          /* the cursor up to which rows have been counted */
-    bool repairs, due_open; /* table `repair` may hold rows; `due` such as are not parked */
-    uint32_t history;       /* store_history */
-    int64_t *united;        /* rows that others stand for since names were looked at */
+        parked_pause_ms;     /* the last round ended; so much later the next may begin */
+    bool renamed;            /* a table renamed here may not have been announced yet */
+    bool vanished;           /* a sweep found that rows went without an event */
+    int64_t swept;           /* the cursor up to which rows have been counted */
+    bool repairs, due_open;  /* table `repair` may hold rows; `due` such as are not parked */
+    bool owes;               /* table `owed` may have rows */
+    struct drained *drained; /* again.c; NULL: not needed yet */
+    uint32_t history;        /* store_history */
+    int64_t *united;         /* rows that others stand for since names were looked at */
     uint32_t united_count;
     uint32_t look_ups_left;                 /* in the log, of the call under way (conflict.c) */
     uint64_t remerged_ms, remerge_pause_ms; /* remerge_if_due did so last; not again before that */
     uint64_t remerge_read;                  /* change-sets that were read for it since `open` */
+    uint64_t remerge_slice;                 /* rows read in one call */
+    struct remerge *remerge;                /* under way; NULL: no */
     uint64_t noticed_ms;                    /* when what is listed for a person was noticed: now */
     struct replaced *replaced;              /* what applies replaced lately */
     struct said *said;                      /* a newcomer's: said.h; NULL: not needed yet */
     struct migration *migration;            /* NULL: nothing is known of it yet */
     struct unsent unsent;                   /* values too long to be sent */
+    size_t body_soft, body_full;            /* BODY_BYTES_SOFT, BODY_BYTES_FULL; less in tests */
     struct trouble trouble;
 };
 
@@ -169,5 +174,8 @@ MUST_USE bool recover_forgotten(struct store *s, struct err *e);
 MUST_USE bool recover_in_step(struct store *s, struct err *e);
 /* A read of the file as it is known: appdb_read, then recover_in_step. */
 MUST_USE bool recover_read(struct store *s, struct err *e);
+/* The same, to read rows of which the ledger is to know, whether their marks are drained or not: a
+ * file that lacks these marks later has gone back. */
+MUST_USE bool recover_look(struct store *s, struct err *e);
 
 #endif

@@ -11,6 +11,11 @@ struct row_key arena_key(struct arena *a, const struct row_key *k)
     return copy;
 }
 
+struct row_key int_key(int64_t i)
+{
+    return (struct row_key){.kind = KEY_INT, .i = i};
+}
+
 bool row_key_equal(const struct row_key *a, const struct row_key *b)
 {
     if (a->kind != b->kind)

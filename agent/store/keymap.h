@@ -12,6 +12,8 @@ struct row_key {
     struct slice bytes; /* KEY_PACKED: packed values, borrowed */
 };
 
+/* An integer: a local key, a gid, a time. */
+struct row_key int_key(int64_t i);
 bool row_key_equal(const struct row_key *a, const struct row_key *b);
 
 struct row_key arena_key(struct arena *a, const struct row_key *k);

@@ -80,17 +80,20 @@ static bool meta_blob_set(struct ledger *l, const char *name, const void *p, siz
 
 static bool save_facts(struct ledger *l, struct err *e)
 {
-    double t = l->cursor_time;
+    double t = l->cursor_time, looked = l->looked_time;
 
     return meta_int_set(l, "clock", (int64_t)hlc_save(&l->clock), e) &&
            meta_int_set(l, "gid_next", (int64_t)l->gid_next, e) &&
            meta_int_set(l, "cursor", l->cursor, e) &&
            ledger_meta_set(l, "cursor_time", &(struct value){.type = VALUE_REAL, .r = t}, e) &&
+           meta_int_set(l, "looked", l->looked, e) &&
+           ledger_meta_set(l, "looked_time", &(struct value){.type = VALUE_REAL, .r = looked}, e) &&
            meta_int_set(l, "batch", l->batch, e) && meta_blob_set(l, "token", l->token, 16, e) &&
            meta_int_set(l, "outdated", l->outdated, e) &&
            meta_int_set(l, "matched", l->matched, e) && meta_int_set(l, "told", l->told, e) &&
            meta_int_set(l, "told_counter", (int64_t)l->told_counter, e) &&
-           meta_int_set(l, "tellings", (int64_t)l->tellings, e);
+           meta_int_set(l, "tellings", (int64_t)l->tellings, e) &&
+           meta_int_set(l, "foreign", l->foreign, e);
 }
 
 /* The highest counter of every actor among rows and aliases. */
@@ -161,8 +164,6 @@ static bool load_actors(struct ledger *l, struct err *e)
             l->actors = mem_grow(l->actors, l->actor_room * sizeof *l->actors);
         }
         l->actors[l->actor_count++] = a;
-        if (a.staged > 0)
-            vector_set(&l->have, &a.actor, a.staged, a.hash);
         if (a.applied > 0)
             vector_set(&l->applied, &a.actor, a.applied, NULL);
     }
@@ -234,26 +235,34 @@ static bool load_tables(struct ledger *l, struct err *e)
 
 static bool load_facts(struct ledger *l, struct err *e)
 {
-    int64_t clock, outdated, gid_next, matched, self, aside, parted, told, told_counter, tellings;
+    int64_t clock, outdated, gid_next, matched, self, aside, parted, told, told_counter, tellings,
+        foreign;
     struct buf room;
     struct value v;
     bool found;
 
+    if (!meta_int(l, "self", &self, e) || !meta_int(l, "foreign", &foreign, e))
+        return false;
+    l->self = (uint32_t)self;
+    l->foreign = foreign != 0;
     if (!load_actors(l, e) || !ledger_seen_load(l, e) || !ledger_limits_load(l, e) ||
         !conflict_load(l, e) || !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
-        !meta_int(l, "outdated", &outdated, e) ||
-        !meta_int(l, "gid_next", &gid_next, e) || !meta_int(l, "cursor", &l->cursor, e) ||
+        !meta_int(l, "outdated", &outdated, e) || !meta_int(l, "gid_next", &gid_next, e) ||
+        !meta_int(l, "cursor", &l->cursor, e) || !meta_int(l, "looked", &l->looked, e) ||
         !meta_int(l, "batch", &l->batch, e) || !meta_blob(l, "token", l->token, 16, &found, e) ||
-        !meta_int(l, "matched", &matched, e) || !meta_int(l, "self", &self, e) ||
-        !meta_int(l, "aside", &aside, e) || !meta_int(l, "parted", &parted, e) ||
-        !meta_int(l, "told", &told, e) || !meta_int(l, "told_counter", &told_counter, e) ||
-        !meta_int(l, "tellings", &tellings, e) || !meta_int(l, "synced", &l->syncs, e) ||
-        !ledger_holds_load(l, e) || !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
+        !meta_int(l, "matched", &matched, e) || !meta_int(l, "aside", &aside, e) ||
+        !meta_int(l, "parted", &parted, e) || !meta_int(l, "told", &told, e) ||
+        !meta_int(l, "told_counter", &told_counter, e) || !meta_int(l, "tellings", &tellings, e) ||
+        !meta_int(l, "synced", &l->syncs, e) || !ledger_holds_load(l, e) ||
+        !ledger_number(l, "SELECT max(id) FROM point", &l->point, e))
         return false;
     buf_open(&room, 64);
     if (!ledger_meta_get(l, "cursor_time", &v, &room, e))
         return false;
     l->cursor_time = v.type == VALUE_REAL ? v.r : 0;
+    if (!ledger_meta_get(l, "looked_time", &v, &room, e))
+        return false;
+    l->looked_time = v.type == VALUE_REAL ? v.r : 0;
     buf_close(&room);
     hlc_load(&l->clock, (uint64_t)clock);
     l->gid_next = (uint64_t)gid_next;
@@ -262,7 +271,6 @@ static bool load_facts(struct ledger *l, struct err *e)
     l->told = told != 0;
     l->told_counter = (uint64_t)told_counter;
     l->tellings = (uint64_t)tellings;
-    l->self = (uint32_t)self;
     l->aside = (uint32_t)aside;
     l->parted = (uint64_t)parted;
     ledger_rest(l);
@@ -295,6 +303,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM lived;"
              "DELETE FROM conflict; DELETE FROM repair; DELETE FROM unsent; DELETE FROM part;"
              "DELETE FROM aside; DELETE FROM repeated; DELETE FROM correction;"
+             "DELETE FROM again; DELETE FROM owed;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "DELETE FROM meta WHERE name IN ('aside', 'parted');"
              "UPDATE tbl SET scan = 1",
@@ -303,7 +312,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     if (!load_facts(l, e) || !meta_blob_set(l, "fleet", fleet, FLEET_ID_BYTES, e))
         return false;
     memset(l->token, 0, sizeof l->token); /* of the file, too, nothing is known */
-    l->batch = l->cursor = 0;
+    l->batch = l->cursor = l->looked = 0;
     l->matched = alone;
     l->outdated = false;
     l->gid_next = 1;
@@ -428,6 +437,8 @@ void ledger_close(struct ledger *l)
 
 bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
 {
+    if (l->lasting)
+        ledger_rollback(l);
     if (lazy != l->lazy &&
         !run(l, lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", "begin", e))
         return false;
@@ -455,7 +466,7 @@ bool ledger_commit(struct ledger *l, struct err *e)
     ledger_rest(l);
     if (!run(l, "COMMIT", "commit", e))
         return false;
-    l->open = false;
+    l->open = l->lasting = false;
     if (!l->lazy)
         l->unsynced = false;
     return true;
@@ -481,7 +492,7 @@ void ledger_rollback(struct ledger *l)
         return;
     ledger_rest(l);
     sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
-    l->open = false;
+    l->open = l->lasting = false;
     l->live = l->live_before;
     l->run.last = 0;
     buf_clear(&l->runs);
@@ -489,6 +500,16 @@ void ledger_rollback(struct ledger *l)
      * file, so no write may follow. */
     if (!load_facts(l, &e))
         l->gid_next = 0;
+}
+
+bool ledger_say_all(struct ledger *l, struct err *e)
+{
+    for (uint32_t i = 0; i < l->actor_count; i++) {
+        l->actors[i].said = 0;
+        if (!ledger_actor_save(l, i + 1, e))
+            return false;
+    }
+    return true;
 }
 
 bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e)
@@ -499,11 +520,6 @@ bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err
     random_fill(a.bytes + SITE_ID_BYTES, ACTOR_BYTES - SITE_ID_BYTES);
     l->gid_next = 1;
     l->told = false;
-    for (uint32_t i = 0; i < l->actor_count; i++) {
-        l->actors[i].said = 0; /* the new actor has not said anything yet */
-        if (!ledger_actor_save(l, i + 1, e))
-            return false;
-    }
-    return ledger_actor(l, &a, &l->self, e) && meta_int_set(l, "self", l->self, e) &&
-           ledger_holds_as(l, e);
+    return ledger_say_all(l, e) && ledger_actor(l, &a, &l->self, e) &&
+           meta_int_set(l, "self", l->self, e) && ledger_holds_as(l, e);
 }

@@ -19,10 +19,12 @@ enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the tabl
 struct ledger_actor {
     struct actor actor;
     uint64_t staged, merged, applied, said;
-    uint64_t waived;             /* up to here nobody waits for what is not in the log (waive.c) */
-    uint8_t hash[HASH_BYTES];    /* of the staged one */
-    uint64_t counter_max;        /* highest gid counter of this actor that the ledger has met */
-    uint64_t latest;             /* no stamp of what is merged is later */
+    uint64_t waived;          /* up to here nobody waits for what is not in the log (waive.c) */
+    uint8_t hash[HASH_BYTES]; /* of the staged one */
+    uint64_t counter_max;     /* highest gid counter of this actor that the ledger has met */
+    uint64_t latest;          /* no stamp of what is merged is later */
+    uint64_t tagged;          /* history.h */
+    uint8_t tags[32];
     uint64_t *seen;              /* of the others that it had applied at its latest; owned */
     struct ledger_limit *limits; /* ledger_limits.h; owned */
     uint32_t seen_room, limit_n, limit_room;
@@ -44,10 +46,10 @@ struct ledger {
     struct sqlite3 *db;
     char *path;
     struct sqlite3_stmt **statements;
-    struct kept *kept; /* ledger_kept.h */
-    bool open;         /* inside a transaction */
-    bool lazy;         /* its commits are not synced */
-    bool unsynced;     /* a lazy commit that must be durable before the file's next batch is not */
+    struct kept *kept;  /* ledger_kept.h */
+    bool open, lasting; /* in a transaction; one that the next one ends (remerge.h) */
+    bool lazy;          /* its commits are not synced */
+    bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
     uint32_t actor_count, actor_room;
@@ -72,13 +74,13 @@ struct ledger {
     uint64_t gid_next, minted; /* the counter to mint next; the highest since `open` */
     struct keymap mints;       /* all since then */
     int64_t cursor;            /* last mark drained */
-    double cursor_time;
+    int64_t looked;            /* ... and in the file when rows were read, drained or not */
+    double cursor_time, looked_time;
     int64_t batch;
     uint8_t token[16];
-    bool matched;
-    int64_t live;        /* rows present */
-    bool aliases;        /* some gid has an alias */
-    int64_t live_before; /* when the transaction began */
+    bool matched, foreign;     /* the file says that it is another PC's: what we say of it waits */
+    int64_t live, live_before; /* rows present; when the transaction began */
+    bool aliases;              /* some gid has an alias */
     struct {
         uint32_t n, hidden; /* listed and not listed */
         uint64_t bytes;
@@ -87,22 +89,19 @@ struct ledger {
     } conflicts;
 };
 
-/* Create or open `home`/ledger.db for `fleet`. A ledger of another fleet is emptied and starts
- * again under a new incarnation (a PC joins another fleet; it must be matched). `alone`: no other
- * member, so there is nothing to match against. */
+/* Create or open `home`/ledger.db for `fleet`. That of another fleet is emptied and starts again
+ * under a new incarnation, to be matched, unless `alone`: there is no other member. */
 MUST_USE bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
                           const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site,
                           bool alone, struct err *e);
 void ledger_close(struct ledger *l);
-/* A transaction's commit is durable when it returns; a `lazy` one with the next that is not. */
+/* A commit saves the small facts, too; it is durable at once, a `lazy` one with the next other. */
 MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
-/* Saves the small facts too. */
 MUST_USE bool ledger_commit(struct ledger *l, struct err *e);
 /* Make a lazy commit durable: the file is never more than one batch ahead of the ledger. */
 MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
-/* End all reads: call it after reading outside a transaction. */
+/* End all reads, after reading outside a transaction; roll back, harmless when nothing is open. */
 void ledger_rest(struct ledger *l);
-/* Roll back and read the small facts again. Harmless when nothing is open. */
 void ledger_rollback(struct ledger *l);
 /* A new incarnation of ourselves: another actor, an empty chain. */
 MUST_USE bool ledger_reincarnate(struct ledger *l, const struct site_id *site, struct err *e);

@@ -130,17 +130,36 @@ static bool run(struct ledger *l, const char *sql, uint32_t actor, uint64_t numb
     return code == SQLITE_DONE || ledger_err(l, "note a correction", e);
 }
 
+/* Has a part of its chain gone from the log, or been laid aside? Rows hold what that said. */
+static bool is_held_by_rows(struct ledger *l, uint32_t actor, bool *held, struct err *e)
+{
+    sqlite3_stmt *q = ledger_kept(l, "SELECT 1 FROM repeated WHERE actor = ?1 LIMIT 1", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, actor);
+    code = sqlite3_step(q);
+    *held = code == SQLITE_ROW || l->aside == actor;
+    ledger_done(l, q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           ledger_err(l, "read what was said again", e);
+}
+
 /* `news` false: all that it says goes already, also for what is said again. */
 static bool limit_one(struct ledger *l, uint32_t actor, const struct ledger_limit *one, bool *news,
                       struct err *e)
 {
     struct ledger_actor *a = &l->actors[actor - 1];
     uint64_t above;
+    bool held;
 
     *news = insert(a, one, &above);
     if (!*news)
         return true;
-    l->outdated |= a->latest > one->stamp;
+    if (!is_held_by_rows(l, actor, &held, e))
+        return false;
+    l->outdated |= held || a->latest > one->stamp;
     return run(l, "DELETE FROM correction WHERE actor = ?1 AND number BETWEEN ?2 AND ?3", actor,
                above, one->number, e) &&
            run(l, "INSERT INTO correction VALUES (?1, ?2, ?3)", actor, one->number, one->stamp, e);
@@ -252,7 +271,6 @@ bool ledger_limits_load(struct ledger *l, struct err *e)
         int64_t actor = sqlite3_column_int64(q, 0);
         struct ledger_limit one = {(uint64_t)sqlite3_column_int64(q, 1),
                                    (uint64_t)sqlite3_column_int64(q, 2)};
-
         uint64_t above;
 
         if (actor >= 1 && actor <= l->actor_count)

@@ -51,6 +51,8 @@ bool held_has(const struct ledger *l, const struct held *h, uint64_t said, uint3
 /* It went back once more, to such a point: what our actor has said since is lost. If we were
  * another one then, no more of what that one said is certain than `holds` tells. */
 void held_lose(const struct ledger *l, struct held *h, uint64_t said);
+/* Whoever we speak as next has not said what we had applied. */
+MUST_USE bool ledger_say_all(struct ledger *l, struct err *e);
 /* From now on we drain as another actor. */
 MUST_USE bool ledger_holds_as(struct ledger *l, struct err *e);
 

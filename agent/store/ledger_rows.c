@@ -220,8 +220,9 @@ static bool is_minted(struct ledger *l, int64_t gid)
 
 uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
 {
-    if (wall_ms < GID_EPOCH_MS)
+    if (wall_ms == 0)
         return 0;
+    /* A clock that is years behind tells as well as a right one when a row was made. */
     return ((wall_ms - GID_EPOCH_MS) << GID_MARK_BITS | ((uint64_t)mark & GID_MARK_MASK)) %
            (GID_COUNTER_MAX - GID_SPARE);
 }
@@ -231,7 +232,7 @@ uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
  * nothing else, as long as it is free. (A clock that is put back leads to some that may not be.) */
 int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark)
 {
-    struct row_key key = {.kind = KEY_INT, .i = (int64_t)gid_counter(wall_ms, mark)};
+    struct row_key key = int_key((int64_t)gid_counter(wall_ms, mark));
 
     if (key.i == 0 || keymap_get(&l->mints, 0, &key) != 0)
         key.i = (int64_t)(l->minted > 0 ? l->minted + 1 : l->gid_next);
@@ -335,8 +336,8 @@ int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
 }
 
 /* Order of two values that every site computes alike (protocol/README.md): by their bytes on the
- * wire. References are all alike: which gid stands for a row is each site's own affair. */
-static int value_order(const struct value *a, const struct value *b)
+ * wire, references by the gids that were said, whatever row stands for them here. */
+static int value_order(const struct ledger *l, const struct value *a, const struct value *b)
 {
     struct buf left, right;
     int order;
@@ -344,7 +345,7 @@ static int value_order(const struct value *a, const struct value *b)
     if (a->type != b->type)
         return a->type < b->type ? -1 : 1;
     if (a->type == VALUE_REF)
-        return 0;
+        return gid_order(l, gid_pack(a->ref), gid_pack(b->ref));
     buf_open(&left, VALUE_BYTES_MAX + 32);
     buf_open(&right, VALUE_BYTES_MAX + 32);
     write_value(&(struct writer){&left}, a);
@@ -356,12 +357,12 @@ static int value_order(const struct value *a, const struct value *b)
 }
 
 /* Of a write and its repairs, which have one clock, the one that was repaired most stands. */
-static int repair_order(const struct value *a, const struct value *b)
+static int repair_order(const struct ledger *l, const struct value *a, const struct value *b)
 {
     size_t left = a->type == VALUE_TEXT ? a->bytes.n : 0;
     size_t right = b->type == VALUE_TEXT ? b->bytes.n : 0;
 
-    return left != right ? (left < right ? -1 : 1) : value_order(a, b);
+    return left != right ? (left < right ? -1 : 1) : value_order(l, a, b);
 }
 
 int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
@@ -369,12 +370,12 @@ int ledger_cell_compare(const struct ledger *l, const struct cell *a, const stru
     int order;
 
     if (a->clock.stamp == 0 && b->clock.stamp == 0) {
-        order = value_order(cell_base(a), cell_base(b));
+        order = value_order(l, cell_base(a), cell_base(b));
         if (order != 0)
             return order;
     }
     order = ledger_clock_compare(l, &a->clock, &b->clock);
-    return order != 0 ? order : repair_order(cell_base(a), cell_base(b));
+    return order != 0 ? order : repair_order(l, cell_base(a), cell_base(b));
 }
 
 static bool is_edit(const struct ledger *l, const struct record *r, const struct local_clock *c)

@@ -23,7 +23,7 @@
 
 struct candidate *match_candidate(const struct matcher *m, int64_t gid)
 {
-    struct row_key id = {.kind = KEY_INT, .i = gid};
+    struct row_key id = int_key(gid);
     uint32_t at = keymap_get(&m->by_gid, 0, &id);
 
     return at == 0 ? NULL : &m->candidates[at - 1];
@@ -119,7 +119,7 @@ static bool load_candidates(struct matcher *m, struct binding *b, struct err *e)
     int code = q == NULL ? -1 : 1;
 
     while (code == 1 && (code = scan_ledger_step(m->s, q, &row, e)) == 1) {
-        struct row_key id = {.kind = KEY_INT, .i = row.gid};
+        struct row_key id = int_key(row.gid);
 
         if (!record_decode(&m->rec, row.rec, e)) {
             code = -1;
@@ -170,7 +170,7 @@ static bool key_dead(struct matcher *m, struct err *e)
     if (q == NULL)
         return false;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct row_key id = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 0)};
+        struct row_key id = int_key(sqlite3_column_int64(q, 0));
         uint32_t at = keymap_get(&m->by_gid, 0, &id);
         const struct candidate *c = at == 0 ? NULL : &m->candidates[at - 1];
 
@@ -191,7 +191,7 @@ static bool place_candidates(struct matcher *m, struct err *e)
     if (q == NULL)
         return false;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct row_key key = {.kind = KEY_INT, .i = sqlite3_column_int64(q, 1)};
+        struct row_key key = int_key(sqlite3_column_int64(q, 1));
         struct candidate *c = match_candidate(m, sqlite3_column_int64(q, 0));
 
         if (c == NULL || sqlite3_column_type(q, 1) != SQLITE_INTEGER)
@@ -345,7 +345,7 @@ static bool pair_table(struct matcher *m, struct binding *b, struct err *e)
 bool match_named(struct matcher *m, const struct named *named, int64_t *gid, bool *there,
                  struct err *e)
 {
-    struct row_key key = {.kind = KEY_INT, .i = named->key.i};
+    struct row_key key = int_key(named->key.i);
     uint32_t at;
 
     if (named->key.type != VALUE_INT) {
@@ -532,7 +532,8 @@ static bool gather(struct matcher *m, struct err *e)
     return match_copies(m, e) && unpair(m, e);
 }
 
-/* What was matched is the file with all of its marks, also those that are still to be drained. */
+/* What was matched is the file with all of its marks, also those that are still to be drained: one
+ * that lacks them is an earlier one, and not the file of this point. */
 static bool note_point(struct matcher *m, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
@@ -646,7 +647,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
         return true;
     m = matcher_of(s, copy, now_ms);
     m.joining = joining;
-    ok = recover_read(s, e) && (!joining || know_own(&m, e)) && gather(&m, e);
+    ok = recover_look(s, e) && (!joining || know_own(&m, e)) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     if (!ok || !commit(&m, joining, e)) {

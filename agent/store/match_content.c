@@ -19,6 +19,7 @@
 
 #include "appunique.h"
 #include "refer.h"
+#include "unite.h"
 
 #define EQUALS_MAX 64 /* candidates looked at for one row */
 #define ROUNDS_MAX 64 /* of pairing children after their parents */
@@ -108,20 +109,6 @@ static bool is_signed(const struct matcher *m, const struct binding *b, uint32_t
     return !alike || (t->has_unique ? t->unique[column] : app_refers(&b->app->columns[column]));
 }
 
-/* A value of the fleet; a reference as the row that stands for what it names. */
-static bool fleet_value(struct matcher *m, const struct value *in, struct value *out, struct err *e)
-{
-    int64_t gid;
-
-    *out = *in;
-    if (in->type != VALUE_REF)
-        return true;
-    if (!ledger_stands(&m->s->ledger, gid_pack(in->ref), &gid, e))
-        return false;
-    out->ref = gid_unpack(gid);
-    return true;
-}
-
 bool match_value(struct matcher *m, const struct touched *t, uint32_t column, struct value *out,
                  bool *known, struct err *e)
 {
@@ -162,7 +149,8 @@ static bool sign_candidate(struct signer *g, const struct candidate *c, bool ali
         cell = record_get(&m->rec, c->b->position[i]);
         if (cell == NULL)
             return true;
-        if (!fleet_value(m, &cell->v, &v, e))
+        v = cell->v;
+        if (!value_stands(m->s, &v, e))
             return false;
         n += v.type != VALUE_NULL;
         sign_value(g, &v, m->tables[c->b->app_index].unique[i]);
@@ -482,7 +470,8 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
         if (t->b->is_key[i] || t->b->counter[i])
             continue;
         if (cell != NULL) {
-            if (!fleet_value(m, &cell->v, &there, e) || !match_value(m, t, i, &here, &known, e))
+            there = cell->v;
+            if (!value_stands(m->s, &there, e) || !match_value(m, t, i, &here, &known, e))
                 return false;
             if (unique) {
                 here = plain_value(g, &here);

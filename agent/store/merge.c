@@ -3,6 +3,7 @@
  * them; rows under equal natural keys are one row. */
 #include "merge.h"
 
+#include "again.h"
 #include "belief.h"
 #include "conflict.h"
 #include "fork.h"
@@ -26,6 +27,7 @@ struct merger {
     uint64_t number;
     uint32_t *actors;              /* the ledger's number of each of the body's actors */
     const struct merge_anew *anew; /* only these rows, which were merged before; NULL: all */
+    bool again, owes;              /* our own marks said it a second time; and this row: again.h */
     struct ledger_table *table;
     uint32_t table_id;   /* where the row under way is */
     uint32_t said_id;    /* by the body's name of the table */
@@ -83,21 +85,14 @@ static bool begin_table(struct merger *m, struct err *e)
     return set_table(m, t->id, e);
 }
 
-/* A value with the ledger's numbers of actors; a reference names the row that stands for what it
- * named. */
-static bool local_value(const struct merger *m, const struct value *v, struct value *local,
-                        struct err *e)
+/* A value with the ledger's numbers of actors. */
+static struct value local_value(const struct merger *m, const struct value *v)
 {
-    int64_t gid;
+    struct value local = *v;
 
-    *local = *v;
-    if (v->type != VALUE_REF)
-        return true;
-    local->ref.actor = m->actors[v->ref.actor];
-    if (!ledger_stands(&m->s->ledger, gid_pack(local->ref), &gid, e))
-        return false;
-    local->ref = gid_unpack(gid);
-    return true;
+    if (v->type == VALUE_REF)
+        local.ref.actor = m->actors[v->ref.actor];
+    return local;
 }
 
 /* An insert under a natural key that another row has already: from here on that one stands for
@@ -110,9 +105,11 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
 
     if (m->body.table.surrogate || row->op != CHANGE_INSERT)
         return true;
-    for (uint32_t i = 0; i < m->body.table.keys; i++)
-        if (!local_value(m, &row->values[i], &key[i], e))
+    for (uint32_t i = 0; i < m->body.table.keys; i++) {
+        key[i] = local_value(m, &row->values[i]);
+        if (!value_stands(m->s, &key[i], e))
             return false;
+    }
     buf_clear(&m->identity);
     identity_write(&m->s->ledger, key, m->body.table.keys, &m->identity);
     if (!ledger_natural_get(&m->s->ledger, m->table_id, buf_slice(&m->identity), &known, e))
@@ -143,14 +140,15 @@ static int64_t named_gid(const struct merger *m, struct gid g)
 static bool merge_delta(struct merger *m, uint32_t position, const struct body_counter *c,
                         const struct local_clock *clock, struct err *e)
 {
-    return counter_add(&m->rec, position,
-                       &(struct total){.gid = named_gid(m, m->body.row.gid),
-                                       .actor = clock->actor,
-                                       .number = clock->number,
-                                       .stamp = clock->stamp,
-                                       .total = c->total,
-                                       .form = c->form},
-                       e);
+    const struct total t = {.gid = named_gid(m, m->body.row.gid),
+                            .actor = clock->actor,
+                            .number = clock->number,
+                            .stamp = clock->stamp,
+                            .total = c->total,
+                            .form = c->form};
+
+    return (!m->owes || again_owe_added(m->s, &m->rec, position, &t, e)) &&
+           counter_add(&m->rec, position, &t, e);
 }
 
 /* What the author of a set had seen, and what is therefore in it. */
@@ -202,14 +200,16 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
         return true;
     if (!repair && have->set && m->anew == NULL && !conflict_cell(about, position, theirs, &had, e))
         return false;
+    if (counter != NULL)
+        theirs->counter = seen_totals(m, &theirs->v, counter);
+    if (m->owes && !repair && !again_owe_value(m->s, &m->rec, position, theirs, e))
+        return false;
     if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
         return true;
     if (repair && m->anew == NULL &&
         !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
         return false;
-    if (counter != NULL)
-        theirs->counter = seen_totals(m, &theirs->v, counter);
-    else if (repair) /* it has seen what the repaired write had */
+    if (counter == NULL && repair) /* it has seen what the repaired write had */
         theirs->counter = counter_rebase(&m->rec, have->counter, &theirs->v);
     return counter_set(&m->rec, position, theirs, e);
 }
@@ -223,7 +223,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
     uint32_t next = 0;
 
     for (uint32_t i = 0; i < row->n; i++) {
-        struct cell theirs = {.clock = *clock, .set = true};
+        struct cell theirs = {.v = local_value(m, &row->values[i]), .clock = *clock, .set = true};
         const struct body_counter *counter = next_counter(row, &next, i);
         uint32_t position = m->positions[row->columns[i]];
 
@@ -233,8 +233,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
         if (counter != NULL && counter->delta) {
             if (!merge_delta(m, position, counter, clock, e))
                 return false;
-        } else if (!local_value(m, &row->values[i], &theirs.v, e) ||
-                   !merge_set(m, &about, position, &theirs, counter, e)) {
+        } else if (!merge_set(m, &about, position, &theirs, counter, e)) {
             return false;
         }
         if (counter != NULL && counter->delta)
@@ -432,12 +431,13 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     struct merger m = {.s = s, .actor = actor, .number = number};
     struct changeset_header h = {0};
     struct ledger_actor *a;
-    bool ok = merger_open(&m, &h, bytes, e) && note_needs(s, actor, &h.needs, e);
+    bool ok = merger_open(&m, &h, bytes, e) && note_needs(s, actor, &h.needs, e) &&
+              again_is_noted(s, actor, number, &m.again, e);
 
     while (ok && body_next_table(&m.body)) {
         ok = begin_table(&m, e);
         while (ok && body_next_row(&m.body))
-            ok = merge_row(&m, e);
+            ok = (!m.again || again_has_row(s, m.body.row.stamp, &m.owes, e)) && merge_row(&m, e);
     }
     ok = ok && body_read_end(&m.body) && unite_names(s, e);
     if (ok) {

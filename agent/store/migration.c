@@ -253,8 +253,7 @@ static bool is_bulk(uint32_t n, int64_t rows)
 /* Can a migration have written it? It was there before. */
 static bool may_be_derived(const struct migration *m, const struct touched *t)
 {
-    return t->gid != 0 && t->key.kind != KEY_NONE && t->wall_ms != 0 &&
-           (t->marks == 0 || t->first <= m->until);
+    return t->gid != 0 && (t->marks == 0 || t->first <= m->until);
 }
 
 /* A data migration changed rows that were there before. */
@@ -265,7 +264,8 @@ static bool find_bulk(struct store *s, struct touch_list *l, const struct bindin
     int64_t rows;
 
     for (uint32_t i = 0; i < l->n; i++)
-        n += l->rows[i].b == b && may_be_derived(s->migration, &l->rows[i]);
+        n += l->rows[i].b == b && l->rows[i].key.kind != KEY_NONE && l->rows[i].wall_ms != 0 &&
+             may_be_derived(s->migration, &l->rows[i]);
     if (n < FEW_ROWS_MIN)
         return true;
     if (!count_rows(s, b->table, &rows, e))
@@ -273,8 +273,7 @@ static bool find_bulk(struct store *s, struct touch_list *l, const struct bindin
     if (!is_bulk(n, rows))
         return true;
     for (uint32_t i = 0; i < l->n; i++)
-        l->rows[i].derived |= l->rows[i].b == b && l->rows[i].gid != 0 &&
-                              (l->rows[i].marks == 0 || l->rows[i].first <= s->migration->until);
+        l->rows[i].derived |= l->rows[i].b == b && may_be_derived(s->migration, &l->rows[i]);
     *any = true;
     return true;
 }

@@ -124,7 +124,7 @@ static bool natural_key(struct outlined *w, const struct outline_range *range, s
 static void place_row(struct outlined *w, uint32_t at, const struct row_key *key)
 {
     const struct table_here *t = &w->tables[w->r->o.rows[at].table];
-    struct row_key id = {.kind = KEY_INT, .i = gid_here(w, w->r->o.rows[at].gid)};
+    struct row_key id = int_key(gid_here(w, w->r->o.rows[at].gid));
 
     w->keys[at] = arena_key(&w->arena, key);
     if (t->b->app->key_count == 1)

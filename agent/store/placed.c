@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "belief.h"
+#include "history.h"
 #include "ledger_kept.h"
 #include "ledger_statements.h"
 
@@ -147,6 +149,8 @@ bool telling_open(struct telling *t, struct store *s, struct err *e)
     *t = (struct telling){.s = s, .whole = !s->ledger.told};
     buf_open(&t->entries, CHUNK_BYTES * 2);
     buf_open(&t->point, APP_POINT_BYTES_MAX);
+    if (!history_learn(&s->ledger, e))
+        return false;
     if (t->whole)
         return tell_rows(t, "SELECT gid, tbl, key, present, rec, shadow FROM row", 0, 0, e);
     return tell_rows(t,
@@ -196,6 +200,8 @@ static void write_point(struct telling *t)
         write_int(&w, table->scan == SCAN_RECONCILE ? -1 : app->repairs);
         write_int(&w, table->key_max);
     }
+    for (uint32_t i = 0; i < holds.n; i++)
+        history_tell(l, &holds.entries[i]);
     vector_write(&w, &holds);
     vector_close(&holds);
 }
@@ -245,6 +251,8 @@ bool telling_done(struct store *s, struct err *e)
     s->ledger.told = true;
     s->ledger.tellings++;
     s->ledger.told_counter = s->ledger.actors[s->ledger.self - 1].counter_max;
+    s->ledger.foreign = false;
+    ledger_believe(&s->ledger);
     return ledger_finish(&s->ledger, ledger_statement(&s->ledger, STATEMENT_UNTOLD_CLEAR),
                          "note what the file has been told", e);
 }

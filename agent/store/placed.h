@@ -6,7 +6,7 @@
  *         Where the file stood, and how often it had been told so: our change-sets up to `number`
  *         say all that the application did up to this mark, in these tables (their numbers in
  *         _navette_table, how often triggers had been put back, the highest key ever); and which
- *         change-sets it held.
+ *         change-sets it held, with tags of them in the place of hashes (history.h).
  *     _navette_placed.rows
  *         [PLACED_FORMAT, [actor]..., [table, actor * 3 + what, counter, key]...]
  *         Which row a surrogate key came to name (0), or named last (1; 2: the application deleted

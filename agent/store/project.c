@@ -31,14 +31,9 @@
 
 /* ---- works ---- */
 
-static struct row_key gid_key(int64_t gid)
-{
-    return (struct row_key){.kind = KEY_INT, .i = gid};
-}
-
 struct work *batch_find(struct batch *b, int64_t gid)
 {
-    struct row_key id = gid_key(gid);
+    struct row_key id = int_key(gid);
     uint32_t at = keymap_get(&b->by_gid, 0, &id);
 
     return at == 0 ? NULL : &b->works[at - 1];
@@ -81,7 +76,7 @@ static bool is_held(const struct store *s, int64_t gid)
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e)
 {
     struct work *w = batch_find(b, gid);
-    struct row_key id = gid_key(gid);
+    struct row_key id = int_key(gid);
     struct ledger_row row;
     bool found;
 
@@ -226,7 +221,7 @@ static bool gather_yielding(struct batch *b, struct err *e)
 /* A row that the batch itself brought: nothing else is known of it. */
 static void add_news(struct batch *b, const struct due_row *due)
 {
-    struct row_key id = gid_key(due->gid);
+    struct row_key id = int_key(due->gid);
     struct work *w;
 
     if (bind_is_deaf(b->s, due->table))
@@ -284,12 +279,30 @@ static bool nothing_undrained(struct store *s, struct err *e)
                    (long long)(last - s->ledger.cursor));
 }
 
+/* Was it written, and is it another one than before? A row that made way for one that then did not
+ * get in shows again what it did. */
+static bool is_other(const struct work *w)
+{
+    return w->wrote && !(w->present && w->shadow.p != NULL && w->shadow_after.p != NULL &&
+                         slice_equal(w->shadow, w->shadow_after));
+}
+
 static bool wrote_any(const struct batch *b, bool only_living)
 {
     if (b->followed)
         return true;
     for (uint32_t i = 0; i < b->n; i++)
-        if (b->works[i].deleted || (b->works[i].wrote && (b->works[i].alive || !only_living)))
+        if (b->works[i].deleted || (is_other(&b->works[i]) && (b->works[i].alive || !only_living)))
+            return true;
+    return false;
+}
+
+/* Was something said of a row that is dead and outside? A row that names it needs it in the file,
+ * and may have waited for just that: one deleted before all of it was told does not fit. */
+static bool any_outside(const struct batch *b)
+{
+    for (uint32_t i = 0; i < b->n; i++)
+        if (!b->works[i].alive && !b->works[i].present && !b->works[i].waiting)
             return true;
     return false;
 }
@@ -300,7 +313,8 @@ static void retry_after(struct batch *b, uint32_t changesets)
 {
     if (changesets > 0 || wrote_any(b, true))
         b->s->vain_rounds = 0;
-    if (wrote_any(b, false) && b->s->vain_rounds < VAIN_ROUNDS_MAX) {
+    if ((wrote_any(b, false) || (changesets > 0 && any_outside(b))) &&
+        b->s->vain_rounds < VAIN_ROUNDS_MAX) {
         b->s->vain_rounds++;
         project_retry(b->s);
     }

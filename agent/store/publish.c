@@ -14,7 +14,7 @@ bool refer(struct store *s, const struct binding *parent, const struct value *v,
            struct err *e)
 {
     struct ledger_row row;
-    struct row_key key = {.kind = KEY_INT, .i = v->i};
+    struct row_key key = int_key(v->i);
     struct buf room;
     bool found, ok;
 
@@ -397,6 +397,7 @@ static void publisher_open(struct publisher *p)
     p->wire = mem_alloc(columns * sizeof *p->wire);
     p->columns = mem_alloc(columns * sizeof *p->columns);
     p->changed = mem_alloc(columns * sizeof *p->changed);
+    p->back = mem_alloc(columns * sizeof *p->back);
     p->counters = mem_alloc(columns * sizeof *p->counters);
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
@@ -414,6 +415,7 @@ static void publisher_close(struct publisher *p)
     free(p->wire);
     free(p->columns);
     free(p->changed);
+    free(p->back);
     free(p->counters);
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);
@@ -445,12 +447,18 @@ static uint32_t rows_of_one(const struct store *s, const struct binding *b)
     return s->ledger.aliases ? n + SITES_EVER_MAX : n;
 }
 
+static bool is_in_part(const struct touch_list *l, const struct touched *t)
+{
+    return l->part == TOUCH_ALL || touch_is_unmarked(t) == (l->part == TOUCH_UNMARKED);
+}
+
 static bool publish_table(struct publisher *p, struct binding *b, struct err *e)
 {
     uint32_t rows = rows_of_one(p->s, b);
 
     for (uint32_t i = 0; i < p->list->n; i++) {
-        if (p->list->rows[i].b != b || p->list->rows[i].gid == 0)
+        if (p->list->rows[i].b != b || p->list->rows[i].gid == 0 ||
+            !is_in_part(p->list, &p->list->rows[i]))
             continue;
         if (author_is_full(&p->author, rows) && !author_seal(&p->author, e))
             return false;

@@ -14,6 +14,7 @@ struct publisher {
     struct record rec, shadow, next;
     struct value *values; /* of one row, references translated */
     bool *changed;        /* which of them differ from what the file held */
+    bool *back;           /* which of those are only what was read before an apply */
     /* its cells that go out, as author_write takes them: */
     struct value *wire;
     uint32_t *columns; /* indices into the body's order */

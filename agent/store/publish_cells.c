@@ -1,10 +1,13 @@
 /* The cells of one row that the application wrote: which they are, and whether they go out as
  * values or, of a counter, as what was added. */
 #include "publish.h"
+#include "reading.h"
 #include "refer.h"
 #include "unite.h"
 
 #include "withhold.h"
+
+#include <string.h>
 
 uint64_t stamp_after(uint64_t stamp, const struct cell *c)
 {
@@ -61,14 +64,94 @@ void cells_seen(struct publisher *p, const struct touched *t, const struct cell 
     c->seen_n = k->n;
 }
 
+/* Has the file been brought to what this write says? What is merged only may be later. */
+static bool is_applied(const struct publisher *p, uint32_t actor, uint64_t number)
+{
+    return actor == 0 || number <= p->s->ledger.actors[actor - 1].applied;
+}
+
+/* Was the row, which is not in the file, deleted as far as the file tells? */
+static bool is_dead_here(const struct publisher *p)
+{
+    const struct ledger *l = &p->s->ledger;
+
+    for (uint32_t i = 0; i < p->rec.n; i++) {
+        const struct cell *c = &p->rec.cells[i];
+
+        if (c->set && is_applied(p, c->clock.actor, c->clock.number) &&
+            ledger_clock_compare(l, &c->clock, &p->rec.dead) > 0)
+            return false;
+        for (uint32_t k = 0; c->counter != NULL && k < c->counter->n; k++) {
+            const struct total *t = &c->counter->totals[k];
+            struct local_clock said = {.stamp = t->stamp, .actor = t->actor, .number = t->number};
+
+            if (t->number > 0 && is_applied(p, t->actor, t->number) &&
+                ledger_clock_compare(l, &said, &p->rec.dead) > 0)
+                return false;
+        }
+    }
+    return p->rec.dead.number != 0;
+}
+
+/* What its actor had said by the last of his change-sets that the file holds; number 0: nothing, or
+ * it is too far back to be looked for. */
+static bool total_applied(struct publisher *p, const struct touched *t, uint32_t position,
+                          struct total *total, struct err *e)
+{
+    struct ledger *l = &p->s->ledger;
+    uint64_t number = l->actors[total->actor - 1].applied;
+    bool says = total->number <= number, found;
+    struct slice bytes;
+
+    if (says)
+        return true;
+    total->number = 0;
+    for (; !says && number > 0 && p->s->look_ups_left > 0; number--) {
+        p->s->look_ups_left--;
+        if (!ledger_changeset_get(l, total->actor, number, &bytes, &found, e) ||
+            (found && !reading_total(l, bytes, t->b->table, position, total, &says, e)))
+            return false;
+    }
+    return true;
+}
+
+/* The cell, without what has been added since. */
+static bool as_applied(struct publisher *p, const struct touched *t, uint32_t position,
+                       const struct cell **c, struct err *e)
+{
+    const struct counter *k = *c == NULL ? NULL : (*c)->counter;
+    struct cell *out;
+    struct total *totals;
+    uint32_t n = 0;
+
+    if (k == NULL)
+        return true;
+    out = record_alloc(&p->next, sizeof *out);
+    totals = counter_totals(&p->next, k->n);
+    for (uint32_t i = 0; i < k->n; i++) {
+        totals[n] = k->totals[i];
+        if (!total_applied(p, t, position, &totals[n], e))
+            return false;
+        n += totals[n].number != 0 || totals[n].seen_number != 0;
+    }
+    *out = cell_plain(*c);
+    if (n > 0)
+        out->counter = counter_of(&p->next, &k->base, totals, n);
+    *c = out;
+    return true;
+}
+
 /* What the application had seen of a cell: what the file showed. Where it made the row, it may have
  * deleted it before. */
-static const struct cell *saw(const struct publisher *p, const struct touched *t, uint32_t column,
-                              const struct cell *was)
+static bool saw(struct publisher *p, const struct touched *t, uint32_t column,
+                const struct cell **c, struct err *e)
 {
-    if (was != NULL || p->rec.dead.number == 0 || ledger_alive(&p->s->ledger, &p->rec))
-        return was;
-    return record_get(&p->rec, t->b->position[column]);
+    uint32_t position = t->b->position[column];
+
+    if (*c != NULL || !is_dead_here(p))
+        return true;
+    *c = record_get(&p->rec, position);
+    return as_applied(p, t, position, c, e);
 }
 
 struct conflict_row cells_listed(const struct publisher *p, const struct touched *t)
@@ -97,13 +180,15 @@ static bool keep_sum(struct publisher *p, const struct touched *t, uint32_t colu
 
 /* ---- which cells ---- */
 
-static void add_cell(struct publisher *p, const struct touched *t, uint32_t order,
-                     const struct cell *was, bool timed)
+static bool add_cell(struct publisher *p, const struct touched *t, uint32_t order,
+                     const struct cell *was, bool timed, struct err *e)
 {
     uint32_t column = t->b->order[order];
     struct body_counter counter = {.cell = p->n};
-    const struct cell *seen = saw(p, t, column, was);
+    const struct cell *seen = was;
 
+    if (!saw(p, t, column, &seen, e))
+        return false;
     p->columns[p->n] = order;
     p->wire[p->n] = p->values[column];
     if (timed && find_delta(p, t, column, was, &counter)) {
@@ -116,6 +201,7 @@ static void add_cell(struct publisher *p, const struct touched *t, uint32_t orde
     if (counter.delta || counter.seen_n > 0)
         p->counters[p->counter_n++] = counter;
     p->n++;
+    return true;
 }
 
 /* Does the column hold what the file held before? */
@@ -197,29 +283,53 @@ static bool find_changed(struct publisher *p, const struct touched *t, const str
     return settle_pairs(p, t, base, e);
 }
 
-/* Is it what an apply replaced a moment before? */
-static bool is_back(const struct publisher *p, const struct touched *t, uint32_t column)
+/* A type and an id beside it are one value: both are as they were read, or neither is meant so. */
+static bool couple(struct publisher *p, const struct touched *t, const struct record *base,
+                   uint32_t id, uint32_t type, struct err *e)
 {
-    return replaced_is_back(p->s->replaced, t->gid, t->b->position[column], &p->values[column],
-                            t->wall_ms);
+    bool both = p->back[id] || p->back[type];
+
+    for (int half = 0; half < 2 && both; half++) {
+        uint32_t column = half == 0 ? id : type;
+        const struct cell *was = record_get(base, t->b->position[column]);
+
+        if (p->back[column])
+            continue;
+        both = was != NULL;
+        if (both && !value_same(p->s, &was->v, &p->values[column], &both, e))
+            return false;
+    }
+    p->back[id] = p->back[type] = both;
+    return true;
 }
 
 /* A row that an ORM saves whole, which leaves one mark, has the values that it had when it was
- * read. Those that are there again together with another change are not meant. (A row that was
- * deleted and made anew under its name is no save.) */
-static bool is_stale_save(const struct publisher *p, const struct touched *t,
-                          const struct record *base)
+ * read. Those that are there again, as an apply replaced them a moment before, together with
+ * another change, are not meant. (A row that was deleted and made anew under its name is no save.)
+ */
+static bool find_stale(struct publisher *p, const struct touched *t, const struct record *base,
+                       struct err *e)
 {
+    uint32_t n = t->b->app->column_count;
     bool back = false, changed = false;
 
-    for (uint32_t i = 0; i < t->b->app->column_count; i++) {
-        const struct cell *was = record_get(base, t->b->position[i]);
-        bool here = p->changed[i] && was != NULL && is_back(p, t, i);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t position = t->b->position[i];
 
-        back |= here;
-        changed |= p->changed[i] && !here;
+        p->back[i] = p->changed[i] && record_get(base, position) != NULL &&
+                     replaced_is_back(p->s->replaced, t->gid, position, &p->values[i], t->wall_ms);
     }
-    return back && changed;
+    for (uint32_t i = 0; t->b->indirect && i < n; i++)
+        if (t->b->app->columns[i].ref_form == REF_TYPED &&
+            !couple(p, t, base, i, (uint32_t)t->b->app->columns[i].ref_column, e))
+            return false;
+    for (uint32_t i = 0; i < n; i++) {
+        back |= p->back[i];
+        changed |= p->changed[i] && !p->back[i];
+    }
+    if (!back || !changed)
+        memset(p->back, 0, n * sizeof *p->back);
+    return true;
 }
 
 /* The file shows it, and it is to be put back. */
@@ -234,7 +344,12 @@ static bool restore_stale(struct publisher *p, const struct touched *t, uint32_t
                                   .number = p->author.number},
                         .set = true},
                 won = cell_plain(was);
+    bool same;
 
+    if (!value_same(p->s, &was->v, &p->values[column], &same, e))
+        return false;
+    if (same)
+        return true; /* the other half of a pair */
     won.v = was->v;
     counter_settle(&p->next, position, &p->values[column]);
     return conflict_note(&about, position, CONFLICT_STALE, &lost, &won, e);
@@ -243,7 +358,7 @@ static bool restore_stale(struct publisher *p, const struct touched *t, uint32_t
 /* The application wrote the row right after an apply changed one of its counters: it may have
  * counted from what was there before. That it left the counter alone is only known where it changed
  * another cell. */
-static bool doubt(struct publisher *p, const struct touched *t, bool stale, struct err *e)
+static bool doubt(struct publisher *p, const struct touched *t, struct err *e)
 {
     const struct conflict_row about = cells_listed(p, t);
 
@@ -257,7 +372,7 @@ static bool doubt(struct publisher *p, const struct touched *t, bool stale, stru
 
         if (!t->b->counter[i] || !replaced_lately(p->s->replaced, t->gid, position, t->wall_ms))
             continue;
-        if ((p->n > 0 && !p->changed[i]) || (stale && is_back(p, t, i)))
+        if ((p->n > 0 && !p->changed[i]) || p->back[i])
             continue;
         if (!conflict_renew(&about, position, CONFLICT_DOUBTFUL, &lost, e))
             return false;
@@ -266,7 +381,7 @@ static bool doubt(struct publisher *p, const struct touched *t, bool stale, stru
 }
 
 static bool find_cell(struct publisher *p, const struct touched *t, const struct cell *was,
-                      uint32_t order, bool stale, uint64_t *stamp, struct err *e)
+                      uint32_t order, uint64_t *stamp, struct err *e)
 {
     uint32_t i = t->b->order[order];
     const struct cell *have = record_get(&p->rec, t->b->position[i]);
@@ -276,11 +391,12 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
         return true;
     if (unsent_is(&p->values[i]))
         return unsent_note(p->s, t->gid, t->b->position[i], e);
-    if (stale && was != NULL && is_back(p, t, i))
+    if (p->back[i])
         return restore_stale(p, t, i, was, e);
     if (!timed && was != NULL && have != NULL && have->counter != NULL)
         return keep_sum(p, t, i, e);
-    add_cell(p, t, order, was, timed && !t->derived);
+    if (!add_cell(p, t, order, was, timed && !t->derived, e))
+        return false;
     if (was != NULL && timed)
         *stamp = stamp_after(*stamp, was);
     return true;
@@ -290,22 +406,23 @@ bool cells_find(struct publisher *p, const struct touched *t, const struct recor
                 uint64_t *stamp, struct err *e)
 {
     bool lately = base != NULL && replaced_any(p->s->replaced, t->wall_ms);
-    bool stale;
 
     p->n = p->counter_n = 0;
     if (base != NULL && !fresh_inherit(p, t, base, e))
         return false;
     if (!find_changed(p, t, base, e) || (base != NULL && !fresh_fill(p, t, base, e)))
         return false;
-    stale = lately && t->marks == 1 && is_stale_save(p, t, base);
+    memset(p->back, 0, t->b->app->column_count * sizeof *p->back);
+    if (lately && t->marks == 1 && !find_stale(p, t, base, e))
+        return false;
     for (uint32_t o = 0; o < t->b->app->column_count; o++) {
         const struct cell *was =
             base == NULL ? NULL : record_get(base, t->b->position[t->b->order[o]]);
 
-        if (!find_cell(p, t, was, o, stale, stamp, e))
+        if (!find_cell(p, t, was, o, stamp, e))
             return false;
     }
-    return !lately || doubt(p, t, stale, e);
+    return !lately || doubt(p, t, e);
 }
 
 /* ---- what becomes of them ---- */

@@ -77,15 +77,22 @@ static bool say_inherited(struct publisher *p, const struct touched *t, uint32_t
     return counter_set(&p->rec, position, &mine, e);
 }
 
+/* `was` is what the file held. Where a power cut took the file back, or something waits outside of
+ * it, the ledger has later writes, and the file may never have them under the old name: they count
+ * under the new one. */
 static bool inherit(struct publisher *p, const struct touched *t, uint32_t order, struct cell was,
-                    bool apart, struct err *e)
+                    const struct cell *latest, bool apart, struct err *e)
 {
     uint32_t position = t->b->position[t->b->order[order]];
+    bool behind = latest != NULL && counter_stamp(latest) > counter_stamp(&was);
+    struct cell said = behind ? *latest : was;
 
-    if (unsent_is(&was.v))
+    if (unsent_is(&said.v))
         return true;
-    if (!say_inherited(p, t, order, &was, e) || !say_totals(p, t, order, was.counter, e))
+    if (!say_inherited(p, t, order, &said, e) || !say_totals(p, t, order, said.counter, e))
         return false;
+    if (!behind)
+        was = said;
     *record_cell(&p->next, position) = was;
     if (apart)
         *record_cell(&p->shadow, position) = was;
@@ -98,12 +105,13 @@ bool fresh_inherit(struct publisher *p, const struct touched *t, const struct re
     for (uint32_t o = 0; t->b->fresh != NULL && o < t->b->app->column_count; o++) {
         uint32_t i = t->b->order[o];
         const struct fresh *f = columns_fresh(t->b, i);
-        const struct cell *was;
+        const struct cell *was, *latest;
 
         if (f == NULL || f->from < 0 || record_get(base, t->b->position[i]) != NULL)
             continue;
         was = record_get(base, (uint32_t)f->from);
-        if (was != NULL && !inherit(p, t, o, *was, base == &p->shadow, e))
+        latest = record_get(&p->rec, (uint32_t)f->from);
+        if (was != NULL && !inherit(p, t, o, *was, latest, base == &p->shadow, e))
             return false;
     }
     return true;

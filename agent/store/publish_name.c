@@ -1,6 +1,7 @@
 /* The gids of rows on their way out: which row of the fleet is it that the application has written?
  */
 #include "publish.h"
+#include "unite.h"
 
 #include <stdlib.h>
 
@@ -39,27 +40,16 @@ static bool key_waits(struct publisher *p, const struct touched *t)
     return false;
 }
 
-/* Names are made of rows that stand for others. The file may still have another one of those. */
-static bool name_stands(struct publisher *p, struct value *v, struct err *e)
-{
-    int64_t gid;
-
-    if (v->type != VALUE_REF)
-        return true;
-    if (!ledger_stands(&p->s->ledger, gid_pack(v->ref), &gid, e))
-        return false;
-    v->ref = gid_unpack(gid);
-    return true;
-}
-
-/* What the row is called everywhere. */
+/* What the row is called everywhere: by rows that stand for others. The file may still have another
+ * one of those. */
 static bool write_name(struct publisher *p, const struct touched *t, struct buf *name,
                        struct err *e)
 {
     struct value key[KEY_COLUMNS_MAX];
 
     for (uint32_t i = 0; i < t->b->app->key_count; i++)
-        if (!publish_translate(p, t, t->b->app->keys[i], &key[i], e) || !name_stands(p, &key[i], e))
+        if (!publish_translate(p, t, t->b->app->keys[i], &key[i], e) ||
+            !value_stands(p->s, &key[i], e))
             return false;
     identity_write(&p->s->ledger, key, t->b->app->key_count, name);
     return true;
@@ -129,13 +119,13 @@ static void forget_moved(struct publisher *p)
     struct keymap there = {0};
 
     for (uint32_t i = 0; i < l->n; i++) {
-        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
+        struct row_key gid = int_key(l->rows[i].gid);
 
         if (l->rows[i].key.kind != KEY_NONE && !l->rows[i].b->app->surrogate)
             keymap_put(&there, 0, &gid, i + 1);
     }
     for (uint32_t i = 0; i < l->n; i++) {
-        struct row_key gid = {.kind = KEY_INT, .i = l->rows[i].gid};
+        struct row_key gid = int_key(l->rows[i].gid);
 
         if (l->rows[i].key.kind == KEY_NONE && keymap_get(&there, 0, &gid) != 0)
             l->rows[i].gid = 0;
@@ -162,16 +152,11 @@ static bool is_twin(const struct touched *t)
            t->b->filter == NULL;
 }
 
-static struct row_key gid_key(int64_t gid)
-{
-    return (struct row_key){.kind = KEY_INT, .i = gid};
-}
-
 /* Of rows with one gid that one has it which had it before; else the first, which is said first. */
 static void find_standing(struct publisher *p, struct twins *w)
 {
     for (uint32_t i = 0; i < w->n; i++) {
-        struct row_key was = gid_key(w->was[i]), gid = gid_key(p->list->rows[i].gid);
+        struct row_key was = int_key(w->was[i]), gid = int_key(p->list->rows[i].gid);
 
         if (w->was[i] != 0)
             keymap_put(&w->stood, 0, &was, 1);
@@ -185,7 +170,7 @@ static bool stands_elsewhere(struct publisher *p, const struct twins *w, uint32_
                              struct err *e)
 {
     const struct touched *t = &p->list->rows[index];
-    struct row_key gid = gid_key(t->gid);
+    struct row_key gid = int_key(t->gid);
     bool is_other = keymap_get(&w->stands, 0, &gid) != index + 1, known;
     struct ledger_row row;
 

@@ -4,6 +4,7 @@
  * another key on each PC. But numbers are used again, too: without AUTOINCREMENT the next row after
  * the last one was deleted gets its key. What the row says decides. */
 #include "publish.h"
+#include "unite.h"
 
 /* How many of its columns say what the deleted row said. */
 static bool compare(struct publisher *p, const struct touched *t, const struct record *was,
@@ -15,6 +16,7 @@ static bool compare(struct publisher *p, const struct touched *t, const struct r
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct cell *c = record_get(was, t->b->position[i]);
         struct value v;
+        bool equal;
 
         if (t->b->is_key[i] || c == NULL)
             continue;
@@ -22,7 +24,9 @@ static bool compare(struct publisher *p, const struct touched *t, const struct r
             return false;
         if (v.type == VALUE_NULL && c->v.type == VALUE_NULL)
             continue; /* says nothing */
-        if (value_equal(&v, &c->v))
+        if (!value_same(p->s, &v, &c->v, &equal, e))
+            return false;
+        if (equal)
             ++*same;
         else
             ++*other;

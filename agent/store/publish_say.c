@@ -32,7 +32,7 @@ static bool open_part(struct saying *x, struct err *e)
         bool special = next < x->row.counter_n && x->row.counters[next].cell == x->to;
         size_t n = author_bytes(&x->values[x->to], special ? &x->row.counters[next++] : NULL);
 
-        if (x->to > x->from && bytes + n > BODY_BYTES_SOFT)
+        if (x->to > x->from && bytes + n > x->author->s->body_soft)
             break;
         bytes += n;
     }

@@ -1,5 +1,8 @@
 #include "reading.h"
 
+#include "counter.h"
+#include "ledger_limits.h"
+
 #include <stdlib.h>
 
 void reading_close(struct reading *r)
@@ -39,4 +42,32 @@ bool reading_table(struct reading *r, struct ledger *l, struct err *e)
 int64_t reading_gid(const struct reading *r, struct gid g)
 {
     return gid_pack((struct gid){r->actors[g.actor], g.counter});
+}
+
+bool reading_total(struct ledger *l, struct slice bytes, uint32_t table, uint32_t position,
+                   struct total *t, bool *says, struct err *e)
+{
+    struct reading in;
+    bool ok = reading_open(&in, l, bytes, e);
+
+    while (ok && body_next_table(&in.body)) {
+        ok = reading_table(&in, l, e);
+        while (ok && body_next_row(&in.body))
+            for (uint32_t i = 0; i < in.body.row.counter_n; i++) {
+                const struct body_counter *c = &in.body.row.counters[i];
+
+                if (!c->delta || in.table->id != table ||
+                    reading_gid(&in, in.body.row.gid) != t->gid ||
+                    in.positions[in.body.row.columns[c->cell]] != position)
+                    continue;
+                t->number = in.h.number;
+                t->stamp = ledger_stamp(l, t->actor, in.h.number, in.body.row.stamp);
+                t->total = c->total;
+                t->form = c->form;
+                *says = true;
+            }
+    }
+    ok = ok && body_read_end(&in.body);
+    reading_close(&in);
+    return ok;
 }

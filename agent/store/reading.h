@@ -4,6 +4,8 @@
 
 #include "ledger.h"
 
+struct total;
+
 struct reading {
     struct changeset parts;
     struct changeset_header h;
@@ -19,5 +21,10 @@ void reading_close(struct reading *r);
 /* After body_next_table: which table and columns these are. */
 MUST_USE bool reading_table(struct reading *r, struct ledger *l, struct err *e);
 int64_t reading_gid(const struct reading *r, struct gid g);
+
+/* Does this change-set say what its author had added to a cell of the row that it names `t->gid`?
+ * Then `t` becomes that, and `says` true. */
+MUST_USE bool reading_total(struct ledger *l, struct slice bytes, uint32_t table, uint32_t position,
+                            struct total *t, bool *says, struct err *e);
 
 #endif

@@ -10,9 +10,32 @@
 
 #include <sqlite3.h>
 
+#include "ledger_meta.h"
 #include "placed.h"
 
 /* ---- foreign ---- */
+
+/* What comes from now on may be another history, of a PC that went back as well, than the one that
+ * the file held under the same numbers (regain.c). */
+static bool note_known(struct ledger *l, struct err *e)
+{
+    struct value v = {.type = VALUE_BLOB};
+    struct vector known = {0};
+    struct buf bytes;
+    struct writer w = {&bytes};
+    bool ok;
+
+    buf_open(&bytes, HEADER_BYTES_MAX);
+    for (uint32_t i = 0; i < l->actor_count; i++)
+        if (l->actors[i].staged > 0)
+            vector_set(&known, &l->actors[i].actor, l->actors[i].staged, NULL);
+    vector_write(&w, &known);
+    v.bytes = buf_slice(&bytes);
+    ok = ledger_meta_set(l, "known", &v, e);
+    vector_close(&known);
+    buf_close(&bytes);
+    return ok;
+}
 
 /* No row of the ledger is in the file any more, as far as we know: all are to be matched. */
 static bool forget_rows(struct store *s, struct err *e)
@@ -23,6 +46,8 @@ static bool forget_rows(struct store *s, struct err *e)
     };
     struct ledger *l = &s->ledger;
 
+    if (l->matched && !note_known(l, e))
+        return false;
     for (size_t i = 0; i < COUNT_OF(statements); i++) {
         sqlite3_stmt *q = ledger_prepare(l, statements[i], e);
         bool ok = q != NULL &&
@@ -54,7 +79,7 @@ static bool detach(struct store *s, const struct app_state *state, bool reincarn
         memset(l->token, 0, sizeof l->token);
         if (state->found)
             memcpy(l->token, state->token, sizeof l->token);
-        l->cursor = 0;
+        l->cursor = l->looked = 0;
         l->cursor_time = 0;
         ok = (!state->found || marks_last(&s->app, &l->cursor, &l->cursor_time, e)) &&
              ledger_point_of(l, 0, 0, e) && ledger_commit(l, e);
@@ -78,12 +103,18 @@ bool recover_forgotten(struct store *s, struct err *e)
 
 static bool marks_fit(struct store *s, bool *fit, struct err *e)
 {
+    const struct ledger *l = &s->ledger;
     double time = 0;
     bool found = true;
 
-    if (s->ledger.cursor != 0 && !marks_time(&s->app, s->ledger.cursor, &time, &found, e))
+    if (l->cursor != 0 && !marks_time(&s->app, l->cursor, &time, &found, e))
         return false;
-    *fit = s->ledger.cursor == 0 || (found && time == s->ledger.cursor_time);
+    *fit = l->cursor == 0 || (found && time == l->cursor_time);
+    if (!*fit || l->looked <= l->cursor)
+        return true;
+    if (!marks_time(&s->app, l->looked, &time, &found, e))
+        return false;
+    *fit = found && time == l->looked_time;
     return true;
 }
 
@@ -217,6 +248,16 @@ bool recover_read(struct store *s, struct err *e)
     if (!appdb_read(&s->app, e))
         return false;
     if (recover_in_step(s, e))
+        return true;
+    appdb_end(&s->app);
+    return false;
+}
+
+bool recover_look(struct store *s, struct err *e)
+{
+    if (!recover_read(s, e))
+        return false;
+    if (marks_last(&s->app, &s->ledger.looked, &s->ledger.looked_time, e))
         return true;
     appdb_end(&s->app);
     return false;

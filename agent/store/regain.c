@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
 #include <sqlite3.h>
 
 #include "conflict.h"
 #include "fork.h"
+#include "history.h"
 #include "ledger_conflict.h"
 #include "ledger_meta.h"
 #include "merge.h"
@@ -59,18 +61,27 @@ static bool note_lack(struct regain *b, const struct actor *actor, uint64_t numb
     return true;
 }
 
-static bool raise(struct regain *b, const struct actor *actor, uint64_t number, struct err *e)
+/* Another PC went back, and what the file held of it is nobody's any more: then its numbers stand
+ * for something else. What the ledger had when it was last in step with a file was here before. */
+static bool find_common(struct regain *b, const struct vector_entry *held, uint64_t *common,
+                        struct err *e)
 {
-    const struct ledger *l = &b->s->ledger;
-    uint32_t id = ledger_actor_find(l, actor);
-    uint64_t there = id == 0 || id > b->limit_n ? 0 : l->actors[id - 1].staged, *limit;
+    uint64_t known = b->remembers ? vector_get(&b->known, &held->actor) : 0;
 
-    if (number > there && !note_lack(b, actor, number, e))
+    return history_common(&b->s->ledger, held, known < held->number ? known : held->number, common,
+                          e);
+}
+
+static bool raise(struct regain *b, const struct vector_entry *held, struct err *e)
+{
+    uint32_t id = ledger_actor_find(&b->s->ledger, &held->actor);
+    uint64_t common, *limit = id == 0 || id > b->limit_n ? NULL : &b->limit[id - 1];
+
+    if (!find_common(b, held, &common, e) ||
+        (held->number > common && !note_lack(b, &held->actor, held->number, e)))
         return false;
-    number = number < there ? number : there;
-    limit = number == 0 ? NULL : &b->limit[id - 1];
-    if (limit != NULL && number > *limit)
-        *limit = number;
+    if (limit != NULL && common > *limit)
+        *limit = common;
     return true;
 }
 
@@ -86,7 +97,10 @@ static bool read_times(struct regain *b, struct err *e)
         for (uint32_t i = 0; ok && i < marks.n; i++) {
             struct row_key ms = int_key((int64_t)mark_wall_ms(marks.marks[i].julian_day, 0));
 
-            keymap_put(&b->times, 0, &ms, 1);
+            struct row_key born = int_key((int64_t)gid_counter((uint64_t)ms.i, marks.marks[i].id));
+
+            keymap_put(&b->times, TIMES_OF_MARKS, &ms, 1);
+            keymap_put(&b->times, ROWS_BY_MARKS, &born, 1);
         }
         ok = ok && marks.last > after;
         after = marks.last;
@@ -95,56 +109,15 @@ static bool read_times(struct regain *b, struct err *e)
     return e->code == ERR_NONE;
 }
 
-/* Has the file marks of what it says? Rows that it made tell best: stamps of others may have been
- * moved behind what was seen. */
-static bool has_marks_of(struct regain *b, struct slice body, uint64_t stamp_max, bool *has,
-                         struct err *e)
-{
-    uint32_t inserts = 0, known_inserts = 0, rows = 0, known = 0;
-    struct body_reader in;
-    bool ok;
-
-    body_read(&in, body, stamp_max, e);
-    while (body_next_table(&in))
-        while (body_next_row(&in)) {
-            struct row_key ms = int_key((int64_t)hlc_stamp_wall_ms(in.row.stamp));
-            bool there = keymap_get(&b->times, 0, &ms) != 0;
-
-            rows++;
-            known += there;
-            inserts += in.row.op == CHANGE_INSERT;
-            known_inserts += in.row.op == CHANGE_INSERT && there;
-        }
-    ok = body_read_end(&in);
-    body_read_close(&in);
-    *has = ok && (inserts > 0 ? known_inserts == inserts : known == rows);
-    return ok;
-}
-
-/* Do the times of its rows say that it was drained from this file? Those that were moved behind
- * what they replaced say nothing. */
-enum evidence { SAYS_NOTHING, FOR, AGAINST };
-
+/* Was it drained from this file? */
 static bool weigh(const struct keymap *times, const struct changeset *c, uint64_t stamp_max,
                   enum evidence *says, struct err *e)
 {
     struct body_reader in;
     bool ok;
 
-    *says = SAYS_NOTHING;
     body_read(&in, c->body, stamp_max, e);
-    while (body_next_table(&in))
-        while (body_next_row(&in)) {
-            struct row_key ms = int_key((int64_t)hlc_stamp_wall_ms(in.row.stamp));
-
-            if (in.row.op == CHANGE_REPAIR || ms.i == 0 || (in.row.stamp & 0xffff) != 0)
-                continue;
-            if (keymap_get(times, 0, &ms) != 0)
-                *says = FOR;
-            else if (*says == SAYS_NOTHING)
-                *says = AGAINST;
-        }
-    ok = body_read_end(&in);
+    ok = evidence_weigh(times, &in, says);
     body_read_close(&in);
     return ok;
 }
@@ -152,14 +125,8 @@ static bool weigh(const struct keymap *times, const struct changeset *c, uint64_
 static bool judge(struct regain *b, const struct changeset *c, const struct changeset_header *h,
                   enum evidence *says, struct err *e)
 {
-    bool has;
-
-    if (regain_is_ours(b))
-        return weigh(&b->times, c, h->stamp, says, e);
-    if (!has_marks_of(b, c->body, h->stamp, &has, e))
-        return false;
-    *says = has ? FOR : AGAINST;
-    return true;
+    return regain_is_ours(b) ? weigh(&b->times, c, h->stamp, says, e)
+                             : regain_weigh_copied(b, c, h->stamp, says, e);
 }
 
 /* One of an actor's: weigh it; or (`says` NULL) take in what its author had applied. */
@@ -178,7 +145,10 @@ static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evid
                        (unsigned long long)number);
     ok = changeset_open(&c, &h, bytes, e) && (says == NULL || judge(b, &c, &h, says, e));
     for (uint32_t i = 0; ok && says == NULL && i < h.needs.n; i++)
-        ok = raise(b, &h.needs.entries[i].actor, h.needs.entries[i].number, e);
+        ok = raise(b,
+                   &(struct vector_entry){.actor = h.needs.entries[i].actor,
+                                          .number = h.needs.entries[i].number},
+                   e);
     changeset_header_close(&h);
     return ok;
 }
@@ -206,7 +176,8 @@ bool regain_has_said(struct store *s, const struct keymap *times, const struct v
 
 /* What an actor of the file's PC drained since the point, and all that it had applied by then. Of
  * our own the file has all but what a power cut took from it: the last ones. A copy of another PC's
- * has what that one drained before it was made. */
+ * has what that one had written before it was made; where that is part of what a drain found, it
+ * counts as held, and regain_settle_copied says of which rows. */
 static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
 {
     uint64_t first = b->limit[actor - 1] + 1, last = b->s->ledger.actors[actor - 1].staged;
@@ -221,28 +192,73 @@ static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
         against = says == AGAINST || (against && says == SAYS_NOTHING);
         if (against && !regain_is_ours(b))
             break;
-        if (says == FOR)
+        if (says == FOR || says == PARTLY)
             upto = n;
+        if (says == PARTLY)
+            break;
     }
-    if (!against)
+    if (!against && regain_is_ours(b))
         upto = last;
     for (uint64_t n = first; n <= upto; n++)
         if (!look_at(b, actor, n, NULL, e))
             return false;
+    if (upto >= first && !regain_is_ours(b))
+        b->part[actor - 1] = upto;
+    b->told[actor - 1] = first - 1;
     b->limit[actor - 1] = upto > b->limit[actor - 1] ? upto : b->limit[actor - 1];
     return true;
+}
+
+/* What was said of the file when it was in this very state (say_unmarked). */
+static bool limit_state(struct regain *b, struct err *e)
+{
+    uint32_t id = ledger_actor_find(&b->s->ledger, &b->name);
+    uint64_t last = id == 0 ? 0 : b->s->ledger.actors[id - 1].staged;
+
+    for (uint64_t n = 1; n <= last; n++)
+        if (!look_at(b, id, n, NULL, e))
+            return false;
+    if (id != 0)
+        b->limit[id - 1] = last;
+    return true;
+}
+
+/* What the ledger knew before it came to know of others what the file may not have held. */
+static bool read_known(struct regain *b, struct err *e)
+{
+    struct buf room;
+    struct value v;
+    bool ok;
+
+    buf_open(&room, HEADER_BYTES_MAX);
+    ok = ledger_meta_get(&b->s->ledger, "known", &v, &room, e);
+    b->remembers = ok && v.type == VALUE_BLOB;
+    if (b->remembers) {
+        struct reader r = reader_of(v.bytes, e);
+
+        vector_read(&r, &b->known);
+        ok = read_end(&r);
+    }
+    buf_close(&room);
+    return ok;
 }
 
 static bool find_limits(struct regain *b, struct err *e)
 {
     const struct vector *holds = &b->point.holds;
+    struct vector_entry own = {.actor = b->point.actor, .number = b->point.number};
+    const struct vector_entry *held = vector_find(holds, &own.actor);
 
+    if (held != NULL && held->number == own.number)
+        own = *held;
     b->limit_n = b->s->ledger.actor_count;
     b->limit = mem_alloc((b->limit_n + 1) * sizeof *b->limit);
+    b->part = mem_alloc((b->limit_n + 1) * sizeof *b->part);
+    b->told = mem_alloc((b->limit_n + 1) * sizeof *b->told);
     for (uint32_t i = 0; i < holds->n; i++)
-        if (!raise(b, &holds->entries[i].actor, holds->entries[i].number, e))
+        if (!raise(b, &holds->entries[i], e))
             return false;
-    if (!raise(b, &b->point.actor, b->point.number, e))
+    if (!raise(b, &own, e) || !limit_state(b, e))
         return false;
     for (uint32_t a = 1; a <= b->limit_n; a++)
         if (regain_is_own(b, a) && !limit_own(b, a, e))
@@ -267,7 +283,8 @@ static bool forget(struct regain *b, struct err *e)
     if (!run(l,
              "DELETE FROM row; DELETE FROM due; DELETE FROM repair; DELETE FROM natural_key;"
              "DELETE FROM alias; DELETE FROM part; DELETE FROM seen; DELETE FROM conflict;"
-             "DELETE FROM untold; DELETE FROM point WHERE actor = 0;"
+             "DELETE FROM untold; DELETE FROM again; DELETE FROM owed;"
+             "DELETE FROM point WHERE actor = 0;"
              "UPDATE actor SET merged = 0, applied = 0",
              e) ||
         !ledger_seen_load(l, e) || !conflict_load(l, e) ||
@@ -343,6 +360,9 @@ static bool merge_held(struct regain *b, struct err *e)
             return false;
     }
     vector_copy(&b->r.fork.held.holds, &l->applied);
+    for (uint32_t a = 1; a <= b->limit_n; a++)
+        if (b->part[a - 1] != 0 && l->actors[a - 1].merged == b->part[a - 1])
+            vector_set(&b->r.fork.held.holds, &l->actors[a - 1].actor, b->part[a - 1] - 1, NULL);
     return true;
 }
 
@@ -397,13 +417,67 @@ static bool know_tables(struct regain *b, struct err *e)
     return true;
 }
 
+/* A name of ours that follows from the state of the file. */
+static void name_state(struct regain *b)
+{
+    uint8_t digest[crypto_generichash_BYTES];
+    crypto_generichash_state h;
+
+    _Static_assert(ACTOR_BYTES - SITE_ID_BYTES <= sizeof digest, "the hash is too short");
+    crypto_generichash_init(&h, NULL, 0, sizeof digest);
+    crypto_generichash_update(&h, b->state.token, sizeof b->state.token);
+    crypto_generichash_update(&h, b->state.point.p, b->state.point.n);
+    crypto_generichash_final(&h, digest, sizeof digest);
+    memcpy(b->name.bytes, b->s->keys->site.bytes, SITE_ID_BYTES);
+    memcpy(b->name.bytes + SITE_ID_BYTES, digest, ACTOR_BYTES - SITE_ID_BYTES);
+}
+
+static bool has_unmarked(const struct touch_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (touch_is_unmarked(&l->rows[i]))
+            return true;
+    return false;
+}
+
+/* What differs and no mark speaks of, the file held already when it was told its point. Should a
+ * copy of it, as it is now, be put back later, it must not be said again: what had been added to a
+ * counter would count twice. So it is said under the name of this state, and nothing else is. */
+static bool say_unmarked(struct regain *b, struct store_progress *p, struct err *e)
+{
+    struct touch_list *list = &b->r.list;
+    struct ledger *l = &b->s->ledger;
+    struct ledger_actor *a;
+    uint32_t self = l->self, id;
+    bool ok;
+
+    if (!has_unmarked(list))
+        return true;
+    if (!publish_name(b->s, list, b->r.now_ms, e) || !ledger_actor(l, &b->name, &id, e))
+        return false;
+    a = &l->actors[id - 1];
+    if (a->merged != a->staged) /* it needs what is not here, so it goes on elsewhere */
+        return true;
+    l->self = id;
+    list->part = TOUCH_UNMARKED;
+    ok = ledger_say_all(l, e) && publish(b->s, list, b->r.now_ms, p, e);
+    l->self = self;
+    list->part = TOUCH_MARKED;
+    a = &l->actors[id - 1];
+    if (ok && a->staged > 0)
+        vector_set(&b->r.fork.held.holds, &a->actor, a->staged, NULL);
+    return ok && ledger_say_all(l, e);
+}
+
 static bool go_on(struct regain *b, struct err *e)
 {
     struct store_progress p = {0};
     struct store *s = b->s;
     struct ledger *l = &s->ledger;
 
-    if (!publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
+    l->foreign = !regain_is_ours(b);
+    if (!say_unmarked(b, &p, e) || !publish(s, &b->r.list, b->r.now_ms, &p, e) ||
+        !replay_fates(s, &b->r.list, e) || !replay_fates(s, &b->left, e) ||
         !scan_put_due(s, false, b->r.now_ms, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++)
@@ -413,6 +487,7 @@ static bool go_on(struct regain *b, struct err *e)
     memcpy(l->token, b->state.token, sizeof l->token);
     l->cursor = b->r.cursor;
     l->cursor_time = b->r.cursor_time;
+    l->looked = 0;
     l->matched = true;
     b->r.fork.held.self = l->self;
     return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, bind_is_out, b->r.s, e) &&
@@ -460,7 +535,7 @@ static bool regain_rows(struct regain *b, struct err *e)
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
     return behind_find_laps(r, NULL, e) && behind_relive(r, e) && regain_settle_marks(b, e) &&
-           behind_rows(r, e) && regain_delete_gone(b, e);
+           regain_settle_copied(b, e) && behind_rows(r, e) && regain_delete_gone(b, e);
 }
 
 /* Does the file say where it stood, as one of this fleet? */
@@ -476,6 +551,7 @@ static bool read_point(struct regain *b, bool *can, struct err *e)
         return true;
     if (!placed_point_read(&b->point, buf_slice(&b->state.point), e))
         return regain_damaged(b, e);
+    name_state(b);
     b->site = actor_site(&b->point.actor);
     *can = true;
     return marks_last(&s->app, &b->r.cursor, &b->r.cursor_time, e);
@@ -485,14 +561,19 @@ static void regain_close(struct regain *b)
 {
     app_state_close(&b->state);
     placed_point_close(&b->point);
+    touch_close(&b->left);
+    vector_close(&b->known);
     behind_close(&b->r);
     keymap_close(&b->by_gid);
     keymap_close(&b->by_key);
     keymap_close(&b->born);
     keymap_close(&b->times);
+    keymap_close(&b->touches);
     record_close(&b->rec);
     buf_close(&b->room);
     free(b->limit);
+    free(b->part);
+    free(b->told);
     free(b->places);
 }
 
@@ -502,13 +583,15 @@ bool regain_lacks(struct store *s, bool *lacks, struct err *e)
     bool can, ok;
 
     *lacks = false;
-    ok = recover_read(s, e) && read_point(&b, &can, e);
+    ok = recover_read(s, e) && read_point(&b, &can, e) && read_known(&b, e);
     appdb_end(&s->app);
     for (uint32_t i = 0; ok && can && !*lacks && i < b.point.holds.n; i++) {
         const struct vector_entry *held = &b.point.holds.entries[i];
+        uint64_t common = 0;
         bool again = false;
 
-        if (held->number > vector_get(store_have(s), &held->actor)) {
+        ok = find_common(&b, held, &common, e);
+        if (ok && held->number > common) {
             ok = fork_has_merged(s, &held->actor, held->number, &again, e);
             *lacks = ok && !again;
         }
@@ -536,7 +619,9 @@ bool regain(struct store *s, uint64_t now_ms, bool *did, struct err *e)
 
     behind_open(&b.r, s, now_ms);
     buf_open(&b.room, VALUE_BYTES_MAX + 64);
-    ok = recover_read(s, e) && read_point(&b, did, e) && (!*did || read_times(&b, e));
+    b.r.list.times = &b.touches;
+    ok = recover_read(s, e) && read_point(&b, did, e) &&
+         (!*did || (read_times(&b, e) && read_known(&b, e)));
     appdb_end(&s->app);
     ok = ok && (!*did || (ledger_begin(&s->ledger, false, e) && merge_log(&b, e) &&
                           recover_read(s, e) && same_point(&b, e) && regain_rows(&b, e)));

@@ -3,6 +3,7 @@
 #define NAVETTE_REGAIN_H
 
 #include "behind.h"
+#include "evidence.h"
 #include "placed.h"
 
 /* Where the file says that a row is; one that others have been told of is nowhere. */
@@ -19,22 +20,29 @@ struct regain {
     struct app_state state;
     struct placed_point point;
     struct site_id site; /* whose file it is */
+    struct actor name;   /* as whom we say what it held and nobody has any more */
     uint64_t *limit;     /* by actor: the last change-set that the file held */
+    uint64_t *told;      /* by actor of the file's PC: the last one of which the point speaks */
+    uint64_t *part; /* the limit, if it is not sure that the file held all rows of it; else 0 */
     uint32_t limit_n;
-    bool forgotten; /* it held some that are not in the log */
+    struct vector known; /* what the ledger had when it was last in step with a file */
+    bool remembers;      /* there is such a one */
+    bool forgotten;      /* it held some that are not in the log */
     struct place *places;
     uint32_t place_n, place_room;
     struct keymap by_gid, by_key; /* 1 + index into places */
-    struct keymap born;  /* likewise, of rows made since the point, by their authors' key */
-    struct keymap times; /* of marks above the point, in ms */
+    struct keymap born;     /* likewise, of rows made since the point, by their authors' key */
+    struct touch_list left; /* rows of which another PC has said all that came of their marks here;
+                               what they point to is in r.list.arena */
+    struct keymap times;    /* of marks above the point: enum known_by */
+    struct keymap touches;  /* likewise, in ms, by the row that they touched: touch_list.times */
     struct record rec;
     struct buf room;
 };
 
-static inline struct row_key int_key(int64_t i)
-{
-    return (struct row_key){.kind = KEY_INT, .i = i};
-}
+/* What is known of the marks above the point: when they were made, in ms; and the counters of the
+ * gids of rows that they made. */
+enum known_by { TIMES_OF_MARKS, ROWS_BY_MARKS };
 
 /* Adds to an error about what the file was told what helps. Returns false. */
 bool regain_damaged(const struct regain *b, struct err *e);
@@ -42,6 +50,13 @@ bool regain_damaged(const struct regain *b, struct err *e);
 bool regain_is_ours(const struct regain *b);
 /* Does the actor belong to the PC whose file it is? */
 bool regain_is_own(const struct regain *b, uint32_t actor);
+
+/* regain_part.c: does a copy of another PC's file hold what that one said in this change-set? */
+MUST_USE bool regain_weigh_copied(struct regain *b, const struct changeset *c, uint64_t stamp_max,
+                                  enum evidence *says, struct err *e);
+/* Of such a file, once marks have been replayed and settled: what that PC had written itself is not
+ * to be said again. */
+MUST_USE bool regain_settle_copied(struct regain *b, struct err *e);
 
 /* regain_place.c: inside a read of the file and a ledger transaction, with everything merged that
  * the file held: the ledger's rows get the keys that the file says. */

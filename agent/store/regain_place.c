@@ -87,8 +87,9 @@ static bool put_own(struct regain *b, struct binding *binding, const struct ledg
     if (!record_decode(&b->rec, row->rec, e))
         return false;
     said = record_get(&b->rec, binding->position[binding->app->keys[0]]);
-    if (said == NULL || said->v.type != VALUE_INT)
-        return true;
+    if (said == NULL || said->v.type != VALUE_INT ||
+        (said->clock.actor != 0 && !regain_is_own(b, said->clock.actor)))
+        return true; /* who got a copy of this file may have made it, under a key of his own */
     key = int_key(said->v.i);
     put(b, &(struct place){.gid = row->gid, .b = binding, .key = key.i});
     keymap_put(&b->born, binding->app_index, &key, b->place_n);
@@ -188,28 +189,32 @@ static bool natural_key(struct regain *b, const struct binding *binding, struct 
     return ok;
 }
 
-/* Natural rows are where their names say, as far as they are in the file. `more`: rows have been
+/* Natural rows are where their names say, as far as they are in the file; or (`touched` not NULL)
+ * those that are believed to be elsewhere, and that no mark has touched. `more`: rows have been
  * placed that others may refer to. */
-static bool place_naturals_of(struct regain *b, struct binding *binding, bool *more, struct err *e)
+static bool place_naturals_of(struct regain *b, struct binding *binding,
+                              const struct keymap *touched, bool *more, struct err *e)
 {
-    sqlite3_stmt *q = scan_ledger(b->s, binding->table, false, e);
+    sqlite3_stmt *q = scan_ledger(b->s, binding->table, touched != NULL, e);
     struct touch_list list = {0};
     struct ledger_row row;
     int code = q == NULL ? -1 : 1;
     bool known, ok;
 
     while (code == 1 && (code = scan_ledger_step(b->s, q, &row, e)) == 1) {
-        struct row_key key;
+        struct row_key key, id = int_key(row.gid);
         struct touched *t;
         int64_t gid;
 
+        if (touched != NULL && keymap_get(touched, 0, &id) != 0)
+            continue;
         if (!ledger_stands(&b->s->ledger, row.gid, &gid, e) ||
             !record_decode(&b->rec, row.rec, e) ||
             (gid == row.gid && !natural_key(b, binding, &key, &known, e))) {
             code = -1;
             break;
         }
-        if (gid != row.gid || !known)
+        if (gid != row.gid || !known || (touched != NULL && row_key_equal(&row.key, &key)))
             continue;
         t = touch_add(&list);
         *t = (struct touched){.gid = gid, .key = arena_key(&list.arena, &key)};
@@ -223,7 +228,7 @@ static bool place_naturals_of(struct regain *b, struct binding *binding, bool *m
     return ok;
 }
 
-static bool place_naturals(struct regain *b, struct err *e)
+static bool place_naturals(struct regain *b, const struct keymap *touched, struct err *e)
 {
     bool more = true;
 
@@ -231,7 +236,7 @@ static bool place_naturals(struct regain *b, struct err *e)
         more = false;
         for (uint32_t i = 0; i < b->s->binding_count; i++)
             if (!b->s->bindings[i].app->surrogate &&
-                !place_naturals_of(b, &b->s->bindings[i], &more, e))
+                !place_naturals_of(b, &b->s->bindings[i], touched, &more, e))
                 return false;
     }
     return true;
@@ -239,13 +244,16 @@ static bool place_naturals(struct regain *b, struct err *e)
 
 bool regain_place(struct regain *b, struct err *e)
 {
-    return read_told(b, e) && put_all_own(b, e) && place_surrogates(b, e) && place_naturals(b, e);
+    return read_told(b, e) && put_all_own(b, e) && place_surrogates(b, e) &&
+           place_naturals(b, NULL, e);
 }
 
 /* ---- rows that marks above the point made or took away ---- */
 
-/* The name that the row had, if it was said by us and nobody remembers: somebody may have it in his
- * file. 0: it is another's, or the file is a copy of another PC's, which gives such names. */
+/* The name that the row had, if it was said and nobody remembers: somebody may have it in his
+ * file. So has another PC's row of which a copy of its file has the mark, whether that PC says it
+ * later, or never (it went again, a rule keeps it back), and whoever else got such a copy. 0: it is
+ * another's. */
 static bool name_birth(struct regain *b, const struct touched *t, int64_t *gid, struct err *e)
 {
     struct gid g = {.counter = gid_counter(t->first_ms, t->first)};
@@ -253,8 +261,6 @@ static bool name_birth(struct regain *b, const struct touched *t, int64_t *gid, 
     bool found;
 
     *gid = 0;
-    if (!regain_is_ours(b))
-        return true;
     if (!ledger_actor(&b->s->ledger, &b->point.actor, &g.actor, e))
         return false;
     *gid = g.counter == 0 ? 0 : gid_pack(g);
@@ -338,11 +344,45 @@ static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
     return scan_displace(b->s, &row, false, b->r.now_ms, e);
 }
 
+/* Its name refers to a row of which it was not known, before its marks were settled, that it is
+ * there, or under which key. */
+static bool find_named(struct regain *b, struct touched *t, struct err *e)
+{
+    struct ledger_row row;
+    bool found = false;
+
+    if (t->gid == 0 && t->key.kind != KEY_NONE &&
+        !ledger_row_by_key(&b->s->ledger, t->b->table, &t->key, false, &row, &found, e))
+        return false;
+    if (found)
+        t->gid = row.gid;
+    return true;
+}
+
 bool regain_settle_marks(struct regain *b, struct err *e)
 {
-    for (uint32_t i = 0; i < b->r.list.n; i++)
-        if (!settle_touched(b, &b->r.list.rows[i], e))
+    struct touch_list *list = &b->r.list;
+    struct keymap touched = {0};
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < list->n; i++) {
+        struct row_key id = int_key(list->rows[i].gid);
+
+        if (list->rows[i].b->app->surrogate)
+            ok = settle_touched(b, &list->rows[i], e);
+        else if (id.i != 0)
+            keymap_put(&touched, 0, &id, 1);
+    }
+    ok = ok && place_naturals(b, NULL, e) && place_naturals(b, &touched, e);
+    keymap_close(&touched);
+    if (!ok)
+        return false;
+    for (uint32_t i = 0; i < list->n; i++) {
+        struct touched *t = &list->rows[i];
+
+        if (!t->b->app->surrogate && (!find_named(b, t, e) || !settle_touched(b, t, e)))
             return false;
+    }
     return true;
 }
 

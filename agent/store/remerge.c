@@ -6,6 +6,7 @@
 #include "merge.h"
 #include "unite.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include <sqlite3.h>
@@ -14,21 +15,40 @@
 #define ROWS_PER_MS 4  /* so much longer: to read them takes a hundredth of that */
 #define WORK_MERGE  16 /* to merge one takes as long as to read so many */
 
+/* A phase goes on until it is done or the slice is used up; it is called again then. */
 struct remerge {
     struct store *s;
-    struct keymap rows; /* by gid: those that are merged anew */
+    uint32_t phase, at;   /* `at`: in the phase's list */
+    int64_t after;        /* or: the last row, or id in the log, that was read... */
+    uint64_t after_stamp; /* ...at this stamp */
+    uint64_t slice, left; /* work that may be done in a call, and what is left of it */
+    struct keymap rows;   /* by gid: those that are merged anew */
     int64_t *gids;
     uint32_t n, room;
     struct merged_changeset *repairs; /* change-sets that have some of these rows */
     uint32_t repair_n, repair_room;
     struct record rec;
     uint64_t lowest; /* of the stamps that rows were given; UINT64_MAX: none was */
-    uint64_t work;
+    uint64_t work;   /* in all */
     struct buf key, rec_bytes, shadow, lowered;
 };
 
-static void remerge_close(struct remerge *m)
+static struct remerge *remerge_new(struct store *s, uint64_t slice)
 {
+    struct remerge *m = mem_alloc(sizeof *m);
+
+    *m = (struct remerge){.s = s, .lowest = UINT64_MAX, .slice = slice, .after = INT64_MIN};
+    buf_open(&m->key, SIZE_MAX / 2);
+    buf_open(&m->rec_bytes, SIZE_MAX / 2);
+    buf_open(&m->shadow, SIZE_MAX / 2);
+    buf_open(&m->lowered, SIZE_MAX / 2);
+    return m;
+}
+
+static void remerge_free(struct remerge *m)
+{
+    if (m == NULL)
+        return;
     keymap_close(&m->rows);
     free(m->gids);
     free(m->repairs);
@@ -37,6 +57,37 @@ static void remerge_close(struct remerge *m)
     buf_close(&m->rec_bytes);
     buf_close(&m->shadow);
     buf_close(&m->lowered);
+    free(m);
+}
+
+void remerge_drop(struct store *s)
+{
+    remerge_free(s->remerge);
+    s->remerge = NULL;
+}
+
+/* Another transaction has taken its place. */
+static bool was_interrupted(const struct store *s)
+{
+    return s->remerge != NULL && !s->ledger.lasting;
+}
+
+bool remerge_is_under_way(const struct store *s)
+{
+    return s->remerge != NULL && s->ledger.lasting;
+}
+
+bool remerge_busy(struct err *e)
+{
+    return err_set(e, ERR_BUSY,
+                   "changes are being merged anew, as a clock was put right: try again in a "
+                   "moment");
+}
+
+static void spend(struct remerge *m, uint64_t work)
+{
+    m->work += work;
+    m->left -= work < m->left ? work : m->left;
 }
 
 bool remerge_may(const struct store *s)
@@ -48,7 +99,7 @@ bool remerge_may(const struct store *s)
 
 static void add(struct remerge *m, int64_t gid)
 {
-    struct row_key key = {.kind = KEY_INT, .i = gid};
+    struct row_key key = int_key(gid);
 
     if (keymap_get(&m->rows, 0, &key) != 0)
         return;
@@ -68,32 +119,37 @@ static bool is_late(struct remerge *m, struct slice bytes, bool *late, struct er
     return true;
 }
 
-static bool find_rows(struct remerge *m, struct err *e)
+static bool find_rows(struct remerge *m, bool *done, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     sqlite3_stmt *q = ledger_prepare(l,
                                      "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                     " WHERE rec IS NOT NULL OR shadow IS NOT NULL",
+                                     " WHERE gid > ?1 AND (rec IS NOT NULL OR shadow IS NOT NULL)"
+                                     " ORDER BY gid",
                                      e);
-    int code = SQLITE_DONE;
+    int code = SQLITE_ROW;
     bool ok = q != NULL;
 
-    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
+    if (ok)
+        sqlite3_bind_int64(q, 1, m->after);
+    while (ok && m->left > 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct ledger_row row;
         bool late = false;
 
-        m->work++;
+        spend(m, 1);
         ledger_row_of(q, &row);
+        m->after = row.gid;
         ok = (row.minted || is_late(m, row.rec, &late, e)) &&
              (late || !row.differs || is_late(m, row.shadow, &late, e));
         if (ok && late)
             add(m, row.gid);
     }
     sqlite3_finalize(q);
-    return ok && (code == SQLITE_DONE || ledger_err(l, "read the rows", e));
+    *done = code == SQLITE_DONE;
+    return ok && (*done || code == SQLITE_ROW || ledger_err(l, "read the rows", e));
 }
 
-static bool find_parts(struct remerge *m, struct err *e)
+static bool find_parts(struct remerge *m, bool *done, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     sqlite3_stmt *q =
@@ -112,6 +168,7 @@ static bool find_parts(struct remerge *m, struct err *e)
             add(m, sqlite3_column_int64(q, 0));
     }
     sqlite3_finalize(q);
+    *done = true;
     return q != NULL && (code == SQLITE_DONE || ledger_err(l, "read united rows", e));
 }
 
@@ -182,6 +239,18 @@ static bool lower(struct remerge *m, int64_t gid, struct err *e)
     return ledger_row_put(l, &row, true, row.present, e) && correct_listed(m, gid, e);
 }
 
+static bool lower_all(struct remerge *m, bool *done, struct err *e)
+{
+    bool ok = true;
+
+    for (; ok && m->at < m->n && m->left > 0; m->at++) { /* the list grows */
+        spend(m, WORK_MERGE);
+        ok = lower(m, m->gids[m->at], e);
+    }
+    *done = m->at == m->n;
+    return ok;
+}
+
 /* ---- what may beat them ---- */
 
 static void note_repairs(struct remerge *m, uint32_t actor, uint64_t number)
@@ -193,53 +262,83 @@ static void note_repairs(struct remerge *m, uint32_t actor, uint64_t number)
     m->repairs[m->repair_n++] = (struct merged_changeset){actor, number};
 }
 
-/* No row in a change-set is later than its header. */
-static bool merge_later(struct remerge *m, struct err *e)
+static bool merge_one(struct remerge *m, sqlite3_stmt *q, struct err *e)
 {
-    struct ledger *l = &m->s->ledger;
     struct merge_anew anew = {.rows = &m->rows};
-    sqlite3_stmt *q = ledger_prepare(l,
-                                     "SELECT actor, number, bytes FROM changeset"
-                                     " INDEXED BY changeset_stamp WHERE stamp >= ?1",
-                                     e);
-    int code = SQLITE_DONE;
-    bool ok = q != NULL;
+    uint32_t actor = (uint32_t)sqlite3_column_int64(q, 2);
+    uint64_t number = (uint64_t)sqlite3_column_int64(q, 3);
 
-    if (ok)
-        sqlite3_bind_int64(q, 1, (int64_t)m->lowest);
-    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        uint32_t actor = (uint32_t)sqlite3_column_int64(q, 0);
-        uint64_t number = (uint64_t)sqlite3_column_int64(q, 1);
-
-        if (number > l->actors[actor - 1].merged)
-            continue;
-        ok = merge_rows_again(m->s, actor, number, value_of_column(q, 2).bytes, &anew, e);
-        m->s->remerge_read++;
-        if (ok && anew.has_repairs)
-            note_repairs(m, actor, number);
-    }
-    sqlite3_finalize(q);
-    m->work += anew.seen + WORK_MERGE * (uint64_t)anew.merged;
-    return ok && (code == SQLITE_DONE || ledger_err(l, "read the log", e));
+    if (number > m->s->ledger.actors[actor - 1].merged)
+        return true;
+    if (!merge_rows_again(m->s, actor, number, value_of_column(q, 4).bytes, &anew, e))
+        return false;
+    m->s->remerge_read++;
+    spend(m, anew.seen + WORK_MERGE * (uint64_t)anew.merged);
+    if (anew.has_repairs)
+        note_repairs(m, actor, number);
+    return true;
 }
 
-static bool merge_repairs(struct remerge *m, struct err *e)
+/* No row in a change-set is later than its header. */
+static bool merge_later(struct remerge *m, bool *done, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
+    sqlite3_stmt *q;
+    int code = SQLITE_ROW;
+    bool ok = true;
+
+    *done = m->lowest == UINT64_MAX;
+    if (*done)
+        return true;
+    if (m->after_stamp < m->lowest)
+        m->after_stamp = m->lowest;
+    q = ledger_prepare(l,
+                       "SELECT stamp, id, actor, number, bytes FROM changeset"
+                       " INDEXED BY changeset_stamp WHERE (stamp, id) > (?1, ?2)"
+                       " ORDER BY stamp, id",
+                       e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, (int64_t)m->after_stamp);
+    sqlite3_bind_int64(q, 2, m->after);
+    while (ok && m->left > 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        m->after_stamp = (uint64_t)sqlite3_column_int64(q, 0);
+        m->after = sqlite3_column_int64(q, 1);
+        spend(m, 1);
+        ok = merge_one(m, q, e);
+    }
+    sqlite3_finalize(q);
+    *done = code == SQLITE_DONE;
+    return ok && (*done || code == SQLITE_ROW || ledger_err(l, "read the log", e));
+}
+
+static bool merge_repair(struct remerge *m, const struct merged_changeset *one, struct err *e)
 {
     struct merge_anew anew = {.rows = &m->rows, .repairs = true};
-    bool ok = true, found;
+    struct slice bytes;
+    struct buf copy;
+    bool found, ok;
 
-    for (uint32_t i = 0; ok && i < m->repair_n; i++) {
-        const struct merged_changeset *one = &m->repairs[i];
-        struct slice bytes;
-        struct buf copy;
+    if (!ledger_changeset_get(&m->s->ledger, one->actor, one->number, &bytes, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
+                       (unsigned long long)one->number);
+    buf_open(&copy, CHANGESET_BYTES_MAX);
+    buf_add(&copy, bytes.p, bytes.n);
+    ok = merge_rows_again(m->s, one->actor, one->number, buf_slice(&copy), &anew, e);
+    spend(m, 1 + anew.seen + WORK_MERGE * (uint64_t)anew.merged);
+    buf_close(&copy);
+    return ok;
+}
 
-        if (!ledger_changeset_get(&m->s->ledger, one->actor, one->number, &bytes, &found, e))
-            return false;
-        buf_open(&copy, CHANGESET_BYTES_MAX);
-        buf_add(&copy, bytes.p, bytes.n);
-        ok = merge_rows_again(m->s, one->actor, one->number, buf_slice(&copy), &anew, e);
-        buf_close(&copy);
-    }
+static bool merge_repairs(struct remerge *m, bool *done, struct err *e)
+{
+    bool ok = true;
+
+    for (; ok && m->at < m->repair_n && m->left > 0; m->at++)
+        ok = merge_repair(m, &m->repairs[m->at], e);
+    *done = m->at == m->repair_n;
     return ok;
 }
 
@@ -272,9 +371,22 @@ static bool settle(struct remerge *m, int64_t gid, struct err *e)
     return ledger_due_put(l, gid, m->s->noticed_ms, NULL, e);
 }
 
-/* Our clock, and how late those are whose stamps were corrected. */
-static bool set_clock(struct ledger *l, struct err *e)
+static bool settle_all(struct remerge *m, bool *done, struct err *e)
 {
+    bool ok = true;
+
+    for (; ok && m->at < m->n && m->left > 0; m->at++) {
+        spend(m, WORK_MERGE);
+        ok = settle(m, m->gids[m->at], e);
+    }
+    *done = m->at == m->n;
+    return ok;
+}
+
+/* Our clock, and how late those are whose stamps were corrected. */
+static bool set_clock(struct remerge *m, bool *done, struct err *e)
+{
+    struct ledger *l = &m->s->ledger;
     uint64_t latest = 0;
 
     for (uint32_t i = 0; i < l->actor_count; i++) {
@@ -286,40 +398,77 @@ static bool set_clock(struct ledger *l, struct err *e)
         latest = a->latest > latest ? a->latest : latest;
     }
     hlc_load(&l->clock, latest);
+    *done = true;
     return true;
+}
+
+/* ---- one phase after the other ---- */
+
+static bool (*const phases[])(struct remerge *m, bool *done, struct err *e) = {
+    find_rows, find_parts, lower_all, merge_later, merge_repairs, settle_all, set_clock,
+};
+
+/* `more`: the slice is used up first. */
+static bool go_on(struct remerge *m, uint64_t now_ms, bool *more, struct err *e)
+{
+    bool ok = true, done;
+
+    m->s->noticed_ms = now_ms;
+    m->left = m->slice;
+    while (ok && m->left > 0 && m->phase < COUNT_OF(phases)) {
+        done = false;
+        ok = phases[m->phase](m, &done, e);
+        if (!done)
+            continue;
+        m->phase++;
+        m->at = 0;
+        m->after = INT64_MIN;
+    }
+    *more = m->phase < COUNT_OF(phases);
+    if (*more && ok)
+        return true;
+    m->s->ledger.outdated = !ok;
+    m->s->remerge_pause_ms = PAUSE_MS + m->work / ROWS_PER_MS;
+    return ok;
 }
 
 bool remerge(struct store *s, uint64_t now_ms, struct err *e)
 {
-    struct remerge m = {.s = s, .lowest = UINT64_MAX};
-    bool ok;
+    struct remerge *m = remerge_new(s, UINT64_MAX);
+    bool more, ok = go_on(m, now_ms, &more, e);
 
-    s->noticed_ms = now_ms;
-    buf_open(&m.key, SIZE_MAX / 2);
-    buf_open(&m.rec_bytes, SIZE_MAX / 2);
-    buf_open(&m.shadow, SIZE_MAX / 2);
-    buf_open(&m.lowered, SIZE_MAX / 2);
-    ok = find_rows(&m, e) && find_parts(&m, e);
-    for (uint32_t i = 0; ok && i < m.n; i++) /* the list grows */
-        ok = lower(&m, m.gids[i], e);
-    ok = ok && (m.lowest == UINT64_MAX || (merge_later(&m, e) && merge_repairs(&m, e)));
-    for (uint32_t i = 0; ok && i < m.n; i++)
-        ok = settle(&m, m.gids[i], e);
-    ok = ok && set_clock(&s->ledger, e);
-    s->ledger.outdated = !ok;
-    s->remerge_pause_ms = PAUSE_MS + m.work / ROWS_PER_MS;
-    remerge_close(&m);
+    assert(!ok || !more);
+    remerge_free(m);
+    return ok;
+}
+
+bool remerge_step(struct store *s, uint64_t now_ms, struct err *e)
+{
+    bool more = false;
+    bool ok = go_on(s->remerge, now_ms, &more, e);
+
+    if (ok && more)
+        return true;
+    ok = ok && ledger_commit(&s->ledger, e);
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    remerge_drop(s);
     return ok;
 }
 
 bool remerge_if_due(struct store *s, uint64_t now_ms, struct err *e)
 {
+    uint64_t slice = was_interrupted(s) ? UINT64_MAX : s->remerge_slice;
+
     if (!s->ledger.outdated || now_ms == 0 || !remerge_may(s) ||
         (now_ms >= s->remerged_ms && now_ms - s->remerged_ms < s->remerge_pause_ms))
         return true;
+    remerge_drop(s);
     s->remerged_ms = now_ms;
-    if (ledger_begin(&s->ledger, false, e) && remerge(s, now_ms, e) && ledger_commit(&s->ledger, e))
-        return true;
-    ledger_rollback(&s->ledger);
-    return false;
+    s->remerge_pause_ms = PAUSE_MS;
+    if (!ledger_begin(&s->ledger, false, e))
+        return false;
+    s->ledger.lasting = true;
+    s->remerge = remerge_new(s, slice);
+    return remerge_step(s, now_ms, e);
 }

@@ -260,7 +260,7 @@ bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p, 
 static bool row_at(struct store *s, const struct binding *b, int64_t key, int64_t *gid,
                    struct err *e)
 {
-    struct row_key k = {.kind = KEY_INT, .i = key};
+    struct row_key k = int_key(key);
     struct ledger_row row;
     bool found;
 

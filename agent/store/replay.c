@@ -79,11 +79,16 @@ static bool slot_get(struct replay *r, struct binding *b, const struct value *ke
     return true;
 }
 
-static void touch(struct touched *t, const struct mark *m, uint64_t wall_ms)
+static void touch(struct touch_list *l, uint32_t row, const struct mark *m, uint64_t wall_ms)
 {
+    struct touched *t = &l->rows[row - 1];
+    struct row_key ms = int_key((int64_t)mark_wall_ms(m->julian_day, 0));
+
+    if (l->times != NULL)
+        keymap_put(l->times, row, &ms, 1);
     if (t->marks == 0) {
         t->first = m->id;
-        t->first_ms = mark_wall_ms(m->julian_day, 0);
+        t->first_ms = (uint64_t)ms.i;
     }
     t->wall_ms = wall_ms;
     t->last = m->id;
@@ -103,7 +108,7 @@ static void touch_natural(struct replay *r, uint32_t slot, const struct mark *m,
         *t = (struct touched){.b = at->b, .key = at->key};
         at->holder = r->list->n;
     }
-    touch(&r->list->rows[at->holder - 1], m, wall_ms);
+    touch(r->list, at->holder, m, wall_ms);
     r->list->rows[at->holder - 1].left = left;
     r->list->rows[at->holder - 1].made |= m->op == MARK_INSERT;
 }
@@ -147,7 +152,7 @@ static void replay_surrogate(struct replay *r, const struct mark *m, bool moved,
             r->slots[at].last = m->id;
         hold(r, at, holder);
     }
-    touch(&r->list->rows[holder - 1], m, wall_ms);
+    touch(r->list, holder, m, wall_ms);
 }
 
 bool replay_mark(struct replay *r, const struct mark *m, uint64_t now_ms, struct err *e)

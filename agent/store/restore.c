@@ -12,6 +12,7 @@
 #include "author.h"
 #include "conflict.h"
 #include "ledger_conflict.h"
+#include "unite.h"
 #include "withhold.h"
 
 struct restore {
@@ -89,7 +90,6 @@ static bool find_place(struct restore *r, struct err *e)
     const char *table = r->s->ledger.tables[r->row.table - 1].name;
     const struct cell *have;
     bool counter;
-    int64_t gid;
 
     r->b = bind_by_table(r->s, r->row.table);
     if (r->b == NULL)
@@ -108,12 +108,7 @@ static bool find_place(struct restore *r, struct err *e)
             e, ERR_REFUSED, "column %s is %s: set it in the application, then dismiss the conflict",
             r->b->app->columns[r->column].name, counter ? "a counter" : "part of the key");
     r->lost = lost->v;
-    if (r->lost.type != VALUE_REF)
-        return true;
-    if (!ledger_stands(&r->s->ledger, gid_pack(lost->v.ref), &gid, e))
-        return false;
-    r->lost.ref = gid_unpack(gid);
-    return true;
+    return value_stands(r->s, &r->lost, e);
 }
 
 /* Does what is written here go out, by rule? What this PC does not say must not come out this way

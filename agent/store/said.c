@@ -36,7 +36,7 @@ int64_t said_gid(struct said *d, const struct actor *a, uint64_t counter)
 /* The first one who says a key has it: a till's later rows may have the same. */
 static void add(struct said *d, uint32_t table, const struct row_key *key, int64_t gid)
 {
-    struct row_key id = {.kind = KEY_INT, .i = gid};
+    struct row_key id = int_key(gid);
 
     if (said_by_key(d, table, key) != NULL || said_by_gid(d, gid) != NULL)
         return;

@@ -289,7 +289,7 @@ bool scan_publish(struct store *s, uint64_t now_ms, bool *did, struct store_prog
 
     *did = list.n > 0;
     if (ok && *did) {
-        ok = recover_read(s, e) && touch_read(s, &list, e);
+        ok = recover_look(s, e) && touch_read(s, &list, e);
         appdb_end(&s->app);
         ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e) &&
              ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
@@ -440,7 +440,7 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     struct touch_list list = {0};
     bool ok;
 
-    if (!recover_read(s, e))
+    if (!recover_look(s, e))
         return false;
     ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e) &&
          touch_parents(s, &list, now_ms, e);

@@ -53,6 +53,23 @@ CREATE TABLE repeated(
 CREATE INDEX repeated_number ON repeated(actor, number);
 CREATE INDEX repeated_by ON repeated(by_actor, actor, by_number, until);
 
+-- Change-sets of our own site that others brought, and whose marks this ledger has drained, too (again.h).
+CREATE TABLE again(
+    actor INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY(actor, number)
+) WITHOUT ROWID;
+
+-- What those have added to counters, where it is still to be taken off; gid: as they named the row; amount: a decimal as text.
+CREATE TABLE owed(
+    gid INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    form INTEGER NOT NULL,
+    amount TEXT NOT NULL,
+    PRIMARY KEY(gid, position)
+) WITHOUT ROWID;
+
 -- The author's clock had run ahead: its change-sets up to `number` count as made at `stamp` at the latest (ledger_limits.h). Higher
 -- numbers of an actor have later stamps.
 CREATE TABLE correction(

@@ -6,9 +6,11 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "again.h"
 #include "belief.h"
 #include "fork.h"
 #include "ledger_limits.h"
+#include "remerge.h"
 
 /* Does it come from our fleet, from a member, and after the one we have? */
 static bool check_place(struct store *s, const struct changeset_header *h,
@@ -88,6 +90,63 @@ static bool note_correction(struct store *s, const struct changeset_header *h, s
                                   ledger_limit(&s->ledger, id, last->number, h->stamp, e));
 }
 
+/* Is it what we have laid aside under that number? */
+static bool is_aside(struct store *s, uint32_t actor, const struct vector_entry *at, bool *is,
+                     struct err *e)
+{
+    uint8_t hash[HASH_BYTES];
+    struct changeset c;
+    struct buf ours;
+    bool ok = fork_laid_aside(s, actor, at->number, &ours, e);
+
+    *is = false;
+    if (ok && ours.n > 0) {
+        ok = changeset_split(&c, buf_slice(&ours), e);
+        if (ok)
+            changeset_hash(&c, hash);
+        *is = ok && memcmp(hash, at->hash, HASH_BYTES) == 0;
+    }
+    buf_close(&ours);
+    return ok;
+}
+
+/* What it says again we have ourselves: then it says nothing beside that, and owes what that one
+ * would have. */
+static bool takes_place(struct store *s, uint32_t id, const struct changeset_header *h, bool *does,
+                        struct err *e)
+{
+    const struct vector_entry *at = h->repeats.entries;
+    bool noted = false;
+    uint32_t of;
+
+    *does = false;
+    if (h->repeats.n == 0)
+        return true;
+    if (!fork_holds(s, at, &of, does, e) || (!*does && !is_aside(s, of, at, does, e)))
+        return false;
+    if (*does && s->ledger.aside != of && s->ledger.actors[of - 1].merged < at->number &&
+        !again_is_noted(s, of, at->number, &noted, e))
+        return false;
+    return !noted || again_note(s, id, h->number, e);
+}
+
+/* Before one of our own site is taken in: have we drained once more what it says? */
+static bool look_again(struct store *s, uint32_t id, const struct changeset_header *h,
+                       const struct changeset *c, struct slice bytes, struct err *e)
+{
+    struct buf ours = {0};
+    bool instead, ok;
+
+    if (!ledger_is_ours(&s->ledger, id))
+        return true;
+    if (!takes_place(s, id, h, &instead, e) || instead)
+        return e->code == ERR_NONE;
+    ok = fork_laid_aside(s, id, h->number, &ours, e) &&
+         (slice_equal(buf_slice(&ours), bytes) || again_look(s, id, h->number, c, &ours, e));
+    buf_close(&ours);
+    return ok;
+}
+
 /* Inside a ledger transaction. */
 static bool write_staged(struct store *s, const struct changeset_header *h,
                          const struct changeset *c, struct slice bytes, struct err *e)
@@ -96,7 +155,7 @@ static bool write_staged(struct store *s, const struct changeset_header *h,
     bool same = false;
     uint32_t id;
 
-    if (!ledger_actor(&s->ledger, &h->actor, &id, e) ||
+    if (!ledger_actor(&s->ledger, &h->actor, &id, e) || !look_again(s, id, h, c, bytes, e) ||
         (id == s->ledger.self && !fork_forgotten(s, e)) ||
         (h->repeats.n > 0 && !fork_repeated(s, id, h, e)) ||
         (id == s->ledger.aside && !fork_meet(s, h, bytes, &same, e)))
@@ -308,7 +367,8 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
     if (ok && g.follows) {
         *result = STAGE_NEW;
         ok = verify(&g, e);
-        *failed = ok && !(begin(s, e) && fork_take_up(s, &g.next, &g.h, bytes, e));
+        *failed = ok && !(begin(s, e) && fork_take_up(s, &g.next, &g.h, bytes, e) &&
+                          again_look(s, g.next.by, g.next.by_number + 1, &g.c, NULL, e));
     } else if (ok && !g.repeated) {
         if (g.other) {
             *result = STAGE_REWOUND;
@@ -330,6 +390,12 @@ static void stage_alone(struct store *s, struct stage_item *item)
 {
     bool failed = false;
 
+    item->ok = false;
+    err_clear(&item->e);
+    if (remerge_is_under_way(s)) {
+        remerge_busy(&item->e);
+        return;
+    }
     item->ok = stage_one(s, item, &failed);
     if (item->ok && s->ledger.open)
         item->ok = ledger_commit(&s->ledger, &item->e);
@@ -362,10 +428,32 @@ static bool stage_together(struct store *s, struct stage_item *items, uint32_t n
 
 void store_stage_all(struct store *s, struct stage_item *items, uint32_t n)
 {
-    if (n > 1 && stage_together(s, items, n))
+    if (n > 1 && !remerge_is_under_way(s) && stage_together(s, items, n))
         return;
     for (uint32_t i = 0; i < n; i++)
         stage_alone(s, &items[i]);
+}
+
+/* ---- what we have ---- */
+
+const struct actor *store_actor(const struct store *s)
+{
+    return &s->ledger.actors[s->ledger.self - 1].actor;
+}
+
+uint32_t store_history(const struct store *s)
+{
+    return s->history;
+}
+
+const struct vector *store_have(const struct store *s)
+{
+    return &s->ledger.have;
+}
+
+const struct vector *store_applied(const struct store *s)
+{
+    return &s->ledger.applied;
 }
 
 /* ---- reading the log ---- */

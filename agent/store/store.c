@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "again.h"
 #include "belief.h"
 #include "fork.h"
 #include "ledger_meta.h"
@@ -47,6 +48,9 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->keys = o->keys;
     s->roster = o->roster;
     s->renamed = true; /* it looks once */
+    s->body_soft = BODY_BYTES_SOFT;
+    s->body_full = BODY_BYTES_FULL;
+    s->remerge_slice = REMERGE_SLICE;
     if (appdb_connect(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
          sqlite_err(s->app.db, "set the cache", e)) &&
@@ -75,6 +79,7 @@ void store_close(struct store *s)
     if (s == NULL)
         return;
     bind_close(s);
+    remerge_drop(s);
     ledger_close(&s->ledger);
     appdb_close(&s->app);
     due_clear(s);
@@ -87,6 +92,7 @@ void store_close(struct store *s)
     said_close(&s->said);
     trouble_close(&s->trouble);
     unsent_close(s);
+    again_close(s);
     free(s);
 }
 
@@ -107,9 +113,11 @@ static bool settle_histories(struct store *s, struct err *e)
 }
 
 /* Before anything else: the ledger's half of a batch that the file has already, or whatever else
- * keeps the two files apart. */
+ * keeps the two files apart. Then what is under way there (remerge.h) may still be. */
 static bool ready(struct store *s, uint64_t now_ms, struct err *e)
 {
+    if (remerge_is_under_way(s))
+        return now_ms != 0 ? remerge_step(s, now_ms, e) : remerge_busy(e);
     return bind_schema(s, s->bindings == NULL, e) &&
            (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) &&
            settle_histories(s, e) && remerge_if_due(s, now_ms, e);
@@ -384,7 +392,7 @@ bool store_unite(struct store *s, const char *table, const int64_t keys[2], uint
 
 bool store_owes(const struct store *s)
 {
-    return s->repairs || s->vanished || s->ledger.outdated;
+    return s->repairs || s->owes || s->vanished || s->ledger.outdated;
 }
 
 bool store_changed(struct store *s, bool *changed, struct err *e)
@@ -405,6 +413,18 @@ static bool may_retry(struct store *s, uint64_t now_ms, bool *may, struct err *e
     return true;
 }
 
+/* A copy of another PC's file, from which marks were drained here: until it says so, who began with
+ * a copy of it in turn would say them again (regain.c). */
+static bool make_ours(struct store *s, struct store_progress *p, struct err *e)
+{
+    if (!s->ledger.foreign || s->merged_count > 0)
+        return true;
+    if (!placed_tell(s, e))
+        return false;
+    p->changesets += s->ledger.actors[s->ledger.self - 1].staged > 0;
+    return true;
+}
+
 bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     bool did = false;
@@ -412,15 +432,19 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     *p = (struct store_progress){0};
     if (!ready(s, now_ms, e))
         return false;
+    p->more = remerge_is_under_way(s);
+    if (p->more)
+        return true;
     if (!s->app.installed || !s->ledger.matched)
         return true;
-    if (!match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
+    if (!make_ours(s, p, e) || !match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
         return false;
     release_memory(s, p);
     p->tidy = s->looked != s->app.reads;
     if (p->more)
         return true;
-    if (!repair_publish(s, now_ms, p, e) || !rename_announce(s, now_ms, &did, p, e))
+    if (!again_publish(s, now_ms, p, e) || !repair_publish(s, now_ms, p, e) ||
+        !rename_announce(s, now_ms, &did, p, e))
         return false;
     if (!scan_reconcile(s, now_ms, &did, p, e))
         return false;
@@ -481,7 +505,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     bool ok, many, due;
 
     *more = false;
-    if (s->astray)
+    if (s->astray || remerge_is_under_way(s))
         return true; /* recovery first: it compares marks */
     if (!marks_first(&s->app, &first, e))
         return false;
@@ -506,7 +530,12 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     bool parked;
 
     *p = (struct store_progress){0};
-    if (!ready(s, now_ms, e) || !merge_ready(s, now_ms, s->ledger.matched && s->app.installed, e))
+    if (!ready(s, now_ms, e))
+        return false;
+    p->more = remerge_is_under_way(s);
+    if (p->more)
+        return true;
+    if (!merge_ready(s, now_ms, s->ledger.matched && s->app.installed, e))
         return false;
     if (!s->ledger.matched) {
         p->changesets = s->merged_count;
@@ -547,6 +576,8 @@ bool store_match(struct store *s, bool copy, const struct slice *keys, uint32_t 
 
     if (!ready(s, now_ms, e))
         return false;
+    if (remerge_is_under_way(s))
+        return remerge_busy(e);
     said_close(&s->said);
     if (s->ledger.matched)
         return true;
@@ -562,27 +593,7 @@ bool store_match_lacks(struct store *s, bool *lacks, struct err *e)
     return s->ledger.matched || (ready(s, 0, e) && regain_lacks(s, lacks, e));
 }
 
-/* ---- what we have ---- */
-
-const struct actor *store_actor(const struct store *s)
-{
-    return &s->ledger.actors[s->ledger.self - 1].actor;
-}
-
-uint32_t store_history(const struct store *s)
-{
-    return s->history;
-}
-
-const struct vector *store_have(const struct store *s)
-{
-    return &s->ledger.have;
-}
-
-const struct vector *store_applied(const struct store *s)
-{
-    return &s->ledger.applied;
-}
+/* ---- how it is ---- */
 
 static void note_gone(const struct store *s, struct store_status *out)
 {

@@ -28,11 +28,21 @@ struct touched {
     struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
 };
 
+/* Which rows of a list are published: those that no mark speaks of, or the others. */
+enum touch_part { TOUCH_ALL, TOUCH_UNMARKED, TOUCH_MARKED };
+
 struct touch_list {
     struct touched *rows;
     uint32_t n, room;
     struct arena arena;
+    enum touch_part part; /* all of them are there to be named by these */
+    struct keymap *times; /* not NULL: when marks touched them, in ms, by 1 + index into `rows` */
 };
+
+static inline bool touch_is_unmarked(const struct touched *t)
+{
+    return t->marks == 0 && t->last == 0;
+}
 
 struct touched *touch_add(struct touch_list *l);
 void touch_close(struct touch_list *l);

@@ -147,6 +147,18 @@ bool unite_note(struct store *s, int64_t gid, int64_t stands, const struct local
 
 /* ---- uniting ---- */
 
+bool value_stands(struct store *s, struct value *v, struct err *e)
+{
+    int64_t gid;
+
+    if (v->type != VALUE_REF)
+        return true;
+    if (!ledger_stands(&s->ledger, gid_pack(v->ref), &gid, e))
+        return false;
+    v->ref = gid_unpack(gid);
+    return true;
+}
+
 bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
                 struct err *e)
 {

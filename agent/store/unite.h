@@ -32,6 +32,8 @@ MUST_USE bool unite_named(struct store *s, int64_t early, int64_t stands, struct
  * of the rows and of the two that are one, this is what comes of it. */
 MUST_USE bool unite_names(struct store *s, struct err *e);
 
+/* A reference names the row that stands for what it named: so names are made. */
+MUST_USE bool value_stands(struct store *s, struct value *v, struct err *e);
 /* Equal, references by the row that stands for what they name. */
 MUST_USE bool value_same(struct store *s, const struct value *a, const struct value *b, bool *same,
                          struct err *e);

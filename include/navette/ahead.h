@@ -13,12 +13,11 @@ struct store;
 /* ---- our own ---- */
 
 struct store_ahead {
-    uint64_t
-        ahead_ms; /* so far after now is our latest stamp, more than others bear; 0: it is not */
-    bool others;  /* stamps of another PC that are merged here are too late as well: either
-                     both clocks were ahead, or ours is behind */
-    bool left;    /* what is here of a PC that was shut out is too late */
-    bool witness; /* what some PC said last it said within the last day, by our clock */
+    uint64_t ahead_ms; /* our latest stamp is so far after now, more than others bear; 0: none is */
+    bool others;       /* stamps of another PC that are merged here are too late as well: either
+                          both clocks were ahead, or ours is behind */
+    bool left;         /* what is here of a PC that was shut out is too late */
+    bool witness;      /* what some PC said last it said within the last day, by our clock */
 };
 
 MUST_USE bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *out, struct err *e);
@@ -30,9 +29,9 @@ MUST_USE bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *
 bool store_ahead_was_wrong(const struct store_ahead *a, uint32_t agree, uint32_t differ);
 
 /* Our clock is right: correct our stamps, and those of PCs that were shut out, as far as they are
- * believed. Not those of what we said after we had seen something of
- * another PC that was too late, too: it corrects its own first, so that what was said later stays
- * later. `did` false: nothing can be corrected now. */
+ * believed. Not those of what we said after we had seen something of another PC that was too late,
+ * too: it corrects its own first, so that what was said later stays later. `did` false: nothing can
+ * be corrected now. */
 MUST_USE bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e);
 
 /* ---- of others ---- */
@@ -41,6 +40,7 @@ MUST_USE bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct 
 struct store_early {
     uint64_t changesets;            /* 0: there are none */
     char whose[NAME_BYTES_MAX + 1]; /* of the first */
+    bool others;                    /* some of them are of other PCs than that one */
     uint64_t wall_ms;               /* its stamp */
 };
 

@@ -69,6 +69,9 @@ uint32_t body_actor(struct body_writer *b, const struct actor *a);
  * INSERT is only the author's local one (a hint). */
 void body_table(struct body_writer *b, struct slice name, const struct slice *columns,
                 uint32_t count, uint32_t keys, bool surrogate);
+/* What a table begins with, the array of five around it as well; an outline's do, too. */
+void body_head(struct writer *w, struct slice name, const struct slice *columns, uint32_t count,
+               uint32_t keys, bool surrogate);
 /* A row of the current table. `stamp` is the row's HLC, 0 for the zero clock. INSERT: `values` has
  * one per column and `columns` is NULL. UPDATE: `n` >= 1 pairs, column indices rising. DELETE:
  * n = 0. Values are copied; a NaN becomes NULL, as in SQLite. */

@@ -80,12 +80,12 @@ MUST_USE bool store_unite(struct store *s, const char *table, const int64_t keys
 /* Has somebody else committed to the application's file since the last call? Cheap. */
 MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 
-/* Has it something to say that no mark tells of: repairs of rows that wanted one UNIQUE value, some
- * after half a minute; deletes that a sweep noticed? store_drain says it. */
+/* Has it something to do that no mark tells of: repairs of rows that wanted one UNIQUE value,
+ * deletes that a sweep noticed, rows to merge anew? store_drain does it, some of it later. */
 bool store_owes(const struct store *s);
 
 struct store_progress {
-    uint32_t changesets; /* made, or applied */
+    uint32_t changesets; /* made, or given away only now; or applied */
     uint32_t rows;
     bool more;         /* there is more to do: call again after the loop had its turn */
     bool apply;        /* of store_drain: rows wait to be put into the file; call store_apply */

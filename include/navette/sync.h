@@ -66,8 +66,9 @@ struct sync {
     bool stranger; /* the caller's word: not in our roster yet. Then it is told and sent nothing but
                       HELLO (with empty vectors), ROSTER, PING, PONG and BYE; what it asks for
                       waits. */
-    bool brief;    /* the caller's word: our file may be a copy of the peer's, so outlines will do.
-                      Then one chain is asked for at a time */
+    bool apart; /* one of us two does not take the other's roster; over when both have one digest */
+    bool brief; /* the caller's word: our file may be a copy of the peer's, so outlines will do.
+                   Then one chain is asked for at a time */
     uint32_t rtt_ms;
     uint64_t heard_ms;         /* when bytes of the peer's last came */
     struct sync_window window; /* `bytes`: sent and not yet acknowledged */
@@ -81,9 +82,10 @@ struct sync {
     struct actor fetch_actor; /* the last fetch; the round goes on behind it */
     uint64_t fetch_after;
     bool fetched_own;
-    uint8_t roster[HASH_BYTES]; /* our digest at the last event */
-    uint8_t peer_roster[HASH_BYTES];
-    uint8_t told_roster[HASH_BYTES]; /* our digest when we last sent our log */
+    uint8_t roster[HASH_BYTES];      /* our digest at the last event */
+    uint8_t peer_roster[HASH_BYTES]; /* as it told last */
+    uint8_t told_roster[HASH_BYTES]; /* our digest as the peer heard it last */
+    uint8_t sent_roster[HASH_BYTES]; /* our digest when we last sent our log */
     bool told_brief, peer_brief;     /* what we last said, and what the peer says */
     bool asking;                     /* the last ASK is not answered: */
     uint64_t ask_token, ask_number;  /* about this change-set */
@@ -140,7 +142,8 @@ struct sync_actions {
      * (so that one fsync serves them), but before another SYNC_MESSAGE there must be fewer than
      * SYNC_STAGING_MAX of them. */
     struct slice stage;
-    /* Merge into our roster; no answer (SYNC_LOCAL follows if it changed). */
+    /* Merge into our roster; SYNC_LOCAL follows if it changed, sync_leave_roster if it is not taken
+     * for what it says. */
     struct slice roster;
     /* Read change-sets of `fetch_actor` after `fetch_after`, about `fetch_bytes` of them and at
      * least one, then answer SYNC_FETCHED (with none when they cannot be read). */
@@ -178,6 +181,8 @@ MUST_USE bool sync_step(struct sync *s, const struct sync_event *ev, struct sync
 void sync_heard(struct sync *s, uint64_t now_ms, size_t unfinished);
 /* Append a BYE: we close for a reason of our own. `code` is one word. */
 void sync_leave(struct sync *s, const char *code, const char *text, struct buf *send);
+/* Append that we do not take the peer's roster, and stay with ours. Only when OPEN. */
+void sync_leave_roster(struct sync *s, struct buf *send);
 /* Append the question for the peer's local keys, and the answer to such a question. Only when OPEN.
  */
 void sync_ask_keys(struct buf *send);

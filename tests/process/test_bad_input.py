@@ -1,5 +1,6 @@
 """Wrong files, full disks, taken ports, broken homes: a clear message, nothing lost, the agent never down."""
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 from pc import NOT_REACHABLE, database, wait_for
+from test_roster import members, warnings
 from test_shop import sell, wait_sale
 
 
@@ -251,6 +253,37 @@ def test_a_full_disk_stops_nothing_but_itself(small_disk, shop, full):
     grow("60m")
     shop.wait_equal(a, b, seconds=120)
     wait_for(lambda: b.cli("status", ok=None).returncode == 0, "B is healthy again")
+
+
+def fill_up(path):
+    """A file that takes all the room there is."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError as e:
+                assert e.errno == errno.ENOSPC
+
+
+def test_who_is_shut_out_while_the_disk_is_full_stays_out_after_a_power_cut(small_disk, shop):
+    """It counts at once, and is saved by itself once there is room; till then nobody is told that it is done."""
+    lan = shop.network.lan()
+    small_disk(shop.directory / "A" / "home", "8m")
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    ballast = a.home / "ballast"
+    fill_up(ballast)
+    assert "is not saved on this PC" in " ".join(complaint(a.cli("revoke", "B", "--yes", ok=None)).split())
+    wait_for(lambda: "shut-out" in warnings(b), "B is told")
+    assert "would be a member here again" in trouble(a, "roster-not-saved", 2)
+    complaint(a.cli("revoke", "B", "--yes", ok=None))
+    ballast.unlink()
+    wait_for(lambda: "roster-not-saved" not in warnings(a), "it is saved")
+    a.kill()
+    b.stop()
+    a.start()
+    assert members(a) == ["A"]
 
 
 def test_nonsense_on_the_control_socket_is_answered_and_survived(shop):

@@ -2,6 +2,7 @@
 sale is lost or doubled."""
 
 import contextlib
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -145,7 +146,7 @@ def test_copies_that_only_a_third_pc_sees_are_told_by_it(shop):
     shop.wait_peer(b, a)
     before = b.log.read_text().count("link up peer=A")
     c.start()
-    wait_doubt(a, c, seconds=8)
+    wait_doubt(a, c)
     assert "B has two links" in warning(c, "same-identity")[0]
     text, = warning(b, "seen-twice")
     assert all(shop.network.address(pc.space, lan) in text for pc, lan in ((a, left), (c, right)))
@@ -204,6 +205,34 @@ def test_a_reset_without_a_yes_changes_nothing(shop):
     assert a.cli("identity", "reset", stdin="no\n", ok=None).returncode == 2
     a.start()
     assert a.status()["site"] == site and a.status()["warnings"] == []
+
+
+def test_a_new_fleet_is_made_of_the_pcs_of_one_that_nobody_can_rule(shop):
+    lan, a, b = shop.pair()
+    c = shop.member("C", a, lan)
+    sell(a, "A-1", [("RIZ25", 1)])
+    sell(b, "B-1", [("SAVON", 1)])
+    shop.wait_equal(a, b, c)
+    a.stop()  # the only admin, gone for good, with the database
+    sell(b, "B-2", [("LAIT", 2)])
+    sell(c, "C-1", [("RIZ25", 1)])
+    for pc in (b, c):
+        pc.stop()
+    said = b.cli("identity", "reset", "--fleet", "Second Market", "--yes").stdout
+    assert "%s is the first PC of the new fleet Second Market" % b.name in said and "agent-cli invite" in said
+    b.start()
+    c.cli("identity", "reset", "--yes")
+    c.start()
+    c.cli("join", "--copy", b.invite())
+    shop.wait_equal(b, c)
+    expect_sales(["A-1", "B-1", "B-2", "C-1"], b, c)
+    sell(b, "B-3", [("LAIT", 1)])
+    sell(c, "C-2", [("SAVON", 1)])
+    shop.wait_equal(b, c)
+    expect_sales(["A-1", "B-1", "B-2", "B-3", "C-1", "C-2"], b, c)
+    assert json.loads(b.cli("roster", "--json").stdout)["fleet"] == "Second Market"
+    for pc in (b, c):
+        wait_for(lambda: pc.cli("status", ok=None).returncode == 0, lambda: pc.cli("status", ok=None).stdout)
 
 
 MIRROR = """

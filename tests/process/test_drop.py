@@ -1,6 +1,7 @@
 """PCs that share no network carry files both ways."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -200,7 +201,12 @@ def test_names_in_entrant_lead_nowhere_else(shop):
     entrant = folder / "entrant"
     (entrant / "export_X_20261121_120000.json").symlink_to(secret)
     (entrant / "export_X_20261121_120001.json").mkdir()
-    (entrant / "export_Y_20261121_120002.json").write_bytes(b"[]")
-    wait_for(lambda: not (entrant / "export_Y_20261121_120002.json").exists(), "the plain file is dealt with")
+    os.mkfifo(entrant / "export_X_20261121_120003.json")
+    for n in (4, 5):  # whoever looks more than once tells once
+        plain = entrant / ("export_Y_20261121_12000%d.json" % n)
+        plain.write_bytes(b"[]")
+        wait_for(lambda: not plain.exists(), "the plain file is dealt with")
+    told = [line.split("file=")[1].split()[0] for line in a.log.read_text().splitlines() if "it is no regular file" in line]
+    assert sorted(told) == ["export_X_20261121_12000%d.json" % n for n in (0, 1, 3)]
     assert secret.read_text() == "{}"
     assert a.cli("status", ok=None).returncode in (0, 1)

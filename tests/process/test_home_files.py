@@ -5,6 +5,7 @@ import grp
 import os
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -67,6 +68,41 @@ def test_the_socket_is_for_the_configured_group_and_nobody_else(a):
     a.restart()
     assert as_user(a, ["status"], gid).returncode != 0
     assert stat.S_IMODE(os.stat(a.home).st_mode) == 0o700
+
+
+def test_users_of_the_group_do_not_say_where_the_agent_writes(a):
+    set_group(a, GROUP)
+    a.start()
+    gid = grp.getgrnam(GROUP).gr_gid
+    place = a.directory / "exports"
+    place.mkdir()
+    place.chmod(0o777)
+    said = " ".join(complaint(as_user(a, ["drop", "export", "--to", str(place)], gid)).split())
+    assert "may say where an export goes" in said
+    assert list(place.iterdir()) == []
+    a.cli("drop", "export", "--to", place)
+    assert list(place.iterdir()) != []
+
+
+SILENT = """import socket, sys
+all = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+for s in all:
+    s.connect(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.read()"""
+
+
+def test_silent_users_of_the_group_keep_nobody_from_asking(a):
+    set_group(a, GROUP)
+    a.start()
+    gid = grp.getgrnam(GROUP).gr_gid
+    with subprocess.Popen([sys.executable, "-c", SILENT, str(a.home / "agent.sock")], user=NOBODY, group=gid,
+                          extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as silent:
+        assert silent.stdout.readline() == "connected\n"
+        assert "as many programs talk with the agent" in " ".join(complaint(as_user(a, ["status"], gid)).split())
+        assert a.cli("status").returncode == 0  # the owner's places are his
+        wait_for(lambda: as_user(a, ["status"], gid).returncode == 0, "who says nothing is closed")
+        silent.stdin.close()
 
 
 def test_a_group_that_is_not_there_is_named(a):

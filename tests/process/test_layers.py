@@ -237,6 +237,7 @@ TESTED_BY = {
         "links": "links_dial",
     },
     "agent/store": {
+        "again": "evidence",
         "behind": "behind_laps behind_rows ledger_points replay",
         "conflict": "ledger_conflict",
         "conflicts": "describe parked restore",
@@ -249,7 +250,7 @@ TESTED_BY = {
         "match": "match_content",
         "project": "batch_fit batch_write",
         "rebuild": "outlined said",
-        "recover": "follow",
+        "recover": "follow behind_apart",
         "references": "appref batch_follow batch_refer",
         "regain": "placed regain_place",
         "rulecheck": "filter rulenames",

@@ -56,6 +56,12 @@ BREAKS = {
         "    if (mine != NULL && !decimal_add(&c->total, &c->total, &mine->total))",
         "    if (mine == NULL && !decimal_add(&c->total, &c->total, &c->total))",
     ),
+    "drained-again-adds-twice": (
+        "what was added by marks that are drained again, after a home went back, counts twice",
+        "again.c",
+        "    return ok && (!noted || again_note(s, actor, number, e));",
+        "    return ok;",
+    ),
     "later-claim-stays": (
         "of two rows with one number the earlier claim yields",
         "batch_unique.c",
@@ -162,8 +168,8 @@ BREAKS = {
     "old-files-are-news": (
         "a file that went back is not noticed while no apply is lost",
         "recover.c",
-        "    *fit = s->ledger.cursor == 0 || (found && time == s->ledger.cursor_time);",
-        "    *fit = s->ledger.cursor == 0 || found || time == 0;",
+        "    *fit = l->cursor == 0 || (found && time == l->cursor_time);\n    if (!*fit || l->looked <= l->cursor)",
+        "    *fit = l->cursor == 0 || found || time == 0;\n    if (*fit || l->looked <= l->cursor)",
     ),
 }
 
@@ -217,7 +223,9 @@ def notice(tree, name, seeds):
     path, whole, cut = broken(name)
     (tree / path).write_text(cut, encoding="utf-8")
     build(tree)
-    kinds = (["--calm"], [], ["--calm", "--draw", "schema"], ["--calm", "--draw", "adopt"])
+    kinds = (
+        ["--calm"], [], ["--calm", "--draw", "schema"], ["--calm", "--draw", "adopt"], ["--restores", "home"],
+    )
     said = next(filter(None, (weeks(tree, seeds, *kind) for kind in kinds)), None)
     (tree / path).write_text(whole, encoding="utf-8")
     print(f"{name}: {BREAKS[name][0]}\n    {said or 'NOT NOTICED'}", flush=True)

@@ -122,6 +122,29 @@ static bool is_kept_out(const struct oracle *o, const struct oracle_row *row, co
     return false;
 }
 
+/* Does a row name this one that another one keeps out of the file? It waits there for its place
+ * with all that it needs, as it has in other files: these differ in no more than the one row. */
+static bool is_named_outside(const struct oracle *o, const struct oracle_row *row,
+                             const struct view *v)
+{
+    for (uint32_t i = 0; i < o->row_n; i++) {
+        const struct oracle_row *child = &o->rows[i];
+        const struct shape_table *t = &o->shape->tables[child->table];
+        bool names = false;
+
+        for (uint32_t k = 0; k < child->n && shape_rival(t) != 0; k++) {
+            const struct oracle_event *event = &o->events[child->events[k]];
+
+            names |= event->column >= 0 && t->columns[event->column].role == SHAPE_REF &&
+                     oracle_same(o, event->value) == row->name;
+        }
+        if (names && oracle_shown(o, child, v, NULL) == NULL && is_kept_out(o, child, v) &&
+            !must_be_dead(o, child))
+            return true;
+    }
+    return false;
+}
+
 static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
                        struct err *e)
 {
@@ -136,7 +159,8 @@ static bool judge_life(const struct oracle *o, const struct oracle_row *row, con
         return err_set(e, ERR_INPUT, "%s is lost", name);
     /* A parent that a living row names stays: a reference must never dangle. */
     if (there != NULL && must_be_dead(o, row) &&
-        view_child(v, o->shape, row->table, there->name, NULL) == NULL)
+        view_child(v, o->shape, row->table, there->name, NULL) == NULL &&
+        !is_named_outside(o, row, v))
         return err_set(e, ERR_INPUT, "%s was deleted and is still there", name);
     return true;
 }
@@ -180,25 +204,6 @@ static bool may_show(const struct oracle *o, const struct view *final, uint32_t 
                            (oracle_has_died(o, written) && is_born_after(o, row, number)));
 }
 
-/* One drain took the birth and the end of the row that is named, and this reference to it: nobody
- * has ever heard of that row, and what stands there is said as it stands, as if it named nothing.
- */
-static bool names_unsaid(const struct oracle *o, const struct oracle_event *event)
-{
-    const struct oracle_row *row = oracle_row(o, event->value);
-    bool born = false, died = false;
-
-    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
-        const struct oracle_event *other = &o->events[row->events[i]];
-
-        if (other->site != event->site || !other->drained || other->drain != event->drain)
-            continue;
-        born |= other->column == COLUMN_BIRTH;
-        died |= other->column == COLUMN_DEATH;
-    }
-    return event->drained && born && died;
-}
-
 static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint32_t number,
                      uint32_t value, const struct view *final)
 {
@@ -206,7 +211,7 @@ static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint3
     bool loose = shape_loose(&o->shape->tables[row->table].columns[event->column]);
 
     return oracle_same(o, event->value) == oracle_same(o, value) ||
-           (loose && (may_show(o, final, number, value) || names_unsaid(o, event)));
+           (loose && (may_show(o, final, number, value) || oracle_names_unsaid(o, event)));
 }
 
 static bool judge_cell(const struct oracle *o, const struct oracle_row *row, int column,
@@ -279,8 +284,9 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
     return shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum);
 }
 
-/* Of rows that are one since somebody said so: nobody knows which sales the author of what was
- * written whole had seen, but each counts at most once. */
+/* Of rows that are one since somebody said so, and under the name of one that waited outside the
+ * file: nobody knows which sales the author of what was written whole had seen, but each counts at
+ * most once. */
 static bool may_stand_on(const struct oracle *o, const struct oracle_row *row, int column,
                          uint32_t whole, uint32_t value)
 {
@@ -322,8 +328,8 @@ static bool judge_counter(const struct oracle *o, const struct oracle_row *row, 
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == column && !event->delta && !beaten(o, row, column, row->events[i]) &&
-            (oracle_is_several(o, row->name) ? may_stand_on : sum_stands_on)(o, row, column,
-                                                                             row->events[i], value))
+            (oracle_is_several(o, row->name) || event->outside ? may_stand_on : sum_stands_on)(
+                o, row, column, row->events[i], value))
             return true;
     }
     return err_set(e, ERR_INPUT, "%s.%s is %s, which is no sum of what was written and sold",
@@ -339,9 +345,8 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
     int64_t doubtful[DOUBTS_MAX], sum = 0, shown = oracle_amount(o, value);
     uint32_t whole = 0, doubts = 0;
 
-    if ((row->blurred >> column & 1) != 0 && o->shape->next != NULL)
+    if ((row->blurred >> column & 1) != 0 && (o->shape->next != NULL || o->copied > 0))
         return true;
-
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 

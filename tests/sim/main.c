@@ -61,52 +61,36 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
     return *text != '\0' && *end == '\0' && *out >= min && *out <= max;
 }
 
-/* Some of file, home and both, with commas; or all. */
-static bool read_restores(const char *text, uint32_t *kinds)
+struct word {
+    const char *text;
+    uint32_t bits;
+};
+
+static const struct word restores[] = {{"file", RESTORE_FILE},
+                                       {"home", RESTORE_HOME},
+                                       {"homes", RESTORE_HOME | RESTORE_HOMES},
+                                       {"both", RESTORE_BOTH},
+                                       {"all", RESTORE_FILE | RESTORE_HOME | RESTORE_BOTH}};
+static const struct word draws[] = {
+    {"none", 0}, {"schema", DRAW_SCHEMA}, {"adopt", DRAW_ADOPT}, {"copy", DRAW_COPY}};
+
+/* Some of these words, with commas between them. */
+static bool read_words(const char *text, const struct word *words, size_t n, uint32_t *bits)
 {
-    static const struct {
-        const char *word;
-        uint32_t kinds;
-    } words[] = {{"file", RESTORE_FILE},
-                 {"home", RESTORE_HOME},
-                 {"homes", RESTORE_HOME | RESTORE_HOMES},
-                 {"both", RESTORE_BOTH},
-                 {"all", RESTORE_FILE | RESTORE_HOME | RESTORE_BOTH}};
+    bool any = *text != '\0';
 
     while (*text != '\0') {
-        size_t n = strcspn(text, ","), i = 0;
+        size_t bytes = strcspn(text, ","), i = 0;
 
-        while (i < COUNT_OF(words) &&
-               (strlen(words[i].word) != n || strncmp(words[i].word, text, n) != 0))
+        while (i < n &&
+               (strlen(words[i].text) != bytes || strncmp(words[i].text, text, bytes) != 0))
             i++;
-        if (i == COUNT_OF(words))
+        if (i == n)
             return false;
-        *kinds |= words[i].kinds;
-        text += n + (text[n] == ',');
+        *bits |= words[i].bits;
+        text += bytes + (text[bytes] == ',');
     }
-    return *kinds != 0;
-}
-
-/* Some of these, with commas; or none. */
-static bool read_draws(const char *text, uint32_t *draws)
-{
-    static const struct {
-        const char *word;
-        uint32_t draw;
-    } words[] = {{"none", 0}, {"schema", DRAW_SCHEMA}, {"adopt", DRAW_ADOPT}, {"copy", DRAW_COPY}};
-
-    while (*text != '\0') {
-        size_t n = strcspn(text, ","), i = 0;
-
-        while (i < COUNT_OF(words) &&
-               (strlen(words[i].word) != n || strncmp(words[i].word, text, n) != 0))
-            i++;
-        if (i == COUNT_OF(words))
-            return false;
-        *draws |= words[i].draw;
-        text += n + (text[n] == ',');
-    }
-    return true;
+    return any;
 }
 
 static bool read_options(struct run *run, int argc, char **argv)
@@ -135,9 +119,9 @@ static bool read_options(struct run *run, int argc, char **argv)
         else if (option == 'c')
             run->calm = true;
         else if (option == 'r')
-            ok = read_restores(optarg, &run->restores);
+            ok = read_words(optarg, restores, COUNT_OF(restores), &run->restores);
         else if (option == 'd')
-            ok = read_draws(optarg, &run->draws);
+            ok = read_words(optarg, draws, COUNT_OF(draws), &run->draws);
         else if (option == 't')
             cmocka_set_test_filter(optarg);
         else if (option == 'n')

@@ -381,15 +381,21 @@ void sim_check_node(struct sim *s, uint32_t node)
     free(dangling);
 }
 
-/* Nobody but us reads a file whose application is down. */
+/* Nobody but us reads a file whose application is down. While it is open whether its last commit
+ * happened, a copy would decide that. */
 static void look_at_closed(struct node *n)
 {
     struct sim *s = n->sim;
     struct err e = {0};
 
-    if (!sim_ok(s) || n->open_tick != 0)
+    if (!sim_ok(s) || (n->open_tick != 0 && !has_living_wal(n)))
         return;
-    read_copy(n, &s->scratch);
+    if (n->open_tick != 0)
+        read_view(n, &s->scratch, n->database, disk_vfs(n->disk, PROCESS_LOOK));
+    else
+        read_copy(n, &s->scratch);
+    if (n->open_tick != 0 && s->scratch.tick >= n->open_tick)
+        return;
     if (sim_ok(s) && !oracle_observe(&s->oracle, n->index, &s->scratch, &e))
         sim_fail_err(s, n, "look at the file", &e);
 }
@@ -424,6 +430,7 @@ void node_apply(struct node *n)
             return;
         }
     }
+    n->behind &= store_state(n->store) != STORE_READY;
     n->again = p.again_ms > 0;
     if (n->again && s->now_ms + p.again_ms < n->pump_ms)
         n->pump_ms = s->now_ms + p.again_ms;

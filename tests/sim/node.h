@@ -60,6 +60,7 @@ struct node {
     bool news;              /* its vectors changed: its links must hear of it */
     bool again;             /* it is to apply once more before it is quiet */
     bool stirred;           /* something else than the application's commits may make it publish */
+    bool behind;            /* its database went back, and what that lost is not in it again */
 };
 
 /* ---- node.c: a PC ---- */

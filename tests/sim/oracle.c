@@ -119,10 +119,13 @@ static bool may_be_none(const struct oracle *o, const struct oracle_event *event
     return unsure && before == event->value;
 }
 
-/* By rule, does what one site writes to this table come into another one's file? */
-static bool comes_in(const struct oracle *o, uint32_t table, uint32_t from, uint32_t to)
+/* By rule, does what one site writes to this table come into another one's file? Copies of the
+ * first one's began with it. */
+static bool comes_in(const struct oracle *o, uint32_t table, const struct oracle_event *event,
+                     uint32_t to)
 {
-    return from == to || shape_takes(&o->shape->tables[table], to, o->sites);
+    return event->site == to || shape_takes(&o->shape->tables[table], to, o->sites) ||
+           event->tick <= o->copied;
 }
 
 /* Is what its site writes there said to anybody? If not it is nothing that happened. */
@@ -171,7 +174,7 @@ static void event_add(struct oracle *o, uint32_t row, int column, const struct v
         const struct oracle_event *older = &o->events[r->events[i]];
 
         if ((older->seen_by & bit(site)) == 0 || !is_of(r, older, &event) ||
-            !comes_in(o, r->table, older->site, site))
+            !comes_in(o, r->table, older, site))
             continue;
         event.over[event.over_n++] = r->events[i];
         if (older->column == COLUMN_BIRTH && column != COLUMN_BIRTH)
@@ -298,7 +301,8 @@ static void commit_deletes(struct oracle *o, uint32_t site, const struct app *ap
             continue;
         row = row_of(o, was->table, was->name);
         doubt_undrained(o, &o->rows[row], site, was->name);
-        says &= !oracle_is_stuck(o, site, &o->rows[row], was);
+        says &= !oracle_is_stuck(o, site, &o->rows[row], was) &&
+                !oracle_came_outside(o, site, &o->rows[row]);
         event_add(o, row, COLUMN_DEATH, was, site, app->now.tick);
         doubt_last(o, !says);
     }
@@ -312,6 +316,15 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
         count(o, was == NULL ? UINT32_MAX : was->cells[column], is->cells[column]);
     if (was != NULL && oracle_is_put_back(o, site, is->name, column, is->cells[column]))
         doubt_put_back(o, site, &o->rows[row], column);
+}
+
+void oracle_corrected(struct oracle *o, uint32_t site, uint64_t wall_ms)
+{
+    uint64_t stamp = wall_ms << STAMP_MS_SHIFT;
+
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && o->events[i].drained && o->events[i].earliest > stamp)
+            o->events[i].earliest = stamp;
 }
 
 void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row, uint32_t column,
@@ -393,6 +406,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
             if (!is_written(&t->columns[c], was, is, c))
                 continue;
             commit_cell(o, row, (int)c, was, is, site, app->now.tick);
+            o->events[o->event_n - 1].outside = stuck && was == NULL;
             doubt_last(o, stuck);
         }
     }
@@ -510,6 +524,57 @@ static bool is_of_others(const struct oracle *o, const struct oracle_event *even
     return false;
 }
 
+/* Did the row come and go before anybody heard of it? */
+static bool is_unheard(const struct oracle *o, const struct oracle_event *death)
+{
+    const struct oracle_row *row = &o->rows[death->row];
+    bool heard = false;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        heard |= event->site != death->site || (event->drained && event->drain != death->drain);
+    }
+    return !heard || death->unheard;
+}
+
+/* Such a row: what names it by a rule names nothing. */
+static void forget_named(struct oracle *o, uint32_t site, uint32_t name)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+        const struct shape_table *t = &o->shape->tables[o->rows[event->row].table];
+
+        if (event->site == site && event->column >= 0 && event->value == name &&
+            shape_loose(&t->columns[event->column]))
+            event->value = words_add(o->words, VIEW_GONE);
+    }
+}
+
+/* Of what one drain of the first PC took of a counter its copies hold some: how much of that is in
+ * what people write there into a copy, nobody can say. */
+static void blur_copied(struct oracle *o)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        const struct oracle_event *event = &o->events[i];
+        struct oracle_row *row = &o->rows[event->row];
+        bool before = false, after = false;
+
+        if (event->site != 0 || !event->drained || event->drain != o->drains || event->column < 0)
+            continue;
+        for (uint32_t k = 0; k < row->n; k++) {
+            const struct oracle_event *other = &o->events[row->events[k]];
+
+            if (other->site != 0 || other->drain != o->drains || other->column != event->column)
+                continue;
+            before |= other->tick <= o->copied;
+            after |= other->tick > o->copied;
+        }
+        if (before && after)
+            row->blurred |= UINT32_C(1) << event->column;
+    }
+}
+
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
     o->rewound[site] = o->doubts[site] = false;
@@ -533,6 +598,12 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         bound_clock(o, event, wall_ms);
         apply_rule(o, event);
     }
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && o->events[i].column == COLUMN_DEATH &&
+            o->events[i].drain == o->drains && is_unheard(o, &o->events[i]))
+            forget_named(o, site, o->events[i].name);
+    if (site == 0 && o->copied > 0)
+        blur_copied(o);
     oracle_derived(o, site);
     oracle_drained_again(o, site);
     oracle_know_keys(o, site);

@@ -57,6 +57,8 @@ struct oracle_event {
     bool unheard; /* of a row that came and went before its site was matched: nobody remembers it */
     bool filled;  /* nobody wrote it: the file of who made the row has no such column, and a
                      migration fills it in elsewhere */
+    bool outside; /* written under the name of a row that waited outside its site's file: how much
+                     of that row is in it nobody knows */
     bool doubtful;  /* nobody can say from outside whether it was drained: it may stay or be gone */
     bool unclocked; /* nobody remembers when it was written: who says it again may say it as younger
                      */
@@ -123,11 +125,12 @@ struct oracle {
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
     uint32_t rules;                       /* how often that has changed */
     uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
-    uint64_t now_ms;                      /* of the commit that is told, by its PC's clock */
-    bool doubts[ORACLE_SITES_MAX];        /* it wrote what is doubtful, and has not drained since */
-    uint32_t versions[ORACLE_SITES_MAX];  /* of the application, when it drained last */
-    bool rewound[ORACLE_SITES_MAX];       /* its file went back, and it has not drained since */
-    struct view last[ORACLE_SITES_MAX];   /* what each file showed when we looked last */
+    int64_t copied;  /* the last commit of site 0 that copies of its file hold; 0: there are none */
+    uint64_t now_ms; /* of the commit that is told, by its PC's clock */
+    bool doubts[ORACLE_SITES_MAX];       /* it wrote what is doubtful, and has not drained since */
+    uint32_t versions[ORACLE_SITES_MAX]; /* of the application, when it drained last */
+    bool rewound[ORACLE_SITES_MAX];      /* its file went back, and it has not drained since */
+    struct view last[ORACLE_SITES_MAX];  /* what each file showed when we looked last */
 };
 
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites);
@@ -164,6 +167,9 @@ bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_
                      const struct view_row *was);
 /* Must a row that its file does not show be there, as the journal of the file tells? */
 bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
+/* Has its application written it under the name of such a row since the last drain? If that goes
+ * before the next one, nothing has happened. */
+bool oracle_came_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */
@@ -179,12 +185,19 @@ void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t saf
 void oracle_drained_again(struct oracle *o, uint32_t site);
 /* From now on a column counts, or does not. */
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
+/* The site, whose clock says this although it is behind, took all that it had said to be of the
+ * future: that counts as said now at the earliest. */
+void oracle_corrected(struct oracle *o, uint32_t site, uint64_t wall_ms);
 /* A person at the site, which has drained and applied all it could, has an agent write this, over
  * all that its file shows. */
 void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row, uint32_t column,
                     uint32_t value, uint64_t wall_ms);
 /* What is told of rows of this name; NULL: nothing. */
 const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name);
+/* One drain took the birth and the end of the row that is named, and this reference to it: nobody
+ * has ever heard of that row, and what stands there is said as it stands, as if it named nothing.
+ */
+bool oracle_names_unsaid(const struct oracle *o, const struct oracle_event *event);
 /* Where a column named nothing by rule when it was written, what was written is no more than that:
  * in each file it names what has that key there. Such cells say so in the view, and what they hold.
  */

@@ -83,3 +83,21 @@ bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracl
     }
     return false;
 }
+
+bool oracle_came_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row)
+{
+    bool came = false, outside = false;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->site != site)
+            continue;
+        if (event->column == COLUMN_BIRTH) {
+            came = !event->drained;
+            outside = false;
+        }
+        outside |= event->outside;
+    }
+    return came && outside;
+}

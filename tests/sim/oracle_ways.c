@@ -75,14 +75,31 @@ bool oracle_was_said(const struct oracle *o, uint32_t site, const struct oracle_
     return said && shape_says(&o->shape->tables[row->table], site, o->sites);
 }
 
-/* Did somebody write there what named nothing? */
+bool oracle_names_unsaid(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct oracle_row *row = oracle_row(o, event->value);
+    bool born = false, died = false;
+
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->site != event->site || !other->drained || other->drain != event->drain)
+            continue;
+        born |= other->column == COLUMN_BIRTH;
+        died |= other->column == COLUMN_DEATH;
+    }
+    return event->drained && born && died;
+}
+
+/* Did somebody write there what named nothing, or nothing that anybody has heard of? */
 static bool named_nothing(const struct oracle *o, const struct oracle_row *row, uint32_t column)
 {
     for (uint32_t i = 0; row != NULL && i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
         if (event->column == (int)column &&
-            strcmp(words_text(o->words, event->value), VIEW_GONE) == 0)
+            (strcmp(words_text(o->words, event->value), VIEW_GONE) == 0 ||
+             oracle_names_unsaid(o, event)))
             return true;
     }
     return false;

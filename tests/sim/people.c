@@ -20,9 +20,13 @@ void people_draw(struct people *p, uint64_t seed, bool restores)
 }
 
 /* Rows may belong to it one to one: then one of those of two that are one waits outside, and keeps
- * its own in the file, until a person sees to it, or till both have been said to be one. */
+ * its own in the file, until a person sees to it, or till both have been said to be one. And two
+ * that belong to rows so are one that belongs to either: where that has another one by now, they
+ * stay in the file as they were, likewise. */
 static bool has_rivals(const struct shape *s, const struct shape_table *t)
 {
+    if (shape_rival(t) != 0)
+        return true;
     for (uint32_t i = 0; i < s->n; i++) {
         for (uint32_t c = 0; c < s->tables[i].columns_n; c++)
             if (s->tables[i].columns[c].owner &&

@@ -82,11 +82,11 @@ void restore_look(struct restore *r, struct sim *s)
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
  * that went back before it and that nobody has had time to give everything back. If its database
  * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
- * their databases, too. */
+ * their databases, too. But a database that had gone back itself may not have been mended yet. */
 static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
 {
     struct oracle *o = &s->oracle;
-    bool first = r->back == 0;
+    bool first = r->back == 0, gone = file || s->nodes[node].behind;
     uint32_t limit = r->pcs[node].full;
 
     if (!first && r->back_full < limit)
@@ -97,9 +97,10 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         limit = r->pcs[node].safe > r->full ? r->pcs[node].safe : r->full;
     for (uint32_t i = 0; i < o->event_n; i++) {
         struct oracle_event *event = &o->events[i];
+        bool may_be_gone = event->drained ? event->drain > limit : event->doubtful;
 
-        if (event->drained && event->drain > limit && (r->back >> event->site & 1) != 0) {
-            event->doubtful |= file;
+        if (may_be_gone && (r->back >> event->site & 1) != 0) {
+            event->doubtful |= gone;
             event->unclocked |= !first && !file;
         }
     }
@@ -107,10 +108,28 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         oracle_forgot(o, node, r->pcs[node].drained, limit, s->scratch.tick);
 }
 
+/* Its home went back, and until its ledger has been built again from its database, nothing else may
+ * have what both had: then that is gone with the database. */
+static bool remembers_alone(const struct restore *r, const struct node *n)
+{
+    return (r->back >> n->index & 1) != 0 &&
+           (n->store == NULL || store_state(n->store) != STORE_READY);
+}
+
+static void doubt_remembered(struct restore *r, struct sim *s, uint32_t node)
+{
+    for (uint32_t i = 0; i < s->oracle.event_n; i++) {
+        struct oracle_event *event = &s->oracle.events[i];
+
+        event->doubtful |= event->site == node && event->drained && event->drain > r->back_full;
+    }
+}
+
 void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t kind,
                       uint64_t app_ms, uint64_t agent_ms)
 {
     struct node *n = &s->nodes[node];
+    bool alone = kind == RESTORE_FILE && remembers_alone(r, n);
 
     if (!r->pcs[node].there || !sim_ok(s))
         return;
@@ -125,8 +144,12 @@ void restore_put_back(struct restore *r, struct sim *s, uint32_t node, uint32_t 
     node_peek(n, &s->scratch);
     if (kind != RESTORE_FILE)
         doubt(r, s, node, kind == RESTORE_BOTH);
-    if (kind != RESTORE_HOME)
+    else if (alone)
+        doubt_remembered(r, s, node);
+    if (kind != RESTORE_HOME) {
+        n->behind = true;
         oracle_rewound(&s->oracle, node, &s->scratch);
+    }
     sim_trace(s, n, "an older copy of its %s is put back, at tick %lld",
               kind == RESTORE_FILE   ? "database"
               : kind == RESTORE_HOME ? "home"

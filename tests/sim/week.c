@@ -17,6 +17,7 @@ struct week {
     struct people people;
     struct clocks clocks;
     struct rng joins;
+    bool copied; /* the first PC has not drained all that it had written before it was copied */
 };
 
 static uint32_t draw_node(struct week *w)
@@ -95,7 +96,12 @@ static void set_clock(struct week *w)
 {
     struct node *n = &w->sim.nodes[draw_node(w)];
 
-    n->skew_ms = (int64_t)rng_below(&w->rng, 2 * SIM_SKEW_MS) - SIM_SKEW_MS;
+    int64_t skew_ms = (int64_t)rng_below(&w->rng, 2 * SIM_SKEW_MS) - SIM_SKEW_MS;
+
+    /* Of what the copies hold of that, only its times tell who wrote it. */
+    if (w->copied && n->index == 0)
+        return;
+    n->skew_ms = skew_ms;
     sim_trace(&w->sim, n, "clock is now off by %lld ms", (long long)n->skew_ms);
 }
 
@@ -151,6 +157,7 @@ static void copy_first(struct week *w)
         n->copy = rng_chance(&w->joins, 70);
         sim_trace(s, n, "has a copy");
     }
+    w->copied = true;
     for (uint32_t i = rng_below(&w->joins, 6); i > 0; i--) {
         node_transaction(&s->nodes[rng_below(&w->joins, s->options.nodes)]);
         sim_advance(s, rng_below(&w->joins, 100));
@@ -192,6 +199,7 @@ static void live(struct week *w)
     }
     people_happen(&w->people, &w->sim);
     adopt(w);
+    w->copied = w->copied && oracle_owes(&w->sim.oracle, 0);
     upgrade_happen(&w->sim.upgrades, &w->sim);
     clocks_happen(&w->clocks, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));

@@ -32,6 +32,7 @@ struct net_site {
     struct vector have, applied;
     struct sync_claims claims;
     uint8_t members;       /* one bit per site: the fake roster */
+    bool leaves_rosters;   /* takes none */
     enum err_code refuses; /* what the store answers instead of staging, if not ERR_NONE */
     bool unreadable;       /* fetches come back empty */
     uint64_t rewinds_to;   /* the next one staged shows that the site's own chain went back */
@@ -120,7 +121,7 @@ static inline void net_tell_message(struct net *n, uint32_t from, uint32_t to, s
         net_tell(n, " HELLO");
         net_tell_vector(n, &m.hello.have);
     } else if (m.kind == MESSAGE_KIND_ROSTER) {
-        net_tell(n, " ROSTER %x", m.roster.log.p[0]);
+        net_tell(n, m.roster.log.n > 0 ? " ROSTER %x" : " DIGEST %x", m.roster.digest[0]);
     } else if (m.kind == MESSAGE_KIND_HAVE) {
         net_tell(n, " HAVE");
         net_tell_vector(n, &m.have.have);
@@ -229,6 +230,16 @@ static inline void net_check(struct net *n, uint32_t i, uint32_t j)
 
 static inline void net_step(struct net *n, uint32_t i, uint32_t j, struct sync_event ev);
 
+static inline void net_leave_roster(struct net *n, uint32_t i, uint32_t j)
+{
+    struct buf send = {0};
+
+    sync_leave_roster(&net_end_of(n, i, j)->sync, &send);
+    if (net_end_of(n, j, i)->up)
+        buf_add(&net_end_of(n, j, i)->in, send.p, send.n);
+    buf_close(&send);
+}
+
 /* What the shell would do about the actions of i's end. True when i's vectors or roster changed. */
 static inline bool net_obey(struct net *n, uint32_t i, uint32_t j, const struct sync_actions *todo)
 {
@@ -242,7 +253,9 @@ static inline bool net_obey(struct net *n, uint32_t i, uint32_t j, const struct 
         end->forks++;
         end->fork_actor = todo->fork_actor;
     }
-    if (todo->roster.n > 0) {
+    if (todo->roster.n > 0 && site->leaves_rosters) {
+        net_leave_roster(n, i, j);
+    } else if (todo->roster.n > 0) {
         changed = (todo->roster.p[0] & ~site->members) != 0;
         site->members |= todo->roster.p[0];
     }

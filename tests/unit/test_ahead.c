@@ -3,6 +3,9 @@
 
 #include <navette/ahead.h>
 
+#include "admin.h"
+#include "request.h"
+
 #define YEARS_MS (UINT64_C(4) * 366 * 86400 * 1000)
 
 static const char tea[] = "SELECT count(*) FROM article WHERE name = 'tea'";
@@ -116,11 +119,44 @@ static void a_person_may_say_that_the_clock_is_right(void **state)
     floor_close(&f);
 }
 
+/* Nobody else can say that they are no later: what it said before counts from when it is out. */
+static void what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out(void **state)
+{
+    struct request revoke = {.kind = REQUEST_REVOKE, .peer = "B"};
+    struct json_object *done = json_object_new_object();
+    enum stage_result result;
+    struct buf bytes;
+    struct floor f;
+    struct pc a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    pc_stop(&a);
+    sell_ahead(&b, "INSERT INTO article(name) VALUES ('tea')");
+    take_last(&b, &bytes);
+    pc_stop(&b);
+    pc_start(&a);
+    AWAIT(&f, a.agent.store != NULL);
+    must(store_stage(a.agent.store, buf_slice(&bytes), &result, &e), &e);
+    assert_true(is_told(&a, WARNING_EARLY));
+    assert_non_null(strstr(warning_remedy(WARNING_EARLY),
+                           "is made anew: `agent-cli revoke` it, before a PC joins in its place"));
+    assert_true(holds(&a, tea, "0"));
+    must(admin_run(&a.agent, &revoke, &done, &e), &e);
+    json_object_put(done);
+    AWAIT(&f, holds(&a, tea, "1"));
+    assert_false(is_told(&a, WARNING_EARLY));
+    buf_close(&bytes);
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_say_so_until_a_pc_with_the_same_time_is_connected),
         cmocka_unit_test(a_person_may_say_that_the_clock_is_right),
+        cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include <navette/beacon.h>
 
 #include "golden.h"
+#include "library.h"
 
 static struct beacon example(void)
 {
@@ -146,14 +147,6 @@ static void nonsense_from_a_member_is_refused(void **state)
     assert_int_equal(e.code, ERR_INPUT);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,5 +158,5 @@ int main(void)
         cmocka_unit_test(nonsense_from_a_member_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

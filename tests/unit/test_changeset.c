@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "library.h"
 #include "sample.h"
 
 static void a_sealed_changeset_verifies_and_reads_back(void **state)
@@ -344,14 +345,6 @@ static void sizes_beyond_the_limits_are_refused_by_split(void **state)
     buf_close(&out);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,5 +364,5 @@ int main(void)
         cmocka_unit_test(sizes_beyond_the_limits_are_refused_by_split),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -3,6 +3,7 @@
 #include <navette/frame.h>
 
 #include "attacker.h"
+#include "library.h"
 
 #define VERSION "navette 1"
 
@@ -567,14 +568,6 @@ static void of_a_message_whose_frames_are_cut_off_nothing_is_heard(void **state)
     free(bytes);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,5 +587,5 @@ int main(void)
         cmocka_unit_test(of_a_message_whose_frames_are_cut_off_nothing_is_heard),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

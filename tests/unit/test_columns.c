@@ -12,12 +12,6 @@ static const char one_good[] =
     "INSERT INTO article VALUES (1, 'rice', 10, 100);";
 static const char add[] = "ALTER TABLE article ADD COLUMN shelf INTEGER NOT NULL DEFAULT 9";
 
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
-{
-    expect(a, text, answer);
-    expect(b, text, answer);
-}
-
 /* Each PC says what it sold itself, whatever it had seen of the others' sales when it was migrated.
  */
 static void all_sales_count_under_the_new_name_of_a_counter(void **state)
@@ -55,6 +49,41 @@ static void all_sales_count_under_the_new_name_of_a_counter(void **state)
     expect_both(&a, &b, "SELECT pieces FROM article ORDER BY id", "86 50 10");
     expect(&c, "SELECT pieces FROM article ORDER BY id", "86 50 10");
     close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* A power cut took the last write from the file, and the migration came before the agent: nobody
+ * else has a file with that write. */
+static void what_a_file_lost_before_its_migration_counts_under_the_new_name(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    set_rule(&a, (struct wish){"article.stock", RULE_COUNTER, NULL, NULL, NULL});
+    set_rule(&a, (struct wish){"article.pieces", RULE_COUNTER, NULL, NULL, NULL});
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    keep_database(&a);
+    later();
+    sql(&a, "UPDATE article SET price = 11, stock = stock - 2 WHERE id = 1");
+    work(&a);
+    put_database_back(&a, &a);
+    sql(&a, "ALTER TABLE article RENAME COLUMN price TO cost;"
+            "ALTER TABLE article RENAME COLUMN stock TO pieces");
+    open_store(&a);
+    work(&a);
+    expect(&a, "SELECT cost, pieces FROM article WHERE id = 1", "11|98");
+    sql(&b, "ALTER TABLE article RENAME COLUMN price TO cost;"
+            "ALTER TABLE article RENAME COLUMN stock TO pieces");
+    work(&b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT cost, pieces FROM article WHERE id = 1", "11|98");
+    sql(&a, "UPDATE article SET pieces = pieces - 5 WHERE id = 1");
+    sql(&b, "UPDATE article SET pieces = pieces - 10 WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT cost, pieces FROM article WHERE id = 1", "11|83");
     close_pair(&a, &b);
 }
 
@@ -116,6 +145,28 @@ static void what_was_written_before_triggers_were_back_is_no_default(void **stat
             "ALTER TABLE made RENAME TO article; UPDATE article SET shelf = id");
     exchange(&a, &b);
     expect_both(&a, &b, "SELECT shelf FROM article ORDER BY id", "1 2 3");
+    close_pair(&a, &b);
+}
+
+/* Nor is one that raises an error whenever it is worked out: no row was filled by it. */
+static void a_default_that_nobody_can_work_out_stops_nothing(void **state)
+{
+    static const char make_anew[] =
+        "CREATE TABLE made(id INTEGER PRIMARY KEY, name TEXT, price INTEGER, stock INTEGER,"
+        " shelf INTEGER DEFAULT (abs(-9223372036854775807 - 1)));"
+        "INSERT INTO made SELECT *, id FROM article; DROP TABLE article;"
+        "ALTER TABLE made RENAME TO article";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&a, make_anew);
+    work(&a);
+    sql(&b, make_anew);
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET shelf = 7 WHERE id = 1");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT shelf FROM article ORDER BY id", "7 2 3");
     close_pair(&a, &b);
 }
 
@@ -195,9 +246,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_sales_count_under_the_new_name_of_a_counter),
+        cmocka_unit_test(what_a_file_lost_before_its_migration_counts_under_the_new_name),
         cmocka_unit_test(a_default_stays_one_while_others_change_the_row),
         cmocka_unit_test(what_a_person_writes_into_the_only_row_is_no_default),
         cmocka_unit_test(what_was_written_before_triggers_were_back_is_no_default),
+        cmocka_unit_test(a_default_that_nobody_can_work_out_stops_nothing),
         cmocka_unit_test(a_renamed_column_is_known_though_most_rows_were_written_since),
         cmocka_unit_test(an_edit_under_the_new_name_beats_what_it_replaced),
         cmocka_unit_test(a_mark_that_is_said_after_a_migration_leaves_the_new_column_alone),

@@ -1,6 +1,7 @@
 /* PCs whose clock ran ahead for a while: what they said then comes in when they have corrected it,
  * once, and everybody has the same. Also of ledger_limits.c and remerge.c. */
 #include "doomed.h"
+#include "library.h"
 #include "rules_of.h"
 
 #include <navette/ahead.h>
@@ -52,10 +53,31 @@ static void open_shop(struct site *a, struct site *b, struct doomed *d)
     exchange(a, b);
 }
 
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
+/* And a third PC with a clock of its own. */
+static void open_shop_of_three(struct site *a, struct site *b, struct doomed *d, struct site *c,
+                               struct doomed *dc)
 {
-    expect(a, text, answer);
-    expect(b, text, answer);
+    open_shop(a, b, d);
+    *c = (struct site){0};
+    doom_site(c, dc, "c");
+    join_site(a, c, "C", goods);
+    share_rules(a, b);
+}
+
+static void close_shop_of_three(struct site *a, struct site *b, struct doomed *d, struct site *c,
+                                struct doomed *dc)
+{
+    close_site(c);
+    disk_free(dc->disk);
+    close_doomed_pair(a, b, d);
+}
+
+/* The clock of `b` runs ahead, and stays so; nobody hears yet what is written then. */
+static void write_years_ahead(struct site *b, struct doomed *d, const char *text)
+{
+    d->ms += YEARS_MS;
+    sql(b, text);
+    work(b);
 }
 
 /* One sale with the clock years ahead, then others with the right one. */
@@ -66,9 +88,7 @@ static void a_sale_made_years_ahead_comes_in_when_the_clock_is_right(void **stat
 
     (void)state;
     open_shop(&a, &b, &d);
-    d.ms += YEARS_MS;
-    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
-    work(&b);
+    write_years_ahead(&b, &d, "INSERT INTO article(name) VALUES ('tea')");
     assert_int_equal(ahead_of(&b), 0); /* by its own clock nothing is wrong */
     d.ms = wall_ms();
     sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
@@ -96,14 +116,11 @@ static void a_sale_made_years_ahead_comes_in_when_the_clock_is_right(void **stat
  * also where the one from the future was believed. */
 static void who_believed_it_merges_anew_what_it_beat(void **state)
 {
-    struct site a, b, c = {0};
+    struct site a, b, c;
     struct doomed d, dc;
 
     (void)state;
-    open_shop(&a, &b, &d);
-    doom_site(&c, &dc, "c");
-    join_site(&a, &c, "C", goods);
-    share_rules(&a, &b);
+    open_shop_of_three(&a, &b, &d, &c, &dc);
     d.ms += YEARS_MS;
     dc.ms += YEARS_MS + MINUTE_MS;
     sql(&b, "UPDATE article SET price = 'b' WHERE name = 'milk'; INSERT INTO article(name) VALUES"
@@ -127,9 +144,7 @@ static void who_believed_it_merges_anew_what_it_beat(void **state)
     expect_both(&a, &b, price, "a");
     expect(&c, price, "a");
     expect_same(&a, &c, "SELECT name, price FROM article ORDER BY name");
-    close_site(&c);
-    disk_free(dc.disk);
-    close_doomed_pair(&a, &b, &d);
+    close_shop_of_three(&a, &b, &d, &c, &dc);
 }
 
 /* Totals go by numbers of change-sets, not by stamps. */
@@ -143,9 +158,7 @@ static void what_was_taken_off_the_stock_counts_once(void **state)
     make_counters(&a, "article.stock", true);
     share_rules(&a, &b);
     exchange(&a, &b);
-    d.ms += YEARS_MS;
-    sql(&b, "UPDATE article SET stock = stock - 3 WHERE name = 'milk'");
-    work(&b);
+    write_years_ahead(&b, &d, "UPDATE article SET stock = stock - 3 WHERE name = 'milk'");
     d.ms = wall_ms();
     sql(&b, "UPDATE article SET stock = stock - 1 WHERE name = 'milk'");
     sql(&a, "UPDATE article SET stock = stock - 2 WHERE name = 'milk'");
@@ -168,9 +181,7 @@ static void a_delete_from_the_future_gives_way_to_a_later_edit(void **state)
 
     (void)state;
     open_shop(&a, &b, &d);
-    d.ms += YEARS_MS;
-    sql(&b, "DELETE FROM article WHERE name = 'milk'");
-    work(&b);
+    write_years_ahead(&b, &d, "DELETE FROM article WHERE name = 'milk'");
     d.ms = wall_ms() - MINUTE_MS;
     assert_true(correct(&b));
     expect(&b, names, "(none)");
@@ -186,13 +197,10 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
 {
     (void)state;
     for (int first = 0; first < 2; first++) {
-        struct site a, b, c = {0}, *both[2] = {&b, &c};
+        struct site a, b, c, *both[2] = {&b, &c};
         struct doomed d, dc;
 
-        open_shop(&a, &b, &d);
-        doom_site(&c, &dc, "c");
-        join_site(&a, &c, "C", goods);
-        share_rules(&a, &b);
+        open_shop_of_three(&a, &b, &d, &c, &dc);
         d.ms += YEARS_MS;
         dc.ms += YEARS_MS;
         sql(&b, "UPDATE article SET price = 'b1' WHERE name = 'milk'");
@@ -218,10 +226,32 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
         exchange(&a, &c);
         expect_both(&a, &b, price, "b3");
         expect(&c, price, "b3");
-        close_site(&c);
-        disk_free(dc.disk);
-        close_doomed_pair(&a, &b, &d);
+        close_shop_of_three(&a, &b, &d, &c, &dc);
     }
+}
+
+/* It is not said to be all of the one who is named. */
+static void what_waits_of_two_pcs_is_of_one_and_others(void **state)
+{
+    struct store_early early;
+    struct site a, b, c;
+    struct doomed d, dc;
+    struct err e = {0};
+
+    (void)state;
+    open_shop_of_three(&a, &b, &d, &c, &dc);
+    write_years_ahead(&b, &d, "INSERT INTO article(name) VALUES ('tea')");
+    carry(&b, &a);
+    work(&a);
+    check(store_early(a.store, a.now_ms, &early, &e), &e);
+    assert_true(early.changesets == 1 && !early.others);
+    write_years_ahead(&c, &dc, "INSERT INTO article(name) VALUES ('coffee')");
+    carry(&c, &a);
+    work(&a);
+    check(store_early(a.store, a.now_ms, &early, &e), &e);
+    assert_true(early.changesets == 2 && early.others);
+    assert_string_equal(early.whose, "B");
+    close_shop_of_three(&a, &b, &d, &c, &dc);
 }
 
 /* Whoever shuts it out lets in what it had said. */
@@ -235,9 +265,7 @@ static void what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out(void **
 
     (void)state;
     open_shop(&a, &b, &d);
-    d.ms += YEARS_MS;
-    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
-    work(&b);
+    write_years_ahead(&b, &d, "INSERT INTO article(name) VALUES ('tea')");
     carry(&b, &a);
     work(&a);
     expect(&a, names, "milk");
@@ -274,9 +302,7 @@ static void a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_
     join_site(&a, &c, "C", goods);
     share_rules(&a, &b);
     exchange(&a, &c);
-    d.ms += YEARS_MS;
-    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
-    work(&b);
+    write_years_ahead(&b, &d, "INSERT INTO article(name) VALUES ('tea')");
     carry(&b, &a);
     work(&a);
     store_logged(a.store, &logged);
@@ -315,10 +341,9 @@ static void an_agent_that_dies_while_it_corrects_has_done_it_or_not(void **state
         bool did;
 
         open_shop(&a, &b, &d);
-        d.ms += YEARS_MS;
-        sql(&b, "INSERT INTO article(name) VALUES ('tea'); UPDATE article SET price = 'b' WHERE"
-                " name = 'milk'");
-        work(&b);
+        write_years_ahead(&b, &d,
+                          "INSERT INTO article(name) VALUES ('tea'); UPDATE article SET price = 'b'"
+                          " WHERE name = 'milk'");
         d.ms = wall_ms();
         disk_arm(d.disk, PROCESS_AGENT, at, at % 2 == 0 ? DEATH_KILL : DEATH_POWER);
         lived = store_correct(b.store, d.ms, &did, &e);
@@ -378,14 +403,6 @@ static void a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well(voi
     close_doomed_pair(&a, &b, &d);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +411,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_off_the_stock_counts_once),
         cmocka_unit_test(a_delete_from_the_future_gives_way_to_a_later_edit),
         cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
+        cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
         cmocka_unit_test(an_agent_that_dies_while_it_corrects_has_done_it_or_not),
@@ -401,5 +419,5 @@ int main(void)
         cmocka_unit_test(a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

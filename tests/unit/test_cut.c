@@ -1,5 +1,6 @@
 /* Change-sets of one that was shut out: up to the cut they count, beyond it they do not. Also of
  * belief.c. */
+#include "library.h"
 #include "sites.h"
 
 struct three {
@@ -243,14 +244,6 @@ static void the_ledger_keeps_the_roster_over_a_restart(void **state)
     close_three(&t);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,5 +256,5 @@ int main(void)
         cmocka_unit_test(a_name_that_was_changed_does_not_change_marks),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -36,12 +36,6 @@ static void open_shops(struct site *a, struct site *b)
     expect(b, "SELECT count(*) FROM article", "6");
 }
 
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
-{
-    expect(a, text, answer);
-    expect(b, text, answer);
-}
-
 static void a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand(void **state)
 {
     struct site a, b;

@@ -18,12 +18,6 @@ static void open_tills(struct site *a, struct site *b)
     exchange(a, b);
 }
 
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
-{
-    expect(a, text, answer);
-    expect(b, text, answer);
-}
-
 /* ---- edits and deletes ---- */
 
 static void an_edit_after_a_delete_it_did_not_see_brings_the_row_back_whole(void **state)

@@ -388,8 +388,8 @@ static void where_a_link_came_from_its_site_is_where_it_was_heard_to_listen(void
 
 /* ---- two links between one pair of sites ---- */
 
-static const struct dial_claim dialled = {.incoming = false, .opened_ms = 1000};
-static const struct dial_claim accepted = {.incoming = true, .opened_ms = 1000};
+static const struct dial_claim dialled = {.incoming = false, .began_ms = 900, .opened_ms = 1000};
+static const struct dial_claim accepted = {.incoming = true, .began_ms = 900, .opened_ms = 1000};
 
 static void of_two_dials_that_cross_both_sides_keep_the_same_one(void **state)
 {
@@ -405,12 +405,16 @@ static void of_two_dials_that_cross_both_sides_keep_the_same_one(void **state)
 
 static void a_peer_that_dials_while_it_is_linked_has_not_crossed_a_dial_of_ours(void **state)
 {
-    struct dial_claim again = {.incoming = true, .opened_ms = 1500};
-    struct dial_claim late = {.incoming = true, .opened_ms = 1001 + HANDSHAKE_MS_MAX};
+    struct dial_claim again = {.incoming = true, .began_ms = 950, .opened_ms = 1500};
+    struct dial_claim late = {.incoming = true, .began_ms = 1001 + DIAL_CROSS_MS};
+    struct dial_claim slow = {.incoming = true, .began_ms = 1000 + DIAL_CROSS_MS};
 
     (void)state;
+    slow.opened_ms = slow.began_ms + HANDSHAKE_MS_MAX;
+    late.opened_ms = late.began_ms + 1;
     assert_false(dial_crossed(&accepted, &again));
     assert_false(dial_crossed(&dialled, &late));
+    assert_true(dial_crossed(&dialled, &slow));
 }
 
 static void every_second_attempt_that_failed_is_made_with_an_older_key(void **state)

@@ -1,5 +1,6 @@
 #include "../../protocol/entry.h"
 
+#include "library.h"
 #include "shop.h"
 
 /* An entry written by hand, as a member that breaks the rules would. */
@@ -417,14 +418,6 @@ static void a_log_beyond_its_limit_is_refused(void **state)
     free(bytes);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,5 +436,5 @@ int main(void)
         cmocka_unit_test(a_log_beyond_its_limit_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

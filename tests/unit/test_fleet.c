@@ -4,6 +4,7 @@
 #include <navette/belief.h>
 
 #include "carried.h"
+#include "renames.h"
 #include "visitor.h"
 
 static void shut_out(struct pc *by, struct pc *whom)
@@ -118,12 +119,12 @@ static void a_pc_that_hears_it_was_shut_out_is_told_of_no_old_key_beside(void **
     sql(&a, "INSERT INTO article VALUES (9, 'salt', 1, 1)");
     AWAIT(&f, is_warned(&a, WARNING_NO_PEER));
     member = members_get(links_members(a.agent.links), &b.keys.site);
-    member->hung_up_ms = uv_now(&a.loop);
+    member->hung_up = (struct hung_up){.at_ms = uv_now(&a.loop), .times = 3, .keys = 1};
     AWAIT(&f, is_warned(&a, WARNING_KEY));
     fleet_told(&a.agent, &b.keys.site);
     AWAIT(&f, !is_warned(&a, WARNING_KEY) && !is_warned(&a, WARNING_NO_PEER));
     assert_true(is_warned(&a, WARNING_REVOKED));
-    assert_true(uv_now(&a.loop) - member->hung_up_ms < 60000); /* not for having passed */
+    assert_true(uv_now(&a.loop) - member->hung_up.at_ms < 60000); /* not for having passed */
     floor_close(&f);
 }
 
@@ -239,6 +240,29 @@ static void what_a_junior_takes_a_senior_takes_in_the_call_that_brought_it(void 
     floor_close(&f);
 }
 
+/* Who says on B that X may stay does not end it, nor does time, nor that they do not talk. */
+static void stays_told(struct floor *f, struct pc *a, struct pc *b, const struct keys *x)
+{
+    struct err e = {0};
+
+    must(roster_admin(&b->agent.roster, &x->site, true, &b->keys, &e) &&
+             agent_roster_changed(&b->agent, &e),
+         &e);
+    AWAIT(f, is_talking(b, a) &&
+                 strcmp(warned(b, WARNING_CONTESTED),
+                        "the list of members that is here is not taken by A: `agent-cli status` "
+                        "there says why") == 0);
+    pass_time(a, 601000);
+    fleet_tick(&a->agent);
+    assert_true(is_warned(a, WARNING_CONTESTED));
+    pc_stop(b);
+    AWAIT(f, !is_talking(a, b));
+    fleet_tick(&a->agent);
+    assert_true(is_warned(a, WARNING_CONTESTED));
+    pc_start(b);
+    AWAIT(f, is_warned(b, WARNING_CONTESTED));
+}
+
 /* X was stolen, and Y shuts it out while B is off and A is no admin. The thief meets B first, and
  * what he dated back shuts out Y. Each side gives the fleet a new key, and they meet all the same.
  */
@@ -282,10 +306,7 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     assert_null(roster_find(&a.agent.roster, &x.site));
     assert_non_null(roster_find(&a.agent.roster, &y.site));
     AWAIT(&f, is_warned(&b, WARNING_CONTESTED));
-    AWAIT(&f, is_talking(&a, &b) && talk_of(&a, &b)->contested);
-    pass_time(&a, 601000);
-    fleet_tick(&a.agent);
-    assert_true(is_warned(&a, WARNING_CONTESTED)); /* as long as they talk */
+    stays_told(&f, &a, &b, &x);
     /* Z joined before X: when it says so, too, X cannot strike back. Once is enough. */
     must(roster_revoke(&a.agent.roster, &x.site, &cut, &z, &e) &&
              agent_roster_changed(&a.agent, &e),
@@ -298,6 +319,29 @@ static void who_knows_of_an_end_is_not_talked_out_of_it_by_one_who_was_deceived(
     must(fleet_shut_out(&b.agent, &x.site, &cut, &e), &e);
     assert_int_equal(b.agent.roster.entries, entries);
     roster_close(&thief);
+    floor_close(&f);
+}
+
+/* Who fills it on purpose does it in a moment; an honest shop takes years from here on. */
+static void that_the_roster_fills_is_told_long_before_it_is_full(void **state)
+{
+    struct err e = {0};
+    struct buf log;
+    struct floor f;
+    struct pc a, b;
+    uint32_t n;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    n = ROSTER_ORDINARY_MAX / 10 * 9 - a.agent.roster.entries;
+    renames_write(&log, &a.agent.roster, &a.keys, n);
+    must(agent_roster_merge(&a.agent, buf_slice(&log), &e), &e);
+    assert_false(is_warned(&a, WARNING_ROOM));
+    buf_close(&log);
+    renames_write(&log, &a.agent.roster, &a.keys, 1);
+    must(agent_roster_merge(&a.agent, buf_slice(&log), &e), &e);
+    assert_non_null(strstr(warned(&a, WARNING_ROOM), "has 3682 of 4096 entries"));
+    buf_close(&log);
     floor_close(&f);
 }
 
@@ -347,7 +391,7 @@ static void who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one(
     must(taken.e.code == ERR_NONE, &taken.e);
     assert_true(taken.roster && taken.key);
     AWAIT(&f, is_talking(&b, &a) && is_settled(&b) && !is_warned(&b, WARNING_KEY));
-    assert_true(holds(&a, "SELECT count(*) FROM article", "3"));
+    AWAIT(&f, holds(&a, "SELECT count(*) FROM article", "3"));
     taken = import_from(&b, file.path);
     assert_false(taken.roster || taken.key);
     /* Alone again, a moment later, it has the right key. */
@@ -355,6 +399,32 @@ static void who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one(
     sql(&b, "UPDATE article SET stock = 8");
     AWAIT(&f, is_warned(&b, WARNING_NO_PEER));
     assert_false(is_warned(&b, WARNING_KEY));
+    floor_close(&f);
+}
+
+/* It may have an older one: both sides of a split have a new one. And once may be anything. */
+static void one_that_hangs_up_is_said_to_lack_our_keys_when_it_was_asked_under_each(void **state)
+{
+    const struct hung_up *seen;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    for (uint32_t n = 2; n <= 3; n++) {
+        rotate(&a, 1);
+        AWAIT(&f, b.agent.fleet_keys.n == n);
+    }
+    pc_stop(&b);
+    rotate(&a, FLEET_KEYS_MAX);
+    pc_start(&b);
+    AWAIT(&f, b.agent.store != NULL);
+    seen = &members_get(links_members(b.agent.links), &a.keys.site)->hung_up;
+    AWAIT(&f, seen->times > 1);
+    sql(&b, "UPDATE article SET stock = 8");
+    AWAIT(&f, is_warned(&b, WARNING_KEY));
+    assert_int_equal(seen->keys, 7);
+    assert_non_null(strstr(warned(&b, WARNING_KEY), "or that PC was reset"));
     floor_close(&f);
 }
 
@@ -518,8 +588,10 @@ int main(void)
         cmocka_unit_test(a_stranger_cannot_say_that_this_pc_was_shut_out),
         cmocka_unit_test(a_pc_that_hears_it_was_shut_out_is_told_of_no_old_key_beside),
         cmocka_unit_test(who_strikes_back_is_told_until_somebody_says_that_it_may_stay),
+        cmocka_unit_test(that_the_roster_fills_is_told_long_before_it_is_full),
         cmocka_unit_test(who_was_away_while_the_key_changed_often_comes_back),
         cmocka_unit_test(who_has_too_old_a_key_is_told_by_whom_and_a_file_brings_the_new_one),
+        cmocka_unit_test(one_that_hangs_up_is_said_to_lack_our_keys_when_it_was_asked_under_each),
         cmocka_unit_test(who_was_taken_in_by_one_without_rights_hears_why_and_comes_back),
         cmocka_unit_test(who_is_void_brings_nothing),
         cmocka_unit_test(what_a_junior_takes_a_senior_takes_in_the_call_that_brought_it),

@@ -1,9 +1,10 @@
 /* PCs whose whole disk was put back, database and home, and that worked on: what they had said
  * and forgot comes back, what they say in its place is said again, and nobody has anything twice.
  * Also of fork_repeat.c. */
+#include "counted.h"
 #include "doomed.h"
+#include "library.h"
 #include "meet.h"
-#include "rules_of.h"
 
 static const char shop_stock[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
@@ -14,21 +15,6 @@ static const char shop_stock[] =
 static const char clients[] = "SELECT name FROM client ORDER BY name";
 static const char tickets[] =
     "SELECT name FROM ticket JOIN client ON client.id = client_id ORDER BY name";
-
-/* What is in stock is counted. */
-static void open_counted(struct site *a, struct site *b)
-{
-    open_pair(a, b, shop_stock, shop_stock);
-    make_counters(a, "article.stock", true);
-    share_rules(a, b);
-}
-
-static void join_third(struct site *a, struct site *b, struct site *c)
-{
-    *c = (struct site){0};
-    join_site(a, c, "C", shop_stock);
-    share_rules(a, b); /* the roster, that is: b hears of c */
-}
 
 static void keep_pc(struct site *s)
 {
@@ -43,12 +29,6 @@ static void put_pc_back(struct site *s)
     put_database_back(s, s);
     tick(s);
     open_store(s);
-}
-
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
-{
-    expect(a, text, answer);
-    expect(b, text, answer);
 }
 
 /* A whole PC went back, and has written nothing since. */
@@ -174,7 +154,7 @@ static void an_older_peer_that_took_the_new_history_ends_with_both(void **state)
 
     (void)state;
     open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c);
+    join_third(&a, &b, &c, shop_stock);
     sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES ('R', 100)");
     meet(&a, &b);
     meet(&a, &c);
@@ -215,8 +195,8 @@ static void what_was_sold_in_either_history_is_off_the_stock_once(void **state)
     struct site a, b, c;
 
     (void)state;
-    open_counted(&a, &b);
-    join_third(&a, &b, &c);
+    open_counting_pair(&a, &b, shop_stock, "article.stock");
+    join_third(&a, &b, &c, shop_stock);
     sql(&a, "INSERT INTO article VALUES ('R', 1000)");
     meet(&a, &b);
     sql(&b, "UPDATE article SET stock = stock - 1");
@@ -287,7 +267,7 @@ static void what_follows_a_change_set_that_was_said_again_is_said_again_too(void
 
     (void)state;
     open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c);
+    join_third(&a, &b, &c, shop_stock);
     meet(&a, &b);
     meet(&b, &c);
     meet(&a, &c);
@@ -350,7 +330,7 @@ static void another_history_that_comes_too_early_comes_again(void **state)
 
     (void)state;
     open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c);
+    join_third(&a, &b, &c, shop_stock);
     meet(&a, &b);
     meet(&b, &c);
     meet(&a, &c);
@@ -382,7 +362,7 @@ static void two_pcs_that_went_back_at_once_find_together(void **state)
 
     (void)state;
     open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c);
+    join_third(&a, &b, &c, shop_stock);
     meet(&b, &a);
     keep_pc(&a);
     keep_pc(&b);
@@ -413,7 +393,7 @@ static void rows_that_are_drained_again_are_not_doubled(void **state)
     struct site a, b;
 
     (void)state;
-    open_counted(&a, &b);
+    open_counting_pair(&a, &b, shop_stock, "article.stock");
     sql(&b, "INSERT INTO client VALUES (1, 'Ana'); INSERT INTO article VALUES ('R', 100)");
     meet(&a, &b);
     keep_pc(&b);
@@ -530,7 +510,7 @@ static void a_database_holds_what_was_said_again_since(void **state)
     struct site a, b;
 
     (void)state;
-    open_counted(&a, &b);
+    open_counting_pair(&a, &b, shop_stock, "article.stock");
     meet(&a, &b);
     keep_pc(&b);
     sql(&b, "INSERT INTO client VALUES (2, 'Bea')");
@@ -561,7 +541,7 @@ what_is_sold_after_marks_are_drained_again_counts_although_stamps_run_ahead(void
     struct site a, b;
 
     (void)state;
-    open_counted(&a, &b);
+    open_counting_pair(&a, &b, shop_stock, "article.stock");
     sql(&a, "INSERT INTO client VALUES (2, 'Bea'); UPDATE _navette_dirty SET t = t + 0.001");
     meet(&a, &b);
     keep_pc(&b);
@@ -657,9 +637,6 @@ int main(void)
         cmocka_unit_test(what_was_drained_again_is_said_again_once),
         cmocka_unit_test(a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

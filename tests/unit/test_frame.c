@@ -1,5 +1,6 @@
 #include <navette/frame.h>
 
+#include "library.h"
 #include "pair.h"
 
 static void golden_shake_hands(struct pair *p)
@@ -347,14 +348,6 @@ static void closing_twice_or_never_opened_is_harmless(void **state)
     pair_close(&p);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,5 +365,5 @@ int main(void)
         cmocka_unit_test(closing_twice_or_never_opened_is_harmless),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

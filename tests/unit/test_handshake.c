@@ -1,5 +1,6 @@
 #include <navette/frame.h>
 
+#include "library.h"
 #include "pair.h"
 
 static void both_sides_learn_who_the_other_is(void **state)
@@ -200,14 +201,6 @@ static void a_handshake_length_is_refused_at_its_second_byte(void **state)
     }
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,5 +214,5 @@ int main(void)
         cmocka_unit_test(a_handshake_length_is_refused_at_its_second_byte),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

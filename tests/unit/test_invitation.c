@@ -1,6 +1,8 @@
 /* Tokens made here, and the guests who come with them; and what they see (join.c). */
 #include "invitation.h"
 
+#include <sys/stat.h>
+
 #include <navette/invite.h>
 
 #include "floor.h"
@@ -228,6 +230,30 @@ static void a_damaged_file_of_invitations_voids_them(void **state)
     floor_close(&f);
 }
 
+static void what_stands_in_the_place_of_that_file_is_told_until_it_is_gone(void **state)
+{
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, token);
+    pc_stop(&a);
+    must(file_remove(a.home.invites, &e), &e);
+    assert_int_equal(mkdir(a.home.invites, 0700), 0);
+    pc_start(&a);
+    assert_non_null(strstr(warned(&a, WARNING_TOKENS), "invites is not a regular file"));
+    assert_false(agent_invite(&a.agent, 60000, false, token, &e));
+    assert_true(is_warned(&a, WARNING_TOKENS));
+    assert_int_equal(rmdir(a.home.invites), 0);
+    err_clear(&e);
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e);
+    assert_false(is_warned(&a, WARNING_TOKENS));
+    expect_joined(joins(&b, token));
+    floor_close(&f);
+}
+
 static void there_are_so_many_open_ones_and_no_more(void **state)
 {
     char token[INVITE_TEXT_BYTES_MAX];
@@ -317,6 +343,7 @@ int main(void)
         cmocka_unit_test(
             a_token_that_was_made_while_the_clock_stood_ahead_is_over_when_it_is_right),
         cmocka_unit_test(a_damaged_file_of_invitations_voids_them),
+        cmocka_unit_test(what_stands_in_the_place_of_that_file_is_told_until_it_is_gone),
         cmocka_unit_test(there_are_so_many_open_ones_and_no_more),
         cmocka_unit_test(who_is_in_no_fleet_cannot_invite),
         cmocka_unit_test(joining_goes_on_or_ends_without_the_one_who_asked),

@@ -1,6 +1,7 @@
 #include <navette/invite.h>
 
 #include "golden.h"
+#include "library.h"
 
 static struct invite example(uint32_t addresses)
 {
@@ -265,14 +266,6 @@ static void two_invitations_differ(void **state)
     assert_int_equal(a.address_count, 0);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,5 +284,5 @@ int main(void)
         cmocka_unit_test(two_invitations_differ),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

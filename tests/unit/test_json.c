@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "library.h"
 #include "random.h"
 #include "sample.h"
 
@@ -566,14 +567,6 @@ static void the_golden_drop_files_are_written_and_read(void **state)
     buf_close(&counters);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -599,5 +592,5 @@ int main(void)
         cmocka_unit_test(the_golden_drop_files_are_written_and_read),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

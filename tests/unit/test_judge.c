@@ -1,6 +1,7 @@
 /* What counts when admins rule: revocations, admins, names, the fleet's key. Also of
  * roster_admin.c, roster_key.c. */
 #include "flood.h"
+#include "library.h"
 
 static void revoke_up_to(struct roster *r, const struct keys *who, uint64_t number,
                          const struct keys *by)
@@ -554,14 +555,6 @@ static void what_was_given_back_a_thousand_times_is_looked_at_once(void **state)
     roster_close(&s.r);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,5 +580,5 @@ int main(void)
         cmocka_unit_test(what_was_given_back_a_thousand_times_is_looked_at_once),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

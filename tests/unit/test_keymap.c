@@ -12,11 +12,6 @@
 
 #include "random.h"
 
-static struct row_key int_key(int64_t i)
-{
-    return (struct row_key){.kind = KEY_INT, .i = i};
-}
-
 static struct row_key packed_key(const char *text)
 {
     return (struct row_key){.kind = KEY_PACKED, .bytes = slice_text(text)};

@@ -1,6 +1,7 @@
 #include <navette/keys.h>
 
 #include "golden.h"
+#include "library.h"
 
 #include <navette/bounds.h>
 
@@ -193,14 +194,6 @@ static void a_new_name_looks_like_no_other(void **state)
     assert_false(name_check_new(slice_text(""), &e));
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,5 +208,5 @@ int main(void)
         cmocka_unit_test(a_new_name_looks_like_no_other),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -14,6 +14,7 @@
 
 #include "ledger_kept.h"
 #include "sim/disk.h"
+#include "library.h"
 
 struct shelf {
     uint64_t ms;
@@ -181,6 +182,30 @@ static void a_sync_makes_lazy_commits_durable_every_time(void **state)
         assert_true(has_row(s, gid));
         reopen(s);
     }
+}
+
+/* ---- gids ---- */
+
+/* A ledger that went back does not know what it gave. So it follows from the mark, also while the
+ * clock shows a year before anything was made. */
+static void a_clock_that_is_years_behind_leads_to_other_gids_for_other_marks(void **state)
+{
+    struct shelf *s = *state;
+    uint64_t years_behind = UINT64_C(1718463999990);
+    int64_t gid = ledger_mint(&s->l, years_behind, 7);
+
+    must(s, ledger_begin(&s->l, false, &s->e)); /* back to before it was given */
+    s->l.gid_next = 1;
+    assert_int_equal(ledger_mint(&s->l, years_behind, 7), gid);
+    must(s, ledger_commit(&s->l, &s->e));
+    must(s, ledger_begin(&s->l, false, &s->e));
+    s->l.gid_next = 1;
+    assert_int_not_equal(ledger_mint(&s->l, years_behind + 5, 7), gid);
+    must(s, ledger_commit(&s->l, &s->e));
+    must(s, ledger_begin(&s->l, false, &s->e));
+    s->l.gid_next = 1;
+    assert_int_not_equal(ledger_mint(&s->l, years_behind, 8), gid);
+    must(s, ledger_commit(&s->l, &s->e));
 }
 
 /* ---- rolling back ---- */
@@ -404,6 +429,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sync_makes_lazy_commits_durable_every_time, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_clock_that_is_years_behind_leads_to_other_gids_for_other_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_leaves_memory_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_that_fails_can_be_rolled_back_and_done_again,
                                         set_up, tear_down),
@@ -413,9 +440,6 @@ int main(void)
             a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

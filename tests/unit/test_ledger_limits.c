@@ -1,6 +1,7 @@
 /* Corrected stamps when there are very many corrections, or a long log: what that costs. What they
  * mean is tested in test_correct.c. */
 #include "doomed.h"
+#include "library.h"
 #include "rules_of.h"
 
 #include <navette/ahead.h>
@@ -84,6 +85,37 @@ static void limits_are_the_same_in_whatever_order_corrections_come(void **state)
     close_site(&s);
 }
 
+/* What was said again, or is laid aside, is in the log no more under that name, but rows hold it.
+ */
+static void rows_that_know_what_was_said_again_by_its_old_name_are_looked_at(void **state)
+{
+    static const char again[] = "INSERT INTO repeated(hash, actor, number, by_actor, by_number,"
+                                " until) SELECT x'01', value, 9, 1000, 1, 9 FROM meta"
+                                " WHERE name = 'self'";
+    struct site s = {0};
+    struct err e = {0};
+    struct ledger *l;
+
+    (void)state;
+    open_founder(&s, goods);
+    l = &s.store->ledger;
+    check(ledger_begin(l, false, &e), &e);
+    l->actors[l->self - 1].latest = 0;
+    l->outdated = false;
+    note(l, (struct ledger_limit){7, 70});
+    assert_false(l->outdated);
+    l->aside = l->self;
+    note(l, (struct ledger_limit){8, 80});
+    assert_true(l->outdated);
+    l->aside = 0;
+    l->outdated = false;
+    assert_int_equal(sqlite3_exec(l->db, again, NULL, NULL, NULL), SQLITE_OK);
+    note(l, (struct ledger_limit){9, 90});
+    assert_true(l->outdated);
+    ledger_rollback(l);
+    close_site(&s);
+}
+
 static int add_steps(void *steps)
 {
     *(uint64_t *)steps += 10;
@@ -163,21 +195,14 @@ static void only_what_is_no_earlier_than_a_correction_is_merged_anew(void **stat
     close_doomed_pair(&a, &b, &d);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_that_know_what_was_said_again_by_its_old_name_are_looked_at),
         cmocka_unit_test(limits_are_the_same_in_whatever_order_corrections_come),
         cmocka_unit_test(many_corrections_cost_no_more_each_than_few),
         cmocka_unit_test(only_what_is_no_earlier_than_a_correction_is_merged_anew),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

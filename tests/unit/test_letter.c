@@ -2,6 +2,7 @@
 #include <navette/letter.h>
 
 #include "golden.h"
+#include "library.h"
 
 struct story {
     struct keys maker, guest;
@@ -276,9 +277,6 @@ int main(void)
         cmocka_unit_test(what_was_sealed_is_refused_wherever_it_is_cut_off),
         cmocka_unit_test(other_files_are_no_letters),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -1,5 +1,6 @@
 /* Files whose keys nobody remembers: an agent's home that went back or was lost, on tills that
  * both sell. Nothing is doubled, nothing is mixed up, nothing is lost. Also of match_content.c. */
+#include "library.h"
 #include "sites.h"
 
 static const char till[] =
@@ -324,9 +325,6 @@ int main(void)
         cmocka_unit_test(a_lost_home_joins_again_with_its_file_and_nothing_is_doubled),
         cmocka_unit_test(many_rows_are_matched_in_a_moment),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

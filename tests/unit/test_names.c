@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "flood.h"
+#include "library.h"
 
 #define LONG_NAME "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* 64 */
 
@@ -136,14 +137,6 @@ static void a_roster_full_of_one_name_costs_little_for_each_entry(void **state)
     assert_true(looks_of_names(900, 2300) < 40);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,5 +147,5 @@ int main(void)
         cmocka_unit_test(a_roster_full_of_one_name_costs_little_for_each_entry),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

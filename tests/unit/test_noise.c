@@ -1,6 +1,7 @@
 #include <navette/noise.h>
 
 #include "golden.h"
+#include "library.h"
 
 struct pair {
     struct noise initiator, responder;
@@ -301,14 +302,6 @@ static void the_last_nonce_is_never_used(void **state)
     buf_close(&out);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,5 +315,5 @@ int main(void)
         cmocka_unit_test(the_last_nonce_is_never_used),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -1,4 +1,5 @@
 /* Who was shut out does not come back by his own word, whoever brings it. Of roster_take. */
+#include "library.h"
 #include "quarrel.h"
 
 enum { A, B, C, D, E };
@@ -28,6 +29,32 @@ static void open(struct shop *s)
 {
     shop_open(s);
     enrol(&s->r, &s->k[D], "D", &s->k[A]);
+}
+
+/* And what another PC holds, from here on apart. */
+static struct roster open_apart(struct shop *s)
+{
+    open(s);
+    return copy_of(&s->r);
+}
+
+static void close_both(struct shop *s, struct roster *other)
+{
+    roster_close(&s->r);
+    roster_close(other);
+}
+
+/* C takes from B all that it has, or its rights alone, and B shuts C out elsewhere. */
+static struct roster open_quarrel(struct shop *s, bool all)
+{
+    struct roster thief = open_apart(s);
+
+    if (all)
+        revoke(&s->r, &s->k[B], &s->k[C]);
+    else
+        set_admin(&s->r, &s->k[B], false, &s->k[C]);
+    revoke(&thief, &s->k[C], &s->k[B]);
+    return thief;
 }
 
 static bool takes(struct roster *r, const struct roster *from)
@@ -60,10 +87,7 @@ static void who_was_shut_out_does_not_come_back_by_striking_back(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    thief = copy_of(&s.r);
-    revoke(&s.r, &s.k[B], &s.k[C]);
-    revoke(&thief, &s.k[C], &s.k[B]);
+    thief = open_quarrel(&s, true);
     refuses(&s.r, &thief,
             "B, which was shut out of the fleet, would have that back by its own word");
     /* Nor by way of one who had not heard, and goes on in good faith. */
@@ -85,8 +109,7 @@ static void who_was_shut_out_does_not_come_back_by_striking_back(void **state)
     assert_true(takes(&deceived, &s.r) && takes(&s.r, &deceived));
     assert_true(is_member(&s.r, &s.k[C]) && is_member(&deceived, &s.k[C]));
     assert_true(is_member(&s.r, &s.k[E]) && !is_member(&deceived, &s.k[B]));
-    roster_close(&s.r);
-    roster_close(&thief);
+    close_both(&s, &thief);
     roster_close(&deceived);
 }
 
@@ -121,8 +144,7 @@ static void nor_does_who_lost_its_rights_get_them_back_so(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    thief = copy_of(&s.r);
+    thief = open_apart(&s);
     set_admin(&s.r, &s.k[B], false, &s.k[C]);
     set_admin(&thief, &s.k[C], false, &s.k[B]);
     refuses(&s.r, &thief, "B, which is no admin any more, would have that back by its own word");
@@ -132,8 +154,7 @@ static void nor_does_who_lost_its_rights_get_them_back_so(void **state)
     set_admin(&thief, &s.k[B], true, &s.k[D]);
     assert_true(takes(&s.r, &thief));
     assert_true(roster_find(&s.r, &s.k[B].site)->admin);
-    roster_close(&s.r);
-    roster_close(&thief);
+    close_both(&s, &thief);
 }
 
 static void by_the_word_of_a_member_it_comes_back(void **state)
@@ -142,14 +163,12 @@ static void by_the_word_of_a_member_it_comes_back(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    founder = copy_of(&s.r);
+    founder = open_apart(&s);
     revoke(&s.r, &s.k[B], &s.k[C]);
     revoke(&founder, &s.k[C], &s.k[A]);
     assert_true(takes(&s.r, &founder));
     assert_true(is_member(&s.r, &s.k[B]) && !is_member(&s.r, &s.k[C]));
-    roster_close(&s.r);
-    roster_close(&founder);
+    close_both(&s, &founder);
 }
 
 static void what_brings_nobody_back_is_taken_whoever_wrote_it(void **state)
@@ -158,8 +177,7 @@ static void what_brings_nobody_back_is_taken_whoever_wrote_it(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    late = copy_of(&s.r);
+    late = open_apart(&s);
     revoke(&s.r, &s.k[C], &s.k[B]);
     enrol(&late, &s.k[E], "E", &s.k[C]);
     revoke(&late, &s.k[B], &s.k[C]);
@@ -168,8 +186,7 @@ static void what_brings_nobody_back_is_taken_whoever_wrote_it(void **state)
     assert_true(!is_member(&s.r, &s.k[C]) && !is_member(&s.r, &s.k[E]));
     assert_true(is_member(&s.r, &s.k[B]) && is_member(&s.r, &s.k[D]));
     assert_false(takes(&s.r, &late)); /* nothing is new */
-    roster_close(&s.r);
-    roster_close(&late);
+    close_both(&s, &late);
 }
 
 /* Then it is out in the end, too: by the word of a PC that it took in for that. */
@@ -180,13 +197,7 @@ static void nor_does_it_put_a_pc_of_its_own_in_its_place(void **state)
 
     (void)state;
     for (int all = 0; all < 2; all++) {
-        open(&s);
-        thief = copy_of(&s.r);
-        if (all)
-            revoke(&s.r, &s.k[B], &s.k[C]);
-        else
-            set_admin(&s.r, &s.k[B], false, &s.k[C]);
-        revoke(&thief, &s.k[C], &s.k[B]);
+        thief = open_quarrel(&s, all);
         enrol(&thief, &s.k[E], "E", &s.k[B]);
         if (all)
             revoke(&thief, &s.k[B], &s.k[E]);
@@ -196,8 +207,7 @@ static void nor_does_it_put_a_pc_of_its_own_in_its_place(void **state)
         refuses(&s.r, &thief,
                 all ? "C would be out by the word of B, which was shut out of the fleet"
                     : "C would be out by the word of B, which is no admin any more");
-        roster_close(&s.r);
-        roster_close(&thief);
+        close_both(&s, &thief);
     }
 }
 
@@ -217,8 +227,7 @@ static void nor_by_a_pc_that_it_took_in_before_the_others_came(void **state)
     revoke(&thief, &s.k[A], &s.k[E]);
     refuses(&s.r, &thief,
             "B, which was shut out of the fleet, would have that back by its own word");
-    roster_close(&s.r);
-    roster_close(&thief);
+    close_both(&s, &thief);
 }
 
 /* What B said in good faith before it heard is void everywhere; others built on it. */
@@ -228,15 +237,13 @@ static void what_others_built_on_a_void_word_is_taken(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    other = copy_of(&s.r);
+    other = open_apart(&s);
     revoke(&s.r, &s.k[B], &s.k[A]);
     enrol(&other, &s.k[E], "E", &s.k[B]);
     enrol(&other, &s.k[5], "F", &s.k[D]);
     assert_true(takes(&s.r, &other));
     assert_true(is_member(&s.r, &s.k[5]) && !is_member(&s.r, &s.k[E]));
-    roster_close(&s.r);
-    roster_close(&other);
+    close_both(&s, &other);
 }
 
 /* B is out here by C's word, which A had made void; on A's side B went on, until A shut it out. */
@@ -246,8 +253,7 @@ static void what_one_did_whom_others_had_back_is_taken(void **state)
     struct shop s;
 
     (void)state;
-    open(&s);
-    other = copy_of(&s.r);
+    other = open_apart(&s);
     revoke(&s.r, &s.k[B], &s.k[C]);
     revoke(&other, &s.k[C], &s.k[A]);
     enrol(&other, &s.k[E], "E", &s.k[B]);
@@ -256,8 +262,7 @@ static void what_one_did_whom_others_had_back_is_taken(void **state)
     assert_true(takes(&s.r, &other));
     assert_true(is_member(&s.r, &s.k[E]) && is_member(&s.r, &s.k[5]));
     assert_true(!is_member(&s.r, &s.k[B]) && !is_member(&s.r, &s.k[C]));
-    roster_close(&s.r);
-    roster_close(&other);
+    close_both(&s, &other);
 }
 
 static uint32_t confirms(struct roster *r, const struct keys *k)
@@ -278,13 +283,7 @@ static void what_a_junior_took_a_senior_takes_too(void **state)
 
     (void)state;
     for (int all = 0; all < 2; all++) {
-        open(&s);
-        thief = copy_of(&s.r);
-        if (all)
-            revoke(&s.r, &s.k[B], &s.k[C]);
-        else
-            set_admin(&s.r, &s.k[B], false, &s.k[C]);
-        revoke(&thief, &s.k[C], &s.k[B]);
+        thief = open_quarrel(&s, all);
         enrol(&thief, &s.k[E], "E", &s.k[B]);
         revoke(&thief, &s.k[B], &s.k[E]);
         deceived = copy_of(&thief);
@@ -299,8 +298,7 @@ static void what_a_junior_took_a_senior_takes_too(void **state)
         assert_true(is_member(&deceived, &s.k[C]) && !is_member(&deceived, &s.k[E]));
         assert_true(is_member(&deceived, &s.k[B]) == !all);
         assert_int_equal(confirms(&s.r, &s.k[A]), 0);
-        roster_close(&s.r);
-        roster_close(&thief);
+        close_both(&s, &thief);
         roster_close(&deceived);
     }
 }
@@ -335,8 +333,7 @@ static void how_far_one_is_believed_stays_when_a_senior_takes_it_too(void **stat
     assert_int_equal(cut_of(&s.r, &s.k[B]), 5);
     vector_close(&far);
     vector_close(&near);
-    roster_close(&s.r);
-    roster_close(&other);
+    close_both(&s, &other);
 }
 
 /* Against that nobody can strike back, and nobody is to add to it. */
@@ -359,14 +356,6 @@ static void what_one_took_from_itself_or_a_senior_took_needs_no_other_word(void 
     roster_close(&s.r);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,5 +373,5 @@ int main(void)
         cmocka_unit_test(what_one_took_from_itself_or_a_senior_took_needs_no_other_word),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -1,8 +1,11 @@
 /* Projecting: logical rows into a file that has constraints, rows and habits of its own. Also of
  * batch_fit.c, batch_write.c. */
+#include "library.h"
+#include "ruled.h"
 #include "sites.h"
 
 #include "inside.h"
+#include "rules_of.h"
 
 /* Statements that the store runs in the application's file. */
 static int count_statement(unsigned kind, void *count, void *statement, void *text)
@@ -215,6 +218,68 @@ static void a_row_that_waits_may_be_referred_to(void **state)
     close_pair(&a, &b);
 }
 
+/* A row that names a deleted one needs it in the file. What was lacking of that one comes later,
+ * and leaves it deleted. */
+static void a_deleted_row_that_is_needed_comes_in_once_it_is_whole(void **state)
+{
+    static const char loose[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code INT);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p NOT NULL REFERENCES p(id))";
+    static const char strict[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code INT NOT NULL);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p NOT NULL REFERENCES p(id))";
+    struct site a, b, x = {0}, y = {0};
+
+    (void)state;
+    open_pair(&a, &b, loose, strict);
+    join_site(&a, &x, "X", loose);
+    join_site(&a, &y, "Y", loose);
+    share_rules(&a, &b);
+    share_rules(&a, &x);
+    sql(&a, "INSERT INTO p VALUES (1, NULL)");
+    exchange(&a, &x);
+    exchange(&a, &y);
+    sql(&y, "UPDATE p SET code = 5");
+    work(&y);
+    later();
+    sql(&x, "DELETE FROM p");
+    work(&x);
+    sql(&a, "INSERT INTO c VALUES (1, 1)");
+    exchange(&a, &b);
+    exchange(&x, &b);
+    expect(&b, "SELECT count(*) FROM c", "0");
+    exchange(&y, &b);
+    expect(&b, "SELECT code FROM c JOIN p ON p.id = c.p", "5");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_site(&y);
+    close_site(&x);
+    close_pair(&a, &b);
+}
+
+/* Of two rows that want one code each PC keeps its own, so that the other one's child waits. When
+ * it is tried, the row that has its number makes way for it, and has it again afterwards. */
+static void a_row_that_makes_way_in_vain_is_no_reason_to_try_again(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, code INT UNIQUE);"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p NOT NULL REFERENCES p(id), number TEXT UNIQUE)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO p VALUES (1, 1); INSERT INTO c VALUES (1, 1, 'T1')");
+    work(&a);
+    later();
+    sql(&b, "INSERT INTO p VALUES (7, 1); INSERT INTO c VALUES (7, 7, 'T1')");
+    exchange(&a, &b);
+    assert_int_equal(status_of(&b).parked, 2);
+    sql(&b, "INSERT INTO p VALUES (8, 8)"); /* they are tried again */
+    work(&b);
+    assert_int_equal(status_of(&b).parked, 2);
+    expect(&b, "SELECT id FROM c", "7");
+    close_pair(&a, &b);
+}
+
 /* ---- values ---- */
 
 static void a_value_that_the_file_changes_is_no_edit_of_its_application(void **state)
@@ -309,6 +374,36 @@ static void after_a_full_batch_the_next_one_is_due_at_once(void **state)
     close_pair(&a, &b);
 }
 
+/* On B a deleted row, which a line there keeps, has yielded its name; a new one has its code. */
+static void a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it(void **state)
+{
+    static const char things[] =
+        "CREATE TABLE thing(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE,"
+        " name TEXT UNIQUE);"
+        "CREATE TABLE use(id INTEGER PRIMARY KEY, thing_id INT NOT NULL REFERENCES thing(id))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, things, things);
+    set_rule(&a, (struct wish){.target = "thing.code", .kind = RULE_MERGE});
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO thing VALUES (1, 'c', 'tea')");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO use VALUES (1, 1)");
+    work(&b);
+    sql(&a, "DELETE FROM thing; INSERT INTO thing VALUES (2, 'd', 'tea')");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, "SELECT code, name FROM thing ORDER BY code", "c|#A-tea d|tea");
+    sql(&a, "INSERT INTO thing VALUES (3, 'c', 'rice')");
+    work(&a);
+    carry(&a, &b);
+    apply_all(&b);
+    expect_ledger(&b, "SELECT key FROM row WHERE present AND shadow IS NOT NULL", "1");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -320,12 +415,12 @@ int main(void)
         cmocka_unit_test(a_row_that_can_neither_stay_nor_go_back_holds_up_nobody_else),
         cmocka_unit_test(after_a_full_batch_the_next_one_is_due_at_once),
         cmocka_unit_test(a_row_that_waits_may_be_referred_to),
+        cmocka_unit_test(a_deleted_row_that_is_needed_comes_in_once_it_is_whole),
+        cmocka_unit_test(a_row_that_makes_way_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
+        cmocka_unit_test(a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

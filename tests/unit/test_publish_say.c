@@ -1,5 +1,6 @@
 /* Rows that take more than one change-set, and rows whose keys are too long to be sent: the other
  * rows go on, and so do these as far as they can. */
+#include "inside.h"
 #include "ruled.h"
 
 static const char wide[] = "CREATE TABLE w(id INTEGER PRIMARY KEY, a, b, c, d, e);"
@@ -10,6 +11,31 @@ static const char sums[] = "SELECT id, length(a), length(b), length(c), length(d
 #define FIVE "zeroblob(15728640), zeroblob(15728641), zeroblob(15728642), zeroblob(15728643), "
 #define LAST "CAST(x'beef' || zeroblob(15728642) AS BLOB)"
 
+/* A thousandth of that, for change-sets that are closed a thousand times as soon. */
+#define FIVE_SMALL "zeroblob(15360), zeroblob(15361), zeroblob(15362), zeroblob(15363), "
+#define LAST_SMALL "CAST(x'beef' || zeroblob(15362) AS BLOB)"
+
+static void close_change_sets_soon(struct site *s)
+{
+    s->store->body_soft = BODY_BYTES_SOFT / 1024;
+    s->store->body_full = BODY_BYTES_FULL / 1024;
+}
+
+static void open_pair_of_small(struct site *a, struct site *b, const char *schema)
+{
+    open_pair(a, b, schema, schema);
+    close_change_sets_soon(a);
+    close_change_sets_soon(b);
+}
+
+static void open_pair_of_large(struct site *a, struct site *b, const char *schema)
+{
+    *a = *b = (struct site){.is_large = true};
+    open_founder(a, schema);
+    join_site(a, b, "B", schema);
+    exchange(a, b);
+}
+
 static void expect_no_trouble(struct site *s)
 {
     struct store_status status = status_of(s);
@@ -18,13 +44,20 @@ static void expect_no_trouble(struct site *s)
     assert_string_equal(status.unsent, "");
 }
 
-static void expect_whole(struct site *a, struct site *b)
+static void expect_arrived(struct site *a, struct site *b)
 {
-    exchange(a, b);
     expect_same(a, b, sums);
     expect_no_trouble(a);
     expect_no_trouble(b);
     expect_ledger(b, "SELECT count(*) FROM due", "0");
+    if (!b->is_large)
+        close_change_sets_soon(b);
+}
+
+static void expect_whole(struct site *a, struct site *b)
+{
+    exchange(a, b);
+    expect_arrived(a, b);
 }
 
 static void a_row_that_exceeds_a_change_set_arrives_whole_and_stops_nothing(void **state)
@@ -32,16 +65,33 @@ static void a_row_that_exceeds_a_change_set_arrives_whole_and_stops_nothing(void
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, wide, wide);
-    sql(&a, "INSERT INTO w VALUES (1, " FIVE LAST "), (2, 'p', 'q', 'r', 's', 't')");
+    open_pair_of_large(&a, &b, wide);
+    sql(&a, "INSERT INTO w VALUES (1, " FIVE LAST ")");
+    sql(&a, "INSERT INTO note VALUES (1, 'behind it')");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    expect_arrived(&a, &b);
+    expect(&b, "SELECT length(a), length(e) FROM w", "15728640|15728644");
+    expect(&b, "SELECT body FROM note", "behind it");
+    close_pair(&a, &b);
+}
+
+static void a_row_that_comes_to_exceed_a_change_set_arrives_whole(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair_of_small(&a, &b, wide);
+    sql(&a, "INSERT INTO w VALUES (1, " FIVE_SMALL LAST_SMALL "), (2, 'p', 'q', 'r', 's', 't')");
     sql(&a, "INSERT INTO note VALUES (1, 'behind it')");
     expect_whole(&a, &b);
-    expect(&b, "SELECT length(a), length(e) FROM w WHERE id = 1", "15728640|15728644");
+    expect(&b, "SELECT length(a), length(e) FROM w WHERE id = 1", "15360|15364");
     expect(&b, "SELECT body FROM note", "behind it");
     sql(&b,
         "UPDATE w SET (a, b, c, d, e) = (SELECT e, d, c, b, a FROM w WHERE id = 1) WHERE id = 2");
     expect_whole(&a, &b);
-    expect(&a, "SELECT hex(substr(a, 1, 2)), length(e) FROM w WHERE id = 2", "BEEF|15728640");
+    expect(&a, "SELECT hex(substr(a, 1, 2)), length(e) FROM w WHERE id = 2", "BEEF|15360");
     close_pair(&a, &b);
 }
 
@@ -72,8 +122,8 @@ static void a_wide_row_that_must_not_have_nulls_waits_for_its_last_part(void **s
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, strict, strict);
-    sql(&a, "INSERT INTO w VALUES (1, " FIVE LAST ")");
+    open_pair_of_small(&a, &b, strict);
+    sql(&a, "INSERT INTO w VALUES (1, " FIVE_SMALL LAST_SMALL ")");
     work(&a);
     carry_one(&a, &b);
     work(&b);
@@ -89,13 +139,13 @@ static void a_wide_row_that_was_deleted_meanwhile_comes_back_whole(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, wide, wide);
-    sql(&a, "INSERT INTO w VALUES (1, " FIVE LAST ")");
+    open_pair_of_small(&a, &b, wide);
+    sql(&a, "INSERT INTO w VALUES (1, " FIVE_SMALL LAST_SMALL ")");
     exchange(&a, &b);
     sql(&b, "DELETE FROM w");
     exchange(&b, &a);
     expect(&a, "SELECT count(*) FROM w", "0");
-    sql(&a, "INSERT INTO w VALUES (1, " FIVE LAST ")");
+    sql(&a, "INSERT INTO w VALUES (1, " FIVE_SMALL LAST_SMALL ")");
     expect_whole(&a, &b);
     expect(&b, "SELECT count(*) FROM w", "1");
     close_pair(&a, &b);
@@ -107,16 +157,16 @@ static void a_wide_row_under_a_natural_key_is_one_row_on_both_pcs(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, natural, natural);
-    sql(&b, "INSERT INTO w VALUES ('x', " FIVE "'early')");
+    open_pair_of_small(&a, &b, natural);
+    sql(&b, "INSERT INTO w VALUES ('x', " FIVE_SMALL "'early')");
     later();
-    sql(&a, "INSERT INTO w VALUES ('x', " FIVE LAST ")");
+    sql(&a, "INSERT INTO w VALUES ('x', " FIVE_SMALL LAST_SMALL ")");
     drain_all(&a);
     drain_all(&b);
     expect_whole(&a, &b);
-    expect(&b, "SELECT count(*), max(length(e)) FROM w", "1|15728644");
-    sql(&b, "UPDATE w SET (a, b, c, d, e) = (SELECT " FIVE "'late')");
-    sql(&b, "UPDATE w SET a = zeroblob(15728640)");
+    expect(&b, "SELECT count(*), max(length(e)) FROM w", "1|15364");
+    sql(&b, "UPDATE w SET (a, b, c, d, e) = (SELECT " FIVE_SMALL "'late')");
+    sql(&b, "UPDATE w SET a = zeroblob(15360)");
     expect_whole(&b, &a);
     sql(&b, "DELETE FROM w");
     expect_whole(&b, &a);
@@ -126,14 +176,20 @@ static void a_wide_row_under_a_natural_key_is_one_row_on_both_pcs(void **state)
 
 static void a_wide_row_that_two_pcs_had_before_they_met_is_one_row(void **state)
 {
+    static const char empty[] = "CREATE TABLE w(id TEXT PRIMARY KEY, a, b, c, d, e);";
     static const char filled[] = "CREATE TABLE w(id TEXT PRIMARY KEY, a, b, c, d, e);"
-                                 "INSERT INTO w VALUES ('x', " FIVE LAST ");";
-    struct site a, b;
+                                 "INSERT INTO w VALUES ('x', " FIVE_SMALL LAST_SMALL ");";
+    struct site a = {0}, b = {0};
 
     (void)state;
-    open_pair(&a, &b, filled, filled);
+    open_founder(&a, empty);
+    close_change_sets_soon(&a);
+    sql(&a, "INSERT INTO w VALUES ('x', " FIVE_SMALL LAST_SMALL ")");
+    work(&a);
+    join_site(&a, &b, "B", filled);
+    close_change_sets_soon(&b);
     expect_whole(&a, &b);
-    expect(&b, "SELECT id, length(e) FROM w", "x|15728644");
+    expect(&b, "SELECT id, length(e) FROM w", "x|15364");
     close_pair(&a, &b);
 }
 
@@ -144,7 +200,7 @@ static void a_value_too_long_leaves_its_row_under_a_natural_key_to_the_others(vo
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, page, page);
+    open_pair_of_large(&a, &b, page);
     sql(&a, "INSERT INTO page VALUES ('a', 1, zeroblob(17000000), 'first')");
     exchange(&a, &b);
     exchange(&b, &a);
@@ -183,7 +239,7 @@ static void a_row_with_a_key_too_long_stays_here_and_stops_nothing(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, codes, codes);
+    open_pair_of_large(&a, &b, codes);
     sql(&a, "INSERT INTO k VALUES (" LONG ", 'long'), ('short', 'one')");
     sql(&a, "INSERT INTO note VALUES (1, 'behind it')");
     exchange(&a, &b);
@@ -209,7 +265,7 @@ static void the_longest_key_is_sent_and_one_byte_more_is_not(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, codes, codes);
+    open_pair_of_large(&a, &b, codes);
     sql(&a, "INSERT INTO k VALUES (" EDGE ", 'edge')");
     exchange(&a, &b);
     expect(&b, "SELECT length(CAST(code AS BLOB)), v FROM k", "16777216|edge");
@@ -227,7 +283,7 @@ a_key_that_grows_takes_the_row_from_the_others_and_one_that_shrinks_gives_it(voi
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, codes, codes);
+    open_pair_of_large(&a, &b, codes);
     sql(&a, "INSERT INTO k VALUES ('short', 'one')");
     exchange(&a, &b);
     sql(&a, "UPDATE k SET code = " LONG);
@@ -253,7 +309,7 @@ static void the_columns_of_a_key_count_together(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, two, two);
+    open_pair_of_large(&a, &b, two);
     sql(&a, "INSERT INTO k VALUES (zeroblob(9000000), zeroblob(9000000), 'long'),"
             " (1, zeroblob(9000000), 'short')");
     exchange(&a, &b);
@@ -270,7 +326,7 @@ static void rows_with_long_keys_that_were_there_before_are_passed_over(void **st
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, filled, filled);
+    open_pair_of_large(&a, &b, filled);
     exchange(&a, &b);
     expect_told(&a, "41943040");
     expect_told(&b, "41943040");
@@ -294,7 +350,7 @@ static void a_reference_to_a_row_with_a_long_key_stops_nothing(void **state)
     struct site a, b;
 
     (void)state;
-    open_pair(&a, &b, family, family);
+    open_pair_of_large(&a, &b, family);
     sql(&a, "INSERT INTO k VALUES (" LONG ", 'long')");
     sql(&a, "INSERT INTO c SELECT 1, code, 7 FROM k");
     exchange(&a, &b);
@@ -314,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_that_exceeds_a_change_set_arrives_whole_and_stops_nothing),
+        cmocka_unit_test(a_row_that_comes_to_exceed_a_change_set_arrives_whole),
         cmocka_unit_test(a_wide_row_that_must_not_have_nulls_waits_for_its_last_part),
         cmocka_unit_test(a_wide_row_that_was_deleted_meanwhile_comes_back_whole),
         cmocka_unit_test(a_wide_row_under_a_natural_key_is_one_row_on_both_pcs),

@@ -1,5 +1,6 @@
 /* Admins who say anything, on the sides of a split: one state, whatever the order of arrival.
  * Also of fold.c. */
+#include "library.h"
 #include "quarrel.h"
 
 #include "random.h"
@@ -285,14 +286,6 @@ static void quarrels_end_as_the_second_implementation_says(void **state)
     buf_close(&expected);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,5 +293,5 @@ int main(void)
         cmocka_unit_test(ten_thousand_orders_of_arrival_give_one_state),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

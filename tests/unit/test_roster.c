@@ -1,6 +1,7 @@
 /* Also of room.c. */
 #include <navette/roster.h>
 
+#include "library.h"
 #include "renames.h"
 #include "shop.h"
 
@@ -490,14 +491,6 @@ static void an_entry_whose_past_is_missing_waits(void **state)
     roster_close(&whole);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,5 +511,5 @@ int main(void)
         cmocka_unit_test(an_entry_whose_past_is_missing_waits),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

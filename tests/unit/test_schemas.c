@@ -8,12 +8,6 @@ static const char goods[] =
 static const char no_goods[] =
     "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price INTEGER);";
 
-static void expect_both(struct site *a, struct site *b, const char *text, const char *answer)
-{
-    expect(a, text, answer);
-    expect(b, text, answer);
-}
-
 /* What a person wrote into a column that this PC did not have yet is there once it has it, and the
  * default that the migration filled in does not beat it. */
 static void a_column_that_comes_later_holds_what_was_written_elsewhere(void **state)

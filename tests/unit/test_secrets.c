@@ -7,6 +7,7 @@
 
 #include <navette/invite.h>
 
+#include "library.h"
 #include "memory.h"
 #include "pair.h"
 #include "request.h"
@@ -277,14 +278,6 @@ static void a_process_that_hides_leaves_no_core_dump(void **state)
     assert_true(limit.rlim_cur == 0 && limit.rlim_max == 0);
 }
 
-static int start(void **state)
-{
-    struct err e = {0};
-
-    (void)state;
-    return keys_library_start(&e) ? 0 : 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,5 +289,5 @@ int main(void)
         cmocka_unit_test(a_process_that_hides_leaves_no_core_dump),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

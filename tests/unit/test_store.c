@@ -1,5 +1,6 @@
 /* The store on real files: two and three sites, change-sets carried by hand. Also of
  * batch_keys.c, drain.c, merge.c, publish.c, sweep.c. */
+#include "library.h"
 #include "sites.h"
 
 #include "capture.h"
@@ -588,9 +589,6 @@ int main(void)
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
         cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
     };
-    struct err e = {0};
 
-    if (!keys_library_start(&e))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }

@@ -372,10 +372,12 @@ static void a_stranger_becomes_known_with_the_roster(void **state)
                      "B>A WANT D0\n"
                      "C>B ROSTER 7\n"
                      "A>B CHANGESET D1\n"
+                     "C>B DIGEST f\n"
                      "B>C HAVE D1\n"
-                     "B>A HAVE D1\n"
+                     "B>A DIGEST f\n"
                      "C>B WANT D0\n"
                      "B>C CHANGESET D1\n"
+                     "B>A HAVE D1\n"
                      "C>B HAVE D1\n");
     assert_same(&n);
     net_close(&n);
@@ -398,6 +400,79 @@ static void rosters_that_both_grew_become_one(void **state)
     net_local(&n, 1);
     net_settle(&n);
     assert_trace(&n, "");
+    net_close(&n);
+}
+
+static bool is_apart(struct net *n, uint32_t i, uint32_t j)
+{
+    return net_end_of(n, i, j)->sync.apart;
+}
+
+/* B took more than A takes: each of them knows that it is so, until both have the same, however
+ * that comes about. */
+static void whose_roster_is_not_taken_hears_of_it_and_when_it_is_one_again(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 3);
+    n.sites[0].members = 3;
+    n.sites[0].leaves_rosters = true;
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    assert_true(is_apart(&n, 0, 1) && is_apart(&n, 1, 0));
+    n.sites[1].members = 15;
+    net_mute(&n);
+    net_local(&n, 1);
+    net_settle(&n);
+    assert_trace(&n, "B>A ROSTER f\n"
+                     "A>B DIGEST 3\n");
+    assert_true(is_apart(&n, 0, 1) && is_apart(&n, 1, 0));
+    /* It came to have the same by way of another. */
+    n.sites[0].members = 15;
+    net_mute(&n);
+    net_local(&n, 0);
+    net_settle(&n);
+    assert_trace(&n, "A>B DIGEST f\n");
+    assert_false(is_apart(&n, 0, 1) || is_apart(&n, 1, 0));
+    /* And what it takes brings both together. */
+    n.sites[1].members = 31;
+    net_local(&n, 1);
+    net_settle(&n);
+    assert_true(is_apart(&n, 0, 1) && is_apart(&n, 1, 0));
+    n.sites[0].leaves_rosters = false;
+    n.sites[1].members = 63;
+    net_local(&n, 1);
+    net_settle(&n);
+    assert_int_equal(n.sites[0].members, 63);
+    assert_false(is_apart(&n, 0, 1) || is_apart(&n, 1, 0));
+    net_close(&n);
+}
+
+/* A's second change is under way when B's word comes that it took the first one. */
+static void who_took_an_earlier_roster_of_ours_has_not_left_it(void **state)
+{
+    struct net n;
+
+    (void)state;
+    net_open(&n, 2);
+    net_link(&n, 0, 1);
+    net_settle(&n);
+    n.sites[0].members = 7;
+    net_local(&n, 0);
+    while (net_deliver(&n, 1, 0))
+        ;
+    n.sites[0].members = 15;
+    net_local(&n, 0);
+    net_mute(&n);
+    while (net_deliver(&n, 0, 1))
+        ;
+    assert_trace(&n, "B>A ROSTER 3\n"
+                     "B>A DIGEST 7\n");
+    assert_false(is_apart(&n, 0, 1));
+    net_settle(&n);
+    assert_int_equal(n.sites[1].members, 15);
+    assert_false(is_apart(&n, 0, 1) || is_apart(&n, 1, 0));
     net_close(&n);
 }
 
@@ -567,6 +642,8 @@ int main(void)
         cmocka_unit_test(a_changeset_that_does_not_verify_ends_the_link),
         cmocka_unit_test(a_stranger_becomes_known_with_the_roster),
         cmocka_unit_test(rosters_that_both_grew_become_one),
+        cmocka_unit_test(whose_roster_is_not_taken_hears_of_it_and_when_it_is_one_again),
+        cmocka_unit_test(who_took_an_earlier_roster_of_ours_has_not_left_it),
         cmocka_unit_test(what_we_made_before_is_fetched_back),
         cmocka_unit_test(a_fork_is_told_and_stops_nothing_else),
         cmocka_unit_test(more_of_us_than_we_know_is_asked_for),

@@ -151,6 +151,53 @@ static void no_merge_makes_a_pair_of_two_halves(void **state)
     close_pair(&a, &b);
 }
 
+/* An application saves a row whole as it had read it before the other one changed the pair. */
+static void a_save_of_what_was_read_before_puts_back_no_half_of_a_pair(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO people VALUES (2, 'Cora'); INSERT INTO tag VALUES (1, NULL, NULL, 'a'),"
+            " (2, 'Client', '2', 'b')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE tag SET type = 'Client', ref = '2' WHERE word = 'a';"
+            "UPDATE tag SET ref = '1' WHERE word = 'b'");
+    exchange(&a, &b);
+    expect(&b, tags, "a|Cora b|Ana");
+    sql(&b, "UPDATE tag SET type = 'nobody', ref = NULL WHERE word = 'a';"
+            "UPDATE tag SET type = 'Client', word = 'new', ref = (SELECT '' || id FROM people WHERE"
+            " name = 'Cora') WHERE word = 'b'");
+    exchange(&a, &b);
+    expect(&a, "SELECT word, type, ref FROM tag ORDER BY word", "a|nobody|NULL new|Client|1");
+    expect_same(&a, &b, tags);
+    expect_ledger(&b, "SELECT count(*), max(why) FROM conflict", "1|stale");
+    close_pair(&a, &b);
+}
+
+/* Two sales become one. What names one of them, or a client with its number, is let go of. */
+static void a_pair_that_is_let_go_of_after_rows_became_one_is_gone(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO people VALUES (2, 'Cora'); INSERT INTO tag VALUES (1, 'Client', '2', 'a'),"
+            " (2, 'shop_sale', '2', 'b')");
+    work(&a);
+    check(store_unite(a.store, "shop_sale", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+    work(&a);
+    expect(&a, "SELECT word, type, ref FROM tag ORDER BY word", "a|Client|2 b|shop_sale|1");
+    sql(&a, "UPDATE tag SET type = NULL, ref = NULL");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*), max(type), max(ref) FROM tag", "2|NULL|NULL");
+    expect_same(&a, &b, tags);
+    assert_int_equal(status_of(&a).conflicts, 0);
+    close_pair(&a, &b);
+}
+
 static void a_row_deleted_elsewhere_stays_for_what_names_it_so(void **state)
 {
     struct site a, b;
@@ -481,6 +528,8 @@ int main(void)
         cmocka_unit_test(ids_inside_text_are_followed),
         cmocka_unit_test(saving_such_a_row_whole_says_nothing_new),
         cmocka_unit_test(no_merge_makes_a_pair_of_two_halves),
+        cmocka_unit_test(a_save_of_what_was_read_before_puts_back_no_half_of_a_pair),
+        cmocka_unit_test(a_pair_that_is_let_go_of_after_rows_became_one_is_gone),
         cmocka_unit_test(a_row_deleted_elsewhere_stays_for_what_names_it_so),
         cmocka_unit_test(a_row_that_was_let_go_with_what_names_it_goes_everywhere),
         cmocka_unit_test(what_became_such_a_reference_later_is_told_by_who_wrote_it),

@@ -348,6 +348,61 @@ static void rows_that_refer_to_each_other_yield_too(void **state)
     close_pair(&a, &b);
 }
 
+/* A parent that comes back wants the code that its child has taken over meanwhile, and the child
+ * gives it up, but waits for the parent. */
+static void a_row_hands_its_code_back_to_the_parent_it_waits_for(void **state)
+{
+    static const char people[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+                                 " chief INT REFERENCES person(id), note)";
+    static const char chiefs[] = "SELECT p.code, c.code, p.note FROM person p LEFT JOIN person c"
+                                 " ON c.id = p.chief ORDER BY p.code";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, people, people);
+    sql(&a, "INSERT INTO person VALUES (1, 'S', NULL, 'x'), (2, 'T', NULL, 'y')");
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM person WHERE id = 1; UPDATE person SET code = 'S' WHERE id = 2");
+    work(&b);
+    later();
+    sql(&a, "UPDATE person SET note = 'z' WHERE id = 1;"
+            "UPDATE person SET code = 'U', chief = 1 WHERE id = 2");
+    exchange(&a, &b);
+    expect(&b, chiefs, "S|NULL|z U|S|y");
+    expect_same(&a, &b, chiefs);
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* One waits for the other to let go of a number, and that one for the first to say which of them
+ * has what both want. */
+static void rows_that_wait_for_each_other_yield_too(void **state)
+{
+    static const char bills[] = "CREATE TABLE bill(id INTEGER PRIMARY KEY, number TEXT UNIQUE,"
+                                " ticket TEXT UNIQUE)";
+    static const char all[] = "SELECT * FROM bill ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, bills, bills);
+    sql(&a, "INSERT INTO bill VALUES (1, 'N1', 'T1'), (2, 'N2', 'T2')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE bill SET ticket = 'T3' WHERE id = 1");
+    later();
+    sql(&b, "BEGIN; UPDATE bill SET number = 'N3', ticket = 'T3' WHERE id = 2;"
+            "UPDATE bill SET number = 'N2' WHERE id = 1; COMMIT");
+    work(&a);
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    expect(&a, all, "1|N2|T3 2|N3|#B-T3");
+    assert_int_equal(status_of(&a).parked, 0);
+    exchange(&a, &b);
+    expect(&b, all, "1|N2|T3 2|N3|#B-T3");
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
 /* ---- keys without a text that could bear a mark ---- */
 
 static const char desks[] =
@@ -421,6 +476,36 @@ static void of_two_equal_integers_one_waits_and_lands_when_it_can(void **state)
     close_pair(&a, &b);
 }
 
+/* On B one waits for a number that the other one has there, until that one is to have its own. */
+static void a_row_that_waits_swaps_its_number_with_the_one_in_its_way(void **state)
+{
+    static const char places[] = "CREATE TABLE place(id INTEGER PRIMARY KEY, slot INT UNIQUE)";
+    static const char slots[] = "SELECT id, slot FROM place ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, places, places);
+    sql(&a, "INSERT INTO place VALUES (1, 1), (2, 2)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE place SET slot = 9 WHERE id = 2; UPDATE place SET slot = 2 WHERE id = 1");
+    work(&a);
+    later();
+    sql(&b, "UPDATE place SET slot = 7 WHERE id = 2");
+    work(&b);
+    sql(&b, "UPDATE place SET slot = 2 WHERE id = 2");
+    exchange(&a, &b);
+    expect(&a, slots, "1|2 2|9");
+    expect(&b, slots, "1|1 2|2");
+    later();
+    sql(&a, "UPDATE place SET slot = 1 WHERE id = 2");
+    exchange(&a, &b);
+    expect(&b, slots, "1|2 2|1");
+    expect(&a, slots, "1|2 2|1");
+    expect_parked(&a, 0);
+    expect_parked(&b, 0);
+    close_pair(&a, &b);
+}
+
 static void it_lands_as_well_when_the_other_one_goes_or_changes(void **state)
 {
     static const char *const texts[] = {"DELETE FROM seat; DELETE FROM desk",
@@ -477,6 +562,71 @@ static void nobody_yields_to_a_row_that_stays_outside(void **state)
     close_pair(&a, &b);
 }
 
+/* What a row waits for may come with a change of another one that wants what this one has. */
+static void a_row_that_waits_changes_places_with_one_that_changes(void **state)
+{
+    static const char all[] = "SELECT id, n FROM desk ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, desks, desks);
+    sql(&a, "INSERT INTO desk VALUES (1, 1, 'Ana'), (2, 2, 'Bea'), (3, 3, 'Cam')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE desk SET n = 30 WHERE id = 3");
+    work(&a);
+    later();
+    sql(&b, "BEGIN; UPDATE desk SET n = 30 WHERE id = 2; UPDATE desk SET n = 2 WHERE id = 1;"
+            "COMMIT");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    expect_parked(&a, 2);
+    sql(&b, "UPDATE desk SET n = 1 WHERE id = 2");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    expect(&a, all, "1|2 2|1 3|30");
+    exchange(&a, &b);
+    expect_same(&a, &b, all);
+    close_pair(&a, &b);
+}
+
+/* Nor to one whose parent stays outside, although it would have the earlier claim: for that it need
+ * not be tried again and again. */
+static void nobody_yields_to_a_row_whose_parent_stays_outside(void **state)
+{
+    static const char labels[] =
+        "CREATE TABLE desk(id INTEGER PRIMARY KEY, n INTEGER UNIQUE, name TEXT);"
+        "CREATE TABLE seat(id INTEGER PRIMARY KEY, desk_id INTEGER NOT NULL REFERENCES desk(id),"
+        " who TEXT UNIQUE)";
+    struct store_progress p = {.more = true};
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, labels, labels);
+    sql(&b, "INSERT INTO desk VALUES (1, 9, 'Bea'); INSERT INTO seat VALUES (1, 1, 'x')");
+    later();
+    sql(&a, "INSERT INTO desk VALUES (1, 5, 'Ana'); INSERT INTO seat VALUES (1, 1, 'x')");
+    later();
+    sql(&b, "UPDATE desk SET n = 5");
+    work(&a);
+    work(&b);
+    carry(&b, &a);
+    tick(&a);
+    for (int turns = 0; p.more && turns < 50; turns++)
+        check(store_apply(a.store, a.now_ms, &p, &e), &e);
+    assert_false(p.more);
+    expect(&a, "SELECT who FROM seat", "x");
+    expect_parked(&a, 2);
+    sql(&a, "UPDATE desk SET n = 6");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, seats, "6|Ana|#A-x 5|Bea|x");
+    expect_same(&a, &b, seats);
+    close_pair(&a, &b);
+}
+
 static void a_row_that_waits_is_passed_on(void **state)
 {
     struct site a, b, c, d;
@@ -511,9 +661,14 @@ int main(void)
         cmocka_unit_test(of_two_values_that_yield_in_one_row_the_own_one_is_said),
         cmocka_unit_test(a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date),
         cmocka_unit_test(rows_that_refer_to_each_other_yield_too),
+        cmocka_unit_test(a_row_hands_its_code_back_to_the_parent_it_waits_for),
         cmocka_unit_test(of_two_equal_integers_one_waits_and_lands_when_it_can),
+        cmocka_unit_test(a_row_that_waits_swaps_its_number_with_the_one_in_its_way),
         cmocka_unit_test(it_lands_as_well_when_the_other_one_goes_or_changes),
         cmocka_unit_test(nobody_yields_to_a_row_that_stays_outside),
+        cmocka_unit_test(rows_that_wait_for_each_other_yield_too),
+        cmocka_unit_test(a_row_that_waits_changes_places_with_one_that_changes),
+        cmocka_unit_test(nobody_yields_to_a_row_whose_parent_stays_outside),
         cmocka_unit_test(a_row_that_waits_is_passed_on),
     };
 

@@ -494,6 +494,55 @@ static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
     }
 }
 
+/* Both were put into a group by one statement, and each PC has another one of the two. */
+static void of_two_references_written_at_once_one_stays_everywhere(void **state)
+{
+    struct site s[2];
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO groups(id, name) VALUES (1, 'x'), (2, 'y'), (3, 'in'), (4, 'out')");
+    exchange(&s[0], &s[1]);
+    later();
+    sql(&s[0], "UPDATE groups SET up = id + 2 WHERE id < 3");
+    exchange(&s[0], &s[1]);
+    sql(&s[1], "DELETE FROM groups WHERE id = 1");
+    work(&s[1]);
+    unite_of(&s[0], "groups", 1, 2);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT u.name FROM groups g JOIN groups u ON u.id = g.up", "out");
+    close_shops(s, 2);
+}
+
+/* Somebody says that two articles are one. Before the file shows it, its application deletes the
+ * one that was to stand for both, and may give its key to another one. */
+static void the_one_of_two_that_is_left_in_the_file_keeps_its_key(void **state)
+{
+    (void)state;
+    for (int reused = 0; reused < 2; reused++) {
+        struct site s[2];
+
+        open_shops(s, 2, false);
+        sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
+                   "INSERT INTO line(article_id, what) VALUES (2, 'sold');"
+                   "INSERT INTO offer VALUES (1, 'y')");
+        exchange(&s[0], &s[1]);
+        unite(&s[0], 1, 2);
+        later();
+        sql(&s[0], reused == 0 ? "DELETE FROM article WHERE id = 1"
+                               : "DELETE FROM article WHERE id = 1;"
+                                 "INSERT INTO article VALUES (1, 'z', 'rice', 7)");
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[1]);
+        expect(&s[0], "SELECT id, code FROM article ORDER BY id", reused == 0 ? "2|y" : "1|z 2|y");
+        expect_all(s, 2, lines, "sold|y");
+        expect_all(s, 2, "SELECT code FROM offer", "y");
+        expect_same(&s[0], &s[1], articles);
+        close_shops(s, 2);
+    }
+}
+
 /* Somebody says that two articles are one, and before the file shows it the application puts the
  * other one on the shelf where the first one is: both keys name one row. */
 static void a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_that_row(void **state)
@@ -556,7 +605,7 @@ static void rows_that_are_one_by_name_are_written_to_until_one_leaves(void **sta
 }
 
 /* Whoever deletes one of two rows before the file shows that they are one has not seen the other
- * one go. */
+ * one go: it stays where it is. */
 static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **state)
 {
     (void)state;
@@ -574,6 +623,7 @@ static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **st
         exchange(&s[0], &s[1]);
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT count(*) FROM article", "1");
+        expect(&s[0], "SELECT id FROM article", deleted == 1 ? "2" : "1");
         sql(&s[1], "DELETE FROM article");
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT count(*) FROM article", "0");
@@ -636,6 +686,8 @@ int main(void)
         cmocka_unit_test(keys_follow_the_row_that_stands_for_what_they_name),
         cmocka_unit_test(independent_databases_share_their_articles_and_keep_apart_the_rest),
         cmocka_unit_test(edits_of_a_row_that_is_about_to_leave_are_kept),
+        cmocka_unit_test(the_one_of_two_that_is_left_in_the_file_keeps_its_key),
+        cmocka_unit_test(of_two_references_written_at_once_one_stays_everywhere),
         cmocka_unit_test(
             a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_that_row),
         cmocka_unit_test(rows_that_are_one_by_name_are_written_to_until_one_leaves),

@@ -103,8 +103,8 @@ static void print_roster(struct json_object *r)
     if (number(r, "entries") > number(r, "entries_max") / 5 * 4 ||
         number(r, "bytes") > number(r, "bytes_max") / 5 * 4)
         text_say("\nThe list's history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
-                 " of %" PRId64 " bytes. When it is full, nobody can join or be shut out: make a "
-                 "new fleet before.",
+                 " of %" PRId64 " bytes. When it is full, nobody can join, and the fleet's key "
+                 "cannot be changed: make a new fleet before (`agent-cli help identity reset`).",
                  number(r, "entries"), number(r, "entries_max"), number(r, "bytes"),
                  number(r, "bytes_max"));
 }

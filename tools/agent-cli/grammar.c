@@ -99,7 +99,8 @@ const struct command grammar_commands[COMMANDS] = {
          "has sent to nobody yet, is taken by no PC, not from the network and not from files. It "
          "may take part again only under a new identity (`identity reset` there) and with a new "
          "token. The fleet gets a new key, so that the old PC learns nothing any more. Do it on "
-         "the PC that has the most of what the lost one wrote. For one that was shut out already: "
+         "the PC that has the most of what the lost one wrote. What waits here because its clock "
+         "had been ahead comes in then. For one that was shut out already: "
          "what is here of it, beyond what counted, counts from now on. A PC that joined before it "
          "says so, too, by itself, as soon as it hears of it; then the keys of the other can sign "
          "nothing against that. Whom it shut out itself stays out.",
@@ -108,8 +109,9 @@ const struct command grammar_commands[COMMANDS] = {
                    1, run_admin_add},
     [ADMIN_REMOVE] = {"admin remove", "PEER", "take that from a PC, as from one that stands open",
                       "The last admin stays one; leave two, or nobody can invite when that PC is "
-                      "gone: then one PC makes a new fleet (`identity reset`, then `invite`), "
-                      "and the others join it (`identity reset`, then `join`). A PC that has not "
+                      "gone: then one PC makes a new fleet (`identity reset --fleet NAME`, then "
+                      "`invite`), and the others join it (`identity reset`, then `join --copy`). A "
+                      "PC that has not "
                       "heard of it yet may invite meanwhile: whom it takes in so is no member "
                       "when both have met. Where two take each other's rights without knowing of "
                       "it, the one counts that joined first: take those of a PC that may be "
@@ -150,7 +152,11 @@ const struct command grammar_commands[COMMANDS] = {
          "A home that was copied to another PC, or with its disk, would make two PCs speak under "
          "one identity. This one gets a new identity, no fleet, and its file is taken for a copy "
          "of the fleet's when it joins again: what was written here is kept and shared then. So "
-         "does a PC that was shut out come back, and one of another fleet join this one. The agent "
+         "does a PC that was shut out come back, and one of another fleet join this one. If no PC "
+         "goes on as the one that this was, `revoke` that on a PC of the fleet before this one "
+         "joins: what waits of it comes in then, and rows that are said anew do not stand beside "
+         "it. With --fleet it makes a new fleet, with its rows, that the others join one by one: "
+         "for a fleet that nobody can rule any more, or whose list of members is full. The agent "
          "must not run.",
          0, 0, run_identity_reset},
     [IDENTITY_CONFIRM] =
@@ -160,7 +166,8 @@ const struct command grammar_commands[COMMANDS] = {
          0, 0, run_identity_confirm},
     [EXPORT] = {"drop export", "", "write what is shared to a file, for a stick or a share",
                 "All of it, or with --for what that PC is not known to have; no file is written "
-                "when it has everything.",
+                "when it has everything. With control_group, --to is for the agent's user and root "
+                "alone.",
                 0, 0, run_export},
     [IMPORT] =
         {"drop import", "FILE...", "take in files that another PC wrote",
@@ -187,7 +194,8 @@ const struct option grammar_options[] = {
     {"--db", "FILE", ON(INIT) | ON(UNINSTALL), ON(INIT), AT(db), "the application's SQLite file"},
     {"--name", "NAME", ON(INIT) | ON(IDENTITY_RESET), 0, AT(name),
      "what other PCs call this one (this PC's name)"},
-    {"--fleet", "NAME", ON(INIT), 0, AT(fleet), "what the fleet is called (as this PC)"},
+    {"--fleet", "NAME", ON(INIT) | ON(IDENTITY_RESET), 0, AT(fleet),
+     "what the fleet is called (as this PC); with identity reset, make a new one of that name"},
     {"--drop", "DIR", ON(INIT), 0, AT(drop), "folder for exchange by files (none)"},
     {"--listen", "ADDRESS:PORT", ON(INIT), 0, AT(listen),
      "where peers reach us (any address, 7400)"},

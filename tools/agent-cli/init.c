@@ -11,6 +11,7 @@
 #include "answer.h"
 #include "capture.h"
 #include "config.h"
+#include "founding.h"
 #include "origin.h"
 #include "text.h"
 
@@ -210,21 +211,6 @@ static bool check_home(const struct cli *c, char name[NAME_BYTES_MAX + 1], struc
     return ok;
 }
 
-static bool make_fleet(const struct cli *c, const struct config *config, const struct keys *k,
-                       struct err *e)
-{
-    struct roster r = {0};
-    uint8_t key[KEY_BYTES];
-    bool ok;
-
-    random_fill(key, sizeof key);
-    ok = roster_create(&r, c->fleet != NULL ? c->fleet : config->name, config->name, k, e) &&
-         home_fleet_save(&c->home, &r, key, e);
-    sodium_memzero(key, sizeof key);
-    roster_close(&r);
-    return ok;
-}
-
 /* The settings come last: with them the home exists. What an init that was cut off left is taken up
  * again. */
 static bool make_home(const struct cli *c, const struct config *config, struct err *e)
@@ -239,7 +225,7 @@ static bool make_home(const struct cli *c, const struct config *config, struct e
     if (ok && c->join != NULL)
         ok = home_join_token_write(&c->home, c->join, e);
     else if (ok && !home_has_fleet(&c->home))
-        ok = make_fleet(c, config, &k, e);
+        ok = found_fleet(&c->home, c->fleet != NULL ? c->fleet : config->name, config->name, &k, e);
     keys_wipe(&k);
     return ok && origin_confirm(&c->home, e) && config_save(config, c->home.conf, e);
 }

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "memory.h"
+#include "sigpipe.h"
 #include "text.h"
 #include "usage.h"
 
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
     struct err e = {0};
 
     memory_hide(); /* tokens and keys pass through it */
+    sigpipe_ignore();
     if (argc < 2) { /* nothing is asked for, not even JSON */
         usage_print(stderr, NULL);
         return CODE_USAGE;

@@ -1,0 +1,188 @@
+/* A file that went back, rows that are one by now and were two there: what the one of them held
+ * that the application wrote to. The ledger has only what the two are together, so that is looked
+ * up in the log. */
+#include "behind.h"
+
+#include <sqlite3.h>
+
+#include "counter.h"
+#include "ledger_limits.h"
+#include "reading.h"
+
+/* The latest write of one cell, by the name of its row, that the file held. */
+struct search {
+    struct recovery *r;
+    int64_t gid;
+    uint32_t table, position;
+    bool found;
+    struct cell cell;
+    struct total *seen; /* that its author had seen, of the same row */
+    uint32_t seen_n;
+};
+
+bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    int64_t stands;
+    sqlite3_stmt *q;
+    int code;
+
+    *apart = false;
+    if (!l->aliases)
+        return true;
+    if (!ledger_stands(l, gid, &stands, e))
+        return false;
+    q = ledger_prepare(l,
+                       "SELECT 1 FROM row WHERE present = 1 AND gid <> ?1 AND gid IN"
+                       " (SELECT gid FROM alias WHERE stands = ?2 UNION ALL SELECT ?2) LIMIT 1",
+                       e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, gid);
+    sqlite3_bind_int64(q, 2, stands);
+    code = sqlite3_step(q);
+    *apart = code == SQLITE_ROW;
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "look for parts of a row", e);
+}
+
+/* ---- what was written ---- */
+
+static void take_seen(struct search *f, const struct reading *in, const struct body_counter *c)
+{
+    f->seen_n = 0;
+    f->seen = record_alloc(&f->r->shadow, (c->seen_n + 1) * sizeof *f->seen);
+    for (uint32_t i = 0; i < c->seen_n; i++)
+        if (c->seen[i].row.counter == 0)
+            f->seen[f->seen_n++] = (struct total){.gid = f->gid,
+                                                  .actor = in->actors[c->seen[i].actor],
+                                                  .seen_number = c->seen[i].number,
+                                                  .seen = c->seen[i].total};
+}
+
+/* Cell i of the row that is read. */
+static void take_cell(struct search *f, const struct reading *in, uint32_t actor, uint32_t i)
+{
+    const struct body_row *row = &in->body.row;
+    const struct body_counter *c = NULL;
+    struct cell cell = {.v = row->values[i],
+                        .clock = {.actor = actor, .number = in->h.number, .stamp = row->stamp},
+                        .set = true};
+
+    for (uint32_t k = 0; k < row->counter_n; k++)
+        c = row->counters[k].cell == i ? &row->counters[k] : c;
+    if (c != NULL && c->delta)
+        return;
+    if (row->op == CHANGE_REPAIR) {
+        cell.clock.actor = in->actors[row->with.actor];
+        cell.clock.number = row->with.counter;
+    }
+    if (cell.v.type == VALUE_REF)
+        cell.v.ref.actor = in->actors[cell.v.ref.actor];
+    ledger_stamp_clock(&f->r->s->ledger, &cell.clock);
+    if (f->found && ledger_cell_compare(&f->r->s->ledger, &cell, &f->cell) <= 0)
+        return;
+    f->found = true;
+    cell.v = arena_value(&f->r->arena, &cell.v);
+    f->cell = cell;
+    f->seen_n = 0;
+    if (c != NULL)
+        take_seen(f, in, c);
+}
+
+static bool look_into(struct search *f, uint32_t actor, struct slice bytes, struct err *e)
+{
+    struct ledger *l = &f->r->s->ledger;
+    struct reading in;
+    bool ok = reading_open(&in, l, bytes, e);
+
+    while (ok && body_next_table(&in.body)) {
+        ok = reading_table(&in, l, e);
+        while (ok && body_next_row(&in.body)) {
+            const struct body_row *row = &in.body.row;
+
+            if (in.table->id != f->table || reading_gid(&in, row->gid) != f->gid)
+                continue;
+            for (uint32_t i = 0; i < row->n; i++)
+                if (in.positions[row->columns[i]] == f->position)
+                    take_cell(f, &in, actor, i);
+        }
+    }
+    ok = ok && body_read_end(&in.body);
+    reading_close(&in);
+    return ok;
+}
+
+/* No row in a change-set is later than its header. `known` false: it is too far back. */
+static bool search(struct search *f, bool *known, struct err *e)
+{
+    struct store *s = f->r->s;
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "SELECT actor, number, stamp, bytes FROM changeset ORDER BY stamp DESC", e);
+    int code = SQLITE_DONE;
+    bool ok = q != NULL;
+
+    *known = true;
+    while (ok && *known && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct local_clock clock = {.actor = (uint32_t)sqlite3_column_int64(q, 0),
+                                    .number = (uint64_t)sqlite3_column_int64(q, 1)};
+
+        if (f->found && (uint64_t)sqlite3_column_int64(q, 2) < f->cell.clock.stamp)
+            break;
+        if (!behind_saw(f->r, f->gid, &clock))
+            continue;
+        *known = s->look_ups_left > 0;
+        s->look_ups_left -= *known;
+        ok = !*known || look_into(f, clock.actor, value_of_column(q, 3).bytes, e);
+    }
+    sqlite3_finalize(q);
+    *known &= f->found;
+    return ok &&
+           (code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(&s->ledger, "read the log", e));
+}
+
+/* ---- a counter ---- */
+
+/* What had been added, by the name of this row. */
+static bool add_totals(struct search *f, const struct cell *have, bool *known, struct err *e)
+{
+    struct record *shadow = &f->r->shadow;
+    struct total *totals = counter_totals(shadow, have->counter->n + f->seen_n);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; *known && i < have->counter->n; i++) {
+        struct total *t = &totals[n];
+
+        if (have->counter->totals[i].gid != f->gid)
+            continue;
+        *t = have->counter->totals[i];
+        t->seen_number = 0;
+        if (!behind_total(f->r, f->gid, f->table, f->position, t, known, e))
+            return false;
+        for (uint32_t k = 0; k < f->seen_n; k++)
+            if (f->seen[k].actor == t->actor) {
+                t->seen_number = f->seen[k].seen_number;
+                t->seen = f->seen[k].seen;
+            }
+        n += t->number != 0;
+    }
+    if (n > 0)
+        f->cell.counter = counter_of(shadow, &f->cell.v, totals, n);
+    counter_show(shadow, &f->cell);
+    return true;
+}
+
+bool behind_part(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                 struct cell *at, bool *known, struct err *e)
+{
+    const struct cell *have = record_get(&r->rec, position);
+    struct search f = {.r = r, .gid = gid, .table = table, .position = position};
+
+    if (!search(&f, known, e))
+        return false;
+    if (*known && have != NULL && have->counter != NULL && !add_totals(&f, have, known, e))
+        return false;
+    if (*known)
+        *at = f.cell;
+    return true;
+}

@@ -1,0 +1,100 @@
+/* Histories: up to where a chain is the one that was told of. */
+#include "history.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct actor author = {{5}};
+
+/* A ledger that has `n` change-sets of one author, with these tags: the last one's first. */
+static void open_chain(struct ledger *l, uint64_t n, const uint8_t *tags, uint32_t known)
+{
+    *l = (struct ledger){.actor_count = 1};
+    l->actors = mem_alloc(sizeof *l->actors);
+    *l->actors = (struct ledger_actor){.actor = author, .staged = n, .tagged = n};
+    memcpy(l->actors->tags, tags, known);
+}
+
+static uint64_t common(uint64_t n, const uint8_t *tags, const struct vector_entry *told,
+                       uint64_t floor)
+{
+    struct ledger l;
+    struct err e = {0};
+    uint64_t number;
+
+    open_chain(&l, n, tags, 4);
+    assert_true(history_common(&l, told, floor, &number, &e));
+    free(l.actors);
+    return number;
+}
+
+static void what_is_told_of_a_lower_number_begins_with_that_one(void **state)
+{
+    static const uint8_t tags[4] = {9, 8, 7, 6};
+    struct vector_entry entry = {.actor = author, .number = 8};
+    struct ledger l;
+
+    (void)state;
+    open_chain(&l, 10, tags, 4);
+    history_tell(&l, &entry);
+    assert_int_equal(entry.hash[0], 7);
+    assert_int_equal(entry.hash[1], 6);
+    assert_int_equal(entry.hash[2], 0);
+    entry.number = 11; /* not in the log */
+    history_tell(&l, &entry);
+    assert_int_equal(entry.hash[0], 0);
+    free(l.actors);
+}
+
+static void chains_are_one_up_to_the_last_tags_that_agree(void **state)
+{
+    static const uint8_t same[4] = {9, 8, 7, 6}, other[4] = {3, 2, 7, 6}, none[4] = {1, 2, 3, 4};
+    struct vector_entry told = {.actor = author, .number = 10, .hash = {9, 8, 7, 6}};
+
+    (void)state;
+    assert_int_equal(common(10, same, &told, 0), 10);
+    assert_int_equal(common(10, other, &told, 0), 8);
+    assert_int_equal(common(10, none, &told, 7), 7);
+    told.number = 12; /* of 10 and 9, which both have, 7 and 6 were told */
+    assert_int_equal(common(10, (const uint8_t[4]){7, 6, 1, 1}, &told, 0), 10);
+    assert_int_equal(common(10, (const uint8_t[4]){7, 5, 1, 1}, &told, 8), 8);
+}
+
+static void one_tag_that_agrees_by_accident_says_nothing(void **state)
+{
+    struct vector_entry told = {.actor = author, .number = 10, .hash = {9, 8, 7, 6}};
+
+    (void)state;
+    assert_int_equal(common(10, (const uint8_t[4]){9, 1, 1, 1}, &told, 6), 6);
+}
+
+static void what_nobody_can_say_is_taken_for_the_same(void **state)
+{
+    static const uint8_t tags[4] = {9, 8, 7, 6};
+    struct vector_entry told = {.actor = author, .number = 10};
+    struct vector_entry unknown = {.actor = {{6}}, .number = 10};
+
+    (void)state;
+    assert_int_equal(common(10, tags, &told, 0), 10);
+    told.number = 60;
+    told.hash[0] = 1;
+    assert_int_equal(common(10, tags, &told, 0), 10);
+    assert_int_equal(common(10, tags, &unknown, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_told_of_a_lower_number_begins_with_that_one),
+        cmocka_unit_test(chains_are_one_up_to_the_last_tags_that_agree),
+        cmocka_unit_test(one_tag_that_agrees_by_accident_says_nothing),
+        cmocka_unit_test(what_nobody_can_say_is_taken_for_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,176 @@
+/* A newcomer with a copy of a PC's database that holds what this one had not drained. */
+#include "sites.h"
+
+#include "rules_of.h"
+
+static const char articles[] =
+    "CREATE TABLE article(id INTEGER PRIMARY KEY, ref TEXT, stock INTEGER, place TEXT)";
+
+static const char all[] = "SELECT ref, stock, place FROM article ORDER BY 1, 2, 3";
+
+/* A and B know three articles, whose stock counts. */
+static void open_articles(struct site *a, struct site *b)
+{
+    open_pair(a, b, articles, articles);
+    make_counters(a, "article.stock", true);
+    share_rules(a, b);
+    sql(a,
+        "INSERT INTO article VALUES (1, 'one', 1, 'x'), (2, 'two', 2, 'x'), (3, 'three', 3, 'x')");
+    exchange(a, b);
+    exchange(a, b);
+    tidy(a); /* the file is told where it stands */
+}
+
+/* C gets the copy that was kept of A's database; its agent does not run yet. */
+static void copy_of(struct site *a, struct site *c)
+{
+    *c = (struct site){0};
+    open_site(c, "CREATE TABLE unused(id INTEGER PRIMARY KEY)");
+    put_database_back(c, a);
+    later();
+}
+
+static void join_copy(struct site *b, struct site *c, const char *name)
+{
+    struct err e = {0};
+
+    enrol_site(b, c, name);
+    open_store(c);
+    check(store_track(c->store, NULL, 0, &e), &e);
+    match_site(b, c, false);
+    exchange(b, c);
+    exchange(b, c);
+}
+
+static void what_was_drained_with_later_work_counts_once(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id = 1");
+    keep_database(&a);
+    later();
+    sql(&a, "UPDATE article SET stock = stock + 100 WHERE id = 2");
+    copy_of(&a, &c);
+    sql(&c, "UPDATE article SET stock = stock + 1000 WHERE id < 3");
+    exchange(&a, &b); /* one change-set with both */
+    join_copy(&b, &c, "C");
+    expect(&c, "SELECT group_concat(stock) FROM article", "1011,1102,3");
+    expect_same(&b, &c, all);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* The last mark of the row is not in the copy; what it counts is all the same. */
+static void what_was_drained_with_a_later_write_of_its_row_counts_once(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id < 3");
+    keep_database(&a);
+    later();
+    sql(&a, "UPDATE article SET place = 'y' WHERE id = 1");
+    copy_of(&a, &c);
+    sql(&c, "UPDATE article SET ref = 'uno' WHERE id = 1");
+    exchange(&a, &b);
+    join_copy(&b, &c, "C");
+    expect(&c, "SELECT stock, place FROM article WHERE id = 1", "11|y");
+    expect_same(&b, &c, all);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* The copy lacks the end of it, and says nothing of the beginning. */
+static void what_the_copied_pc_went_on_to_write_stands(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock + 10, place = 'y' WHERE id = 1;"
+            "DELETE FROM article WHERE id = 2; INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    keep_database(&a);
+    later();
+    sql(&a,
+        "UPDATE article SET stock = stock + 100, place = 'z' WHERE id = 1;"
+        "UPDATE article SET place = 'w' WHERE id = 4; UPDATE article SET place = 'v' WHERE id = 3");
+    copy_of(&a, &c);
+    sql(&c, "INSERT INTO article VALUES (9, 'nine', 9, 'x')");
+    exchange(&a, &b);
+    join_copy(&b, &c, "C");
+    expect(&c, "SELECT ref, stock, place FROM article WHERE ref = 'one'", "one|111|z");
+    expect(&c, "SELECT count(*), group_concat(place, '') FROM (SELECT * FROM article ORDER BY ref)",
+           "4|wxzv");
+    expect_same(&b, &c, all);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* A is away when C and D join, and drains later what both have: it is one row. */
+static void a_row_that_nobody_has_heard_of_is_one_in_all_copies(void **state)
+{
+    struct site a, b, c, d;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    keep_database(&a);
+    copy_of(&a, &c);
+    copy_of(&a, &d);
+    sql(&c, "UPDATE article SET place = 'c' WHERE id = 4");
+    join_copy(&b, &c, "C");
+    join_copy(&b, &d, "D");
+    share_rules(&b, &a); /* and who is in the fleet */
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT count(*) FROM article WHERE ref = 'four'", "1");
+    expect(&a, "SELECT place FROM article WHERE ref = 'four'", "c");
+    exchange(&b, &d);
+    expect_same(&a, &b, all);
+    expect_same(&b, &d, all);
+    close_site(&c);
+    close_site(&d);
+    close_pair(&a, &b);
+}
+
+/* The copied PC deleted it before anybody heard of it; whoever has it keeps it, once. */
+static void a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies(void **state)
+{
+    struct site a, b, c, d;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM article WHERE id = 4");
+    exchange(&a, &b);
+    copy_of(&a, &c);
+    copy_of(&a, &d);
+    join_copy(&b, &c, "C");
+    sql(&d, "UPDATE article SET place = 'd' WHERE id = 4");
+    join_copy(&b, &d, "D");
+    expect(&b, "SELECT count(*), max(place) FROM article WHERE ref = 'four'", "1|d");
+    expect_same(&b, &d, all);
+    close_site(&c);
+    close_site(&d);
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_drained_with_later_work_counts_once),
+        cmocka_unit_test(what_was_drained_with_a_later_write_of_its_row_counts_once),
+        cmocka_unit_test(what_the_copied_pc_went_on_to_write_stands),
+        cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
+        cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
+    };
+    struct err e = {0};
+
+    if (!keys_library_start(&e))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
