@@ -112,10 +112,10 @@ class Patience:
         return self.most[name] - self.before[name]
 
     def cpu(self):
-        """Share of one processor."""
-        return self.grown("cpu_s") / self.grown("at_s")
+        """Share of one processor; what takes less than a second may cost as much as if it took one."""
+        return self.grown("cpu_s") / max(self.grown("at_s"), 1.0)
 
-    def __str__(self):
+    def __repr__(self):
         return "memory +%d KiB, files +%d, log +%d lines, cpu %.0f %%, till waited %.3f s, status %.3f s, %d sales" % (
             self.grown("memory_kb"), self.grown("files"), self.grown("lines"), 100 * self.cpu(), self.waits["till"],
             self.waits["status"], self.rounds)
