@@ -241,7 +241,7 @@ static void read_copy(struct node *n, struct view *v)
 void node_peek(struct node *n, struct view *v)
 {
     if (has_living_wal(n))
-        read_view(n, v, n->database, disk_vfs(n->disk, PROCESS_APP));
+        read_view(n, v, n->database, disk_vfs(n->disk, PROCESS_LOOK));
     else
         read_copy(n, v);
 }
