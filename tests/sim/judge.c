@@ -70,13 +70,33 @@ static bool over_all_deaths(const struct oracle *o, const struct oracle_row *row
     return true;
 }
 
+/* Of all that one drain took of the cell, has the last put back what the first wrote over? Then the
+ * agent has found nothing that anybody wrote. */
+static bool is_undone(const struct oracle *o, const struct oracle_row *row,
+                      const struct oracle_event *event)
+{
+    const struct oracle_event *first = NULL, *last = NULL;
+
+    for (uint32_t i = 0; i < row->n && event->column >= 0; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->column != event->column || other->site != event->site || !other->drained ||
+            other->drain != event->drain || other->name != event->name)
+            continue;
+        first = first == NULL ? other : first;
+        last = other;
+    }
+    return first != last && first->was == last->is;
+}
+
 /* A write that surely happened and that no delete can have beaten. */
 static bool must_live(const struct oracle *o, const struct oracle_row *row)
 {
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column != COLUMN_DEATH && !event->doubtful && over_all_deaths(o, row, event))
+        if (event->column != COLUMN_DEATH && !event->doubtful && over_all_deaths(o, row, event) &&
+            !is_undone(o, row, event))
             return true;
     }
     return false;

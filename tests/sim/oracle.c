@@ -312,6 +312,8 @@ static void commit_cell(struct oracle *o, uint32_t row, int column, const struct
                         const struct view_row *is, uint32_t site, int64_t tick)
 {
     event_add(o, row, column, is, site, tick);
+    o->events[o->event_n - 1].was = was == NULL ? UINT32_MAX : was->raw[column];
+    o->events[o->event_n - 1].is = is->raw[column];
     if (shape_counts(&o->shape->tables[is->table], (uint32_t)column))
         count(o, was == NULL ? UINT32_MAX : was->cells[column], is->cells[column]);
     if (was != NULL && oracle_is_put_back(o, site, is->name, column, is->cells[column]))

@@ -35,8 +35,10 @@ enum { COLUMN_BIRTH = -1, COLUMN_DEATH = -2 };
 
 struct oracle_event {
     uint32_t row;
-    int column;     /* or COLUMN_BIRTH, COLUMN_DEATH */
-    uint32_t value; /* word, as in view_row.cells */
+    int column;       /* or COLUMN_BIRTH, COLUMN_DEATH */
+    uint32_t value;   /* word, as in view_row.cells */
+    uint32_t was, is; /* of a cell, as it stands in the file (view_row.raw), before and after;
+                         `was` UINT32_MAX: its row was born */
     uint32_t site;
     uint32_t name;    /* of its row, in the file of its site */
     bool wide;        /* of a row that is one of several: they were one in that file */
