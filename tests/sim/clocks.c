@@ -16,6 +16,7 @@ void clocks_set(struct node *n, int64_t far_ms)
 {
     n->wall_ms += (uint64_t)far_ms - (uint64_t)n->far_ms;
     n->far_ms = far_ms;
+    n->sim->oracle.ahead[n->index] |= far_ms > 0;
     sim_trace(n->sim, n, "clock is now wrong by %lld ms", (long long)far_ms);
 }
 

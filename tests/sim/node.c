@@ -357,8 +357,8 @@ void node_drain(struct node *n)
         sim_fail(s, "PC %u publishes although its application wrote nothing", n->index);
     n->news |= made > 0;
     n->stirred = n->upgraded = n->app.unwatched = false;
-    s->oracle.ahead[n->index] = n->far_ms > 0;
     oracle_drained(&s->oracle, n->index, clocks_fair_ms(n));
+    s->oracle.ahead[n->index] = n->far_ms > 0;
     talk_news(n);
 }
 

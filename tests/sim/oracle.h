@@ -119,11 +119,12 @@ struct oracle {
     uint32_t key_n, key_room;
     struct oracle_union unions[ORACLE_UNIONS_MAX];
     uint32_t union_n;
-    uint32_t knows[ORACLE_SITES_MAX];     /* bit per union: its file has one row of the two */
-    uint32_t knew[VIEW_TICKS_MAX];        /* by tick: likewise, then */
-    bool lost[ORACLE_SITES_MAX];          /* its file went back some time */
-    bool spoke[ORACLE_SITES_MAX];         /* it has drained */
-    bool ahead[ORACLE_SITES_MAX];         /* what it drains counts as written at any time later */
+    uint32_t knows[ORACLE_SITES_MAX]; /* bit per union: its file has one row of the two */
+    uint32_t knew[VIEW_TICKS_MAX];    /* by tick: likewise, then */
+    bool lost[ORACLE_SITES_MAX];      /* its file went back some time */
+    bool spoke[ORACLE_SITES_MAX];     /* it has drained */
+    bool ahead[ORACLE_SITES_MAX];     /* its clock was ahead some time since it drained last: what
+                                         it drains counts as written at any time later */
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
     uint32_t rules;                       /* how often that has changed */
     uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
