@@ -40,7 +40,8 @@ struct app_table {
     uint32_t child_count;
     struct app_fk *fks;
     uint32_t fk_count;
-    bool has_local;                 /* there are columns besides, which stay on this PC */
+    uint32_t local_count;           /* there are so many columns besides, which stay on this PC */
+    char *local_names;              /* ', "column"' of each; "" for none */
     char *fill_names, *fill_values; /* for an INSERT: ', "column"' and ", 'value'" of those that a
                                        row that arrives needs; "" for none */
     uint64_t fingerprint;           /* of names, affinities, keys and references */

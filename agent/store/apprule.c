@@ -15,6 +15,7 @@ static char *finish(sqlite3_str *text)
 static void drop_local(const struct rules *rules, struct app_table *t)
 {
     sqlite3_str *names = sqlite3_str_new(NULL), *values = sqlite3_str_new(NULL);
+    sqlite3_str *local = sqlite3_str_new(NULL);
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < t->column_count; i++) {
@@ -30,7 +31,8 @@ static void drop_local(const struct rules *rules, struct app_table *t)
             t->columns[n++] = *c;
             continue;
         }
-        t->has_local = true;
+        t->local_count++;
+        sqlite3_str_appendf(local, ", \"%w\"", c->name);
         if (r->argument != NULL) {
             sqlite3_str_appendf(names, ", \"%w\"", c->name);
             sqlite3_str_appendf(values, ", %Q", r->argument);
@@ -39,6 +41,7 @@ static void drop_local(const struct rules *rules, struct app_table *t)
         free(c->collation);
     }
     t->column_count = n;
+    t->local_names = finish(local);
     t->fill_names = finish(names);
     t->fill_values = finish(values);
 }

@@ -73,6 +73,7 @@ static void table_close(struct app_table *t)
     sqlite3_finalize(t->remove);
     free(t->columns);
     free(t->children);
+    free(t->local_names);
     free(t->fill_names);
     free(t->fill_values);
     free(t->refused);

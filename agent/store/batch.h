@@ -34,7 +34,9 @@ struct work {
     struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
                           NULL: rec */
     struct slice
-        shadow_after; /* read back: the file holds something else than rec; p NULL: not so */
+        shadow_after;     /* read back: the file holds something else than rec; p NULL: not so */
+    struct value *unsaid; /* of a row that was taken out of the file, by its columns, then its local
+                           ones: what only the file knew; NULL: nothing */
     enum work_state state;
     const char *reason; /* why it failed */
 };
@@ -46,6 +48,7 @@ struct batch_table {
     int64_t used;                /* likewise, without those given to rows that did not get in */
     struct sqlite3_stmt *update; /* the last one made, for the columns in `mask` */
     uint8_t *mask;
+    struct sqlite3_stmt *unsaid; /* SELECT all columns, then the local ones, by key */
     bool uniques_known;
     struct app_uniques uniques;
     struct sqlite3_stmt **children;  /* SELECT key FROM child WHERE column = ?1, by child */
@@ -115,11 +118,9 @@ MUST_USE bool batch_key_is_others(struct batch *b, const struct binding *t, int6
                                   const struct row_key *key, bool *is, struct err *e);
 
 /* batch_write.c: deletes, inserts and updates, and what undoes them. A refusal of the file fails
- * the work, not the call. */
+ * the work, not the call. A row that was deleted is put back with all that the file held of it. */
 MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
-/* Does the ledger have a value for every column? Else taking the row out of the file loses some. */
-MUST_USE bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e);
 /* Write one column of a row that is in the file, as w->want says. */
 MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e);
 /* Back to what the file held before the batch. Where that is not possible the row is held: as

@@ -64,7 +64,6 @@ bool batch_keep(struct batch *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++) {
         struct work *w = &b->works[i];
-        bool whole;
 
         if (w->alive || w->needed || w->b == NULL)
             continue;
@@ -75,9 +74,7 @@ bool batch_keep(struct batch *b, struct err *e)
         if (!w->present)
             continue;
         w->needed = w->held;
-        if (!batch_is_whole(b, w, &whole, e))
-            return false;
-        if (!w->needed && (w->waiting || !whole) && !has_children(b, w, OUTSIDE, &w->needed, e))
+        if (!w->needed && w->waiting && !has_children(b, w, OUTSIDE, &w->needed, e))
             return false;
     }
     return true;
@@ -98,20 +95,12 @@ bool batch_delete_dead(struct batch *b, struct err *e)
     return true;
 }
 
-/* Put a deleted row back. When that fails, because it refers to what is not in the file, or when
- * only the file knew all of it, the batch must be done again without deleting it. */
+/* Put a deleted row back. When that fails, because it refers to what is not in the file, the batch
+ * must be done again without deleting it. */
 static bool restore(struct batch *b, struct work *w, struct err *e)
 {
-    bool whole;
-
     w->deleted = false;
-    w->needed = true; /* it may refer to itself */
-    if (!batch_is_whole(b, w, &whole, e))
-        return false;
-    if (!whole) {
-        w->reason = "rows of the file refer to it";
-        return batch_hold(b, w, e);
-    }
+    w->needed = true;   /* it may refer to itself */
     w->present = false; /* so that it is inserted */
     if (!batch_write(b, w, e))
         return false;

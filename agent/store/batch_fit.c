@@ -42,21 +42,17 @@ static bool run_sql(struct batch *b, const char *sql, struct err *e)
            sqlite_err(b->s->app.db, sql, e);
 }
 
-static bool find_swaps(struct batch *b, uint32_t *swap, uint32_t *n, struct err *e)
+static uint32_t find_swaps(const struct batch *b, uint32_t *swap)
 {
-    *n = 0;
-    for (uint32_t i = 0; i < b->n; i++) {
-        struct work *w = &b->works[i];
-        bool whole;
+    uint32_t n = 0;
 
-        if (!may_try_again(w) || !w->present || w->shadow.p == NULL)
-            continue;
-        if (!batch_is_whole(b, w, &whole, e))
-            return false;
-        if (whole)
-            swap[(*n)++] = i;
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct work *w = &b->works[i];
+
+        if (may_try_again(w) && w->present && w->shadow.p != NULL)
+            swap[n++] = i;
     }
-    return true;
+    return n;
 }
 
 /* Take all of `swap` out of the file and put them in again with their new values. If some do not
@@ -98,8 +94,8 @@ static bool try_swap(struct batch *b, uint32_t *swap, uint32_t *n, bool *done, s
 static bool write_swaps(struct batch *b, struct err *e)
 {
     uint32_t *swap = mem_alloc((b->failures + 1) * sizeof *swap);
-    uint32_t n;
-    bool done = false, ok = find_swaps(b, swap, &n, e);
+    uint32_t n = find_swaps(b, swap);
+    bool done = false, ok = true;
 
     for (int pass = 0; ok && !done && n > 1 && pass < PASSES_MAX; pass++)
         ok = try_swap(b, swap, &n, &done, e);

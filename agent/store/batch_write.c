@@ -104,16 +104,6 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
     return true;
 }
 
-bool batch_is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e)
-{
-    *whole = !w->b->app->has_local; /* what those columns hold only the file knows */
-    if (!record_decode(&b->rec, w->rec, e))
-        return false;
-    for (uint32_t i = 0; *whole && i < w->b->app->column_count; i++)
-        *whole = record_get(&b->rec, w->b->position[i]) != NULL;
-    return true;
-}
-
 /* ---- insert ---- */
 
 static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name, struct err *e)
@@ -125,6 +115,95 @@ static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name
         sqlite_err(b->s->app.db, name, e);
     sqlite3_free(text);
     return q;
+}
+
+/* Has somebody said something of all that the row holds in the file? */
+static bool is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e)
+{
+    *whole = w->b->app->local_count == 0;
+    if (!record_decode(&b->rec, w->rec, e))
+        return false;
+    for (uint32_t i = 0; *whole && i < w->b->app->column_count; i++)
+        *whole = record_get(&b->rec, w->b->position[i]) != NULL;
+    return true;
+}
+
+static sqlite3_stmt *unsaid_statement(struct batch *b, const struct binding *t, struct err *e)
+{
+    struct batch_table *bt = &b->tables[t->app_index];
+    sqlite3_str *sql;
+
+    if (bt->unsaid != NULL)
+        return bt->unsaid;
+    sql = sqlite3_str_new(b->s->app.db);
+    sqlite3_str_appendall(sql, "SELECT ");
+    for (uint32_t i = 0; i < t->app->column_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->app->columns[i].name);
+    sqlite3_str_appendf(sql, "%s FROM main.\"%w\" WHERE ", t->app->local_names, t->app->name);
+    app_key_match(sql, t->app);
+    bt->unsaid = prepare(b, sql, t->app->name, e);
+    return bt->unsaid;
+}
+
+/* The row is about to be taken out of the file, and may have to be put back: what only the file
+ * knows of it, because it stays on this PC or nobody has said anything of it, is kept. */
+static bool keep_unsaid(struct batch *b, struct work *w, struct err *e)
+{
+    uint32_t n = w->b->app->column_count + w->b->app->local_count;
+    sqlite3_stmt *q;
+    bool whole;
+    int code;
+
+    w->unsaid = NULL;
+    if (!is_whole(b, w, &whole, e))
+        return false;
+    if (whole)
+        return true;
+    q = unsaid_statement(b, w->b, e);
+    if (q == NULL)
+        return false;
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        w->unsaid = arena_alloc(&b->arena, n * sizeof *w->unsaid);
+        for (uint32_t i = 0; i < n; i++) {
+            struct value v = value_of_column(q, (int)i);
+
+            w->unsaid[i] = arena_value(&b->arena, &v);
+        }
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, w->b->app->name, e);
+}
+
+/* For a row that is put back. */
+static sqlite3_stmt *prepare_back(struct batch *b, const struct binding *t, struct err *e)
+{
+    sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
+    uint32_t n = t->app->column_count + t->app->local_count;
+
+    sqlite3_str_appendf(sql, "INSERT OR ABORT INTO main.\"%w\"(", t->app->name);
+    for (uint32_t i = 0; i < t->app->column_count; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->app->columns[i].name);
+    sqlite3_str_appendf(sql, "%s) VALUES (", t->app->local_names);
+    for (uint32_t i = 0; i < n; i++)
+        sqlite3_str_appendf(sql, "%s?%u", i == 0 ? "" : ", ", i + 1);
+    sqlite3_str_appendall(sql, ")");
+    return prepare(b, sql, t->app->name, e);
+}
+
+static bool bind_unsaid(struct batch *b, const struct work *w, sqlite3_stmt *q, const bool *has,
+                        struct err *e)
+{
+    uint32_t n = w->b->app->column_count;
+
+    for (uint32_t i = 0; i < n + w->b->app->local_count; i++)
+        if ((i >= n || !has[i]) && !value_bind(q, (int)i + 1, &w->unsaid[i]))
+            return sqlite_err(b->s->app.db, w->b->app->name, e);
+    return true;
 }
 
 /* For a row that has no cell for some columns: they get their defaults. */
@@ -226,9 +305,11 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
     }
     sqlite3_reset(q);
     done = bind_row(b, w, q, has, &whole, &odd, e);
-    if (done == 1 && !whole) {
-        partial = prepare_partial(b, w->b, has, e);
+    if (done == 1 && (w->unsaid != NULL || !whole)) {
+        partial = w->unsaid != NULL ? prepare_back(b, w->b, e) : prepare_partial(b, w->b, has, e);
         done = partial == NULL ? -1 : bind_row(b, w, partial, has, &whole, &odd, e);
+        if (done == 1 && w->unsaid != NULL && !bind_unsaid(b, w, partial, has, e))
+            done = -1;
         q = partial;
         odd = true;
     }
@@ -436,7 +517,7 @@ static bool delete_key(struct batch *b, struct work *w, struct err *e)
 
 bool batch_delete(struct batch *b, struct work *w, struct err *e)
 {
-    if (!batch_note_named(b, w, NULL, e) || !delete_key(b, w, e))
+    if (!batch_note_named(b, w, NULL, e) || !keep_unsaid(b, w, e) || !delete_key(b, w, e))
         return false;
     w->deleted = w->state != WORK_FAILED;
     return true;

@@ -133,6 +133,7 @@ static void batch_close(struct batch *b)
         struct batch_table *t = &b->tables[i];
 
         sqlite3_finalize(t->update);
+        sqlite3_finalize(t->unsaid);
         for (uint32_t c = 0; t->children != NULL && c < b->s->app.schema.tables[i].child_count; c++)
             sqlite3_finalize(t->children[c]);
         for (uint32_t k = 0; t->referring != NULL && k < b->s->app.schema.tables[i].fk_count; k++)
