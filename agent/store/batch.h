@@ -28,8 +28,8 @@ struct work {
     int64_t same_as;     /* by rule it is one with this row; 0: with none */
     bool collided;       /* the last refusal was of a UNIQUE value */
     bool waits;          /* the last refusal was of a reference */
-    bool held;           /* to be left as it is in the file, or, dead, to stay there (batch_hold) */
-    struct row_key key;  /* in the file; given to newcomers */
+    bool stays, left;   /* dead, it is to stay in the file; to be left there as it is: batch_hold */
+    struct row_key key; /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
     struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
                           NULL: rec */
@@ -178,7 +178,8 @@ MUST_USE bool batch_undo_orphans(struct batch *b, struct err *e);
 void batch_payload(struct batch *b, struct buf *out);
 
 /* The batch must be done again, leaving this row as it is in the file: ERR_BUSY, and one more in
- * the store's `held`. Returns false. */
+ * the store's `held`. One that is dead is only to stay there at first, and left as it is if it is
+ * held again. Returns false. */
 bool batch_hold(struct batch *b, const struct work *w, struct err *e);
 
 /* batch_unite.c: rows that are part of others now leave the file: bring in what refers to them. */

@@ -73,7 +73,7 @@ bool batch_keep(struct batch *b, struct err *e)
             return false;
         if (!w->present)
             continue;
-        w->needed = w->held;
+        w->needed = w->stays;
         if (!w->needed && w->waiting && !has_children(b, w, OUTSIDE, &w->needed, e))
             return false;
     }

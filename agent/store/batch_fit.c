@@ -23,7 +23,7 @@ static bool wants_writing(const struct work *w)
 static bool may_try_again(const struct work *w)
 {
     return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted &&
-           !(w->held && w->alive) && (w->present || w->key.kind != KEY_NONE) &&
+           !w->left && (w->present || w->key.kind != KEY_NONE) &&
            (w->alive || w->needed);
 }
 

@@ -409,7 +409,7 @@ static bool give_up(struct batch *b, const struct shown *row, struct err *e)
     }
     parent = !ok || right || f.parent == 0 ? NULL : batch_find(b, f.parent);
     arena_close(&f.arena);
-    if (parent != NULL && parent->present && !parent->held && (parent->wrote || parent->deleted))
+    if (parent != NULL && parent->present && !parent->left && (parent->wrote || parent->deleted))
         return batch_hold(b, parent, e);
     return ok;
 }
@@ -530,7 +530,7 @@ bool batch_nothing_dangles(struct batch *b, struct err *e)
         if (!dangles(b, &b->left[i], &is, e))
             return false;
         w = is ? batch_find(b, b->left[i].gid) : NULL;
-        if (w == NULL || w->held || !w->present)
+        if (w == NULL || w->left || !w->present)
             continue;
         work_fail(b, w, "rows here that cannot follow it refer to it by what it held before");
         return batch_hold(b, w, e);

@@ -329,7 +329,7 @@ static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, st
     if (!known && h->state == WORK_OPEN)
         h->state = WORK_DONE;
     *ready =
-        h->state == WORK_DONE && !(h->held && h->alive) && !h->deleted && (h->present || h->wrote);
+        h->state == WORK_DONE && !h->left && !h->deleted && (h->present || h->wrote);
     return h;
 }
 
@@ -441,7 +441,7 @@ static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err 
 
 static bool is_refused(const struct work *w)
 {
-    return w->state == WORK_FAILED && w->collided && w->b != NULL && !(w->held && w->alive) &&
+    return w->state == WORK_FAILED && w->collided && w->b != NULL && !w->left &&
            !w->wrote && (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
 }
 

@@ -65,12 +65,13 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...)
     b->failures++;
 }
 
-static bool is_held(const struct store *s, int64_t gid)
+static uint32_t times_held(const struct store *s, int64_t gid)
 {
+    uint32_t n = 0;
+
     for (uint32_t i = 0; i < s->held_count; i++)
-        if (s->held[i] == gid)
-            return true;
-    return false;
+        n += s->held[i] == gid;
+    return n;
 }
 
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e)
@@ -78,6 +79,7 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
     struct work *w = batch_find(b, gid);
     struct row_key id = int_key(gid);
     struct ledger_row row;
+    uint32_t held;
     bool found;
 
     if (w != NULL) {
@@ -96,14 +98,16 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
     w->alive = ledger_alive(&b->s->ledger, &b->rec);
     w->dead = b->rec.dead;
     w->present = row.present;
-    w->held = is_held(b->s, gid);
+    held = times_held(b->s, gid);
+    w->stays = held > 0;
+    w->left = held > (w->alive ? 0 : 1);
     w->key = arena_key(&b->arena, &row.key);
     w->rec = arena_copy(&b->arena, row.rec);
     if (row.differs)
         w->shadow = arena_copy(&b->arena, row.shadow);
     b->bytes += row.rec.n + w->shadow.n;
     keymap_put(&b->by_gid, 0, &id, b->n);
-    if (w->held && w->alive)
+    if (w->left)
         work_fail(b, w, "what it was written with cannot be written, nor taken back");
     return w;
 }
