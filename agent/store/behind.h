@@ -76,7 +76,7 @@ void behind_close(struct recovery *r);
 /* behind_rows.c: what the file holds in each row becomes what the ledger believes it to hold. */
 MUST_USE bool behind_rows(struct recovery *r, struct err *e);
 
-/* behind_apart.c: of rows that are one by now, did this one stand in the file beside another? Then:
+/* behind_apart.c: of rows that are one by now, was this one still one by itself in the file? Then:
  * what it held in a column, which is not what rec says of them all. Lives in r->shadow and
  * r->arena. `known` false: nobody can say. */
 MUST_USE bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e);

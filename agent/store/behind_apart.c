@@ -20,30 +20,95 @@ struct search {
     uint32_t seen_n;
 };
 
+/* ---- was it apart? ---- */
+
+/* Is there another row in the file that it is one with? `of_several` false: it is one with none. */
+static bool stands_beside(struct ledger *l, int64_t gid, int64_t stands, bool *beside,
+                          bool *of_several, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(
+        l,
+        "SELECT count(*), ifnull(sum(gid IN (SELECT gid FROM row WHERE present = 1)), 0) FROM"
+        " (SELECT gid FROM alias WHERE stands = ?2 UNION SELECT ?2) WHERE gid <> ?1",
+        e);
+    bool ok = q != NULL;
+
+    if (!ok)
+        return false;
+    sqlite3_bind_int64(q, 1, gid);
+    sqlite3_bind_int64(q, 2, stands);
+    ok = sqlite3_step(q) == SQLITE_ROW || ledger_err(l, "look for parts of a row", e);
+    *of_several = ok && sqlite3_column_int64(q, 0) > 0;
+    *beside = ok && sqlite3_column_int64(q, 1) > 0;
+    sqlite3_finalize(q);
+    return ok;
+}
+
+static bool says_unite(struct ledger *l, struct slice bytes, int64_t stands, bool *says,
+                       struct err *e)
+{
+    struct reading in;
+    bool ok = reading_open(&in, l, bytes, e);
+
+    while (ok && body_next_table(&in.body))
+        while (ok && body_next_row(&in.body)) {
+            int64_t to = 0;
+
+            if (in.body.row.op != CHANGE_UNITE)
+                continue;
+            ok = ledger_stands(l, reading_gid(&in, in.body.row.gid), &to, e);
+            *says |= to == stands;
+        }
+    ok = ok && body_read_end(&in.body);
+    reading_close(&in);
+    return ok;
+}
+
+/* Has a change-set that the file had, or (`saw` false) had not, said that it is one with another?
+ */
+static bool find_unite(struct recovery *r, int64_t gid, int64_t stands, bool saw, bool *found,
+                       struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    sqlite3_stmt *q =
+        ledger_prepare(l, "SELECT actor, number, bytes FROM changeset ORDER BY stamp DESC", e);
+    int code = SQLITE_DONE;
+    bool ok = q != NULL;
+
+    *found = false;
+    while (ok && !*found && r->s->look_ups_left > 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct local_clock clock = {.actor = (uint32_t)sqlite3_column_int64(q, 0),
+                                    .number = (uint64_t)sqlite3_column_int64(q, 1)};
+
+        if (clock.number > l->actors[clock.actor - 1].merged || behind_saw(r, gid, &clock) != saw)
+            continue;
+        r->s->look_ups_left--;
+        ok = says_unite(l, value_of_column(q, 2).bytes, stands, found, e);
+    }
+    sqlite3_finalize(q);
+    return ok && (code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the log", e));
+}
+
+/* The other one may have been deleted there, or have come later: then only who said that they are
+ * one tells. */
 bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
+    bool of_several, before = false;
     int64_t stands;
-    sqlite3_stmt *q;
-    int code;
 
     *apart = false;
     if (!l->aliases)
         return true;
-    if (!ledger_stands(l, gid, &stands, e))
+    if (!ledger_stands(l, gid, &stands, e) || !stands_beside(l, gid, stands, apart, &of_several, e))
         return false;
-    q = ledger_prepare(l,
-                       "SELECT 1 FROM row WHERE present = 1 AND gid <> ?1 AND gid IN"
-                       " (SELECT gid FROM alias WHERE stands = ?2 UNION ALL SELECT ?2) LIMIT 1",
-                       e);
-    if (q == NULL)
+    if (*apart || !of_several)
+        return true;
+    if (!find_unite(r, gid, stands, false, apart, e) ||
+        (*apart && !find_unite(r, gid, stands, true, &before, e)))
         return false;
-    sqlite3_bind_int64(q, 1, gid);
-    sqlite3_bind_int64(q, 2, stands);
-    code = sqlite3_step(q);
-    *apart = code == SQLITE_ROW;
-    sqlite3_finalize(q);
-    return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "look for parts of a row", e);
+    *apart &= !before;
+    return true;
 }
 
 /* ---- what was written ---- */

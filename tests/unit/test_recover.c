@@ -484,6 +484,35 @@ static void an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that(voi
     }
 }
 
+/* So it is when the other one of them had been deleted in that file. */
+static void an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 5, 10)");
+    exchange(&a, &b);
+    later();
+    sql(&a, "INSERT INTO article VALUES (2, 'R2', 6, 60)");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id = 2");
+    work(&a);
+    keep_database(&a);
+    check(store_unite(b.store, "article", (int64_t[]){1, 2}, b.now_ms, &e), &e);
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    later();
+    sql(&a, "UPDATE article SET price = 7 WHERE id = 1");
+    open_store(&a);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, articles, "R2|7|60");
+    expect_same(&a, &b, articles);
+    close_pair(&a, &b);
+}
+
 /* What stands there when the fleet begins is said before its marks are drained; then the agent
  * dies, and the power cut takes both from the file, rows and marks. */
 static void rows_said_before_their_marks_come_back_into_a_file_that_lost_them(void **state)
@@ -565,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing),
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
         cmocka_unit_test(an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that),
+        cmocka_unit_test(an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that),
         cmocka_unit_test(rows_said_before_their_marks_come_back_into_a_file_that_lost_them),
         cmocka_unit_test(an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts),
         cmocka_unit_test(an_agent_killed_at_any_step_loses_and_doubles_nothing),
