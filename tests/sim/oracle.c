@@ -143,6 +143,20 @@ static bool is_of(const struct oracle_row *row, const struct oracle_event *older
     return row->unions == 0 || event->wide || older->name == event->name;
 }
 
+/* Has the site seen a delete of what was born so? Another row of the name is none of that. */
+static bool is_ended(const struct oracle *o, const struct oracle_row *row, uint32_t site,
+                     uint32_t birth)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *death = &o->events[row->events[i]];
+
+        if (death->column == COLUMN_DEATH && (death->seen_by & bit(site)) != 0 &&
+            oracle_is_over(death, birth))
+            return true;
+    }
+    return false;
+}
+
 static void event_add(struct oracle *o, uint32_t row, int column, const struct view_row *cell,
                       uint32_t site, int64_t tick)
 {
@@ -177,7 +191,9 @@ static void event_add(struct oracle *o, uint32_t row, int column, const struct v
             !comes_in(o, r->table, older, site))
             continue;
         event.over[event.over_n++] = r->events[i];
-        if (older->column == COLUMN_BIRTH && column != COLUMN_BIRTH)
+        if (older->column == COLUMN_BIRTH && column != COLUMN_BIRTH &&
+            (event.birth == o->event_n || !is_ended(o, r, site, r->events[i]) ||
+             is_ended(o, r, site, event.birth)))
             event.birth = r->events[i];
         event.doubtful |= older->torn && older->site == site && older->column == column;
     }
