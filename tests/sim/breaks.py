@@ -35,8 +35,8 @@ BREAKS = {
     "earlier-delete-stands": (
         "of two deletes of a row the earlier one counts",
         "merge.c",
-        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)",
-        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) >= 0)",
+        "had->number == 0 || ledger_clock_compare(l, clock, had) > 0)",
+        "had->number == 0 || ledger_clock_compare(l, clock, had) < 0)",
     ),
     "edits-raise-nobody": (
         "an edit later than a delete does not bring the row back",
@@ -145,7 +145,7 @@ BREAKS = {
         "what names a row by a key that it loses, as it names another row now, goes on naming that key",
         "batch_unite.c",
         "    if (w->renames && stands == w->gid) {\n",
-        "    if (w->renames && stands == w->gid && w->held) {\n",
+        "    if (w->renames && stands == w->gid && w->left) {\n",
     ),
     "one-part-takes-all": (
         "of rows that are one, the delete of one takes the other one as well",

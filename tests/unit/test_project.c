@@ -404,6 +404,37 @@ static void a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it(v
     close_pair(&a, &b);
 }
 
+/* It cannot be brought up to date, for what it refers to does not fit there. So it does not yield,
+ * as it could not have its value back, and the living one waits for it. */
+static void a_dead_row_that_is_kept_and_cannot_follow_yields_nothing(void **state)
+{
+    static const char loose[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+                                " chief INT REFERENCES person(id))";
+    static const char strict[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE"
+                                 " CHECK(code <> 'bad'), chief INT REFERENCES person(id))";
+    static const char codes[] = "SELECT id, code FROM person ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, strict, loose);
+    sql(&a, "INSERT INTO person VALUES (1, 'a', NULL)");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO person VALUES (5, 'x', 1)");
+    sql(&b, "INSERT INTO person VALUES (2, 'bad', NULL)");
+    work(&b);
+    sql(&b, "UPDATE person SET chief = 2 WHERE id = 1");
+    work(&b);
+    sql(&b, "DELETE FROM person; INSERT INTO person VALUES (3, 'a', NULL)");
+    exchange(&a, &b);
+    expect(&a, codes, "1|a 5|x");
+    expect(&b, codes, "1|#A-a 2|bad 3|a 5|x");
+    sql(&a, "DELETE FROM person WHERE id = 5");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, codes, "3|a");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -420,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
         cmocka_unit_test(a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it),
+        cmocka_unit_test(a_dead_row_that_is_kept_and_cannot_follow_yields_nothing),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);

@@ -324,37 +324,6 @@ static void a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date(void **
 }
 
 /* Whichever of them is written first. */
-/* It cannot be brought up to date, for what it refers to does not fit there. So it does not yield,
- * as it could not have its value back, and the living one waits for it. */
-static void a_dead_row_that_is_kept_and_cannot_follow_yields_nothing(void **state)
-{
-    static const char loose[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
-                                " chief INT REFERENCES person(id))";
-    static const char strict[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE"
-                                 " CHECK(code <> 'bad'), chief INT REFERENCES person(id))";
-    static const char codes[] = "SELECT id, code FROM person ORDER BY id";
-    struct site a, b;
-
-    (void)state;
-    open_pair(&a, &b, strict, loose);
-    sql(&a, "INSERT INTO person VALUES (1, 'a', NULL)");
-    exchange(&a, &b);
-    sql(&a, "INSERT INTO person VALUES (5, 'x', 1)");
-    sql(&b, "INSERT INTO person VALUES (2, 'bad', NULL)");
-    work(&b);
-    sql(&b, "UPDATE person SET chief = 2 WHERE id = 1");
-    work(&b);
-    sql(&b, "DELETE FROM person; INSERT INTO person VALUES (3, 'a', NULL)");
-    exchange(&a, &b);
-    expect(&a, codes, "1|a 5|x");
-    expect(&b, codes, "1|#A-a 2|bad 3|a 5|x");
-    sql(&a, "DELETE FROM person WHERE id = 5");
-    exchange(&a, &b);
-    exchange(&a, &b);
-    expect_both(&a, &b, codes, "3|a");
-    close_pair(&a, &b);
-}
-
 static void rows_that_refer_to_each_other_yield_too(void **state)
 {
     static const char people[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
@@ -691,7 +660,6 @@ int main(void)
         cmocka_unit_test(an_edit_that_takes_a_number_elsewhere_given_yields_too),
         cmocka_unit_test(of_two_values_that_yield_in_one_row_the_own_one_is_said),
         cmocka_unit_test(a_dead_row_that_yielded_and_is_kept_is_still_kept_up_to_date),
-        cmocka_unit_test(a_dead_row_that_is_kept_and_cannot_follow_yields_nothing),
         cmocka_unit_test(rows_that_refer_to_each_other_yield_too),
         cmocka_unit_test(a_row_hands_its_code_back_to_the_parent_it_waits_for),
         cmocka_unit_test(of_two_equal_integers_one_waits_and_lands_when_it_can),

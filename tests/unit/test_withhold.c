@@ -269,7 +269,7 @@ static void what_was_held_back_says_which_row_it_is(void **state)
     close_pair(&a, &b);
 }
 
-/* Local columns are not in the ledger: a row that makes way for another one keeps what it has there.
+/* What a row has in local columns is not in the ledger; it keeps it when it makes way for another.
  */
 static void rows_with_local_columns_trade_their_names(void **state)
 {
