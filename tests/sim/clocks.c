@@ -67,8 +67,7 @@ void clocks_look(struct node *n)
         !did)
         return;
     sim_trace(n->sim, n, "corrects what it said while its clock was ahead");
-    if (n->far_ms < 0)
-        oracle_corrected(&n->sim->oracle, n->index, n->wall_ms);
+    oracle_corrected(&n->sim->oracle, n->index, n->wall_ms);
     n->news = n->again = true;
     node_poke(n);
     talk_news(n);

@@ -343,8 +343,10 @@ void node_drain(struct node *n)
     owed |= store_owes(n->store);
     for (int turns = 0; p.more; turns++) {
         p = (struct store_progress){0};
-        if (node_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e))
+        if (node_failed(n, "drain", store_drain(n->store, n->wall_ms, &p, &e), &e)) {
+            oracle_drained_perhaps(&s->oracle, n->index);
             return;
+        }
         made += p.changesets;
         if (turns == TURNS_MAX) {
             sim_fail(s, "PC %u drains without end", n->index);

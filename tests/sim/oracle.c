@@ -221,11 +221,11 @@ static void doubt_undrained(struct oracle *o, const struct oracle_row *row, uint
 /* What one drain takes of a cell is one change. Did the site write it whole, or at all (or its
  * row's end), since it drained last? */
 static void find_undrained(const struct oracle *o, const struct oracle_event *event, bool *whole,
-                           bool *any)
+                           bool *any, bool *unsure)
 {
     const struct oracle_row *row = &o->rows[event->row];
 
-    *whole = *any = false;
+    *whole = *any = *unsure = false;
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *older = &o->events[row->events[i]];
 
@@ -235,6 +235,7 @@ static void find_undrained(const struct oracle *o, const struct oracle_event *ev
             continue;
         *any = true;
         *whole |= older->column == event->column && !older->delta;
+        *unsure |= older->perhaps;
     }
 }
 
@@ -267,14 +268,14 @@ static void count(struct oracle *o, uint32_t was, uint32_t is)
 {
     struct oracle_event *event = &o->events[o->event_n - 1];
     int64_t before = was == UINT32_MAX ? INT64_MIN : oracle_amount(o, was);
-    bool whole, any;
+    bool whole, any, unsure;
 
-    find_undrained(o, event, &whole, &any);
+    find_undrained(o, event, &whole, &any, &unsure);
     event->amount = event->whole = oracle_amount(o, is);
     event->delta = before != INT64_MIN && event->amount != INT64_MIN && !whole;
     if (event->delta)
         event->amount -= before;
-    else if (any && (before == INT64_MIN || event->amount == INT64_MIN))
+    if (unsure || (!event->delta && any && (before == INT64_MIN || event->amount == INT64_MIN)))
         o->rows[event->row].blurred |= UINT32_C(1) << event->column;
     event->doubtful |= o->rewound[event->site] && is_overwritten(o, event);
     blur_unsure(&o->rows[event->row], event);

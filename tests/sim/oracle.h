@@ -54,6 +54,7 @@ struct oracle_event {
     bool taken;   /* its site's file went back to before it: if it is there again, the agent has put
                      it there */
     bool looked;  /* the agent has drained since: a later write is another one to it */
+    bool perhaps; /* ... if the process that died while it drained had come so far */
     bool torn;    /* a power cut left it and took a later write to its row that the same drain had
                      taken, and the agent has not looked since */
     bool unheard; /* of a row that came and went before its site was matched: nobody remembers it */
@@ -177,6 +178,8 @@ bool oracle_came_outside(const struct oracle *o, uint32_t site, const struct ora
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
 /* All that the site's application has committed is in change-sets. */
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms);
+/* The agent of the site died while it drained: it may have, before it could say so. */
+void oracle_drained_perhaps(struct oracle *o, uint32_t site);
 /* The site's file went back: `now` is what it holds, now->tick the last commit that survived. */
 void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now);
 /* Its home went back: it does not remember what it drained after `drain`, and nobody what it
@@ -188,8 +191,8 @@ void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t saf
 void oracle_drained_again(struct oracle *o, uint32_t site);
 /* From now on a column counts, or does not. */
 void oracle_rule(struct oracle *o, uint32_t table, uint32_t column, bool counts);
-/* The site, whose clock says this although it is behind, took all that it had said to be of the
- * future: that counts as said now at the earliest. */
+/* The site, whose clock says this, corrects what it had said: none of it counts as said later, also
+ * where the clock was less ahead then, or is behind now. */
 void oracle_corrected(struct oracle *o, uint32_t site, uint64_t wall_ms);
 /* A person at the site, which has drained and applied all it could, has an agent write this, over
  * all that its file shows. */

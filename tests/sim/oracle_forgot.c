@@ -1,5 +1,13 @@
-/* A home that went back: its agent drains once more what it has forgotten. */
+/* What was drained, or not, or is drained once more: a process that dies while it drains; a home
+ * that went back, whose agent drains again what it has forgotten. */
 #include "oracle.h"
+
+void oracle_drained_perhaps(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && !o->events[i].looked)
+            o->events[i].perhaps = true;
+}
 
 /* What was said of a row before its end is said no more. */
 static void doubt_before_deaths(struct oracle *o, uint32_t site)

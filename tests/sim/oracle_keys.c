@@ -1,6 +1,8 @@
 /* Keys: none changes under the application, and the agent gives none that was another row's. */
 #include "oracle_unite.h"
 
+#include <string.h>
+
 /* Has the application of this site ever been shown a row of this name? */
 static bool was_shown(const struct oracle *o, uint32_t site, uint32_t name)
 {
@@ -120,6 +122,21 @@ static bool shared_elsewhere(const struct oracle *o, uint32_t a, uint32_t b)
     return false;
 }
 
+/* Is it that row, which has yielded its mark to another one, until somebody says that they are one?
+ */
+static bool has_yielded(const struct oracle *o, uint32_t name, uint32_t bare)
+{
+    const char *is = words_text(o->words, name), *was = words_text(o->words, bare);
+    const char *mark = strstr(is, "/'#PC");
+
+    if (mark == NULL || strncmp(is, was, (size_t)(mark - is) + 2) != 0)
+        return false;
+    was += mark - is + 2;
+    for (mark += 2; strncmp(mark, "#PC", 3) == 0 && strchr(mark, '-') != NULL;)
+        mark = strchr(mark, '-') + 1;
+    return strcmp(mark, was) == 0;
+}
+
 /* The agent gives no row a key under which the application knew another one. */
 static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct view *now,
                            struct err *e)
@@ -133,7 +150,8 @@ static bool keys_are_fresh(const struct oracle *o, uint32_t site, const struct v
             view_find(&o->last[site], r->table, r->name) != NULL)
             continue;
         other = other_at_key(o, site, r, &own);
-        if (other != WORD_NULL && !own && !shared_elsewhere(o, r->name, other))
+        if (other != WORD_NULL && !own && !has_yielded(o, r->name, other) &&
+            !shared_elsewhere(o, r->name, other))
             return err_set(e, ERR_INPUT, "%s was given key %s, which was that of %s",
                            words_text(o->words, r->name), words_text(o->words, r->raw[0]),
                            words_text(o->words, other));

@@ -41,15 +41,16 @@ static bool replaces(const struct oracle_event *later, const struct oracle_event
            (later->column == COLUMN_BIRTH && event->column == COLUMN_DEATH);
 }
 
-/* Did the site see a write that stands over event number `other` and took its place? */
+/* Did the site see a write that stands over event number `other` and took its place for sure? One
+ * that may be gone may have left it there, or given it back. */
 static bool superseded_for(const struct oracle *o, const struct oracle_row *row, uint32_t site,
                            uint32_t other)
 {
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if ((event->seen_by & bit(site)) != 0 && replaces(event, &o->events[other]) &&
-            oracle_is_over(event, other))
+        if ((event->seen_by & bit(site)) != 0 && !event->doubtful &&
+            replaces(event, &o->events[other]) && oracle_is_over(event, other))
             return true;
     }
     return false;
