@@ -18,6 +18,11 @@ struct draft_site {
     struct site_id site;
     uint32_t rank; /* seniority: where its first enrolment stands in the order of the fold */
     uint64_t *about[ABOUT_KINDS]; /* rows of the entries that speak of it; NULL: none does */
+    bool of_base; /* the checkpoint that the log begins with names it: */
+    uint8_t base_standing;
+    bool base_admin, base_has_key;
+    struct site_id base_by;
+    struct slice base_cut;
     uint32_t changed_at;          /* draft.clock when the last of their verdicts fell */
 };
 
@@ -26,7 +31,8 @@ struct draft {
     uint32_t n, room;
     struct entry **by_hash; /* the distinct ones */
     uint32_t distinct;
-    struct entry **placed; /* parents before children */
+    struct entry *base;    /* the checkpoint that stands in the place of all before it; or NULL */
+    struct entry **placed; /* parents before children; the base first */
     uint32_t placed_count;
     struct entry **stack;
     struct entry **folded; /* by depth, then hash */
@@ -88,6 +94,12 @@ static inline bool entry_enrols(const struct entry *n)
     return n->kind == ENTRY_CREATE || n->kind == ENTRY_ENROL;
 }
 
+/* roster.c: read and place the entries of two logs, the first of which is ours. Judged by
+ * draft_judge. */
+MUST_USE bool draft_open(struct draft *d, struct slice ours, struct slice theirs, struct err *e);
+void draft_close(struct draft *d);
+/* The index of a signing key that was enrolled; SITE_NONE. */
+uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public);
 /* NULL when the draft does not have it. */
 struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i);
 
@@ -113,6 +125,12 @@ bool draft_is_enrolled(const struct draft *d, const struct draft_site *s);
 /* `n`, which has its place, enrols, removes or makes an admin its subject. */
 void draft_note_about(struct draft *d, const struct entry *n);
 
+/* base.c: the sites that the base names become those of the draft, the most senior first. */
+MUST_USE bool draft_base_enrol(struct draft *d, struct err *e);
+/* What the base says of them, as if it enrolled and removed them itself; but nothing against `kept`
+ * (SITE_NONE: nobody) counts. */
+void draft_base_say(struct draft *d, uint32_t kept);
+
 /* room.c: is there room for all of it? When somebody has filled the roster, the most senior sites
  * can still shut him out. */
 MUST_USE bool draft_check_room(const struct draft *d, struct err *e);
@@ -127,5 +145,7 @@ MUST_USE bool draft_check_own_word(struct draft *d, const struct roster *r,
 
 /* fold.c: the state of a judged draft, into `r`, which has its entries. */
 void draft_fold_state(struct draft *d, struct roster *r);
+/* Does `n`, which stands if it counts, say that the fleet has the key of its key id? */
+bool draft_tells_key(const struct draft *d, const struct entry *n);
 
 #endif

@@ -74,21 +74,27 @@ static void read_target(struct reader *r, struct entry *n)
     read_bin_exact(r, n->target.bytes, sizeof n->target.bytes, "site of a roster entry");
 }
 
-static void read_revoke(struct reader *r, struct entry *n)
+/* A vector that speaks of one site's actors only. */
+static struct slice read_own_cut(struct reader *r, const struct site_id *site)
 {
-    const uint8_t *start;
+    const uint8_t *start = r->left.p;
     struct vector cut = {0};
+    struct slice bytes = {0};
 
-    read_target(r, n);
-    start = r->left.p;
     vector_read(r, &cut);
     if (!r->failed)
-        n->cut = (struct slice){start, (size_t)(r->left.p - start)};
-    for (uint32_t i = 0; i < cut.n && !r->failed; i++) {
-        if (!actor_is_of(&cut.entries[i].actor, &n->target))
+        bytes = (struct slice){start, (size_t)(r->left.p - start)};
+    for (uint32_t i = 0; i < cut.n && !r->failed; i++)
+        if (!actor_is_of(&cut.entries[i].actor, site))
             read_fail(r, ERR_INPUT, "a revocation speaks of change-sets of another site");
-    }
     vector_close(&cut);
+    return bytes;
+}
+
+static void read_revoke(struct reader *r, struct entry *n)
+{
+    read_target(r, n);
+    n->cut = read_own_cut(r, &n->target);
 }
 
 static void read_rename(struct reader *r, struct entry *n)
@@ -110,15 +116,12 @@ void entry_box(struct reader *r, struct site_id *site, uint8_t box[FLEET_KEY_BOX
     read_bin_exact(r, box, FLEET_KEY_BOX_BYTES, "sealed fleet key");
 }
 
-static void read_rotate(struct reader *r, struct entry *n)
+static void read_boxes(struct reader *r, struct entry *n, uint32_t max)
 {
     uint8_t box[FLEET_KEY_BOX_BYTES];
     struct site_id site, previous;
 
-    read_bin_exact(r, n->key_id, sizeof n->key_id, "id of a fleet key");
-    n->box_count = read_array(r, ROSTER_BOXES_MAX, "sealed fleet keys of a roster entry");
-    if (!r->failed && n->box_count == 0)
-        read_fail(r, ERR_INPUT, "a roster entry about a fleet key has none");
+    n->box_count = read_array(r, max, "sealed fleet keys of a roster entry");
     n->boxes = r->left;
     for (uint32_t i = 0; i < n->box_count && !r->failed; i++) {
         entry_box(r, &site, box);
@@ -128,9 +131,114 @@ static void read_rotate(struct reader *r, struct entry *n)
     }
 }
 
+static void read_rotate(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->key_id, sizeof n->key_id, "id of a fleet key");
+    read_boxes(r, n, ROSTER_BOXES_MAX);
+    if (!r->failed && n->box_count == 0)
+        read_fail(r, ERR_INPUT, "a roster entry about a fleet key has none");
+}
+
 static void read_withdraw(struct reader *r, struct entry *n)
 {
     read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
+}
+
+static void read_acknowledge(struct reader *r, struct entry *n)
+{
+    read_bin_exact(r, n->checkpoint, sizeof n->checkpoint, "checkpoint that is acknowledged");
+}
+
+/* ---- checkpoints ---- */
+
+void checkpoint_site_read(struct reader *r, struct checkpoint_site *s)
+{
+    struct site_id site;
+
+    read_array_exact(r, 9, "site of a checkpoint");
+    read_bin_exact(r, s->sign_public, sizeof s->sign_public, "signing key");
+    read_bin_exact(r, s->exchange_public, sizeof s->exchange_public, "exchange key");
+    s->name = read_name(r, "site name");
+    s->mark = read_name(r, "enrolment name");
+    s->standing = (uint8_t)read_uint(r, ROSTER_VOID, "standing of a site");
+    s->admin = read_bool(r);
+    s->has_key = read_bool(r);
+    read_bin_exact(r, s->by.bytes, sizeof s->by.bytes, "who shut a site out");
+    site = keys_site_id(s->sign_public);
+    s->cut = read_own_cut(r, &site);
+}
+
+void checkpoint_invite_read(struct reader *r, struct roster_invite *v)
+{
+    *v = (struct roster_invite){0};
+    read_array_exact(r, 3, "invitation of a checkpoint");
+    read_bin_exact(r, v->id, sizeof v->id, "invitation id");
+    v->ends_ms = read_uint(r, UINT64_MAX, "end of an invitation");
+    read_bin_exact(r, v->by.bytes, sizeof v->by.bytes, "who invited");
+}
+
+/* The author is an admin by what it says itself. */
+static void read_checkpoint_sites(struct reader *r, struct entry *n)
+{
+    bool has_author = false;
+
+    n->base.site_count = read_array(r, SITES_EVER_MAX, "sites of a checkpoint");
+    n->base.sites = r->left;
+    for (uint32_t i = 0; i < n->base.site_count && !r->failed; i++) {
+        struct checkpoint_site s;
+
+        checkpoint_site_read(r, &s);
+        has_author |= s.standing == ROSTER_MEMBER && s.admin &&
+                      memcmp(s.sign_public, n->author, sizeof n->author) == 0;
+    }
+    if (!r->failed && !has_author)
+        read_fail(r, ERR_INPUT, "a checkpoint is by one who is no admin in it");
+}
+
+static void read_checkpoint_key(struct reader *r, struct entry *n)
+{
+    struct slice id = read_bin(r, FLEET_KEY_ID_BYTES, "id of a fleet key");
+
+    n->base.rotated = id.n == FLEET_KEY_ID_BYTES;
+    if (!r->failed && id.n != 0 && !n->base.rotated)
+        read_fail(r, ERR_INPUT, "the id of a fleet key has %zu bytes", id.n);
+    if (!r->failed && n->base.rotated)
+        memcpy(n->key_id, id.p, id.n);
+    read_boxes(r, n, SITES_MAX);
+}
+
+static void read_checkpoint_rules(struct reader *r, struct entry *n)
+{
+    n->change_count = read_array(r, RULES_MAX, "rules of a checkpoint");
+    n->changes = r->left;
+    for (uint32_t i = 0; i < n->change_count && !r->failed; i++) {
+        struct rule_change c;
+
+        rule_change_read(r, &c);
+        if (!r->failed && !c.set)
+            read_fail(r, ERR_INPUT, "a checkpoint has a rule that is none");
+        rule_change_close(&c);
+    }
+}
+
+static void read_checkpoint(struct reader *r, struct entry *n)
+{
+    n->ends_ms = read_uint(r, UINT64_MAX, "time of a checkpoint");
+    read_bin_exact(r, n->base.fleet, sizeof n->base.fleet, "fleet id");
+    n->fleet_name = read_name(r, "fleet name");
+    n->base.depth = (uint32_t)read_uint(r, UINT32_MAX / 2, "depth of a checkpoint");
+    n->base.entries = (uint32_t)read_uint(r, UINT32_MAX / 2, "entries of a checkpoint");
+    n->base.ruled = (uint32_t)read_uint(r, UINT32_MAX / 2, "entries about rules");
+    read_checkpoint_sites(r, n);
+    read_checkpoint_key(r, n);
+    n->base.invite_count = read_array(r, ROSTER_ORDINARY_MAX, "invitations of a checkpoint");
+    n->base.invites = r->left;
+    for (uint32_t i = 0; i < n->base.invite_count && !r->failed; i++) {
+        struct roster_invite v;
+
+        checkpoint_invite_read(r, &v);
+    }
+    read_checkpoint_rules(r, n);
 }
 
 static void read_fields(struct reader *r, struct entry *n, uint32_t count)
@@ -143,7 +251,8 @@ static void read_fields(struct reader *r, struct entry *n, uint32_t count)
         [ENTRY_ENROL] = {8, read_enrol},       [ENTRY_RULES] = {5, read_rules},
         [ENTRY_REVOKE] = {6, read_revoke},     [ENTRY_RENAME] = {6, read_rename},
         [ENTRY_ADMIN] = {6, read_admin},       [ENTRY_ROTATE] = {6, read_rotate},
-        [ENTRY_WITHDRAW] = {5, read_withdraw},
+        [ENTRY_WITHDRAW] = {5, read_withdraw},   [ENTRY_CHECKPOINT] = {15, read_checkpoint},
+        [ENTRY_ACKNOWLEDGE] = {5, read_acknowledge},
     };
 
     if (count != kinds[n->kind].count) {
@@ -159,16 +268,18 @@ static void read_fields(struct reader *r, struct entry *n, uint32_t count)
 static bool entry_parse(struct entry *n, struct err *e)
 {
     struct reader r = reader_of(n->bytes, e);
-    uint32_t count = read_array(&r, 64, "roster entry");
+    uint32_t count = read_array(&r, 64, "roster entry"); /* each kind has its own */
     uint64_t format = read_uint(&r, UINT64_MAX, "format of a roster entry");
 
     n->kind = read_uint(&r, UINT64_MAX, "kind of a roster entry");
     if (!r.failed &&
-        (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_WITHDRAW))
+        (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_ACKNOWLEDGE))
         read_fail(&r, ERR_REFUSED,
                   "a roster entry was written by a newer version of Navette: update this PC");
     read_bin_exact(&r, n->author, sizeof n->author, "author of a roster entry");
     read_parents(&r, n);
+    n->fields = r.left;
+    n->field_count = count - 4;
     if (!r.failed)
         read_fields(&r, n, count);
     hash_bytes(n->hash, n->bytes);
@@ -178,9 +289,14 @@ static bool entry_parse(struct entry *n, struct err *e)
 bool entry_read(struct reader *r, struct entry *n)
 {
     read_array_exact(r, 2, "roster item");
-    n->bytes = read_bin(r, ROSTER_ENTRY_BYTES_MAX, "roster entry");
+    n->bytes = read_bin(r, ROSTER_CHECKPOINT_BYTES_MAX, "roster entry");
     read_bin_exact(r, n->signature, sizeof n->signature, "signature of a roster entry");
-    return !r->failed && entry_parse(n, r->e);
+    if (r->failed || !entry_parse(n, r->e))
+        return false;
+    if (n->kind != ENTRY_CHECKPOINT && n->bytes.n > ROSTER_ENTRY_BYTES_MAX)
+        return err_set(r->e, ERR_LIMIT, "a roster entry of %zu bytes, allowed %d", n->bytes.n,
+                       ROSTER_ENTRY_BYTES_MAX);
+    return true;
 }
 
 const uint8_t *entry_parent(const struct entry *n, uint32_t i)

@@ -15,10 +15,10 @@ struct cut {
     const struct entry *last; /* in the order of the fold; NULL: none yet */
 };
 
-static void take_cut(struct cut *c, const struct entry *n)
+static void take_cut(struct cut *c, const struct entry *n, struct slice says)
 {
     struct err e = {0};
-    struct reader r = reader_of(n->cut, &e);
+    struct reader r = reader_of(says, &e);
     struct vector said = {0}, least = {0};
 
     vector_read(&r, &said);
@@ -55,23 +55,25 @@ static void fold_cut(const struct draft *d, const struct draft_site *from, struc
         if (!row_has(standing, i))
             continue;
         if (!row_meets(standing, draft_future(d, d->placed[i]), d->words))
-            take_cut(&cut, d->placed[i]);
+            take_cut(&cut, d->placed[i],
+                     d->placed[i] == d->base ? from->base_cut : d->placed[i]->cut);
     }
-    s->by = keys_site_id(cut.last->author);
+    s->by = cut.last == d->base ? from->base_by : keys_site_id(cut.last->author);
     s->cut = cut.least;
 }
 
-static void fold_site(struct draft *d, struct roster *r, struct names *names, const struct entry *n)
+/* All of a site but its names. False: it is there already. */
+static bool fold_standing(struct draft *d, struct roster *r, const struct draft_site *from,
+                          const uint8_t exchange_public[KEY_BYTES])
 {
     struct roster_site *s = &r->sites[r->known_count];
-    const struct draft_site *from = &d->sites[n->subject];
     const struct entry *contest;
 
     if (roster_author(r, &from->site) != NULL)
-        return; /* enrolled twice: the first in the order of the fold counts */
+        return false; /* enrolled twice: the first in the order of the fold counts */
     *s = (struct roster_site){.site = from->site, .rank = from->rank};
-    memcpy(s->sign_public, n->sign_public, sizeof s->sign_public);
-    memcpy(s->exchange_public, n->exchange_public, sizeof s->exchange_public);
+    memcpy(s->sign_public, from->sign_public, sizeof s->sign_public);
+    memcpy(s->exchange_public, exchange_public, sizeof s->exchange_public);
     if (draft_is_revoked(d, from))
         s->standing = ROSTER_REVOKED;
     else if (!draft_is_enrolled(d, from))
@@ -84,10 +86,41 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
     s->contested = contest != NULL;
     if (s->contested)
         s->by = keys_site_id(contest->author);
+    r->known_count++;
+    return true;
+}
+
+static void fold_site(struct draft *d, struct roster *r, struct names *names, const struct entry *n)
+{
+    struct roster_site *s = &r->sites[r->known_count];
+
+    if (!fold_standing(d, r, &d->sites[n->subject], n->exchange_public))
+        return;
     names_make_unique(names, n->name, NULL, s->mark);
     memcpy(s->name, s->mark, sizeof s->name);
     names_put(names, s);
-    r->known_count++;
+}
+
+/* Those of the base that somebody enrolled who could, or the others: with the names that they have.
+ */
+static void fold_base_sites(struct draft *d, struct roster *r, struct names *names, bool enrolled)
+{
+    struct err e = {0};
+    struct reader sites = reader_of(d->base->base.sites, &e);
+
+    for (uint32_t i = 0; i < d->base->base.site_count; i++) {
+        struct roster_site *s = &r->sites[r->known_count];
+        struct checkpoint_site from;
+
+        checkpoint_site_read(&sites, &from);
+        if ((from.standing != ROSTER_VOID) != enrolled ||
+            !fold_standing(d, r, &d->sites[i], from.exchange_public))
+            continue;
+        memcpy(s->name, from.name.p, from.name.n);
+        memcpy(s->mark, from.mark.p, from.mark.n);
+        names_put(names, s);
+    }
+    assert(!sites.failed); /* entry_read took them */
 }
 
 static void fold_rename(const struct draft *d, struct roster *r, struct names *names,
@@ -121,7 +154,9 @@ static void fold_sites(struct draft *d, struct roster *r)
         for (uint32_t i = 0; i < d->placed_count; i++) {
             const struct entry *n = d->folded[i];
 
-            if (entry_enrols(n) && (n->verdict == VERDICT_STANDS) == (pass == 0))
+            if (n == d->base)
+                fold_base_sites(d, r, &names, pass == 0);
+            else if (entry_enrols(n) && (n->verdict == VERDICT_STANDS) == (pass == 0))
                 fold_site(d, r, &names, n);
         }
     for (uint32_t i = 0; i < d->placed_count; i++)
@@ -158,14 +193,26 @@ static bool is_sealed_to(const struct entry *n, const struct site_id *site)
     return false;
 }
 
+bool draft_tells_key(const struct draft *d, const struct entry *n)
+{
+    return n == d->base ? n->base.rotated
+                        : n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS;
+}
+
 /* Who was enrolled by somebody who knew of the key was given it with his welcome. */
 static bool has_key(const struct draft *d, const struct roster_site *s, const struct entry *first)
 {
+    if (first == d->base) {
+        uint32_t i = draft_site_of(d, s->sign_public);
+
+        if (d->sites[i].base_has_key)
+            return true;
+    }
     for (uint32_t i = 0; i < d->placed_count; i++) {
         const struct entry *n = d->placed[i];
 
-        if (n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS &&
-            memcmp(n->key_id, first->key_id, sizeof n->key_id) == 0 && is_sealed_to(n, &s->site))
+        if (draft_tells_key(d, n) && memcmp(n->key_id, first->key_id, sizeof n->key_id) == 0 &&
+            is_sealed_to(n, &s->site))
             return true;
         if (n->kind == ENTRY_ENROL && draft_knows(d, n, first) &&
             memcmp(n->sign_public, s->sign_public, sizeof n->sign_public) == 0)
@@ -181,11 +228,10 @@ static void fold_key(const struct draft *d, struct roster *r)
 
     for (uint32_t i = d->placed_count; i > 0 && first == NULL; i--) {
         const struct entry *n = d->folded[i - 1];
-        bool is_first = n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS;
+        bool is_first = draft_tells_key(d, n);
 
         for (uint32_t j = 0; j + 1 < i && is_first; j++)
-            is_first = d->folded[j]->kind != ENTRY_ROTATE ||
-                       d->folded[j]->verdict != VERDICT_STANDS ||
+            is_first = !draft_tells_key(d, d->folded[j]) ||
                        memcmp(d->folded[j]->key_id, n->key_id, sizeof n->key_id) != 0;
         if (is_first)
             first = n;
@@ -202,15 +248,19 @@ static void fold_key(const struct draft *d, struct roster *r)
 
 /* ---- invitations and rules ---- */
 
-static void fold_invite(struct roster *r, const struct entry *n)
+/* The first with an id counts. */
+static void fold_invite(struct roster *r, const struct roster_invite *v)
 {
-    struct roster_invite *v = &r->invites[r->invite_count];
+    if (roster_find_invite(r, v->id) == NULL)
+        r->invites[r->invite_count++] = *v;
+}
 
-    if (roster_find_invite(r, n->invite_id) != NULL)
-        return;
-    *v = (struct roster_invite){.ends_ms = n->ends_ms, .by = keys_site_id(n->author)};
-    memcpy(v->id, n->invite_id, sizeof v->id);
-    r->invite_count++;
+static void fold_new_invite(struct roster *r, const struct entry *n)
+{
+    struct roster_invite v = {.ends_ms = n->ends_ms, .by = keys_site_id(n->author)};
+
+    memcpy(v.id, n->invite_id, sizeof v.id);
+    fold_invite(r, &v);
 }
 
 static void fold_invite_end(struct roster *r, const struct entry *n)
@@ -241,16 +291,37 @@ static void fold_rules(struct roster *r, const struct entry *n)
     r->rule_entries++;
 }
 
+static void fold_base(const struct draft *d, struct roster *r)
+{
+    struct err e = {0};
+    struct reader invites = reader_of(d->base->base.invites, &e);
+
+    for (uint32_t i = 0; i < d->base->base.invite_count; i++) {
+        struct roster_invite v;
+
+        checkpoint_invite_read(&invites, &v);
+        fold_invite(r, &v);
+    }
+    assert(!invites.failed); /* entry_read took them */
+    fold_rules(r, d->base);
+    r->rule_entries = d->base->base.ruled;
+    r->before = d->base->base.entries;
+}
+
 static void fold_invites_and_rules(const struct draft *d, struct roster *r)
 {
-    r->invites = mem_alloc(d->placed_count * sizeof *r->invites);
+    uint32_t invites = d->base == NULL ? 0 : d->base->base.invite_count;
+
+    r->invites = mem_alloc((d->placed_count + invites) * sizeof *r->invites);
+    if (d->base != NULL)
+        fold_base(d, r);
     for (uint32_t i = 0; i < d->placed_count; i++) {
         const struct entry *n = d->folded[i];
 
         if (n->verdict != VERDICT_STANDS)
             r->void_entries++;
         else if (n->kind == ENTRY_INVITE)
-            fold_invite(r, n);
+            fold_new_invite(r, n);
         else if (n->kind == ENTRY_RULES)
             fold_rules(r, n);
     }
@@ -264,8 +335,10 @@ void draft_fold_state(struct draft *d, struct roster *r)
 {
     const struct entry *first = d->folded[0];
 
-    memcpy(r->fleet, first->hash, sizeof r->fleet);
+    memcpy(r->fleet, d->base == NULL ? first->hash : first->base.fleet, sizeof r->fleet);
     memcpy(r->fleet_name, first->fleet_name.p, first->fleet_name.n);
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        r->checkpoints += d->placed[i]->kind == ENTRY_CHECKPOINT && d->placed[i] != d->base;
     fold_sites(d, r);
     fold_key(d, r);
     fold_invites_and_rules(d, r);

@@ -135,7 +135,7 @@ static enum entry_verdict judge(struct draft *d, struct entry *n)
 {
     enum entry_verdict enrolled, revoked, demoted;
 
-    if (n->kind == ENTRY_CREATE)
+    if (n->kind == ENTRY_CREATE || n == d->base)
         return VERDICT_STANDS;
     enrolled = judge_enrolment(d, n);
     n->certain = enrolled == VERDICT_STANDS;
@@ -209,6 +209,10 @@ static void judge_keeping(struct draft *d, uint32_t kept)
 
         one->judged_at = 0;
         put_verdict(d, one, out ? VERDICT_VOID : VERDICT_OPEN);
+    }
+    if (d->base != NULL) {
+        draft_base_say(d, kept);
+        put_verdict(d, d->base, VERDICT_STANDS);
     }
     for (uint32_t i = 0; i < d->site_count; i++)
         d->sites[i].changed_at = d->clock;
@@ -326,10 +330,22 @@ const struct entry *draft_contest(const struct draft *d, const struct draft_site
     return NULL;
 }
 
+/* The most senior one whom the first entry enrols. */
+static uint32_t founder_of(const struct draft *d)
+{
+    uint32_t founder = SITE_NONE;
+
+    for (uint32_t i = 0; i < d->site_count; i++)
+        if (row_has(d->sites[i].about[ABOUT_ENROL], 0) &&
+            (founder == SITE_NONE || d->sites[i].rank < d->sites[founder].rank))
+            founder = i;
+    return founder;
+}
+
 /* The most senior member, or where there is none the founder; SITE_NONE: there is an admin. */
 static uint32_t nobody_left(struct draft *d)
 {
-    uint32_t senior = SITE_NONE, founder = 0;
+    uint32_t senior = SITE_NONE;
 
     for (uint32_t i = 0; i < d->site_count; i++) {
         const struct draft_site *s = &d->sites[i];
@@ -339,10 +355,8 @@ static uint32_t nobody_left(struct draft *d)
             return SITE_NONE;
         if (member && (senior == SITE_NONE || s->rank < d->sites[senior].rank))
             senior = i;
-        if (s->rank < d->sites[founder].rank)
-            founder = i;
     }
-    return senior != SITE_NONE ? senior : founder;
+    return senior != SITE_NONE ? senior : founder_of(d);
 }
 
 /* Of whom do entries speak? A site that nobody enrolled is nobody. */
@@ -363,11 +377,17 @@ static void find_subjects(struct draft *d)
     }
 }
 
+/* Those of the base come first, and have their ranks. */
 static void rank_sites(struct draft *d)
 {
-    for (uint32_t i = d->placed_count; i > 0; i--)
-        if (entry_enrols(d->folded[i - 1]))
-            d->sites[d->folded[i - 1]->subject].rank = i - 1;
+    uint32_t first = d->base == NULL ? 0 : d->base->base.site_count;
+
+    for (uint32_t i = d->placed_count; i > 0; i--) {
+        const struct entry *n = d->folded[i - 1];
+
+        if (entry_enrols(n) && !d->sites[n->subject].of_base)
+            d->sites[n->subject].rank = first + i - 1;
+    }
 }
 
 static int by_seniority(const void *a, const void *b)
@@ -385,7 +405,9 @@ static void sort_removals(struct draft *d)
 {
     d->removals = mem_alloc(d->placed_count * sizeof(struct entry *));
     for (uint32_t i = 0; i < d->placed_count; i++) {
-        d->placed[i]->author_rank = d->sites[d->placed[i]->author_site].rank;
+        /* What a checkpoint says all members said. */
+        d->placed[i]->author_rank =
+            d->placed[i] == d->base ? 0 : d->sites[d->placed[i]->author_site].rank;
         if (is_removal(d->placed[i]))
             d->removals[d->removal_count++] = d->placed[i];
     }
@@ -400,7 +422,7 @@ static void find_futures(struct draft *d)
         const struct entry *n = d->placed[i - 1];
         const uint64_t *ours = draft_future(d, n);
 
-        for (uint32_t j = 0; j < n->parent_count; j++) {
+        for (uint32_t j = 0; j < n->parent_count && n != d->base; j++) {
             uint64_t *row = d->future + (size_t)draft_parent(d, n, j)->at * d->words;
 
             for (uint32_t k = n->at / 64; k < d->words; k++)
@@ -419,7 +441,7 @@ void draft_judge_again(struct draft *d)
     if (kept != SITE_NONE)
         judge_keeping(d, kept);
     if (kept != SITE_NONE && nobody_left(d) != SITE_NONE)
-        judge_keeping(d, d->folded[0]->subject);
+        judge_keeping(d, founder_of(d));
     assert(nobody_left(d) == SITE_NONE);
 }
 

@@ -32,7 +32,7 @@ static size_t item_bytes(const struct entry *n)
     struct buf item;
     size_t bytes;
 
-    buf_open(&item, ROSTER_ENTRY_BYTES_MAX + 256);
+    buf_open(&item, ROSTER_CHECKPOINT_BYTES_MAX + 256);
     item_write(&item, n->bytes, n->signature);
     bytes = item.n;
     buf_close(&item);
@@ -43,13 +43,16 @@ bool draft_check_room(const struct draft *d, struct err *e)
 {
     struct allowance *sites = mem_alloc((d->site_count + 1) * sizeof *sites);
     uint32_t entries = 0, seniors = 0;
+    uint32_t first = d->base == NULL ? 0 : d->base->base.site_count;
     size_t bytes = 0;
 
+    for (; seniors < first && seniors < ROSTER_SENIORS; seniors++)
+        sites[seniors].senior = true;
     for (uint32_t i = 0; i < d->placed_count; i++) {
         const struct entry *n = d->folded[i];
         size_t item = item_bytes(n);
 
-        if (entry_enrols(n) && d->sites[n->subject].rank == i && seniors < ROSTER_SENIORS) {
+        if (entry_enrols(n) && d->sites[n->subject].rank == first + i && seniors < ROSTER_SENIORS) {
             sites[n->subject].senior = true;
             seniors++;
         }

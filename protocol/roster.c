@@ -3,7 +3,10 @@
  * the whole set. So nothing depends on the order of arrival, and a failure anywhere leaves the old
  * roster untouched.
  *
- *     read -> skip what is there twice -> place (parents first; signature) -> judge -> fold */
+ *     read -> skip what is there twice -> place (parents first; signature) -> judge -> fold
+ *
+ * A log may begin with a checkpoint instead of the entry that created the fleet: then that is the
+ * root of all, and what is not behind it is passed over (checkpoint.c). */
 #include <navette/roster.h>
 
 #include <assert.h>
@@ -107,8 +110,7 @@ struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_
     return NULL;
 }
 
-/* The index of a signing key that was enrolled; SITE_NONE. */
-static uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
+uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
 {
     for (uint32_t i = 0; i < d->site_count; i++)
         if (memcmp(d->sites[i].sign_public, sign_public, SIGN_PUBLIC_BYTES) == 0)
@@ -121,12 +123,12 @@ static uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
 static bool entry_check_author(const struct draft *d, const struct entry *n, struct err *e)
 {
     const struct draft_site *s = n->author_site == SITE_NONE ? NULL : &d->sites[n->author_site];
-    bool enrolled = n->kind == ENTRY_CREATE;
+    bool enrolled = n->kind == ENTRY_CREATE || n == d->base;
 
     if (n->kind == ENTRY_CREATE && d->placed_count > 0)
         return err_set(e, ERR_STRANGER, "the roster is another fleet's");
     if (s != NULL && !enrolled)
-        enrolled = row_meets(s->about[ABOUT_ENROL], draft_past(d, n), d->words);
+        enrolled = s->of_base || row_meets(s->about[ABOUT_ENROL], draft_past(d, n), d->words);
     if (!enrolled)
         return err_set(e, ERR_STRANGER, "a roster entry is signed by one who was no member");
     if (n->trusted)
@@ -148,15 +150,47 @@ static bool draft_enrol(struct draft *d, struct entry *n, struct err *e)
     return true;
 }
 
+/* Is it neither the base nor behind it? Of a parent that is not there that is so when the entry
+ * begins a log of its own. */
+static bool is_beside(const struct draft *d, const struct entry *n)
+{
+    for (uint32_t i = 0; i < n->parent_count; i++) {
+        const struct entry *parent = draft_parent(d, n, i);
+
+        if (parent == NULL || parent->beside)
+            return true;
+    }
+    return n->parent_count == 0;
+}
+
+/* What was checked when the base was made, or counts nothing. */
+static bool pass_over(const struct draft *d, struct entry *n, struct err *e)
+{
+    const uint8_t *fleet = n->kind == ENTRY_CREATE       ? n->hash
+                           : n->kind == ENTRY_CHECKPOINT ? n->base.fleet
+                                                         : d->base->base.fleet;
+
+    n->beside = n->placed = true;
+    return memcmp(fleet, d->base->base.fleet, FLEET_ID_BYTES) == 0 ||
+           err_set(e, ERR_STRANGER, "the roster is another fleet's");
+}
+
 /* All parents of `n` are placed: check it and put it behind them. */
 static bool entry_place(struct draft *d, struct entry *n, struct err *e)
 {
     uint64_t *row = d->past + (size_t)d->placed_count * d->words;
+    uint32_t parents = n == d->base ? 0 : n->parent_count;
 
+    if (d->base != NULL && n != d->base && is_beside(d, n))
+        return pass_over(d, n, e);
+    if (n == d->base && !draft_base_enrol(d, e))
+        return false;
     n->at = d->placed_count;
     n->author_site = draft_site_of(d, n->author);
     n->subject = SITE_NONE;
-    for (uint32_t i = 0; i < n->parent_count; i++) {
+    if (n == d->base)
+        n->depth = n->base.depth;
+    for (uint32_t i = 0; i < parents; i++) {
         struct entry *parent = draft_parent(d, n, i);
         const uint64_t *theirs = d->past + (size_t)parent->at * d->words;
 
@@ -185,16 +219,16 @@ static bool draft_place(struct draft *d, struct entry *start, struct err *e)
     while (n > 0) {
         struct entry *top = d->stack[n - 1], *parent;
 
-        if (top->next_parent == top->parent_count) {
+        if (top == d->base || top->next_parent == top->parent_count) {
             if (!entry_place(d, top, e))
                 return false;
             n--;
             continue;
         }
         parent = draft_parent(d, top, top->next_parent++);
-        if (parent == NULL)
+        if (parent == NULL && (d->base == NULL || top->kind != ENTRY_CHECKPOINT))
             return err_set(e, ERR_GAP, "a roster entry builds on one that is not here");
-        if (!parent->placed) {
+        if (parent != NULL && !parent->placed) {
             assert(n < d->distinct); /* hashes make no circles */
             d->stack[n++] = parent;
         }
@@ -204,6 +238,8 @@ static bool draft_place(struct draft *d, struct entry *start, struct err *e)
 
 static bool draft_place_all(struct draft *d, struct err *e)
 {
+    if (d->n > 0 && d->entries[0].kind == ENTRY_CHECKPOINT)
+        d->base = &d->entries[0];
     for (uint32_t i = 0; i < d->n; i++) {
         struct entry *n = &d->entries[i];
 
@@ -215,7 +251,7 @@ static bool draft_place_all(struct draft *d, struct err *e)
     return true;
 }
 
-static void draft_close(struct draft *d)
+void draft_close(struct draft *d)
 {
     free(d->entries);
     free(d->by_hash);
@@ -246,7 +282,7 @@ bool draft_fold(struct draft *d, struct roster *r, struct err *e)
         memcpy(r->hashes[r->entries++], d->placed[i]->hash, HASH_BYTES);
     }
     for (uint32_t i = 0; i < d->distinct; i++)
-        if (!d->by_hash[i]->has_child)
+        if (!d->by_hash[i]->has_child && !d->by_hash[i]->beside)
             memcpy(r->heads[r->head_count++], d->by_hash[i]->hash, HASH_BYTES);
     if (r->log.overflow)
         return err_set(e, ERR_LIMIT, "a roster of more than %u bytes", ROSTER_BYTES_MAX);
@@ -256,22 +292,41 @@ bool draft_fold(struct draft *d, struct roster *r, struct err *e)
 
 /* ---- what others call ---- */
 
-/* `next` (empty) becomes what `ours`, whose signatures were checked, and `theirs` come to. The
- * draft is left to look into; no entry is placed, and `next` stays empty, when `theirs` has nothing
- * new. */
-static bool draft_build(struct draft *d, const struct roster *ours, struct slice theirs,
-                        struct roster *next, struct err *e)
+/* Ours begins with a checkpoint, and theirs, of which `first` is the first, with a later one that
+ * is not here: then all that is new in theirs is behind that, and was passed over. */
+static bool check_not_behind(const struct draft *d, uint32_t first, struct err *e)
 {
+    const struct entry *n = &d->entries[first];
+
+    if (d->base == NULL || first >= d->n || n->kind != ENTRY_CHECKPOINT || !n->beside ||
+        n->base.depth <= d->base->base.depth)
+        return true;
+    return err_set(e, ERR_GAP, "the roster begins with a checkpoint that is not here");
+}
+
+bool draft_open(struct draft *d, struct slice ours, struct slice theirs, struct err *e)
+{
+    uint32_t mine;
+
     if (theirs.n > ROSTER_BYTES_MAX)
         return err_set(e, ERR_LIMIT, "a roster of %zu bytes, allowed %u", theirs.n,
                        ROSTER_BYTES_MAX);
-    if (!draft_read(d, buf_slice(&ours->log), true, e) || !draft_read(d, theirs, false, e) ||
-        !draft_index(d, e))
+    if (!draft_read(d, ours, true, e))
         return false;
-    if (d->distinct == ours->entries)
+    mine = d->n;
+    return draft_read(d, theirs, false, e) && draft_index(d, e) && draft_place_all(d, e) &&
+           check_not_behind(d, mine, e);
+}
+
+/* `next` (empty) becomes what `ours`, whose signatures were checked, and `theirs` come to. The
+ * draft is left to look into; `next` stays empty when `theirs` has nothing new. */
+static bool draft_build(struct draft *d, const struct roster *ours, struct slice theirs,
+                        struct roster *next, struct err *e)
+{
+    if (!draft_open(d, buf_slice(&ours->log), theirs, e))
+        return false;
+    if (d->placed_count == ours->entries)
         return true;
-    if (!draft_place_all(d, e))
-        return false;
     draft_judge(d);
     return draft_check_room(d, e) && draft_fold(d, next, e);
 }

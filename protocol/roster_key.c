@@ -111,7 +111,8 @@ static bool open_entry(const struct roster *r, const struct entry *n, const stru
     struct reader boxes = reader_of(n->boxes, &e);
     struct site_id site;
 
-    if (n->kind != ENTRY_ROTATE || memcmp(n->key_id, r->key_id, sizeof n->key_id) != 0)
+    if ((n->kind != ENTRY_ROTATE && n->kind != ENTRY_CHECKPOINT) ||
+        memcmp(n->key_id, r->key_id, sizeof n->key_id) != 0)
         return false;
     for (uint32_t i = 0; i < n->box_count; i++) {
         entry_box(&boxes, &site, box);

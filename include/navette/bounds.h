@@ -48,6 +48,7 @@
  * it for so many entries each, of so many bytes together. */
 #define ROSTER_ORDINARY_MAX       4096
 #define ROSTER_ORDINARY_BYTES_MAX (1u << 20)
+#define ROSTER_CHECKPOINT_BYTES_MAX (512u << 10) /* one encoded checkpoint */
 #define ROSTER_SENIORS            16
 #define ROSTER_REMOVALS           32
 #define ROSTER_REMOVAL_BYTES      (32u << 10)

@@ -50,6 +50,9 @@ struct roster_invite {
 struct roster {
     struct buf log; /* [entry: bin, signature: bin 64] concatenated, parents before children */
     uint32_t entries;
+    uint32_t before; /* entries that the checkpoint it begins with stands for; 0: it begins with the
+                        fleet's first */
+    uint32_t checkpoints; /* entries that are one, besides that */
     uint8_t (*hashes)[HASH_BYTES]; /* of every entry, in the order of the log */
     uint8_t (*heads)[HASH_BYTES];  /* of the entries that no other names, rising */
     uint32_t head_count;
@@ -123,6 +126,31 @@ MUST_USE bool roster_seal(struct roster *r, const uint8_t key[KEY_BYTES], const 
 /* The fleet's present key, from what is sealed to `k`. False: nothing is that can be opened. */
 bool roster_open_key(const struct roster *r, const struct keys *k, uint8_t key[KEY_BYTES]);
 void fleet_key_id(uint8_t out[FLEET_KEY_ID_BYTES], const uint8_t key[KEY_BYTES]);
+
+/* A checkpoint: an entry that has the whole state that all before it comes to. Once every member
+ * that it names has acknowledged it, nothing that is not behind it can count any more: the log then
+ * begins with it, and what it stands for is dropped (protocol/README.md, Checkpoints). */
+struct roster_checkpoint {
+    bool pending;     /* there is one that is not acknowledged by all */
+    bool hopeless;    /* it never will be: something stands beside it, or a member is gone */
+    uint64_t made_ms; /* its author's clock */
+    struct site_id by;
+    uint32_t missing_count; /* members who have not acknowledged it: */
+    struct site_id missing[SITES_MAX];
+};
+void roster_checkpoint_look(const struct roster *r, struct roster_checkpoint *c);
+/* Admin `k` makes one, and acknowledges it. ERR_REFUSED while another one is waited for, or a
+ * member is contested; ERR_LIMIT: it would be larger than ROSTER_CHECKPOINT_BYTES_MAX. */
+MUST_USE bool roster_checkpoint(struct roster *r, uint64_t made_ms, const struct keys *k,
+                                struct err *e);
+/* What member `k` has to do for checkpoints: acknowledge the one that is pending, if it says what
+ * is so and nothing that is known here stands beside it; and where all have done so, begin the log
+ * with it. What `k` itself had said on top of what is dropped then is said anew. */
+MUST_USE bool roster_settle(struct roster *r, const struct keys *k, bool *changed, struct err *e);
+/* `r` went back, and a peer's log begins with a checkpoint that it does not have (roster_merge:
+ * ERR_GAP): it becomes that log, if `k` itself had acknowledged the checkpoint, which is later than
+ * one that `r` begins with. ERR_STRANGER: it had not. Other failures as of roster_load. */
+MUST_USE bool roster_adopt(struct roster *r, struct slice log, const struct keys *k, struct err *e);
 
 /* Take in a peer's log (what roster.log holds, or part of it, in any order). Entries already known
  * are skipped; unknown ones are verified and appended. `changed` says whether anything was new. On

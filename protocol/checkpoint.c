@@ -1,0 +1,593 @@
+/* Checkpoints: the history of a fleet's members does not grow for ever.
+ *
+ *     an admin writes the state that all it knows comes to -> every member whom that names looks
+ *     whether it is so, and whether it knows of nothing beside it, and acknowledges -> once all
+ *     have, each drops what is not behind it
+ *
+ * From then on nobody who keeps his word can write anything beside it: he knows it. Whoever has
+ * another one's keys, or an old copy of his disk, can; it counts nothing. A member that is away is
+ * waited for; one that is gone for good must be shut out, and then a new checkpoint be made. */
+#include "draft.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INVITE_KEPT_MS (UINT64_C(24) * 60 * 60 * 1000) /* behind its end, for clocks that differ */
+
+/* ---- the state, as a checkpoint says it ---- */
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct roster_site *const *x = a, *const *y = b;
+
+    return (*x)->rank < (*y)->rank ? -1 : (*x)->rank > (*y)->rank;
+}
+
+static void write_sites(struct writer *w, const struct roster *r)
+{
+    const struct roster_site **sites = mem_alloc((r->known_count + 1) * sizeof *sites);
+    const struct site_id nobody = {{0}};
+
+    for (uint32_t i = 0; i < r->known_count; i++)
+        sites[i] = &r->sites[i];
+    qsort(sites, r->known_count, sizeof *sites, by_rank);
+    write_array(w, r->known_count);
+    for (uint32_t i = 0; i < r->known_count; i++) {
+        const struct roster_site *s = sites[i];
+
+        write_array(w, 9);
+        write_bin(w, SLICE(s->sign_public));
+        write_bin(w, SLICE(s->exchange_public));
+        write_text(w, slice_text(s->name));
+        write_text(w, slice_text(s->mark));
+        write_uint(w, s->standing);
+        write_bool(w, s->admin);
+        write_bool(w, s->has_key);
+        write_bin(w, SLICE((s->standing == ROSTER_REVOKED ? &s->by : &nobody)->bytes));
+        vector_write(w, &s->cut);
+    }
+    free(sites);
+}
+
+struct box {
+    struct site_id site;
+    uint8_t bytes[FLEET_KEY_BOX_BYTES];
+};
+
+static int by_box_site(const void *a, const void *b)
+{
+    return memcmp(&((const struct box *)a)->site, &((const struct box *)b)->site,
+                  sizeof(struct site_id));
+}
+
+/* The first box of the present key for each member, of those in an entry. */
+static uint32_t take_boxes(const struct roster *r, const struct entry *n, struct box *boxes,
+                           uint32_t count)
+{
+    struct err e = {0};
+    struct reader in = reader_of(n->boxes, &e);
+
+    for (uint32_t i = 0; i < n->box_count; i++) {
+        struct box *next = &boxes[count];
+        bool known = false;
+
+        entry_box(&in, &next->site, next->bytes);
+        for (uint32_t j = 0; j < count && !known; j++)
+            known = site_equal(&boxes[j].site, &next->site);
+        count += !known && roster_find(r, &next->site) != NULL;
+    }
+    return count;
+}
+
+static void write_key(struct writer *w, const struct draft *d, const struct roster *r)
+{
+    struct box *boxes = mem_alloc((r->site_count + 1) * sizeof *boxes);
+    uint32_t count = 0;
+
+    write_bin(w, (struct slice){r->key_id, r->rotated ? sizeof r->key_id : 0});
+    for (uint32_t i = 0; r->rotated && i < d->placed_count; i++) {
+        const struct entry *n = d->folded[i];
+
+        if (draft_tells_key(d, n) && memcmp(n->key_id, r->key_id, sizeof r->key_id) == 0)
+            count = take_boxes(r, n, boxes, count);
+    }
+    qsort(boxes, count, sizeof *boxes, by_box_site);
+    write_array(w, count);
+    for (uint32_t i = 0; i < count; i++) {
+        write_array(w, 2);
+        write_bin(w, SLICE(boxes[i].site.bytes));
+        write_bin(w, SLICE(boxes[i].bytes));
+    }
+    free(boxes);
+}
+
+static bool is_of_use(const struct roster_invite *v, uint64_t now_ms)
+{
+    return !v->used && !v->withdrawn &&
+           (v->ends_ms >= now_ms || now_ms - v->ends_ms < INVITE_KEPT_MS);
+}
+
+static void write_invites(struct writer *w, const struct roster *r, uint64_t now_ms)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->invite_count; i++)
+        n += is_of_use(&r->invites[i], now_ms);
+    write_array(w, n);
+    for (uint32_t i = 0; i < r->invite_count; i++) {
+        const struct roster_invite *v = &r->invites[i];
+
+        if (!is_of_use(v, now_ms))
+            continue;
+        write_array(w, 3);
+        write_bin(w, SLICE(v->id));
+        write_uint(w, v->ends_ms);
+        write_bin(w, SLICE(v->by.bytes));
+    }
+}
+
+static void write_rules(struct writer *w, const struct roster *r)
+{
+    write_array(w, r->rules.n);
+    for (uint32_t i = 0; i < r->rules.n; i++) {
+        struct rule_change c = {r->rules.rules[i], true};
+
+        rule_change_write(w, &c);
+    }
+}
+
+/* The fields of a checkpoint of all of `r`, which the judged draft came to. */
+static void write_fields(struct writer *w, const struct draft *d, const struct roster *r,
+                         uint64_t made_ms)
+{
+    uint32_t depth = 0;
+
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        depth = d->placed[i]->depth >= depth ? d->placed[i]->depth + 1 : depth;
+    write_uint(w, made_ms);
+    write_bin(w, SLICE(r->fleet));
+    write_text(w, slice_text(r->fleet_name));
+    write_uint(w, depth);
+    write_uint(w, r->before + r->entries);
+    write_uint(w, r->rule_entries);
+    write_sites(w, r);
+    write_key(w, d, r);
+    write_invites(w, r, made_ms);
+    write_rules(w, r);
+}
+
+#define CHECKPOINT_FIELDS 11
+
+/* ---- a log by itself ---- */
+
+/* A draft and the roster that it comes to, of entries that were checked before. */
+struct view {
+    struct draft d;
+    struct roster r;
+};
+
+static bool view_open(struct view *v, struct slice log, struct err *e)
+{
+    *v = (struct view){0};
+    if (!draft_open(&v->d, log, (struct slice){0}, e))
+        return false;
+    draft_judge(&v->d);
+    return draft_fold(&v->d, &v->r, e);
+}
+
+static void view_close(struct view *v)
+{
+    draft_close(&v->d);
+    roster_close(&v->r);
+}
+
+/* ---- what stands how to a checkpoint ---- */
+
+/* A checkpoint that is not the first entry, and the row of what is behind it: it itself, and what
+ * builds on nothing else. */
+struct look {
+    const struct entry *k;
+    uint64_t behind[ROW_WORDS_MAX];
+};
+
+static void look_at(struct look *l, const struct draft *d, const struct entry *k)
+{
+    *l = (struct look){.k = k};
+    row_put(l->behind, k->at, true);
+    for (uint32_t i = k->at + 1; i < d->placed_count; i++) {
+        const struct entry *n = d->placed[i];
+        bool behind = n->parent_count > 0 && n != d->base;
+
+        for (uint32_t j = 0; j < n->parent_count && behind; j++)
+            behind = row_has(l->behind, draft_parent(d, n, j)->at);
+        row_put(l->behind, i, behind);
+    }
+}
+
+/* Is there an entry that is neither before it nor behind it? */
+static bool has_beside(const struct look *l, const struct draft *d)
+{
+    const uint64_t *past = draft_past(d, l->k);
+
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (!row_has(past, i) && !row_has(l->behind, i))
+            return true;
+    return false;
+}
+
+static bool acknowledged(const struct look *l, const struct draft *d, const uint8_t *sign_public)
+{
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        const struct entry *n = d->placed[i];
+
+        if (n->kind == ENTRY_ACKNOWLEDGE && row_has(l->behind, i) &&
+            memcmp(n->checkpoint, l->k->hash, HASH_BYTES) == 0 &&
+            memcmp(n->author, sign_public, SIGN_PUBLIC_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The members that it names: which have not acknowledged it, and is one of them none any more by
+ * `r`? Is `self` one of them? */
+static void count_missing(const struct look *l, const struct draft *d, const struct roster *r,
+                          const struct site_id *self, struct roster_checkpoint *c, bool *named)
+{
+    struct err e = {0};
+    struct reader sites = reader_of(l->k->base.sites, &e);
+
+    *named = false;
+    for (uint32_t i = 0; i < l->k->base.site_count; i++) {
+        struct checkpoint_site s;
+        struct site_id site;
+
+        checkpoint_site_read(&sites, &s);
+        if (s.standing != ROSTER_MEMBER)
+            continue;
+        site = keys_site_id(s.sign_public);
+        *named |= site_equal(&site, self);
+        c->hopeless |= roster_find(r, &site) == NULL;
+        if (!acknowledged(l, d, s.sign_public) && c->missing_count < SITES_MAX)
+            c->missing[c->missing_count++] = site;
+    }
+    assert(!sites.failed); /* entry_read took them */
+}
+
+/* Was `self` enrolled by nobody who did not know of it? */
+static bool is_newcomer(const struct look *l, const struct draft *d, const struct keys *k)
+{
+    uint32_t i = draft_site_of(d, k->sign_public);
+
+    for (uint32_t j = 0; i != SITE_NONE && j < d->words; j++)
+        if ((d->sites[i].about[ABOUT_ENROL][j] & ~l->behind[j]) != 0)
+            return false;
+    return i != SITE_NONE && !d->sites[i].of_base;
+}
+
+static bool is_checkpoint(const struct draft *d, const struct entry *n)
+{
+    return n->kind == ENTRY_CHECKPOINT && n != d->base && n->verdict == VERDICT_STANDS;
+}
+
+/* The last one in the order of the fold that stands. */
+static const struct entry *last_checkpoint(const struct draft *d)
+{
+    for (uint32_t i = d->placed_count; i > 0; i--)
+        if (is_checkpoint(d, d->folded[i - 1]))
+            return d->folded[i - 1];
+    return NULL;
+}
+
+static void look_pending(const struct draft *d, const struct roster *r,
+                         struct roster_checkpoint *c)
+{
+    const struct entry *k = last_checkpoint(d);
+    const struct site_id nobody = {{0}};
+    struct look l;
+    bool named;
+
+    *c = (struct roster_checkpoint){0};
+    if (k == NULL)
+        return;
+    look_at(&l, d, k);
+    count_missing(&l, d, r, &nobody, c, &named);
+    c->pending = c->missing_count > 0;
+    c->hopeless |= has_beside(&l, d);
+    c->made_ms = k->ends_ms;
+    c->by = keys_site_id(k->author);
+}
+
+void roster_checkpoint_look(const struct roster *r, struct roster_checkpoint *c)
+{
+    struct err e = {0};
+    struct view v;
+    bool ok;
+
+    *c = (struct roster_checkpoint){0};
+    if (r->checkpoints == 0)
+        return;
+    ok = view_open(&v, buf_slice(&r->log), &e);
+    assert(ok); /* it is our own log */
+    if (ok)
+        look_pending(&v.d, r, c);
+    view_close(&v);
+}
+
+/* ---- one is made ---- */
+
+static bool check_agreed(const struct roster *r, struct err *e)
+{
+    for (uint32_t i = 0; i < r->site_count; i++)
+        if (r->sites[i].contested)
+            return err_set(e, ERR_REFUSED,
+                           "admins contradict each other about %s: first say which of them stays "
+                           "(`agent-cli roster`, `agent-cli help admin`)",
+                           r->sites[i].name);
+    return true;
+}
+
+static bool check_not_pending(const struct draft *d, const struct roster *r, struct err *e)
+{
+    struct roster_checkpoint c;
+
+    look_pending(d, r, &c);
+    if (!c.pending || c.hopeless)
+        return true;
+    return err_set(e, ERR_REFUSED,
+                   "one is made already: %s and %u more have not acknowledged it yet; a PC that is "
+                   "gone for good must be revoked first",
+                   roster_find(r, &c.missing[0])->name, c.missing_count - 1);
+}
+
+static bool append_checkpoint(struct roster *r, const struct draft *d, uint64_t made_ms,
+                              const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = {&entry};
+
+    buf_open(&entry, ROSTER_CHECKPOINT_BYTES_MAX);
+    entry_begin(&w, r, ENTRY_CHECKPOINT, CHECKPOINT_FIELDS, k);
+    write_fields(&w, d, r, made_ms);
+    if (entry.overflow) {
+        buf_close(&entry);
+        return err_set(e, ERR_LIMIT, "a checkpoint of more than %u bytes",
+                       ROSTER_CHECKPOINT_BYTES_MAX);
+    }
+    return entry_append(r, &entry, k, e);
+}
+
+static bool append_acknowledgement(struct roster *r, const uint8_t hash[HASH_BYTES],
+                                   const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = entry_open(&entry, r, ENTRY_ACKNOWLEDGE, 1, k);
+
+    write_bin(&w, (struct slice){hash, HASH_BYTES});
+    return entry_append(r, &entry, k, e);
+}
+
+bool roster_checkpoint(struct roster *r, uint64_t made_ms, const struct keys *k, struct err *e)
+{
+    struct view v;
+    bool changed, ok;
+
+    if (!roster_may(r, k, true, e) || !check_agreed(r, e))
+        return false;
+    if (r->head_count > ROSTER_PARENTS_MAX)
+        return err_set(e, ERR_LIMIT, "the roster has %u ends, and an entry names %d", r->head_count,
+                       ROSTER_PARENTS_MAX);
+    ok = view_open(&v, buf_slice(&r->log), e) && check_not_pending(&v.d, r, e) &&
+         append_checkpoint(r, &v.d, made_ms, k, e);
+    view_close(&v);
+    return ok && roster_settle(r, k, &changed, e);
+}
+
+/* ---- it is acknowledged ---- */
+
+static void collect(const struct draft *d, const uint64_t *row, struct buf *log)
+{
+    for (uint32_t i = 0; i < d->placed_count; i++)
+        if (row_has(row, i))
+            item_write(log, d->placed[i]->bytes, d->placed[i]->signature);
+}
+
+/* Does it say what all before it comes to? */
+static bool is_true(const struct draft *d, const struct entry *k)
+{
+    struct err e = {0};
+    struct buf log, fields;
+    struct writer w = {&fields};
+    struct view past;
+    bool ok;
+
+    buf_open(&log, ROSTER_BYTES_MAX);
+    buf_open(&fields, ROSTER_CHECKPOINT_BYTES_MAX);
+    collect(d, draft_past(d, k), &log);
+    ok = view_open(&past, buf_slice(&log), &e) && check_agreed(&past.r, &e);
+    if (ok)
+        write_fields(&w, &past.d, &past.r, k->ends_ms);
+    ok = ok && !fields.overflow && slice_equal(buf_slice(&fields), k->fields);
+    view_close(&past);
+    buf_close(&fields);
+    buf_close(&log);
+    return ok;
+}
+
+static bool is_to_acknowledge(const struct view *v, const struct entry *n, const struct keys *k)
+{
+    struct roster_checkpoint c = {0};
+    struct look l;
+    bool named;
+
+    look_at(&l, &v->d, n);
+    count_missing(&l, &v->d, &v->r, &k->site, &c, &named);
+    return named && !c.hopeless && !acknowledged(&l, &v->d, k->sign_public) &&
+           !has_beside(&l, &v->d);
+}
+
+/* Whoever means harm makes some that are not true. */
+#define TRIES_MAX 4
+
+/* The hash of the one that `k` has to acknowledge now: the last in the order of the fold that can
+ * be settled and is true. */
+static bool find_to_acknowledge(const struct view *v, const struct keys *k,
+                                uint8_t hash[HASH_BYTES])
+{
+    int tries = 0;
+
+    for (uint32_t i = v->d.placed_count; i > 0 && tries < TRIES_MAX; i--) {
+        const struct entry *n = v->d.folded[i - 1];
+
+        if (!is_checkpoint(&v->d, n) || !is_to_acknowledge(v, n, k))
+            continue;
+        tries++;
+        memcpy(hash, n->hash, HASH_BYTES);
+        if (is_true(&v->d, n))
+            return true;
+    }
+    return false;
+}
+
+/* ---- all have acknowledged it ---- */
+
+/* `k` says once more what it had said on top of what was dropped. */
+static bool say_again(struct roster *r, const struct entry *n, const struct keys *k, struct err *e)
+{
+    struct buf entry;
+    struct writer w = entry_open(&entry, r, (enum entry_kind)n->kind, n->field_count, k);
+
+    (void)w;
+    buf_add(&entry, n->fields.p, n->fields.n);
+    return entry_append(r, &entry, k, e);
+}
+
+static bool say_all_again(struct roster *next, const struct look *l, const struct draft *d,
+                          const struct keys *k, struct err *e)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < d->placed_count && ok; i++) {
+        const struct entry *n = d->placed[i];
+        bool dropped = draft_knows(d, n, l->k) && !row_has(l->behind, i);
+
+        if (dropped && n->verdict == VERDICT_STANDS && n->kind != ENTRY_CHECKPOINT &&
+            n->kind != ENTRY_ACKNOWLEDGE && memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) == 0)
+            ok = say_again(next, n, k, e);
+    }
+    return ok;
+}
+
+static bool begin_with(struct roster *r, const struct look *l, const struct draft *d,
+                       const struct keys *k, struct err *e)
+{
+    struct view next;
+    struct buf log;
+    bool ok;
+
+    buf_open(&log, ROSTER_BYTES_MAX);
+    collect(d, l->behind, &log);
+    ok = view_open(&next, buf_slice(&log), e) && say_all_again(&next.r, l, d, k, e);
+    if (ok) {
+        struct roster old = *r;
+
+        *r = next.r;
+        next.r = old;
+    }
+    view_close(&next);
+    buf_close(&log);
+    return ok;
+}
+
+/* The last one in the order of the fold with which the log of `k` may begin. */
+static bool find_settled(const struct view *v, const struct keys *k, struct look *l)
+{
+    for (uint32_t i = v->d.placed_count; i > 0; i--) {
+        const struct entry *n = v->d.folded[i - 1];
+        struct roster_checkpoint c = {0};
+        bool named;
+
+        if (!is_checkpoint(&v->d, n))
+            continue;
+        look_at(l, &v->d, n);
+        count_missing(l, &v->d, &v->r, &k->site, &c, &named);
+        if (c.missing_count == 0 && (named || is_newcomer(l, &v->d, k)))
+            return true;
+    }
+    return false;
+}
+
+static bool acknowledge(struct roster *r, const struct keys *k, bool *changed, struct err *e)
+{
+    uint8_t hash[HASH_BYTES];
+    struct view v;
+    bool ok = view_open(&v, buf_slice(&r->log), e);
+
+    if (ok && find_to_acknowledge(&v, k, hash)) {
+        ok = append_acknowledgement(r, hash, k, e);
+        *changed |= ok;
+    }
+    view_close(&v);
+    return ok;
+}
+
+bool roster_settle(struct roster *r, const struct keys *k, bool *changed, struct err *e)
+{
+    struct view v;
+    struct look l;
+    bool ok;
+
+    *changed = false;
+    if (r->checkpoints == 0 || roster_find(r, &k->site) == NULL)
+        return true;
+    if (!acknowledge(r, k, changed, e))
+        return false;
+    ok = view_open(&v, buf_slice(&r->log), e);
+    if (ok && find_settled(&v, k, &l)) {
+        ok = begin_with(r, &l, &v.d, k, e);
+        *changed |= ok;
+    }
+    view_close(&v);
+    return ok;
+}
+
+/* ---- a roster that went back ---- */
+
+static bool has_acknowledged(const struct draft *d, const struct keys *k)
+{
+    struct look l;
+
+    look_at(&l, d, d->base);
+    return acknowledged(&l, d, k->sign_public);
+}
+
+bool roster_adopt(struct roster *r, struct slice log, const struct keys *k, struct err *e)
+{
+    struct roster next = {0};
+    struct view ours, v;
+    bool ok = roster_load(&next, log, e) && view_open(&ours, buf_slice(&r->log), e);
+
+    if (!ok) {
+        roster_close(&next);
+        return false;
+    }
+    ok = view_open(&v, buf_slice(&next.log), e);
+    if (ok && memcmp(next.fleet, r->fleet, FLEET_ID_BYTES) != 0)
+        ok = err_set(e, ERR_STRANGER, "the roster is another fleet's");
+    if (ok && (v.d.base == NULL || !has_acknowledged(&v.d, k)))
+        ok = err_set(e, ERR_STRANGER,
+                     "the list of members begins with a checkpoint of which this PC knows nothing: "
+                     "it was probably shut out of the fleet before");
+    if (ok && ours.d.base != NULL && ours.d.base->base.depth >= v.d.base->base.depth)
+        ok = err_set(e, ERR_STRANGER, "the list of members is older than the one that is here");
+    if (ok) {
+        struct roster old = *r;
+
+        *r = next;
+        next = old;
+    }
+    view_close(&v);
+    view_close(&ours);
+    roster_close(&next);
+    return ok;
+}
