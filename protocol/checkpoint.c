@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INVITE_KEPT_MS (UINT64_C(24) * 60 * 60 * 1000) /* behind its end, for clocks that differ */
+#define INVITE_KEPT_MS                                                                             \
+    (UINT64_C(24) * 60 * 60 * 1000) /* behind its end, for clocks that differ                      \
+                                     */
 
 /* ---- the state, as a checkpoint says it ---- */
 
@@ -267,20 +269,19 @@ static bool is_newcomer(const struct look *l, const struct draft *d, const struc
 
 static bool is_checkpoint(const struct draft *d, const struct entry *n)
 {
-    return n->kind == ENTRY_CHECKPOINT && n != d->base && n->verdict == VERDICT_STANDS;
+    return n->kind == ENTRY_CHECKPOINT && n != d->base;
 }
 
 /* The last one in the order of the fold that stands. */
 static const struct entry *last_checkpoint(const struct draft *d)
 {
     for (uint32_t i = d->placed_count; i > 0; i--)
-        if (is_checkpoint(d, d->folded[i - 1]))
+        if (is_checkpoint(d, d->folded[i - 1]) && d->folded[i - 1]->verdict == VERDICT_STANDS)
             return d->folded[i - 1];
     return NULL;
 }
 
-static void look_pending(const struct draft *d, const struct roster *r,
-                         struct roster_checkpoint *c)
+static void look_pending(const struct draft *d, const struct roster *r, struct roster_checkpoint *c)
 {
     const struct entry *k = last_checkpoint(d);
     const struct site_id nobody = {{0}};
@@ -439,7 +440,7 @@ static bool find_to_acknowledge(const struct view *v, const struct keys *k,
     for (uint32_t i = v->d.placed_count; i > 0 && tries < TRIES_MAX; i--) {
         const struct entry *n = v->d.folded[i - 1];
 
-        if (!is_checkpoint(&v->d, n) || !is_to_acknowledge(v, n, k))
+        if (!is_checkpoint(&v->d, n) || n->verdict != VERDICT_STANDS || !is_to_acknowledge(v, n, k))
             continue;
         tries++;
         memcpy(hash, n->hash, HASH_BYTES);
@@ -472,7 +473,8 @@ static bool say_all_again(struct roster *next, const struct look *l, const struc
         bool dropped = draft_knows(d, n, l->k) && !row_has(l->behind, i);
 
         if (dropped && n->verdict == VERDICT_STANDS && n->kind != ENTRY_CHECKPOINT &&
-            n->kind != ENTRY_ACKNOWLEDGE && memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) == 0)
+            n->kind != ENTRY_ACKNOWLEDGE &&
+            memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) == 0)
             ok = say_again(next, n, k, e);
     }
     return ok;
@@ -499,7 +501,8 @@ static bool begin_with(struct roster *r, const struct look *l, const struct draf
     return ok;
 }
 
-/* The last one in the order of the fold with which the log of `k` may begin. */
+/* The last one in the order of the fold with which the log of `k` may begin. Whether it stands was
+ * looked at by whoever acknowledged it. */
 static bool find_settled(const struct view *v, const struct keys *k, struct look *l)
 {
     for (uint32_t i = v->d.placed_count; i > 0; i--) {

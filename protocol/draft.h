@@ -18,12 +18,12 @@ struct draft_site {
     struct site_id site;
     uint32_t rank; /* seniority: where its first enrolment stands in the order of the fold */
     uint64_t *about[ABOUT_KINDS]; /* rows of the entries that speak of it; NULL: none does */
-    bool of_base; /* the checkpoint that the log begins with names it: */
+    bool of_base;                 /* the checkpoint that the log begins with names it: */
     uint8_t base_standing;
     bool base_admin, base_has_key;
     struct site_id base_by;
     struct slice base_cut;
-    uint32_t changed_at;          /* draft.clock when the last of their verdicts fell */
+    uint32_t changed_at; /* draft.clock when the last of their verdicts fell */
 };
 
 struct draft {

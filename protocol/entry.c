@@ -247,11 +247,16 @@ static void read_fields(struct reader *r, struct entry *n, uint32_t count)
         uint32_t count;
         void (*read)(struct reader *r, struct entry *n);
     } kinds[] = {
-        [ENTRY_CREATE] = {8, read_create},     [ENTRY_INVITE] = {6, read_invite},
-        [ENTRY_ENROL] = {8, read_enrol},       [ENTRY_RULES] = {5, read_rules},
-        [ENTRY_REVOKE] = {6, read_revoke},     [ENTRY_RENAME] = {6, read_rename},
-        [ENTRY_ADMIN] = {6, read_admin},       [ENTRY_ROTATE] = {6, read_rotate},
-        [ENTRY_WITHDRAW] = {5, read_withdraw},   [ENTRY_CHECKPOINT] = {15, read_checkpoint},
+        [ENTRY_CREATE] = {8, read_create},
+        [ENTRY_INVITE] = {6, read_invite},
+        [ENTRY_ENROL] = {8, read_enrol},
+        [ENTRY_RULES] = {5, read_rules},
+        [ENTRY_REVOKE] = {6, read_revoke},
+        [ENTRY_RENAME] = {6, read_rename},
+        [ENTRY_ADMIN] = {6, read_admin},
+        [ENTRY_ROTATE] = {6, read_rotate},
+        [ENTRY_WITHDRAW] = {5, read_withdraw},
+        [ENTRY_CHECKPOINT] = {15, read_checkpoint},
         [ENTRY_ACKNOWLEDGE] = {5, read_acknowledge},
     };
 

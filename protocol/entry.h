@@ -33,9 +33,9 @@ enum entry_verdict { VERDICT_OPEN, VERDICT_STANDS, VERDICT_VOID };
  * comes to. checkpoint.c writes and compares it. */
 struct checkpoint {
     uint8_t fleet[FLEET_ID_BYTES];
-    uint32_t depth;   /* its own */
-    uint32_t entries; /* that it stands for */
-    uint32_t ruled;   /* of these, entries that speak of rules */
+    uint32_t depth;              /* its own */
+    uint32_t entries;            /* that it stands for */
+    uint32_t ruled;              /* of these, entries that speak of rules */
     struct slice sites, invites; /* what checkpoint_site_read and checkpoint_invite_read take */
     uint32_t site_count, invite_count;
     bool rotated; /* there is a key id */
@@ -59,7 +59,7 @@ struct entry {
     uint8_t hash[HASH_BYTES];
     uint64_t kind;
     uint8_t author[SIGN_PUBLIC_BYTES];
-    struct slice fields;    /* of the kind, as they stand there */
+    struct slice fields; /* of the kind, as they stand there */
     uint32_t field_count;
     const uint8_t *parents; /* PARENT_BYTES each: the reader takes only one encoding of a hash */
     uint32_t parent_count;
@@ -77,11 +77,11 @@ struct entry {
     uint8_t key_id[FLEET_KEY_ID_BYTES]; /* rotate; checkpoint */
     struct slice boxes; /* rotate and checkpoint: what entry_box takes, one after the other */
     uint32_t box_count;
-    struct checkpoint base;          /* checkpoint */
+    struct checkpoint base;         /* checkpoint */
     uint8_t checkpoint[HASH_BYTES]; /* acknowledge: the hash of one */
-    bool trusted;  /* from our own log: its signature was checked when it came */
-    bool twice;    /* an equal entry stands in front of it: to be skipped */
-    bool left_out; /* roster_take looks at what the rest comes to without it */
+    bool trusted;                   /* from our own log: its signature was checked when it came */
+    bool twice;                     /* an equal entry stands in front of it: to be skipped */
+    bool left_out;                  /* roster_take looks at what the rest comes to without it */
     bool placed;
     bool beside; /* neither the checkpoint that the log begins with nor behind it: passed over */
     bool has_child;

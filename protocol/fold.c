@@ -195,8 +195,7 @@ static bool is_sealed_to(const struct entry *n, const struct site_id *site)
 
 bool draft_tells_key(const struct draft *d, const struct entry *n)
 {
-    return n == d->base ? n->base.rotated
-                        : n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS;
+    return n == d->base ? n->base.rotated : n->kind == ENTRY_ROTATE && n->verdict == VERDICT_STANDS;
 }
 
 /* Who was enrolled by somebody who knew of the key was given it with his welcome. */

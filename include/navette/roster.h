@@ -52,7 +52,7 @@ struct roster {
     uint32_t entries;
     uint32_t before; /* entries that the checkpoint it begins with stands for; 0: it begins with the
                         fleet's first */
-    uint32_t checkpoints; /* entries that are one, besides that */
+    uint32_t checkpoints;          /* entries that are one, besides that */
     uint8_t (*hashes)[HASH_BYTES]; /* of every entry, in the order of the log */
     uint8_t (*heads)[HASH_BYTES];  /* of the entries that no other names, rising */
     uint32_t head_count;

@@ -264,6 +264,7 @@ TESTED_BY = {
     },
     "protocol": {
         "json": "json_counter json_text json_write",
+        "checkpoint": "base",
         "judge": "roster_admin roster_key",
         "outline": "outline_write",
         "quarrels": "fold",

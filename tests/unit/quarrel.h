@@ -83,8 +83,8 @@ static inline void check_sound(const struct roster *r)
     assert_true(admins > 0);
 }
 
-static inline void write_anything(struct writer *w, struct random_source *random, enum entry_kind kind,
-                           struct keys k[PCS])
+static inline void write_anything(struct writer *w, struct random_source *random,
+                                  enum entry_kind kind, struct keys k[PCS])
 {
     uint32_t who = random_below(random, PCS);
     struct actor a = actor_of(&k[who], 1);

@@ -125,7 +125,7 @@ static void entries_that_break_their_layout_are_refused(void **state)
     assert_int_equal(code_of_forged(1, 2, true, 1), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 2, true, 3), ERR_INPUT);
     assert_int_equal(code_of_forged(1, 0, true, 2), ERR_REFUSED);
-    assert_int_equal(code_of_forged(1, 10, true, 2), ERR_REFUSED); /* of a newer version */
+    assert_int_equal(code_of_forged(1, 12, true, 2), ERR_REFUSED); /* of a newer version */
     assert_int_equal(code_of_forged(2, 2, true, 2), ERR_REFUSED);
 }
 
