@@ -509,6 +509,22 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
         event->earliest = 0;
 }
 
+/* What a drain takes of a row is as young as the last of it, whatever the clock did meanwhile. */
+static void bound_together(struct oracle *o, uint32_t site)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+        const struct oracle_row *row = &o->rows[event->row];
+
+        for (uint32_t k = 0; event->site == site && event->drain == o->drains && k < row->n; k++) {
+            const struct oracle_event *other = &o->events[row->events[k]];
+
+            if (other->site == site && other->drain == o->drains && other->latest > event->latest)
+                event->latest = other->latest;
+        }
+    }
+}
+
 /* May others have a row of this name before they hear of each other? Then nobody knows which of
  * their sales are in what a newcomer had there when it was matched. */
 static bool is_common(const struct oracle *o, const struct oracle_row *row)
@@ -621,6 +637,7 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         if (o->events[i].site == site && o->events[i].column == COLUMN_DEATH &&
             o->events[i].drain == o->drains && is_unheard(o, &o->events[i]))
             forget_named(o, site, o->events[i].name);
+    bound_together(o, site);
     if (site == 0 && o->copied > 0)
         blur_copied(o);
     oracle_derived(o, site);

@@ -56,6 +56,21 @@ static void a_delete_after_an_edit_it_did_not_see_stands(void **state)
     }
 }
 
+static void a_clock_put_back_between_two_edits_makes_the_first_no_older(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&b, "UPDATE article SET price = 11 WHERE id = 1");
+    edit(&a, "UPDATE article SET price = 12 WHERE id = 1; UPDATE article SET place = 'C' WHERE id ="
+             " 1; UPDATE _navette_dirty SET t = t - 1 WHERE id = (SELECT max(id) FROM"
+             " _navette_dirty)");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price, place FROM article WHERE id = 1", "12|C");
+    close_pair(&a, &b);
+}
+
 static void a_row_deleted_on_both_is_gone_without_a_word(void **state)
 {
     struct site a, b;
@@ -390,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_after_a_delete_it_did_not_see_brings_the_row_back_whole),
         cmocka_unit_test(a_delete_after_an_edit_it_did_not_see_stands),
+        cmocka_unit_test(a_clock_put_back_between_two_edits_makes_the_first_no_older),
         cmocka_unit_test(a_row_deleted_on_both_is_gone_without_a_word),
         cmocka_unit_test(a_third_hears_of_delete_and_edit_in_whatever_order),
         cmocka_unit_test(
