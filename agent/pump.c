@@ -46,6 +46,8 @@ struct pump {
     struct agent *agent;
     uv_timer_t timer;
     uv_idle_t idle;
+    uv_prepare_t turned; /* the loop is about to wait */
+    uint64_t turned_ns, waited_ns;
     uint32_t handles;
     bool stopping;
     bool failing;      /* something failed elsewhere and is not known to be over */
@@ -53,6 +55,7 @@ struct pump {
     bool heard;        /* something came from a peer while this PC's rows are not matched yet */
     struct job open, drain, apply, tidy;
     uint64_t wrote_ms;       /* when the application was last seen to commit */
+    uint64_t drained_at_ms;  /* when that was drained in the turn that saw it */
     uint64_t apply_since_ms; /* when the apply became due */
     uint64_t parked_ms;      /* when parked rows were last tried */
     struct backup backup;
@@ -368,7 +371,8 @@ static void apply(struct pump *p)
     job_succeeded(p, &p->apply, progress.changesets > 0);
     p->apply.due = progress.more || progress.again_ms > 0;
     p->apply.at_ms = now_of(p) + progress.again_ms;
-    p->apply_since_ms = now_of(p);
+    if (!progress.more || progress.changesets > 0) /* else the file is still to be written */
+        p->apply_since_ms = now_of(p);
     p->drain.due |= store_owes(a->store);
     changed_here(p);
     if (progress.changesets == 0 && progress.rows == 0)
@@ -501,11 +505,14 @@ static void plan(struct pump *p)
 
 void pump_changed(struct pump *p)
 {
-    p->wrote_ms = now_of(p);
+    bool again = p->drained_at_ms == now_of(p);
+
+    p->wrote_ms = p->drained_at_ms = now_of(p);
     p->drain.due = true;
-    /* The commit itself waits for us to read it: no turn of the loop in between. */
-    if (!p->stopping && p->agent->store != NULL && p->agent->in_fleet && p->drain.failures == 0 &&
-        !p->open.due)
+    /* The commit itself waits for us to read it: no turn of the loop in between. But one that comes
+     * behind another waits for the turn: peers and people have theirs. */
+    if (!again && !p->stopping && p->agent->store != NULL && p->agent->in_fleet &&
+        p->drain.failures == 0 && !p->open.due)
         drain(p);
     plan(p);
 }
@@ -585,15 +592,32 @@ const struct pump_times *pump_times(const struct pump *p)
 
 /* ---- start and end ---- */
 
+/* Once in each turn of the loop: how long since the last time, but for its waiting? */
+static void on_turned(uv_prepare_t *turned)
+{
+    struct pump *p = turned->data;
+    uint64_t now = uv_hrtime(), waited = uv_metrics_idle_time(p->agent->loop);
+    uint64_t us = (now - p->turned_ns - (waited - p->waited_ns)) / 1000;
+
+    if (p->turned_ns != 0 && us > p->times.turn_us_max)
+        p->times.turn_us_max = us;
+    p->turned_ns = now;
+    p->waited_ns = waited;
+}
+
 struct pump *pump_start(struct agent *a)
 {
     struct pump *p = mem_alloc(sizeof *p);
 
     p->agent = a;
+    uv_loop_configure(a->loop, UV_METRICS_IDLE_TIME);
+    uv_prepare_init(a->loop, &p->turned);
+    p->turned.data = p;
+    uv_prepare_start(&p->turned, on_turned);
     uv_timer_init(a->loop, &p->timer);
     uv_idle_init(a->loop, &p->idle);
     p->timer.data = p->idle.data = p;
-    p->handles = 2;
+    p->handles = 3;
     p->open.due = true;
     plan(p);
     return p;
@@ -616,4 +640,5 @@ void pump_stop(struct pump *p)
     p->stopping = true;
     uv_close((uv_handle_t *)&p->timer, release);
     uv_close((uv_handle_t *)&p->idle, release);
+    uv_close((uv_handle_t *)&p->turned, release);
 }

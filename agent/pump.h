@@ -48,6 +48,8 @@ struct pump_times {
     uint64_t drain_us_max, apply_us_max; /* the longest one */
     uint64_t drain_rows, apply_rows;
     uint64_t busy; /* times somebody else held the lock */
+    uint64_t
+        turn_us_max; /* the longest turn of the loop, waiting left out: so long nobody was heard */
 };
 const struct pump_times *pump_times(const struct pump *p);
 

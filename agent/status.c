@@ -396,6 +396,7 @@ static struct json_object *work_of(const struct agent *a)
     add_int(o, "apply_rows", (int64_t)t->apply_rows);
     add_int(o, "apply_us_max", (int64_t)t->apply_us_max);
     add_int(o, "busy", (int64_t)t->busy);
+    add_int(o, "turn_us_max", (int64_t)t->turn_us_max);
     return o;
 }
 

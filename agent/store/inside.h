@@ -44,11 +44,13 @@ struct store {
     uint32_t ruled;     /* rule_entries of the roster at that time */
     struct merged_changeset *merged;
     uint32_t merged_count, merged_room;
+    size_t merged_bytes;    /* of these change-sets */
     struct due_list due;    /* rows of the merged change-sets */
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
     int64_t opened_mark;    /* marks up to here may have been drained by a ledger that was lost */
     bool astray;            /* the two files do not stand together: recover before anything else */
+    bool half;              /* ... only because the ledger is to follow a large batch */
     int64_t *held; /* rows that the batch must leave: what it did to them cannot be undone */
     uint32_t held_count;
     bool retry_parked;     /* something changed that a parked row may have waited for */
@@ -78,6 +80,8 @@ struct store {
     struct migration *migration;            /* NULL: nothing is known of it yet */
     struct unsent unsent;                   /* values too long to be sent */
     size_t body_soft, body_full;            /* BODY_BYTES_SOFT, BODY_BYTES_FULL; less in tests */
+    uint32_t batch_rows;                    /* BATCH_ROWS, BATCH_BYTES; likewise */
+    size_t batch_bytes;
     struct trouble trouble;
 };
 

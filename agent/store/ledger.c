@@ -19,6 +19,9 @@
 #include "schema_sql.h"
 
 #define LEDGER_FORMAT 1
+/* Pages in the WAL: then a commit puts them away; so many are left for later. */
+#define WAL_FRAMES       2000
+#define WAL_FRAMES_LARGE 4000
 
 static const char *const statement_sql[] = {STATEMENTS(AS_TEXT)};
 
@@ -380,6 +383,26 @@ static bool make_durable(struct ledger *l, struct err *e)
            ledger_err(l, "sync what an agent that died had committed", e);
 }
 
+/* A commit puts away a WAL of some 16 MB itself; a large one is somebody's who has time for it. */
+static int on_commit(void *arg, struct sqlite3 *db, const char *name, int frames)
+{
+    struct ledger *l = arg;
+
+    l->swollen = frames >= WAL_FRAMES_LARGE;
+    if (frames >= WAL_FRAMES && !l->swollen)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK; /* the commit stands, and the next one tries again */
+}
+
+bool ledger_shrink(struct ledger *l)
+{
+    if (!l->swollen || l->open)
+        return false;
+    l->swollen = false;
+    sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return true;
+}
+
 bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
                  const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site, bool alone,
                  struct err *e)
@@ -397,7 +420,7 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
         return false;
     if (!run(l,
              "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-             "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000; PRAGMA "
+             "PRAGMA cache_size = -65536; PRAGMA "
              "journal_size_limit = 16777216; PRAGMA temp_store = "
              "MEMORY; PRAGMA cell_size_check = ON",
              "open the ledger", e) ||
@@ -411,6 +434,7 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
         }
         return false;
     }
+    sqlite3_wal_hook(l->db, on_commit, l);
     return make_durable(l, e);
 }
 

@@ -48,7 +48,7 @@ struct ledger {
     struct sqlite3_stmt **statements;
     struct kept *kept;  /* ledger_kept.h */
     bool open, lasting; /* in a transaction; one that the next one ends (remerge.h) */
-    bool lazy;          /* its commits are not synced */
+    bool lazy, swollen; /* its commits are not synced; its WAL is large (ledger_shrink) */
     bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
@@ -100,6 +100,8 @@ MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
 MUST_USE bool ledger_commit(struct ledger *l, struct err *e);
 /* Make a lazy commit durable: the file is never more than one batch ahead of the ledger. */
 MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
+/* Put a swollen WAL away; outside a transaction. False: there is none. */
+bool ledger_shrink(struct ledger *l);
 /* End all reads, after reading outside a transaction; roll back, harmless when nothing is open. */
 void ledger_rest(struct ledger *l);
 void ledger_rollback(struct ledger *l);

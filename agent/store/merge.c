@@ -48,6 +48,7 @@ void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
 void due_clear(struct store *s)
 {
     s->merged_count = 0;
+    s->merged_bytes = 0;
     s->due.n = 0;
     s->due_stale = false;
     arena_close(&s->due_arena);
@@ -382,8 +383,9 @@ static void merger_close(struct merger *m)
     buf_close(&m->identity);
 }
 
-static void note_merged(struct store *s, uint32_t actor, uint64_t number)
+static void note_merged(struct store *s, uint32_t actor, uint64_t number, size_t bytes)
 {
+    s->merged_bytes += bytes;
     if (s->merged_count == s->merged_room) {
         s->merged_room = s->merged_room == 0 ? 16 : s->merged_room * 2;
         s->merged = mem_grow(s->merged, s->merged_room * sizeof *s->merged);
@@ -452,7 +454,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
         a->latest = stamp > a->latest ? stamp : a->latest;
         if (stamp > hlc_save(&s->ledger.clock)) /* that it may be was found out by is_ready */
             hlc_load(&s->ledger.clock, stamp);
-        note_merged(s, actor, number);
+        note_merged(s, actor, number, bytes.n);
         ok = ledger_actor_save(&s->ledger, actor, e);
     }
     changeset_header_close(&h);
@@ -540,7 +542,8 @@ bool merge_reload(struct store *s, struct err *e)
     s->due_open = true;
     project_retry(s);
     while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        note_merged(s, (uint32_t)sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1));
+        note_merged(s, (uint32_t)sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1),
+                    (size_t)sqlite3_column_bytes(q, 2));
         ok = collect_due(s, value_of_column(q, 2).bytes, e);
     }
     if (ok && code != SQLITE_DONE)
@@ -629,17 +632,20 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
     return ok;
 }
 
+bool merge_is_full(const struct store *s)
+{
+    return s->due.n >= s->batch_rows || s->merged_bytes >= s->batch_bytes;
+}
+
 /* Every actor's next ones, round and round, until nothing is ready or the batch is full. `actor` is
  * the one that failed. */
 static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, struct err *e)
 {
-    bool progress = true;
+    bool progress = true, did;
 
-    while (progress && s->due.n < CUT_ROWS_MAX) {
+    while (progress && !merge_is_full(s)) {
         progress = false;
-        for (uint32_t a = 1; a <= s->ledger.actor_count && s->due.n < CUT_ROWS_MAX; a++) {
-            bool did;
-
+        for (uint32_t a = 1; a <= s->ledger.actor_count && !merge_is_full(s); a++) {
             *actor = a;
             if (trouble_is_stuck(&s->trouble, a))
                 continue;
@@ -671,15 +677,16 @@ bool merge_keep(struct store *s, struct err *e)
 
 bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *e)
 {
+    struct err again = {0};
     uint32_t actor = 0;
     bool hostile;
 
-    if (s->due.n >= CUT_ROWS_MAX || !merge_pending(s))
+    if (merge_is_full(s) || !merge_pending(s))
         return true;
     s->noticed_ms = now_ms;
     s->look_ups_left = LOOK_UPS_MAX;
     if (ledger_begin(&s->ledger, true, e) && merge_rounds(s, now_ms, &actor, e) &&
-        (leave_open || ledger_commit(&s->ledger, e)))
+        ((leave_open && !merge_is_full(s)) || ledger_commit(&s->ledger, e)))
         return true;
     ledger_rollback(&s->ledger);
     /* Signed and nonsense: nothing of it is applied, and it holds up only its own author. */
@@ -688,11 +695,5 @@ bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *
         trouble_stuck(s, actor, e);
         err_clear(e);
     }
-    {
-        struct err again = {0};
-
-        if (!merge_reload(s, &again))
-            return err_set(e, again.code, "%s", again.text);
-    }
-    return hostile;
+    return merge_reload(s, &again) ? hostile : err_set(e, again.code, "%s", again.text);
 }

@@ -5,6 +5,11 @@
 
 #include "inside.h"
 
+/* A batch takes in whole change-sets until it is full: it has so many rows or bytes. What a full
+ * one needs is done in several calls, each no longer than its largest change-set needs. */
+#define BATCH_ROWS  20000
+#define BATCH_BYTES (8u << 20)
+
 /* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
 MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                               struct err *e);
@@ -20,14 +25,16 @@ MUST_USE bool merge_rows_again(struct store *s, uint32_t actor, uint64_t number,
                                struct merge_anew *anew, struct err *e);
 /* Rebuild s->merged and s->due after a start. */
 MUST_USE bool merge_reload(struct store *s, struct err *e);
-/* Merge what is ready, up to CUT_ROWS_MAX rows. `leave_open`: the ledger's transaction may stay
- * open, so that `project` ends it together with what the batch came to, or merge_keep does. */
+/* Merge what is ready, until the batch is full. `leave_open`: the ledger's transaction may stay
+ * open, so that `project` ends it together with what the batch came to, or merge_keep does; that of
+ * a full batch is committed. */
 MUST_USE bool merge_ready(struct store *s, uint64_t now_ms, bool leave_open, struct err *e);
 /* Is all merged that a header says its author had applied? */
 MUST_USE bool merge_has_needs(struct store *s, const struct vector *needs, bool *has,
                               struct err *e);
 /* Commit what merge_ready left open, if anything. */
 MUST_USE bool merge_keep(struct store *s, struct err *e);
+bool merge_is_full(const struct store *s);
 /* Is anything staged that is not merged? */
 bool merge_pending(const struct store *s);
 void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed);

@@ -10,7 +10,8 @@
  *
  * The merge may still be open when a batch begins. It is then committed with what follows: one
  * write of the ledger's pages instead of two. Cut off in between, it is done again with the rest.
- */
+ * A full batch (merge.h) leaves off before the ledger follows: what comes next is what comes after
+ * a crash there, in a call of its own. */
 #include "batch.h"
 #include "ledger_kept.h"
 #include "merge.h"
@@ -421,6 +422,15 @@ static void note_round(const struct batch *b)
     s->retry_again = false;
 }
 
+/* The file holds it; the ledger follows now, or, if that takes long, in the next call. */
+static bool end_batch(struct store *s, const struct app_state *state, uint64_t now_ms,
+                      struct err *e)
+{
+    s->half = merge_is_full(s) && state->batch != s->ledger.batch;
+    s->astray |= s->half;
+    return s->half || follow(s, state, now_ms, e);
+}
+
 static bool project_once(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct app_state state = {0};
@@ -435,7 +445,7 @@ static bool project_once(struct store *s, uint64_t now_ms, struct store_progress
     } else if (ok) {
         uint32_t changesets = s->merged_count;
 
-        ok = write_file(&b, &state, e) && follow(s, &state, now_ms, e);
+        ok = write_file(&b, &state, e) && end_batch(s, &state, now_ms, e);
         if (ok) {
             p->changesets += changesets;
             p->rows += b.n;

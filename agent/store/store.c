@@ -50,6 +50,8 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->renamed = true; /* it looks once */
     s->body_soft = BODY_BYTES_SOFT;
     s->body_full = BODY_BYTES_FULL;
+    s->batch_rows = BATCH_ROWS;
+    s->batch_bytes = BATCH_BYTES;
     s->remerge_slice = REMERGE_SLICE;
     if (appdb_connect(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
@@ -121,6 +123,20 @@ static bool ready(struct store *s, uint64_t now_ms, struct err *e)
     return bind_schema(s, s->bindings == NULL, e) &&
            (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) &&
            settle_histories(s, e) && remerge_if_due(s, now_ms, e);
+}
+
+/* The same; what takes long has a call to itself. */
+static bool do_apart(struct store *s, uint64_t now_ms, bool *did, struct err *e)
+{
+    *did = ledger_shrink(&s->ledger);
+    if (*did)
+        return true;
+    *did = s->half;
+    s->half = false;
+    if (!ready(s, now_ms, e))
+        return false;
+    *did |= remerge_is_under_way(s);
+    return true;
 }
 
 /* ---- tables ---- */
@@ -430,12 +446,9 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     bool did = false;
 
     *p = (struct store_progress){0};
-    if (!ready(s, now_ms, e))
+    if (!do_apart(s, now_ms, &p->more, e))
         return false;
-    p->more = remerge_is_under_way(s);
-    if (p->more)
-        return true;
-    if (!s->app.installed || !s->ledger.matched)
+    if (p->more || !s->app.installed || !s->ledger.matched)
         return true;
     if (!make_ours(s, p, e) || !match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
         return false;
@@ -451,7 +464,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     s->vanished &= did;
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
-    p->more = did;
+    p->more = did || s->ledger.swollen;
     p->apply = s->due_open || migration_moved(s);
     /* What was just written may have made room for a row that the file refused. */
     return p->apply || may_retry(s, now_ms, &p->apply, e);
@@ -527,16 +540,20 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
 {
     struct store_progress drained = {0};
     uint64_t pause_ms;
-    bool parked;
+    bool parked, projects, full;
 
     *p = (struct store_progress){0};
-    if (!ready(s, now_ms, e))
+    if (!do_apart(s, now_ms, &p->more, e))
         return false;
-    p->more = remerge_is_under_way(s);
     if (p->more)
         return true;
-    if (!merge_ready(s, now_ms, s->ledger.matched && s->app.installed, e))
+    projects = s->ledger.matched && s->app.installed;
+    full = !projects || merge_is_full(s);
+    if (!merge_ready(s, now_ms, projects, e))
         return false;
+    p->more = !full && merge_is_full(s);
+    if (p->more)
+        return true;
     if (!s->ledger.matched) {
         p->changesets = s->merged_count;
         if (!settle_unprojected(s, e))
@@ -544,25 +561,25 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
         p->more = p->changesets > 0 && merge_pending(s);
         return true;
     }
-    if (!s->app.installed && s->merged_count > 0 && !settle_unprojected(s, e))
-        return false;
-    if (!s->app.installed)
-        return true;
+    if (!projects)
+        return settle_unprojected(s, e);
     if (!project(s, now_ms, p, e)) {
         /* What the application wrote meanwhile comes first; then once more. */
         if (!is_behind_marks(s, e))
             return false;
         err_clear(e);
-        do {
-            if (!store_drain(s, now_ms, &drained, e))
-                return false;
-        } while (drained.more);
+        if (!store_drain(s, now_ms, &drained, e))
+            return false;
+        p->more = drained.more;
+        if (p->more)
+            return true;
         if (!project(s, now_ms, p, e))
             return false;
     }
     release_memory(s, p);
     parked = project_retry_due(s, now_ms, &pause_ms);
-    p->more = s->due_open || (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
+    p->more = s->due_open || s->half || s->ledger.swollen ||
+              (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
     if (trouble_is_healing(&s->trouble) && !p->more && !fork_is_open(s))
         trouble_healed(&s->trouble);

@@ -8,7 +8,7 @@ import pytest
 
 import peer as peers
 import wire
-from pc import wait_for
+from pc import database, wait_for
 from test_interop import Guest, inside
 from test_shop import sell, wait_sale
 
@@ -140,6 +140,46 @@ def test_a_revoked_pc_is_cut_off_within_a_second_while_much_of_it_is_taken_in(sh
         assert at == last or seconds_of(at) < begin + 1, "%s: %s" % (pc.name, at)
     shop.wait_equal(a, b, seconds=120)
     assert before == shown < clients(a), "it was taken in meanwhile"
+
+
+def lines_of(pc, *words):
+    """(number of the line, line) of each line of the log that has all the words."""
+    lines = pc.log.read_text(errors="replace").splitlines()
+    return [(i, line) for i, line in enumerate(lines) if all(word in line for word in words)]
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("rows", [300, 30000])
+def test_a_pc_that_takes_in_140_megabytes_hears_meanwhile_who_is_shut_out(shop, rows, record_property):
+    """Three change-sets of C's, nearly the largest there may be, have come to B, whose till had its file; then it lets go.
+    With sanitizers in the programs they are a fifth of that."""
+    size = 9000000 if b"__asan_init" in (shop.programs / "navette-agent").read_bytes() else 45000000
+    lan, a, b, c = trio(shop)
+    b.stop()
+    settings = b.home / "agent.conf"
+    settings.write_text(settings.read_text() + "\nlog_level = debug\n")
+    b.start()
+    shop.wait_peer(b, c)
+    with database(b.db) as till:
+        till.execute("BEGIN IMMEDIATE")
+        for name in ("one", "two", "three"):
+            c.sql("INSERT INTO shop_client(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+                  " SELECT 'many %s ' || hex(randomblob(%d)) FROM n" % (rows, name, size // 2 // rows))
+            wait_for(lambda: c.status()["pending"]["marks"] == 0, "it is captured")
+        shop.wait_equal(a, c, seconds=120)
+        wait_for(lambda: b.status()["pending"]["incoming"] == 3, lambda: "B has all: %r" % b.status()["pending"], 120)
+        till.execute("COMMIT")
+    begin = time.time()
+    a.cli("revoke", "C", "--yes")
+    wait_for(lambda: "C" not in connected(b), "B cuts it off")
+    cut, line = lines_of(b, "link down", "peer=C ")[-1]
+    took, turn = seconds_of(line) - begin, b.status()["work"]["turn_us_max"] / 1e6
+    record_property("seconds", (took, turn))
+    print("cut off after %.2f s; the longest turn of the loop took %.2f s" % (took, turn))
+    shop.wait_equal(a, b, seconds=120)
+    batches = [i for i, line in lines_of(b, "applied changesets=1 ", "rows=%d " % rows)]
+    assert len(batches) == 3, "each was a batch"
+    assert cut < batches[2], "B took in all that was there before it heard"
 
 
 def test_who_was_away_comes_back_and_learns(shop):

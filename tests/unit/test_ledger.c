@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "ledger_kept.h"
+#include "ledger_meta.h"
 #include "sim/disk.h"
 #include "library.h"
 
@@ -419,6 +420,33 @@ static void more_queries_than_are_kept_work_as_well(void **state)
     }
 }
 
+static void a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit(void **state)
+{
+    struct shelf *s = *state;
+    struct buf bytes;
+
+    buf_open(&bytes, VALUE_BYTES_MAX);
+    memset(buf_extend(&bytes, VALUE_BYTES_MAX), 'x', VALUE_BYTES_MAX);
+    assert_false(ledger_shrink(&s->l));
+    must(s, ledger_begin(&s->l, true, &s->e));
+    for (int i = 0; i < 3; i++) {
+        struct value v = {.type = VALUE_BLOB, .bytes = buf_slice(&bytes)};
+        char name[12];
+
+        snprintf(name, sizeof name, "%d", i);
+        must(s, ledger_meta_set(&s->l, name, &v, &s->e));
+    }
+    assert_false(ledger_shrink(&s->l)); /* not while something is being written */
+    must(s, ledger_commit(&s->l, &s->e));
+    assert_true(ledger_shrink(&s->l));
+    assert_false(ledger_shrink(&s->l));
+    must(s, ledger_begin(&s->l, true, &s->e) &&
+                ledger_meta_set(&s->l, "small", &(struct value){.type = VALUE_INT}, &s->e) &&
+                ledger_commit(&s->l, &s->e));
+    assert_false(ledger_shrink(&s->l)); /* that one began at the front */
+    buf_close(&bytes);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -438,6 +466,8 @@ int main(void)
             of_any_cells_the_same_one_wins_in_whatever_order_they_are_met, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
     };
 

@@ -346,6 +346,108 @@ static void soil_the_stack(void)
         bytes[i] = 0x5a;
 }
 
+static void apply_once(struct site *s, struct store_progress *p)
+{
+    struct err e = {0};
+
+    tick(s);
+    check(store_apply(s->store, s->now_ms, p, &e), &e);
+}
+
+/* B has three change-sets of A's to write, of two rows each, and two of them make a full batch. */
+static void open_backlog(struct site *a, struct site *b)
+{
+    open_pair(a, b, "CREATE TABLE t(id INTEGER PRIMARY KEY)",
+              "CREATE TABLE t(id INTEGER PRIMARY KEY)");
+    b->store->batch_rows = 3;
+    for (int i = 1; i < 6; i += 2) {
+        char text[80];
+
+        snprintf(text, sizeof text, "INSERT INTO t VALUES (%d), (%d)", i, i + 1);
+        sql(a, text);
+        work(a);
+    }
+    carry(a, b);
+}
+
+static void a_full_batch_is_merged_written_and_noted_in_calls_of_their_own(void **state)
+{
+    static const struct {
+        const char *rows;
+        int64_t staged;
+    } after[] = {{"0", 3}, {"4", 3}, {"4", 1}, {"6", 0}};
+    struct site a, b;
+
+    (void)state;
+    open_backlog(&a, &b);
+    for (size_t i = 0; i < COUNT_OF(after); i++) {
+        struct store_progress p;
+
+        apply_once(&b, &p);
+        expect(&b, "SELECT count(*) FROM t", after[i].rows);
+        assert_int_equal(status_of(&b).staged, after[i].staged);
+        assert_true(p.more || i + 1 == COUNT_OF(after));
+    }
+    expect_same(&a, &b, "SELECT id FROM t");
+    close_pair(&a, &b);
+}
+
+/* The application writes, a peer brings more, and the agent is started anew, after each of them. */
+static void between_these_calls_anything_may_come(void **state)
+{
+    (void)state;
+    for (int calls = 1; calls < 4; calls++)
+        for (int restarts = 0; restarts < 2; restarts++) {
+            struct store_progress p;
+            struct site a, b;
+
+            open_backlog(&a, &b);
+            for (int i = 0; i < calls; i++)
+                apply_once(&b, &p);
+            sql(&b, "INSERT INTO t VALUES (100)");
+            sql(&a, "DELETE FROM t WHERE id = 1");
+            work(&a);
+            carry(&a, &b);
+            if (restarts) {
+                close_store(&b);
+                open_store(&b);
+            }
+            exchange(&a, &b);
+            expect_both(&a, &b, "SELECT count(*), sum(id) FROM t", "6|120");
+            assert_string_equal(status_of(&b).trouble, "");
+            close_pair(&a, &b);
+        }
+}
+
+/* What the application wrote comes first; there may be so much that the loop needs its turn. */
+static void a_batch_waits_in_its_turn_for_all_that_was_written_before(void **state)
+{
+    struct store_progress p;
+    struct site a, b;
+    char text[256];
+
+    (void)state;
+    open_pair(&a, &b, "CREATE TABLE t(id INTEGER PRIMARY KEY, n)",
+              "CREATE TABLE t(id INTEGER PRIMARY KEY, n)");
+    sql(&a, "INSERT INTO t VALUES (1, 'of a')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE t SET n = 'of a again'");
+    work(&a);
+    carry(&a, &b);
+    snprintf(text, sizeof text,
+             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+             " INSERT INTO t(id) SELECT i FROM n",
+             CUT_ROWS_MAX + 3);
+    sql(&b, text);
+    apply_once(&b, &p);
+    assert_true(p.more);
+    assert_int_equal(status_of(&b).marks, 2);
+    expect(&b, "SELECT n FROM t WHERE id = 1", "of a");
+    work(&b);
+    expect(&b, "SELECT n FROM t WHERE id = 1", "of a again");
+    close_pair(&a, &b);
+}
+
 static void after_a_full_batch_the_next_one_is_due_at_once(void **state)
 {
     struct store_progress p = {0};
@@ -364,11 +466,12 @@ static void after_a_full_batch_the_next_one_is_due_at_once(void **state)
     work(&a);
     carry(&a, &b);
     tick(&b);
-    soil_the_stack();
-    check(store_apply(b.store, b.now_ms, &p, &e), &e);
-    assert_int_equal(status_of(&b).staged, 1);
-    assert_true(p.more);
-    assert_int_equal(p.again_ms, 0);
+    while (status_of(&b).staged > 1) {
+        soil_the_stack();
+        check(store_apply(b.store, b.now_ms, &p, &e), &e);
+        assert_true(p.more);
+        assert_int_equal(p.again_ms, 0);
+    }
     work(&b);
     expect_same(&a, &b, "SELECT count(*) FROM t");
     close_pair(&a, &b);
@@ -450,6 +553,9 @@ int main(void)
         cmocka_unit_test(a_row_that_makes_way_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
+        cmocka_unit_test(a_full_batch_is_merged_written_and_noted_in_calls_of_their_own),
+        cmocka_unit_test(between_these_calls_anything_may_come),
+        cmocka_unit_test(a_batch_waits_in_its_turn_for_all_that_was_written_before),
         cmocka_unit_test(a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it),
         cmocka_unit_test(a_dead_row_that_is_kept_and_cannot_follow_yields_nothing),
     };

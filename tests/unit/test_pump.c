@@ -18,6 +18,7 @@ static void it_is_idle_when_all_is_done_and_says_what_it_did(void **state)
     assert_int_equal(pump_times(a.agent.pump)->drain_rows, drained + 2);
     assert_int_equal(pump_times(b.agent.pump)->apply_rows, applied + 2);
     assert_true(pump_times(a.agent.pump)->drain_us_max > 0);
+    assert_true(pump_times(a.agent.pump)->turn_us_max >= pump_times(a.agent.pump)->drain_us_max);
     floor_close(&f);
 }
 
@@ -49,6 +50,28 @@ static void a_file_that_is_held_is_tried_again_until_it_is_let_go(void **state)
 }
 
 #define TABLE(name) "CREATE TABLE " name "(id INTEGER PRIMARY KEY, text TEXT);"
+
+/* Two commits that one turn of the loop sees: the other one has the next, and peers have theirs. */
+static void a_till_that_commits_all_the_time_leaves_the_loop_its_turns(void **state)
+{
+    uint64_t drained;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, pump_is_idle(a.agent.pump) && pump_is_idle(b.agent.pump));
+    drained = pump_times(a.agent.pump)->drains;
+    sql(&a, "UPDATE article SET stock = 5");
+    pump_changed(a.agent.pump);
+    sql(&a, "UPDATE article SET stock = 6");
+    pump_changed(a.agent.pump);
+    assert_int_equal(pump_times(a.agent.pump)->drains, drained + 1);
+    assert_false(pump_is_idle(a.agent.pump));
+    AWAIT(&f, holds(&b, "SELECT sum(stock) FROM article", "12"));
+    assert_int_equal(pump_times(a.agent.pump)->drains, drained + 2);
+    floor_close(&f);
+}
 
 static void a_table_that_comes_later_is_tracked_even_while_rows_wait_for_others(void **state)
 {
@@ -200,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_idle_when_all_is_done_and_says_what_it_did),
         cmocka_unit_test(a_file_that_is_held_is_tried_again_until_it_is_let_go),
+        cmocka_unit_test(a_till_that_commits_all_the_time_leaves_the_loop_its_turns),
         cmocka_unit_test(a_table_that_comes_later_is_tracked_even_while_rows_wait_for_others),
         cmocka_unit_test(a_change_waits_until_the_application_has_been_quiet),
         cmocka_unit_test(a_change_does_not_wait_for_ever_for_a_busy_till),
