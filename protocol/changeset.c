@@ -149,6 +149,17 @@ bool changeset_split(struct changeset *c, struct slice bytes, struct err *e)
     return read_end(&r);
 }
 
+bool changeset_header_front(struct changeset_header *h, struct slice front, struct err *e)
+{
+    struct reader r = reader_of(front, e);
+    struct slice header;
+
+    *h = (struct changeset_header){0};
+    read_array_exact(&r, 3, "a change-set");
+    header = read_bin(&r, HEADER_BYTES_MAX, "a change-set's header");
+    return !r.failed && changeset_header_read(h, header, e);
+}
+
 bool changeset_open(struct changeset *c, struct changeset_header *h, struct slice bytes,
                     struct err *e)
 {

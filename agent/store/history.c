@@ -14,31 +14,58 @@ static uint8_t tag_of(const uint8_t hash[HASH_BYTES])
     return hash[0] == 0 ? 1 : hash[0];
 }
 
-/* The byte of the one before this change-set, which names it. False: it is not in the log. */
+/* What the header of a change-set says, which is in front of it: its body may be large, and is not
+ * read. */
+static bool read_tag(struct ledger *l, int64_t id, uint8_t *tag, struct err *e)
+{
+    static const size_t fronts[] = {2048, HEADER_BYTES_MAX + 64};
+    struct changeset_header h = {0};
+    sqlite3_blob *blob = NULL;
+    struct buf front;
+    bool ok = sqlite3_blob_open(l->db, "main", "changeset", "bytes", id, 0, &blob) == SQLITE_OK ||
+              ledger_err(l, "look at a change-set", e);
+
+    buf_open(&front, HEADER_BYTES_MAX + 64);
+    for (size_t i = 0; ok && h.number == 0 && i < COUNT_OF(fronts); i++) {
+        size_t all = (size_t)sqlite3_blob_bytes(blob), n = all < fronts[i] ? all : fronts[i];
+
+        buf_clear(&front);
+        err_clear(e);
+        changeset_header_close(&h);
+        if (sqlite3_blob_read(blob, buf_extend(&front, n), (int)n, 0) != SQLITE_OK)
+            ok = ledger_err(l, "read a change-set", e);
+        else if (!changeset_header_front(&h, buf_slice(&front), e))
+            h.number = 0; /* it is longer, as a rule */
+    }
+    *tag = tag_of(h.previous);
+    ok = ok && h.number != 0;
+    changeset_header_close(&h);
+    buf_close(&front);
+    sqlite3_blob_close(blob);
+    return ok;
+}
+
+/* The byte of the one before this change-set, which names it. 0: it is not in the log. */
 static bool tag_before(struct ledger *l, uint32_t actor, uint64_t number, uint8_t *tag,
                        struct err *e)
 {
     sqlite3_stmt *q =
-        ledger_kept(l, "SELECT bytes FROM changeset WHERE actor = ?1 AND number = ?2", e);
-    struct changeset_header h = {0};
-    struct changeset c;
-    bool ok = q != NULL;
+        ledger_kept(l, "SELECT id FROM changeset WHERE actor = ?1 AND number = ?2", e);
+    int64_t id = 0;
     int code;
 
     *tag = 0;
-    if (!ok)
+    if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, actor);
     sqlite3_bind_int64(q, 2, (int64_t)number);
     code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        ok = changeset_open(&c, &h, value_of_column(q, 0).bytes, e);
-        *tag = ok ? tag_of(h.previous) : 0;
-        changeset_header_close(&h);
-    }
+    if (code == SQLITE_ROW)
+        id = sqlite3_column_int64(q, 0);
     ledger_done(l, q);
-    return ok &&
-           (code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "look at a change-set", e));
+    if (code == SQLITE_ROW)
+        return read_tag(l, id, tag, e);
+    return code == SQLITE_DONE || ledger_err(l, "look for a change-set", e);
 }
 
 static bool learn(struct ledger *l, uint32_t actor, struct err *e)

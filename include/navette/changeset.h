@@ -92,6 +92,8 @@ MUST_USE bool changeset_split(struct changeset *c, struct slice bytes, struct er
 bool changeset_front(struct slice *left, struct slice *one, struct err *e);
 /* Decode a header; close it with changeset_header_close, also after a failure. */
 MUST_USE bool changeset_header_read(struct changeset_header *h, struct slice header, struct err *e);
+/* The same of a change-set of which only the front is there, with its header. */
+MUST_USE bool changeset_header_front(struct changeset_header *h, struct slice front, struct err *e);
 void changeset_header_close(struct changeset_header *h);
 /* Both at once: a change-set and its header. */
 MUST_USE bool changeset_open(struct changeset *c, struct changeset_header *h, struct slice bytes,

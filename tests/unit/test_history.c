@@ -1,13 +1,9 @@
 /* Histories: up to where a chain is the one that was told of. */
 #include "history.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "inside.h"
+#include "library.h"
+#include "sites.h"
 
 static const struct actor author = {{5}};
 
@@ -87,14 +83,49 @@ static void what_nobody_can_say_is_taken_for_the_same(void **state)
     assert_int_equal(common(10, tags, &unknown, 0), 0);
 }
 
+static int pages_read(struct site *s)
+{
+    int pages, highest;
+
+    sqlite3_db_status(s->store->ledger.db, SQLITE_DBSTATUS_CACHE_MISS, &pages, &highest, 1);
+    return pages;
+}
+
+/* After a start they are looked up for each author, and what an author said may be large. */
+static void large_change_sets_are_not_read_for_the_tag_in_their_headers(void **state)
+{
+    static const char rows[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, n)";
+    const struct ledger_actor *self;
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, rows, rows);
+    for (int i = 0; i < 4; i++) {
+        sql(&a, "INSERT INTO t(n) VALUES (zeroblob(4000000))");
+        work(&a);
+    }
+    close_store(&a);
+    open_store(&a);
+    (void)pages_read(&a);
+    check(history_learn(&a.store->ledger, &e), &e);
+    assert_true(pages_read(&a) < 50);
+    self = &a.store->ledger.actors[a.store->ledger.self - 1];
+    assert_int_equal(self->tagged, self->staged);
+    for (int i = 0; i < 4; i++)
+        assert_int_not_equal(self->tags[i], 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_change_sets_are_not_read_for_the_tag_in_their_headers),
         cmocka_unit_test(what_is_told_of_a_lower_number_begins_with_that_one),
         cmocka_unit_test(chains_are_one_up_to_the_last_tags_that_agree),
         cmocka_unit_test(one_tag_that_agrees_by_accident_says_nothing),
         cmocka_unit_test(what_nobody_can_say_is_taken_for_the_same),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, library_start, NULL);
 }
