@@ -125,9 +125,9 @@ static bool sum_at_fork(struct recovery *r, const struct binding *b, int64_t gid
 
 /* Of a row that stood there beside another one that it is one with by now: what it held then, so
  * that publishing finds what the application wrote to it since. If nobody can say, what it holds
- * now, which is listed if the row has something else. */
+ * now, which is listed unless it is the same. */
 static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
-                      struct cell *file, struct err *e)
+                      struct cell *file, bool same, struct err *e)
 {
     const struct cell *have = record_get(&r->rec, b->position[column]);
     struct value shown = file->v;
@@ -141,8 +141,7 @@ static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, 
         return false;
     if (known && differ_by_mark(&shown, &file->v))
         file->v = shown;
-    return known || value_equal(&have->v, &shown) ||
-           note_conflict(r, b, gid, b->position[column], file, e);
+    return known || same || note_conflict(r, b, gid, b->position[column], file, e);
 }
 
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
@@ -171,7 +170,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             continue;
         }
         if (apart && have != NULL) {
-            if (!part_cell(r, b, gid, i, &file, e))
+            if (!part_cell(r, b, gid, i, &file, same, e))
                 return false;
             *record_cell(&r->shadow, b->position[i]) = file;
             continue;

@@ -5,6 +5,7 @@
 #include "counter.h"
 #include "ledger_conflict.h"
 #include "ledger_limits.h"
+#include "unite.h"
 
 static bool is_word(const struct conflict *c, const char *word)
 {
@@ -19,22 +20,6 @@ static bool of_row(const struct conflict *c)
 static const struct cell *lost_of(const struct conflict *c)
 {
     return record_get(&c->cells, CONFLICT_LOST);
-}
-
-/* References are the same when they lead to one row. */
-static bool same_value(struct ledger *l, const struct value *a, const struct value *b, bool *same,
-                       struct err *e)
-{
-    int64_t left, right;
-
-    *same = value_equal(a, b);
-    if (*same || a->type != VALUE_REF || b->type != VALUE_REF)
-        return true;
-    if (!ledger_stands(l, gid_pack(a->ref), &left, e) ||
-        !ledger_stands(l, gid_pack(b->ref), &right, e))
-        return false;
-    *same = left == right;
-    return true;
 }
 
 static bool is_later(const struct ledger *l, const struct cell *a, const struct cell *b)
@@ -150,14 +135,14 @@ static bool settle(const struct conflict_row *row, uint32_t position, const stru
 
         if (c->position != position || of_row(c) || lost_of(c) == NULL)
             continue;
-        ok = now == NULL || same_value(l, &lost_of(c)->v, now, &hidden, e);
+        ok = now == NULL || value_same(row->s, &lost_of(c)->v, now, &hidden, e);
         for (uint32_t o = 0; ok && !hidden && o < list.n; o++) {
             const struct conflict *other = &list.list[o];
 
             if (o != i && other->position == position && !of_row(other) && lost_of(other) != NULL &&
                 (is_later(l, lost_of(other), lost_of(c)) ||
                  (!is_later(l, lost_of(c), lost_of(other)) && o < i)))
-                ok = same_value(l, &lost_of(other)->v, &lost_of(c)->v, &hidden, e);
+                ok = value_same(row->s, &lost_of(other)->v, &lost_of(c)->v, &hidden, e);
         }
         if (ok && hidden != c->hidden) {
             c->hidden = hidden;
@@ -189,7 +174,7 @@ bool conflict_note(const struct conflict_row *row, uint32_t position, const char
     for (uint32_t i = 0; ok && !found && i < list.n; i++)
         if (list.list[i].position == position && is_word(&list.list[i], why) &&
             lost_of(&list.list[i]) != NULL)
-            ok = same_value(&row->s->ledger, &lost_of(&list.list[i])->v, &lost->v, &found, e);
+            ok = value_same(row->s, &lost_of(&list.list[i])->v, &lost->v, &found, e);
     ok = ok && (found || add(row, position, why, lost, won, false, false, &list, e));
     conflict_list_close(&list);
     return ok;
@@ -284,8 +269,8 @@ static bool meet(const struct conflict_row *row, struct conflict *c, const struc
 
     if (lost == NULL || !is_later(l, write, lost))
         return true;
-    if (!same_value(l, &lost->v, &write->v, &same, e) ||
-        !same_value(l, &lost->v, &had->v, &saw_same, e))
+    if (!value_same(row->s, &lost->v, &write->v, &same, e) ||
+        !value_same(row->s, &lost->v, &had->v, &saw_same, e))
         return false;
     covers = knew(l, write, &lost->clock);
     saw_same = saw_same && knew(l, write, &had->clock);
@@ -332,7 +317,7 @@ bool conflict_cell(const struct conflict_row *row, uint32_t position, const stru
         return true;
     if (conflict_may_be(l, row->gid) && !meet_all(row, position, write, had, e))
         return false;
-    if (!known && !same_value(l, &write->v, &had->v, &same, e))
+    if (!known && !value_same(row->s, &write->v, &had->v, &same, e))
         return false;
     /* An equal value is no news, but it may come to light when the other one is overwritten. */
     if (!known && !(same && matched) &&
@@ -385,7 +370,7 @@ static bool remove_of_row(const struct conflict_row *row, const struct record *r
         if (!of_row(c) || (rec != NULL && !is_word(c, CONFLICT_DELETED)))
             continue;
         if (have != NULL && lost_of(c) != NULL)
-            ok = same_value(l, &lost_of(c)->v, &have->v, &moot, e);
+            ok = value_same(row->s, &lost_of(c)->v, &have->v, &moot, e);
         if (rec != NULL && lost_of(c) != NULL)
             moot |= !ledger_saw(l, write->actor, &lost_of(c)->clock);
         if (ok && moot)

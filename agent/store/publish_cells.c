@@ -303,6 +303,24 @@ static bool couple(struct publisher *p, const struct touched *t, const struct re
     return true;
 }
 
+/* Does the column hold what an apply replaced a moment before? */
+static bool is_back(struct publisher *p, const struct touched *t, uint32_t column, bool *back,
+                    struct err *e)
+{
+    struct store *s = p->s;
+    uint32_t position = t->b->position[column];
+    const struct value *v = &p->values[column];
+    struct value was = {.type = VALUE_REF};
+    int64_t named;
+
+    *back = replaced_is_back(s->replaced, t->gid, position, v, t->wall_ms);
+    if (*back || v->type != VALUE_REF)
+        return true;
+    named = replaced_named(s->replaced, t->gid, position, t->wall_ms);
+    was.ref = gid_unpack(named);
+    return named == 0 || value_same(s, &was, v, back, e);
+}
+
 /* A row that an ORM saves whole, which leaves one mark, has the values that it had when it was
  * read. Those that are there again, as an apply replaced them a moment before, together with
  * another change, are not meant. (A row that was deleted and made anew under its name is no save.)
@@ -314,10 +332,10 @@ static bool find_stale(struct publisher *p, const struct touched *t, const struc
     bool back = false, changed = false;
 
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t position = t->b->position[i];
-
-        p->back[i] = p->changed[i] && record_get(base, position) != NULL &&
-                     replaced_is_back(p->s->replaced, t->gid, position, &p->values[i], t->wall_ms);
+        p->back[i] = false;
+        if (p->changed[i] && record_get(base, t->b->position[i]) != NULL &&
+            !is_back(p, t, i, &p->back[i], e))
+            return false;
     }
     for (uint32_t i = 0; t->b->indirect && i < n; i++)
         if (t->b->app->columns[i].ref_form == REF_TYPED &&

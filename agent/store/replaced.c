@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gid.h"
 #include "record.h"
 
 #define SLOTS    8192 /* a power of two; one that is needed twice keeps what came last */
@@ -10,6 +11,7 @@
 struct slot {
     int64_t gid; /* 0: empty */
     uint64_t hash;
+    int64_t named; /* by a reference */
     uint64_t at_ms;
     uint32_t position;
 };
@@ -48,6 +50,8 @@ void replaced_note(struct replaced **r, int64_t gid, uint32_t position, const st
     (*r)->last_ms = now_ms;
     (*r)->slots[slot_of(gid, position)] =
         (struct slot){.gid = gid, .hash = hash_of(was), .at_ms = now_ms, .position = position};
+    if (was->type == VALUE_REF)
+        (*r)->slots[slot_of(gid, position)].named = gid_pack(was->ref);
 }
 
 bool replaced_any(const struct replaced *r, uint64_t wall_ms)
@@ -75,6 +79,13 @@ bool replaced_is_back(const struct replaced *r, int64_t gid, uint32_t position,
     const struct slot *s = find(r, gid, position, wall_ms, REPLACED_STALE_MS);
 
     return s != NULL && s->hash == hash_of(v);
+}
+
+int64_t replaced_named(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms)
+{
+    const struct slot *s = find(r, gid, position, wall_ms, REPLACED_STALE_MS);
+
+    return s == NULL ? 0 : s->named;
 }
 
 bool replaced_lately(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms)

@@ -22,6 +22,9 @@ bool replaced_any(const struct replaced *r, uint64_t wall_ms);
 /* The application wrote `v` there at `wall_ms`: is it what an apply replaced a moment before? */
 bool replaced_is_back(const struct replaced *r, int64_t gid, uint32_t position,
                       const struct value *v, uint64_t wall_ms);
+/* Which row did the reference name that an apply replaced there a moment before? It may be one with
+ * another by now: whoever asks knows. 0: there was none. */
+int64_t replaced_named(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms);
 /* Did an apply change the cell so shortly before that the application may not have seen it? */
 bool replaced_lately(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms);
 void replaced_close(struct replaced **r);
