@@ -308,7 +308,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM aside; DELETE FROM repeated; DELETE FROM correction;"
              "DELETE FROM again; DELETE FROM owed;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
-             "DELETE FROM meta WHERE name IN ('aside', 'parted');"
+             "DELETE FROM meta WHERE name IN ('aside', 'parted', 'known');"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;
@@ -317,7 +317,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     memset(l->token, 0, sizeof l->token); /* of the file, too, nothing is known */
     l->batch = l->cursor = l->looked = 0;
     l->matched = alone;
-    l->outdated = false;
+    l->outdated = l->foreign = false;
     l->gid_next = 1;
     return ledger_holds(l, NULL, e) && ledger_reincarnate(l, site, e);
 }

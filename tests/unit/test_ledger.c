@@ -447,6 +447,30 @@ static void a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit(voi
     buf_close(&bytes);
 }
 
+/* What was known when the file went back, and whose the file was, says nothing in another fleet. */
+static void in_another_fleet_nothing_is_left_of_what_the_file_was(void **state)
+{
+    static const uint8_t other_fleet[FLEET_ID_BYTES] = {2};
+    struct shelf *s = *state;
+    struct value v = {.type = VALUE_INT, .i = 7};
+    struct buf room;
+
+    must(s, ledger_begin(&s->l, false, &s->e) && ledger_meta_set(&s->l, "known", &v, &s->e));
+    s->l.foreign = true;
+    must(s, ledger_commit(&s->l, &s->e));
+    ledger_close(&s->l);
+    shelf_open(s);
+    assert_true(s->l.foreign);
+    ledger_close(&s->l);
+    must(s, ledger_open(&s->l, "/shelf", disk_vfs(s->disk, PROCESS_AGENT), true, other_fleet, &site,
+                        false, &s->e));
+    buf_open(&room, 64);
+    must(s, ledger_meta_get(&s->l, "known", &v, &room, &s->e));
+    assert_int_equal(v.type, VALUE_NULL);
+    assert_false(s->l.foreign);
+    buf_close(&room);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -468,6 +492,8 @@ int main(void)
             a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(in_another_fleet_nothing_is_left_of_what_the_file_was,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
     };
 
