@@ -315,10 +315,19 @@ static bool start(struct pending *p, struct err *e)
     }
 }
 
-/* The agent reads all rows and writes where its user may: whoever is another may not say where. */
+/* The agent reads all rows and writes where its user may: whoever is another may not say where. An
+ * answer is written beside the request. */
 static bool may_say_where(const struct pending *p, struct err *e)
 {
-    if (p->client->ours || p->request.kind != REQUEST_DROP_EXPORT || p->request.path[0] == '\0')
+    enum request_kind kind = p->request.kind;
+
+    if (p->client->ours)
+        return true;
+    if (kind == REQUEST_JOIN_ASK || kind == REQUEST_JOIN_TAKE)
+        return err_set(e, ERR_REFUSED,
+                       "only the user that the agent runs as, and root, may let a PC join by what "
+                       "a stick carries: the agent writes beside what it is given");
+    if (kind != REQUEST_DROP_EXPORT || p->request.path[0] == '\0')
         return true;
     return err_set(e, ERR_REFUSED,
                    "only the user that the agent runs as, and root, may say where an export goes: "

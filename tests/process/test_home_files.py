@@ -81,7 +81,36 @@ def test_users_of_the_group_do_not_say_where_the_agent_writes(a):
     assert "may say where an export goes" in said
     assert list(place.iterdir()) == []
     a.cli("drop", "export", "--to", place)
-    assert list(place.iterdir()) != []
+    exported, = place.iterdir()
+    # But what is there they may have taken in: nothing is written for it.
+    exported.chmod(0o644)
+    assert as_user(a, ["drop", "import", str(exported)], gid).returncode == 0
+
+
+def test_users_of_the_group_let_nobody_join_by_what_the_agent_writes_for_them(shop, a):
+    b = shop.pc("B")
+    b.init()
+    b.cli("track", "--all")
+    for pc in (a, b):
+        set_group(pc, GROUP)
+        pc.start()
+        pc.directory.chmod(0o711)
+    gid = grp.getgrnam(GROUP).gr_gid
+    place = shop.directory / "stick"
+    place.mkdir()
+    place.chmod(0o777)
+    token = a.ask("invite", "--stick")["token"]
+
+    def refused(pc, *words):
+        return "may let a PC join by what a stick carries" in " ".join(complaint(as_user(pc, list(words), gid)).split())
+    assert refused(b, "join", token, "--to", str(place)) and list(place.iterdir()) == []
+    request = b.ask("join", token, "--to", place)["path"]
+    assert refused(a, "drop", "import", request) and len(list(place.iterdir())) == 1
+    a.cli("drop", "import", request)
+    answer, = place.glob("answer_*.json")
+    assert refused(b, "drop", "import", str(answer))
+    b.cli("drop", "import", answer)
+    wait_for(lambda: b.ask("roster")["fleet"] == "Market", "B is a member")
 
 
 SILENT = """import socket, sys

@@ -128,7 +128,8 @@ const struct command grammar_commands[COMMANDS] = {
               "fleet: writes a request to join on a stick. Take that to the PC that made the token "
               "and `drop import` it there; this puts an answer beside it. Bring the stick back and "
               "`drop import` the answer here; then the files of `drop export` there. Who finds the "
-              "stick can do nothing with request or answer.",
+              "stick can do nothing with request or answer. With control_group, all of this is for "
+              "the agent's user and root alone.",
               0, 64, run_join},
     [STATUS] = {"status", "", "how this PC stands: exit code 0 well, 1 with trouble, 2 failing", "",
                 0, 0, run_status},
