@@ -170,12 +170,51 @@ static void three_hundred_columns_are_none_too_many(void **state)
     close_pair(&a, &b);
 }
 
+/* To the application two names are one that are two texts to the fleet. A name gets no mark, so
+ * each keeps its own in its file, the other one waits there, and both PCs say so; nothing is lost.
+ */
+static void names_that_differ_in_case_alone_wait_until_somebody_renames_one(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE shop(name TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, city);";
+    static const char *const ways[] = {
+        "UPDATE shop SET name = 'nsam market'", /* they are two */
+        "UPDATE shop SET name = 'nsam'",        /* they are one: the same text */
+        "DELETE FROM shop WHERE name = 'Nsam'", /* only the other one is meant */
+    };
+    static const char *const ends[] = {"nsam|of a nsam market|of b", "nsam|of b", "nsam|of a"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        struct site a, b;
+
+        open_pair(&a, &b, schema, schema);
+        sql(&a, "INSERT INTO shop VALUES ('nsam', 'of a')");
+        work(&a);
+        later();
+        sql(&b, "INSERT INTO shop VALUES ('NSAM', 'of b')");
+        exchange(&a, &b);
+        expect(&a, "SELECT name, city FROM shop", "nsam|of a");
+        expect(&b, "SELECT name, city FROM shop", "NSAM|of b");
+        assert_int_equal(status_of(&a).parked, 1);
+        assert_int_equal(status_of(&b).parked, 1);
+        later();
+        sql(&b, ways[i]);
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT name, city FROM shop ORDER BY name", ends[i]);
+        assert_int_equal(status_of(&a).parked, 0);
+        assert_int_equal(status_of(&b).parked, 0);
+        close_pair(&a, &b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_table_is_the_same_on_both_sides),
         cmocka_unit_test(so_it_is_in_files_with_a_rollback_journal),
         cmocka_unit_test(utf16_files_hold_the_same),
+        cmocka_unit_test(names_that_differ_in_case_alone_wait_until_somebody_renames_one),
         cmocka_unit_test(three_hundred_columns_are_none_too_many),
     };
 

@@ -229,31 +229,6 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     close_shops(s, 2);
 }
 
-/* A line names the article that is one with another by now; that was replaced a moment ago, and a
- * till that had read it before saves it whole. */
-static void a_stale_save_is_one_also_where_it_names_what_became_one_with_another(void **state)
-{
-    struct site s[2];
-
-    (void)state;
-    open_shops(s, 2, false);
-    sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6), (3, 'z', 'oil', "
-               "7); INSERT INTO line(article_id, what) VALUES (2, 'one')");
-    exchange(&s[0], &s[1]);
-    unite(&s[0], 1, 2);
-    exchange(&s[0], &s[1]);
-    exchange(&s[0], &s[1]);
-    expect_all(s, 2, "SELECT article_id FROM line", "1");
-    later();
-    sql(&s[0], "UPDATE line SET article_id = 3");
-    exchange(&s[0], &s[1]);
-    sql(&s[1], "UPDATE line SET article_id = 1, what = 'new'");
-    exchange(&s[0], &s[1]);
-    expect_all(s, 2, "SELECT article_id, what FROM line", "3|new");
-    expect_ledger(&s[1], "SELECT count(*), max(why) FROM conflict", "1|stale");
-    close_shops(s, 2);
-}
-
 /* Each of two articles has a card, one of which names the other: there is one card now, which names
  * itself. */
 static void a_row_that_names_the_one_it_becomes_one_with_names_itself(void **state)
@@ -701,7 +676,6 @@ int main(void)
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
-        cmocka_unit_test(a_stale_save_is_one_also_where_it_names_what_became_one_with_another),
         cmocka_unit_test(a_row_that_names_the_one_it_becomes_one_with_names_itself),
         cmocka_unit_test(a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves),
         cmocka_unit_test(a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row),
