@@ -65,7 +65,7 @@ struct app_schema {
     uint64_t fingerprint; /* of all tracked tables */
 };
 
-enum { APPDB_SCHEMA = 9, APPDB_MARKS = 16, APPDB_STATEMENTS = 30 };
+enum { APPDB_SCHEMA = 9, APPDB_MARKS = 16, APPDB_STATEMENTS = 31 };
 
 struct appdb {
     const struct rules *rules; /* lent; NULL: none. Set it, then load the schema */

@@ -55,8 +55,7 @@ static bool read_fork(struct recovery *r, sqlite3_stmt *q, struct err *e)
     return actor == 0 || find_again(r, actor, e);
 }
 
-/* The latest point with the file's token whose mark the file still has; else the earliest with that
- * token. */
+/* The latest point with the file's token whose mark the file still has. */
 static bool find_fork(struct recovery *r, const struct app_state *state, bool *known, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
@@ -73,10 +72,10 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
     while (ok && !there && (code = sqlite3_step(q)) == SQLITE_ROW) {
         double time = 0;
 
-        *known = true;
         ok = read_fork(r, q, e) && marks_time(&r->s->app, r->fork.mark, &time, &there, e);
         there = r->fork.mark == 0 || (there && time == sqlite3_column_double(q, 1));
     }
+    *known = there;
     sqlite3_finalize(q);
     if (!ok)
         return false;

@@ -96,6 +96,8 @@ MUST_USE bool app_token_read(struct appdb *a, uint8_t token[APP_TOKEN_BYTES], st
 MUST_USE bool app_state_read(struct appdb *a, struct app_state *s, struct err *e);
 /* Inside a write transaction; the fleet is a->fleet. */
 MUST_USE bool app_state_write(struct appdb *a, const struct app_state *s, struct err *e);
+/* Likewise: only the token. */
+MUST_USE bool app_token_write(struct appdb *a, const uint8_t token[APP_TOKEN_BYTES], struct err *e);
 void app_state_close(struct app_state *s);
 /* Where the ledger was that kept this file last; the caller frees. NULL: it says nothing. */
 MUST_USE bool app_ledger_read(struct appdb *a, char **path, struct err *e);

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "counter.h"
 #include "ledger_meta.h"
 #include "scan.h"
 
@@ -157,6 +158,18 @@ bool columns_had(struct store *s, uint32_t table, const struct app_table *t, boo
 const struct fresh *columns_fresh(const struct binding *b, uint32_t column)
 {
     return b->fresh != NULL && b->fresh[column].is ? &b->fresh[column] : NULL;
+}
+
+bool columns_left_behind(const struct binding *b, uint32_t column, const struct record *rec)
+{
+    const struct fresh *f = columns_fresh(b, column);
+    const struct cell *was, *have;
+
+    if (f == NULL || f->from < 0)
+        return false;
+    was = record_get(rec, (uint32_t)f->from);
+    have = record_get(rec, b->position[column]);
+    return was != NULL && (have == NULL || counter_stamp(have) < counter_stamp(was));
 }
 
 void columns_close(struct binding *b)

@@ -12,6 +12,7 @@
 struct store;
 struct binding;
 struct app_table;
+struct record;
 
 struct fresh {
     bool is;
@@ -32,5 +33,7 @@ MUST_USE bool columns_had(struct store *s, uint32_t table, const struct app_tabl
 void columns_close(struct binding *b);
 /* NULL where the column is not fresh. */
 const struct fresh *columns_fresh(const struct binding *b, uint32_t column);
+/* Has this row something later under the name that the column had before than under its own? */
+bool columns_left_behind(const struct binding *b, uint32_t column, const struct record *rec);
 
 #endif

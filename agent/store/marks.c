@@ -25,6 +25,7 @@
                    " VALUES (1, :token, :batch, :previous, :payload, :fleet, :point, :ledger)")    \
     X(POINT_WRITE, "UPDATE _navette_state SET point = :point, fleet = :fleet, ledger = :ledger"    \
                    " WHERE id = 1")                                                                \
+    X(TOKEN_WRITE, "UPDATE _navette_state SET token = :token WHERE id = 1")                        \
     X(LEDGER_READ, "SELECT ledger FROM _navette_state WHERE id = 1")                               \
     X(PLACED_READ, "SELECT id, rows FROM _navette_placed WHERE id > :after ORDER BY id LIMIT 1")   \
     X(PLACED_LAST, "SELECT coalesce(max(id), 0) FROM _navette_placed")                             \
@@ -457,6 +458,13 @@ bool app_point_write(struct appdb *a, struct slice point, struct err *e)
     if (!value_bind(s, 2, &fleet) || !value_bind(s, 3, &ledger))
         return sqlite_err(a->db, "write _navette_state", e);
     return run_bytes(a, POINT_WRITE, &point, "write _navette_state", e);
+}
+
+bool app_token_write(struct appdb *a, const uint8_t token[APP_TOKEN_BYTES], struct err *e)
+{
+    struct slice bytes = {token, APP_TOKEN_BYTES};
+
+    return run_bytes(a, TOKEN_WRITE, &bytes, "write _navette_state", e);
 }
 
 bool app_placed_last(struct appdb *a, int64_t *id, struct err *e)

@@ -16,8 +16,11 @@
 #define HINTED_MAX 64 /* candidates under one key that are looked at */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sqlite3.h>
+
+#include <navette/keys.h>
 
 /* ---- keys in the author's terms ---- */
 
@@ -549,6 +552,22 @@ static bool note_point(struct matcher *m, struct err *e)
     return ok;
 }
 
+/* What was matched is on the disk before the ledger believes it: of a file that lacks some of it
+ * nobody would know what its marks had done. When the whole file is matched, it gets a token of its
+ * own as well: then a copy from before is known to be one, and matched anew. */
+static bool settle(struct matcher *m, struct err *e)
+{
+    struct appdb *a = &m->s->app;
+    struct err rest = {0};
+    bool ok = appdb_durably(a, true, e) && appdb_lock(a, e) && recover_in_step(m->s, e);
+
+    random_fill(m->token, sizeof m->token);
+    ok = ok && app_token_write(a, m->token, e) &&
+         (m->joining || app_token_write(a, m->s->ledger.token, e)) && appdb_commit(a, e);
+    appdb_end(a);
+    return appdb_durably(a, false, ok ? e : &rest) && ok;
+}
+
 static bool commit(struct matcher *m, bool joining, struct err *e)
 {
     struct store *s = m->s;
@@ -566,6 +585,7 @@ static bool commit(struct matcher *m, bool joining, struct err *e)
         if (!scan_put_due(s, true, m->now_ms, e))
             return false;
         s->ledger.matched = true;
+        memcpy(s->ledger.token, m->token, sizeof m->token);
         s->ledger.cursor = m->cursor;
         s->ledger.cursor_time = m->cursor_time;
     }
@@ -650,7 +670,7 @@ bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, bool *did,
     ok = recover_look(s, e) && (!joining || know_own(&m, e)) && gather(&m, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
-    if (!ok || !commit(&m, joining, e)) {
+    if (!ok || !settle(&m, e) || !commit(&m, joining, e)) {
         ledger_rollback(&s->ledger);
         ok = false;
     }

@@ -41,6 +41,7 @@ struct matcher {
                    written since, and what is not there was deleted. */
     bool evident; /* nobody says that it is a copy, but it shows */
     uint64_t now_ms;
+    uint8_t token[APP_TOKEN_BYTES]; /* of the whole file as it was matched */
     struct arena arena;
     struct candidate *candidates;
     uint32_t n, room;

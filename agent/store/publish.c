@@ -361,6 +361,18 @@ static bool hold_back(struct publisher *p, struct touched *t, struct ledger_row 
     return ledger_due_put(&p->s->ledger, row->gid, p->now_ms, NULL, e);
 }
 
+/* It came and went unseen; or it waits outside of the file, in which columns have new names. */
+static bool publish_absent(struct publisher *p, struct touched *t, struct ledger_row *row,
+                           bool known, struct err *e)
+{
+    if (!known || row->minted || t->b->mute || p->stands != row->gid ||
+        !ledger_alive(&p->s->ledger, &p->rec))
+        return true;
+    row->key = arena_key(&p->list->arena, &row->key);
+    author_open(&p->author);
+    return fresh_carry(p, t, e) && write_row(p, row, true, false, e);
+}
+
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
@@ -372,7 +384,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         return false;
     was_present = known && row.present;
     if (t->key.kind == KEY_NONE && !was_present)
-        return true; /* came and went unseen */
+        return t->b->fresh == NULL || publish_absent(p, t, &row, known, e);
     base = !was_present || row.minted ? NULL : row.differs ? &p->shadow : &p->rec;
     if (!withhold_says(p->s, t, base, &says, e))
         return false;

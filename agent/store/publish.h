@@ -63,13 +63,16 @@ void cells_seen(struct publisher *p, const struct touched *t, const struct cell 
 const struct counter *cells_totals(struct publisher *p, const struct value *base,
                                    const struct touched *t, const struct body_counter *c);
 
-/* ---- publish_fresh.c: columns that a migration brought. Both say what is to be said of them. ----
+/* ---- publish_fresh.c: columns that a migration brought. All say what is to be said of them. ----
  */
 
 /* A column that is an old one under a new name has the cells of that one from here on, in rec,
  * next and `base`: what the application has written since is an edit of them. */
 MUST_USE bool fresh_inherit(struct publisher *p, const struct touched *t, const struct record *base,
                             struct err *e);
+/* Likewise of a row that is not in the file: what rec has under the old name only (no PC whose file
+ * holds the row may be left to say it). */
+MUST_USE bool fresh_carry(struct publisher *p, const struct touched *t, struct err *e);
 /* What the migration filled in is no change. */
 MUST_USE bool fresh_fill(struct publisher *p, const struct touched *t, const struct record *base,
                          struct err *e);

@@ -117,6 +117,21 @@ bool fresh_inherit(struct publisher *p, const struct touched *t, const struct re
     return true;
 }
 
+bool fresh_carry(struct publisher *p, const struct touched *t, struct err *e)
+{
+    for (uint32_t o = 0; t->b->fresh != NULL && o < t->b->app->column_count; o++) {
+        uint32_t i = t->b->order[o];
+        struct cell was;
+
+        if (!columns_left_behind(t->b, i, &p->rec))
+            continue;
+        was = *record_get(&p->rec, (uint32_t)t->b->fresh[i].from);
+        if (!inherit(p, t, o, was, &was, false, e))
+            return false;
+    }
+    return true;
+}
+
 /* ---- what was filled in ---- */
 
 /* Say it, unless something is said of the cell that is as late. */

@@ -379,8 +379,24 @@ bool rename_dropped(struct store *s, struct err *e)
 /* ---- telling the others ---- */
 
 /* A repair of a cell by its own value changes nothing anywhere, and names the row and its table. */
-static bool announce_row(struct store *s, struct binding *b, struct author *a, bool *said,
-                         struct err *e)
+static bool announce_row(struct binding *b, struct author *a, int64_t gid, const struct record *r)
+{
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct cell *c = record_get(r, b->position[i]);
+
+        if (b->is_key[i] || c == NULL || c->counter != NULL || c->v.type == VALUE_REF ||
+            c->clock.number == 0)
+            continue;
+        author_repair(a, b, gid, &c->clock, i, &c->v);
+        return true;
+    }
+    return false;
+}
+
+/* Of a table that was renamed before, others may know one row by this name and another one by that:
+ * so not only one. */
+static bool announce_rows(struct store *s, struct binding *b, struct author *a, bool *said,
+                          struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&s->ledger,
                                      "SELECT gid, tbl, key, present, rec, shadow FROM row"
@@ -393,20 +409,12 @@ static bool announce_row(struct store *s, struct binding *b, struct author *a, b
     *said = false;
     if (ok)
         sqlite3_bind_int64(q, 1, b->table);
-    while (ok && !*said && sqlite3_step(q) == SQLITE_ROW) {
+    while (ok && sqlite3_step(q) == SQLITE_ROW) {
         struct ledger_row row;
 
         ledger_row_of(q, &row);
         ok = record_decode(&r, row.rec, e);
-        for (uint32_t i = 0; ok && !*said && i < b->app->column_count; i++) {
-            const struct cell *c = record_get(&r, b->position[i]);
-
-            if (b->is_key[i] || c == NULL || c->counter != NULL || c->v.type == VALUE_REF ||
-                c->clock.number == 0)
-                continue;
-            author_repair(a, b, row.gid, &c->clock, i, &c->v);
-            *said = true;
-        }
+        *said |= ok && announce_row(b, a, row.gid, &r);
     }
     sqlite3_finalize(q);
     record_close(&r);
@@ -420,7 +428,7 @@ static bool announce(struct store *s, struct binding *b, uint64_t now_ms, bool *
     bool ok;
 
     author_begin(&a, s, now_ms, p);
-    ok = ledger_begin(&s->ledger, false, e) && announce_row(s, b, &a, said, e) &&
+    ok = ledger_begin(&s->ledger, false, e) && announce_rows(s, b, &a, said, e) &&
          set_meta_number(s, "announce", b->table, 0, e) && author_seal(&a, e) &&
          ledger_commit(&s->ledger, e);
     if (!ok)

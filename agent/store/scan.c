@@ -434,6 +434,32 @@ static bool find_gone(struct store *s, struct binding *b, struct touch_list *lis
     return code >= 0;
 }
 
+/* Rows that live and are not in the file, and of which something is known under a name only that a
+ * column had. */
+static bool find_outside(struct store *s, struct binding *b, struct touch_list *list, struct err *e)
+{
+    sqlite3_stmt *q = b->fresh == NULL ? NULL : scan_ledger(s, b->table, false, e);
+    struct record r = {0};
+    struct ledger_row row;
+    int code = q == NULL ? -(b->fresh != NULL) : 1;
+
+    while (code == 1 && list->n < CUT_ROWS_MAX && (code = scan_ledger_step(s, q, &row, e)) == 1) {
+        bool any = false;
+
+        if (!record_decode(&r, row.rec, e)) {
+            code = -1;
+            break;
+        }
+        for (uint32_t i = 0; !any && i < b->app->column_count; i++)
+            any = columns_left_behind(b, i, &r);
+        if (any && ledger_alive(&s->ledger, &r))
+            *touch_add(list) = (struct touched){.b = b, .gid = row.gid};
+    }
+    sqlite3_finalize(q);
+    record_close(&r);
+    return code >= 0;
+}
+
 static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struct store_progress *p,
                       struct err *e)
 {
@@ -443,7 +469,7 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     if (!recover_look(s, e))
         return false;
     ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e) &&
-         touch_parents(s, &list, now_ms, e);
+         find_outside(s, b, &list, e) && touch_parents(s, &list, now_ms, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e);

@@ -87,6 +87,31 @@ static void what_a_file_lost_before_its_migration_counts_under_the_new_name(void
     close_pair(&a, &b);
 }
 
+/* Likewise a whole row: no file at all holds it, and none would take it without the column. */
+static void a_row_that_a_file_lost_before_its_migration_comes_back_under_the_new_name(void **state)
+{
+    static const char schema[] = "CREATE TABLE club(id INTEGER PRIMARY KEY, name TEXT NOT NULL, n)";
+    static const char rename_it[] = "ALTER TABLE club RENAME COLUMN name TO title";
+    static const char titles[] = "SELECT title FROM club ORDER BY title";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO club VALUES (1, 'Chess', 1)");
+    exchange(&a, &b);
+    sql(&b, rename_it);
+    work(&b);
+    keep_database(&a);
+    sql(&a, "INSERT INTO club VALUES (2, 'Rowing', 2)");
+    work(&a);
+    put_database_back(&a, &a);
+    sql(&a, rename_it);
+    open_store(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, titles, "Chess Rowing");
+    close_pair(&a, &b);
+}
+
 /* The row came without the column, and was changed again by others: what stands there is still the
  * default, and not the choice of whoever saves the row for another reason. */
 static void a_default_stays_one_while_others_change_the_row(void **state)
@@ -247,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_sales_count_under_the_new_name_of_a_counter),
         cmocka_unit_test(what_a_file_lost_before_its_migration_counts_under_the_new_name),
+        cmocka_unit_test(a_row_that_a_file_lost_before_its_migration_comes_back_under_the_new_name),
         cmocka_unit_test(a_default_stays_one_while_others_change_the_row),
         cmocka_unit_test(what_a_person_writes_into_the_only_row_is_no_default),
         cmocka_unit_test(what_was_written_before_triggers_were_back_is_no_default),

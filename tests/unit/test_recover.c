@@ -139,7 +139,57 @@ static void power_lost_at_any_step_loses_and_doubles_nothing_that_was_durable(vo
     }
 }
 
+/* Which rows its marks had made nobody could tell any more. */
+static void what_was_matched_a_power_cut_does_not_take_back(void **state)
+{
+    struct site a = {0}, b = {.pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"};
+    struct doomed d;
+    struct err e = {0};
+
+    (void)state;
+    doom_site(&b, &d, "b");
+    open_founder(&a, shop);
+    open_site(&b, shop);
+    enrol_site(&a, &b, "B");
+    open_store(&b);
+    check(store_track(b.store, NULL, 0, &e), &e);
+    sql(&b, "INSERT INTO client VALUES (1, 'Ana')");
+    match_site(&a, &b, false);
+    disk_arm(d.disk, PROCESS_APP, 1, DEATH_POWER); /* it does not close its file in order */
+    lose_power(&b, &d, SURVIVES_NOTHING);
+    expect(&b, clients, "Ana");
+    sql(&b, "INSERT INTO client(name) VALUES ('Bea')");
+    exchange(&a, &b);
+    expect(&a, clients, "Ana Bea");
+    expect(&b, clients, "Ana Bea");
+    close_doomed_pair(&a, &b, &d);
+}
+
 /* ---- the file goes back ---- */
+
+/* Of what was matched it knows nothing: it is matched anew. */
+static void a_copy_from_before_its_rows_were_matched_is_not_taken_for_the_matched_file(void **state)
+{
+    static const char refs[] = "SELECT ref FROM article ORDER BY ref";
+    struct site a = {0}, b = {0};
+    struct err e = {0};
+
+    (void)state;
+    open_founder(&a, shop);
+    open_site(&b, shop);
+    enrol_site(&a, &b, "B");
+    open_store(&b);
+    check(store_track(b.store, NULL, 0, &e), &e);
+    keep_database(&b);
+    sql(&b, "INSERT INTO article VALUES (1, 'R1', 1, 1)");
+    match_site(&a, &b, false);
+    exchange(&a, &b);
+    put_database_back(&b, &b);
+    sql(&b, "INSERT INTO article VALUES (1, 'R2', 2, 2)");
+    rematch(&b, &a);
+    expect_both(&a, &b, refs, "R1 R2");
+    close_pair(&a, &b);
+}
 
 /* What is over needs nobody's attention. */
 static void a_database_that_went_back_is_told_of_until_it_is_mended(void **state)
@@ -513,9 +563,9 @@ static void an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_tha
     close_pair(&a, &b);
 }
 
-/* What stands there when the fleet begins is said before its marks are drained; then the agent
- * dies, and the power cut takes both from the file, rows and marks. */
-static void rows_said_before_their_marks_come_back_into_a_file_that_lost_them(void **state)
+/* What stands there when the fleet begins is said before its marks are drained; then the power goes,
+ * which takes from the file what nobody made durable. */
+static void rows_said_before_their_marks_are_in_the_file_after_a_power_cut(void **state)
 {
     uint32_t at = 1;
     bool died = true;
@@ -531,14 +581,12 @@ static void rows_said_before_their_marks_come_back_into_a_file_that_lost_them(vo
         check(roster_create(&a.roster, "shop", "A", &a.keys, &e), &e);
         open_store(&a);
         check(store_track(a.store, NULL, 0, &e), &e);
-        keep_doomed(&a, &d);
-        sql(&a, "INSERT INTO client(name) VALUES ('Ana'); INSERT INTO setting VALUES ('k', 1)");
-        disk_arm(d.disk, PROCESS_AGENT, at, DEATH_KILL);
+        sql(&a, "PRAGMA synchronous = NORMAL; INSERT INTO client(name) VALUES ('Ana');"
+                "INSERT INTO setting VALUES ('k', 1)");
+        disk_arm(d.disk, PROCESS_AGENT, at, DEATH_POWER);
         try_work(&a);
         died = disk_dead(d.disk, PROCESS_AGENT);
-        put_doomed_back(&a, &d);
-        disk_revive(d.disk, PROCESS_AGENT);
-        open_store(&a);
+        lose_power(&a, &d, SURVIVES_NOTHING);
         work(&a);
         expect(&a, clients, made_by(&a) > 1 ? "Ana" : "(none)");
         expect(&a, settings, made_by(&a) > 0 ? "k|1" : "(none)");
@@ -595,11 +643,14 @@ int main(void)
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
         cmocka_unit_test(an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that),
         cmocka_unit_test(an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that),
-        cmocka_unit_test(rows_said_before_their_marks_come_back_into_a_file_that_lost_them),
+        cmocka_unit_test(rows_said_before_their_marks_are_in_the_file_after_a_power_cut),
         cmocka_unit_test(an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts),
         cmocka_unit_test(an_agent_killed_at_any_step_loses_and_doubles_nothing),
         cmocka_unit_test(a_disk_that_refuses_writes_for_a_while_loses_and_doubles_nothing),
         cmocka_unit_test(power_lost_at_any_step_loses_and_doubles_nothing_that_was_durable),
+        cmocka_unit_test(what_was_matched_a_power_cut_does_not_take_back),
+        cmocka_unit_test(
+            a_copy_from_before_its_rows_were_matched_is_not_taken_for_the_matched_file),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);

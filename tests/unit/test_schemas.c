@@ -118,6 +118,27 @@ static void a_table_renamed_while_the_agent_was_stopped_is_the_same(void **state
     close_pair(&a, &b);
 }
 
+/* It was empty when it was renamed first: nothing could tell that. Then others know one row by one
+ * name, and another row by the other. */
+static void a_table_renamed_twice_is_the_same_by_all_its_names(void **state)
+{
+    static const char schema[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "ALTER TABLE note RENAME TO memo");
+    work(&a);
+    sql(&a, "INSERT INTO memo VALUES (1, 'one')");
+    sql(&b, "INSERT INTO note VALUES (2, 'two')");
+    exchange(&a, &b);
+    sql(&a, "ALTER TABLE memo RENAME TO text");
+    exchange(&a, &b);
+    expect(&a, "SELECT * FROM text ORDER BY id", "1|one 2|two");
+    expect(&b, "SELECT * FROM note ORDER BY id", "1|one 2|two");
+    close_pair(&a, &b);
+}
+
 /* Renamed and made anew, with a column more and one renamed, while nobody looked; so was a join
  * table. */
 static void a_table_renamed_and_made_anew_is_the_same(void **state)
@@ -389,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_table_that_a_migration_brings_is_shared_by_itself),
         cmocka_unit_test(a_row_that_nobody_saw_is_known_when_another_names_it),
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
+        cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
         cmocka_unit_test(numbers_become_references_when_their_table_is_shared),
         cmocka_unit_test(rows_of_a_table_that_a_newcomer_lacks_wait_for_it),
