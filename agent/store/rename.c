@@ -379,7 +379,7 @@ bool rename_dropped(struct store *s, struct err *e)
 /* ---- telling the others ---- */
 
 /* A repair of a cell by its own value changes nothing anywhere, and names the row and its table. */
-static bool announce_row(struct binding *b, struct author *a, int64_t gid, const struct record *r)
+static void announce_row(struct binding *b, struct author *a, int64_t gid, const struct record *r)
 {
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct cell *c = record_get(r, b->position[i]);
@@ -388,15 +388,13 @@ static bool announce_row(struct binding *b, struct author *a, int64_t gid, const
             c->clock.number == 0)
             continue;
         author_repair(a, b, gid, &c->clock, i, &c->v);
-        return true;
+        return;
     }
-    return false;
 }
 
 /* Of a table that was renamed before, others may know one row by this name and another one by that:
  * so not only one. */
-static bool announce_rows(struct store *s, struct binding *b, struct author *a, bool *said,
-                          struct err *e)
+static bool announce_rows(struct store *s, struct binding *b, struct author *a, struct err *e)
 {
     sqlite3_stmt *q = ledger_prepare(&s->ledger,
                                      "SELECT gid, tbl, key, present, rec, shadow FROM row"
@@ -406,7 +404,6 @@ static bool announce_rows(struct store *s, struct binding *b, struct author *a, 
     struct record r = {0};
     bool ok = q != NULL;
 
-    *said = false;
     if (ok)
         sqlite3_bind_int64(q, 1, b->table);
     while (ok && sqlite3_step(q) == SQLITE_ROW) {
@@ -414,21 +411,22 @@ static bool announce_rows(struct store *s, struct binding *b, struct author *a, 
 
         ledger_row_of(q, &row);
         ok = record_decode(&r, row.rec, e);
-        *said |= ok && announce_row(b, a, row.gid, &r);
+        if (ok)
+            announce_row(b, a, row.gid, &r);
     }
     sqlite3_finalize(q);
     record_close(&r);
     return ok;
 }
 
-static bool announce(struct store *s, struct binding *b, uint64_t now_ms, bool *said,
-                     struct store_progress *p, struct err *e)
+static bool announce(struct store *s, struct binding *b, uint64_t now_ms, struct store_progress *p,
+                     struct err *e)
 {
     struct author a;
     bool ok;
 
     author_begin(&a, s, now_ms, p);
-    ok = ledger_begin(&s->ledger, false, e) && announce_rows(s, b, &a, said, e) &&
+    ok = ledger_begin(&s->ledger, false, e) && announce_rows(s, b, &a, e) &&
          set_meta_number(s, "announce", b->table, 0, e) && author_seal(&a, e) &&
          ledger_commit(&s->ledger, e);
     if (!ok)
@@ -437,21 +435,17 @@ static bool announce(struct store *s, struct binding *b, uint64_t now_ms, bool *
     return ok;
 }
 
-bool rename_announce(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
-                     struct err *e)
+bool rename_announce(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
-    *did = false;
-    if (!s->renamed)
-        return true;
-    for (uint32_t i = 0; i < s->binding_count && !*did; i++) {
+    for (uint32_t i = 0; s->renamed && i < s->binding_count; i++) {
         struct binding *b = &s->bindings[i];
         int64_t due;
 
         if (!meta_number(s, "announce", b->table, &due, e))
             return false;
-        if (due != 0 && !b->mute && !announce(s, b, now_ms, did, p, e))
+        if (due != 0 && !b->mute && !announce(s, b, now_ms, p, e))
             return false;
     }
-    s->renamed = *did;
+    s->renamed = false;
     return true;
 }

@@ -25,9 +25,8 @@ MUST_USE bool rename_dropped(struct store *s, struct err *e);
 /* Inside a ledger transaction: rows of table `has` are named as rows of table `said`. They become
  * one, unless both are in the file, or rows of the one that is not are believed to be. */
 MUST_USE bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e);
-/* Tell others of a table renamed here; a ledger transaction of its own. `did` false: there is none.
- */
-MUST_USE bool rename_announce(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
+/* Tell others of the tables renamed here; a ledger transaction for each. */
+MUST_USE bool rename_announce(struct store *s, uint64_t now_ms, struct store_progress *p,
                               struct err *e);
 /* These tables are about to be tracked no more, and their numbers may be given to others; a ledger
  * transaction of its own. */

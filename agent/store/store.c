@@ -457,7 +457,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if (p->more)
         return true;
     if (!again_publish(s, now_ms, p, e) || !repair_publish(s, now_ms, p, e) ||
-        !rename_announce(s, now_ms, &did, p, e))
+        !rename_announce(s, now_ms, p, e))
         return false;
     if (!scan_reconcile(s, now_ms, &did, p, e))
         return false;

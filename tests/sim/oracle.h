@@ -202,7 +202,8 @@ void oracle_restore(struct oracle *o, uint32_t site, const struct view_row *row,
 const struct oracle_row *oracle_row(const struct oracle *o, uint32_t name);
 /* One drain took the birth and the end of the row that is named, and this reference to it: nobody
  * has ever heard of that row, and what stands there is said as it stands, as if it named nothing.
- */
+ * So it is with a row that was in the copy with which its site began, and went before anything of
+ * that file was said. */
 bool oracle_names_unsaid(const struct oracle *o, const struct oracle_event *event);
 /* Where a column named nothing by rule when it was written, what was written is no more than that:
  * in each file it names what has that key there. Such cells say so in the view, and what they hold.

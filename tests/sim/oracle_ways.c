@@ -75,20 +75,33 @@ bool oracle_was_said(const struct oracle *o, uint32_t site, const struct oracle_
     return said && shape_says(&o->shape->tables[row->table], site, o->sites);
 }
 
+/* Did the site drain nothing before this? */
+static bool is_first_drain(const struct oracle *o, const struct oracle_event *event)
+{
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == event->site && o->events[i].drained &&
+            o->events[i].drain < event->drain)
+            return false;
+    return true;
+}
+
 bool oracle_names_unsaid(const struct oracle *o, const struct oracle_event *event)
 {
     const struct oracle_row *row = oracle_row(o, event->value);
-    bool born = false, died = false;
+    bool born = false, died = false, copied = false, went = false;
 
     for (uint32_t i = 0; row != NULL && i < row->n; i++) {
         const struct oracle_event *other = &o->events[row->events[i]];
 
+        copied |= other->column == COLUMN_BIRTH && other->tick <= o->copied;
+        went |= other->column == COLUMN_DEATH && other->site == event->site;
         if (other->site != event->site || !other->drained || other->drain != event->drain)
             continue;
         born |= other->column == COLUMN_BIRTH;
         died |= other->column == COLUMN_DEATH;
     }
-    return event->drained && born && died;
+    return event->drained && ((born && died) || (copied && went && event->site != 0 &&
+                                                 is_first_drain(o, event)));
 }
 
 /* Did somebody write there what named nothing, or nothing that anybody has heard of? */
