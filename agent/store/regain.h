@@ -64,6 +64,8 @@ MUST_USE bool regain_place(struct regain *b, struct err *e);
 /* Once marks above the point have been replayed (b->r.list): rows whose birth or end has been said
  * are known by it. */
 MUST_USE bool regain_settle_marks(struct regain *b, struct err *e);
+/* Likewise of one row. */
+MUST_USE bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e);
 /* If what this PC said is nowhere any more: rows that it had deleted. */
 MUST_USE bool regain_delete_gone(struct regain *b, struct err *e);
 

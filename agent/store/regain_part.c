@@ -8,6 +8,8 @@
  */
 #include "regain.h"
 
+#include <stdlib.h>
+
 #include "reading.h"
 #include "scan.h"
 
@@ -148,6 +150,23 @@ static bool leave(struct regain *b, const struct touched *t, bool *left, struct 
     return scan_displace(b->s, &row, false, b->r.now_ms, e);
 }
 
+/* Rows whose names refer to rows that other marks made or moved are known only now that these are
+ * settled. */
+static bool name_all(struct regain *b, struct err *e)
+{
+    struct touch_list *list = &b->r.list;
+    uint32_t n = list->n;
+    bool *open = mem_alloc((n + 1) * sizeof *open), ok;
+
+    for (uint32_t i = 0; i < n; i++)
+        open[i] = list->rows[i].gid == 0 && !list->rows[i].b->app->surrogate;
+    ok = publish_name(b->s, list, b->r.now_ms, e);
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = !open[i] || list->rows[i].gid == 0 || regain_settle_touched(b, &list->rows[i], e);
+    free(open);
+    return ok;
+}
+
 bool regain_settle_copied(struct regain *b, struct err *e)
 {
     struct copied c = {.b = b};
@@ -157,6 +176,8 @@ bool regain_settle_copied(struct regain *b, struct err *e)
 
     if (regain_is_ours(b))
         return true;
+    if (!name_all(b, e))
+        return false;
     for (uint32_t i = 0; i < list->n; i++) {
         struct row_key id = int_key(list->rows[i].gid);
 

@@ -318,7 +318,7 @@ static bool settle_there(struct regain *b, struct touched *t, struct ledger_row 
 }
 
 /* What has been said of a row that is gone needs no saying again. */
-static bool settle_touched(struct regain *b, struct touched *t, struct err *e)
+bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e)
 {
     struct ledger_row row;
     bool found;
@@ -369,7 +369,7 @@ bool regain_settle_marks(struct regain *b, struct err *e)
         struct row_key id = int_key(list->rows[i].gid);
 
         if (list->rows[i].b->app->surrogate)
-            ok = settle_touched(b, &list->rows[i], e);
+            ok = regain_settle_touched(b, &list->rows[i], e);
         else if (id.i != 0)
             keymap_put(&touched, 0, &id, 1);
     }
@@ -380,7 +380,7 @@ bool regain_settle_marks(struct regain *b, struct err *e)
     for (uint32_t i = 0; i < list->n; i++) {
         struct touched *t = &list->rows[i];
 
-        if (!t->b->app->surrogate && (!find_named(b, t, e) || !settle_touched(b, t, e)))
+        if (!t->b->app->surrogate && (!find_named(b, t, e) || !regain_settle_touched(b, t, e)))
             return false;
     }
     return true;

@@ -563,7 +563,7 @@ static void an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_tha
     close_pair(&a, &b);
 }
 
-/* What stands there when the fleet begins is said before its marks are drained; then the power goes,
+/* What stands there when the fleet begins is said before its marks are drained; the power goes,
  * which takes from the file what nobody made durable. */
 static void rows_said_before_their_marks_are_in_the_file_after_a_power_cut(void **state)
 {

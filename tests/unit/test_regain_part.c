@@ -83,6 +83,38 @@ static void what_was_drained_with_a_later_write_of_its_row_counts_once(void **st
     close_pair(&a, &b);
 }
 
+/* The key of the one is the other's, and both moved: only when the one is settled has the other a
+ * name. */
+static void what_is_named_by_a_row_that_moved_counts_once(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE card(client_id INTEGER PRIMARY KEY REFERENCES client(id), points INTEGER)";
+    static const char cards[] = "SELECT name, points FROM card JOIN client ON id = client_id";
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    make_counters(&a, "card.points", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    tidy(&a);
+    sql(&a, "INSERT INTO card VALUES (1, 100); BEGIN; PRAGMA defer_foreign_keys = ON;"
+            "UPDATE client SET id = 8; UPDATE card SET client_id = 8; COMMIT");
+    drain_all(&a);
+    later();
+    sql(&a, "UPDATE card SET points = points - 10");
+    keep_database(&a);
+    copy_of(&a, &c);
+    exchange(&a, &b);
+    join_copy(&b, &c, "C");
+    expect(&c, cards, "Ana|90");
+    expect_same(&b, &c, cards);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* The copy lacks the end of it, and says nothing of the beginning. */
 static void what_the_copied_pc_went_on_to_write_stands(void **state)
 {
@@ -164,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_drained_with_later_work_counts_once),
         cmocka_unit_test(what_was_drained_with_a_later_write_of_its_row_counts_once),
+        cmocka_unit_test(what_is_named_by_a_row_that_moved_counts_once),
         cmocka_unit_test(what_the_copied_pc_went_on_to_write_stands),
         cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
