@@ -430,7 +430,8 @@ static bool may_retry(struct store *s, uint64_t now_ms, bool *may, struct err *e
 }
 
 /* A copy of another PC's file, from which marks were drained here: until it says so, who began with
- * a copy of it in turn would say them again (regain.c). */
+ * a copy of it in turn would say them again (regain.c), and nothing of it is told. The till may
+ * have to wait for a write: when it is quiet. */
 static bool make_ours(struct store *s, struct store_progress *p, struct err *e)
 {
     if (!s->ledger.foreign || s->merged_count > 0)
@@ -450,7 +451,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
         return false;
     if (p->more || !s->app.installed || !s->ledger.matched)
         return true;
-    if (!make_ours(s, p, e) || !match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
+    if (!match(s, false, false, now_ms, &did, e) || !drain(s, now_ms, p, e))
         return false;
     release_memory(s, p);
     p->tidy = s->looked != s->app.reads;
@@ -465,7 +466,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
     p->more = did || s->ledger.swollen;
-    p->apply = s->due_open || migration_moved(s);
+    p->apply = s->due_open || migration_moved(s) || s->ledger.foreign;
     /* What was just written may have made room for a row that the file refused. */
     return p->apply || may_retry(s, now_ms, &p->apply, e);
 }
@@ -548,6 +549,8 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if (p->more)
         return true;
     projects = s->ledger.matched && s->app.installed;
+    if (projects && !make_ours(s, p, e))
+        return false;
     full = !projects || merge_is_full(s);
     if (!merge_ready(s, now_ms, projects, e))
         return false;
@@ -578,7 +581,7 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     }
     release_memory(s, p);
     parked = project_retry_due(s, now_ms, &pause_ms);
-    p->more = s->due_open || s->half || s->ledger.swollen ||
+    p->more = s->due_open || s->half || s->ledger.foreign || s->ledger.swollen ||
               (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
     if (trouble_is_healing(&s->trouble) && !p->more && !fork_is_open(s))
@@ -625,7 +628,7 @@ static void note_gone(const struct store *s, struct store_status *out)
 
 bool store_status(struct store *s, struct store_status *out, struct err *e)
 {
-    int64_t last;
+    int64_t last, minted;
     double time;
 
     *out = (struct store_status){.rows = s->ledger.live};
@@ -645,21 +648,15 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
     }
     for (uint32_t i = 0; i < s->binding_count; i++)
         out->unscanned += s->ledger.tables[s->bindings[i].table - 1].scan != SCAN_NONE;
-    {
-        int64_t minted;
-
-        if (!ledger_number(&s->ledger,
-                           "SELECT count(*) FROM row WHERE rec IS NULL AND shadow IS NULL", &minted,
-                           e) ||
-            !ledger_number(&s->ledger,
-                           "SELECT count(*) FROM due WHERE why IS NOT NULL AND kept = 0",
-                           &out->parked, e) ||
-            !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE kept = 1", &out->kept, e))
-            return false;
-        out->conflicts = s->ledger.conflicts.n;
-        out->conflicts_dropped = s->ledger.conflicts.dropped;
-        out->unscanned += minted;
-    }
+    out->conflicts = s->ledger.conflicts.n;
+    out->conflicts_dropped = s->ledger.conflicts.dropped;
+    if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL AND shadow IS NULL",
+                       &minted, e) ||
+        !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL AND kept = 0",
+                       &out->parked, e) ||
+        !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE kept = 1", &out->kept, e))
+        return false;
+    out->unscanned += minted;
     return true;
 }
 

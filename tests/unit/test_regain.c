@@ -220,6 +220,40 @@ static void a_copy_of_another_pc_s_database_keeps_its_rows_and_adds_its_own_ones
     close_pair(&a, &b);
 }
 
+static void a_copied_database_is_told_whose_it_is_when_the_till_lets_go_of_it(void **state)
+{
+    struct site a, b, c = {0};
+    struct store_progress p;
+    struct err e = {0};
+
+    (void)state;
+    open_notes(&a, &b);
+    keep_database(&a);
+    open_site(&c, "CREATE TABLE unused(id INTEGER PRIMARY KEY)");
+    put_database_back(&c, &a);
+    sql(&c, "INSERT INTO note VALUES (20, 'of c', 2, 1)");
+    enrol_site(&b, &c, "C");
+    open_store(&c);
+    carry(&b, &c);
+    apply_all(&c);
+    check(store_match(c.store, false, NULL, 0, c.now_ms, &e), &e);
+    assert_true(c.store->ledger.foreign);
+    sql(&c, "BEGIN IMMEDIATE");
+    tick(&c);
+    check(store_drain(c.store, c.now_ms, &p, &e), &e); /* it only reads */
+    assert_true(p.apply);
+    assert_false(store_apply(c.store, c.now_ms, &p, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    assert_true(c.store->ledger.foreign);
+    sql(&c, "COMMIT");
+    work(&c);
+    assert_false(c.store->ledger.foreign);
+    exchange(&b, &c);
+    expect(&b, "SELECT count(*) FROM note WHERE text = 'of c'", "1");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* The row that gives another one its name was made since the file was told last. */
 static void a_row_named_by_a_new_one_is_known_although_its_ledger_was_lost(void **state)
 {
@@ -581,6 +615,7 @@ int main(void)
         cmocka_unit_test(what_was_sold_before_and_after_the_loss_counts_once),
         cmocka_unit_test(rows_that_only_the_file_remembers_are_said_under_their_names),
         cmocka_unit_test(a_copy_of_another_pc_s_database_keeps_its_rows_and_adds_its_own_ones),
+        cmocka_unit_test(a_copied_database_is_told_whose_it_is_when_the_till_lets_go_of_it),
         cmocka_unit_test(a_row_named_by_a_new_one_is_known_although_its_ledger_was_lost),
         cmocka_unit_test(a_damaged_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(a_batch_that_an_older_ledger_has_not_merged_is_not_taken_for_its_next_one),
