@@ -73,7 +73,7 @@ void oracle_see(struct oracle *o, uint32_t number, uint32_t site)
 }
 
 /* The file shows `value` in a cell (or a row's absence): if only one event can be the reason, the
- * site has seen it. */
+ * site has seen it. A row that is one with another is shown by either's name. */
 static void infer(struct oracle *o, const struct oracle_row *row, uint32_t site, int column,
                   uint32_t value)
 {
@@ -82,7 +82,8 @@ static void infer(struct oracle *o, const struct oracle_row *row, uint32_t site,
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column != column || (column >= 0 && event->value != value) ||
+        if (event->column != column ||
+            (column >= 0 && oracle_same(o, event->value) != oracle_same(o, value)) ||
             superseded_for(o, row, site, row->events[i]))
             continue;
         if ((event->seen_by & bit(site)) != 0)
