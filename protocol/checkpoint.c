@@ -193,9 +193,10 @@ struct look {
     uint64_t behind[ROW_WORDS_MAX];
 };
 
-static void look_at(struct look *l, const struct draft *d, const struct entry *k)
+static void look_at(struct look *l, struct draft *d, const struct entry *k)
 {
     *l = (struct look){.k = k};
+    d->looks += d->placed_count;
     row_put(l->behind, k->at, true);
     for (uint32_t i = k->at + 1; i < d->placed_count; i++) {
         const struct entry *n = d->placed[i];
@@ -281,7 +282,7 @@ static const struct entry *last_checkpoint(const struct draft *d)
     return NULL;
 }
 
-static void look_pending(const struct draft *d, const struct roster *r, struct roster_checkpoint *c)
+static void look_pending(struct draft *d, const struct roster *r, struct roster_checkpoint *c)
 {
     const struct entry *k = last_checkpoint(d);
     const struct site_id nobody = {{0}};
@@ -328,7 +329,7 @@ static bool check_agreed(const struct roster *r, struct err *e)
     return true;
 }
 
-static bool check_not_pending(const struct draft *d, const struct roster *r, struct err *e)
+static bool check_not_pending(struct draft *d, const struct roster *r, struct err *e)
 {
     struct roster_checkpoint c;
 
@@ -394,7 +395,7 @@ static void collect(const struct draft *d, const uint64_t *row, struct buf *log)
 }
 
 /* Does it say what all before it comes to? */
-static bool is_true(const struct draft *d, const struct entry *k)
+static bool is_true(struct draft *d, const struct entry *k)
 {
     struct err e = {0};
     struct buf log, fields;
@@ -409,39 +410,58 @@ static bool is_true(const struct draft *d, const struct entry *k)
     if (ok)
         write_fields(&w, &past.d, &past.r, k->ends_ms);
     ok = ok && !fields.overflow && slice_equal(buf_slice(&fields), k->fields);
+    d->looks += past.d.looks;
     view_close(&past);
     buf_close(&fields);
     buf_close(&log);
     return ok;
 }
 
-static bool is_to_acknowledge(const struct view *v, const struct entry *n, const struct keys *k)
-{
-    struct roster_checkpoint c = {0};
-    struct look l;
-    bool named;
-
-    look_at(&l, &v->d, n);
-    count_missing(&l, &v->d, &v->r, &k->site, &c, &named);
-    return named && !c.hopeless && !acknowledged(&l, &v->d, k->sign_public) &&
-           !has_beside(&l, &v->d);
-}
-
-/* Whoever means harm makes some that are not true. */
+/* Whoever means harm makes some that are not true, and that he has rights in: as soon as he is out
+ * they are none to be acknowledged by anybody. */
+#define LOOKS_MAX 16
 #define TRIES_MAX 4
 
-/* The hash of the one that `k` has to acknowledge now: the last in the order of the fold that can
- * be settled and is true. */
-static bool find_to_acknowledge(const struct view *v, const struct keys *k,
-                                uint8_t hash[HASH_BYTES])
+/* Does it name `k` as a member, and is everybody whom it names one still? */
+static bool may_settle(const struct roster *r, const struct entry *n, const struct keys *k)
 {
-    int tries = 0;
+    struct err e = {0};
+    struct reader sites = reader_of(n->base.sites, &e);
+    bool named = false;
 
-    for (uint32_t i = v->d.placed_count; i > 0 && tries < TRIES_MAX; i--) {
-        const struct entry *n = v->d.folded[i - 1];
+    for (uint32_t i = 0; i < n->base.site_count; i++) {
+        struct checkpoint_site s;
+        struct site_id site;
 
-        if (!is_checkpoint(&v->d, n) || n->verdict != VERDICT_STANDS || !is_to_acknowledge(v, n, k))
+        checkpoint_site_read(&sites, &s);
+        if (s.standing != ROSTER_MEMBER)
             continue;
+        site = keys_site_id(s.sign_public);
+        named |= site_equal(&site, &k->site);
+        if (roster_find(r, &site) == NULL)
+            return false;
+    }
+    return named;
+}
+
+/* The hash of the one that `k` has to acknowledge now: the last in the order of the fold that can
+ * be settled and is true. False: there is none, or it has. */
+static bool find_to_acknowledge(struct view *v, const struct keys *k, uint8_t hash[HASH_BYTES])
+{
+    int looks = 0, tries = 0;
+
+    for (uint32_t i = v->d.placed_count; i > 0 && looks < LOOKS_MAX && tries < TRIES_MAX; i--) {
+        const struct entry *n = v->d.folded[i - 1];
+        struct look l;
+
+        if (!is_checkpoint(&v->d, n) || n->verdict != VERDICT_STANDS || !may_settle(&v->r, n, k))
+            continue;
+        looks++;
+        look_at(&l, &v->d, n);
+        if (has_beside(&l, &v->d))
+            continue;
+        if (acknowledged(&l, &v->d, k->sign_public))
+            return false;
         tries++;
         memcpy(hash, n->hash, HASH_BYTES);
         if (is_true(&v->d, n))
@@ -463,19 +483,42 @@ static bool say_again(struct roster *r, const struct entry *n, const struct keys
     return entry_append(r, &entry, k, e);
 }
 
+/* Has somebody who knew of `n` said something else of the same site since? To say `n` anew would
+ * contradict him. A removal from the fleet is never taken back. */
+static bool is_outdated(const struct draft *d, const struct entry *n)
+{
+    if (n->kind != ENTRY_RENAME && n->kind != ENTRY_ADMIN)
+        return false;
+    for (uint32_t i = n->at + 1; i < d->placed_count; i++) {
+        const struct entry *later = d->placed[i];
+
+        if (later->kind == n->kind && later->verdict == VERDICT_STANDS &&
+            site_equal(&later->target, &n->target) && draft_knows(d, later, n))
+            return true;
+    }
+    return false;
+}
+
+static bool is_to_say_again(const struct look *l, const struct draft *d, const struct entry *n,
+                            const struct keys *k)
+{
+    return draft_knows(d, n, l->k) && !row_has(l->behind, n->at) && n->verdict == VERDICT_STANDS &&
+           n->kind != ENTRY_CHECKPOINT && n->kind != ENTRY_ACKNOWLEDGE &&
+           memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) == 0 && !is_outdated(d, n);
+}
+
+/* Of many ends one is made first: an entry that names them all could get too long. */
 static bool say_all_again(struct roster *next, const struct look *l, const struct draft *d,
                           const struct keys *k, struct err *e)
 {
     bool ok = true;
 
     for (uint32_t i = 0; i < d->placed_count && ok; i++) {
-        const struct entry *n = d->placed[i];
-        bool dropped = draft_knows(d, n, l->k) && !row_has(l->behind, i);
-
-        if (dropped && n->verdict == VERDICT_STANDS && n->kind != ENTRY_CHECKPOINT &&
-            n->kind != ENTRY_ACKNOWLEDGE &&
-            memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) == 0)
-            ok = say_again(next, n, k, e);
+        if (!is_to_say_again(l, d, d->placed[i], k))
+            continue;
+        if (next->head_count > 1)
+            ok = append_acknowledgement(next, l->k->hash, k, e);
+        ok = ok && say_again(next, d->placed[i], k, e);
     }
     return ok;
 }
@@ -501,21 +544,52 @@ static bool begin_with(struct roster *r, const struct look *l, const struct draf
     return ok;
 }
 
-/* The last one in the order of the fold with which the log of `k` may begin. Whether it stands was
- * looked at by whoever acknowledged it. */
-static bool find_settled(const struct view *v, const struct keys *k, struct look *l)
+/* `k` has looked at what it has acknowledged itself. Who was enrolled later looks now. */
+static bool is_settled(struct view *v, const struct keys *k, const struct entry *n, struct look *l)
 {
+    struct roster_checkpoint c = {0};
+    bool named;
+
+    look_at(l, &v->d, n);
+    count_missing(l, &v->d, &v->r, &k->site, &c, &named);
+    return c.missing_count == 0 && (named || is_newcomer(l, &v->d, k));
+}
+
+/* The checkpoints that `k` has said to know. */
+static void find_own(const struct draft *d, const struct keys *k, uint64_t own[ROW_WORDS_MAX])
+{
+    memset(own, 0, ROW_WORDS_MAX * sizeof *own);
+    for (uint32_t i = 0; i < d->placed_count; i++) {
+        const struct entry *n = d->placed[i], *of;
+
+        if (n->kind != ENTRY_ACKNOWLEDGE ||
+            memcmp(n->author, k->sign_public, SIGN_PUBLIC_BYTES) != 0)
+            continue;
+        of = draft_find(d, n->checkpoint);
+        if (of != NULL && draft_knows(d, n, of))
+            row_put(own, of->at, true);
+    }
+}
+
+/* The last one in the order of the fold with which the log of `k` may begin. */
+static bool find_settled(struct view *v, const struct keys *k, struct look *l)
+{
+    uint64_t own[ROW_WORDS_MAX];
+    int looks = 0, tries = 0;
+
+    find_own(&v->d, k, own);
     for (uint32_t i = v->d.placed_count; i > 0; i--) {
         const struct entry *n = v->d.folded[i - 1];
-        struct roster_checkpoint c = {0};
-        bool named;
 
         if (!is_checkpoint(&v->d, n))
             continue;
-        look_at(l, &v->d, n);
-        count_missing(l, &v->d, &v->r, &k->site, &c, &named);
-        if (c.missing_count == 0 && (named || is_newcomer(l, &v->d, k)))
+        if (row_has(own, n->at)) {
+            if (is_settled(v, k, n, l))
+                return true;
+        } else if (looks++ < LOOKS_MAX && is_settled(v, k, n, l) && tries++ < TRIES_MAX &&
+                   is_true(&v->d, n)) {
             return true;
+        }
     }
     return false;
 }
@@ -530,6 +604,7 @@ static bool acknowledge(struct roster *r, const struct keys *k, bool *changed, s
         ok = append_acknowledgement(r, hash, k, e);
         *changed |= ok;
     }
+    r->looks += v.d.looks;
     view_close(&v);
     return ok;
 }
@@ -550,13 +625,14 @@ bool roster_settle(struct roster *r, const struct keys *k, bool *changed, struct
         ok = begin_with(r, &l, &v.d, k, e);
         *changed |= ok;
     }
+    r->looks += v.d.looks;
     view_close(&v);
     return ok;
 }
 
 /* ---- a roster that went back ---- */
 
-static bool has_acknowledged(const struct draft *d, const struct keys *k)
+static bool has_acknowledged(struct draft *d, const struct keys *k)
 {
     struct look l;
 
@@ -564,25 +640,45 @@ static bool has_acknowledged(const struct draft *d, const struct keys *k)
     return acknowledged(&l, d, k->sign_public);
 }
 
+static bool has_entry(const struct roster *r, const uint8_t hash[HASH_BYTES])
+{
+    for (uint32_t i = 0; i < r->entries; i++)
+        if (memcmp(r->hashes[i], hash, HASH_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* May `r` become the log of `d`? Whoever has the checkpoint knows what was said behind it, too,
+ * and what is said without that takes it back. */
+static bool check_went_back(const struct roster *r, const struct roster *next, struct draft *d,
+                            const struct keys *k, struct err *e)
+{
+    struct err ours = {0};
+    struct reader log = reader_of(buf_slice(&r->log), &ours);
+    struct entry first = {0};
+
+    if (memcmp(next->fleet, r->fleet, FLEET_ID_BYTES) != 0)
+        return err_set(e, ERR_STRANGER, "the roster is another fleet's");
+    if (d->base == NULL || !has_acknowledged(d, k))
+        return err_set(
+            e, ERR_STRANGER,
+            "the list of members begins with a checkpoint of which this PC knows nothing: "
+            "it was probably shut out of the fleet before");
+    if (has_entry(r, d->base->hash))
+        return err_set(e, ERR_STRANGER, "the checkpoint that the list begins with is here already");
+    if (entry_read(&log, &first) && first.kind == ENTRY_CHECKPOINT &&
+        first.base.depth >= d->base->base.depth)
+        return err_set(e, ERR_STRANGER, "the list of members is older than the one that is here");
+    return true;
+}
+
 bool roster_adopt(struct roster *r, struct slice log, const struct keys *k, struct err *e)
 {
     struct roster next = {0};
-    struct view ours, v;
-    bool ok = roster_load(&next, log, e) && view_open(&ours, buf_slice(&r->log), e);
+    struct view v = {0};
+    bool ok = roster_load(&next, log, e) && view_open(&v, buf_slice(&next.log), e) &&
+              check_went_back(r, &next, &v.d, k, e);
 
-    if (!ok) {
-        roster_close(&next);
-        return false;
-    }
-    ok = view_open(&v, buf_slice(&next.log), e);
-    if (ok && memcmp(next.fleet, r->fleet, FLEET_ID_BYTES) != 0)
-        ok = err_set(e, ERR_STRANGER, "the roster is another fleet's");
-    if (ok && (v.d.base == NULL || !has_acknowledged(&v.d, k)))
-        ok = err_set(e, ERR_STRANGER,
-                     "the list of members begins with a checkpoint of which this PC knows nothing: "
-                     "it was probably shut out of the fleet before");
-    if (ok && ours.d.base != NULL && ours.d.base->base.depth >= v.d.base->base.depth)
-        ok = err_set(e, ERR_STRANGER, "the list of members is older than the one that is here");
     if (ok) {
         struct roster old = *r;
 
@@ -590,7 +686,6 @@ bool roster_adopt(struct roster *r, struct slice log, const struct keys *k, stru
         next = old;
     }
     view_close(&v);
-    view_close(&ours);
     roster_close(&next);
     return ok;
 }

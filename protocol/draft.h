@@ -100,7 +100,8 @@ MUST_USE bool draft_open(struct draft *d, struct slice ours, struct slice theirs
 void draft_close(struct draft *d);
 /* The index of a signing key that was enrolled; SITE_NONE. */
 uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public);
-/* NULL when the draft does not have it. */
+/* NULL when the draft does not have it, which may be passed over. */
+struct entry *draft_find(const struct draft *d, const uint8_t hash[HASH_BYTES]);
 struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i);
 
 /* judge.c: give every placed entry its verdict. An entry is judged again only when the verdict on

@@ -101,8 +101,17 @@ static void fold_site(struct draft *d, struct roster *r, struct names *names, co
     names_put(names, s);
 }
 
-/* Those of the base that somebody enrolled who could, or the others: with the names that they have.
- */
+/* Has a site before the last one this enrolment name? */
+static bool has_mark(const struct roster *r, const char *mark)
+{
+    for (uint32_t i = 0; i + 1 < r->known_count; i++)
+        if (name_same(r->sites[i].mark, mark))
+            return true;
+    return false;
+}
+
+/* Those of the base that somebody enrolled who could: with the names that they have; or the others,
+ * whose enrolment names yield to those of all who were enrolled. */
 static void fold_base_sites(struct draft *d, struct roster *r, struct names *names, bool enrolled)
 {
     struct err e = {0};
@@ -118,6 +127,8 @@ static void fold_base_sites(struct draft *d, struct roster *r, struct names *nam
             continue;
         memcpy(s->name, from.name.p, from.name.n);
         memcpy(s->mark, from.mark.p, from.mark.n);
+        if (!enrolled && has_mark(r, s->mark))
+            names_make_unique(names, from.mark, NULL, s->mark);
         names_put(names, s);
     }
     assert(!sites.failed); /* entry_read took them */

@@ -67,8 +67,10 @@ static int by_depth(const void *a, const void *b)
 }
 
 /* The index of distinct entries by hash, and room for all that follows. */
-static bool draft_index(struct draft *d, struct err *e)
+static void draft_index(struct draft *d)
 {
+    uint32_t rows;
+
     d->by_hash = mem_alloc(d->n * sizeof(struct entry *));
     for (uint32_t i = 0; i < d->n; i++)
         d->by_hash[i] = &d->entries[i];
@@ -79,21 +81,17 @@ static bool draft_index(struct draft *d, struct err *e)
         else
             d->by_hash[d->distinct++] = d->by_hash[i];
     }
-    if (d->distinct > ROSTER_ENTRIES_MAX)
-        return err_set(e, ERR_LIMIT, "a roster of %u entries, allowed %u", d->distinct,
-                       ROSTER_ENTRIES_MAX);
+    rows = d->distinct < ROSTER_ENTRIES_MAX ? d->distinct : ROSTER_ENTRIES_MAX;
     d->placed = mem_alloc(d->distinct * sizeof(struct entry *));
     d->stack = mem_alloc(d->distinct * sizeof(struct entry *));
     d->folded = mem_alloc(d->distinct * sizeof(struct entry *));
     d->sites = mem_alloc(SITES_EVER_MAX * sizeof *d->sites);
-    d->words = d->distinct / 64 + 1;
-    d->past = mem_alloc((size_t)d->distinct * d->words * sizeof *d->past);
-    return true;
+    d->words = rows / 64 + 1;
+    d->past = mem_alloc((size_t)rows * d->words * sizeof *d->past);
 }
 
-struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i)
+struct entry *draft_find(const struct draft *d, const uint8_t hash[HASH_BYTES])
 {
-    const uint8_t *hash = entry_parent(n, i);
     uint32_t low = 0, high = d->distinct;
 
     while (low < high) {
@@ -108,6 +106,11 @@ struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_
             low = middle + 1;
     }
     return NULL;
+}
+
+struct entry *draft_parent(const struct draft *d, const struct entry *n, uint32_t i)
+{
+    return draft_find(d, entry_parent(n, i));
 }
 
 uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
@@ -183,6 +186,8 @@ static bool entry_place(struct draft *d, struct entry *n, struct err *e)
 
     if (d->base != NULL && n != d->base && is_beside(d, n))
         return pass_over(d, n, e);
+    if (d->placed_count == ROSTER_ENTRIES_MAX)
+        return err_set(e, ERR_LIMIT, "a roster of more than %u entries", ROSTER_ENTRIES_MAX);
     if (n == d->base && !draft_base_enrol(d, e))
         return false;
     n->at = d->placed_count;
@@ -314,8 +319,10 @@ bool draft_open(struct draft *d, struct slice ours, struct slice theirs, struct 
     if (!draft_read(d, ours, true, e))
         return false;
     mine = d->n;
-    return draft_read(d, theirs, false, e) && draft_index(d, e) && draft_place_all(d, e) &&
-           check_not_behind(d, mine, e);
+    if (!draft_read(d, theirs, false, e))
+        return false;
+    draft_index(d);
+    return draft_place_all(d, e) && check_not_behind(d, mine, e);
 }
 
 /* `next` (empty) becomes what `ours`, whose signatures were checked, and `theirs` come to. The

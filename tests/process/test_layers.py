@@ -264,7 +264,6 @@ TESTED_BY = {
     },
     "protocol": {
         "json": "json_counter json_text json_write",
-        "checkpoint": "base",
         "judge": "roster_admin roster_key",
         "outline": "outline_write",
         "quarrels": "fold",
