@@ -125,11 +125,18 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
     return true;
 }
 
-/* What a repair says stands only in place of the very write it repairs. */
-static bool repairs(const struct cell *have, const struct cell *theirs)
+/* Is one the write, and the other its repair? */
+static bool is_one_write(const struct cell *have, const struct cell *theirs)
 {
     return have->set && have->clock.stamp == theirs->clock.stamp &&
            have->clock.actor == theirs->clock.actor && have->clock.number == theirs->clock.number;
+}
+
+/* Where its author's PC went back (fork.h), something else may stand under the number that whoever
+ * repairs a write needs: then the write itself is still to come. */
+static bool may_come(const struct ledger *l, const struct local_clock *c)
+{
+    return c->number <= ledger_believed(l, &l->actors[c->actor - 1].actor);
 }
 
 static int64_t named_gid(const struct merger *m, struct gid g)
@@ -195,22 +202,24 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
 {
     struct cell *have = record_cell(&m->rec, position);
     struct cell had = cell_plain(have);
-    bool repair = m->body.row.op == CHANGE_REPAIR;
+    bool repair = m->body.row.op == CHANGE_REPAIR, one = is_one_write(have, theirs);
 
-    if (repair && !repairs(have, theirs))
+    if (repair && !one && !may_come(&m->s->ledger, &theirs->clock))
         return true;
-    if (!repair && have->set && m->anew == NULL && !conflict_cell(about, position, theirs, &had, e))
+    if (!repair && !one && have->set && m->anew == NULL &&
+        !conflict_cell(about, position, theirs, &had, e))
         return false;
     if (counter != NULL)
         theirs->counter = seen_totals(m, &theirs->v, counter);
     if (m->owes && !repair && !again_owe_value(m->s, &m->rec, position, theirs, e))
         return false;
     if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
-        return true;
-    if (repair && m->anew == NULL &&
+        return repair || !one || m->anew != NULL || value_equal(&had.v, &theirs->v) ||
+               conflict_note(about, position, CONFLICT_YIELDED, theirs, NULL, e);
+    if (repair && one && m->anew == NULL &&
         !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
         return false;
-    if (counter == NULL && repair) /* it has seen what the repaired write had */
+    if (counter == NULL && repair && one) /* it has seen what the repaired write had */
         theirs->counter = counter_rebase(&m->rec, have->counter, &theirs->v);
     return counter_set(&m->rec, position, theirs, e);
 }
@@ -246,17 +255,15 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
            conflict_write(&about, &m->rec, clock, &written, e);
 }
 
-/* `had`: when the row died before this delete. */
 static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock *clock,
-                         bool united, const struct local_clock *had, struct err *e)
+                         struct err *e)
 {
     const struct conflict_row about = listed(m, gid);
-    const struct ledger *l = &m->s->ledger;
 
-    if (!united && (had->number == 0 || ledger_clock_compare(l, clock, had) > 0))
-        m->rec.dead = *clock;
-    return m->rec.dead.number == 0 || ledger_clock_compare(l, &m->rec.dead, had) == 0 ||
-           m->anew != NULL || conflict_delete(&about, &m->rec, e);
+    if (m->rec.dead.number != 0 && ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)
+        return true;
+    m->rec.dead = *clock;
+    return m->anew != NULL || conflict_delete(&about, &m->rec, e);
 }
 
 /* What the file holds stays on record while the logical state moves on. */
@@ -319,7 +326,6 @@ static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
     struct local_clock clock = {.stamp = in->stamp, .actor = m->actor, .number = m->number};
-    struct local_clock had;
     struct ledger_row row = {0};
     struct buf key = {0};
     int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
@@ -354,12 +360,11 @@ static bool merge_row(struct merger *m, struct err *e)
         buf_add(&key, row.key.bytes.p, row.key.bytes.n);
         row.key.bytes = buf_slice(&key);
     }
-    had = m->rec.dead;
     ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
     if (ok && in->op != CHANGE_DELETE)
         ok = merge_cells(m, gid, &clock, e);
-    else if (ok)
-        ok = merge_delete(m, gid, &clock, united, &had, e);
+    else if (ok && !united)
+        ok = merge_delete(m, gid, &clock, e);
     buf_clear(&m->rec_bytes);
     record_encode(&m->rec, &m->rec_bytes);
     row.rec = buf_slice(&m->rec_bytes);
@@ -515,8 +520,7 @@ static bool collect_due(struct store *s, struct slice bytes, struct err *e)
         ok = local_actors(&m, e);
         while (ok && body_next_table(&m.body))
             while (ok && body_next_row(&m.body)) {
-                int64_t gid =
-                    gid_pack((struct gid){m.actors[m.body.row.gid.actor], m.body.row.gid.counter});
+                int64_t gid = named_gid(&m, m.body.row.gid);
 
                 ok = ledger_stands(&s->ledger, gid, &gid, e);
                 due_add(&s->due, gid, false, false);
@@ -584,22 +588,19 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
 {
     struct changeset_header h = {0};
     struct changeset c;
-    bool ok = changeset_open(&c, &h, bytes, e);
+    bool ok = changeset_open(&c, &h, bytes, e), holds;
 
     *ready = ok && hlc_stamp_wall_ms(ledger_stamp(&s->ledger, actor, h.number, h.stamp)) <=
                        now_ms + HLC_SKEW_MS_MAX;
     if (ok && *ready)
         ok = merge_has_needs(s, &h.needs, ready, e);
     if (ok && *ready && h.repeats.n > 0) {
-        bool holds;
         uint32_t of;
 
         ok = fork_holds(s, &h.repeats.entries[0], &of, &holds, e);
         *ready = ok && !holds; /* until all that follows is said again, too */
     }
     if (ok && *ready) {
-        bool holds;
-
         ok = migration_holds(s, actor, &h, bytes, &holds, e);
         *ready = ok && !holds;
     }

@@ -615,6 +615,39 @@ static void a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again(v
     close_pair(&a, &b);
 }
 
+/* Another PC has marked a number that this one gave and forgot. What this one says now has the
+ * number of the change-set that the mark waits for, so that the mark comes before what it marks. */
+static void a_mark_stays_that_comes_before_the_number_it_marks(void **state)
+{
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, shop_stock);
+    keep_pc(&a);
+    sql(&b, "INSERT INTO ticket VALUES (1, 'T1', NULL)");
+    work(&b);
+    later();
+    sql(&a, "INSERT INTO ticket VALUES (1, 'T1', NULL)");
+    work(&a);
+    d.ms += 60000; /* whose number it is has had the time to say it */
+    carry(&a, &b);
+    work(&b);
+    d.ms += 60000;
+    work(&b);
+    sql(&b, "DELETE FROM ticket WHERE number = 'T1'");
+    work(&b);
+    put_pc_back(&a);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    work(&a);
+    carry_own(&b, &a);
+    work(&a);
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "Ana");
+    expect_both(&a, &b, "SELECT number FROM ticket", "#A-T1");
+    close_doomed_pair(&a, &b, &d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -636,6 +669,7 @@ int main(void)
         cmocka_unit_test(a_database_holds_what_was_said_again_since),
         cmocka_unit_test(what_was_drained_again_is_said_again_once),
         cmocka_unit_test(a_row_whose_key_moved_along_stays_when_its_marks_are_drained_again),
+        cmocka_unit_test(a_mark_stays_that_comes_before_the_number_it_marks),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
