@@ -260,7 +260,8 @@ static bool minted_rows(struct store *s, struct touch_list *list, struct err *e)
 {
     sqlite3_stmt *q = ledger_kept(&s->ledger,
                                   "SELECT gid, tbl, key, present, rec, shadow FROM row"
-                                  " WHERE rec IS NULL AND shadow IS NULL ORDER BY gid LIMIT ?1",
+                                  " WHERE rec IS NULL AND shadow IS NULL AND present = 1"
+                                  " ORDER BY gid LIMIT ?1",
                                   e);
     struct ledger_row row;
     int code;

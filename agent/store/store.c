@@ -650,7 +650,9 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         out->unscanned += s->ledger.tables[s->bindings[i].table - 1].scan != SCAN_NONE;
     out->conflicts = s->ledger.conflicts.n;
     out->conflicts_dropped = s->ledger.conflicts.dropped;
-    if (!ledger_number(&s->ledger, "SELECT count(*) FROM row WHERE rec IS NULL AND shadow IS NULL",
+    if (!ledger_number(&s->ledger,
+                       "SELECT count(*) FROM row WHERE rec IS NULL AND shadow IS NULL"
+                       " AND present = 1",
                        &minted, e) ||
         !ledger_number(&s->ledger, "SELECT count(*) FROM due WHERE why IS NOT NULL AND kept = 0",
                        &out->parked, e) ||

@@ -507,6 +507,38 @@ static void a_row_that_matched_before_its_file_went_back_matches_again(void **st
     close_pair(&a, &b);
 }
 
+/* Nobody had heard of the row, and the file, which the agent had let go of it, is a batch ahead of
+ * a home that was put back: there is nothing left to be said. */
+static void a_row_held_back_that_left_the_file_is_not_waited_for(void **state)
+{
+    struct site a, b;
+    struct store_progress p = {.more = true};
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("sale", RULE_BOTH, .where = "place = 8", .of = &a));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO sale VALUES (1, 9, 100, NULL)");
+    work(&a);
+    keep_ledger(&a);
+    keep_database(&a);
+    sql(&a, "DELETE FROM sale");
+    work(&a);
+    put_database_back(&a, &a);
+    open_store(&a);
+    work(&a);
+    expect(&a, "SELECT * FROM sale", "(none)");
+    put_ledger_back(&a);
+    open_store(&a);
+    for (int turns = 0; p.more && turns < 9; turns++)
+        check(store_drain(a.store, a.now_ms, &p, &e), &e);
+    assert_false(p.more);
+    assert_int_equal(status_of(&a).unscanned, 0);
+    close_pair(&a, &b);
+}
+
 /* It wrote what the file had anyway, which is what others have written since: it has not seen that,
  * and what it writes then is no answer to it. */
 static void who_takes_nothing_in_has_not_seen_what_others_wrote(void **state)
@@ -557,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_reference_by_rule_follows_its_row),
         cmocka_unit_test(what_became_a_reference_later_is_told_by_who_wrote_it),
         cmocka_unit_test(a_row_that_matched_before_its_file_went_back_matches_again),
+        cmocka_unit_test(a_row_held_back_that_left_the_file_is_not_waited_for),
         cmocka_unit_test(who_takes_nothing_in_has_not_seen_what_others_wrote),
     };
     struct err e = {0};
