@@ -295,7 +295,7 @@ static bool is_other(const struct work *w)
 
 static bool wrote_any(const struct batch *b, bool only_living)
 {
-    if (b->followed)
+    if (b->followed && !only_living)
         return true;
     for (uint32_t i = 0; i < b->n; i++)
         if (b->works[i].deleted || (is_other(&b->works[i]) && (b->works[i].alive || !only_living)))
@@ -313,8 +313,9 @@ static bool any_outside(const struct batch *b)
     return false;
 }
 
-/* A row that got in, or one that is dead and stays and says something else now, may be what a
- * parked one waits for. The latter alone only a few times: it must come to an end. */
+/* A row that got in, or one that is dead and stays and says something else now, or one that shows
+ * another value of the row it names (if only for a while: that one may be refused after all), may
+ * be what a parked one waits for. The latter two alone only a few times: it must come to an end. */
 static void retry_after(struct batch *b, uint32_t changesets)
 {
     if (changesets > 0 || wrote_any(b, true))

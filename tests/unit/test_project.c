@@ -280,6 +280,36 @@ static void a_row_that_makes_way_in_vain_is_no_reason_to_try_again(void **state)
     close_pair(&a, &b);
 }
 
+/* A row goes in with the one that it names, and out again with it, which is refused. What names it
+ * by its number showed the new one only meanwhile. */
+static void a_number_that_changes_in_vain_is_no_reason_to_try_again(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE node(id INTEGER PRIMARY KEY, number TEXT UNIQUE, code INT UNIQUE,"
+        " parent INTEGER REFERENCES node(id));"
+        "CREATE TABLE note(id INTEGER PRIMARY KEY, number TEXT REFERENCES node(number));";
+    struct store_progress p = {.more = true};
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO node VALUES (1, 'T1', 1, NULL); INSERT INTO note VALUES (1, 'T1')");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO node VALUES (7, 'T7', 5, NULL)");
+    work(&b);
+    sql(&a, "BEGIN; PRAGMA defer_foreign_keys = ON; INSERT INTO node VALUES (2, 'T2', 5, NULL);"
+            "UPDATE node SET number = 'T6', parent = 2 WHERE id = 1;"
+            "UPDATE note SET number = 'T6'; COMMIT");
+    work(&a);
+    carry(&a, &b);
+    for (int turns = 0; p.more && turns < 30; turns++)
+        check(store_apply(b.store, b.now_ms, &p, &e), &e);
+    assert_false(p.more);
+    expect(&b, "SELECT number FROM note", "T1");
+    close_pair(&a, &b);
+}
+
 /* ---- values ---- */
 
 static void a_value_that_the_file_changes_is_no_edit_of_its_application(void **state)
@@ -551,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_row_that_waits_may_be_referred_to),
         cmocka_unit_test(a_deleted_row_that_is_needed_comes_in_once_it_is_whole),
         cmocka_unit_test(a_row_that_makes_way_in_vain_is_no_reason_to_try_again),
+        cmocka_unit_test(a_number_that_changes_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
         cmocka_unit_test(a_full_batch_is_merged_written_and_noted_in_calls_of_their_own),
