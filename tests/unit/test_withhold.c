@@ -539,6 +539,30 @@ static void a_row_held_back_that_left_the_file_is_not_waited_for(void **state)
     close_pair(&a, &b);
 }
 
+/* Nobody had heard of the row when it was deleted. Then the file goes back to before, and people
+ * work on with it there, so that it matches. */
+static void a_row_held_back_until_it_went_is_said_when_an_older_file_has_it_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("sale", RULE_BOTH, .where = "place = 8", .of = &a));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO sale VALUES (1, 9, 100, NULL), (2, 9, 200, NULL)");
+    work(&a);
+    keep_database(&a);
+    sql(&a, "DELETE FROM sale");
+    work(&a);
+    put_database_back(&a, &a);
+    sql(&a, "UPDATE sale SET place = 8 WHERE id = 1");
+    open_store(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT place, total FROM sale", "8|100");
+    close_pair(&a, &b);
+}
+
 /* It wrote what the file had anyway, which is what others have written since: it has not seen that,
  * and what it writes then is no answer to it. */
 static void who_takes_nothing_in_has_not_seen_what_others_wrote(void **state)
@@ -590,6 +614,7 @@ int main(void)
         cmocka_unit_test(what_became_a_reference_later_is_told_by_who_wrote_it),
         cmocka_unit_test(a_row_that_matched_before_its_file_went_back_matches_again),
         cmocka_unit_test(a_row_held_back_that_left_the_file_is_not_waited_for),
+        cmocka_unit_test(a_row_held_back_until_it_went_is_said_when_an_older_file_has_it_again),
         cmocka_unit_test(who_takes_nothing_in_has_not_seen_what_others_wrote),
     };
     struct err e = {0};
