@@ -122,11 +122,30 @@ static bool weigh(const struct keymap *times, const struct changeset *c, uint64_
     return ok;
 }
 
+/* Had its author applied what the file was not told of? */
+static bool needs_more(const struct regain *b, const struct changeset_header *h)
+{
+    for (uint32_t i = 0; i < h->needs.n; i++) {
+        uint32_t id = ledger_actor_find(&b->s->ledger, &h->needs.entries[i].actor);
+
+        if (id != 0 && id <= b->limit_n && h->needs.entries[i].number > b->limit[id - 1])
+            return true;
+    }
+    return false;
+}
+
+/* Each batch tells the file what it holds: what no marks tell of (a repair, say) was made after
+ * one that the file does not have. */
 static bool judge(struct regain *b, const struct changeset *c, const struct changeset_header *h,
                   enum evidence *says, struct err *e)
 {
-    return regain_is_ours(b) ? weigh(&b->times, c, h->stamp, says, e)
-                             : regain_weigh_copied(b, c, h->stamp, says, e);
+    if (!regain_is_ours(b))
+        return regain_weigh_copied(b, c, h->stamp, says, e);
+    if (!weigh(&b->times, c, h->stamp, says, e))
+        return false;
+    if (*says == SAYS_NOTHING && needs_more(b, h))
+        *says = AGAINST;
+    return true;
 }
 
 /* One of an actor's: weigh it; or (`says` NULL) take in what its author had applied. */
