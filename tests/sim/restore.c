@@ -75,14 +75,16 @@ void restore_look(struct restore *r, struct sim *s)
     }
     if (all) {
         r->full = s->oracle.drains;
-        r->back = 0;
+        r->back = r->both = 0;
     }
 }
 
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
  * that went back before it and that nobody has had time to give everything back. If its database
  * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
- * their databases, too. But a database that had gone back itself may not have been mended yet. */
+ * their databases, too. But a database that had gone back itself may not have been mended yet; then
+ * what was in the homes of others alone, which had not put it into their databases, goes with the
+ * next of these. */
 static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
 {
     struct oracle *o = &s->oracle;
@@ -92,6 +94,7 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
     if (!first && r->back_full < limit)
         limit = r->back_full;
     r->back |= UINT32_C(1) << node;
+    r->both |= gone ? UINT32_C(1) << node : 0;
     r->back_full = limit;
     if (first) /* the others have all up to here */
         limit = r->pcs[node].safe > r->full ? r->pcs[node].safe : r->full;
@@ -100,7 +103,7 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         bool may_be_gone = event->drained ? event->drain > limit : event->doubtful;
 
         if (may_be_gone && (r->back >> event->site & 1) != 0) {
-            event->doubtful |= gone;
+            event->doubtful |= gone || (r->both >> event->site & 1) != 0;
             event->unclocked |= !first && !file;
         }
     }

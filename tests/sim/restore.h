@@ -16,6 +16,7 @@ struct restore {
     uint32_t half;      /* 1 + whose database went back alone, and its home will; 0: nobody's */
     uint32_t full;      /* the last drain that all PCs had in their ledgers, at one moment */
     uint32_t back;      /* bit per PC whose home went back since */
+    uint32_t both;      /* likewise, and its database with it, or before it */
     uint32_t back_full; /* the last drain that is in all of their copies */
     struct {
         bool there;
