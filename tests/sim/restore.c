@@ -79,6 +79,15 @@ void restore_look(struct restore *r, struct sim *s)
     }
 }
 
+/* Its database went back to before it, and nothing puts it there again, as its table takes nothing
+ * in on that PC: only the home has it. */
+static bool stays_out(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct shape_table *t = &o->shape->tables[o->rows[event->row].table];
+
+    return event->taken && !shape_takes(t, event->site, o->sites);
+}
+
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
  * that went back before it and that nobody has had time to give everything back. If its database
  * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
@@ -103,7 +112,7 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         bool may_be_gone = event->drained ? event->drain > limit : event->doubtful;
 
         if (may_be_gone && (r->back >> event->site & 1) != 0) {
-            event->doubtful |= gone || (r->both >> event->site & 1) != 0;
+            event->doubtful |= gone || (r->both >> event->site & 1) != 0 || stays_out(o, event);
             event->unclocked |= !first && !file;
         }
     }
