@@ -439,10 +439,15 @@ static bool collide(struct collider *c, uint32_t i, uint32_t *moved, struct err 
 
 /* ---- rings ---- */
 
+static bool is_outside(const struct work *w)
+{
+    return w->state == WORK_FAILED && w->b != NULL && !w->left && !w->wrote &&
+           (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
+}
+
 static bool is_refused(const struct work *w)
 {
-    return w->state == WORK_FAILED && w->collided && w->b != NULL && !w->left &&
-           !w->wrote && (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
+    return w->collided && is_outside(w);
 }
 
 /* Do both want the same in this key? */
@@ -474,7 +479,7 @@ static bool settle_waiting(struct collider *c, uint32_t i, const struct app_uniq
     int column;
 
     *moved = false;
-    if (h == NULL || !is_refused(h))
+    if (h == NULL || !(is_outside(h) && (h->collided || h->waits)))
         return true;
     if (!wants_same(c, w, h, u, &same, e) || (same && !holder_yields(c, w, h, u, &yields, e)) ||
         (same && !put_mark(c, yields ? h : w, u, &column, e)))

@@ -310,6 +310,41 @@ static void a_number_that_changes_in_vain_is_no_reason_to_try_again(void **state
     close_pair(&a, &b);
 }
 
+/* A row waits for the one that it names, which wants its number: neither of them has to be in the
+ * file for one of them to yield. */
+static void a_number_is_settled_with_a_row_that_waits_for_the_one_it_keeps_out(void **state)
+{
+    static const char nodes[] = "CREATE TABLE node(id INTEGER PRIMARY KEY, number TEXT UNIQUE,"
+                                " parent INTEGER REFERENCES node(id));";
+    static const char *const numbers[] = {"1|T2 2|#A-T2", "1|#B-T2 2|T2"};
+
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct site a, b;
+
+        open_pair(&a, &b, nodes, nodes);
+        sql(&a, "INSERT INTO node VALUES (1, 'T1', NULL)");
+        exchange(&a, &b);
+        for (int turn = 0; turn < 2; turn++) {
+            if (turn == first)
+                sql(&b, "UPDATE node SET number = 'T2' WHERE id = 1");
+            else
+                sql(&a, "INSERT INTO node VALUES (2, 'T2', 1);"
+                        "UPDATE node SET parent = 2 WHERE id = 1");
+            later();
+        }
+        work(&a);
+        work(&b);
+        carry(&a, &b);
+        work(&b);
+        expect(&b, "SELECT id, number FROM node ORDER BY id", numbers[first]);
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT id, number FROM node ORDER BY id", numbers[first]);
+        assert_int_equal(status_of(&b).parked, 0);
+        close_pair(&a, &b);
+    }
+}
+
 /* ---- values ---- */
 
 static void a_value_that_the_file_changes_is_no_edit_of_its_application(void **state)
@@ -582,6 +617,7 @@ int main(void)
         cmocka_unit_test(a_deleted_row_that_is_needed_comes_in_once_it_is_whole),
         cmocka_unit_test(a_row_that_makes_way_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_number_that_changes_in_vain_is_no_reason_to_try_again),
+        cmocka_unit_test(a_number_is_settled_with_a_row_that_waits_for_the_one_it_keeps_out),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
         cmocka_unit_test(a_full_batch_is_merged_written_and_noted_in_calls_of_their_own),
