@@ -102,7 +102,6 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
 {
     const struct body_row *row = &m->body.row;
     struct value key[KEY_COLUMNS_MAX];
-    int64_t known;
 
     if (m->body.table.surrogate || row->op != CHANGE_INSERT)
         return true;
@@ -113,16 +112,7 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
     }
     buf_clear(&m->identity);
     identity_write(&m->s->ledger, key, m->body.table.keys, &m->identity);
-    if (!ledger_natural_get(&m->s->ledger, m->table_id, buf_slice(&m->identity), &known, e))
-        return false;
-    if (known == 0)
-        return ledger_natural_put(&m->s->ledger, m->table_id, buf_slice(&m->identity), *gid, e);
-    if (known == *gid)
-        return true;
-    if (!unite_named(m->s, *gid, known, e) || !ledger_alias(&m->s->ledger, *gid, known, e))
-        return false;
-    *gid = known;
-    return true;
+    return unite_inserted(m->s, m->table_id, buf_slice(&m->identity), gid, e);
 }
 
 /* Is one the write, and the other its repair? */

@@ -520,3 +520,42 @@ bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e)
     party_close(&gone);
     return ok;
 }
+
+/* Has nobody ever said anything of this row? So it is with one that is taken out of a file that
+ * went back, as it had come and gone before anybody heard of it. */
+static bool is_unsaid(struct store *s, int64_t gid, bool *unsaid, struct err *e)
+{
+    struct record rec = {0};
+    struct ledger_row row;
+    bool found, ok = ledger_row_get(&s->ledger, gid, &row, &found, e);
+
+    *unsaid = ok && found && !row.minted;
+    ok = ok && (!*unsaid || record_decode(&rec, row.rec, e));
+    *unsaid &= ok && rec.n == 0 && rec.dead.number == 0;
+    record_close(&rec);
+    return ok;
+}
+
+/* The one that was there first, unless only this PC has ever heard of it. */
+bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int64_t *gid,
+                    struct err *e)
+{
+    struct ledger *l = &s->ledger;
+    bool unsaid = false;
+    int64_t known;
+
+    if (!ledger_natural_get(l, table, identity, &known, e))
+        return false;
+    if (known == *gid)
+        return true;
+    if (known == 0)
+        return ledger_natural_put(l, table, identity, *gid, e);
+    if (!is_unsaid(s, known, &unsaid, e))
+        return false;
+    if (unsaid)
+        return point_to(s, known, *gid, e);
+    if (!unite_named(s, *gid, known, e) || !ledger_alias(l, *gid, known, e))
+        return false;
+    *gid = known;
+    return true;
+}

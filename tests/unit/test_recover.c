@@ -563,6 +563,36 @@ static void an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_tha
     close_pair(&a, &b);
 }
 
+/* Nobody else has heard of the row, which came and went; what others say under its name is another,
+ * and who refers to it says so in words that they know. */
+static void a_name_that_a_lost_delete_freed_is_that_of_whoever_says_it(void **state)
+{
+    static const char codes[] = "CREATE TABLE code(id TEXT PRIMARY KEY, n INT);"
+                                "CREATE TABLE use(id INTEGER PRIMARY KEY,"
+                                " code TEXT REFERENCES code(id));";
+
+    (void)state;
+    for (int merges_first = 0; merges_first < 2; merges_first++) {
+        struct site a, b;
+
+        open_pair(&a, &b, codes, codes);
+        sql(&a, "INSERT INTO code VALUES ('K', 1)");
+        keep_database(&a);
+        sql(&a, "DELETE FROM code");
+        work(&a);
+        put_database_back(&a, &a);
+        open_store(&a);
+        if (merges_first == 0)
+            work(&a);
+        sql(&b, "INSERT INTO code VALUES ('K', 2)");
+        exchange(&a, &b);
+        sql(&a, "INSERT INTO use VALUES (1, 'K')");
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT n, code FROM code, use", "2|K");
+        close_pair(&a, &b);
+    }
+}
+
 /* What stands there when the fleet begins is said before its marks are drained; the power goes,
  * which takes from the file what nobody made durable. */
 static void rows_said_before_their_marks_are_in_the_file_after_a_power_cut(void **state)
@@ -643,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
         cmocka_unit_test(an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that),
         cmocka_unit_test(an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that),
+        cmocka_unit_test(a_name_that_a_lost_delete_freed_is_that_of_whoever_says_it),
         cmocka_unit_test(rows_said_before_their_marks_are_in_the_file_after_a_power_cut),
         cmocka_unit_test(an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts),
         cmocka_unit_test(an_agent_killed_at_any_step_loses_and_doubles_nothing),
