@@ -470,15 +470,32 @@ static void rise_above_deletes(const struct oracle *o, struct oracle_event *even
     }
 }
 
+/* Between which times the site wrote what its drain takes of the row, and drained it: its clock may
+ * have been set back meanwhile. */
+static void find_times(const struct oracle *o, const struct oracle_event *event, uint64_t *first,
+                       uint64_t *last)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (other->site != event->site || (other->drained && other->drain != o->drains))
+            continue;
+        *first = other->wall_ms < *first ? other->wall_ms : *first;
+        *last = other->wall_ms > *last ? other->wall_ms : *last;
+    }
+}
+
 /* The clock of a write is its time, or just above whatever it was written over. Of the row that a
  * drain takes all is written at once. */
 static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t wall_ms)
 {
-    uint64_t first = event->wall_ms < wall_ms ? event->wall_ms : wall_ms;
-    uint64_t last = event->wall_ms > wall_ms ? event->wall_ms : wall_ms;
+    uint64_t first = wall_ms, last = wall_ms;
     const struct oracle_row *row = &o->rows[event->row];
     bool same = false, several = is_several(o, row);
 
+    find_times(o, event, &first, &last);
     event->earliest = first << STAMP_MS_SHIFT;
     event->latest = row->unions != 0 || row->unbound || oracle_is_vague(o, event)
                         ? UINT64_MAX
