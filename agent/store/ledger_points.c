@@ -232,6 +232,21 @@ bool ledger_holds(struct ledger *l, struct held *h, struct err *e)
     return ok;
 }
 
+bool ledger_holds_not(struct ledger *l, uint64_t above, struct err *e)
+{
+    struct held h = {0};
+
+    if (l->held != NULL) {
+        h = *l->held;
+        *l->held = (struct held){0};
+    } else {
+        vector_copy(&h.holds, &l->applied);
+        vector_set(&h.holds, &l->actors[l->self - 1].actor, above, NULL);
+    }
+    held_lose(l, &h, above);
+    return ledger_holds(l, &h, e);
+}
+
 bool ledger_holds_as(struct ledger *l, struct err *e)
 {
     struct held h;

@@ -59,6 +59,9 @@ MUST_USE bool ledger_holds_as(struct ledger *l, struct err *e);
 /* Points to come say that the file holds no more than this (taken over, and emptied); NULL: all
  * that is applied. */
 MUST_USE bool ledger_holds(struct ledger *l, struct held *h, struct err *e);
+/* What we have said above this number came from no application here: it is in the file when it has
+ * been projected, and points to come say so until then. */
+MUST_USE bool ledger_holds_not(struct ledger *l, uint64_t above, struct err *e);
 /* They say so again, if nothing that the file lost is due any more but rows of tables that `is_out`
  * tells: by rule these stay out of the file. Then the file is to be told so, too (placed.h). */
 MUST_USE bool ledger_holds_all(struct ledger *l, bool (*is_out)(void *context, uint32_t table),

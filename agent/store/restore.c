@@ -265,16 +265,18 @@ static bool publish_restored(struct restore *r, struct err *e)
     struct store_progress progress = {0};
     struct local_clock clock = {.stamp = stamp_of(r), .actor = s->ledger.self};
     struct author a;
+    uint64_t before;
     bool ok;
 
     s->noticed_ms = r->now_ms;
     s->look_ups_left = LOOK_UPS_MAX;
     author_begin(&a, s, r->now_ms, &progress);
     author_open(&a);
+    before = a.number - 1;
     clock.number = a.number;
     ok = (r->deletes ? merge_delete(r, &about, &a, &clock, e)
                      : merge_value(r, &about, &a, &clock, e)) &&
-         write_row(r, e) && author_seal(&a, e);
+         write_row(r, e) && author_seal(&a, e) && ledger_holds_not(&s->ledger, before, e);
     author_close(&a);
     return ok && conflict_remove(&s->ledger, r->c.id, e);
 }

@@ -236,6 +236,32 @@ static void what_the_file_refuses_is_listed_and_what_it_keeps_stands_apart(void 
     close_pair(&a, &b);
 }
 
+/* A power cut takes the file back to before the restored value was in it, and the application
+ * writes another column there: what it left alone is no edit of its own. */
+static void a_restored_value_that_a_power_cut_took_comes_back_into_an_edited_row(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_two(&a, &b);
+    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
+    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
+    exchange(&a, &b);
+    tick(&a);
+    check(store_conflict_restore(a.store, number_of(&a, 0), a.now_ms, &e), &e);
+    keep_database(&a);
+    work(&a);
+    expect(&a, "SELECT price FROM article WHERE id = 1", "11");
+    put_database_back(&a, &a);
+    expect(&a, "SELECT price FROM article WHERE id = 1", "12");
+    sql(&a, "UPDATE article SET place = 'front' WHERE id = 1");
+    open_store(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price, place FROM article WHERE id = 1", "11|front");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_dismissed_conflict_is_gone_here_and_changes_nothing),
         cmocka_unit_test(the_oldest_make_room_and_are_counted),
         cmocka_unit_test(what_the_file_refuses_is_listed_and_what_it_keeps_stands_apart),
+        cmocka_unit_test(a_restored_value_that_a_power_cut_took_comes_back_into_an_edited_row),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
