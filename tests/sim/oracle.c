@@ -416,7 +416,8 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
             was = NULL; /* now that somebody hears of it, it is born */
         row = row_of(o, is->table, is->name);
         stuck = was == NULL ? oracle_is_outside(o, site, &o->rows[row])
-                            : oracle_is_stuck(o, site, &o->rows[row], was);
+                            : oracle_is_stuck(o, site, &o->rows[row], was) ||
+                                  oracle_came_outside(o, site, &o->rows[row]);
         if (was == NULL) {
             event_add(o, row, COLUMN_BIRTH, is, site, app->now.tick);
             commit_fills(o, row, is, site, app->now.tick);

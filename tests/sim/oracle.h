@@ -172,7 +172,7 @@ bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_
 /* Must a row that its file does not show be there, as the journal of the file tells? */
 bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
 /* Has its application written it under the name of such a row since the last drain? If that goes
- * before the next one, nothing has happened. */
+ * before the next one, nothing has happened; what is written to it meanwhile is one with that. */
 bool oracle_came_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
