@@ -210,7 +210,7 @@ static bool is_born_after(const struct oracle *o, const struct oracle_row *row, 
 }
 
 /* A reference by rule shows that its row is gone, or shows it again. A row that came since under
- * the name of the one that is gone is another one. */
+ * the name of the one that is gone is another one; so may one of the same mark be. */
 static bool may_show(const struct oracle *o, const struct view *final, uint32_t number,
                      uint32_t shown)
 {
@@ -221,7 +221,8 @@ static bool may_show(const struct oracle *o, const struct view *final, uint32_t 
     if (strcmp(words_text(o->words, shown), VIEW_GONE) != 0)
         return was_gone;
     return row != NULL && (oracle_shown(o, row, final, NULL) == NULL ||
-                           (oracle_has_died(o, written) && is_born_after(o, row, number)));
+                           (oracle_has_died(o, written) &&
+                            (is_born_after(o, row, number) || oracle_is_several(o, written))));
 }
 
 static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint32_t number,
