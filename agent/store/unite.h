@@ -23,8 +23,8 @@ struct parts {
  * is harmless. */
 MUST_USE bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e);
 
-/* A row of this gid was inserted under this natural key (identity_write): `gid` becomes the row that
- * stands there from now on. */
+/* A row of this gid was inserted under this natural key (identity_write): `gid` becomes the row
+ * that stands there from now on. */
 MUST_USE bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int64_t *gid,
                              struct err *e);
 

@@ -70,8 +70,8 @@ BREAKS = {
     ),
     "equal-names-are-two": (
         "rows under one natural key stay two rows",
-        "merge.c",
-        "    if (!unite_named(m->s, *gid, known, e) || !ledger_alias(&m->s->ledger, *gid, known, e))\n"
+        "unite.c",
+        "    if (!unite_named(s, *gid, known, e) || !ledger_alias(l, *gid, known, e))\n"
         "        return false;\n    *gid = known;\n",
         "",
     ),

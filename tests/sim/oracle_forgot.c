@@ -1,6 +1,53 @@
-/* What was drained, or not, or is drained once more: a process that dies while it drains; a home
- * that went back, whose agent drains again what it has forgotten. */
-#include "oracle.h"
+/* A file that went back. And what was drained, or not, or is drained once more: a process that dies
+ * while it drains; a home that went back, whose agent drains again what it has forgotten. */
+#include "oracle_see.h"
+
+static uint32_t bit(uint32_t site)
+{
+    return UINT32_C(1) << site;
+}
+
+/* ---- a file ---- */
+
+/* Of what a drain took of one row the power cut left the one and took the other. */
+static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, int64_t tick)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *lost = &o->events[row->events[i]];
+
+        if (lost->site != site || lost->tick <= tick || !lost->drained)
+            continue;
+        for (uint32_t k = 0; k < row->n; k++) {
+            struct oracle_event *left = &o->events[row->events[k]];
+
+            if (left->site == site && left->tick <= tick && left->drain == lost->drain)
+                left->torn = true;
+        }
+    }
+}
+
+void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
+{
+    o->rewound[site] = o->lost[site] = true;
+    o->knows[site] = 0;
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        o->events[i].seen_by &= ~bit(site);
+        if (o->events[i].site != site || o->events[i].tick <= now->tick)
+            continue;
+        o->events[i].taken = true;
+        o->events[i].doubtful |= !o->events[i].drained || o->events[i].unheard;
+    }
+    for (uint32_t i = 0; i < o->event_n; i++)
+        if (o->events[i].site == site && !o->events[i].taken)
+            oracle_see(o, i, site);
+    for (uint32_t i = 0; i < o->row_n; i++)
+        tear(o, &o->rows[i], site, now->tick);
+    oracle_see_rows(o, site, now);
+    oracle_remember_keys(o, site, now);
+    view_copy(&o->last[site], now);
+}
+
+/* ---- what was drained ---- */
 
 void oracle_drained_perhaps(struct oracle *o, uint32_t site)
 {
