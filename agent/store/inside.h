@@ -82,6 +82,7 @@ struct store {
     size_t body_soft, body_full;            /* BODY_BYTES_SOFT, BODY_BYTES_FULL; less in tests */
     uint32_t batch_rows;                    /* BATCH_ROWS, BATCH_BYTES; likewise */
     size_t batch_bytes;
+    size_t row_bytes, record_bytes; /* ROW_BYTES_MAX, RECORD_BYTES_MAX; likewise */
     struct trouble trouble;
 };
 

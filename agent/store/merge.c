@@ -357,6 +357,8 @@ static bool merge_row(struct merger *m, struct err *e)
         ok = merge_delete(m, gid, &clock, e);
     buf_clear(&m->rec_bytes);
     record_encode(&m->rec, &m->rec_bytes);
+    if (ok && m->rec_bytes.n > m->s->record_bytes)
+        ok = err_set(e, ERR_LIMIT, "table %s: a row of %zu bytes", m->table->name, m->rec_bytes.n);
     row.rec = buf_slice(&m->rec_bytes);
     row.minted = false;
     ok = ok && ledger_row_put(&m->s->ledger, &row, known, row.present, e);
@@ -431,7 +433,6 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
 {
     struct merger m = {.s = s, .actor = actor, .number = number};
     struct changeset_header h = {0};
-    struct ledger_actor *a;
     bool ok = merger_open(&m, &h, bytes, e) && note_needs(s, actor, &h.needs, e) &&
               again_is_noted(s, actor, number, &m.again, e);
 
@@ -443,8 +444,8 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     ok = ok && body_read_end(&m.body) && unite_names(s, e);
     if (ok) {
         uint64_t stamp = ledger_stamp(&s->ledger, actor, number, h.stamp);
+        struct ledger_actor *a = &s->ledger.actors[actor - 1];
 
-        a = &s->ledger.actors[actor - 1];
         a->merged = number;
         a->latest = stamp > a->latest ? stamp : a->latest;
         if (stamp > hlc_save(&s->ledger.clock)) /* that it may be was found out by is_ready */
@@ -578,6 +579,7 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
 {
     struct changeset_header h = {0};
     struct changeset c;
+    uint32_t of;
     bool ok = changeset_open(&c, &h, bytes, e), holds;
 
     *ready = ok && hlc_stamp_wall_ms(ledger_stamp(&s->ledger, actor, h.number, h.stamp)) <=
@@ -585,8 +587,6 @@ static bool is_ready(struct store *s, uint32_t actor, struct slice bytes, uint64
     if (ok && *ready)
         ok = merge_has_needs(s, &h.needs, ready, e);
     if (ok && *ready && h.repeats.n > 0) {
-        uint32_t of;
-
         ok = fork_holds(s, &h.repeats.entries[0], &of, &holds, e);
         *ready = ok && !holds; /* until all that follows is said again, too */
     }

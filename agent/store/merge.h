@@ -10,6 +10,10 @@
 #define BATCH_ROWS  20000
 #define BATCH_BYTES (8u << 20)
 
+/* SQLite holds no row of more than 10^9 bytes, and the ledger has a row's record and what the file
+ * shows of it in one. Who says more is not taken any further. */
+#define RECORD_BYTES_MAX (448u << 20)
+
 /* Inside a ledger transaction: merge one staged change-set; its rows are appended to s->due. */
 MUST_USE bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct slice bytes,
                               struct err *e);

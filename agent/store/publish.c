@@ -369,6 +369,9 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     base = !was_present || row.minted ? NULL : row.differs ? &p->shadow : &p->rec;
     if (!withhold_says(p->s, t, base, &says, e))
         return false;
+    if (!says && t->key.kind != KEY_NONE && unsent_whole(p->s, t->b->app, t->values) &&
+        !unsent_note(p->s, t->gid, UNSENT_WHOLE, e))
+        return false;
     if (!says && (t->key.kind != KEY_NONE || base != NULL)) {
         row.key = arena_key(&p->list->arena, &row.key);
         return hold_back(p, t, &row, known, was_present, e);

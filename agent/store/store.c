@@ -52,6 +52,8 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->body_full = BODY_BYTES_FULL;
     s->batch_rows = BATCH_ROWS;
     s->batch_bytes = BATCH_BYTES;
+    s->row_bytes = ROW_BYTES_MAX;
+    s->record_bytes = RECORD_BYTES_MAX;
     s->remerge_slice = REMERGE_SLICE;
     if (appdb_connect(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
@@ -70,10 +72,8 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
 /* A large cut fills the page caches; an idle agent stays small. */
 static void release_memory(struct store *s, const struct store_progress *p)
 {
-    if (p->rows < LARGE_ROWS)
-        return;
-    sqlite3_db_release_memory(s->app.db);
-    sqlite3_db_release_memory(s->ledger.db);
+    if (p->rows >= LARGE_ROWS)
+        store_rest(s);
 }
 
 void store_close(struct store *s)

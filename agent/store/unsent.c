@@ -33,6 +33,16 @@ bool unsent_is(const struct value *v)
     return bytes_of(v) > VALUE_BYTES_MAX;
 }
 
+bool unsent_whole(const struct store *s, const struct app_table *t, const struct value *values)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!unsent_is(&values[i]))
+            bytes += bytes_of(&values[i]);
+    return bytes > s->row_bytes;
+}
+
 bool unsent_key(const struct value *key, uint32_t n)
 {
     size_t bytes = 0;
@@ -162,19 +172,28 @@ static bool read_suspects(struct store *s, struct look *look, struct err *e)
            ledger_err(&s->ledger, "look for values that are too long", e);
 }
 
-/* How long the cell is in the file; 0 when it is not there or neither text nor blob. */
+/* How much texts and blobs of the row have in these columns, those of more than `max` left out; 0
+ * when it is not there. */
 static bool measure(struct store *s, const struct app_table *t, const struct row_key *key,
-                    const char *column, int64_t *bytes, struct err *e)
+                    uint32_t first, uint32_t n, int64_t max, int64_t *bytes, struct err *e)
 {
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
     sqlite3_stmt *q = NULL;
     char *text;
     int code = SQLITE_ERROR;
 
-    sqlite3_str_appendf(sql,
-                        "SELECT length(CAST(\"%w\" AS BLOB)) FROM main.\"%w\" WHERE typeof(\"%w\")"
-                        " IN ('text', 'blob') AND ",
-                        column, t->name, column);
+    sqlite3_str_appendall(sql, "SELECT 0");
+    for (uint32_t i = first; i < first + n; i++) {
+        const char *name = t->columns[i].name;
+
+        /* The length of a blob is known without reading it. */
+        sqlite3_str_appendf(sql,
+                            " + (SELECT n * (n <= %lld) FROM (SELECT CASE typeof(\"%w\")"
+                            " WHEN 'blob' THEN length(\"%w\")"
+                            " WHEN 'text' THEN length(CAST(\"%w\" AS BLOB)) ELSE 0 END AS n))",
+                            (long long)max, name, name, name);
+    }
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", t->name);
     app_key_match(sql, t);
     text = sqlite3_str_finish(sql);
     if (text != NULL && sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) == SQLITE_OK &&
@@ -186,6 +205,24 @@ static bool measure(struct store *s, const struct app_table *t, const struct row
     sqlite3_finalize(q);
     sqlite3_free(text);
     return e->code == ERR_NONE;
+}
+
+/* Is the row still too large, and still to be sent? */
+static bool ask_whole(struct store *s, struct suspect *cell, const struct binding *b,
+                      const struct row_key *key, struct look *look, struct err *e)
+{
+    int64_t bytes = 0;
+
+    if (b != NULL && !b->mute &&
+        !measure(s, b->app, key, 0, b->app->column_count, VALUE_BYTES_MAX, &bytes, e))
+        return false;
+    cell->is_still = bytes > (int64_t)s->row_bytes;
+    if (cell->is_still && look->still++ == 0)
+        snprintf(s->unsent.text, sizeof s->unsent.text,
+                 "table %.100s: a row of %" PRId64 " bytes is not sent, the limit is %zu: the other"
+                 " PCs have it as it was before, or not at all, and other rows go on",
+                 b->app->name, bytes, s->row_bytes);
+    return true;
 }
 
 /* Is the cell still too long, and still to be sent? The first such is what a person is told. */
@@ -200,8 +237,10 @@ static bool ask_file(struct store *s, struct suspect *cell, struct look *look, s
     if (!ledger_row_get(&s->ledger, cell->gid, &row, &found, e))
         return false;
     b = found && row.present ? bind_by_table(s, row.table) : NULL;
+    if (cell->position == UNSENT_WHOLE)
+        return ask_whole(s, cell, b, &row.key, look, e);
     column = b != NULL && !b->mute ? bind_column(b, cell->position) : -1;
-    if (column >= 0 && !measure(s, b->app, &row.key, b->app->columns[column].name, &bytes, e))
+    if (column >= 0 && !measure(s, b->app, &row.key, (uint32_t)column, 1, INT64_MAX, &bytes, e))
         return false;
     cell->is_still = bytes > (int64_t)VALUE_BYTES_MAX;
     if (!cell->is_still)

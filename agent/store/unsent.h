@@ -28,6 +28,8 @@ struct unsent {
 
 /* Is the value too long to be sent? */
 bool unsent_is(const struct value *v);
+/* Has the row of a table more to be sent than a row may have (store.row_bytes)? */
+bool unsent_whole(const struct store *s, const struct app_table *t, const struct value *values);
 /* Are these values, in a row's key together, too long for the row to be sent (KEY_BYTES_MAX)? */
 bool unsent_key(const struct value *key, uint32_t n);
 /* The same of a row of the file, by all of its columns. */
@@ -36,6 +38,7 @@ bool unsent_key_of(const struct app_table *t, const struct value *values);
 void unsent_row(struct store *s, uint32_t table);
 /* Inside a ledger transaction: note what was found. */
 MUST_USE bool unsent_save(struct store *s, struct err *e);
+#define UNSENT_WHOLE UINT32_MAX /* in the place of a position: all of the row */
 /* Inside a ledger transaction: the cell was found so. */
 MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e);
 /* Look at the noted cells again if anything may have changed since, forget those that can be sent

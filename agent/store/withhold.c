@@ -55,8 +55,8 @@ bool withhold_says(struct store *s, const struct touched *t, const struct record
 {
     if (t->key.kind == KEY_NONE && base != NULL)
         return withhold_says_record(s, t->b, base, says, e);
-    *says = !t->b->mute;
-    if (t->b->mute || t->b->filter == NULL || t->key.kind == KEY_NONE)
+    *says = !t->b->mute && (t->key.kind == KEY_NONE || !unsent_whole(s, t->b->app, t->values));
+    if (!*says || t->b->filter == NULL || t->key.kind == KEY_NONE)
         return true;
     return filter_match(t->b->filter, t->values, says, e);
 }

@@ -1,5 +1,6 @@
-/* What a site does not say, by rule. The ledger is left as if the application had not written it,
- * so that all of it is found again when the rule goes, or when the row comes to match its filter.
+/* What a site does not say: by rule, or since a row is too large. The ledger is left as if the
+ * application had not written it, so that all of it is found again when the rule goes, or when the
+ * row comes to match its filter.
  */
 #ifndef NAVETTE_WITHHOLD_H
 #define NAVETTE_WITHHOLD_H

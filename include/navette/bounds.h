@@ -22,6 +22,7 @@
 #define BODY_BYTES_FULL        (56u << 20) /* ours are closed before a row leads beyond it */
 #define VALUE_BYTES_MAX        (16u << 20) /* one text or blob; longer ones are refused by name */
 #define KEY_BYTES_MAX          VALUE_BYTES_MAX /* texts and blobs of a row's primary key */
+#define ROW_BYTES_MAX          (16 * VALUE_BYTES_MAX) /* texts and blobs of a row; likewise */
 #define CHANGESET_BYTES_MAX    (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
 #define PICKS_BYTES_MAX        (1u << 20)  /* which rows of an outline are asked for */
