@@ -119,6 +119,44 @@ static struct json_object *invitations_of(struct agent *a)
     return list;
 }
 
+static struct json_object *checkpoint_of(const struct agent *a, uint64_t made_ms,
+                                         const struct site_id *by)
+{
+    struct json_object *o = json_object_new_object();
+
+    add(o, "made", time_of(made_ms));
+    add(o, "by", name_of(a, by));
+    return o;
+}
+
+static struct json_object *before_of(const struct agent *a)
+{
+    const struct roster *r = &a->roster;
+    struct json_object *o;
+
+    if (r->before == 0)
+        return NULL;
+    o = checkpoint_of(a, r->before_ms, &r->before_by);
+    add(o, "entries", json_object_new_int64(r->before));
+    return o;
+}
+
+static struct json_object *pending_of(struct agent *a)
+{
+    const struct roster_checkpoint *c = settle_pending(a);
+    struct json_object *o, *missing;
+
+    if (!c->pending)
+        return NULL;
+    o = checkpoint_of(a, c->made_ms, &c->by);
+    missing = json_object_new_array();
+    for (uint32_t i = 0; i < c->missing_count; i++)
+        json_object_array_add(missing, name_of(a, &c->missing[i]));
+    add(o, "missing", missing);
+    add(o, "hopeless", json_object_new_boolean(c->hopeless));
+    return o;
+}
+
 static void describe(struct agent *a, struct json_object *o)
 {
     const struct roster_site *self = roster_find(&a->roster, &a->keys.site);
@@ -132,6 +170,8 @@ static void describe(struct agent *a, struct json_object *o)
     add(o, "entries_max", json_object_new_int64(ROSTER_ORDINARY_MAX));
     add(o, "bytes", json_object_new_int64((int64_t)a->roster.log.n));
     add(o, "bytes_max", json_object_new_int64(ROSTER_ORDINARY_BYTES_MAX));
+    add(o, "checkpoint", before_of(a));
+    add(o, "checkpoint_pending", pending_of(a));
     add(o, "members", members_of(a));
     add(o, "gone", gone_of(a));
     add(o, "invitations", invitations_of(a));
@@ -196,6 +236,8 @@ static bool change(struct agent *a, const struct request *r, const struct roster
         return fleet_rotate(a, e);
     case REQUEST_INVITE_CANCEL:
         return cancel(a, r->invitation, e);
+    case REQUEST_CHECKPOINT:
+        return settle_make(a, e);
     default:
         return true;
     }
@@ -210,10 +252,9 @@ static bool is_about_a_site(const struct request *r)
 bool admin_run(struct agent *a, const struct request *r, struct json_object **result, struct err *e)
 {
     const struct roster_site *s = NULL;
-    uint32_t before = a->roster.entries;
     struct err other = {0};
     struct site_id site = {{0}};
-    bool ok;
+    bool ok, changed;
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED, "this PC is in no fleet yet");
@@ -225,14 +266,15 @@ bool admin_run(struct agent *a, const struct request *r, struct json_object **re
     }
     ok = change(a, r, s, e);
     /* A part of it may be there: it must be kept and told whatever became of the rest. */
-    if (a->roster.entries > before && !agent_roster_changed(a, ok ? e : &other))
+    changed = fleet_has_news(a);
+    if (changed && !agent_roster_changed(a, ok ? e : &other))
         ok = false;
     /* What was said before and could not be saved is not done either. */
     if (!ok || (r->kind != REQUEST_ROSTER && !keep_fleet(a, e)))
         return false;
-    if (a->roster.entries > before)
+    if (changed)
         log_info("roster changed by command=%s", request_kind_name(r->kind));
-    add(*result, "changed", json_object_new_boolean(a->roster.entries > before));
+    add(*result, "changed", json_object_new_boolean(changed));
     if (s != NULL)
         add(*result, "name", name_of(a, &site));
     describe(a, *result);

@@ -12,6 +12,7 @@
 #include "keep.h"
 #include "notice.h"
 #include "origin.h"
+#include "settle.h"
 #include "warning.h"
 
 struct json_object;
@@ -36,6 +37,7 @@ struct agent {
     uint8_t roster_digest[HASH_BYTES];
     struct fleet_keys fleet_keys;
     struct unkept unkept; /* of roster and keys: what the disk has not got yet */
+    struct settle settle; /* what was done for checkpoints of the roster */
     struct store *store;  /* NULL while the database or the ledger cannot be opened: store_trouble
                              says why, and it is tried again; check before every use */
     struct err store_trouble;           /* why `store` is NULL; ERR_NONE when it is not */
@@ -81,10 +83,10 @@ void agent_close(struct agent *a);
  * uv_now. */
 uint64_t agent_wall_ms(struct agent *a);
 
-/* The roster grew (joined, merged, enrolled): tell the others, do what follows from it (fleet.h),
- * and save it. It counts also where it fails: it is not saved yet then (keep.h). */
+/* The roster changed (joined, merged, enrolled): tell the others, do what follows from it
+ * (fleet.h), and save it. It counts also where it fails: it is not saved yet then (keep.h). */
 MUST_USE bool agent_roster_changed(struct agent *a, struct err *e);
-/* Take in a peer's roster log, as roster_take does. */
+/* Take in a peer's roster log, as roster_take does, or roster_adopt, where ours went back. */
 MUST_USE bool agent_roster_merge(struct agent *a, struct slice log, struct err *e);
 /* Become a member of the fleet of `r` (consumed), durably; what was published for another fleet is
  * put aside. */

@@ -187,6 +187,7 @@ static runner *const runners[] = {
     [REQUEST_ADMIN_REMOVE] = admin_run,
     [REQUEST_ROTATE] = admin_run,
     [REQUEST_INVITE_CANCEL] = admin_run,
+    [REQUEST_CHECKPOINT] = admin_run,
 };
 
 bool command_allowed(const struct agent *a, const struct request *r, struct err *e)

@@ -102,6 +102,14 @@ bool fleet_shut_out(struct agent *a, const struct site_id *site, const struct ve
     return fleet_believe(a, site, more, e) && roster_confirm(&a->roster, &a->keys, &n, e);
 }
 
+bool fleet_has_news(const struct agent *a)
+{
+    uint8_t digest[HASH_BYTES];
+
+    roster_digest(&a->roster, digest);
+    return memcmp(digest, a->roster_digest, sizeof digest) != 0;
+}
+
 /* ---- what this PC has to add ---- */
 
 static bool is_connected(const struct agent *a, const struct roster_site *s)
@@ -111,8 +119,8 @@ static bool is_connected(const struct agent *a, const struct roster_site *s)
     return talk != NULL && talk_is_open(talk) && talk->stranger_until_ms == 0;
 }
 
-/* Of the admins that are here, the most senior one does it. */
-static bool is_our_turn(const struct agent *a)
+/* The most senior one does it. */
+bool fleet_is_our_turn(const struct agent *a)
 {
     for (uint32_t i = 0; i < a->roster.site_count; i++) {
         const struct roster_site *s = &a->roster.sites[i];
@@ -136,11 +144,11 @@ static bool lacks_key(const struct agent *a)
 /* Somebody who is no member has the fleet's key, or a member has not got it. True: entries came. */
 static bool add_keys(struct agent *a)
 {
-    uint32_t before = a->roster.entries;
+    uint32_t before = a->roster.entries; /* to which sealing only adds */
     struct err e = {0};
     bool ok = true;
 
-    if (!a->in_fleet || (!a->roster.key_exposed && !lacks_key(a)) || !is_our_turn(a))
+    if (!a->in_fleet || (!a->roster.key_exposed && !lacks_key(a)) || !fleet_is_our_turn(a))
         return false;
     if (a->roster.key_exposed)
         ok = fleet_rotate(a, &e);
@@ -333,19 +341,27 @@ static void note_contested(struct agent *a)
         warning_clear(&a->warnings, WARNING_CONTESTED);
 }
 
-/* Nothing can be left out of it: whoever is told now has years, if nobody fills it on purpose. */
+/* Since half of it was used a checkpoint has been tried (settle.h). */
 static void note_room(struct agent *a)
 {
     const struct roster *r = &a->roster;
+    const struct roster_checkpoint *c;
+    char names[120];
 
-    if (r->entries > ROSTER_ORDINARY_MAX / 10 * 9 || r->log.n > ROSTER_ORDINARY_BYTES_MAX / 10 * 9)
-        warning_set(&a->warnings, WARNING_ROOM, agent_wall_ms(a),
-                    "the history of the list of members has %u of %u entries and %zu of %u KiB: "
-                    "once it is full no PC can join, and the fleet's key cannot be changed",
-                    r->entries, ROSTER_ORDINARY_MAX, r->log.n >> 10,
-                    ROSTER_ORDINARY_BYTES_MAX >> 10);
-    else
+    if (r->entries <= ROSTER_ORDINARY_MAX / 10 * 9 &&
+        r->log.n <= ROSTER_ORDINARY_BYTES_MAX / 10 * 9) {
         warning_clear(&a->warnings, WARNING_ROOM);
+        return;
+    }
+    c = settle_pending(a);
+    settle_write_missing(a, c, names, sizeof names);
+    warning_set(&a->warnings, WARNING_ROOM, agent_wall_ms(a),
+                "the history of the list of members has %u of %u entries and %zu of %u KiB: once "
+                "it is full no PC can join, and the fleet's key cannot be changed; it %s%s",
+                r->entries, ROSTER_ORDINARY_MAX, r->log.n >> 10, ROSTER_ORDINARY_BYTES_MAX >> 10,
+                c->pending && !c->hopeless ? "is summed up as soon as that was seen by "
+                                           : "was not summed up yet",
+                c->pending && !c->hopeless ? names : "");
 }
 
 static void note_all(struct agent *a)
@@ -445,9 +461,9 @@ void fleet_opened(struct agent *a)
         return;
     buf_open(&kept, ROSTER_BYTES_MAX);
     if (store_roster_kept(a->store, &kept, &e) && kept.n > 0 &&
-        roster_merge(&a->roster, buf_slice(&kept), &changed, &e) && changed)
-        log_warn("the roster's file went back, and is whole again members=%u entries=%u",
-                 a->roster.site_count, a->roster.entries);
+        settle_merge(a, &a->roster, buf_slice(&kept), false, &changed, &e) && changed)
+        log_warn("the roster's file went back, and is whole again members=%u entries=%u before=%u",
+                 a->roster.site_count, a->roster.entries, a->roster.before);
     buf_close(&kept);
     a->unkept.ledger = true;
     if (!changed)
@@ -470,6 +486,8 @@ bool agent_roster_changed(struct agent *a, struct err *e)
     if (add_all(a))
         take_key(a);
     roster_digest(&a->roster, a->roster_digest);
+    if (settle_roster(a))
+        roster_digest(&a->roster, a->roster_digest);
     if (a->store != NULL)
         store_roster_changed(a->store);
     a->contested_ms = 0; /* a list that was left may be taken now */
@@ -483,9 +501,13 @@ bool agent_roster_changed(struct agent *a, struct err *e)
 void fleet_tick(struct agent *a)
 {
     struct err e = {0};
+    bool changed;
 
     note_all(a);
-    if (!add_all(a))
+    changed = add_all(a);
+    if (!changed)
+        changed = settle_by_itself(a) || settle_roster(a);
+    if (!changed)
         keep_again(a);
     else if (!agent_roster_changed(a, &e))
         log_warn("roster is not kept reason=%s", e.text);
@@ -493,17 +515,16 @@ void fleet_tick(struct agent *a)
 
 bool agent_roster_merge(struct agent *a, struct slice log, struct err *e)
 {
-    uint32_t before = a->roster.entries;
     bool changed = false;
 
     if (!a->in_fleet)
         return err_set(e, ERR_REFUSED, "this PC is in no fleet");
-    if (!roster_take(&a->roster, log, &changed, e))
+    if (!settle_merge(a, &a->roster, log, true, &changed, e))
         return false;
     if (!changed)
         return true;
-    log_info("roster grew members=%u entries=%u new=%u", a->roster.site_count, a->roster.entries,
-             a->roster.entries - before);
+    log_info("roster changed members=%u entries=%u before=%u", a->roster.site_count,
+             a->roster.entries, a->roster.before);
     /* It was written by members and cannot be wrong: it counts also while the disk is full. */
     if (!agent_roster_changed(a, e)) {
         log_warn("roster is not kept reason=%s", e->text);

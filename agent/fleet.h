@@ -15,6 +15,10 @@ void fleet_loaded(struct agent *a);
 void fleet_opened(struct agent *a);
 /* Is this PC in a fleet, and was it not shut out? */
 bool fleet_is_member(const struct agent *a);
+/* Is it this PC, of the admins that are connected, that does what one has to do? */
+bool fleet_is_our_turn(const struct agent *a);
+/* Has the roster been changed since agent_roster_changed was called? Entries may be fewer then. */
+bool fleet_has_news(const struct agent *a);
 /* Give the fleet a new key, sealed to each member; agent_roster_changed is the caller's to call. */
 MUST_USE bool fleet_rotate(struct agent *a, struct err *e);
 /* Of a site that is no member any more, all up to `more` counts from now on, besides what counted

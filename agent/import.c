@@ -251,11 +251,11 @@ static const struct roster_site *find_sender(const struct roster *r, const struc
 static bool take_roster(struct import *i, bool known)
 {
     struct agent *a = i->transfer.agent;
-    uint32_t entries = a->roster.entries;
-    uint8_t before[FLEET_KEY_ID_BYTES], after[FLEET_KEY_ID_BYTES];
+    uint8_t before[FLEET_KEY_ID_BYTES], after[FLEET_KEY_ID_BYTES], digest[HASH_BYTES];
     struct err e = {0};
 
     fleet_key_id(before, a->fleet_keys.keys[0]);
+    memcpy(digest, a->roster_digest, sizeof digest);
     if (!agent_roster_merge(a, i->head.roster, &e) && e.code == ERR_CONTESTED)
         fleet_left(a, "in a drop file", &e);
     if (e.code != ERR_NONE && (e.code != ERR_CONTESTED || !known)) {
@@ -263,7 +263,7 @@ static bool take_roster(struct import *i, bool known)
         return false;
     }
     fleet_key_id(after, a->fleet_keys.keys[0]);
-    i->done.roster = a->roster.entries > entries;
+    i->done.roster = memcmp(digest, a->roster_digest, sizeof digest) != 0;
     i->done.key = memcmp(before, after, sizeof before) != 0;
     return true;
 }
@@ -305,9 +305,9 @@ static bool take_head(struct import *i)
     struct roster merged = {0};
     bool changed, ok;
 
-    ok = check_fleet(a, &i->head, &i->e) &&
-         roster_load(&merged, buf_slice(&a->roster.log), &i->e) &&
-         roster_merge(&merged, i->head.roster, &changed, &i->e) && take_sender(i, &merged);
+    ok = check_fleet(a, &i->head, &i->e) && roster_copy(&merged, &a->roster, &i->e) &&
+         settle_merge(a, &merged, i->head.roster, false, &changed, &i->e) &&
+         take_sender(i, &merged);
     roster_close(&merged);
     return ok;
 }
@@ -317,7 +317,7 @@ static bool take_head(struct import *i)
 static bool adopt(struct import *i)
 {
     struct agent *a = i->transfer.agent;
-    uint32_t before = a->roster.entries, n = a->roster.known_count - a->roster.site_count;
+    uint32_t n = a->roster.known_count - a->roster.site_count;
     struct site_id *gone = mem_alloc((n + 1) * sizeof *gone);
     struct err other = {0};
     bool ok = true;
@@ -328,7 +328,7 @@ static bool adopt(struct import *i)
         ok = fleet_believe(a, &gone[at], &i->adopted, &i->e);
     free(gone);
     /* What was adopted before it failed is told and kept, too. */
-    if (a->roster.entries > before && !agent_roster_changed(a, ok ? &i->e : &other))
+    if (fleet_has_news(a) && !agent_roster_changed(a, ok ? &i->e : &other))
         return false;
     return ok && keep_fleet(a, &i->e);
 }

@@ -103,6 +103,7 @@ static const struct command commands[] = {
     [REQUEST_ADMIN_REMOVE] = {"admin-remove", {TEXT_ARG("peer", true, peer)}},
     [REQUEST_ROTATE] = {"rotate", {{0}}},
     [REQUEST_INVITE_CANCEL] = {"invite-cancel", {TEXT_ARG("id", false, invitation)}},
+    [REQUEST_CHECKPOINT] = {"checkpoint", {{0}}},
 };
 
 const char *request_kind_name(enum request_kind kind)

@@ -60,6 +60,7 @@ enum request_kind {
     REQUEST_ADMIN_REMOVE,     /* peer -> admin.h */
     REQUEST_ROTATE,           /* -> admin.h */
     REQUEST_INVITE_CANCEL,    /* id or none: all that are open -> admin.h */
+    REQUEST_CHECKPOINT,       /* -> admin.h */
 };
 
 /* Checked: every text is UTF-8 without NUL and within its maximum; every number within its limits.

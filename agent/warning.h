@@ -83,9 +83,9 @@
       "`agent-cli roster` shows who is there; `agent-cli revoke` whoever filled it; then make a "  \
       "new fleet (`agent-cli help identity reset`)")                                               \
     X(ROOM, "roster-fills", false,                                                                 \
-      "`agent-cli roster` shows who is there; while there is time, make a new fleet: on one PC "   \
-      "stop the agent, `agent-cli identity reset --fleet NAME`, start it, `agent-cli invite`; on " \
-      "each other PC `agent-cli identity reset` and `agent-cli join --copy`")                      \
+      "switch on the PCs that the text names, where they meet the others; shut out one that is "   \
+      "gone for good: `agent-cli revoke`; then `agent-cli checkpoint`, and `agent-cli roster` "    \
+      "says how that stands")                                                                      \
     X(FLOOD, "flooded", false,                                                                     \
       "find the PC that the text names and unplug it; nothing else needs to be done")              \
     X(NO_MEMBER, "not-a-member", false, "invite that PC anew: `agent-cli invite`")                 \

@@ -316,6 +316,9 @@ static void fold_base(const struct draft *d, struct roster *r)
     fold_rules(r, d->base);
     r->rule_entries = d->base->base.ruled;
     r->before = d->base->base.entries;
+    r->before_bytes = (uint32_t)d->base->bytes.n;
+    r->before_ms = d->base->ends_ms;
+    r->before_by = keys_site_id(d->base->author);
 }
 
 static void fold_invites_and_rules(const struct draft *d, struct roster *r)

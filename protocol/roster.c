@@ -384,6 +384,20 @@ bool roster_load(struct roster *r, struct slice log, struct err *e)
     return roster_merge(r, log, &changed, e);
 }
 
+bool roster_copy(struct roster *r, const struct roster *from, struct err *e)
+{
+    struct draft d = {0};
+    bool ok;
+
+    assert(r->entries == 0);
+    ok = draft_open(&d, buf_slice(&from->log), (struct slice){0}, e);
+    if (ok)
+        draft_judge(&d);
+    ok = ok && draft_fold(&d, r, e);
+    draft_close(&d);
+    return ok;
+}
+
 void roster_close(struct roster *r)
 {
     buf_close(&r->log);

@@ -241,7 +241,7 @@ bool author_seal(struct author *a, struct err *e)
     struct changeset_header h = {.actor = self->actor,
                                  .number = a->number,
                                  .schema = migration_state(a->s),
-                                 .roster = a->s->roster->entries};
+                                 .roster = a->s->roster->before + a->s->roster->entries};
     struct buf body = {0}, bytes;
     uint32_t rows = a->body.rows;
     bool ok;

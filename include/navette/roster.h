@@ -52,6 +52,9 @@ struct roster {
     uint32_t entries;
     uint32_t before; /* entries that the checkpoint it begins with stands for; 0: it begins with the
                         fleet's first */
+    uint32_t before_bytes;         /* of that checkpoint, as it is encoded... */
+    uint64_t before_ms;            /* ...and when it was made, by its author's clock... */
+    struct site_id before_by;      /* ...and who that is */
     uint32_t checkpoints;          /* entries that are one, besides that */
     uint8_t (*hashes)[HASH_BYTES]; /* of every entry, in the order of the log */
     uint8_t (*heads)[HASH_BYTES];  /* of the entries that no other names, rising */
@@ -165,6 +168,8 @@ MUST_USE bool roster_merge(struct roster *r, struct slice log, bool *changed, st
 MUST_USE bool roster_take(struct roster *r, struct slice log, bool *changed, struct err *e);
 /* Load from stored bytes into an empty (zeroed) roster; no bytes at all are an error. */
 MUST_USE bool roster_load(struct roster *r, struct slice log, struct err *e);
+/* The same of one that was loaded: its signatures were checked. */
+MUST_USE bool roster_copy(struct roster *r, const struct roster *from, struct err *e);
 void roster_close(struct roster *r);
 
 /* BLAKE2b-256 over the sorted hashes of all entries: equal digests, equal rosters. */

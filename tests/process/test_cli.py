@@ -63,7 +63,7 @@ def test_help_names_every_command_and_fits_a_terminal(cli):
     commands = re.findall(r"^  ([a-z]+(?: (?:export|import|set|unset|preset|add|remove))?) ", text, re.M)
     assert {"init", "track", "untrack", "tables", "invite", "join", "status", "peers", "sync", "wait", "drop export",
             "drop import", "stop", "uninstall", "roster", "revoke", "rename", "admin add", "admin remove",
-            "rotate"} <= set(commands)
+            "rotate", "checkpoint"} <= set(commands)
     for command in commands:
         page = cli.ok("help", *command.split())
         assert page == cli.ok(*command.split(), "--help")
@@ -202,8 +202,8 @@ def test_a_database_whose_keeper_cannot_be_asked_is_not_cleared(cli):
 # ---- tables ----
 
 @pytest.mark.parametrize("words", [["tables"], ["track", "--all"], ["untrack", "article"], ["rules"], ["conflicts"],
-                                   ["parked"], ["roster"], ["rotate"], ["uninstall", "--yes"], ["identity", "reset", "--yes"],
-                                   ["identity", "confirm-move"], ["status"], ["drop", "import", "x.json"]])
+                                   ["parked"], ["roster"], ["rotate"], ["checkpoint"], ["uninstall", "--yes"],
+                                   ["identity", "reset", "--yes"], ["identity", "confirm-move"], ["status"], ["drop", "import", "x.json"]])
 def test_without_a_home_every_command_ends_3_and_says_how_to_make_one(cli, words):
     done = cli(*words)
     assert done.returncode == UNREACHABLE and "init --db FILE" in " ".join(done.stderr.split()), done.stderr

@@ -30,7 +30,7 @@ EVERY = [["init", "--db", "/nowhere"], ["track", "--all"], ["untrack", "article"
          ["rules", "preset", "django"], ["rules"], ["conflicts", "show", "1"], ["conflicts", "restore", "1"],
          ["conflicts", "dismiss", "--all"], ["conflicts", "merge", "article", "1", "2"], ["conflicts"],
          ["parked", "accept"], ["parked"], ["invite"], ["roster"], ["rename", "A", "B"], ["revoke", "--yes", "A"],
-         ["admin", "add", "A"], ["admin", "remove", "A"], ["rotate"], ["join", "ABCD"], ["status"], ["peers"], ["sync"],
+         ["admin", "add", "A"], ["admin", "remove", "A"], ["rotate"], ["checkpoint"], ["join", "ABCD"], ["status"], ["peers"], ["sync"],
          ["wait"], ["identity", "reset", "--yes"], ["identity", "confirm-move"], ["drop", "export"],
          ["drop", "import", "x.json"], ["stop"], ["uninstall", "--yes"], ["help"]]
 # What they end with then, where it is not "no home": a file or a token is looked at first.
@@ -95,7 +95,7 @@ def test_without_an_agent_what_needs_none_answers_and_the_rest_says_so(cli, dire
         assert "error" in answer(cli(*words, "--json"), code)
     for words in (["status"], ["peers"], ["sync"], ["wait"], ["invite"], ["stop"], ["roster"], ["rename", "A", "B"],
                   ["revoke", "--yes", "A"], ["admin", "add", "A"], ["admin", "remove", "A"], ["rotate"],
-                  ["drop", "export"], ["drop", "import", "x.json"]):
+                  ["checkpoint"], ["drop", "export"], ["drop", "import", "x.json"]):
         answer(cli(*words, "--json"), UNREACHABLE)
     answer(cli("uninstall", "--json"), FAILING)  # nobody says yes
     answer(cli("uninstall", "--yes", "--json"), GOOD)
@@ -115,7 +115,7 @@ def test_with_an_agent_every_command_answers_in_json(shop):
     shop.wait_equal(a, b)
     for words in (["peers"], ["sync"], ["wait"], ["tables"], ["track", "--all"], ["roster"], ["rules"], ["conflicts"],
                   ["parked"], ["invite", "--cancel"], ["rename", "B", "COMPTA"], ["admin", "remove", "COMPTA"],
-                  ["admin", "add", "COMPTA"], ["rotate"], ["rules", "set", "shop_client.phone", "local"],
+                  ["admin", "add", "COMPTA"], ["rotate"], ["checkpoint"], ["rules", "set", "shop_client.phone", "local"],
                   ["rules", "unset", "shop_client.phone", "local"], ["conflicts", "dismiss", "--all"],
                   ["parked", "accept"]):
         ask(a, *words)

@@ -44,6 +44,7 @@ COMMANDS = {
     "admin add": [["admin", "add", NAME]],
     "admin remove": [["admin", "remove", NAME]],
     "rotate": [["rotate"]],
+    "checkpoint": [["checkpoint"]],
     "join": [["join", "TOKEN"], ["join", "TOKEN", "--to", "."]],
     "status": [["status"]],
     "peers": [["peers"]],
@@ -93,6 +94,8 @@ def much_of_everything(path):
     answer.update(
         members=[site] * 3 + [dict(site, name=STEERING)], entries=MUCH, entries_max=4096, bytes=MUCH, bytes_max=1 << 20,
         gone=[dict(site, why=why, by=by, believed=1, here=MUCH) for why in ("revoked", "void") for by in (NAME, None)],
+        checkpoint={"made": STAMP, "by": NAME, "entries": MUCH},
+        checkpoint_pending={"made": STAMP, "by": NAME, "missing": [NAME, STEERING] * 10, "hopeless": False},
         invitations=[{"id": "0123456789abcdef", "by": NAME, "ends": STAMP, "state": state}
                      for state in ("open", "open", "used")], refused=MUCH, refused_of=NAME,
         token="ABCD-" * 25 + "AB", connected=1, settled=True, dismissed=MUCH, changed=MUCH, applied=False,

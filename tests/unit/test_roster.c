@@ -491,9 +491,33 @@ static void an_entry_whose_past_is_missing_waits(void **state)
     roster_close(&whole);
 }
 
+static void a_copy_is_the_same_and_goes_its_own_way(void **state)
+{
+    struct roster r = {0}, copy = {0};
+    struct keys k = keys_counting_from(0), other = keys_counting_from(32);
+    uint8_t before[HASH_BYTES], after[HASH_BYTES];
+    struct err e = {0};
+
+    (void)state;
+    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
+    enrol(&r, &other, "B", &k);
+    assert_true(roster_copy(&copy, &r, &e));
+    roster_digest(&r, before);
+    roster_digest(&copy, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(copy.site_count, 2);
+    assert_true(roster_admin(&copy, &other.site, false, &k, &e));
+    roster_digest(&r, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_true(roster_find(&r, &other.site)->admin && !roster_find(&copy, &other.site)->admin);
+    roster_close(&copy);
+    roster_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_is_the_same_and_goes_its_own_way),
         cmocka_unit_test(a_roster_is_that_of_the_worked_example),
         cmocka_unit_test(the_log_of_the_worked_example_gives_its_members),
         cmocka_unit_test(two_fleets_of_one_name_differ),

@@ -93,6 +93,68 @@ static void print_invitations(struct json_object *invitations)
     }
 }
 
+#define MISSING_MAX   10 /* of those who are waited for */
+#define MISSING_BYTES 1000
+
+/* "A, B and 3 more", of those who have not seen what is pending. */
+static void write_missing(struct json_object *missing, char *out, size_t room)
+{
+    size_t total = count(missing), n = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < total && i < MISSING_MAX && n < room; i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(missing, i));
+
+        n += (size_t)snprintf(out + n, room - n, "%s%.80s",
+                              i == 0           ? ""
+                              : i + 1 == total ? " and "
+                                               : ", ",
+                              name != NULL ? name : "another PC");
+    }
+    if (total > MISSING_MAX && n < room)
+        snprintf(out + n, room - n, " and %zu more", total - MISSING_MAX);
+}
+
+static void print_pending(struct json_object *p)
+{
+    char missing[MISSING_BYTES];
+
+    write_missing(field(p, "missing"), missing, sizeof missing);
+    if (is_true(p, "hopeless"))
+        text_say("\nIts history was to be summed up (%s, by %s), and cannot be: the list changed "
+                 "meanwhile on a PC that had not seen it, or a PC that was waited for is out. The "
+                 "fleet does it anew by itself within an hour or so, or `agent-cli checkpoint` "
+                 "does, at once.",
+                 text(p, "made"), text(p, "by"));
+    else
+        text_say("\nIts history is being summed up (%s, by %s): that takes effect once %s %s seen "
+                 "it. Where a PC is gone for good: `agent-cli revoke` it, then `agent-cli "
+                 "checkpoint`.",
+                 text(p, "made"), text(p, "by"), missing,
+                 count(field(p, "missing")) == 1 ? "has" : "have");
+}
+
+static void print_history(struct json_object *r)
+{
+    struct json_object *before = field(r, "checkpoint"), *pending = field(r, "checkpoint_pending");
+
+    if (before != NULL)
+        text_say("\nIts history up to %s, %" PRId64 " entries, was summed up by %s.",
+                 text(before, "made"), number(before, "entries"),
+                 text(before, "by")[0] != '\0' ? text(before, "by") : "another PC");
+    if (pending != NULL)
+        print_pending(pending);
+    if (number(r, "entries") > number(r, "entries_max") / 5 * 4 ||
+        number(r, "bytes") > number(r, "bytes_max") / 5 * 4)
+        text_say("\nIts history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
+                 " of %" PRId64 " bytes. When it is full, nobody can join, and the fleet's key "
+                 "cannot be changed. %s",
+                 number(r, "entries"), number(r, "entries_max"), number(r, "bytes"),
+                 number(r, "bytes_max"),
+                 pending != NULL ? "So switch on the PCs that are waited for."
+                                 : "`agent-cli checkpoint` sums it up.");
+}
+
 static void print_roster(struct json_object *r)
 {
     text_say("Fleet %s, %zu PC%s:", text(r, "fleet"), count(field(r, "members")),
@@ -100,13 +162,7 @@ static void print_roster(struct json_object *r)
     print_members(field(r, "members"));
     print_gone(field(r, "gone"));
     print_invitations(field(r, "invitations"));
-    if (number(r, "entries") > number(r, "entries_max") / 5 * 4 ||
-        number(r, "bytes") > number(r, "bytes_max") / 5 * 4)
-        text_say("\nThe list's history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
-                 " of %" PRId64 " bytes. When it is full, nobody can join, and the fleet's key "
-                 "cannot be changed: make a new fleet before (`agent-cli help identity reset`).",
-                 number(r, "entries"), number(r, "entries_max"), number(r, "bytes"),
-                 number(r, "bytes_max"));
+    print_history(r);
 }
 
 int run_roster(struct cli *c)
@@ -197,6 +253,36 @@ int run_rotate(struct cli *c)
         answer_json(result);
     else
         text_say("The fleet has a new key. Every PC gets it by itself when it meets another one.");
+    json_object_put(result);
+    return code;
+}
+
+static void print_checkpoint(struct json_object *result)
+{
+    struct json_object *missing = field(field(result, "checkpoint_pending"), "missing");
+    char names[MISSING_BYTES];
+
+    write_missing(missing, names, sizeof names);
+    if (count(missing) > 0)
+        text_say("The list of members was summed up. That takes effect once %s %s seen it.", names,
+                 count(missing) == 1 ? "has" : "have");
+    else
+        text_say("The list of members was summed up: %" PRId64 " entries of its history are "
+                 "dropped.",
+                 number(field(result, "checkpoint"), "entries"));
+}
+
+int run_checkpoint(struct cli *c)
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, "checkpoint", NULL, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        print_checkpoint(result);
     json_object_put(result);
     return code;
 }

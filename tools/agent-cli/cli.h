@@ -55,6 +55,7 @@ int run_revoke(struct cli *c);
 int run_admin_add(struct cli *c);
 int run_admin_remove(struct cli *c);
 int run_rotate(struct cli *c);
+int run_checkpoint(struct cli *c);
 int run_invite_cancel(struct cli *c);
 int run_join(struct cli *c);
 int run_status(struct cli *c);

@@ -84,11 +84,13 @@ const struct command grammar_commands[COMMANDS] = {
                 "token is made: all that are still open are withdrawn, of every PC, or the one "
                 "whose id `roster` shows.",
                 0, 1, run_invite},
-    [ROSTER] = {"roster", "", "who is in the fleet, who may rule it, which tokens are open",
-                "Every PC is an admin when it joins: it may invite, shut out, rename, and set "
-                "rules. `admin remove` takes that from a PC. A PC that was shut out stays on the "
-                "list, apart: what it wrote before then is still the fleet's.",
-                0, 0, run_roster},
+    [ROSTER] =
+        {"roster", "", "who is in the fleet, who may rule it, which tokens are open",
+         "Every PC is an admin when it joins: it may invite, shut out, rename, and set "
+         "rules. `admin remove` takes that from a PC. A PC that was shut out stays on the "
+         "list, apart: what it wrote before then is still the fleet's. Where the list was summed "
+         "up (`checkpoint`), it says when, and for whom that still waits.",
+         0, 0, run_roster},
     [RENAME] = {"rename", "PEER NAME", "call a PC something else",
                 "Marks such as #CAISSE2-TKT17 in front of numbers that two PCs gave keep the name "
                 "that the PC joined with.",
@@ -122,6 +124,14 @@ const struct command grammar_commands[COMMANDS] = {
                 "changes it by itself. A PC that is off meanwhile comes in with the old one, up to "
                 "eleven times; after that it needs a file of `drop export` first.",
                 0, 0, run_rotate},
+    [CHECKPOINT] = {"checkpoint", "",
+                    "sum up the history of the list of members, lest it gets too long",
+                    "The PCs do it by themselves when half of the room for it is used, so this is "
+                    "seldom needed. It takes effect once every PC of the fleet has seen it, and "
+                    "each then forgets what was summed up: who was shut out stays out, whoever is "
+                    "in stays in, and tokens, rules and the key are as before. `roster` shows who "
+                    "is waited for. A PC that is gone for good must be shut out first (`revoke`).",
+                    0, 0, run_checkpoint},
     [JOIN] = {"join", "TOKEN", "join the fleet of the PC that made the token",
               "Ends when this PC is a member. With --to (and, after `init --join`, without TOKEN), "
               "for a PC that shares no network with the "

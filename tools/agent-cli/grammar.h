@@ -40,6 +40,7 @@ enum {
     ADMIN_ADD,
     ADMIN_REMOVE,
     ROTATE,
+    CHECKPOINT,
     JOIN,
     STATUS,
     PEERS,
