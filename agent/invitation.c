@@ -128,11 +128,13 @@ static void invitations_load(struct invitations *all)
     buf_wipe(&bytes);
 }
 
+/* Each is in the roster before it is here; a checkpoint leaves out those that were withdrawn or
+ * used, and ours may not have heard of either. */
 static bool is_withdrawn(const struct invitations *all, const struct invitation *v)
 {
     const struct roster_invite *known = roster_find_invite(&all->agent->roster, v->lock.id);
 
-    return known != NULL && known->withdrawn;
+    return known == NULL || known->withdrawn;
 }
 
 static bool is_burned(const struct invitation *v)
@@ -386,7 +388,7 @@ static bool check_invitation(struct invitations *all, const struct site_id *gues
                        "others have tried to get in with this token's channel, so it is good for "
                        "nothing any more: " NEW_TOKEN);
     if (used == NULL && is_withdrawn(all, v))
-        return err_set(e, ERR_REFUSED, "the token was withdrawn: " NEW_TOKEN);
+        return err_set(e, ERR_REFUSED, "the token was withdrawn, or used before: " NEW_TOKEN);
     if (used == NULL && agent_wall_ms(all->agent) >= v->ends_ms)
         return err_set(e, ERR_REFUSED, "the token has expired: " NEW_TOKEN);
     if (used == NULL && is_from_the_future(all, v))

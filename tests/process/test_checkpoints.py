@@ -200,3 +200,41 @@ def test_a_pc_that_is_gone_for_good_holds_up_a_checkpoint_until_it_is_shut_out(s
     b.cli("checkpoint")
     wait_begun(entries, a, b)
     assert members(a) == ["A", "B"]
+
+
+def test_a_token_that_was_withdrawn_or_used_before_the_checkpoint_lets_nobody_in(shop):
+    """The list says nothing of it any more; and the PC that made it was put back to when it was open."""
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    withdrawn, used, kept = a.invite(), a.invite(), a.invite()
+    b_open = lambda: [v["id"] for v in roster(b)["invitations"] if v["state"] == "open" and v["by"] == "A"]
+    wait_for(lambda: len(b_open()) == 3, "B knows of them")
+    a.stop()
+    shutil.copytree(a.home, shop.directory / "kept")
+    a.start()
+    shop.wait_peer(a, b)
+    b.cli("invite", "--cancel", b_open()[0])
+    c = shop.pc("C", lan)
+    c.init()
+    c.cli("track", "--all")
+    c.start()
+    c.cli("join", used)
+    wait_for(lambda: len(b_open()) == 1, "two of them are over")
+    entries = wait_for(lambda: len({roster(pc)["entries"] for pc in (a, b, c)}) == 1 and roster(a)["entries"], "one list")
+    b.cli("checkpoint")
+    wait_begun(entries, a, b, c)
+    assert [v["state"] for v in roster(a)["invitations"]] == ["open"]
+    a.stop()
+    shutil.rmtree(a.home)
+    shutil.copytree(shop.directory / "kept", a.home)
+    a.start()
+    wait_begun(entries, a, b, c)
+    d = shop.pc("D", lan)
+    d.init()
+    d.cli("track", "--all")
+    d.start()
+    for token in withdrawn, used:
+        assert "withdrawn, or used before" in " ".join(d.cli("join", token, ok=(2,)).stderr.split())
+    d.cli("join", kept)
+    wait_members(b, "A", "B", "C", "D")
