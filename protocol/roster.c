@@ -301,9 +301,9 @@ bool draft_fold(struct draft *d, struct roster *r, struct err *e)
  * is not here: then all that is new in theirs is behind that, and was passed over. */
 static bool check_not_behind(const struct draft *d, uint32_t first, struct err *e)
 {
-    const struct entry *n = &d->entries[first];
+    const struct entry *n = first < d->n ? &d->entries[first] : NULL;
 
-    if (d->base == NULL || first >= d->n || n->kind != ENTRY_CHECKPOINT || !n->beside ||
+    if (d->base == NULL || n == NULL || n->kind != ENTRY_CHECKPOINT || !n->beside ||
         n->base.depth <= d->base->base.depth)
         return true;
     return err_set(e, ERR_GAP, "the roster begins with a checkpoint that is not here");

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Rosters of quarrelling admins and what becomes of them, by the second implementation in tests/process/peer.py:
-quarrels.txt. With --check it compares, with --write it writes. Without the packages that peer.py needs it ends with
+quarrels.txt; and what they come to when they are summed up, and more is said behind that: checkpoints.txt. With --check it compares, with --write it writes. Without the packages that peer.py needs it ends with
 77, which the test runner counts as skipped."""
 
 import copy
@@ -20,6 +20,8 @@ except ImportError as missing:
     sys.exit(77)
 
 QUARRELS = 16
+CHECKPOINTS = 12
+MADE = 1700000000000
 NAMES = "ABCDEF"
 SEED = 20261121
 
@@ -89,14 +91,59 @@ def quarrels(count, seed):
     return text
 
 
+def say_more(roster, admin, rng):
+    """What a checkpoint has besides sites and keys."""
+    for i in range(3):
+        roster.say(admin, peer.INVITE, pieces(8, i), MADE + (i - 1) * peer.DAY_MS)
+    roster.say(admin, peer.WITHDRAW, pieces(8, 2 * rng.randrange(2)))
+    tables = rng.sample(["sale", "Line", "client", "stock"], 3)
+    roster.say(admin, peer.RULES, [[2, table, [], None, None, None, True] for table in tables] +
+               [[1, tables[0], ["quantity"], None, None, None, True], [4, tables[0], ["a", "b"], None, None, None, True]])
+    roster.say(admin, peer.RULES, [[2, tables[1].upper(), [], None, None, None, False],
+                                   [7, tables[1], [], admin.id, None, None, True]])
+
+
+def summed_up(rng):
+    """(log, by whom, fields, log that begins with it, that roster), or None: nobody may."""
+    roster = quarrel(rng)
+    sites = {site.id: site for site in map(site_of, range(len(NAMES)))}
+    admin = sites[rng.choice([s.id for s in roster.sites if s.admin])]
+    say_more(roster, admin, rng)
+    log, fields = roster.log(), roster.checkpoint(MADE)
+    roster.say(admin, peer.CHECKPOINT, *fields)
+    root = roster.heads()[0]
+    for site in roster.members:
+        roster.say(sites[site], peer.ACKNOWLEDGE, root)
+    begun = peer.Roster(roster.begun_with(root))
+    sides = [begun, copy.deepcopy(begun)]
+    for _ in range(rng.randrange(12)):
+        say_anything(rng.choice(sides), list(sites.values()), rng)
+    begun.merge(sides[1].log())
+    begun.merge(log)  # is passed over
+    return log, admin, wire.pack(fields)[1:], begun.log(), begun
+
+
+def checkpoints(count, seed):
+    rng = random.Random(seed)
+    text = ""
+    for _ in range(count):
+        log, admin, fields, begun_log, begun = summed_up(rng)
+        text += "log=%s\nby=%s\nfields=%s\nbegun=%s\nstate=%s\ndigest=%s\nagain=%s\n\n" % (
+            log.hex(), admin.id.hex(), fields.hex(), begun_log.hex(), state_of(begun).encode().hex(),
+            begun.digest().hex(), wire.pack(begun.checkpoint(MADE))[1:].hex())
+    return text
+
+
 def main():
-    path = HERE / "quarrels.txt"
-    if sys.argv[1:2] == ["--write"]:
-        path.write_text(quarrels(QUARRELS, SEED))
-    elif not path.exists() or path.read_text() != quarrels(QUARRELS, SEED):
-        print("%s differs from the specification" % path.name, file=sys.stderr)
-        return 1
-    return 0
+    bad = 0
+    for name, text in (("quarrels.txt", quarrels(QUARRELS, SEED)), ("checkpoints.txt", checkpoints(CHECKPOINTS, SEED))):
+        path = HERE / name
+        if sys.argv[1:2] == ["--write"]:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            print("%s differs from the specification" % name, file=sys.stderr)
+            bad = 1
+    return bad
 
 
 if __name__ == "__main__":

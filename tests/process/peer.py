@@ -38,7 +38,10 @@ def enrol(site, name, token, address):
 
 # ---- Roster ----
 
-CREATE, INVITE, ENROL, RULES, REVOKE, RENAME, ADMIN, ROTATE, WITHDRAW = range(1, 10)
+CREATE, INVITE, ENROL, RULES, REVOKE, RENAME, ADMIN, ROTATE, WITHDRAW, CHECKPOINT, ACKNOWLEDGE = range(1, 12)
+MEMBER, REVOKED, VOID = range(3)
+DAY_MS = 24 * 60 * 60 * 1000
+GROUPS = {1: 0, 2: 1, 3: 2, 4: 2, 5: 3, 9: 3, 10: 3, 6: 4, 7: 4, 8: 4}     # of the kinds of rules
 
 
 def _lower(name):
@@ -58,7 +61,7 @@ class Entry:
     def __init__(self, data, signature):
         self.data, self.signature, self.hash = data, signature, blake(data)
         version, self.kind, self.author, self.parents, *self.fields = unpack(data)
-        check(version == 1 and CREATE <= self.kind <= WITHDRAW, "entry of a newer version")
+        check(version == 1 and CREATE <= self.kind <= ACKNOWLEDGE, "entry of a newer version")
         verify(self.author, signature, "navette roster 1", data)
         self.by = blake(self.author, size=16)
         self.enrols = {CREATE: self.by, ENROL: None}.get(self.kind)
@@ -70,34 +73,81 @@ class Entry:
             check(all(actor[:16] == self.about for actor, _, _ in self.fields[1]), "a cut of others")
 
 
+class Said:
+    """What the checkpoint that a log begins with says, as an entry that all others have in their past."""
+
+    def __init__(self, kind, fields, enrols=None, about=None, by=None, stands=True):
+        self.kind, self.fields, self.enrols, self.about, self.by = kind, fields, enrols, about, by
+        self.stands = self.says = stands
+        self.past, self.depth, self.hash, self.parents = set(), -1, b"", []
+
+
 class Member:
     """A site, a member still or not."""
 
     def __init__(self, site_id, signing, exchange, mark):
         self.id, self.signing, self.exchange, self.mark, self.name = site_id, signing, exchange, mark, mark
-        self.standing, self.admin, self.has_key, self.cut = "member", False, True, {}
+        self.standing, self.admin, self.has_key, self.cut, self.by = "member", False, True, {}, bytes(16)
 
 
 class Roster:
     def __init__(self, log):
         self.entries = {}                                               # hash: Entry
         self.fleet = None
+        self.root, self.said, self.founded = None, [], {}               # the checkpoint that the log begins with
         self.merge(log)
 
     def merge(self, log):
-        unpacker = msgpack.Unpacker(max_buffer_size=1 << 20)
+        unpacker = msgpack.Unpacker(max_buffer_size=1 << 21)
         unpacker.feed(log)
         waiting = list(unpacker)
         check(b"".join(map(pack, waiting)) == log, "malformed roster log")
         waiting = [Entry(*item) for item in waiting]
+        if not self.entries and waiting and waiting[0].kind == CHECKPOINT:
+            self._begin(waiting[0])
+        first, passed = waiting[0] if waiting else None, set()
         while waiting:
-            ready = [entry for entry in waiting if all(parent in self.entries for parent in entry.parents)]
+            ready = [entry for entry in waiting if entry is self.root or
+                     all(parent in self.entries or parent in passed for parent in entry.parents) or
+                     self.root and entry.kind == CHECKPOINT]
             check(ready, "the log builds on entries that are not here")
             for entry in ready:
-                self._add(entry)
                 waiting.remove(entry)
+                if self.root and entry.hash not in self.entries and not self._is_behind(entry):
+                    check(entry.kind != CREATE or entry.hash[:16] == self.fleet, "another fleet")
+                    check(entry.kind != CHECKPOINT or entry.fields[1] == self.fleet, "another fleet")
+                    passed.add(entry.hash)
+                else:
+                    self._add(entry)
+        check(not (first and first.hash in passed and first.kind == CHECKPOINT and
+                   first.fields[3] > self.root.fields[3]), "the log begins with a checkpoint that is not here")
         self._judge()
         self._fold()
+
+    # Checkpoints
+
+    def _is_behind(self, entry):
+        return entry.parents and all(parent in self.entries for parent in entry.parents)
+
+    def _begin(self, root):
+        """The log begins with this one."""
+        _, self.fleet, _, depth, _, _, sites, key_id, boxes, invitations, rules = root.fields
+        self.root, root.past, root.depth = root, set(), depth
+        for signing, exchange, name, mark, standing, admin, has_key, by, cut in sites:
+            site = blake(signing, size=16)
+            check(site not in self.founded, "a site twice")
+            self.founded[site] = Member(site, signing, exchange, mark)
+            self.founded[site].name, self.founded[site].has_key = name, has_key
+            self.said.append(Said(ENROL, [signing, exchange, mark, b""], enrols=site, stands=standing != VOID))
+            if standing == REVOKED:
+                self.said.append(Said(REVOKE, [site, cut], about=site, by=by))
+            if standing == MEMBER and not admin:
+                self.said.append(Said(ADMIN, [site, False], about=site))
+        if key_id:
+            self.said.append(Said(ROTATE, [key_id, boxes]))
+        self.said += [Said(INVITE, invitation[:2], by=invitation[2]) for invitation in invitations]
+        self.said.append(Said(RULES, [rules]))
+        self.entries[root.hash] = root
 
     def _add(self, entry):
         if entry.hash in self.entries:
@@ -109,13 +159,14 @@ class Roster:
             check(self.fleet in (None, entry.hash[:16]), "another fleet")
             self.fleet = entry.hash[:16]
         else:
+            entry.past.update(self.said)
             check(any(e.enrols == entry.by for e in entry.past), "nobody enrolled the author")
         self.entries[entry.hash] = entry
 
     # What counts
 
     def _judge(self):
-        self.order = sorted(self.entries.values(), key=lambda e: (e.depth, e.hash))
+        self.order = self.said + sorted(self.entries.values(), key=lambda e: (e.depth, e.hash))
         self.rank = {}
         for at, entry in enumerate(self.order):
             if entry.enrols:
@@ -123,13 +174,13 @@ class Roster:
         self.removals = [e for e in self.order if e.about in self.rank
                          and (e.kind == REVOKE or e.kind == ADMIN and not e.fields[1])]
         self._decide(None)
-        for kept in (self._senior_member, lambda: self.order[0].by):
+        for kept in (self._senior_member, self._founder):
             if not any(map(self._is_admin, filter(self._is_member, self.rank))):
                 self._decide(kept())
 
     def _decide(self, kept):
         for entry in self.order:
-            entry.stands = False if entry in self.removals and entry.about == kept else None
+            entry.stands = False if entry in self.removals and entry.about == kept else getattr(entry, "says", None)
         while True:
             found = False
             for entry in self.order:
@@ -153,7 +204,7 @@ class Roster:
         return self._any(e.stands for e in entry.past if e.enrols == entry.by)
 
     def _verdict(self, entry):
-        if entry.kind == CREATE:
+        if entry.kind == CREATE or entry is self.root:
             return True
         attacks = [self._attack(r, entry) for r in self.removals if r.about == entry.by]
         against, enrolled = self._any(attacks), self._enrolled(entry)
@@ -187,7 +238,10 @@ class Roster:
                    if r.about == site and r.kind == ADMIN and r.stands)
 
     def _senior_member(self):
-        return min(filter(self._is_member, self.rank), key=self.rank.get, default=self.order[0].by)
+        return min(filter(self._is_member, self.rank), key=self.rank.get, default=self._founder())
+
+    def _founder(self):
+        return next((e.enrols for e in self.said if e.enrols and e.says), self.order[0].by if not self.said else None)
 
     # The state
 
@@ -197,11 +251,16 @@ class Roster:
             for e in self.order:
                 if e.enrols and e.stands is stands and e.enrols not in sites:
                     signing, exchange = (e.author, e.fields[2]) if e.kind == CREATE else e.fields[:2]
-                    mark = _free_name(e.fields[1 if e.kind == CREATE else 2], {_lower(s.mark) for s in sites.values()})
+                    if isinstance(e, Said):
+                        sites[e.enrols] = self._founded(e.enrols, sites)
+                        continue
+                    taken = {_lower(s.mark) for s in sites.values()} | {
+                        _lower(s.name) for s in sites.values() if s.id in self.founded and self._is_member(s.id)}
+                    mark = _free_name(e.fields[1 if e.kind == CREATE else 2], taken)
                     sites[e.enrols] = Member(e.enrols, signing, exchange, mark)
         for site in sites.values():
             if self._revocations(site.id):
-                site.standing, site.cut = "revoked", self._cut(self._revocations(site.id))
+                site.standing, (site.cut, site.by) = "revoked", self._cut(self._revocations(site.id))
             elif not self._is_member(site.id):
                 site.standing = "void"
             site.admin = site.standing == "member" and self._is_admin(site.id)
@@ -216,13 +275,75 @@ class Roster:
         self.members = {s.id: s.signing for s in members}               # site id: signing key
         self.names = {s.name: s.signing for s in members}               # name: signing key
         self._fold_key()
+        self._fold_invitations()
+        self._fold_rules()
+
+    def _founded(self, site_id, sites):
+        """A site of the checkpoint, with the names that it has there."""
+        was = self.founded[site_id]
+        site = Member(was.id, was.signing, was.exchange, was.mark)
+        if site_id not in [e.enrols for e in self.said if e.says]:
+            site.mark = _free_name(was.mark, {_lower(s.mark) for s in sites.values()})
+        site.name = was.name
+        return site
+
+    def _fold_invitations(self):
+        self.invitations = {}                                           # id: (end, by), those that are of use
+        ended = {e.fields[3] for e in self.order if e.kind == ENROL and not isinstance(e, Said) and e.stands}
+        ended |= {e.fields[0] for e in self.order if e.kind == WITHDRAW and e.stands}
+        for e in self.order:
+            if e.kind == INVITE and e.stands and e.fields[0] not in ended:
+                self.invitations.setdefault(e.fields[0], (e.fields[1], e.by))
+
+    @staticmethod
+    def _place(change):
+        kind, table, columns, site = change[:4]
+        return (_lower(table).encode(), [_lower(c).encode() for c in columns], GROUPS[kind], site is not None, site or b"")
+
+    def _fold_rules(self):
+        self.rules = {}
+        for e in self.order:
+            for change in e.fields[0] if e.kind == RULES and e.stands else ():
+                place = str(self._place(change))
+                if not change[6]:
+                    self.rules.pop(place, None)
+                elif place in self.rules or len(self.rules) < 2000:
+                    self.rules[place] = change
+
+    def checkpoint(self, made):
+        """The fields of a checkpoint of all that is here."""
+        before = self.root.fields[4:6] if self.root else [0, 0]
+        sites = [[s.signing, s.exchange, s.name, s.mark, ["member", "revoked", "void"].index(s.standing), s.admin,
+                  s.has_key, s.by, sorted([actor, number, h] for actor, (number, h) in s.cut.items())]
+                 for s in sorted(self.sites, key=lambda s: self.rank[s.id])]
+        boxes = {}
+        for e in self.order:
+            for whose, box in e.fields[1] if e.kind == ROTATE and e.stands and e.fields[0] == self.key_id else ():
+                if whose in self.members:
+                    boxes.setdefault(whose, box)
+        create = self.root.fields[2] if self.root else self.order[0].fields[0]
+        return [made, self.fleet, create, 1 + max(e.depth for e in self.entries.values()),
+                before[0] + len(self.entries),
+                before[1] + sum(e.kind == RULES and e.stands for e in self.entries.values()), sites,
+                self.key_id or b"", [[whose, boxes[whose]] for whose in sorted(boxes)],
+                [[number, end, by] for number, (end, by) in self.invitations.items() if end > made - DAY_MS],
+                sorted(self.rules.values(), key=self._place)]
+
+    def begun_with(self, root):
+        """The log that begins with this one, where everybody has acknowledged it."""
+        left = {root: self.entries[root]}
+        for e in self.order:
+            if e.parents and all(parent in left for parent in e.parents):
+                left[e.hash] = e
+        return b"".join(pack([e.data, e.signature]) for e in left.values())
 
     @staticmethod
     def _cut(revocations):
-        """actor: (number, hash)"""
+        """actor: (number, hash), and who said so last"""
         last = [e for e in revocations if not any(e in other.past for other in revocations)]
         cuts = [{actor: (number, h) for actor, number, h in e.fields[1]} for e in last]
-        return {actor: min(cut[actor] for cut in cuts) for actor in cuts[0] if all(actor in cut for cut in cuts)}
+        least = {actor: min(cut[actor] for cut in cuts) for actor in cuts[0] if all(actor in cut for cut in cuts)}
+        return least, last[-1].by
 
     def _fold_key(self):
         firsts = {}
@@ -231,7 +352,8 @@ class Roster:
                 firsts.setdefault(e.fields[0], e)
         self.key_id, first = list(firsts.items())[-1] if firsts else (None, None)
         for site in self.sites if first else ():
-            site.has_key = any(e.kind == ENROL and e.enrols == site.id and first in e.past or
+            founded = self.founded.get(site.id)
+            site.has_key = isinstance(first, Said) and founded is not None and founded.has_key or any(e.kind == ENROL and e.enrols == site.id and first in e.past or
                                e.kind == ROTATE and e.stands and e.fields[0] == self.key_id and
                                site.id in (whose for whose, _ in e.fields[1]) for e in self.order)
 
@@ -269,7 +391,7 @@ class Roster:
         self.merge(pack([data, site.sign("navette roster 1", data)]))
 
     def log(self):
-        return b"".join(pack([e.data, e.signature]) for e in self.entries.values())
+        return b"".join(pack([e.data, e.signature]) for e in self.entries.values())  # begins with the root
 
 
 # ---- Change-set ----

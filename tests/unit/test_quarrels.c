@@ -3,7 +3,9 @@
 #include "library.h"
 #include "quarrel.h"
 
-#define QUARRELS 16 /* in the golden file */
+#define QUARRELS    16 /* in the golden files */
+#define CHECKPOINTS 12
+#define MADE_MS     UINT64_C(1700000000000)
 
 static void check_same(const struct roster *a, const struct roster *b)
 {
@@ -157,10 +159,104 @@ static void quarrels_end_as_the_second_implementation_says(void **state)
     buf_close(&expected);
 }
 
+/* The fields of the checkpoint that `r` begins with or has last. */
+static bool find_checkpoint(const struct roster *r, struct entry *found)
+{
+    struct err e = {0};
+    struct reader log = reader_of(buf_slice(&r->log), &e);
+    bool any = false;
+
+    while (log.left.n > 0) {
+        struct entry n = {0};
+
+        assert_true(entry_read(&log, &n));
+        if (n.kind == ENTRY_CHECKPOINT) {
+            *found = n;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void check_state(const struct roster *r, int i)
+{
+    struct buf expected = {0}, digest = {0}, got;
+    uint8_t is[HASH_BYTES];
+
+    golden_find("checkpoints.txt", "state", i, &expected);
+    golden_find("checkpoints.txt", "digest", i, &digest);
+    buf_open(&got, 1 << 16);
+    print_state(&got, r);
+    if (!slice_equal(buf_slice(&got), buf_slice(&expected)))
+        fail_msg("checkpoint %d: expected\n%.*sgot\n%.*s", i, (int)expected.n,
+                 (const char *)expected.p, (int)got.n, (const char *)got.p);
+    roster_digest(r, is);
+    assert_true(slice_equal(buf_slice(&digest), SLICE(is)));
+    buf_close(&got);
+    buf_close(&expected);
+    buf_close(&digest);
+}
+
+/* The same fields as in the golden file, if `r` may have a checkpoint. True: it may. */
+static bool check_fields(struct roster *r, const struct site_id *by, const char *key, int i)
+{
+    struct buf expected = {0};
+    struct entry n = {0};
+    struct err e = {0};
+    bool made = false;
+
+    for (uint8_t pc = 0; pc < PCS; pc++) {
+        struct keys k = keys_counting_from((uint8_t)(32 * pc));
+
+        if (by == NULL ? r->sites[0].admin && site_equal(&k.site, &r->sites[0].site)
+                       : site_equal(&k.site, by))
+            made = roster_checkpoint(r, MADE_MS, &k, &e);
+    }
+    golden_find("checkpoints.txt", key, i, &expected);
+    if (made) {
+        assert_true(find_checkpoint(r, &n));
+        assert_true(slice_equal(n.fields, buf_slice(&expected)));
+    }
+    buf_close(&expected);
+    return made;
+}
+
+static void checkpoints_are_what_the_second_implementation_says(void **state)
+{
+    struct buf log = {0}, begun = {0}, by = {0};
+    int made = 0, again = 0;
+
+    (void)state;
+    for (int i = 0; i < CHECKPOINTS; i++) {
+        struct roster r = {0};
+        struct err e = {0};
+        struct site_id site;
+        bool changed;
+
+        golden_find("checkpoints.txt", "log", i, &log);
+        golden_find("checkpoints.txt", "begun", i, &begun);
+        golden_find("checkpoints.txt", "by", i, &by);
+        memcpy(site.bytes, by.p, sizeof site.bytes);
+        assert_true(roster_load(&r, buf_slice(&log), &e));
+        made += check_fields(&r, &site, "fields", i);
+        roster_close(&r);
+        assert_true(roster_load(&r, buf_slice(&begun), &e));
+        check_state(&r, i);
+        assert_true(roster_merge(&r, buf_slice(&log), &changed, &e) && !changed);
+        again += check_fields(&r, NULL, "again", i);
+        roster_close(&r);
+    }
+    buf_close(&log);
+    buf_close(&begun);
+    buf_close(&by);
+    assert_true(made > CHECKPOINTS / 2 && again > CHECKPOINTS / 4); /* the others are contested */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quarrels_end_as_the_second_implementation_says),
+        cmocka_unit_test(checkpoints_are_what_the_second_implementation_says),
         cmocka_unit_test(ten_thousand_orders_of_arrival_give_one_state),
     };
 
