@@ -245,15 +245,17 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
            conflict_write(&about, &m->rec, clock, &written, e);
 }
 
+/* `had`: when the row died before this delete. */
 static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock *clock,
-                         struct err *e)
+                         bool united, const struct local_clock *had, struct err *e)
 {
     const struct conflict_row about = listed(m, gid);
+    const struct ledger *l = &m->s->ledger;
 
-    if (m->rec.dead.number != 0 && ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)
-        return true;
-    m->rec.dead = *clock;
-    return m->anew != NULL || conflict_delete(&about, &m->rec, e);
+    if (!united && (had->number == 0 || ledger_clock_compare(l, clock, had) > 0))
+        m->rec.dead = *clock;
+    return m->rec.dead.number == 0 || ledger_clock_compare(l, &m->rec.dead, had) == 0 ||
+           m->anew != NULL || conflict_delete(&about, &m->rec, e);
 }
 
 /* What the file holds stays on record while the logical state moves on. */
@@ -316,6 +318,7 @@ static bool merge_row(struct merger *m, struct err *e)
 {
     const struct body_row *in = &m->body.row;
     struct local_clock clock = {.stamp = in->stamp, .actor = m->actor, .number = m->number};
+    struct local_clock had;
     struct ledger_row row = {0};
     struct buf key = {0};
     int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
@@ -350,11 +353,12 @@ static bool merge_row(struct merger *m, struct err *e)
         buf_add(&key, row.key.bytes.p, row.key.bytes.n);
         row.key.bytes = buf_slice(&key);
     }
+    had = m->rec.dead;
     ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
     if (ok && in->op != CHANGE_DELETE)
         ok = merge_cells(m, gid, &clock, e);
-    else if (ok && !united)
-        ok = merge_delete(m, gid, &clock, e);
+    else if (ok)
+        ok = merge_delete(m, gid, &clock, united, &had, e);
     buf_clear(&m->rec_bytes);
     record_encode(&m->rec, &m->rec_bytes);
     if (ok && m->rec_bytes.n > m->s->record_bytes)

@@ -184,21 +184,39 @@ static uint64_t after_death(const struct publisher *p, uint64_t stamp,
                                                                            : later(stamp, dead);
 }
 
+/* Has the file shown the latest write of this part? What is merged only was not seen. */
+static bool part_seen(const struct publisher *p, const struct part *part)
+{
+    const struct ledger *l = &p->s->ledger;
+
+    return part->life.number == 0 || ledger_is_ours(l, part->life.actor) ||
+           part->life.number <= l->actors[part->life.actor - 1].applied;
+}
+
 /* Does this part of the row under way go with it? All that the file does not show as rows of their
- * own do: who deleted the one row saw them in it. */
-static bool part_goes(struct publisher *p, const struct touched *t, int64_t part, bool *goes,
-                      struct err *e)
+ * own do, as far as it shows them: who deleted the one row saw them in it. */
+static bool part_goes(struct publisher *p, const struct touched *t, const struct part *part,
+                      bool *goes, struct err *e)
 {
     struct ledger_row row;
     bool known;
 
-    *goes = part == t->gid;
-    if (*goes || p->stands != t->gid)
+    *goes = part->gid == t->gid;
+    if (*goes || p->stands != t->gid || !part_seen(p, part))
         return true;
-    if (!ledger_row_get(&p->s->ledger, part, &row, &known, e))
+    if (!ledger_row_get(&p->s->ledger, part->gid, &row, &known, e))
         return false;
     *goes = !known || !row.present;
     return true;
+}
+
+static bool delete_part(struct publisher *p, const struct touched *t, int64_t gid,
+                        const struct local_clock *dead, struct err *e)
+{
+    bool united;
+
+    author_row(&p->author, t->b, CHANGE_DELETE, gid, dead->stamp, NULL, NULL, 0);
+    return unite_note(p->s, gid, p->stands, dead, true, &p->rec, &united, e);
 }
 
 /* Delete a row that was united with others. `united` false: it is an ordinary row. */
@@ -206,18 +224,18 @@ static bool delete_parts(struct publisher *p, const struct touched *t, struct lo
                          bool *united, struct err *e)
 {
     struct parts all;
-    bool ok = parts_read(p->s, p->stands, &all, e), did;
+    bool ok = parts_read(p->s, p->stands, &all, e), goes, named = false;
 
     *united = ok && all.n > 0;
     for (uint32_t i = 0; ok && i < all.n; i++)
         dead->stamp = after_death(p, dead->stamp, &all.rows[i].dead);
     for (uint32_t i = 0; ok && i < all.n; i++) {
-        ok = part_goes(p, t, all.rows[i].gid, &did, e);
-        if (!ok || !did)
-            continue;
-        author_row(&p->author, t->b, CHANGE_DELETE, all.rows[i].gid, dead->stamp, NULL, NULL, 0);
-        ok = unite_note(p->s, all.rows[i].gid, p->stands, dead, true, &p->rec, &did, e);
+        named |= all.rows[i].gid == t->gid;
+        ok = part_goes(p, t, &all.rows[i], &goes, e) &&
+             (!goes || delete_part(p, t, all.rows[i].gid, dead, e));
     }
+    if (ok && *united && !named) /* nobody had heard of this part before */
+        ok = delete_part(p, t, t->gid, dead, e);
     parts_close(&all);
     return ok;
 }
@@ -226,6 +244,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
                          const struct record *base, struct err *e)
 {
     uint64_t stamp = first_stamp(t);
+    const struct local_clock had = p->rec.dead;
     struct local_clock dead;
     bool united;
 
@@ -246,11 +265,11 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
         .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
     if (!delete_parts(p, t, &dead, &united, e))
         return false;
-    if (!united &&
-        (p->rec.dead.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &p->rec.dead) > 0)) {
+    if (!united && (had.number == 0 || ledger_clock_compare(&p->s->ledger, &dead, &had) > 0))
+        p->rec.dead = dead;
+    if (p->rec.dead.number != 0 && ledger_clock_compare(&p->s->ledger, &p->rec.dead, &had) != 0) {
         const struct conflict_row about = cells_listed(p, t);
 
-        p->rec.dead = dead;
         if (!conflict_delete(&about, &p->rec, e))
             return false;
     }

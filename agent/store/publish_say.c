@@ -181,8 +181,8 @@ bool publish_say(struct publisher *p, const struct touched *t, bool is_new, uint
     else if (!introduce(p, t, p->n, e))
         return false;
     while (x.to < x.row.n) {
-        if (!open_part(&x, e) || !cells_merge(p, t, x.from, x.to, stamp, e) ||
-            !note_life(p, t, stamp, e))
+        if (!open_part(&x, e) || !note_life(p, t, stamp, e) ||
+            !cells_merge(p, t, x.from, x.to, stamp, e))
             return false;
         say_part(&x);
     }

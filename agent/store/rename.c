@@ -6,9 +6,9 @@
 #include <sqlite3.h>
 
 #include "author.h"
-#include "counter.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
+#include "unite.h"
 
 /* ---- two tables of the ledger become one ---- */
 
@@ -17,7 +17,7 @@ struct joiner {
     struct ledger_table *from, *into;
     uint32_t *map; /* positions of `into` by those of `from` */
     struct record in, out;
-    struct buf rec, shadow;
+    struct buf rec;
 };
 
 static bool run(struct joiner *j, const char *sql, int64_t third, int64_t fourth, struct err *e)
@@ -90,42 +90,15 @@ static bool move_rows(struct joiner *j, struct err *e)
 static bool unite_rows_of(struct joiner *j, int64_t gid, int64_t stands, struct err *e)
 {
     struct ledger *l = &j->s->ledger;
-    struct ledger_row one, other;
-    bool found = false, both = false;
+    struct ledger_row other;
+    bool both;
 
-    if (!ledger_row_get(l, gid, &one, &found, e))
+    if (!ledger_row_get(l, stands, &other, &both, e))
         return false;
-    if (found && !one.minted && !record_decode(&j->in, one.rec, e))
-        return false;
-    if (!ledger_row_get(l, stands, &other, &both, e) ||
-        (both && !other.minted && !record_decode(&j->out, other.rec, e)))
-        return false;
-    if (!found || !both || other.minted)
+    if (!both || other.minted)
         return true; /* nothing is said of one of them */
-    for (uint32_t i = 0; !one.minted && i < j->in.n; i++) {
-        const struct cell *c = &j->in.cells[i];
-        struct cell *have = record_cell(&j->out, i);
-
-        if ((c->set || c->counter != NULL) &&
-            !counter_unite(&j->out, i, c,
-                           c->set && (!have->set || ledger_cell_compare(l, c, have) > 0), e))
-            return false;
-    }
-    if (!one.minted && ledger_clock_compare(l, &j->in.dead, &j->out.dead) > 0)
-        j->out.dead = j->in.dead;
-    if (!other.differs && other.present) { /* what the file holds stays on record */
-        buf_clear(&j->shadow);
-        buf_add(&j->shadow, other.rec.p, other.rec.n);
-        other.shadow = buf_slice(&j->shadow);
-        other.differs = true;
-    }
-    buf_clear(&j->rec);
-    record_encode(&j->out, &j->rec);
-    other.rec = buf_slice(&j->rec);
-    j->s->due_open = true;
-    return ledger_row_put(l, &other, true, other.present, e) &&
-           ledger_due_put(l, stands, j->s->noticed_ms, NULL, e) &&
-           ledger_alias(l, gid, stands, e) && run(j, "DELETE FROM row WHERE gid = ?3", gid, 0, e) &&
+    return unite_named(j->s, gid, stands, e) && ledger_alias(l, gid, stands, e) &&
+           run(j, "DELETE FROM row WHERE gid = ?3", gid, 0, e) &&
            run(j, "DELETE FROM due WHERE gid = ?3", gid, 0, e);
 }
 
@@ -182,7 +155,6 @@ static bool join_tables(struct store *s, uint32_t from, uint32_t into, struct er
     bool ok;
 
     buf_open(&j.rec, SIZE_MAX / 2);
-    buf_open(&j.shadow, SIZE_MAX / 2);
     if (j.from->key_max > j.into->key_max)
         j.into->key_max = j.from->key_max;
     ok = map_columns(&j, e) && move_rows(&j, e) && move_names(&j, e) && move_conflicts(&j, e) &&
@@ -195,7 +167,6 @@ static bool join_tables(struct store *s, uint32_t from, uint32_t into, struct er
     record_close(&j.in);
     record_close(&j.out);
     buf_close(&j.rec);
-    buf_close(&j.shadow);
     return ok;
 }
 

@@ -150,7 +150,7 @@ CREATE TABLE alias(
     stands INTEGER NOT NULL
 );
 
--- Rows that were united: of each gid its latest write and its delete. The row that stands for them is dead when all are.
+-- Rows that are one, united or by name: of each gid its latest write and its delete. The row that stands for them is dead when all are.
 CREATE TABLE part(
     gid INTEGER PRIMARY KEY,
     stands INTEGER NOT NULL,

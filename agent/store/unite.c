@@ -121,23 +121,66 @@ bool parts_limit(struct store *s, int64_t stands, struct record *rec, uint64_t *
     return ok;
 }
 
+/* Of any cell, what was added to counters included. */
+static struct local_clock latest_write(const struct store *s, const struct record *rec)
+{
+    struct local_clock latest = {0};
+
+    for (uint32_t i = 0; i < rec->n; i++) {
+        const struct cell *c = &rec->cells[i];
+
+        if (c->set && ledger_clock_compare(&s->ledger, &c->clock, &latest) > 0)
+            latest = c->clock;
+        for (uint32_t t = 0; c->counter != NULL && t < c->counter->n; t++) {
+            struct local_clock said = {.stamp = c->counter->totals[t].stamp,
+                                       .actor = c->counter->totals[t].actor,
+                                       .number = c->counter->totals[t].number};
+
+            if (said.number != 0 && ledger_clock_compare(&s->ledger, &said, &latest) > 0)
+                latest = said;
+        }
+    }
+    return latest;
+}
+
+/* A row that no other one is part of, as its record says; none that nobody has heard of. */
+static bool part_alone(struct store *s, int64_t gid, const struct record *rec, struct parts *m,
+                       struct err *e)
+{
+    const struct part self = {.gid = gid, .life = latest_write(s, rec), .dead = rec->dead};
+
+    if (self.life.number == 0 && self.dead.number == 0)
+        return true;
+    add(m, &self);
+    return part_put(s, &self, gid, e);
+}
+
+static struct part *part_of(struct parts *m, int64_t gid)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->rows[i].gid == gid)
+            return &m->rows[i];
+    add(m, &(struct part){.gid = gid});
+    return &m->rows[m->n - 1];
+}
+
 bool unite_note(struct store *s, int64_t gid, int64_t stands, const struct local_clock *clock,
                 bool is_delete, struct record *rec, bool *united, struct err *e)
 {
     struct parts all;
-    uint32_t i = 0;
     bool ok = parts_read(s, stands, &all, e);
 
-    *united = ok && all.n > 0;
-    if (*united) {
-        struct local_clock *has;
+    *united = all.n > 0 || gid != stands;
+    if (ok && *united) {
+        ok = all.n > 0 || part_alone(s, stands, rec, &all, e);
+        if (ok) {
+            struct part *named = part_of(&all, gid);
+            struct local_clock *has = is_delete ? &named->dead : &named->life;
 
-        while (i + 1 < all.n && all.rows[i].gid != gid)
-            i++;
-        has = is_delete ? &all.rows[i].dead : &all.rows[i].life;
-        if (has->number == 0 || ledger_clock_compare(&s->ledger, clock, has) > 0) {
-            *has = *clock;
-            ok = part_put(s, &all.rows[i], stands, e);
+            if (has->number == 0 || ledger_clock_compare(&s->ledger, clock, has) > 0) {
+                *has = *clock;
+                ok = part_put(s, named, stands, e);
+            }
         }
         rec->dead = common_death(s, &all);
     }
@@ -189,28 +232,6 @@ static void party_close(struct party *p)
     buf_close(&p->shadow_bytes);
     buf_close(&p->key_bytes);
     parts_close(&p->parts);
-}
-
-/* Of any cell, what was added to counters included. */
-static struct local_clock latest_write(const struct store *s, const struct record *rec)
-{
-    struct local_clock latest = {0};
-
-    for (uint32_t i = 0; i < rec->n; i++) {
-        const struct cell *c = &rec->cells[i];
-
-        if (c->set && ledger_clock_compare(&s->ledger, &c->clock, &latest) > 0)
-            latest = c->clock;
-        for (uint32_t t = 0; c->counter != NULL && t < c->counter->n; t++) {
-            struct local_clock said = {.stamp = c->counter->totals[t].stamp,
-                                       .actor = c->counter->totals[t].actor,
-                                       .number = c->counter->totals[t].number};
-
-            if (said.number != 0 && ledger_clock_compare(&s->ledger, &said, &latest) > 0)
-                latest = said;
-        }
-    }
-    return latest;
 }
 
 /* The row as it stands, copied: it is about to be looked up for another one. One of which nobody
@@ -310,9 +331,15 @@ static bool absorb(struct store *s, struct party *keep, struct party *gone, stru
         return false;
     record_clear(&gone->rec); /* its bytes have been copied with keep's */
     gone->rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};
+    return party_write(s, gone, e);
+}
+
+/* From here on `to` stands for `from` and what that stood for; names that name these are old. */
+static bool stand_for(struct store *s, int64_t from, int64_t to, struct err *e)
+{
     s->united = mem_grow(s->united, (s->united_count + 1) * sizeof *s->united);
-    s->united[s->united_count++] = gone->row.gid;
-    return party_write(s, gone, e) && point_to(s, gone->row.gid, keep->row.gid, e);
+    s->united[s->united_count++] = from;
+    return point_to(s, from, to, e);
 }
 
 /* The one in the file stays there; of two that are, the smaller gid, as every site orders them. */
@@ -339,9 +366,9 @@ bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct er
                      s->ledger.tables[first.row.table - 1].name,
                      s->ledger.tables[second.row.table - 1].name);
     if (ok && stays(s, &first, &second))
-        ok = absorb(s, &first, &second, e);
+        ok = absorb(s, &first, &second, e) && stand_for(s, b, a, e);
     else if (ok)
-        ok = absorb(s, &second, &first, e);
+        ok = absorb(s, &second, &first, e) && stand_for(s, a, b, e);
     party_close(&first);
     party_close(&second);
     return ok;
@@ -439,10 +466,8 @@ static bool unite_names_of(struct store *s, int64_t a, int64_t b, struct err *e)
         return false;
     if (keeps == (has_second && second.present))
         keeps = has_first == has_second ? gid_order(&s->ledger, a, b) < 0 : has_first;
-    s->united = mem_grow(s->united, (s->united_count + 1) * sizeof *s->united);
-    s->united[s->united_count++] = keeps ? b : a;
     return unite_named(s, keeps ? b : a, keeps ? a : b, e) &&
-           point_to(s, keeps ? b : a, keeps ? a : b, e);
+           stand_for(s, keeps ? b : a, keeps ? a : b, e);
 }
 
 static bool forget_name(struct store *s, const struct stale *name, struct err *e)
@@ -507,15 +532,7 @@ bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e)
     if (!ledger_row_get(&s->ledger, stands, &row, &found, e) || !found || row.minted)
         return e->code == ERR_NONE;
     ok = party_read(s, row.table, stands, &keep, e) && party_read(s, row.table, early, &gone, e) &&
-         absorb_cells(s, &keep, &gone, e);
-    if (ok && ledger_clock_compare(&s->ledger, &gone.rec.dead, &keep.rec.dead) > 0)
-        keep.rec.dead = gone.rec.dead;
-    ok = ok && party_write(s, &keep, e);
-    if (ok) {
-        record_clear(&gone.rec);
-        gone.rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};
-        ok = party_write(s, &gone, e);
-    }
+         absorb(s, &keep, &gone, e);
     party_close(&keep);
     party_close(&gone);
     return ok;

@@ -1,7 +1,7 @@
-/* Rows that are one: a change-set said so of two rows that different PCs had made. From then on one
- * of them stands for both on this PC (ledger_alias); its record has the cells of both, the later
- * ones, and it is dead only when each of the rows it is made of is. So a delete by somebody who had
- * seen one of them never takes what the other one was.
+/* Rows that are one: a change-set said so of two rows that different PCs had made, or they have one
+ * natural key. From then on one of them stands for both on this PC (ledger_alias); its record has
+ * the cells of both, the later ones, and it is dead only when each of the rows it is made of is. So
+ * a delete by somebody who had seen one of them never takes what the other one was.
  *
  * All of it inside a ledger transaction. */
 #ifndef NAVETTE_UNITE_H
@@ -15,7 +15,7 @@ struct part {
 };
 
 struct parts {
-    struct part *rows; /* none: the row was never united */
+    struct part *rows; /* none: no other row was ever one with it */
     uint32_t n, room;
 };
 
@@ -53,8 +53,8 @@ void parts_close(struct parts *m);
 bool part_alive(const struct store *s, const struct part *m);
 
 /* `gid`, which `stands` stands for, was written or deleted with this clock: note it, and let
- * rec->dead, of the record of `stands`, say what follows. `united` false: the row is an ordinary
- * one, nothing was done. */
+ * rec->dead, of the record of `stands` without this write, say what follows. `united` false: the
+ * row is an ordinary one, nothing was done. */
 MUST_USE bool unite_note(struct store *s, int64_t gid, int64_t stands,
                          const struct local_clock *clock, bool is_delete, struct record *rec,
                          bool *united, struct err *e);

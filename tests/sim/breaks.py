@@ -35,8 +35,8 @@ BREAKS = {
     "earlier-delete-stands": (
         "of two deletes of a row the earlier one counts",
         "merge.c",
-        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) <= 0)",
-        "ledger_clock_compare(&m->s->ledger, clock, &m->rec.dead) >= 0)",
+        "had->number == 0 || ledger_clock_compare(l, clock, had) > 0)",
+        "had->number == 0 || ledger_clock_compare(l, clock, had) < 0)",
     ),
     "edits-raise-nobody": (
         "an edit later than a delete does not bring the row back",

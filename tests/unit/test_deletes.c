@@ -7,7 +7,9 @@ static const char till[] =
     "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT, colour TEXT, size INTEGER);"
     "CREATE TABLE line(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " article_id INTEGER REFERENCES article(id), n INTEGER);"
-    "CREATE TABLE setting(name TEXT PRIMARY KEY, value, unit)";
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value, unit);"
+    "CREATE TABLE shelf(article_id INTEGER NOT NULL REFERENCES article(id), place TEXT NOT NULL,"
+    " n INTEGER, PRIMARY KEY(article_id, place)) WITHOUT ROWID";
 
 static void open_tills(struct site *a, struct site *b)
 {
@@ -345,6 +347,59 @@ static void a_row_that_comes_back_has_the_key_that_it_had_last(void **state)
     close_site(&c);
 }
 
+/* ---- rows that several PCs made under one name ---- */
+
+static void a_delete_of_a_row_leaves_what_another_made_under_its_name(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        open_tills(&a, &b);
+        edit(&a, "INSERT INTO setting VALUES ('discount', 5, '%')");
+        edit(&b, "INSERT INTO setting VALUES ('discount', 7, '%')");
+        edit(&b, "DELETE FROM setting WHERE name = 'discount'");
+        exchange(way == 0 ? &a : &b, way == 0 ? &b : &a);
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT count(*) FROM setting WHERE name = 'discount'", "1");
+        edit(&b, "DELETE FROM setting WHERE name = 'discount'");
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT count(*) FROM setting WHERE name = 'discount'", "0");
+        edit(&b, "INSERT INTO setting VALUES ('discount', 8, '%')");
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT value FROM setting WHERE name = 'discount'", "8");
+        close_pair(&a, &b);
+    }
+}
+
+/* Somebody says that two articles are one: what was deleted of the one is there of the other. */
+static void a_delete_of_a_row_leaves_the_one_that_gets_its_name(void **state)
+{
+    static const char shelves[] = "SELECT n FROM shelf WHERE place = 'left'";
+    struct err e = {0};
+    struct site a, b;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        open_tills(&a, &b);
+        edit(&a, "INSERT INTO shelf VALUES (1, 'left', 10)");
+        exchange(&a, &b);
+        edit(&b, "INSERT INTO shelf VALUES (2, 'left', 20)");
+        edit(&a, "DELETE FROM shelf WHERE article_id = 1");
+        if (way == 1)
+            exchange(&a, &b);
+        tick(&a);
+        check(store_unite(a.store, "article", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+        exchange(&a, &b);
+        exchange(&a, &b);
+        expect_both(&a, &b, shelves, "20");
+        edit(&a, "DELETE FROM shelf");
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT count(*) FROM shelf", "0");
+        close_pair(&a, &b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +419,8 @@ int main(void)
         cmocka_unit_test(a_name_that_moves_leaves_the_old_row_to_whoever_edited_it),
         cmocka_unit_test(two_names_that_are_exchanged_arrive_so),
         cmocka_unit_test(a_row_that_comes_back_has_the_key_that_it_had_last),
+        cmocka_unit_test(a_delete_of_a_row_leaves_what_another_made_under_its_name),
+        cmocka_unit_test(a_delete_of_a_row_leaves_the_one_that_gets_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
