@@ -220,7 +220,7 @@ static bool stage_some(struct import *i)
     uint32_t at;
 
     for (at = 0; at < i->n; at++)
-        items[at] = (struct stage_item){.changeset = item_of(i, at)};
+        items[at] = (struct stage_item){.changeset = item_of(i, at), .by_hand = true};
     store_stage_all(i->transfer.agent->store, items, i->n);
     for (at = 0; at < i->n; at++)
         note_staged(i, &items[at], at);

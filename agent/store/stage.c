@@ -373,6 +373,7 @@ static bool stage_one(struct store *s, struct stage_item *item, bool *failed)
         if (g.other) {
             *result = STAGE_REWOUND;
             ok = stage_other(s, &g, failed, e);
+            s->history += ok && item->by_hand;
         }
         if (ok && !g.other && (g.known == NULL || g.h.number > g.known->staged)) {
             *result = STAGE_NEW;

@@ -108,7 +108,6 @@ MUST_USE bool store_tidy(struct store *s, bool *more, struct err *e);
 void store_rest(struct store *s);
 
 /* ---- change-sets of others ---- */
-
 /* STAGE_REWOUND: it proves another history of our own chain: wanted from where store_have is now */
 enum stage_result { STAGE_NEW, STAGE_KNOWN, STAGE_REWOUND };
 /* Verify (roster, signature, chain, fleet) and write to the log, durably when the call returns.
@@ -118,6 +117,7 @@ MUST_USE bool store_stage(struct store *s, struct slice changeset, enum stage_re
 
 struct stage_item {
     struct slice changeset;
+    bool by_hand; /* no link did: if it proves another history of ours, all of them begin anew */
     enum stage_result result;
     bool ok;
     struct err e;            /* why it is not */

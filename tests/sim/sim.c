@@ -452,15 +452,16 @@ char *sim_text(struct sim *s, uint32_t node, const char *sql)
 
 static void give(struct node *to, struct slice one)
 {
-    enum stage_result result = STAGE_KNOWN;
-    struct err e = {0};
+    struct stage_item item = {.changeset = one, .by_hand = true};
+    struct err *e = &item.e;
 
     if (!sim_ok(to->sim) || to->store == NULL)
         return;
-    if (!store_stage(to->store, one, &result, &e) && !node_reap(to) && e.code != ERR_GAP &&
-        !(to->sim->options.forks && (e.code == ERR_CRYPTO || e.code == ERR_BUSY)))
-        sim_fail_err(to->sim, to, "stage", &e);
-    to->news |= result != STAGE_KNOWN;
+    store_stage_all(to->store, &item, 1);
+    if (!item.ok && !node_reap(to) && e->code != ERR_GAP &&
+        !(to->sim->options.forks && (e->code == ERR_CRYPTO || e->code == ERR_BUSY)))
+        sim_fail_err(to->sim, to, "stage", e);
+    to->news |= item.result != STAGE_KNOWN;
     node_poke(to);
     node_reap(to);
 }

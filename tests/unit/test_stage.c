@@ -160,6 +160,41 @@ static void a_change_set_is_not_written_again_when_it_is_applied(void **state)
     close_doomed_pair(&a, &b, &d);
 }
 
+/* What a file brings shows that this PC said other things before it went back: no link knows of it
+ * yet, and all of them are to ask for the rest. */
+static void a_history_that_comes_by_hand_is_asked_for_on_every_link(void **state)
+{
+    struct stage_item item = {.by_hand = true};
+    struct site a, b;
+    struct slice left;
+    struct buf bytes;
+    struct err e = {0};
+    uint32_t history;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    work(&b);
+    keep_ledger(&b);
+    keep_database(&b);
+    sql(&b, "INSERT INTO client(name) VALUES ('before')");
+    exchange(&a, &b);
+    put_ledger_back(&b);
+    put_database_back(&b, &b);
+    later();
+    open_store(&b);
+    sql(&b, "INSERT INTO client(name) VALUES ('since')");
+    work(&b);
+    history = store_history(b.store);
+    buf_open(&bytes, 1u << 20);
+    check(store_fetch(a.store, store_actor(b.store), 0, 1u << 19, &bytes, &e), &e);
+    for (left = buf_slice(&bytes); store_fetch_next(&left, &item.changeset, &e);)
+        store_stage_all(b.store, &item, 1);
+    assert_true(item.ok);
+    assert_int_not_equal(store_history(b.store), history);
+    buf_close(&bytes);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_forged_one_fails_alone_and_its_followers_wait),
         cmocka_unit_test(a_disk_that_fails_at_any_step_takes_all_or_none),
         cmocka_unit_test(a_change_set_is_not_written_again_when_it_is_applied),
+        cmocka_unit_test(a_history_that_comes_by_hand_is_asked_for_on_every_link),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
