@@ -96,8 +96,8 @@ BREAKS = {
     "who-subscribes-speaks": (
         "a PC that by rule only takes in a table says its rows all the same",
         "withhold.c",
-        "    *says = !t->b->mute;\n    if (t->b->mute || t->b->filter == NULL || t->key.kind == KEY_NONE)\n",
-        "    *says = true;\n    if (t->b->filter == NULL || t->key.kind == KEY_NONE)\n",
+        "    *says = !t->b->mute && (t->key",
+        "    *says = (t->key",
     ),
     "who-publishes-listens": (
         "rows come into a table that by rule takes none in here",
