@@ -488,14 +488,43 @@ static bool settle_waiting(struct collider *c, uint32_t i, const struct app_uniq
     return true;
 }
 
+/* Is there a key in which it and the row in its way go on wanting the same, and neither can yield?
+ */
+static bool is_barred(struct collider *c, uint32_t i, const struct app_uniques *uniques,
+                      bool *barred, struct err *e)
+{
+    struct work *w = &c->b->works[i];
+
+    *barred = false;
+    for (uint32_t k = 0; !*barred && k < uniques->n; k++) {
+        const struct app_unique *u = &uniques->keys[k];
+        const struct work *h;
+        struct local_clock claim;
+        int64_t holder;
+        bool same, yields;
+        int column;
+
+        if (!find_holder(c, w, u, &holder, e))
+            return false;
+        h = holder == 0 ? NULL : batch_find(c->b, holder);
+        if (h == NULL || h->b == NULL || !(h->alive || h->needed))
+            continue;
+        if (!wants_same(c, w, h, u, &same, e) || (same && !holder_yields(c, w, h, u, &yields, e)) ||
+            (same && !find_mark(c, yields ? h : w, u, &claim, &column, e)))
+            return false;
+        *barred = same && column < 0;
+    }
+    return true;
+}
+
 static bool unring(struct collider *c, uint32_t i, uint32_t *moved, struct err *e)
 {
     struct app_uniques *uniques;
-    bool did = false;
+    bool did = false, barred;
 
-    if (!uniques_of(c, c->b->works[i].b, &uniques, e))
+    if (!uniques_of(c, c->b->works[i].b, &uniques, e) || !is_barred(c, i, uniques, &barred, e))
         return false;
-    for (uint32_t k = 0; !did && c->b->works[i].same_as == 0 && k < uniques->n; k++) {
+    for (uint32_t k = 0; !did && !barred && c->b->works[i].same_as == 0 && k < uniques->n; k++) {
         int64_t holder;
 
         if (!find_holder(c, &c->b->works[i], &uniques->keys[k], &holder, e) ||

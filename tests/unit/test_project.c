@@ -347,6 +347,36 @@ static void a_number_is_settled_with_a_row_that_waits_for_the_one_it_keeps_out(v
 
 /* ---- values ---- */
 
+/* A value that nobody can give up keeps it outside; what is in its way waits for a ring. */
+static void nobody_yields_in_turns_to_a_row_that_stays_outside(void **state)
+{
+    static const char t[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, a UNIQUE, n UNIQUE, b UNIQUE)";
+    struct site a, b, c = {0};
+
+    (void)state;
+    open_pair(&a, &b, t, t);
+    join_site(&a, &c, "C", t);
+    sql(&a, "INSERT INTO t VALUES (1, 'T2', 3, 'X3')");
+    work(&a);
+    later();
+    sql(&b, "INSERT INTO t VALUES (1, 'T1', 1, 'X1'), (2, 'T0', 2, 'X2')");
+    work(&b);
+    later();
+    sql(&a, "UPDATE t SET b = 'X2'");
+    sql(&b, "UPDATE t SET a = 'T2' WHERE n = 2");
+    work(&a);
+    work(&b);
+    later();
+    sql(&c, "INSERT INTO t VALUES (1, 'T1', 1, 'X2')");
+    carry(&a, &c);
+    carry(&b, &c);
+    drain_all(&c);
+    apply_all(&c); /* before anybody has said who yields */
+    expect(&c, "SELECT a, b FROM t ORDER BY n", "T1|#C-X2 #B-T2|X2 T2|#A-X2");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 static void a_value_that_the_file_changes_is_no_edit_of_its_application(void **state)
 {
     static const char loose[] = "CREATE TABLE t(id INTEGER PRIMARY KEY, v, note)";
@@ -618,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_row_that_makes_way_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_number_that_changes_in_vain_is_no_reason_to_try_again),
         cmocka_unit_test(a_number_is_settled_with_a_row_that_waits_for_the_one_it_keeps_out),
+        cmocka_unit_test(nobody_yields_in_turns_to_a_row_that_stays_outside),
         cmocka_unit_test(a_value_that_the_file_changes_is_no_edit_of_its_application),
         cmocka_unit_test(text_that_utf16_cannot_hold_is_no_edit_either),
         cmocka_unit_test(a_full_batch_is_merged_written_and_noted_in_calls_of_their_own),

@@ -530,7 +530,6 @@ static void it_lands_as_well_when_the_other_one_goes_or_changes(void **state)
     }
 }
 
-/* A newcomer that meets only the third PC, which has one of the two in its ledger alone. */
 /* It could have the one value and not the other: nobody gives up anything for it in vain. */
 static void nobody_yields_to_a_row_that_stays_outside(void **state)
 {
