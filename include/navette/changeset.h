@@ -47,7 +47,7 @@
     X(vector, repeats, 1)                                                                          \
     X(vector, corrects, 1)                                                                         \
     X(u64, schema, UINT64_MAX)                                                                     \
-    X(u32, roster, ROSTER_ENTRIES_MAX)                                                             \
+    X(u32, roster, UINT32_MAX)                                                                     \
     X(u32, rows, CUT_ROWS_MAX)                                                                     \
     X(u32, body_bytes, BODY_BYTES_MAX)                                                             \
     X(bytes, body_hash, HASH_BYTES)

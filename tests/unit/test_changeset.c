@@ -238,6 +238,30 @@ static void a_header_with_another_number_of_elements_is_refused(void **state)
     refuse_header(SLICE(none), ERR_INPUT, "the format is cut off");
 }
 
+/* It goes on counting where checkpoints stand for what was before them. */
+static void a_changeset_of_a_fleet_with_a_long_history_is_read(void **state)
+{
+    struct changeset_header h = sample_header(), back;
+    struct buf body = {0}, out = {0};
+    uint8_t hash[HASH_BYTES];
+    struct changeset c;
+    struct keys keys;
+    struct err e = {0};
+
+    (void)state;
+    sample_keys(&keys);
+    sample_body(&body);
+    h.roster = 100 * ROSTER_ENTRIES_MAX;
+    assert_true(changeset_seal(&h, SAMPLE_ROWS, buf_slice(&body), &keys, &out, hash, &e));
+    assert_true(changeset_split(&c, buf_slice(&out), &e));
+    assert_true(changeset_header_read(&back, c.header, &e));
+    assert_int_equal(back.roster, 100 * ROSTER_ENTRIES_MAX);
+    changeset_header_close(&h);
+    changeset_header_close(&back);
+    buf_close(&body);
+    buf_close(&out);
+}
+
 static void a_header_beyond_the_limits_is_refused(void **state)
 {
     struct changeset_header h = sample_header();
@@ -358,6 +382,7 @@ int main(void)
         cmocka_unit_test(changesets_in_a_row_are_taken_one_by_one),
         cmocka_unit_test(a_header_of_a_newer_format_asks_for_an_update),
         cmocka_unit_test(a_header_with_another_number_of_elements_is_refused),
+        cmocka_unit_test(a_changeset_of_a_fleet_with_a_long_history_is_read),
         cmocka_unit_test(a_header_beyond_the_limits_is_refused),
         cmocka_unit_test(a_header_with_all_actors_it_may_need_fits),
         cmocka_unit_test(what_would_not_verify_is_not_sealed),
