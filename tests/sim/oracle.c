@@ -435,6 +435,8 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms)
 {
     o->now_ms = wall_ms;
+    if (wall_ms > o->peak_ms[site])
+        o->peak_ms[site] = wall_ms;
     memcpy(o->saw[app->now.tick], app->before.journal, sizeof *o->saw);
     o->knew[app->now.tick] = o->knows[site];
     o->doubts[site] |= o->shape->journal; /* there is at least a line in it to be drained */
@@ -472,12 +474,14 @@ static void rise_above_deletes(const struct oracle *o, struct oracle_event *even
 }
 
 /* Between which times the site wrote what its drain takes of the row, and drained it: its clock may
- * have been set back meanwhile. */
+ * have been set back meanwhile. A row that came and went in one transaction, which nobody sees from
+ * outside, leaves a mark under its key, too. */
 static void find_times(const struct oracle *o, const struct oracle_event *event, uint64_t *first,
                        uint64_t *last)
 {
     const struct oracle_row *row = &o->rows[event->row];
 
+    *last = o->peak_ms[event->site] > *last ? o->peak_ms[event->site] : *last;
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *other = &o->events[row->events[i]];
 
@@ -662,4 +666,5 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
     oracle_drained_again(o, site);
     oracle_know_keys(o, site);
     o->spoke[site] = true;
+    o->peak_ms[site] = 0;
 }

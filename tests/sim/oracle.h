@@ -124,8 +124,10 @@ struct oracle {
     uint32_t knew[VIEW_TICKS_MAX];    /* by tick: likewise, then */
     bool lost[ORACLE_SITES_MAX];      /* its file went back some time */
     bool spoke[ORACLE_SITES_MAX];     /* it has drained */
-    bool ahead[ORACLE_SITES_MAX];     /* its clock was ahead some time since it drained last: what
-                                         it drains counts as written at any time later */
+    uint64_t
+        peak_ms[ORACLE_SITES_MAX]; /* the latest that its clock showed at a commit since then */
+    bool ahead[ORACLE_SITES_MAX];  /* its clock was ahead some time since it drained last: what
+                                      it drains counts as written at any time later */
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
     uint32_t rules;                       /* how often that has changed */
     uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
