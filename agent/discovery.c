@@ -23,6 +23,7 @@
 
 #define INTERFACES_MAX 32
 #define SLOW_MS        15000 /* beacons when nothing changes, with 10 s more or less at random */
+#define FLOODED_MS     300   /* beacons while this PC is flooded and misses somebody */
 #define LOOK_MS        5000  /* interfaces are looked at so often */
 #define SAME_CLOCK_MS  1000  /* a clock that is further behind was put back */
 #define LOG_BURST      3
@@ -382,6 +383,20 @@ static void on_pause_over(uv_timer_t *timer)
         resume(&d->interfaces[i]->in, &d->interfaces[i]->udp);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+/* Most of what is said in a flood is lost, and so are the few beacons that follow a start: whoever
+ * misses somebody says it again and again. */
+static void insist(struct discovery *d)
+{
+    uint64_t at = now_of(d) + FLOODED_MS;
+
+    if (d->stopping || d->beacon_ms <= at || agent_connected(d->agent) >= agent_others(d->agent))
+        return;
+    d->beacon_ms = at;
+    uv_timer_start(&d->timer, on_timer, FLOODED_MS, 0);
+}
+
 /* What comes meanwhile waits in the system's buffer, and is dropped there when that is full. */
 static void hold(struct receiver *r, uv_udp_t *udp, const struct sockaddr *from)
 {
@@ -394,6 +409,7 @@ static void hold(struct receiver *r, uv_udp_t *udp, const struct sockaddr *from)
         uv_timer_start(&d->pause, on_pause_over, EAR_PAUSE_MS, 0);
     address_of(&address, from);
     agent_flooded(d->agent, "datagrams", address.host);
+    insist(d);
 }
 
 static void on_receive(uv_udp_t *udp, ssize_t n, const uv_buf_t *bytes, const struct sockaddr *from,
