@@ -49,7 +49,7 @@ struct pump_times {
     uint64_t drain_rows, apply_rows;
     uint64_t busy; /* times somebody else held the lock */
     uint64_t
-        turn_us_max; /* the longest turn of the loop, waiting left out: so long nobody was heard */
+        turn_us_max; /* processor time of the longest turn of the loop, in which nobody was heard */
 };
 const struct pump_times *pump_times(const struct pump *p);
 

@@ -18,7 +18,7 @@ static void it_is_idle_when_all_is_done_and_says_what_it_did(void **state)
     assert_int_equal(pump_times(a.agent.pump)->drain_rows, drained + 2);
     assert_int_equal(pump_times(b.agent.pump)->apply_rows, applied + 2);
     assert_true(pump_times(a.agent.pump)->drain_us_max > 0);
-    assert_true(pump_times(a.agent.pump)->turn_us_max >= pump_times(a.agent.pump)->drain_us_max);
+    assert_true(pump_times(a.agent.pump)->turn_us_max > 0);
     floor_close(&f);
 }
 
