@@ -232,6 +232,23 @@ static bool acknowledged(const struct look *l, const struct draft *d, const uint
     return false;
 }
 
+/* The next of the members that a checkpoint names: `sites` begins with what its base has, and `i`
+ * with 0. False: there is none. */
+static bool next_member(struct reader *sites, const struct entry *k, uint32_t *i,
+                        struct checkpoint_site *s, struct site_id *site)
+{
+    while (*i < k->base.site_count) {
+        checkpoint_site_read(sites, s);
+        ++*i;
+        if (s->standing == ROSTER_MEMBER) {
+            *site = keys_site_id(s->sign_public);
+            return true;
+        }
+    }
+    assert(!sites->failed); /* entry_read took them */
+    return false;
+}
+
 /* The members that it names: which have not acknowledged it, and is one of them none any more by
  * `r`? Is `self` one of them? */
 static void count_missing(const struct look *l, const struct draft *d, const struct roster *r,
@@ -239,22 +256,17 @@ static void count_missing(const struct look *l, const struct draft *d, const str
 {
     struct err e = {0};
     struct reader sites = reader_of(l->k->base.sites, &e);
+    struct checkpoint_site s;
+    struct site_id site;
+    uint32_t i = 0;
 
     *named = false;
-    for (uint32_t i = 0; i < l->k->base.site_count; i++) {
-        struct checkpoint_site s;
-        struct site_id site;
-
-        checkpoint_site_read(&sites, &s);
-        if (s.standing != ROSTER_MEMBER)
-            continue;
-        site = keys_site_id(s.sign_public);
+    while (next_member(&sites, l->k, &i, &s, &site)) {
         *named |= site_equal(&site, self);
         c->hopeless |= roster_find(r, &site) == NULL;
         if (!acknowledged(l, d, s.sign_public) && c->missing_count < SITES_MAX)
             c->missing[c->missing_count++] = site;
     }
-    assert(!sites.failed); /* entry_read took them */
 }
 
 /* Was `self` enrolled by nobody who did not know of it? */
@@ -427,16 +439,12 @@ static bool may_settle(const struct roster *r, const struct entry *n, const stru
 {
     struct err e = {0};
     struct reader sites = reader_of(n->base.sites, &e);
+    struct checkpoint_site s;
+    struct site_id site;
     bool named = false;
+    uint32_t i = 0;
 
-    for (uint32_t i = 0; i < n->base.site_count; i++) {
-        struct checkpoint_site s;
-        struct site_id site;
-
-        checkpoint_site_read(&sites, &s);
-        if (s.standing != ROSTER_MEMBER)
-            continue;
-        site = keys_site_id(s.sign_public);
+    while (next_member(&sites, n, &i, &s, &site)) {
         named |= site_equal(&site, &k->site);
         if (roster_find(r, &site) == NULL)
             return false;

@@ -129,21 +129,29 @@ static inline void close_three(struct shop *s, struct roster of[3])
     roster_close(&s->r);
 }
 
-/* The checkpoint of `true_one`, with one letter of a name changed, of all of `r`. */
-static inline void write_lie(struct buf *item, const struct roster *true_one,
-                             const struct roster *r, const struct keys *by)
+/* The checkpoint in a log, which it borrows. */
+static inline struct entry checkpoint_in(const struct roster *r)
 {
-    uint8_t signature[SIGNATURE_BYTES];
     struct err e = {0};
-    struct reader log = reader_of(buf_slice(&true_one->log), &e);
+    struct reader log = reader_of(buf_slice(&r->log), &e);
     struct entry n = {0};
-    struct buf entry;
-    struct writer w = {&entry};
 
     while (n.kind != ENTRY_CHECKPOINT) {
         n = (struct entry){0};
         assert_true(entry_read(&log, &n));
     }
+    return n;
+}
+
+/* The checkpoint of `true_one`, with one letter of a name changed, of all of `r`. */
+static inline void write_lie(struct buf *item, const struct roster *true_one,
+                             const struct roster *r, const struct keys *by)
+{
+    uint8_t signature[SIGNATURE_BYTES];
+    struct entry n = checkpoint_in(true_one);
+    struct buf entry;
+    struct writer w = {&entry};
+
     buf_open(&entry, ROSTER_CHECKPOINT_BYTES_MAX);
     buf_open(item, ROSTER_BYTES_MAX);
     entry_begin(&w, r, ENTRY_CHECKPOINT, n.field_count, by);

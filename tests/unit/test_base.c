@@ -9,16 +9,12 @@ static void write_alone(struct buf *item, const struct roster *true_one, const s
 {
     uint8_t signature[SIGNATURE_BYTES];
     struct err e = {0};
-    struct reader log = reader_of(buf_slice(&true_one->log), &e), sites;
-    struct entry n = {0};
+    struct reader sites;
+    struct entry n = checkpoint_in(true_one);
     struct buf entry;
     struct writer w = {&entry};
     struct checkpoint_site s;
 
-    while (n.kind != ENTRY_CHECKPOINT) {
-        n = (struct entry){0};
-        assert_true(entry_read(&log, &n));
-    }
     buf_open(&entry, ROSTER_CHECKPOINT_BYTES_MAX);
     buf_open(item, ROSTER_BYTES_MAX);
     entry_begin(&w, r, ENTRY_CHECKPOINT, n.field_count, by);
