@@ -172,10 +172,10 @@ static inline void sample_repeats(struct changeset_header *h)
     assert_true(vector_set(&h->corrects, &ahead, 9, NULL));
 }
 
-static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, bool repeats,
-                               struct buf *out)
+/* Seals what `write` writes, by the sample's site, under a header of one's own. */
+static inline void sample_seal_as(struct changeset_header *h, void (*write)(struct buf *body),
+                                  uint32_t rows, struct buf *out)
 {
-    struct changeset_header h = sample_header();
     struct buf body = {0};
     uint8_t hash[HASH_BYTES];
     struct err e = {0};
@@ -183,11 +183,19 @@ static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, b
 
     sample_keys(&k);
     write(&body);
+    assert_true(changeset_seal(h, rows, buf_slice(&body), &k, out, hash, &e));
+    buf_close(&body);
+}
+
+static inline void sample_seal(void (*write)(struct buf *body), uint32_t rows, bool repeats,
+                               struct buf *out)
+{
+    struct changeset_header h = sample_header();
+
     if (repeats)
         sample_repeats(&h);
-    assert_true(changeset_seal(&h, rows, buf_slice(&body), &k, out, hash, &e));
+    sample_seal_as(&h, write, rows, out);
     changeset_header_close(&h);
-    buf_close(&body);
 }
 
 static inline void sample_changeset(struct buf *out)
