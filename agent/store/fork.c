@@ -163,16 +163,41 @@ static bool last_common(struct store *s, uint32_t actor, const struct changeset_
     return true;
 }
 
+static bool may_begin(const struct store *s, uint32_t actor)
+{
+    const struct ledger_actor *a = &s->ledger.actors[actor - 1];
+
+    return !s->astray && a->applied == a->staged && (!fork_is_open(s) || s->ledger.aside == actor);
+}
+
+bool fork_may_come(const struct store *s)
+{
+    for (uint32_t i = 0; i < s->early.n; i++) {
+        uint32_t id = ledger_actor_find(&s->ledger, &s->early.entries[i].actor);
+
+        if (id != 0 && may_begin(s, id))
+            return true;
+    }
+    return false;
+}
+
+void fork_come_again(struct store *s)
+{
+    if (!fork_may_come(s))
+        return;
+    vector_close(&s->early); /* new links bring them all */
+    s->history++;
+}
+
 bool fork_begin(struct store *s, uint32_t actor, const struct changeset_header *h, struct err *e)
 {
     struct ledger *l = &s->ledger;
-    const struct ledger_actor *a = &l->actors[actor - 1];
     uint32_t history = s->history;
     uint64_t common;
     bool ok;
 
-    if (s->astray || a->applied != a->staged || (fork_is_open(s) && l->aside != actor)) {
-        s->history++; /* it was sent unasked: only a link that begins anew brings it once more */
+    if (!may_begin(s, actor)) {
+        (void)vector_set(&s->early, &h->actor, h->number, NULL); /* ours fit */
         return err_set(e, ERR_BUSY, "change-sets of this PC's own are not applied yet");
     }
     ok = last_common(s, actor, h, &common, e) && (actor != l->self || reincarnate(s, e)) &&
@@ -254,6 +279,16 @@ bool fork_settle(struct store *s, struct err *e)
            (fork_take_back(s, l->aside, common, "SELECT number, bytes FROM aside ORDER BY number",
                            e) &&
             fork_say_again(s, l->aside, common, e) && close_aside(s, e));
+}
+
+bool fork_settle_now(struct store *s, struct err *e)
+{
+    if (!fork_has_parted(s))
+        return true;
+    if (ledger_begin(&s->ledger, false, e) && fork_settle(s, e) && ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    return false;
 }
 
 bool fork_forgotten(struct store *s, struct err *e)

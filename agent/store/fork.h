@@ -20,9 +20,14 @@
  * before it? */
 MUST_USE bool fork_differs(struct store *s, uint32_t actor, const struct changeset_header *h,
                            const uint8_t hash[HASH_BYTES], bool *differs, struct err *e);
-/* It is, and the signature is ours: lay aside. ERR_BUSY: not now. */
+/* It is, and the signature is ours: lay aside. ERR_BUSY: not now; the link that brought it goes on,
+ * for what stands in the way may be what it brings next. */
 MUST_USE bool fork_begin(struct store *s, uint32_t actor, const struct changeset_header *h,
                          struct err *e);
+/* Does nothing stand in the way any more of one that came too early? */
+bool fork_may_come(const struct store *s);
+/* Then all links begin anew, and bring it once more: store_history. */
+void fork_come_again(struct store *s);
 /* Before the next change-set of the chain that was laid aside is written: `same`: we had made it.
  * Otherwise this is where the histories part. What we had made is said again by fork_settle. */
 MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes,
@@ -31,6 +36,8 @@ MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struc
  * anything is drained or merged, when no more of it comes for the moment; inside a ledger
  * transaction. */
 MUST_USE bool fork_settle(struct store *s, struct err *e);
+/* The same, in a ledger transaction of its own. */
+MUST_USE bool fork_settle_now(struct store *s, struct err *e);
 /* A change-set of our present actor follows ours, and we have forgotten it. ERR_BUSY: drain first.
  */
 MUST_USE bool fork_forgotten(struct store *s, struct err *e);

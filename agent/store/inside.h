@@ -67,6 +67,7 @@ struct store {
     bool owes;               /* table `owed` may have rows */
     struct drained *drained; /* again.c; NULL: not needed yet */
     uint32_t history;        /* store_history */
+    struct vector early;     /* our actors of which another history came too early (fork.h) */
     int64_t *united;         /* rows that others stand for since names were looked at */
     uint32_t united_count;
     uint32_t look_ups_left;                 /* in the log, of the call under way (conflict.c) */

@@ -95,23 +95,13 @@ void store_close(struct store *s)
     trouble_close(&s->trouble);
     unsent_close(s);
     again_close(s);
+    vector_close(&s->early);
     free(s);
 }
 
 enum store_state store_state(const struct store *s)
 {
     return s->ledger.matched ? STORE_READY : STORE_MATCHING;
-}
-
-/* What was taken in of another history of ours comes to an end for the moment. */
-static bool settle_histories(struct store *s, struct err *e)
-{
-    if (!fork_has_parted(s))
-        return true;
-    if (ledger_begin(&s->ledger, false, e) && fork_settle(s, e) && ledger_commit(&s->ledger, e))
-        return true;
-    ledger_rollback(&s->ledger);
-    return false;
 }
 
 /* Before anything else: the ledger's half of a batch that the file has already, or whatever else
@@ -121,8 +111,8 @@ static bool ready(struct store *s, uint64_t now_ms, struct err *e)
     if (remerge_is_under_way(s))
         return now_ms != 0 ? remerge_step(s, now_ms, e) : remerge_busy(e);
     return bind_schema(s, s->bindings == NULL, e) &&
-           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) &&
-           settle_histories(s, e) && remerge_if_due(s, now_ms, e);
+           (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) && fork_settle_now(s, e) &&
+           remerge_if_due(s, now_ms, e);
 }
 
 /* The same; what takes long has a call to itself. */
@@ -466,7 +456,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
     p->more = did || s->ledger.swollen;
-    p->apply = s->due_open || migration_moved(s) || s->ledger.foreign;
+    p->apply = s->due_open || migration_moved(s) || s->ledger.foreign || fork_may_come(s);
     /* What was just written may have made room for a row that the file refused. */
     return p->apply || may_retry(s, now_ms, &p->apply, e);
 }
@@ -537,7 +527,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     return ok;
 }
 
-bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct store_progress drained = {0};
     uint64_t pause_ms;
@@ -586,6 +576,14 @@ bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, str
     p->again_ms = parked && !p->more ? pause_ms : 0;
     if (trouble_is_healing(&s->trouble) && !p->more && !fork_is_open(s))
         trouble_healed(&s->trouble);
+    return true;
+}
+
+bool store_apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
+    if (!apply(s, now_ms, p, e))
+        return false;
+    fork_come_again(s);
     return true;
 }
 

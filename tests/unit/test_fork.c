@@ -5,6 +5,7 @@
 #include "doomed.h"
 #include "library.h"
 #include "meet.h"
+#include "wentback.h"
 
 static const char shop_stock[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
@@ -15,21 +16,6 @@ static const char shop_stock[] =
 static const char clients[] = "SELECT name FROM client ORDER BY name";
 static const char tickets[] =
     "SELECT name FROM ticket JOIN client ON client.id = client_id ORDER BY name";
-
-static void keep_pc(struct site *s)
-{
-    work(s);
-    keep_ledger(s);
-    keep_database(s);
-}
-
-static void put_pc_back(struct site *s)
-{
-    put_ledger_back(s);
-    put_database_back(s, s);
-    tick(s);
-    open_store(s);
-}
 
 /* A whole PC went back, and has written nothing since. */
 static void a_pc_that_went_back_gets_its_own_change_sets_back(void **state)
@@ -297,61 +283,6 @@ static void what_follows_a_change_set_that_was_said_again_is_said_again_too(void
     meet(&a, &c);
     expect_both(&a, &b, clients, "New1 Old2 Old3 Older");
     expect(&c, clients, "New1 Old2 Old3 Older");
-    close_pair(&a, &b);
-    close_site(&c);
-}
-
-/* The first change-set of `actor` after `after` that `from` has. */
-static enum err_code stage_one_of(struct site *from, struct site *to, const struct actor *actor,
-                                  uint64_t after)
-{
-    struct slice left, one;
-    struct buf bytes;
-    enum stage_result result;
-    struct err e = {0};
-
-    buf_open(&bytes, 1u << 26);
-    check(store_fetch(from->store, actor, after, 1, &bytes, &e), &e);
-    left = buf_slice(&bytes);
-    assert_true(store_fetch_next(&left, &one, &e));
-    if (store_stage(to->store, one, &result, &e))
-        e.code = ERR_NONE;
-    buf_close(&bytes);
-    return e.code;
-}
-
-/* Such a change-set comes unasked, once on a link: whoever cannot take it asks for a new link. */
-static void another_history_that_comes_too_early_comes_again(void **state)
-{
-    struct site a, b, c;
-    struct actor first;
-    uint64_t number;
-    uint32_t history;
-
-    (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c, shop_stock);
-    meet(&a, &b);
-    meet(&b, &c);
-    meet(&a, &c);
-    keep_pc(&b);
-    first = *store_actor(b.store);
-    number = vector_get(store_have(b.store), &first);
-    sql(&b, "INSERT INTO client VALUES (1, 'Old')");
-    meet(&a, &b);
-    put_pc_back(&b);
-    sql(&b, "INSERT INTO client VALUES (1, 'New')");
-    meet(&b, &c);
-    put_pc_back(&b);
-    assert_int_equal(stage_one_of(&a, &b, &first, number), ERR_NONE);
-    history = store_history(b.store);
-    assert_int_equal(stage_one_of(&c, &b, &first, number), ERR_BUSY);
-    assert_int_not_equal(store_history(b.store), history);
-    work(&b);
-    assert_int_equal(stage_one_of(&c, &b, &first, number), ERR_NONE);
-    meet(&b, &c);
-    meet(&a, &b);
-    expect_both(&a, &b, clients, "New Old");
     close_pair(&a, &b);
     close_site(&c);
 }
@@ -660,7 +591,6 @@ int main(void)
         cmocka_unit_test(what_was_sold_in_either_history_is_off_the_stock_once),
         cmocka_unit_test(a_pc_that_went_back_twice_keeps_every_sale),
         cmocka_unit_test(what_follows_a_change_set_that_was_said_again_is_said_again_too),
-        cmocka_unit_test(another_history_that_comes_too_early_comes_again),
         cmocka_unit_test(two_pcs_that_went_back_at_once_find_together),
         cmocka_unit_test(rows_that_are_drained_again_are_not_doubled),
         cmocka_unit_test(what_was_forgotten_waits_for_what_is_not_drained),
