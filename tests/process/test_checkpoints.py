@@ -76,6 +76,21 @@ def test_a_checkpoint_waits_for_a_pc_that_is_off_and_a_newcomer_joins_behind_it(
     assert members(d) == ["A", "C", "CAISSE4"] and [g["name"] for g in roster(d)["gone"]] == ["B"]
 
 
+def trio_with_a_copy_of_the_third(shop):
+    lan, a, b, c = trio(shop)
+    c.stop()
+    shutil.copytree(c.home, shop.directory / "kept")
+    c.start()
+    shop.wait_peer(a, c)
+    return lan, a, b, c, talk(a, b, c)
+
+
+def put_home_back(shop, pc):
+    pc.stop()
+    shutil.rmtree(pc.home)
+    shutil.copytree(shop.directory / "kept", pc.home)
+
+
 def test_who_was_shut_out_stays_out_with_its_old_list_and_its_file(shop):
     """Before the checkpoint, while it was off: it knows of neither, and the list that it has goes on from before."""
     lan, a, b, c = trio(shop)
@@ -113,19 +128,12 @@ def test_who_was_shut_out_stays_out_with_its_old_list_and_its_file(shop):
 
 
 def test_a_home_that_was_put_back_to_before_the_checkpoint_finds_its_way(shop):
-    lan, a, b, c = trio(shop)
-    c.stop()
-    shutil.copytree(c.home, shop.directory / "kept")
-    c.start()
-    shop.wait_peer(a, c)
-    entries = talk(a, b, c)
+    lan, a, b, c, entries = trio_with_a_copy_of_the_third(shop)
     sell(c, "C-1", [("LAIT", 1)])
     a.cli("checkpoint")
     wait_begun(entries, a, b, c)
     shop.wait_equal(a, b, c)
-    c.stop()
-    shutil.rmtree(c.home)
-    shutil.copytree(shop.directory / "kept", c.home)
+    put_home_back(shop, c)
     c.start()
     wait_begun(entries, a, b, c)
     sell(c, "C-2", [("CAFE", 1)])
@@ -141,18 +149,11 @@ def test_a_home_that_was_put_back_to_before_the_checkpoint_finds_its_way(shop):
 
 
 def test_a_drop_file_brings_a_pc_that_was_put_back_the_list_that_the_others_began(shop):
-    lan, a, b, c = trio(shop)
-    c.stop()
-    shutil.copytree(c.home, shop.directory / "kept")
-    c.start()
-    shop.wait_peer(a, c)
-    entries = talk(a, b, c)
+    lan, a, b, c, entries = trio_with_a_copy_of_the_third(shop)
     a.cli("checkpoint")
     wait_begun(entries, a, b, c)
     shop.wait_equal(a, b, c)
-    c.stop()
-    shutil.rmtree(c.home)
-    shutil.copytree(shop.directory / "kept", c.home)
+    put_home_back(shop, c)
     shop.network.pull(c.space, lan)
     sell(a, "A-1", [("LAIT", 1)])
     path = a.ask("drop", "export", "--to", shop.directory)["path"]

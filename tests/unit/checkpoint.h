@@ -129,6 +129,24 @@ static inline void close_three(struct shop *s, struct roster of[3])
     roster_close(&s->r);
 }
 
+/* C's list begins with a checkpoint of A, as C knows that all three acknowledged it; A, which does
+ * not know that yet, takes from `stale`, an older list, a new name that B gave itself there. */
+static inline void begin_beside_what_is_old(struct shop *s, struct roster of[3],
+                                            struct roster *stale)
+{
+    char name[NAME_BYTES_MAX + 1];
+    struct err e = {0};
+
+    make(&of[0], &s->k[0]);
+    for (int i = 1; i < 3; i++) {
+        merge(&of[i], &of[i - 1]);
+        settle(&of[i], &s->k[i]);
+    }
+    assert_true(of[2].before > 0);
+    assert_true(roster_rename(stale, &s->k[1].site, "Faux", &s->k[1], name, &e));
+    merge(&of[0], stale);
+}
+
 /* The checkpoint in a log, which it borrows. */
 static inline struct entry checkpoint_in(const struct roster *r)
 {

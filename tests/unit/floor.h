@@ -354,6 +354,27 @@ static inline void open_pair_of_pcs(struct floor *f, struct pc *a, struct pc *b)
     AWAIT(f, is_settled(a) && is_settled(b));
 }
 
+/* A and B run and are linked; C, a member as they are, is off. */
+static inline void open_two_of_three_pcs(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
+{
+    open_three_pcs(f, a, b, c, no_goods);
+    pc_start(a);
+    pc_start(b);
+    AWAIT(f, is_talking(a, b) && is_talking(b, a) && is_settled(b));
+}
+
+/* All three run, and B and C, which nobody told of each other, are linked to A. */
+static inline void open_star_of_pcs(struct floor *f, struct pc *a, struct pc *b, struct pc *c)
+{
+    open_three_pcs(f, a, b, c, no_goods);
+    pc_start(a);
+    pc_start(b);
+    pc_start(c);
+    AWAIT(f, is_talking(a, b) && is_talking(a, c));
+    AWAIT(f, is_talking(b, a) && is_talking(c, a) && is_settled(b) && is_settled(c));
+    assert_null(talk_of(b, c));
+}
+
 /* ---- requests, as the control socket gives them ---- */
 
 static inline const char *text_of(struct json_object *o, const char *name)

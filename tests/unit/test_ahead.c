@@ -64,9 +64,20 @@ static void be_ahead(struct pc *a, struct pc *b)
     buf_close(&bytes);
 }
 
-static void both_sides_say_so_until_a_pc_with_the_same_time_is_connected(void **state)
+/* A begins, and a stick brings it what is too early. */
+static void start_and_be_told(struct floor *f, struct pc *a, const struct buf *bytes)
 {
     enum stage_result result;
+    struct err e = {0};
+
+    pc_start(a);
+    AWAIT(f, a->agent.store != NULL);
+    must(store_stage(a->agent.store, buf_slice(bytes), &result, &e), &e);
+    assert_true(is_told(a, WARNING_EARLY));
+}
+
+static void both_sides_say_so_until_a_pc_with_the_same_time_is_connected(void **state)
+{
     struct buf bytes;
     struct floor f;
     struct pc a, b;
@@ -83,10 +94,7 @@ static void both_sides_say_so_until_a_pc_with_the_same_time_is_connected(void **
     take_last(&b, &bytes);
     pc_stop(&b);
 
-    pc_start(&a);
-    AWAIT(&f, a.agent.store != NULL);
-    must(store_stage(a.agent.store, buf_slice(&bytes), &result, &e), &e);
-    assert_true(is_told(&a, WARNING_EARLY));
+    start_and_be_told(&f, &a, &bytes);
     assert_non_null(strstr(warned(&a, WARNING_EARLY), "1 change-set of B waits"));
 
     pc_start(&b);
@@ -124,7 +132,6 @@ static void what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out(void **
 {
     struct request revoke = {.kind = REQUEST_REVOKE, .peer = "B"};
     struct json_object *done = json_object_new_object();
-    enum stage_result result;
     struct buf bytes;
     struct floor f;
     struct pc a, b;
@@ -136,10 +143,7 @@ static void what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out(void **
     sell_ahead(&b, "INSERT INTO article(name) VALUES ('tea')");
     take_last(&b, &bytes);
     pc_stop(&b);
-    pc_start(&a);
-    AWAIT(&f, a.agent.store != NULL);
-    must(store_stage(a.agent.store, buf_slice(&bytes), &result, &e), &e);
-    assert_true(is_told(&a, WARNING_EARLY));
+    start_and_be_told(&f, &a, &bytes);
     assert_non_null(strstr(warning_remedy(WARNING_EARLY),
                            "is made anew: `agent-cli revoke` it, before a PC joins in its place"));
     assert_true(holds(&a, tea, "0"));

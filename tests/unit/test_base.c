@@ -240,14 +240,7 @@ static void what_somebody_contradicted_since_is_not_said_anew(void **state)
 
         open_three(&s, of);
         stale = copy_of(&s.r);
-        make(&of[0], &s.k[0]);
-        merge(&of[1], &of[0]);
-        settle(&of[1], &s.k[1]);
-        merge(&of[2], &of[1]);
-        settle(&of[2], &s.k[2]);
-        assert_true(of[2].before > 0);
-        assert_true(roster_rename(&stale, &s.k[1].site, "Faux", &s.k[1], name, &e));
-        merge(&of[0], &stale);
+        begin_beside_what_is_old(&s, of, &stale);
         assert_true(roster_rename(&of[0], &s.k[2].site, first, &s.k[0], name, &e));
         merge(&of[1], &of[0]);
         assert_true(roster_rename(&of[1], &s.k[2].site, second, &s.k[1], name, &e));

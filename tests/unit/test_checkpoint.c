@@ -165,14 +165,7 @@ static void what_was_said_on_top_of_it_is_said_anew(void **state)
     (void)state;
     open_three(&s, of);
     stale = copy_of(&s.r);
-    make(&of[0], &s.k[0]);
-    merge(&of[1], &of[0]);
-    settle(&of[1], &s.k[1]);
-    merge(&of[2], &of[1]);
-    settle(&of[2], &s.k[2]); /* all have: it begins with it */
-    assert_true(of[2].before > 0);
-    assert_true(roster_rename(&stale, &s.k[1].site, "Faux", &s.k[1], name, &e));
-    merge(&of[0], &stale);
+    begin_beside_what_is_old(&s, of, &stale);
     assert_true(roster_rename(&of[0], &s.k[0].site, "Caisse", &s.k[0], name, &e));
     talk(of, s.k, 3);
     for (int i = 0; i < 3; i++) {

@@ -11,15 +11,21 @@ static void restore(struct site *s, int64_t number)
     work(s);
 }
 
+/* A says 11, B 12, which came later, and both know. */
+static void open_two_at_odds(struct site *a, struct site *b)
+{
+    open_two(a, b);
+    edit(a, "UPDATE article SET price = 11 WHERE id = 1");
+    edit(b, "UPDATE article SET price = 12 WHERE id = 1");
+    exchange(a, b);
+}
+
 static void a_restored_value_is_an_edit_that_everybody_gets(void **state)
 {
     struct site a, b;
 
     (void)state;
-    open_two(&a, &b);
-    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
-    exchange(&a, &b);
+    open_two_at_odds(&a, &b);
     restore(&b, number_of(&b, 0));
     expect(&b, "SELECT price FROM article WHERE id = 1", "11");
     expect_listed(&b, "");
@@ -40,10 +46,7 @@ static void a_restored_value_survives_whatever_dies_after_it(void **state)
     struct err e = {0};
 
     (void)state;
-    open_two(&a, &b);
-    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
-    exchange(&a, &b);
+    open_two_at_odds(&a, &b);
     tick(&b);
     check(store_conflict_restore(b.store, number_of(&b, 0), b.now_ms, &e), &e);
     close_store(&b);
@@ -176,10 +179,7 @@ static void what_a_filter_holds_back_is_not_restored_from_here(void **state)
     struct err e = {0};
 
     (void)state;
-    open_two(&a, &b);
-    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
-    exchange(&a, &b);
+    open_two_at_odds(&a, &b);
     set_rule(
         &b, (struct wish){.target = "article", .kind = RULE_BOTH, .where = "price = 12", .of = &b});
     share_rosters(&a, &b);
@@ -244,10 +244,7 @@ static void a_restored_value_that_a_power_cut_took_comes_back_into_an_edited_row
     struct err e = {0};
 
     (void)state;
-    open_two(&a, &b);
-    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
-    edit(&b, "UPDATE article SET price = 12 WHERE id = 1");
-    exchange(&a, &b);
+    open_two_at_odds(&a, &b);
     tick(&a);
     check(store_conflict_restore(a.store, number_of(&a, 0), a.now_ms, &e), &e);
     keep_database(&a);

@@ -298,17 +298,24 @@ static void united_rows_add_up(void **state)
     close_pair(&a, &b);
 }
 
-/* The ledger computes with what the file refuses. */
-static void a_sum_that_the_file_refuses_is_kept_and_lands_later(void **state)
+/* Five of an article, of which the file lets nobody have less than none. */
+static void open_five_and_never_less_than_none(struct site *a, struct site *b)
 {
     static const char schema[] =
         "CREATE TABLE article(id INTEGER PRIMARY KEY, stock INTEGER CHECK (stock >= 0));";
+
+    open_counting_pair(a, b, schema, "article.stock");
+    sql(a, "INSERT INTO article VALUES (1, 5)");
+    exchange(a, b);
+}
+
+/* The ledger computes with what the file refuses. */
+static void a_sum_that_the_file_refuses_is_kept_and_lands_later(void **state)
+{
     struct site a, b;
 
     (void)state;
-    open_counting_pair(&a, &b, schema, "article.stock");
-    sql(&a, "INSERT INTO article VALUES (1, 5)");
-    exchange(&a, &b);
+    open_five_and_never_less_than_none(&a, &b);
     sql(&a, "UPDATE article SET stock = 1");
     sql(&b, "UPDATE article SET stock = 2");
     exchange(&a, &b);
@@ -462,14 +469,10 @@ static void what_is_sold_from_an_old_file_is_taken_off_what_is_left(void **state
 /* The row waits outside by now, because the file refuses the sum; the copy is of before that. */
 static void what_is_sold_from_an_old_file_counts_where_the_row_waits_by_now(void **state)
 {
-    static const char schema[] =
-        "CREATE TABLE article(id INTEGER PRIMARY KEY, stock INTEGER CHECK (stock >= 0));";
     struct site a, b;
 
     (void)state;
-    open_counting_pair(&a, &b, schema, "article.stock");
-    sql(&a, "INSERT INTO article VALUES (1, 5)");
-    exchange(&a, &b);
+    open_five_and_never_less_than_none(&a, &b);
     keep_database(&a);
     sql(&a, "UPDATE article SET stock = 1");
     sql(&b, "UPDATE article SET stock = 2");

@@ -6,25 +6,6 @@
 
 static const char clients[] = "SELECT name FROM client ORDER BY name";
 
-/* The first change-set of `actor` after `after` that `from` has. */
-static enum err_code stage_one_of(struct site *from, struct site *to, const struct actor *actor,
-                                  uint64_t after)
-{
-    struct slice left, one;
-    struct buf bytes;
-    enum stage_result result;
-    struct err e = {0};
-
-    buf_open(&bytes, 1u << 26);
-    check(store_fetch(from->store, actor, after, 1, &bytes, &e), &e);
-    left = buf_slice(&bytes);
-    assert_true(store_fetch_next(&left, &one, &e));
-    if (store_stage(to->store, one, &result, &e))
-        e.code = ERR_NONE;
-    buf_close(&bytes);
-    return e.code;
-}
-
 /* Such a change-set comes unasked, once on a link: whoever could not take it asks for new links
  * when nothing is in its way any more. */
 static void another_history_that_comes_too_early_comes_again(void **state)

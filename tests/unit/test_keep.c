@@ -1,32 +1,14 @@
 /* What the disk does not take at once. */
 #include "keep.h"
 
-#include <sys/stat.h>
-
 #include <navette/belief.h>
 
 #include "admin.h"
+#include "barred.h"
 #include "fleet.h"
 #include "floor.h"
 #include "inside.h"
 #include "request.h"
-
-/* What stands under the name by way of which a file is written makes each write fail. */
-static void bar(const char *path)
-{
-    char name[PATH_BYTES_MAX + 8];
-
-    snprintf(name, sizeof name, "%s.new", path);
-    assert_int_equal(mkdir(name, 0700), 0);
-}
-
-static void unbar(const char *path)
-{
-    char name[PATH_BYTES_MAX + 8];
-
-    snprintf(name, sizeof name, "%s.new", path);
-    assert_int_equal(rmdir(name), 0);
-}
 
 /* Is `whom` a member by the file? */
 static bool file_has(const struct pc *pc, const struct pc *whom)
@@ -62,10 +44,7 @@ static void a_revocation_that_is_heard_on_a_full_disk_is_saved_once_there_is_roo
     struct pc a, b, c;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a) && is_settled(&b));
+    open_two_of_three_pcs(&f, &a, &b, &c);
     bar(b.home.roster);
     must(say_revoke(&a, "C", &e), &e);
     AWAIT(&f, roster_find(&b.agent.roster, &c.keys.site) == NULL);

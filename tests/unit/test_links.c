@@ -72,12 +72,7 @@ static void what_one_learns_it_passes_on(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    pc_start(&c);
-    AWAIT(&f, is_talking(&b, &a) && is_talking(&c, &a) && is_settled(&b) && is_settled(&c));
-    assert_null(talk_of(&b, &c)); /* nobody told them of each other */
+    open_star_of_pcs(&f, &a, &b, &c);
     sql(&b, "UPDATE article SET stock = 42");
     AWAIT(&f, holds(&c, "SELECT sum(stock) FROM article", "84"));
     floor_close(&f);

@@ -1,9 +1,8 @@
 /* Checkpoints of the roster, as whole agents make, acknowledge and begin with them. */
 #include "settle.h"
 
-#include <sys/stat.h>
-
 #include "admin.h"
+#include "barred.h"
 #include "carried.h"
 #include "fleet.h"
 #include "renames.h"
@@ -80,15 +79,6 @@ static void later(struct pc *pc, uint64_t ms)
     fleet_tick(&pc->agent);
 }
 
-/* What stands under the name by way of which a file is written makes each write fail. */
-static void bar(const char *path, bool barred)
-{
-    char name[PATH_BYTES_MAX + 8];
-
-    snprintf(name, sizeof name, "%s.new", path);
-    assert_int_equal(barred ? mkdir(name, 0700) : rmdir(name), 0);
-}
-
 static struct roster stored(const struct pc *pc)
 {
     struct fleet_keys keys = {0};
@@ -110,10 +100,7 @@ a_checkpoint_waits_for_the_pc_that_is_off_and_is_then_where_all_lists_begin(void
     uint32_t entries;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a) && is_settled(&b));
+    open_two_of_three_pcs(&f, &a, &b, &c);
     fill(&a, 40);
     entries = a.agent.roster.entries;
     sum_up(&a);
@@ -202,13 +189,13 @@ static void what_is_not_on_the_disk_is_acknowledged_to_nobody(void **state)
 
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
-    bar(b.home.roster, true);
+    bar(b.home.roster);
     sum_up(&a);
     AWAIT(&f, b.agent.roster.checkpoints == 1 && b.agent.settle.failed_ms != 0);
     floor_turns(&f, 200);
     assert_int_equal(pending(&a)->missing_count, 1);
     assert_int_equal(pending(&b)->missing_count, 1); /* nor does it go by it itself */
-    bar(b.home.roster, false);
+    unbar(b.home.roster);
     later(&b, MINUTES(1));
     assert_true(has_begun(&b));
     kept = stored(&b);
@@ -229,12 +216,12 @@ static void a_checkpoint_that_cannot_be_saved_is_not_made(void **state)
     (void)state;
     open_pair_of_pcs(&f, &a, &b);
     entries = a.agent.roster.entries;
-    bar(a.home.roster, true);
+    bar(a.home.roster);
     assert_false(ask_admin(&a, REQUEST_CHECKPOINT, &o, &e));
     json_object_put(o);
     assert_non_null(strstr(e.text, "cannot be summed up now"));
     assert_int_equal(a.agent.roster.entries, entries);
-    bar(a.home.roster, false);
+    unbar(a.home.roster);
     sum_up(&a);
     AWAIT(&f, has_begun(&a) && has_begun(&b));
     floor_close(&f);
@@ -299,11 +286,7 @@ static void one_that_was_shut_out_before_the_checkpoint_hears_it_whatever_it_bri
     bool changed;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    pc_start(&c);
-    AWAIT(&f, is_talking(&a, &b) && is_talking(&a, &c) && is_talking(&c, &a) && is_settled(&c));
+    open_star_of_pcs(&f, &a, &b, &c);
     pc_stop(&c);
     must(roster_revoke(&a.agent.roster, &c.keys.site, &(struct vector){0}, &a.keys, &e) &&
              fleet_rotate(&a.agent, &e) && agent_roster_changed(&a.agent, &e),
@@ -374,10 +357,7 @@ static void one_that_is_hopeless_is_made_anew_an_hour_later(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a) && is_settled(&b));
+    open_two_of_three_pcs(&f, &a, &b, &c);
     sum_up(&a);
     AWAIT(&f, same_list(&a, &b) && pending(&b)->missing_count == 1);
     must(roster_revoke(&b.agent.roster, &c.keys.site, &(struct vector){0}, &b.keys, &e) &&
@@ -415,10 +395,7 @@ static void a_list_that_fills_all_the_same_says_for_whom_it_waits(void **state)
     struct pc a, b, c;
 
     (void)state;
-    open_three_pcs(&f, &a, &b, &c, no_goods);
-    pc_start(&a);
-    pc_start(&b);
-    AWAIT(&f, is_talking(&a, &b) && is_talking(&b, &a) && is_settled(&b));
+    open_two_of_three_pcs(&f, &a, &b, &c);
     sum_up(&a);
     AWAIT(&f, same_list(&a, &b) && pending(&b)->missing_count == 1);
     fill(&b, ROSTER_ORDINARY_MAX / 10 * 9);

@@ -19,4 +19,23 @@ static inline void put_pc_back(struct site *s)
     open_store(s);
 }
 
+/* What `to` says to the first change-set of `actor` after `after`, as `from` has it. */
+static inline enum err_code stage_one_of(struct site *from, struct site *to,
+                                         const struct actor *actor, uint64_t after)
+{
+    struct slice left, one;
+    struct buf bytes;
+    enum stage_result result;
+    struct err e = {0};
+
+    buf_open(&bytes, 1u << 26);
+    check(store_fetch(from->store, actor, after, 1, &bytes, &e), &e);
+    left = buf_slice(&bytes);
+    assert_true(store_fetch_next(&left, &one, &e));
+    if (store_stage(to->store, one, &result, &e))
+        e.code = ERR_NONE;
+    buf_close(&bytes);
+    return e.code;
+}
+
 #endif
