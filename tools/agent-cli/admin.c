@@ -167,17 +167,7 @@ static void print_roster(struct json_object *r)
 
 int run_roster(struct cli *c)
 {
-    struct json_object *result;
-    int code;
-
-    if (!ask(c, "roster", NULL, ASK_MS, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        print_roster(result);
-    json_object_put(result);
-    return code;
+    return ask_and_print(c, "roster", NULL, print_roster);
 }
 
 /* ---- changes ---- */
@@ -242,19 +232,15 @@ int run_admin_remove(struct cli *c)
     return run_admin(c, false);
 }
 
+static void print_rotated(struct json_object *result)
+{
+    (void)result;
+    text_say("The fleet has a new key. Every PC gets it by itself when it meets another one.");
+}
+
 int run_rotate(struct cli *c)
 {
-    struct json_object *result;
-    int code;
-
-    if (!ask(c, "rotate", NULL, ASK_MS, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        text_say("The fleet has a new key. Every PC gets it by itself when it meets another one.");
-    json_object_put(result);
-    return code;
+    return ask_and_print(c, "rotate", NULL, print_rotated);
 }
 
 static void print_checkpoint(struct json_object *result)
@@ -274,36 +260,22 @@ static void print_checkpoint(struct json_object *result)
 
 int run_checkpoint(struct cli *c)
 {
-    struct json_object *result;
-    int code;
+    return ask_and_print(c, "checkpoint", NULL, print_checkpoint);
+}
 
-    if (!ask(c, "checkpoint", NULL, ASK_MS, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        print_checkpoint(result);
-    json_object_put(result);
-    return code;
+static void print_cancelled(struct json_object *result)
+{
+    puts(is_changed(result) ? "Nobody can join with it any more."
+                            : "No token was open: nothing was changed.");
 }
 
 int run_invite_cancel(struct cli *c)
 {
     struct json_object *args = json_object_new_object();
-    struct json_object *result;
-    int code;
 
     if (c->word_count > 0)
         json_object_object_add(args, "id", json_object_new_string(c->words[0]));
-    if (!ask(c, "invite-cancel", args, ASK_MS, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        puts(is_changed(result) ? "Nobody can join with it any more."
-                                : "No token was open: nothing was changed.");
-    json_object_put(result);
-    return code;
+    return ask_and_print(c, "invite-cancel", args, print_cancelled);
 }
 
 /* ---- revoke ---- */

@@ -133,6 +133,22 @@ bool ask_or_do(const struct cli *c, const char *command, struct json_object *arg
     return ok;
 }
 
+int ask_and_print(const struct cli *c, const char *command, struct json_object *args,
+                  void (*print)(struct json_object *result))
+{
+    struct json_object *result;
+    int code;
+
+    if (!ask(c, command, args, ASK_MS, &result, &code))
+        return code;
+    if (c->json)
+        answer_json(result);
+    else
+        print(result);
+    json_object_put(result);
+    return code;
+}
+
 bool answer_confirmed(const struct cli *c, struct err *e)
 {
     static const char *const words[] = {"y", "Y", "yes", "Yes", "YES"};

@@ -21,6 +21,10 @@ MUST_USE bool ask_silently(const struct cli *c, const char *command, struct json
 MUST_USE bool ask_or_do(const struct cli *c, const char *command, struct json_object *args,
                         struct json_object **result, int *code);
 
+/* Ask, and print what comes: as JSON, or as `print` says it to a person. Returns the exit code. */
+MUST_USE int ask_and_print(const struct cli *c, const char *command, struct json_object *args,
+                           void (*print)(struct json_object *result));
+
 /* Is there a home? If not, that is printed, and `code` is the same for every command. */
 MUST_USE bool answer_set_up(const struct cli *c, int *code);
 

@@ -142,19 +142,14 @@ int run_status(struct cli *c)
     return code;
 }
 
+static void print_peers(struct json_object *result)
+{
+    text_peers(stdout, json_object_object_get(result, "peers"));
+}
+
 int run_peers(struct cli *c)
 {
-    struct json_object *result;
-    int code;
-
-    if (!ask(c, "peers", NULL, ASK_MS, &result, &code))
-        return code;
-    if (c->json)
-        answer_json(result);
-    else
-        text_peers(stdout, json_object_object_get(result, "peers"));
-    json_object_put(result);
-    return code;
+    return ask_and_print(c, "peers", NULL, print_peers);
 }
 
 int run_sync(struct cli *c)
