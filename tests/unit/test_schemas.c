@@ -187,6 +187,59 @@ static void a_table_renamed_and_made_anew_is_the_same(void **state)
     close_pair(&a, &b);
 }
 
+/* Likewise, when every row that is in it was written while nobody looked: only marks tell, from
+ * before the triggers went. One of them is a row that was deleted on all PCs before. */
+static void a_table_of_new_rows_that_was_made_anew_and_renamed_is_the_same(void **state)
+{
+    static const char places[] = "CREATE TABLE place(series TEXT, no INTEGER, name TEXT, n INTEGER,"
+                                 " PRIMARY KEY(series, no));";
+    static const char migrate[] =
+        "BEGIN; CREATE TABLE shelf(series TEXT, no INTEGER, name TEXT, n INTEGER,"
+        " PRIMARY KEY(series, no)); INSERT INTO shelf SELECT * FROM place; DROP TABLE place; "
+        "COMMIT";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, places, places);
+    sql(&b, "INSERT INTO place VALUES ('A', 1, 'front', 1), ('A', 2, 'rear', 2)");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM place WHERE no = 2");
+    exchange(&a, &b);
+    close_store(&a);
+    later();
+    sql(&a, "UPDATE place SET series = 'B'; INSERT INTO place VALUES ('C', 1, 'left', 3)");
+    sql(&a, migrate);
+    sql(&a, "INSERT INTO shelf VALUES ('A', 1, 'new', 4), ('A', 2, 'old', 5)");
+    open_store(&a);
+    exchange(&a, &b);
+    sql(&b, migrate);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT * FROM shelf ORDER BY series, no",
+                "A|1|new|4 A|2|old|5 B|1|front|1 C|1|left|3");
+    close_pair(&a, &b);
+}
+
+/* Its last row was deleted just before, and nothing is left in it by which it could be known. */
+static void a_delete_is_not_forgotten_when_its_table_is_made_anew_and_renamed(void **state)
+{
+    static const char migrate[] =
+        "BEGIN; CREATE TABLE product(id INTEGER PRIMARY KEY, name TEXT, price INTEGER);"
+        "INSERT INTO product SELECT * FROM article; DROP TABLE article; COMMIT";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    close_store(&a);
+    later();
+    sql(&a, "DELETE FROM article");
+    sql(&a, migrate);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM article", "0");
+    expect(&a, "SELECT count(*) FROM product", "0");
+    close_pair(&a, &b);
+}
+
 /* One who comes later and has the new name only finds his rows among those of the old one. */
 static void a_newcomer_knows_a_renamed_table(void **state)
 {
@@ -412,6 +465,8 @@ int main(void)
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
         cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
+        cmocka_unit_test(a_table_of_new_rows_that_was_made_anew_and_renamed_is_the_same),
+        cmocka_unit_test(a_delete_is_not_forgotten_when_its_table_is_made_anew_and_renamed),
         cmocka_unit_test(numbers_become_references_when_their_table_is_shared),
         cmocka_unit_test(rows_of_a_table_that_a_newcomer_lacks_wait_for_it),
     };
