@@ -78,7 +78,7 @@ static void unite(struct people *p, struct sim *s, struct node *n)
     disk_arm(n->disk, PROCESS_AGENT, 0, DEATH_KILL);
     node_drain(n);
     sim_check_node(s, n->index);
-    if (!sim_ok(s) || store_state(n->store) != STORE_READY)
+    if (!sim_ok(s) || n->store == NULL || store_state(n->store) != STORE_READY)
         return;
     a = draw_again(p, s, &n->app.now);
     b = draw_row(p, s, &n->app.now);
