@@ -204,6 +204,34 @@ static bool add_cell(struct publisher *p, const struct touched *t, uint32_t orde
     return true;
 }
 
+static bool is_in_file(struct store *s, int64_t gid, bool *is, struct err *e)
+{
+    struct ledger_row row;
+
+    if (!ledger_row_get(&s->ledger, gid, &row, is, e))
+        return false;
+    *is &= row.present;
+    return true;
+}
+
+/* Equal; but of two rows that are one and that the file still shows apart, who writes the other in
+ * the place of the one has written. */
+static bool shows_same(struct store *s, const struct value *was, const struct value *is, bool *same,
+                       struct err *e)
+{
+    bool apart;
+
+    if (!value_same(s, was, is, same, e))
+        return false;
+    if (!*same || is->type != VALUE_REF || value_equal(was, is))
+        return true;
+    if (!is_in_file(s, gid_pack(was->ref), &apart, e) ||
+        (apart && !is_in_file(s, gid_pack(is->ref), &apart, e)))
+        return false;
+    *same = !apart;
+    return true;
+}
+
 /* Does the column hold what the file held before? */
 static bool is_unchanged(struct publisher *p, const struct touched *t, uint32_t column,
                          const struct cell *was, bool *same, struct err *e)
@@ -214,7 +242,7 @@ static bool is_unchanged(struct publisher *p, const struct touched *t, uint32_t 
     *same = was != NULL && b->app->surrogate && b->is_key[column];
     if (*same || was == NULL)
         return true;
-    if (!value_same(p->s, &was->v, v, same, e))
+    if (!shows_same(p->s, &was->v, v, same, e))
         return false;
     if (*same)
         return true;
