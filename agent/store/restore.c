@@ -11,6 +11,7 @@
 
 #include "author.h"
 #include "conflict.h"
+#include "counter.h"
 #include "ledger_conflict.h"
 #include "unite.h"
 #include "withhold.h"
@@ -198,8 +199,8 @@ static uint64_t stamp_of(const struct restore *r)
     for (uint32_t i = 0; i < r->rec.n; i++) {
         const struct cell *c = record_get(&r->rec, i);
 
-        if (c != NULL && (r->deletes || i == r->c.position) && c->clock.stamp >= stamp)
-            stamp = c->clock.stamp + 1;
+        if (c != NULL && (r->deletes || i == r->c.position) && counter_stamp(c) >= stamp)
+            stamp = counter_stamp(c) + 1;
     }
     return stamp;
 }
@@ -221,7 +222,10 @@ static bool merge_value(struct restore *r, const struct conflict_row *about, str
     uint32_t index = index_in_body(r->b, (uint32_t)r->column);
     struct conflict_choice written = {0};
     struct value wire = r->lost;
+    bool united;
 
+    if (!unite_note(r->s, r->row.gid, r->row.gid, clock, false, &r->rec, &united, e))
+        return false;
     if (have->set && !conflict_cell(about, r->c.position, &write, have, e))
         return false;
     *have = write;
@@ -230,12 +234,22 @@ static bool merge_value(struct restore *r, const struct conflict_row *about, str
     return r->rec.dead.number == 0 || conflict_write(about, &r->rec, clock, &written, e);
 }
 
+/* All that the row is made of goes with it. */
 static bool merge_delete(struct restore *r, const struct conflict_row *about, struct author *a,
                          const struct local_clock *clock, struct err *e)
 {
+    struct parts all;
+    bool ok = parts_read(r->s, r->row.gid, &all, e), united;
+
     r->rec.dead = *clock;
-    author_row(a, r->b, CHANGE_DELETE, r->row.gid, clock->stamp, NULL, NULL, 0);
-    return conflict_delete(about, &r->rec, e);
+    if (ok && all.n == 0)
+        author_row(a, r->b, CHANGE_DELETE, r->row.gid, clock->stamp, NULL, NULL, 0);
+    for (uint32_t i = 0; ok && i < all.n; i++) {
+        author_row(a, r->b, CHANGE_DELETE, all.rows[i].gid, clock->stamp, NULL, NULL, 0);
+        ok = unite_note(r->s, all.rows[i].gid, r->row.gid, clock, true, &r->rec, &united, e);
+    }
+    parts_close(&all);
+    return ok && conflict_delete(about, &r->rec, e);
 }
 
 static bool write_row(struct restore *r, struct err *e)

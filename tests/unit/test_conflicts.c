@@ -259,6 +259,51 @@ static void a_restored_value_that_a_power_cut_took_comes_back_into_an_edited_row
     close_pair(&a, &b);
 }
 
+/* Both had a row under one name, and what is taken back is of the one that had gone. */
+static void a_restored_value_keeps_a_row_whose_other_half_is_deleted(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_two(&a, &b);
+    edit(&a, "INSERT INTO setting VALUES ('tax', 19)");
+    edit(&a, "DELETE FROM setting");
+    edit(&b, "INSERT INTO setting VALUES ('tax', 20)");
+    carry(&b, &a);
+    work(&a);
+    expect(&a, "SELECT value FROM setting", "20");
+    restore(&a, number_of(&a, 0));
+    expect(&a, "SELECT value FROM setting", "19");
+    edit(&b, "DELETE FROM setting");
+
+    exchange(&a, &b);
+
+    expect_both(&a, &b, "SELECT name, value FROM setting", "tax|19");
+    close_pair(&a, &b);
+}
+
+/* A row came back, and is one with another since: a person lets that go. */
+static void a_delete_that_is_restored_takes_both_halves_of_a_row(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_two(&a, &b);
+    edit(&b, "DELETE FROM article WHERE id = 1");
+    edit(&a, "UPDATE article SET price = 11 WHERE id = 1");
+    exchange(&a, &b);
+    tick(&a);
+    check(store_unite(a.store, "article", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+    exchange(&a, &b);
+    restore(&a, number_of(&a, 0));
+
+    exchange(&a, &b);
+
+    expect_both(&a, &b, "SELECT count(*) FROM article", "0");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +312,8 @@ int main(void)
         cmocka_unit_test(what_a_filter_holds_back_is_not_restored_from_here),
         cmocka_unit_test(a_deleted_row_comes_back_whole_under_its_key),
         cmocka_unit_test(a_row_that_returned_is_deleted_again),
+        cmocka_unit_test(a_restored_value_keeps_a_row_whose_other_half_is_deleted),
+        cmocka_unit_test(a_delete_that_is_restored_takes_both_halves_of_a_row),
         cmocka_unit_test(a_value_that_the_file_refuses_is_not_restored),
         cmocka_unit_test(a_dismissed_conflict_is_gone_here_and_changes_nothing),
         cmocka_unit_test(the_oldest_make_room_and_are_counted),
