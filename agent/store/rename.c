@@ -202,6 +202,20 @@ bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e)
     return has_present(s, from, &any, e) && (any || join_tables(s, from, into, e));
 }
 
+bool rename_united(struct store *s, uint32_t a, uint32_t b, struct err *e)
+{
+    const struct ledger_table *one = &s->ledger.tables[a - 1], *other = &s->ledger.tables[b - 1];
+    uint32_t same = 0;
+
+    for (uint32_t i = 0; i < one->column_count; i++)
+        for (uint32_t k = 0; k < other->column_count; k++)
+            same += ledger_name_same(one->columns[i], slice_text(other->columns[k]));
+    if (same * 2 < one->column_count || same * 2 < other->column_count)
+        return err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united", one->name,
+                       other->name);
+    return rename_heard(s, a, b, e);
+}
+
 /* ---- a table renamed here ---- */
 
 static bool meta_number(struct store *s, const char *what, int64_t n, int64_t *value, struct err *e)

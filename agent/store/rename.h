@@ -18,6 +18,9 @@ MUST_USE bool rename_find(struct store *s, bool *found, struct err *e);
  * triggers have followed it to a new name; `number` is theirs. */
 MUST_USE bool rename_follow(struct store *s, const struct app_table *t, struct ledger_table **lt,
                             struct err *e);
+/* Likewise: somebody says that a row of the one and a row of the other are one. ERR_INPUT: they do
+ * not share their columns. */
+MUST_USE bool rename_united(struct store *s, uint32_t a, uint32_t b, struct err *e);
 /* Inside a ledger transaction, when all tables are bound: those that the file had and has no more.
  * A dropped table is no delete: its rows are just not there, what others say of them stays in the
  * ledger, and if the table comes back so do they. */

@@ -3,7 +3,9 @@
 #include "counter.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
+#include "ledger_names.h"
 #include "ledger_statements.h"
+#include "rename.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +344,25 @@ static bool stand_for(struct store *s, int64_t from, int64_t to, struct err *e)
     return point_to(s, from, to, e);
 }
 
+/* Whoever says that two rows are one has them in one table. If they are in two here, these are two
+ * names of it. */
+static bool in_one_table(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e)
+{
+    const int64_t gids[2] = {a, b};
+    uint32_t tables[2] = {table, table};
+
+    for (int i = 0; i < 2; i++) {
+        struct ledger_row row;
+        bool known;
+
+        if (!ledger_row_get(&s->ledger, gids[i], &row, &known, e))
+            return false;
+        if (known)
+            tables[i] = row.table;
+    }
+    return tables[0] == tables[1] || rename_united(s, tables[0], tables[1], e);
+}
+
 /* The one in the file stays there; of two that are, the smaller gid, as every site orders them. */
 static bool stays(const struct store *s, const struct party *a, const struct party *b)
 {
@@ -358,7 +379,9 @@ bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct er
     if (!ok || a == b)
         return ok;
     project_retry(s); /* rows wait for the one that another stands for now */
-    ok = party_read(s, table, a, &first, e) && party_read(s, table, b, &second, e);
+    ok = in_one_table(s, table, a, b, e);
+    table = ledger_table_standing(&s->ledger, table)->id;
+    ok = ok && party_read(s, table, a, &first, e) && party_read(s, table, b, &second, e);
     if (ok && (first.row.key.kind == KEY_PACKED || second.row.key.kind == KEY_PACKED))
         ok = err_set(e, ERR_INPUT, "a row that has a name of its own is to be united with another");
     if (ok && first.row.table != second.row.table)

@@ -1,5 +1,6 @@
 /* Schemas that change under a running fleet, on one PC before the other. Also of columns.c,
  * ledger_names.c, rename.c, rename_find.c, scan.c. */
+#include "ruled.h"
 #include "unit/sites.h"
 
 static const char goods[] =
@@ -289,6 +290,38 @@ static void rows_named_alike_in_a_renamed_table_are_one(void **state)
     close_pair(&a, &b);
 }
 
+/* A said all of its rows under the new name, so that nobody could know what table it is, and then
+ * that one of them is a row of B's. */
+static void rows_that_are_one_are_in_one_table_whatever_it_is_called(void **state)
+{
+    static const char codes[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+                                " name TEXT);";
+    struct site a = {0}, b = {0};
+
+    (void)state;
+    open_founder(&a, codes);
+    set_rule(&a, (struct wish){.target = "article.code", .kind = RULE_MERGE});
+    set_rule(&a, (struct wish){.target = "product.code", .kind = RULE_MERGE});
+    join_site(&a, &b, "B", codes);
+    share_rosters(&a, &b);
+    sql(&a, "ALTER TABLE article RENAME TO product; INSERT INTO product VALUES (1, 'x', 'tea')");
+    work(&a);
+    later();
+    sql(&b, "INSERT INTO article VALUES (7, 'x', 'green tea'), (8, 'y', 'rice')");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    a.now_ms += 60000; /* who should say so first does not */
+    drain_all(&a);
+    exchange(&a, &b);
+    sql(&a, "UPDATE product SET name = 'black tea' WHERE code = 'x'");
+    exchange(&a, &b);
+    expect(&a, "SELECT code, name FROM product ORDER BY 1", "x|black tea y|rice");
+    expect(&b, "SELECT code, name FROM article ORDER BY 1", "x|black tea y|rice");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 /* The name that became free is taken by a table that is another one. */
 static void a_former_name_may_be_given_to_a_new_table(void **state)
 {
@@ -459,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_table_renamed_while_the_agent_was_stopped_is_the_same),
         cmocka_unit_test(a_newcomer_knows_a_renamed_table),
         cmocka_unit_test(rows_named_alike_in_a_renamed_table_are_one),
+        cmocka_unit_test(rows_that_are_one_are_in_one_table_whatever_it_is_called),
         cmocka_unit_test(a_former_name_may_be_given_to_a_new_table),
         cmocka_unit_test(a_table_that_a_migration_brings_is_shared_by_itself),
         cmocka_unit_test(a_row_that_nobody_saw_is_known_when_another_names_it),
