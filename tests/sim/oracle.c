@@ -632,6 +632,15 @@ static void blur_copied(struct oracle *o)
     }
 }
 
+/* Has a migration dropped the column meanwhile? What stood there is not in the file any more. */
+static bool has_gone(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct shape *s = shape_at(o->shape, o->last[event->site].version);
+
+    return event->column >= 0 && !event->filled &&
+           s->tables[o->rows[event->row].table].columns[event->column].absent;
+}
+
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
 {
     o->rewound[site] = o->doubts[site] = false;
@@ -645,7 +654,7 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
         }
         if (event->site != site || event->doubtful || event->drained)
             continue;
-        if (!o->spoke[site] && is_of_others(o, event)) {
+        if (has_gone(o, event) || (!o->spoke[site] && is_of_others(o, event))) {
             event->doubtful = true; /* matching knows no times: what the fleet has stands */
             continue;
         }
