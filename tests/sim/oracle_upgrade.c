@@ -3,10 +3,26 @@
 
 #include <stdlib.h>
 
+#include "oracle_unite.h"
+
+/* Has its application given it another key since the site drained last? */
+static bool has_moved(const struct oracle *o, const struct oracle_row *row, uint32_t site)
+{
+    bool had = false, got = false;
+
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        if (o->keys[i].site != site || oracle_same(o, o->keys[i].row) != row->name)
+            continue;
+        had |= o->keys[i].known;
+        got |= !o->keys[i].known;
+    }
+    return had && got;
+}
+
 /* Has somebody at the site written to it since it drained last? Not where it only was born. */
 static bool is_touched(const struct oracle *o, const struct oracle_row *row, uint32_t site)
 {
-    bool touched = false, born = false;
+    bool touched = has_moved(o, row, site), born = false;
 
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
