@@ -15,6 +15,13 @@ uint64_t ledger_believed(const struct ledger *l, const struct actor *a)
     return roster_believed(l->roster, a);
 }
 
+/* Who has a copy of the file would not know whose words these are: see regain.c. */
+static bool is_withheld(const struct ledger *l, const struct ledger_actor *a)
+{
+    return l->foreign != 0 &&
+           (a == &l->actors[l->foreign - 1] || (l->self != 0 && a == &l->actors[l->self - 1]));
+}
+
 /* At a cut the roster knows the hash. */
 void ledger_note_have(struct ledger *l, const struct ledger_actor *a)
 {
@@ -23,7 +30,7 @@ void ledger_note_have(struct ledger *l, const struct ledger_actor *a)
     const struct roster_site *author;
     const struct vector_entry *cut = NULL;
 
-    if (l->foreign && l->self != 0 && a == &l->actors[l->self - 1])
+    if (is_withheld(l, a))
         return;
     if (a->staged <= believed) {
         vector_set(&l->have, &a->actor, a->staged, a->hash);

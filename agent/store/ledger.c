@@ -247,7 +247,7 @@ static bool load_facts(struct ledger *l, struct err *e)
     if (!meta_int(l, "self", &self, e) || !meta_int(l, "foreign", &foreign, e))
         return false;
     l->self = (uint32_t)self;
-    l->foreign = foreign != 0;
+    l->foreign = (uint32_t)foreign;
     if (!load_actors(l, e) || !ledger_seen_load(l, e) || !ledger_limits_load(l, e) ||
         !conflict_load(l, e) || !load_tables(l, e) || !meta_int(l, "clock", &clock, e) ||
         !meta_int(l, "outdated", &outdated, e) || !meta_int(l, "gid_next", &gid_next, e) ||
@@ -317,7 +317,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
     memset(l->token, 0, sizeof l->token); /* of the file, too, nothing is known */
     l->batch = l->cursor = l->looked = 0;
     l->matched = alone;
-    l->outdated = l->foreign = false;
+    l->outdated = false;
+    l->foreign = 0;
     l->gid_next = 1;
     return ledger_holds(l, NULL, e) && ledger_reincarnate(l, site, e);
 }

@@ -70,7 +70,7 @@ struct ledger {
     uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
     uint64_t tellings;     /* how often it was told; 0: never */
     struct hlc clock;
-    bool outdated;             /* rows may hold stamps beyond their limits (remerge.h) */
+    bool matched, outdated;    /* ...: rows may hold stamps beyond their limits (remerge.h) */
     uint64_t gid_next, minted; /* the counter to mint next; the highest since `open` */
     struct keymap mints;       /* all since then */
     int64_t cursor;            /* last mark drained */
@@ -78,7 +78,7 @@ struct ledger {
     double cursor_time, looked_time;
     int64_t batch;
     uint8_t token[16];
-    bool matched, foreign;     /* the file says that it is another PC's: what we say of it waits */
+    uint32_t foreign; /* the file is another PC's: what we and this actor of ours say waits; or 0 */
     int64_t live, live_before; /* rows present; when the transaction began */
     bool aliases;              /* some gid has an alias */
     struct {

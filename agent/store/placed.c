@@ -251,7 +251,7 @@ bool telling_done(struct store *s, struct err *e)
     s->ledger.told = true;
     s->ledger.tellings++;
     s->ledger.told_counter = s->ledger.actors[s->ledger.self - 1].counter_max;
-    s->ledger.foreign = false;
+    s->ledger.foreign = 0;
     ledger_believe(&s->ledger);
     return ledger_finish(&s->ledger, ledger_statement(&s->ledger, STATEMENT_UNTOLD_CLEAR),
                          "note what the file has been told", e);

@@ -228,17 +228,25 @@ static bool limit_own(struct regain *b, uint32_t actor, struct err *e)
     return true;
 }
 
-/* What was said of the file when it was in this very state (say_unmarked). */
+/* Was it said of a file in this very state, by whichever PC had a copy of it (say_unmarked)? */
+static bool is_of_state(const struct regain *b, const struct actor *a)
+{
+    return memcmp(a->bytes + SITE_ID_BYTES, b->name.bytes + SITE_ID_BYTES,
+                  ACTOR_BYTES - SITE_ID_BYTES) == 0;
+}
+
 static bool limit_state(struct regain *b, struct err *e)
 {
-    uint32_t id = ledger_actor_find(&b->s->ledger, &b->name);
-    uint64_t last = id == 0 ? 0 : b->s->ledger.actors[id - 1].staged;
+    const struct ledger *l = &b->s->ledger;
 
-    for (uint64_t n = 1; n <= last; n++)
-        if (!look_at(b, id, n, NULL, e))
-            return false;
-    if (id != 0)
-        b->limit[id - 1] = last;
+    for (uint32_t a = 1; a <= b->limit_n; a++) {
+        if (!is_of_state(b, &l->actors[a - 1].actor))
+            continue;
+        for (uint64_t n = 1; n <= l->actors[a - 1].staged; n++)
+            if (!look_at(b, a, n, NULL, e))
+                return false;
+        b->limit[a - 1] = l->actors[a - 1].staged;
+    }
     return true;
 }
 
@@ -477,6 +485,7 @@ static bool say_unmarked(struct regain *b, struct store_progress *p, struct err 
     a = &l->actors[id - 1];
     if (a->merged != a->staged) /* it needs what is not here, so it goes on elsewhere */
         return true;
+    l->foreign = l->foreign == 0 ? 0 : id;
     l->self = id;
     list->part = TOUCH_UNMARKED;
     ok = ledger_say_all(l, e) && publish(b->s, list, b->r.now_ms, p, e);
@@ -494,7 +503,7 @@ static bool go_on(struct regain *b, struct err *e)
     struct store *s = b->s;
     struct ledger *l = &s->ledger;
 
-    l->foreign = !regain_is_ours(b);
+    l->foreign = regain_is_ours(b) ? 0 : l->self;
     if (!say_unmarked(b, &p, e) || !publish(s, &b->r.list, b->r.now_ms, &p, e) ||
         !replay_fates(s, &b->r.list, e) || !replay_fates(s, &b->left, e) ||
         !scan_put_due(s, false, b->r.now_ms, e))

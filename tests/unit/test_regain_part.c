@@ -30,7 +30,7 @@ static void copy_of(struct site *a, struct site *c)
     later();
 }
 
-static void join_copy(struct site *b, struct site *c, const char *name)
+static void begin_with_copy(struct site *b, struct site *c, const char *name)
 {
     struct err e = {0};
 
@@ -38,6 +38,11 @@ static void join_copy(struct site *b, struct site *c, const char *name)
     open_store(c);
     check(store_track(c->store, NULL, 0, &e), &e);
     match_site(b, c, false);
+}
+
+static void join_copy(struct site *b, struct site *c, const char *name)
+{
+    begin_with_copy(b, c, name);
     exchange(b, c);
     exchange(b, c);
 }
@@ -191,6 +196,54 @@ static void a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies(void 
     close_pair(&a, &b);
 }
 
+/* How many actors of this PC others may know of. */
+static uint32_t names_given(const struct site *s)
+{
+    const struct vector *have = store_have(s->store);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < have->n; i++)
+        n += actor_is_of(&have->entries[i].actor, &s->keys.site);
+    return n;
+}
+
+/* A's disk is gone, with what it had told nobody; two new PCs begin with the last copy of its
+ * database, which holds that without a mark. */
+static void what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy(void **state)
+{
+    static const char stock[] = "SELECT ref, stock FROM article WHERE id <> 2 ORDER BY ref";
+    struct site a, b, c, d;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id = 1;"
+            "INSERT INTO article VALUES (4, 'four', 5, 'x')");
+    work(&a);
+    sql(&b, "UPDATE article SET place = 'y' WHERE id = 2");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    tidy(&a);
+    keep_database(&a);
+    copy_of(&a, &c);
+    begin_with_copy(&b, &c, "C");
+    assert_int_equal(names_given(&c), 0); /* the file still says that it is A's */
+    close_store(&c);
+    open_store(&c);
+    assert_int_equal(names_given(&c), 0);
+    exchange(&b, &c);
+    assert_int_not_equal(names_given(&c), 0);
+    expect(&b, stock, "four|5 one|11 three|3");
+    expect_same(&b, &c, all);
+    copy_of(&a, &d);
+    join_copy(&b, &d, "D");
+    expect(&b, stock, "four|5 one|11 three|3");
+    expect_same(&b, &d, all);
+    close_site(&d);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_went_on_to_write_stands),
         cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
+        cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
     };
     struct err e = {0};
 
