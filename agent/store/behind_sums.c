@@ -34,11 +34,13 @@ bool behind_total(struct recovery *r, int64_t gid, uint32_t table, uint32_t posi
     return true;
 }
 
-/* What waits outside now may have waited at the fork already, whatever had been applied then. */
+/* What waits outside now may have waited at the fork already, whatever had been applied then. (What
+ * is kept for others stands in the file.) */
 static bool is_parked(struct recovery *r, int64_t gid, bool *parked, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
-    sqlite3_stmt *q = ledger_prepare(l, "SELECT 1 FROM due WHERE gid = ?1 AND why IS NOT NULL", e);
+    sqlite3_stmt *q =
+        ledger_prepare(l, "SELECT 1 FROM due WHERE gid = ?1 AND why IS NOT NULL AND kept = 0", e);
     int code;
 
     if (q == NULL)

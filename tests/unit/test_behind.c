@@ -4,6 +4,8 @@
 #include "library.h"
 #include "sites.h"
 
+#include "rules_of.h"
+
 static const char clients[] = "SELECT name FROM client ORDER BY name";
 static const char invoices[] =
     "SELECT number, name FROM invoice LEFT JOIN client ON client.id = client_id ORDER BY number";
@@ -349,6 +351,35 @@ static void an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_bac
     close_pair(&a, &b);
 }
 
+/* A deleted the article from which B had sold by then, so that it stays for B's line alone; and A's
+ * database is put back to before that, where people sell it. */
+static void what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, stock INTEGER);"
+        "CREATE TABLE line(id INTEGER PRIMARY KEY, article_id INTEGER REFERENCES article(id))";
+    static const char stock[] = "SELECT name, stock FROM article";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (1, 'tea', 100)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET stock = stock - 1");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&b, "UPDATE article SET stock = stock - 2; INSERT INTO line VALUES (1, 1)");
+    later();
+    sql(&a, "DELETE FROM article");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET stock = stock - 5");
+    expect_both_settled(&a, &b, stock, "tea|92");
+    close_pair(&a, &b);
+}
+
 /* Nobody wrote that number again: the old file only did not have the mark yet. */
 static void a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew(void **state)
 {
@@ -413,6 +444,7 @@ int main(void)
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
         cmocka_unit_test(what_was_drained_before_all_is_in_the_file_again_is_taken_for_seen),
         cmocka_unit_test(an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_back),
+        cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
     };
