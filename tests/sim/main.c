@@ -1,5 +1,5 @@
 /* navette-sim [--seeds N] [--seed S] [--nodes K] [--calm] [--restores file,home,homes,both] [--test
- * PATTERN] [--draw none,schema,adopt,copy] [--verbose]
+ * PATTERN] [--draw none,schema,adopt,copy,empty,rules] [--verbose]
  *
  * Without arguments: all scenarios, then random weeks from seeds 1 to SEEDS. NAVETTE_SEED=S or
  * --seed S replays one week exactly. What --draw names happens in every week. */
@@ -71,8 +71,9 @@ static const struct word restores[] = {{"file", RESTORE_FILE},
                                        {"homes", RESTORE_HOME | RESTORE_HOMES},
                                        {"both", RESTORE_BOTH},
                                        {"all", RESTORE_FILE | RESTORE_HOME | RESTORE_BOTH}};
-static const struct word draws[] = {
-    {"none", 0}, {"schema", DRAW_SCHEMA}, {"adopt", DRAW_ADOPT}, {"copy", DRAW_COPY}};
+static const struct word draws[] = {{"none", 0},           {"schema", DRAW_SCHEMA},
+                                    {"adopt", DRAW_ADOPT}, {"copy", DRAW_COPY},
+                                    {"empty", DRAW_EMPTY}, {"rules", DRAW_RULES}};
 
 /* Some of these words, with commas between them. */
 static bool read_words(const char *text, const struct word *words, size_t n, uint32_t *bits)

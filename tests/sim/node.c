@@ -128,7 +128,8 @@ static bool agent_prepare(struct node *n, struct err *e)
             names[tables++] = s->shape.tables[i].name;
     if (s->shape.journal)
         names[tables++] = "journal";
-    if (s->shape.next != NULL) /* also tables that come later; and no name need stay */
+    /* Also tables that come later or are local now; and no name need stay. */
+    if (s->shape.next != NULL || (s->options.draws & DRAW_RULES) != 0)
         tables = 0;
     if (!(n->tracked && tables == 0) && !store_track(n->store, names, tables, e))
         return false;

@@ -527,7 +527,7 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
     /* Of two writes, or an end and a birth, that one drain takes the first is never said, and the
      * second not either if it is what was there before; and what a table holds when it is matched
      * first has no time. */
-    if (same || !o->spoke[event->site] || o->lost[event->site])
+    if (same || event->freed || !o->spoke[event->site] || o->lost[event->site])
         event->earliest = 0;
 }
 

@@ -66,6 +66,7 @@ struct oracle_event {
     bool unclocked; /* nobody remembers when it was written: who says it again may say it as younger
                      */
     bool again;     /* its drain was forgotten with its site's home */
+    bool freed;     /* a rule had kept it back: nobody remembers when it was written */
     bool delta;     /* of a counter: `amount` was added */
     int64_t amount; /* of a counter, in quarters; of a whole value: INT64_MIN if it is no number */
     int64_t whole;  /* of a counter: the same, were it a whole value */
@@ -130,6 +131,7 @@ struct oracle {
                                       it drains counts as written at any time later */
     uint32_t uncounted[SHAPE_TABLES_MAX]; /* bit per column: no rule makes it a counter now */
     uint32_t rules;                       /* how often that has changed */
+    uint32_t unnamed[SHAPE_TABLES_MAX]; /* bit per column: what it names no rule said for a while */
     uint64_t (*saw)[VIEW_TICKS_MAX / 64]; /* by tick: what its file showed, if there is a journal */
     int64_t copied;  /* the last commit of site 0 that copies of its file hold; 0: there are none */
     uint64_t now_ms; /* of the commit that is told, by its PC's clock */

@@ -99,6 +99,7 @@ void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *no
     }
 }
 
+/* The agent looks into no table that stays on its PC. */
 void oracle_know_keys(struct oracle *o, uint32_t site)
 {
     for (uint32_t i = 0; i < o->key_n; i++) {
@@ -106,7 +107,8 @@ void oracle_know_keys(struct oracle *o, uint32_t site)
         const struct view_row *r =
             k->site != site || k->known ? NULL : view_find(&o->last[site], k->table, k->row);
 
-        k->known |= r != NULL && r->raw[0] == k->key;
+        k->known |=
+            r != NULL && r->raw[0] == k->key && o->shape->tables[k->table].way != SHAPE_LOCAL;
     }
 }
 

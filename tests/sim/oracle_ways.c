@@ -100,8 +100,8 @@ bool oracle_names_unsaid(const struct oracle *o, const struct oracle_event *even
         born |= other->column == COLUMN_BIRTH;
         died |= other->column == COLUMN_DEATH;
     }
-    return event->drained && ((born && died) || (copied && went && event->site != 0 &&
-                                                 is_first_drain(o, event)));
+    return event->drained &&
+           ((born && died) || (copied && went && event->site != 0 && is_first_drain(o, event)));
 }
 
 /* Did somebody write there what named nothing, or nothing that anybody has heard of? */
@@ -125,7 +125,8 @@ void oracle_blank(const struct oracle *o, struct view *v)
         const struct shape_table *t = &o->shape->tables[r->table];
 
         for (uint32_t c = t->keys; c < t->columns_n; c++)
-            if (shape_loose(&t->columns[c]) && named_nothing(o, oracle_row(o, r->name), c))
+            if (shape_loose(&t->columns[c]) && ((o->unnamed[r->table] >> c & 1) != 0 ||
+                                                named_nothing(o, oracle_row(o, r->name), c)))
                 r->cells[c] = words_add(o->words, VIEW_GONE);
     }
 }

@@ -1,5 +1,7 @@
 #include "ruling.h"
 
+#include "oracle_freed.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +48,7 @@ void ruling_count(struct sim *s)
 }
 
 /* A table that does not go everywhere. */
-static void found_way(struct sim *s, uint32_t table)
+static void say_way(struct sim *s, uint32_t table, bool set)
 {
     static const enum rule_kind kinds[] = {[SHAPE_LOCAL] = RULE_LOCAL,
                                            [SHAPE_TAKES] = RULE_SUBSCRIBE,
@@ -61,11 +63,11 @@ static void found_way(struct sim *s, uint32_t table)
     if (rule.of_site)
         rule.site = s->nodes[s->options.nodes - 1].keys.site;
     if (way != SHAPE_BOTH)
-        say(s, rule, table, -1, true);
+        say(s, rule, table, -1, set);
 }
 
 /* What a column names, where no foreign key says so. */
-static void found_reference(struct sim *s, uint32_t table, uint32_t column)
+static void say_reference(struct sim *s, uint32_t table, uint32_t column, bool set)
 {
     static const enum rule_kind kinds[] = {[SHAPE_BARE] = RULE_REFERENCES,
                                            [SHAPE_TYPED] = RULE_REFERENCES_BY,
@@ -80,17 +82,23 @@ static void found_reference(struct sim *s, uint32_t table, uint32_t column)
         rule.argument = s->shape.tables[c->parent].name;
     if (c->form == SHAPE_TYPED)
         rule.argument = c[-1].name;
-    say(s, rule, table, (int)column, true);
+    say(s, rule, table, (int)column, set);
+}
+
+static void say_local(struct sim *s, uint32_t table, uint32_t column, bool set)
+{
+    char fill_in[] = SHAPE_FILL_IN;
+
+    say(s, (struct rule){.kind = RULE_LOCAL, .argument = fill_in}, table, (int)column, set);
 }
 
 static void found_column(struct sim *s, uint32_t table, uint32_t column)
 {
     const struct shape_column *c = &s->shape.tables[table].columns[column];
-    char fill_in[] = SHAPE_FILL_IN;
 
     if (c->local)
-        say(s, (struct rule){.kind = RULE_LOCAL, .argument = fill_in}, table, (int)column, true);
-    found_reference(s, table, column);
+        say_local(s, table, column, true);
+    say_reference(s, table, column, true);
     if (c->pooled)
         say(s, (struct rule){.kind = RULE_MERGE}, table, (int)column, true);
 }
@@ -98,7 +106,7 @@ static void found_column(struct sim *s, uint32_t table, uint32_t column)
 void ruling_found(struct sim *s)
 {
     for (uint32_t i = 0; i < s->shape.n; i++) {
-        found_way(s, i);
+        say_way(s, i, true);
         for (uint32_t c = 0; c < s->shape.tables[i].columns_n; c++)
             found_column(s, i, c);
     }
@@ -113,4 +121,106 @@ void ruling_change_count(struct sim *s, uint32_t table, uint32_t column, bool co
     say(s, (struct rule){.kind = RULE_COUNTER}, table, (int)column, counts);
     roster_digest(&s->roster, s->roster_digest);
     oracle_rule(&s->oracle, table, column, counts);
+}
+
+/* ---- rules that change in mid-week ---- */
+
+void ruling_expect(struct shape *shape)
+{
+    for (uint32_t i = 0; i < shape->n; i++) {
+        struct shape_table *t = &shape->tables[i];
+
+        t->vague |= t->way != SHAPE_BOTH;
+        for (uint32_t c = 0; c < t->columns_n; c++)
+            t->columns[c].vague |= t->columns[c].local;
+    }
+}
+
+/* Can all files be looked at? Not while nobody knows whether a commit in one has happened. */
+static bool is_clear(const struct sim *s)
+{
+    for (uint32_t i = 0; i < s->options.nodes; i++)
+        if (s->nodes[i].open_tick != 0 || s->nodes[i].tick != 0)
+            return false;
+    return true;
+}
+
+/* What each file holds is safe there, and told. */
+static void look_at_all(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->options.nodes && sim_ok(s); i++) {
+        disk_settle(s->nodes[i].disk);
+        sim_check_node(s, i);
+    }
+}
+
+/* The rule is gone, and the shape says so: what had stayed is said now. */
+static void tell_freed(struct sim *s, uint32_t table, int column)
+{
+    for (uint32_t i = 0; i < s->options.nodes && sim_ok(s); i++) {
+        struct node *n = &s->nodes[i];
+
+        n->app.has_kept = false;
+        node_peek(n, &s->scratch);
+        oracle_free(&s->oracle, i, &s->scratch, table, column, n->wall_ms);
+    }
+}
+
+static void free_table(struct sim *s, uint32_t table)
+{
+    look_at_all(s);
+    sim_trace(s, NULL, "%s goes everywhere", s->shape.tables[table].name);
+    say_way(s, table, false);
+    s->shape.tables[table].way = SHAPE_BOTH;
+    tell_freed(s, table, -1);
+}
+
+static void free_column(struct sim *s, uint32_t table, uint32_t column)
+{
+    struct shape_column *c = &s->shape.tables[table].columns[column];
+
+    look_at_all(s);
+    sim_trace(s, NULL, "%s.%s goes everywhere", s->shape.tables[table].name, c->name);
+    say_local(s, table, column, false);
+    c->local = false;
+    tell_freed(s, table, (int)column);
+}
+
+/* What names a row by rule is a number like any other for a while. */
+static void change_reference(struct rng *r, struct sim *s, uint32_t table, uint32_t column)
+{
+    bool set = rng_chance(r, 50);
+
+    sim_trace(s, NULL, "%s.%s names %s", s->shape.tables[table].name,
+              s->shape.tables[table].columns[column].name, set ? "rows" : "nothing");
+    oracle_unname(&s->oracle, table, column);
+    say_reference(s, table, column, set);
+}
+
+/* No two rows have one mark, so it is all the same. */
+static void change_merge(struct rng *r, struct sim *s, uint32_t table, uint32_t column)
+{
+    say(s, (struct rule){.kind = RULE_MERGE}, table, (int)column, rng_chance(r, 50));
+}
+
+void ruling_happen(struct rng *r, struct sim *s)
+{
+    uint32_t table = rng_below(r, s->shape.n);
+    struct shape_table *t = &s->shape.tables[table];
+    uint32_t column = rng_below(r, t->columns_n);
+    struct shape_column *c = &t->columns[column];
+
+    if (!rng_chance(r, 25) || !is_clear(s))
+        return;
+    if (t->way != SHAPE_BOTH)
+        free_table(s, table);
+    else if (c->local)
+        free_column(s, table, column);
+    else if (shape_loose(c))
+        change_reference(r, s, table, column);
+    else if (c->role == SHAPE_MARK && !c->pooled && shape_surrogate(t))
+        change_merge(r, s, table, column);
+    for (uint32_t i = 0; i < s->options.nodes; i++)
+        s->nodes[i].stirred = true; /* what it has written before may mean something else now */
+    roster_digest(&s->roster, s->roster_digest);
 }

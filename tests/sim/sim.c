@@ -115,6 +115,8 @@ void sim_open(struct sim *s, struct sim_options o)
         shape_draw(&s->shape, &s->rng);
     else
         shape_till(&s->shape);
+    if ((o.draws & DRAW_RULES) != 0)
+        ruling_expect(&s->shape);
     if ((o.draws & DRAW_SCHEMA) != 0)
         upgrade_draw(&s->upgrades, &s->shape, o.seed);
     s->shape.journal &= !o.forks; /* who had what before a disk was put back, no journal tells */
@@ -126,7 +128,8 @@ void sim_open(struct sim *s, struct sim_options o)
     for (uint32_t i = 0; i < o.nodes; i++) {
         if (i + o.late < o.nodes)
             node_agent_start(&s->nodes[i]);
-        node_app_start(&s->nodes[i]);
+        if (i + o.late < o.nodes || (o.draws & DRAW_EMPTY) == 0)
+            node_app_start(&s->nodes[i]);
     }
     s->founded = true;
 }

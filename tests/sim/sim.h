@@ -28,7 +28,9 @@
 enum draw {
     DRAW_SCHEMA = 1, /* the application gets new versions */
     DRAW_ADOPT = 2,  /* the last PC has worked by itself when it joins in mid-week */
-    DRAW_COPY = 4    /* all PCs but the first begin with a copy of its database */
+    DRAW_COPY = 4,   /* all PCs but the first begin with a copy of its database */
+    DRAW_RULES = 16, /* rules change, other ones than what counts */
+    DRAW_EMPTY = 8   /* nobody has worked on the last PC when it joins in mid-week */
 };
 
 struct sim_options {

@@ -16,7 +16,7 @@ struct week {
     struct restore restore;
     struct people people;
     struct clocks clocks;
-    struct rng joins;
+    struct rng joins, rules;
     bool copied; /* the first PC has not drained all that it had written before it was copied */
 };
 
@@ -166,13 +166,16 @@ static void copy_first(struct week *w)
         s->nodes[i].agent_ms = s->now_ms + rng_below(&w->joins, 3000);
 }
 
-/* The PC that has worked by itself joins. */
+/* The PC that has worked by itself joins; or a new one, on which people begin to work then. */
 static void adopt(struct week *w)
 {
     struct node *n = &w->sim.nodes[w->sim.options.nodes - 1];
 
-    if (w->sim.options.late > 0 && n->store == NULL && !n->tracked && rng_chance(&w->joins, 5))
-        node_agent_start(n);
+    if (w->sim.options.late == 0 || n->store != NULL || n->tracked || !rng_chance(&w->joins, 5))
+        return;
+    node_agent_start(n);
+    if (n->app.db == NULL)
+        n->app_ms = w->sim.now_ms + rng_below(&w->joins, 3000);
 }
 
 static void live(struct week *w)
@@ -200,6 +203,8 @@ static void live(struct week *w)
     people_happen(&w->people, &w->sim);
     adopt(w);
     w->copied = w->copied && oracle_owes(&w->sim.oracle, 0);
+    if ((w->sim.options.draws & DRAW_RULES) != 0)
+        ruling_happen(&w->rules, &w->sim);
     upgrade_happen(&w->sim.upgrades, &w->sim);
     clocks_happen(&w->clocks, &w->sim);
     sim_advance(&w->sim, rng_below(&w->rng, rng_chance(&w->rng, 50) ? 20 : 400));
@@ -222,12 +227,21 @@ static void mend(struct week *w)
     s->net.loss_percent = 0;
 }
 
+/* So many of the PCs join later. */
+static uint32_t late_ones(const struct week_options *o)
+{
+    if ((o->draws & DRAW_COPY) != 0)
+        return o->nodes - 1;
+    return (o->draws & (DRAW_ADOPT | DRAW_EMPTY)) != 0;
+}
+
 bool week_run(const struct week_options *o)
 {
     struct week w = {
         .rng = {o->seed},
         .calm = o->calm,
         .joins = {o->seed ^ UINT64_C(0x6a6f696e)},
+        .rules = {o->seed ^ UINT64_C(0x72756c6573)},
         .restore = {.kinds = o->restores, .rng = {o->seed + 1}, .twice = {o->seed + 5}}};
     static const uint32_t losses[] = {0, 0, 1, 5};
 
@@ -238,9 +252,7 @@ bool week_run(const struct week_options *o)
                                           .loss_percent = losses[o->seed % COUNT_OF(losses)],
                                           .drawn = true,
                                           .draws = o->draws,
-                                          .late = (o->draws & DRAW_COPY) != 0    ? o->nodes - 1
-                                                  : (o->draws & DRAW_ADOPT) != 0 ? 1
-                                                                                 : 0,
+                                          .late = late_ones(o),
                                           .calm = o->calm,
                                           .forks = (o->restores & ~(uint32_t)RESTORE_FILE) != 0});
     if ((o->draws & DRAW_COPY) != 0)
