@@ -386,6 +386,26 @@ bool regain_settle_marks(struct regain *b, struct err *e)
     return true;
 }
 
+/* A row in the file without a place there, so that it can be said that it has gone. A key that
+ * names another row by now is not its any more. */
+static bool place_nowhere(struct regain *b, const struct place *p, struct ledger_row *row,
+                          struct err *e)
+{
+    struct row_key none = {.kind = KEY_NONE};
+    struct ledger_row other;
+    bool taken;
+
+    row->key = arena_key(&b->r.arena, &row->key);
+    if (!ledger_row_by_key(&b->s->ledger, row->table, &row->key, false, &other, &taken, e))
+        return false;
+    if (taken) {
+        row->key = none;
+        if (!ledger_row_unplace(&b->s->ledger, row, false, e))
+            return false;
+    }
+    return place_at(b, p->b, p->gid, &none, e);
+}
+
 bool regain_delete_gone(struct regain *b, struct err *e)
 {
     struct row_key none = {.kind = KEY_NONE};
@@ -406,7 +426,7 @@ bool regain_delete_gone(struct regain *b, struct err *e)
             return false;
         if (found && !ledger_alive(&b->s->ledger, &b->rec))
             continue;
-        if (found ? !place_at(b, b->places[i].b, gid.i, &none, e)
+        if (found ? !place_nowhere(b, &b->places[i], &row, e)
                   : !scan_unheard(b->s, b->places[i].b, gid.i, &none, false, e))
             return false;
         *touch_add(&b->r.list) =

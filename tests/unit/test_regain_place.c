@@ -1,0 +1,42 @@
+/* A ledger that went back or was lost, beside a file that remembers where its rows are, and which
+ * of them it has let go. */
+#include "library.h"
+#include "sites.h"
+
+static const char notes[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT);"
+                            "CREATE TABLE tag(word TEXT PRIMARY KEY, note_id INTEGER REFERENCES"
+                            " note(id));";
+
+static const char all[] = "SELECT word, text FROM tag LEFT JOIN note ON id = note_id ORDER BY 1";
+
+/* What was said of it nobody has heard, but the file was told which rows are there. */
+static void a_key_given_again_is_the_new_row_s_when_only_the_file_remembers_it(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&b, "INSERT INTO note VALUES (1, 'old'); INSERT INTO tag VALUES ('red', NULL)");
+    exchange(&a, &b);
+    keep_ledger(&a);
+    sql(&a, "DELETE FROM note; INSERT INTO note VALUES (1, 'new'); UPDATE tag SET note_id = 1");
+    work(&a);
+    sql(&b, "INSERT INTO tag VALUES ('blue', NULL)");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect_both(&a, &b, all, "blue|NULL red|new");
+    expect_both(&a, &b, "SELECT text FROM note", "new");
+    close_pair(&a, &b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_given_again_is_the_new_row_s_when_only_the_file_remembers_it),
+    };
+
+    return cmocka_run_group_tests(tests, library_start, NULL);
+}
