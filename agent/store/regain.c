@@ -301,14 +301,35 @@ static bool run(struct ledger *l, const char *sql, struct err *e)
            ledger_err(l, "begin anew with the log", e);
 }
 
+/* Those that went before anybody heard of them are in no log: only here does it stand that a file
+ * that has them is to lose them. */
+static bool forget_rows(struct ledger *l, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(l, "DELETE FROM row WHERE rec IS NOT ?1", e);
+    struct record nothing = {0};
+    struct buf bytes;
+    bool ok = q != NULL;
+
+    buf_open(&bytes, 64);
+    record_encode(&nothing, &bytes);
+    if (ok) {
+        sqlite3_bind_blob64(q, 1, bytes.p, bytes.n, SQLITE_STATIC);
+        ok = sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "begin anew with the log", e);
+    }
+    sqlite3_finalize(q);
+    buf_close(&bytes);
+    return ok && run(l, "DELETE FROM natural_key WHERE gid NOT IN (SELECT gid FROM row)", e);
+}
+
 /* Nothing is merged, and nothing in the file. Where it stood before the ledger was lost may be
  * where it goes back to. */
 static bool forget(struct regain *b, struct err *e)
 {
     struct ledger *l = &b->s->ledger;
 
-    if (!run(l,
-             "DELETE FROM row; DELETE FROM due; DELETE FROM repair; DELETE FROM natural_key;"
+    if (!forget_rows(l, e) ||
+        !run(l,
+             "DELETE FROM due; DELETE FROM repair;"
              "DELETE FROM alias; DELETE FROM part; DELETE FROM seen; DELETE FROM conflict;"
              "DELETE FROM untold; DELETE FROM again; DELETE FROM owed;"
              "DELETE FROM point WHERE actor = 0;"
