@@ -169,6 +169,35 @@ static bool go_back(struct recovery *r, struct err *e)
            ledger_number(l, "SELECT count(*) FROM row WHERE present = 1", &l->live, e);
 }
 
+sqlite3_stmt *behind_unheard(struct ledger *l, const char *sql, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(l, sql, e);
+    struct record nothing = {0};
+    struct buf bytes;
+
+    buf_open(&bytes, 64);
+    record_encode(&nothing, &bytes);
+    if (q != NULL)
+        sqlite3_bind_blob64(q, 1, bytes.p, bytes.n, SQLITE_TRANSIENT);
+    buf_close(&bytes);
+    return q;
+}
+
+bool behind_find_let_go(struct recovery *r, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    sqlite3_stmt *q = behind_unheard(l, "SELECT gid FROM row WHERE present = 1 AND rec = ?1", e);
+    int code = SQLITE_DONE;
+
+    while (q != NULL && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct row_key id = int_key(sqlite3_column_int64(q, 0));
+
+        keymap_put(&r->let_go, 0, &id, 1);
+    }
+    sqlite3_finalize(q);
+    return q != NULL && (code == SQLITE_DONE || ledger_err(l, "find what was to go", e));
+}
+
 /* Rows that have come into the file since are due again. Nobody has heard of those that were still
  * to be published. */
 static bool put_lost_due(struct recovery *r, struct err *e)
@@ -270,7 +299,7 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
     behind_open(&r, s, now_ms);
     ok = appdb_read(&s->app, e) && look_for_fork(&r, state, known, e) &&
          (!*known || (ledger_begin(&s->ledger, false, e) && attach(&r, e) && go_back(&r, e) &&
-                      behind_relive(&r, e) && behind_rows(&r, e)));
+                      behind_find_let_go(&r, e) && behind_relive(&r, e) && behind_rows(&r, e)));
     appdb_end(&s->app);
     if (ok && *known)
         ok = go_on(&r, state, e);

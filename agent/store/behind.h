@@ -55,6 +55,12 @@ struct recovery {
     double cursor_time;
 };
 
+/* A statement whose ?1 is the record of a row that went before anybody had heard of it. NULL on
+ * failure; the caller finalizes. */
+struct sqlite3_stmt *behind_unheard(struct ledger *l, const char *sql, struct err *e);
+/* Which of those are in the file once more: they were to go again already at the fork. */
+MUST_USE bool behind_find_let_go(struct recovery *r, struct err *e);
+
 /* behind_laps.c: find the laps above the fork. `times`, if not NULL: when marks of the file that
  * are in none of them were made, in ms. */
 MUST_USE bool behind_find_laps(struct recovery *r, struct keymap *times, struct err *e);

@@ -300,26 +300,9 @@ static bool read_record(struct recovery *r, const struct ledger_row *row, struct
     return record_decode(&r->rec, found && !standing.minted ? standing.rec : row->rec, e);
 }
 
-/* Has nobody ever heard of it, since it was held back until it went? */
-static bool is_unheard(const struct record *r)
-{
-    bool any = r->dead.number != 0;
-
-    for (uint32_t i = 0; i < r->n; i++)
-        any |= r->cells[i].set || r->cells[i].counter != NULL;
-    return !any;
-}
-
-static bool publish_whole(struct recovery *r, struct ledger_row *row, struct err *e)
-{
-    row->minted = true;
-    return ledger_row_put(&r->s->ledger, row, true, true, e);
-}
-
-/* What publishing is to compare the row with. */
+/* What publishing is to compare the row with. One of which nobody has ever heard is said whole. */
 static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 {
-    struct row_key id = int_key(t->gid);
     struct ledger_row row;
     bool found;
 
@@ -331,12 +314,10 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
         return true;
     row.key = arena_key(&r->arena, &row.key);
     row.rec = arena_copy(&r->arena, row.rec);
-    if (keymap_get(&r->let_go, 0, &id) != 0)
-        return publish_whole(r, &row, e);
     if (!read_record(r, &row, e))
         return false;
-    if (t->key.kind != KEY_NONE && is_unheard(&r->rec))
-        return publish_whole(r, &row, e);
+    if (t->key.kind != KEY_NONE && record_is_empty(&r->rec))
+        return true;
     if (t->key.kind == KEY_NONE)
         make_shadow_of_gone(r, t->gid);
     else if (!make_shadow(r, t->b, t->gid, t->values, true, e))

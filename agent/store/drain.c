@@ -80,14 +80,29 @@ struct parents {
     uint64_t now_ms;
 };
 
+/* Nothing was said of the row: it was to go (behind.h). */
+static bool is_unheard(struct store *s, int64_t gid, bool *unheard, struct err *e)
+{
+    struct record rec = {0};
+    struct ledger_row row;
+    bool found, ok;
+
+    ok = ledger_row_get(&s->ledger, gid, &row, &found, e) &&
+         (!found || row.minted || record_decode(&rec, row.rec, e));
+    *unheard = ok && found && !row.minted && record_is_empty(&rec);
+    record_close(&rec);
+    return ok;
+}
+
 /* A row of the file that one in the list refers to and that nobody knows: it was written while its
- * table had no triggers, and is as new as the one that names it. */
+ * table had no triggers, or was to go again, and is as new as the one that names it. */
 static bool add_parent(struct parents *p, uint32_t child, const struct app_column *c,
                        const struct value *v, struct err *e)
 {
     struct binding *parent = bind_by_app(p->s, &p->s->app.schema.tables[c->ref_table]);
     struct row_key key = int_key(v->i);
     struct touched t = p->list->rows[child];
+    bool unheard = true;
     int64_t gid;
 
     if (parent == NULL || v->type == VALUE_NULL || unsent_key(v, 1))
@@ -99,11 +114,12 @@ static bool add_parent(struct parents *p, uint32_t child, const struct app_colum
     }
     if (keymap_get(&p->here, parent->app_index, &key) != 0)
         return true;
-    if (!refer(p->s, parent, v, &gid, e))
+    if (!refer(p->s, parent, v, &gid, e) || (gid != 0 && !is_unheard(p->s, gid, &unheard, e)))
         return false;
-    if (gid != 0)
+    if (!unheard)
         return true;
     t = (struct touched){.b = parent,
+                         .gid = gid,
                          .key = arena_key(&p->list->arena, &key),
                          .wall_ms = t.wall_ms == 0 ? p->now_ms : t.wall_ms,
                          .last = t.last};

@@ -373,6 +373,14 @@ static bool publish_absent(struct publisher *p, struct touched *t, struct ledger
     return fresh_carry(p, t, e) && write_row(p, row, true, false, e);
 }
 
+/* Has nothing been said yet of the row, which is in the file? */
+static bool is_unsaid(const struct publisher *p, const struct touched *t,
+                      const struct ledger_row *row)
+{
+    return row->minted ||
+           (t->key.kind != KEY_NONE && p->stands == row->gid && record_is_empty(&p->rec));
+}
+
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
@@ -385,7 +393,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     was_present = known && row.present;
     if (t->key.kind == KEY_NONE && !was_present)
         return t->b->fresh == NULL || publish_absent(p, t, &row, known, e);
-    base = !was_present || row.minted ? NULL : row.differs ? &p->shadow : &p->rec;
+    base = !was_present || is_unsaid(p, t, &row) ? NULL : row.differs ? &p->shadow : &p->rec;
     if (!withhold_says(p->s, t, base, &says, e))
         return false;
     if (!says && t->key.kind != KEY_NONE && unsent_whole(p->s, t->b->app, t->values) &&

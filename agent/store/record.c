@@ -285,6 +285,15 @@ struct cell *record_cell(struct record *r, uint32_t position)
     return &r->cells[position];
 }
 
+bool record_is_empty(const struct record *r)
+{
+    bool any = r->dead.number != 0;
+
+    for (uint32_t i = 0; i < r->n; i++)
+        any |= r->cells[i].set || r->cells[i].counter != NULL;
+    return !any;
+}
+
 const struct cell *record_get(const struct record *r, uint32_t position)
 {
     return position < r->n && r->cells[position].set ? &r->cells[position] : NULL;

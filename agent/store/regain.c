@@ -305,19 +305,11 @@ static bool run(struct ledger *l, const char *sql, struct err *e)
  * that has them is to lose them. */
 static bool forget_rows(struct ledger *l, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(l, "DELETE FROM row WHERE rec IS NOT ?1", e);
-    struct record nothing = {0};
-    struct buf bytes;
-    bool ok = q != NULL;
+    sqlite3_stmt *q = behind_unheard(l, "DELETE FROM row WHERE rec IS NOT ?1", e);
+    bool ok = q != NULL &&
+              (sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "begin anew with the log", e));
 
-    buf_open(&bytes, 64);
-    record_encode(&nothing, &bytes);
-    if (ok) {
-        sqlite3_bind_blob64(q, 1, bytes.p, bytes.n, SQLITE_STATIC);
-        ok = sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "begin anew with the log", e);
-    }
     sqlite3_finalize(q);
-    buf_close(&bytes);
     return ok && run(l, "DELETE FROM natural_key WHERE gid NOT IN (SELECT gid FROM row)", e);
 }
 
@@ -579,7 +571,7 @@ static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
 
-    if (!regain_place(b, e) || !know_tables(b, e) || !note_point(b, e))
+    if (!regain_place(b, e) || !behind_find_let_go(r, e) || !know_tables(b, e) || !note_point(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;

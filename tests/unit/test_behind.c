@@ -146,6 +146,39 @@ static void such_a_row_stays_everywhere_when_the_application_goes_on_with_it(voi
     close_pair(&a, &b);
 }
 
+/* The file goes back, and the application goes on before the row, or after it, has gone again: in
+ * that case it goes back once more. */
+static void go_on_with_what_was_to_go(bool gone)
+{
+    struct site a, b;
+
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM client");
+    exchange(&a, &b);
+    go_back(&a);
+    open_store(&a);
+    drain_all(&a);
+    expect(&a, clients, "Ana");
+    if (gone) {
+        apply_all(&a);
+        expect(&a, clients, "(none)");
+        go_back(&a);
+    }
+    close_store(&a);
+    sql(&a, "INSERT INTO invoice(number, client_id) VALUES ('F1', 1)");
+    expect_both_settled(&a, &b, invoices, "F1|Ana");
+    close_pair(&a, &b);
+}
+
+static void such_a_row_stays_also_when_it_was_to_go_already(void **state)
+{
+    (void)state;
+    go_on_with_what_was_to_go(false);
+    go_on_with_what_was_to_go(true);
+}
+
 static void a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again(void **state)
 {
     struct site a, b;
@@ -435,6 +468,7 @@ int main(void)
         cmocka_unit_test(no_number_of_autoincrement_is_handed_out_again),
         cmocka_unit_test(a_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(such_a_row_stays_everywhere_when_the_application_goes_on_with_it),
+        cmocka_unit_test(such_a_row_stays_also_when_it_was_to_go_already),
         cmocka_unit_test(a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
         cmocka_unit_test(an_edit_of_what_the_file_kept_counts),
