@@ -1,6 +1,7 @@
 #include "restore.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void path_of(const struct node *n, const char *name, char path[SIM_PATH_BYTES])
 {
@@ -48,9 +49,29 @@ void restore_keep(struct restore *r, struct sim *s, uint32_t node)
 
 /* ---- what is gone for good ---- */
 
-static bool has_all_of(const struct node *n, const struct node *of)
+/* The same number may stand for something else there: of another history, before a disk went
+ * back. */
+static bool has(const struct node *n, const struct vector_entry *of)
 {
-    return n->store != NULL && vector_covers(store_have(n->store), store_have(of->store));
+    const struct vector_entry *at = vector_find(store_have(n->store), &of->actor);
+
+    return of->number == 0 || (at != NULL && at->number == of->number &&
+                               memcmp(at->hash, of->hash, sizeof at->hash) == 0);
+}
+
+/* `own`: of what it said itself. */
+static bool has_all_of(const struct node *n, const struct node *of, bool own)
+{
+    const struct vector *have = store_have(of->store);
+    struct site_id self = actor_site(store_actor(of->store));
+    bool all = n->store != NULL;
+
+    for (uint32_t i = 0; all && i < have->n; i++) {
+        struct site_id author = actor_site(&have->entries[i].actor);
+
+        all = (own && !site_equal(&author, &self)) || has(n, &have->entries[i]);
+    }
+    return all;
 }
 
 void restore_look(struct restore *r, struct sim *s)
@@ -59,17 +80,15 @@ void restore_look(struct restore *r, struct sim *s)
 
     for (uint32_t i = 0; i < s->options.nodes; i++) {
         const struct node *n = &s->nodes[i];
-        const struct actor *self = n->store == NULL ? NULL : store_actor(n->store);
 
-        all &= self != NULL && store_state(n->store) == STORE_READY;
-        for (uint32_t k = 0; self != NULL && k < s->options.nodes; k++) {
+        all &= n->store != NULL && store_state(n->store) == STORE_READY;
+        for (uint32_t k = 0; n->store != NULL && k < s->options.nodes; k++) {
             const struct node *other = &s->nodes[k];
 
             if (k == i)
                 continue;
-            all &= has_all_of(other, n);
-            if (other->store != NULL && vector_get(store_have(other->store), self) >=
-                                            vector_get(store_have(n->store), self))
+            all &= has_all_of(other, n, false);
+            if (has_all_of(other, n, true))
                 r->pcs[i].safe = s->oracle.drains;
         }
     }
