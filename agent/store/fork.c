@@ -528,32 +528,40 @@ bool fork_take_up(struct store *s, const struct fork_next *next, const struct ch
            (s->ledger.aside != next->actor || put_aside_back(s, next->actor, e));
 }
 
-/* What follows a change-set that was said again, in our log or laid aside. `bytes` is opened. */
-static bool find_next(struct store *s, uint32_t actor, const struct vector_entry *at,
-                      struct buf *bytes, struct err *e)
+static bool follows(struct slice bytes, const struct vector_entry *at, bool *does, struct err *e)
 {
     struct changeset_header h = {0};
     struct changeset c;
-    struct slice found;
-    bool there, ok;
+    bool ok = changeset_open(&c, &h, bytes, e);
 
-    buf_open(bytes, CHANGESET_BYTES_MAX);
-    if (!ledger_changeset_get(&s->ledger, actor, at->number + 1, &found, &there, e))
-        return false;
-    if (there) {
-        buf_add(bytes, found.p, found.n);
-    } else if (s->ledger.aside == actor) {
-        buf_close(bytes);
-        if (!aside_get(&s->ledger, at->number + 1, bytes, e))
-            return false;
-    }
-    if (bytes->n == 0)
-        return true;
-    ok = changeset_open(&c, &h, buf_slice(bytes), e);
-    if (ok && memcmp(h.previous, at->hash, HASH_BYTES) != 0)
-        buf_clear(bytes);
+    *does = ok && memcmp(h.previous, at->hash, HASH_BYTES) == 0;
     changeset_header_close(&h);
     return ok;
+}
+
+/* What follows a change-set that was said again, in our log or laid aside: under one number both
+ * may have one, of which one follows. `bytes` is opened; nothing if there is none. */
+static bool find_next(struct store *s, uint32_t actor, const struct vector_entry *at,
+                      struct buf *bytes, struct err *e)
+{
+    struct slice found;
+    bool there, does = false;
+
+    buf_open(bytes, CHANGESET_BYTES_MAX);
+    if (!ledger_changeset_get(&s->ledger, actor, at->number + 1, &found, &there, e) ||
+        (there && !follows(found, at, &does, e)))
+        return false;
+    if (does) {
+        buf_add(bytes, found.p, found.n);
+        return true;
+    }
+    buf_close(bytes);
+    if (!fork_laid_aside(s, actor, at->number + 1, bytes, e) ||
+        (bytes->n > 0 && !follows(buf_slice(bytes), at, &does, e)))
+        return false;
+    if (!does)
+        buf_clear(bytes);
+    return true;
 }
 
 bool fork_go_on(struct store *s, uint32_t by, const struct changeset_header *h, struct err *e)

@@ -69,52 +69,86 @@ static struct actor who_repeats(struct site *from, const struct site *of)
     return found;
 }
 
+/* A PC that went back twice, before it drains or hears anything: A knows more of the history of
+ * `first` than it does, behind `number`, and two that it said again. */
+struct twice {
+    struct site a, b;
+    struct actor first, again;
+    uint64_t number;
+};
+
+static void open_twice(struct twice *t)
+{
+    open_pair(&t->a, &t->b, shop, shop);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Ana')");
+    work(&t->b);
+    keep_pc(&t->b);
+    t->first = *store_actor(t->b.store);
+    t->number = vector_get(store_have(t->b.store), &t->first);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Bea')");
+    work(&t->b);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Cleo')");
+    meet(&t->a, &t->b);
+    put_pc_back(&t->b);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Dora')");
+    keep_pc(&t->b);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Emma')");
+    meet(&t->a, &t->b);
+    t->again = who_repeats(&t->a, &t->b);
+    assert_int_equal(vector_get(store_have(t->a.store), &t->again), 2);
+    put_pc_back(&t->b);
+    sql(&t->b, "INSERT INTO client(name) VALUES ('Flora')");
+    work(&t->b);
+}
+
+static void close_twice(struct twice *t)
+{
+    meet(&t->a, &t->b);
+    expect_both(&t->a, &t->b, clients, "Ana Bea Cleo Dora Emma Flora");
+    close_pair(&t->a, &t->b);
+}
+
 /* It went back to before it had said again all that it then said again. Of two of its actors other
  * histories come at once: what is said again is not applied before the rest of the first one is
  * here, which only the link brings on which the second one comes too early. */
 static void a_link_goes_on_that_brings_another_history_too_early(void **state)
 {
-    struct actor first, again;
-    struct site a, b;
-    uint64_t number;
+    struct twice t;
     uint32_t history;
 
     (void)state;
-    open_pair(&a, &b, shop, shop);
-    sql(&b, "INSERT INTO client(name) VALUES ('Ana')");
-    work(&b);
-    keep_pc(&b);
-    first = *store_actor(b.store);
-    number = vector_get(store_have(b.store), &first);
-    sql(&b, "INSERT INTO client(name) VALUES ('Bea')");
-    work(&b);
-    sql(&b, "INSERT INTO client(name) VALUES ('Cleo')");
-    meet(&a, &b);
-    put_pc_back(&b);
-    sql(&b, "INSERT INTO client(name) VALUES ('Dora')");
-    keep_pc(&b);
-    sql(&b, "INSERT INTO client(name) VALUES ('Emma')");
-    meet(&a, &b);
-    again = who_repeats(&a, &b);
-    assert_int_equal(vector_get(store_have(a.store), &again), 2);
-    put_pc_back(&b);
-    sql(&b, "INSERT INTO client(name) VALUES ('Flora')");
-    work(&b);
-    assert_int_equal(stage_one_of(&a, &b, &first, number + 1), ERR_NONE);
-    assert_int_equal(stage_one_of(&a, &b, &again, 0), ERR_NONE);
-    history = store_history(b.store);
-    assert_int_equal(stage_one_of(&a, &b, &again, 1), ERR_BUSY);
-    work(&b);
-    assert_int_equal(stage_one_of(&a, &b, &again, 1), ERR_BUSY);
-    assert_int_equal(store_history(b.store), history);
-    for (uint64_t after = 0; after < number + 2; after++)
-        assert_int_equal(stage_one_of(&a, &b, &first, after), ERR_NONE);
-    work(&b);
-    assert_int_not_equal(store_history(b.store), history);
-    assert_int_equal(stage_one_of(&a, &b, &again, 1), ERR_NONE);
-    meet(&a, &b);
-    expect_both(&a, &b, clients, "Ana Bea Cleo Dora Emma Flora");
-    close_pair(&a, &b);
+    open_twice(&t);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.first, t.number + 1), ERR_NONE);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 0), ERR_NONE);
+    history = store_history(t.b.store);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 1), ERR_BUSY);
+    work(&t.b);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 1), ERR_BUSY);
+    assert_int_equal(store_history(t.b.store), history);
+    for (uint64_t after = 0; after < t.number + 2; after++)
+        assert_int_equal(stage_one_of(&t.a, &t.b, &t.first, after), ERR_NONE);
+    work(&t.b);
+    assert_int_not_equal(store_history(t.b.store), history);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 1), ERR_NONE);
+    close_twice(&t);
+}
+
+/* The rest of the first history is there already when what was said again comes: what follows that
+ * one is laid aside, under a number that the log has another one of. */
+static void what_is_laid_aside_is_said_again_behind_what_it_follows(void **state)
+{
+    struct twice t;
+
+    (void)state;
+    open_twice(&t);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.first, t.number + 1), ERR_NONE);
+    for (uint64_t after = 0; after < t.number + 2; after++)
+        assert_int_equal(stage_one_of(&t.a, &t.b, &t.first, after), ERR_NONE);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 0), ERR_NONE);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 1), ERR_BUSY);
+    work(&t.b);
+    assert_int_equal(stage_one_of(&t.a, &t.b, &t.again, 1), ERR_NONE);
+    close_twice(&t);
 }
 
 int main(void)
@@ -122,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_history_that_comes_too_early_comes_again),
         cmocka_unit_test(a_link_goes_on_that_brings_another_history_too_early),
+        cmocka_unit_test(what_is_laid_aside_is_said_again_behind_what_it_follows),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
