@@ -8,6 +8,8 @@
 #include <sodium.h>
 #include <uv.h>
 
+#include "cards.h"
+
 /* identity:   navette-identity 1 <seed: 64 hexadecimal digits>\n
  * fleet.key:  navette-fleet-keys 1\n, then lines <fleet id: 32 digits> <key: 64 digits>\n; of a
  *             fleet's keys the present one is the last
@@ -111,7 +113,7 @@ bool home_locate(struct home *h, const char *given, struct err *e)
 {
     size_t n;
 
-    *h = (struct home){0};
+    *h = (struct home){.cards = CARDS_DIRECTORY};
     if (!locate_path(h->path, given, e))
         return false;
     n = strlen(h->path);

@@ -26,6 +26,7 @@ struct home {
     char logs[PATH_BYTES_MAX];
     char log[PATH_BYTES_MAX];    /* logs/agent.log */
     char socket[PATH_BYTES_MAX]; /* what the control socket is called here (see home_socket_name) */
+    const char *cards;           /* where the system lists its network cards: CARDS_DIRECTORY */
 };
 
 /* Fill in the paths: of `given`, else of the environment's NAVETTE_HOME, else of the system's

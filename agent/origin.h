@@ -1,8 +1,8 @@
 /* Origin: one home belongs to one PC. A home that was copied, or a disk that was imaged, makes two
  * PCs that speak under one identity. The home remembers where it was made (file `machine`: a hash
- * of what the system calls itself, and the path); a doubt that arose later is kept in file `doubt`.
- * While there is a doubt, the application's writes are captured and nothing is sent; a person ends
- * it with `agent-cli identity confirm-move` or `identity reset`. */
+ * of what the system calls itself, those of its network cards, and the path); a doubt that arose
+ * later is kept in file `doubt`. While there is a doubt, the application's writes are captured and
+ * nothing is sent; a person ends it with `agent-cli identity confirm-move` or `identity reset`. */
 #ifndef NAVETTE_ORIGIN_H
 #define NAVETTE_ORIGIN_H
 

@@ -102,6 +102,53 @@ def test_a_copied_home_is_noticed_when_it_is_first_started(shop):
     expect_sales(["A-1", "A-2", "C-0", "C-1"], a, b, c)
 
 
+def cards(shop, pc, address):
+    """How programs are run on this PC's disk in a machine that has one network card, of this address."""
+    card = shop.directory / ("cards-" + address) / "eth0"
+    (card / "device").mkdir(parents=True)
+    (card / "address").write_text("02:00:00:00:00:%s\n" % address)
+    (card / "addr_assign_type").write_text("0\n")
+    return [*pc.prefix, "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /sys/class/net && exec "$@"', str(card.parent)]
+
+
+def test_an_imaged_disk_is_noticed_when_it_first_starts_in_another_machine(shop):
+    """Everything on the two disks is the same, and they are on by turns: neither ever sees the other."""
+    lan, a, b = shop.pair()
+    first, second = cards(shop, a, "01"), cards(shop, a, "02")
+    a.stop()
+    a.prefix = first
+    a.cli("identity", "confirm-move")
+    a.start()
+    sell(a, "A-1", [("RIZ25", 1)])
+    wait_sale(b, "A-1", [("RIZ25", 1)])
+    a.stop()
+    original = shutil.copytree(a.directory, shop.directory / "original")
+
+    a.prefix = second
+    a.start()
+    wait_doubt(a)
+    assert "network cards" in warning(a, "same-identity")[0]
+    sell(a, "A-2", [("LAIT", 1)])
+    a.restart()
+    wait_doubt(a)
+    expect_sales(["A-1"], b)
+    a.stop()
+    a.cli("identity", "reset", "--name", "IMAGE", stdin="yes\n")
+    a.start()
+    a.cli("join", "--copy", b.invite())
+    wait_sale(b, "A-2", [("LAIT", 1)])
+    a.stop()
+
+    shutil.rmtree(a.directory)
+    shutil.move(original, a.directory)
+    a.prefix = first
+    a.start()
+    sell(a, "A-3", [("SAVON", 1)])
+    shop.wait_equal(a, b)
+    assert not warning(a, "same-identity") and not warning(b, "same-identity")
+    expect_sales(["A-1", "A-2", "A-3"], a, b)
+
+
 def test_a_copy_that_runs_beside_its_original_is_noticed_by_both(shop):
     lan, a, b = shop.pair()
     sell(a, "A-1", [("RIZ25", 1)])

@@ -172,8 +172,9 @@ const struct command grammar_commands[COMMANDS] = {
          0, 0, run_identity_reset},
     [IDENTITY_CONFIRM] =
         {"identity confirm-move", "", "this is the one PC with this identity",
-         "For a home that was moved to another place or PC, and for the one that goes on as before "
-         "after a copy of it was seen. The agent must not run.",
+         "For a home that was moved to another place or PC, for a PC whose only network card was "
+         "replaced, and for the one that goes on as before after a copy of it was seen. The agent "
+         "must not run.",
          0, 0, run_identity_confirm},
     [EXPORT] = {"drop export", "", "write what is shared to a file, for a stick or a share",
                 "All of it, or with --for what that PC is not known to have; no file is written "
