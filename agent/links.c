@@ -341,7 +341,7 @@ static void note_place(struct links *l, const struct link *link)
         members_met(l->agent, &l->members, &link->channel.peer, place);
 }
 
-void links_talk_with(struct conn *c)
+static void begin_talk(struct conn *c)
 {
     struct links *l = c->links;
     struct link *link = c->link;
@@ -361,11 +361,22 @@ void links_talk_with(struct conn *c)
     note_place(l, link);
 }
 
+void links_talk_with(struct conn *c)
+{
+    struct err e = {0};
+
+    if (!links_is_speaking(c->links)) {
+        err_set(&e, ERR_REFUSED, "the database is not open");
+        link_close(c->link, &e);
+    } else if (!links_is_unwelcome(c) && settle(c->links, c)) {
+        begin_talk(c);
+    }
+}
+
 static void on_open(struct link *link)
 {
     struct conn *c = link->user;
     struct links *l = c->links;
-    struct err e = {0};
 
     if (link->channel.mode == CHANNEL_INVITE)
         return;
@@ -375,13 +386,7 @@ static void on_open(struct link *link)
     }
     if (!link->incoming)
         places_opened(&l->places, &link->address, &link->channel.peer, false);
-    if (!links_is_speaking(l)) {
-        err_set(&e, ERR_REFUSED, "the database is not open");
-        link_close(link, &e);
-        return;
-    }
-    if (!links_is_unwelcome(l, link) && settle(l, c))
-        links_talk_with(c);
+    links_talk_with(c);
 }
 
 /* What came is staged together; who has had more than his turn goes on in the next one. */

@@ -81,7 +81,8 @@ extern const struct link_events links_events;
 /* There must be room. */
 struct conn *links_conn_add(struct links *l);
 void links_conn_drop_last(struct links *l);
-/* The peer is known and wanted: begin. */
+/* The peer is authenticated: begin, unless it is not to be talked with now (the link ends), or has
+ * another link (one of them ends, or this one waits). */
 void links_talk_with(struct conn *c);
 /* Release the dead. */
 void links_sweep(struct links *l);
@@ -98,11 +99,11 @@ void links_fleet_secret(const struct agent *a, uint32_t key, struct channel_secr
 /* ---- links_guard.c ---- */
 /* It was shut out. */
 bool links_is_gone(const struct links *l, const struct site_id *site);
-/* The roster changed: end the conversations with those who are no members any more, and all where
- * we are none. */
+/* The roster changed: end the links of those who are no members any more, also the ones that wait
+ * (twins.h), and all where we are none. */
 void links_shut_out(struct links *l);
 /* Is nobody at the other end with whom to talk? Then the link ends here. */
-bool links_is_unwelcome(struct links *l, struct link *link);
+bool links_is_unwelcome(struct conn *c);
 
 /* ---- links_room.c ---- */
 uint32_t links_count_shaking(const struct links *l, bool incoming);

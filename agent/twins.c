@@ -348,9 +348,11 @@ void twins_tick(struct links *l, struct conn *c, uint64_t *wake_ms)
     c->rival.waits = false;
     links_talk_with(c);
     early = buf_slice(&c->rival.early);
-    if (early.n > 0 && !talk_message(&c->talk, early, &e))
-        link_close(c->link, &e);
-    else if (early.n > 0)
-        talk_pause(&c->talk);
+    if (is_open(c) && early.n > 0) {
+        if (talk_message(&c->talk, early, &e))
+            talk_pause(&c->talk);
+        else
+            link_close(c->link, &e);
+    }
     buf_close(&c->rival.early);
 }

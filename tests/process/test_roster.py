@@ -238,6 +238,36 @@ def test_changes_after_the_end_are_refused_by_relay_and_by_file(shop):
     wait_for(lambda: "distrusted-changes" not in warnings(b), "B is content")
 
 
+def comes_again(guest, peer):
+    """A second connection of its, that has greeted; the PC waits whether the first one has fallen silent."""
+    with inside(guest.space):
+        channel = wire.Channel(guest.address, peer.site, wire.FLEET, peer.fleet_key, peer.roster.fleet)
+    channel.send(wire.pack([peers.HELLO, 1, peer._now(), peer.actor, peer.roster.digest(), peer._vector(), peer._vector()]))
+    while True:
+        kind, *fields = wire.unpack(peer.channel.receive(3))
+        if kind == peers.PING and fields[0] >> 62:  # is the first one still there?
+            return channel
+
+
+def test_a_revoked_pc_is_cut_off_within_a_second_where_its_second_connection_waits_too(shop):
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    guest = Guest(shop, lan, a)
+    thief = guest.connect()
+    assert thief.run(lambda: thief.chains)
+    second = comes_again(guest, thief)
+    a.cli("revoke", "PYTHON", "--yes")
+    begin = time.monotonic()
+    kind, *fields = wire.unpack(second.receive(1))
+    assert (kind, fields[0]) == (peers.BYE, "revoked")
+    with pytest.raises((wire.Refused, ConnectionError)):
+        while second.receive(1) is None:
+            assert time.monotonic() < begin + 1, "its second connection lives on"
+    assert not thief.run(lambda: False, seconds=1)
+    assert thief.bye and thief.bye[0] == "revoked"
+    assert members(a) == ["A"]
+
+
 def test_a_thief_with_the_old_key_and_a_backdated_roster_gets_nothing(shop):
     lan = shop.network.lan()
     a = shop.founder("A", lan)

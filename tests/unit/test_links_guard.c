@@ -3,6 +3,7 @@
 
 #include "floor.h"
 #include "links_inside.h"
+#include "visitor.h"
 
 static uint32_t talks(const struct pc *pc)
 {
@@ -74,11 +75,95 @@ static void who_is_out_itself_by_its_own_roster_ends_all_its_links(void **state)
     floor_close(&f);
 }
 
+/* One site's first connection is talked on, and its second one waits for the first to fall silent.
+ */
+static void come_twice(struct floor *f, struct pc *a, struct pc *b, struct visitor *first,
+                       struct visitor *second)
+{
+    *f = (struct floor){0};
+    open_founding_pc(f, a, goods);
+    pc_open(f, b, "B", no_goods);
+    pc_enrol(a, b);
+    pc_start(a);
+    AWAIT(f, is_at_rest(a));
+    visit(first, a, &b->keys);
+    AWAIT(f, first->opened);
+    visitor_greets(first, a);
+    AWAIT(f, is_talking(a, b));
+    visit(second, a, &b->keys);
+    AWAIT(f, second->opened && a->agent.links->n == 2 && a->agent.links->conns[1]->rival.waits);
+    visitor_greets(second, a);
+}
+
+static void assert_turned_away(const struct visitor *v)
+{
+    assert_string_equal(v->bye_code, "revoked");
+    assert_int_equal(v->heard[MESSAGE_KIND_BYE], 1);
+    assert_int_equal(v->heard[MESSAGE_KIND_HELLO], 0);
+    assert_int_equal(v->heard[MESSAGE_KIND_ROSTER], 0);
+}
+
+/* Else it would be talked with as soon as its first connection is gone. */
+static void who_is_out_loses_the_connection_that_waits_too(void **state)
+{
+    struct visitor first, second;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    come_twice(&f, &a, &b, &first, &second);
+    shut_out(&a, &b, &a);
+    turn_of(&a);
+    assert_int_equal(a.agent.links->n, 0);
+    AWAIT(&f, first.closed && second.closed);
+    assert_string_equal(first.bye_code, "revoked");
+    assert_turned_away(&second);
+    floor_close(&f);
+}
+
+/* Its first connection ends by itself before the links have heard of the roster. */
+static void who_waited_is_a_member_when_the_talk_begins_or_there_is_none(void **state)
+{
+    struct visitor first, second;
+    struct vector cut = {0};
+    struct floor f;
+    struct pc a, b;
+    struct err e = {0};
+
+    (void)state;
+    come_twice(&f, &a, &b, &first, &second);
+    must(roster_revoke(&a.agent.roster, &b.keys.site, &cut, &a.keys, &e), &e);
+    visitor_leaves(&first);
+    AWAIT(&f, second.closed);
+    assert_turned_away(&second);
+    floor_close(&f);
+}
+
+/* The member's second connection is talked on when the first one ends, and what it said is heard.
+ */
+static void who_waited_and_is_a_member_is_talked_with(void **state)
+{
+    struct visitor first, second;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    come_twice(&f, &a, &b, &first, &second);
+    visitor_leaves(&first);
+    AWAIT(&f, is_talking(&a, &b) && second.heard[MESSAGE_KIND_HELLO] == 1);
+    visitor_leaves(&second);
+    AWAIT(&f, a.agent.links->n == 0);
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_out_by_the_roster_loses_its_link_and_nobody_else),
         cmocka_unit_test(who_is_out_itself_by_its_own_roster_ends_all_its_links),
+        cmocka_unit_test(who_is_out_loses_the_connection_that_waits_too),
+        cmocka_unit_test(who_waited_is_a_member_when_the_talk_begins_or_there_is_none),
+        cmocka_unit_test(who_waited_and_is_a_member_is_talked_with),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
