@@ -346,10 +346,10 @@ static void note_room(struct agent *a)
 {
     const struct roster *r = &a->roster;
     const struct roster_checkpoint *c;
+    size_t bytes = r->log.n - r->before_bytes;
     char names[120];
 
-    if (r->entries <= ROSTER_ORDINARY_MAX / 10 * 9 &&
-        r->log.n <= ROSTER_ORDINARY_BYTES_MAX / 10 * 9) {
+    if (r->entries <= ROSTER_ORDINARY_MAX / 10 * 9 && bytes <= ROSTER_ORDINARY_BYTES_MAX / 10 * 9) {
         warning_clear(&a->warnings, WARNING_ROOM);
         return;
     }
@@ -358,7 +358,7 @@ static void note_room(struct agent *a)
     warning_set(&a->warnings, WARNING_ROOM, agent_wall_ms(a),
                 "the history of the list of members has %u of %u entries and %zu of %u KiB: once "
                 "it is full no PC can join, and the fleet's key cannot be changed; it %s%s",
-                r->entries, ROSTER_ORDINARY_MAX, r->log.n >> 10, ROSTER_ORDINARY_BYTES_MAX >> 10,
+                r->entries, ROSTER_ORDINARY_MAX, bytes >> 10, ROSTER_ORDINARY_BYTES_MAX >> 10,
                 c->pending && !c->hopeless ? "is summed up as soon as that was seen by "
                                            : "was not summed up yet",
                 c->pending && !c->hopeless ? names : "");

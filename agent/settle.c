@@ -153,13 +153,11 @@ bool settle_make(struct agent *a, struct err *e)
            err_wrap(e, "the list of members cannot be summed up now");
 }
 
-/* What a checkpoint would give back: its own successor will be about as large as the one that the
- * list begins with. */
+/* The checkpoint that the list begins with has room of its own. */
 static bool is_half_full(const struct roster *r)
 {
-    size_t base = r->before_bytes, room = ROSTER_ORDINARY_BYTES_MAX - base;
-
-    return r->entries >= ROSTER_ORDINARY_MAX / 2 || r->log.n - base >= room / 2;
+    return r->entries >= ROSTER_ORDINARY_MAX / 2 ||
+           r->log.n - r->before_bytes >= ROSTER_ORDINARY_BYTES_MAX / 2;
 }
 
 static bool is_due(struct agent *a)

@@ -80,8 +80,9 @@
       "`agent-cli invite` makes new ones; if it cannot, take away what the text names, or give "   \
       "the file back to the agent's user alone (chmod 600) and start the agent again")             \
     X(ROSTER, "roster-full", false,                                                                \
-      "`agent-cli roster` shows who is there; `agent-cli revoke` whoever filled it; then make a "  \
-      "new fleet (`agent-cli help identity reset`)")                                               \
+      "`agent-cli revoke` whoever filled it (`agent-cli roster` shows who is there); the list is " \
+      "then summed up by itself, or at once by `agent-cli checkpoint`. A PC of yours that has "    \
+      "another list even then: `revoke` it, `agent-cli identity reset` there, and join it anew")   \
     X(ROOM, "roster-fills", false,                                                                 \
       "switch on the PCs that the text names, where they meet the others; shut out one that is "   \
       "gone for good: `agent-cli revoke`; then `agent-cli checkpoint`, and `agent-cli roster` "    \

@@ -13,154 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INVITE_KEPT_MS                                                                             \
-    (UINT64_C(24) * 60 * 60 * 1000) /* behind its end, for clocks that differ                      \
-                                     */
-
-/* ---- the state, as a checkpoint says it ---- */
-
-static int by_rank(const void *a, const void *b)
-{
-    const struct roster_site *const *x = a, *const *y = b;
-
-    return (*x)->rank < (*y)->rank ? -1 : (*x)->rank > (*y)->rank;
-}
-
-static void write_sites(struct writer *w, const struct roster *r)
-{
-    const struct roster_site **sites = mem_alloc((r->known_count + 1) * sizeof *sites);
-    const struct site_id nobody = {{0}};
-
-    for (uint32_t i = 0; i < r->known_count; i++)
-        sites[i] = &r->sites[i];
-    qsort(sites, r->known_count, sizeof *sites, by_rank);
-    write_array(w, r->known_count);
-    for (uint32_t i = 0; i < r->known_count; i++) {
-        const struct roster_site *s = sites[i];
-
-        write_array(w, 9);
-        write_bin(w, SLICE(s->sign_public));
-        write_bin(w, SLICE(s->exchange_public));
-        write_text(w, slice_text(s->name));
-        write_text(w, slice_text(s->mark));
-        write_uint(w, s->standing);
-        write_bool(w, s->admin);
-        write_bool(w, s->has_key);
-        write_bin(w, SLICE((s->standing == ROSTER_REVOKED ? &s->by : &nobody)->bytes));
-        vector_write(w, &s->cut);
-    }
-    free(sites);
-}
-
-struct box {
-    struct site_id site;
-    uint8_t bytes[FLEET_KEY_BOX_BYTES];
-};
-
-static int by_box_site(const void *a, const void *b)
-{
-    return memcmp(&((const struct box *)a)->site, &((const struct box *)b)->site,
-                  sizeof(struct site_id));
-}
-
-/* The first box of the present key for each member, of those in an entry. */
-static uint32_t take_boxes(const struct roster *r, const struct entry *n, struct box *boxes,
-                           uint32_t count)
-{
-    struct err e = {0};
-    struct reader in = reader_of(n->boxes, &e);
-
-    for (uint32_t i = 0; i < n->box_count; i++) {
-        struct box *next = &boxes[count];
-        bool known = false;
-
-        entry_box(&in, &next->site, next->bytes);
-        for (uint32_t j = 0; j < count && !known; j++)
-            known = site_equal(&boxes[j].site, &next->site);
-        count += !known && roster_find(r, &next->site) != NULL;
-    }
-    return count;
-}
-
-static void write_key(struct writer *w, const struct draft *d, const struct roster *r)
-{
-    struct box *boxes = mem_alloc((r->site_count + 1) * sizeof *boxes);
-    uint32_t count = 0;
-
-    write_bin(w, (struct slice){r->key_id, r->rotated ? sizeof r->key_id : 0});
-    for (uint32_t i = 0; r->rotated && i < d->placed_count; i++) {
-        const struct entry *n = d->folded[i];
-
-        if (draft_tells_key(d, n) && memcmp(n->key_id, r->key_id, sizeof r->key_id) == 0)
-            count = take_boxes(r, n, boxes, count);
-    }
-    qsort(boxes, count, sizeof *boxes, by_box_site);
-    write_array(w, count);
-    for (uint32_t i = 0; i < count; i++) {
-        write_array(w, 2);
-        write_bin(w, SLICE(boxes[i].site.bytes));
-        write_bin(w, SLICE(boxes[i].bytes));
-    }
-    free(boxes);
-}
-
-static bool is_of_use(const struct roster_invite *v, uint64_t now_ms)
-{
-    return !v->used && !v->withdrawn &&
-           (v->ends_ms >= now_ms || now_ms - v->ends_ms < INVITE_KEPT_MS);
-}
-
-static void write_invites(struct writer *w, const struct roster *r, uint64_t now_ms)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < r->invite_count; i++)
-        n += is_of_use(&r->invites[i], now_ms);
-    write_array(w, n);
-    for (uint32_t i = 0; i < r->invite_count; i++) {
-        const struct roster_invite *v = &r->invites[i];
-
-        if (!is_of_use(v, now_ms))
-            continue;
-        write_array(w, 3);
-        write_bin(w, SLICE(v->id));
-        write_uint(w, v->ends_ms);
-        write_bin(w, SLICE(v->by.bytes));
-    }
-}
-
-static void write_rules(struct writer *w, const struct roster *r)
-{
-    write_array(w, r->rules.n);
-    for (uint32_t i = 0; i < r->rules.n; i++) {
-        struct rule_change c = {r->rules.rules[i], true};
-
-        rule_change_write(w, &c);
-    }
-}
-
-/* The fields of a checkpoint of all of `r`, which the judged draft came to. */
-static void write_fields(struct writer *w, const struct draft *d, const struct roster *r,
-                         uint64_t made_ms)
-{
-    uint32_t depth = 0;
-
-    for (uint32_t i = 0; i < d->placed_count; i++)
-        depth = d->placed[i]->depth >= depth ? d->placed[i]->depth + 1 : depth;
-    write_uint(w, made_ms);
-    write_bin(w, SLICE(r->fleet));
-    write_text(w, slice_text(r->fleet_name));
-    write_uint(w, depth);
-    write_uint(w, r->before + r->entries);
-    write_uint(w, r->rule_entries);
-    write_sites(w, r);
-    write_key(w, d, r);
-    write_invites(w, r, made_ms);
-    write_rules(w, r);
-}
-
-#define CHECKPOINT_FIELDS 11
-
 /* ---- a log by itself ---- */
 
 /* A draft and the roster that it comes to, of entries that were checked before. */
@@ -208,13 +60,13 @@ static void look_at(struct look *l, struct draft *d, const struct entry *k)
     }
 }
 
-/* Is there an entry that is neither before it nor behind it? */
+/* Is there an entry that is neither before it nor behind it, and says something? */
 static bool has_beside(const struct look *l, const struct draft *d)
 {
     const uint64_t *past = draft_past(d, l->k);
 
     for (uint32_t i = 0; i < d->placed_count; i++)
-        if (!row_has(past, i) && !row_has(l->behind, i))
+        if (!row_has(past, i) && !row_has(l->behind, i) && !entry_only_acknowledges(d->placed[i]))
             return true;
     return false;
 }
@@ -361,8 +213,8 @@ static bool append_checkpoint(struct roster *r, const struct draft *d, uint64_t 
     struct writer w = {&entry};
 
     buf_open(&entry, ROSTER_CHECKPOINT_BYTES_MAX);
-    entry_begin(&w, r, ENTRY_CHECKPOINT, CHECKPOINT_FIELDS, k);
-    write_fields(&w, d, r, made_ms);
+    entry_begin(&w, r, ENTRY_CHECKPOINT, SUMMARY_FIELDS, k);
+    summary_write(&w, d, r, made_ms);
     if (entry.overflow) {
         buf_close(&entry);
         return err_set(e, ERR_LIMIT, "a checkpoint of more than %u bytes",
@@ -371,11 +223,13 @@ static bool append_checkpoint(struct roster *r, const struct draft *d, uint64_t 
     return entry_append(r, &entry, k, e);
 }
 
-static bool append_acknowledgement(struct roster *r, const uint8_t hash[HASH_BYTES],
-                                   const struct keys *k, struct err *e)
+/* Behind all that `known` has for ends. */
+static bool append_acknowledgement(struct roster *r, const struct roster *known,
+                                   const uint8_t hash[HASH_BYTES], const struct keys *k,
+                                   struct err *e)
 {
     struct buf entry;
-    struct writer w = entry_open(&entry, r, ENTRY_ACKNOWLEDGE, 1, k);
+    struct writer w = entry_open(&entry, known, ENTRY_ACKNOWLEDGE, 1, k);
 
     write_bin(&w, (struct slice){hash, HASH_BYTES});
     return entry_append(r, &entry, k, e);
@@ -388,9 +242,12 @@ bool roster_checkpoint(struct roster *r, uint64_t made_ms, const struct keys *k,
 
     if (!roster_may(r, k, true, e) || !check_agreed(r, e))
         return false;
-    if (r->head_count > ROSTER_PARENTS_MAX)
-        return err_set(e, ERR_LIMIT, "the roster has %u ends, and an entry names %d", r->head_count,
-                       ROSTER_PARENTS_MAX);
+    if (r->site_count > SITES_MAX)
+        return err_set(
+            e, ERR_LIMIT,
+            "the fleet has %u members, and a checkpoint can have %d: first shut out those "
+            "that are none of yours",
+            r->site_count, SITES_MAX);
     ok = view_open(&v, buf_slice(&r->log), e) && check_not_pending(&v.d, r, e) &&
          append_checkpoint(r, &v.d, made_ms, k, e);
     view_close(&v);
@@ -420,7 +277,7 @@ static bool is_true(struct draft *d, const struct entry *k)
     collect(d, draft_past(d, k), &log);
     ok = view_open(&past, buf_slice(&log), &e) && check_agreed(&past.r, &e);
     if (ok)
-        write_fields(&w, &past.d, &past.r, k->ends_ms);
+        summary_write(&w, &past.d, &past.r, k->ends_ms);
     ok = ok && !fields.overflow && slice_equal(buf_slice(&fields), k->fields);
     d->looks += past.d.looks;
     view_close(&past);
@@ -525,7 +382,7 @@ static bool say_all_again(struct roster *next, const struct look *l, const struc
         if (!is_to_say_again(l, d, d->placed[i], k))
             continue;
         if (next->head_count > 1)
-            ok = append_acknowledgement(next, l->k->hash, k, e);
+            ok = append_acknowledgement(next, next, l->k->hash, k, e);
         ok = ok && say_again(next, d->placed[i], k, e);
     }
     return ok;
@@ -604,12 +461,13 @@ static bool find_settled(struct view *v, const struct keys *k, struct look *l)
 
 static bool acknowledge(struct roster *r, const struct keys *k, bool *changed, struct err *e)
 {
-    uint8_t hash[HASH_BYTES];
+    uint8_t hash[1][HASH_BYTES];
+    struct roster known = {.heads = hash, .head_count = 1}; /* and nothing else */
     struct view v;
     bool ok = view_open(&v, buf_slice(&r->log), e);
 
-    if (ok && find_to_acknowledge(&v, k, hash)) {
-        ok = append_acknowledgement(r, hash, k, e);
+    if (ok && find_to_acknowledge(&v, k, hash[0])) {
+        ok = append_acknowledgement(r, &known, hash[0], k, e);
         *changed |= ok;
     }
     r->looks += v.d.looks;

@@ -144,6 +144,12 @@ MUST_USE bool draft_fold(struct draft *d, struct roster *r, struct err *e);
 MUST_USE bool draft_check_own_word(struct draft *d, const struct roster *r,
                                    const struct roster *next, struct err *e);
 
+/* summary.c: the fields of a checkpoint of all of `r`, which has no more than SITES_MAX members and
+ * is what the judged draft came to. Never more than an entry of that kind has room for. */
+#define SUMMARY_FIELDS 11
+void summary_write(struct writer *w, const struct draft *d, const struct roster *r,
+                   uint64_t made_ms);
+
 /* fold.c: the state of a judged draft, into `r`, which has its entries. */
 void draft_fold_state(struct draft *d, struct roster *r);
 /* Does `n`, which stands if it counts, say that the fleet has the key of its key id? */

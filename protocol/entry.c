@@ -4,11 +4,17 @@
 
 #define ROSTER_FORMAT 1
 
+/* A checkpoint must have all in its past. */
+static uint32_t parents_max(uint64_t kind)
+{
+    return kind == ENTRY_CHECKPOINT ? ROSTER_ENDS_MAX : ROSTER_PARENTS_MAX;
+}
+
 static void read_parents(struct reader *r, struct entry *n)
 {
     uint8_t hash[HASH_BYTES], previous[HASH_BYTES];
 
-    n->parent_count = read_array(r, ROSTER_PARENTS_MAX, "parents of a roster entry");
+    n->parent_count = read_array(r, parents_max(n->kind), "parents of a roster entry");
     n->parents = r->left.p;
     for (uint32_t i = 0; i < n->parent_count && !r->failed; i++) {
         read_bin_exact(r, hash, sizeof hash, "parent of a roster entry");
@@ -181,6 +187,7 @@ void checkpoint_invite_read(struct reader *r, struct roster_invite *v)
 static void read_checkpoint_sites(struct reader *r, struct entry *n)
 {
     bool has_author = false;
+    uint32_t members = 0;
 
     n->base.site_count = read_array(r, SITES_EVER_MAX, "sites of a checkpoint");
     n->base.sites = r->left;
@@ -188,9 +195,12 @@ static void read_checkpoint_sites(struct reader *r, struct entry *n)
         struct checkpoint_site s;
 
         checkpoint_site_read(r, &s);
+        members += s.standing == ROSTER_MEMBER;
         has_author |= s.standing == ROSTER_MEMBER && s.admin &&
                       memcmp(s.sign_public, n->author, sizeof n->author) == 0;
     }
+    if (!r->failed && members > SITES_MAX)
+        read_fail(r, ERR_LIMIT, "a checkpoint of %u members, allowed %d", members, SITES_MAX);
     if (!r->failed && !has_author)
         read_fail(r, ERR_INPUT, "a checkpoint is by one who is no admin in it");
 }
@@ -231,7 +241,7 @@ static void read_checkpoint(struct reader *r, struct entry *n)
     n->base.ruled = (uint32_t)read_uint(r, UINT32_MAX / 2, "entries about rules");
     read_checkpoint_sites(r, n);
     read_checkpoint_key(r, n);
-    n->base.invite_count = read_array(r, ROSTER_ORDINARY_MAX, "invitations of a checkpoint");
+    n->base.invite_count = read_array(r, ROSTER_INVITES_MAX, "invitations of a checkpoint");
     n->base.invites = r->left;
     for (uint32_t i = 0; i < n->base.invite_count && !r->failed; i++) {
         struct roster_invite v;
@@ -309,10 +319,16 @@ const uint8_t *entry_parent(const struct entry *n, uint32_t i)
     return n->parents + (size_t)i * PARENT_BYTES + 2;
 }
 
+bool entry_only_acknowledges(const struct entry *n)
+{
+    return n->kind == ENTRY_ACKNOWLEDGE && n->parent_count == 1 &&
+           memcmp(entry_parent(n, 0), n->checkpoint, HASH_BYTES) == 0;
+}
+
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k)
 {
-    uint32_t heads = r->head_count < ROSTER_PARENTS_MAX ? r->head_count : ROSTER_PARENTS_MAX;
+    uint32_t heads = r->head_count < parents_max(kind) ? r->head_count : parents_max(kind);
 
     write_array(w, 4 + fields);
     write_uint(w, ROSTER_FORMAT);

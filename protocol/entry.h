@@ -102,12 +102,15 @@ struct entry {
 MUST_USE bool entry_read(struct reader *r, struct entry *n);
 /* The hash of parent `i`. */
 const uint8_t *entry_parent(const struct entry *n, uint32_t i);
+/* Does it say nothing but that its author knows a checkpoint? Then nothing builds on it, and it
+ * stands beside nothing: it is no end of a log, and no parent that anybody has to name. */
+bool entry_only_acknowledges(const struct entry *n);
 /* One box of a rotate entry: whose, and the fleet key sealed to it. */
 void entry_box(struct reader *r, struct site_id *site, uint8_t box[FLEET_KEY_BOX_BYTES]);
 void checkpoint_site_read(struct reader *r, struct checkpoint_site *s);
 void checkpoint_invite_read(struct reader *r, struct roster_invite *v);
 /* What every entry begins with; `fields` more values are to follow. The parents are the heads of
- * `r`, as many as an entry may name. */
+ * `r`, as many as an entry of its kind may name. */
 void entry_begin(struct writer *w, const struct roster *r, enum entry_kind kind, uint32_t fields,
                  const struct keys *k);
 /* The same, in a buffer that it opens; entry_append closes it. */

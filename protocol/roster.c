@@ -204,7 +204,7 @@ static bool entry_place(struct draft *d, struct entry *n, struct err *e)
         row[parent->at / 64] |= UINT64_C(1) << (parent->at % 64);
         if (n->depth <= parent->depth)
             n->depth = parent->depth + 1;
-        parent->has_child = true;
+        parent->has_child |= !entry_only_acknowledges(n);
     }
     if (!entry_check_author(d, n, e) || (entry_enrols(n) && !draft_enrol(d, n, e)))
         return false;
@@ -287,7 +287,8 @@ bool draft_fold(struct draft *d, struct roster *r, struct err *e)
         memcpy(r->hashes[r->entries++], d->placed[i]->hash, HASH_BYTES);
     }
     for (uint32_t i = 0; i < d->distinct; i++)
-        if (!d->by_hash[i]->has_child && !d->by_hash[i]->beside)
+        if (!d->by_hash[i]->has_child && !d->by_hash[i]->beside &&
+            !entry_only_acknowledges(d->by_hash[i]))
             memcpy(r->heads[r->head_count++], d->by_hash[i]->hash, HASH_BYTES);
     if (r->log.overflow)
         return err_set(e, ERR_LIMIT, "a roster of more than %u bytes", ROSTER_BYTES_MAX);

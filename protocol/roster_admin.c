@@ -49,18 +49,6 @@ static void put_cut(struct writer *w, const void *what)
  * which it said most count. */
 #define CUT_ACTORS_MAX 128
 
-static void cut_drop_least(struct vector *own)
-{
-    uint32_t least = 0;
-
-    for (uint32_t i = 1; i < own->n; i++)
-        if (own->entries[i].number < own->entries[least].number)
-            least = i;
-    memmove(&own->entries[least], &own->entries[least + 1],
-            (own->n - least - 1) * sizeof own->entries[0]);
-    own->n--;
-}
-
 static void cut_of(struct vector *own, const struct site_id *site, const struct vector *cut)
 {
     for (uint32_t i = 0; i < cut->n; i++) {
@@ -68,7 +56,7 @@ static void cut_of(struct vector *own, const struct site_id *site, const struct 
             continue;
         vector_set(own, &cut->entries[i].actor, cut->entries[i].number, cut->entries[i].hash);
         if (own->n > CUT_ACTORS_MAX)
-            cut_drop_least(own);
+            vector_drop_least(own);
     }
 }
 

@@ -34,20 +34,38 @@ static uint32_t rules_in_entry(const struct roster *r, const struct rule_change 
     return fit > 0 ? fit : 1;
 }
 
+static bool check_room(const struct rules *now, const struct rule_change *changes, uint32_t n,
+                       struct err *e)
+{
+    struct rules next = {0};
+    bool ok = true;
+
+    for (uint32_t i = 0; i < now->n; i++) {
+        struct rule_change c = {now->rules[i], true};
+
+        rules_apply(&next, &c);
+    }
+    for (uint32_t i = 0; i < n && ok; i++) {
+        const struct rule *was = rules_at(&next, &changes[i].rule);
+
+        ok = rules_apply(&next, &changes[i]) || !changes[i].set ||
+             (was != NULL && rule_equal(was, &changes[i].rule));
+    }
+    rules_close(&next);
+    return ok || err_set(e, ERR_LIMIT, "a fleet of more than %d rules, or %u bytes of them",
+                         RULES_MAX, RULES_BYTES_MAX);
+}
+
 bool roster_rules(struct roster *r, const struct rule_change *changes, uint32_t n,
                   const struct keys *k, bool *changed, struct err *e)
 {
     struct rule_change *news = mem_alloc((n + 1) * sizeof *news);
     uint32_t count = 0, done = 0;
-    bool ok = roster_may(r, k, true, e);
+    bool ok = roster_may(r, k, true, e) && check_room(&r->rules, changes, n, e);
 
-    for (uint32_t i = 0; ok && i < n; i++) {
-        if (changes[i].set && rules_at(&r->rules, &changes[i].rule) == NULL &&
-            r->rules.n + count >= RULES_MAX)
-            ok = err_set(e, ERR_LIMIT, "a fleet of more than %d rules", RULES_MAX);
+    for (uint32_t i = 0; ok && i < n; i++)
         if (rules_would_change(&r->rules, &changes[i]))
             news[count++] = changes[i];
-    }
     while (ok && done < count) {
         uint32_t fit = rules_in_entry(r, news + done, count - done);
 

@@ -442,13 +442,32 @@ const struct rule *rules_at(const struct rules *all, const struct rule *like)
     return search(all, like, &at) ? &all->rules[at] : NULL;
 }
 
+/* Of a change that sets it. */
+static size_t encoded_bytes(const struct rule *r)
+{
+    struct rule_change c = {*r, true};
+    struct buf bytes;
+    struct writer w = {&bytes};
+    size_t n;
+
+    buf_open(&bytes, RULES_BYTES_MAX);
+    rule_change_write(&w, &c);
+    n = bytes.n;
+    buf_close(&bytes);
+    return n;
+}
+
 bool rules_would_change(const struct rules *all, const struct rule_change *c)
 {
     const struct rule *was = rules_at(all, &c->rule);
+    size_t bytes = all->bytes;
 
     if (!c->set)
         return was != NULL;
-    return was == NULL ? all->n < RULES_MAX : !rule_equal(was, &c->rule);
+    if (was == NULL ? all->n == RULES_MAX : rule_equal(was, &c->rule))
+        return false;
+    bytes -= was == NULL ? 0 : encoded_bytes(was);
+    return bytes + encoded_bytes(&c->rule) <= RULES_BYTES_MAX;
 }
 
 static void make_room(struct rules *all, uint32_t at)
@@ -469,8 +488,10 @@ bool rules_apply(struct rules *all, const struct rule_change *c)
     if (!rules_would_change(all, c))
         return false;
     known = search(all, &c->rule, &at);
-    if (known)
+    if (known) {
+        all->bytes -= (uint32_t)encoded_bytes(&all->rules[at]);
         rule_close(&all->rules[at]);
+    }
     if (!c->set) {
         all->n--;
         memmove(&all->rules[at], &all->rules[at + 1], (all->n - at) * sizeof *all->rules);
@@ -479,6 +500,7 @@ bool rules_apply(struct rules *all, const struct rule_change *c)
     if (!known)
         make_room(all, at);
     rule_copy(&all->rules[at], &c->rule);
+    all->bytes += (uint32_t)encoded_bytes(&c->rule);
     return true;
 }
 

@@ -59,6 +59,17 @@ bool vector_set(struct vector *v, const struct actor *a, uint64_t number, const 
     return true;
 }
 
+void vector_drop_least(struct vector *v)
+{
+    uint32_t least = 0;
+
+    for (uint32_t i = 1; i < v->n; i++)
+        if (v->entries[i].number < v->entries[least].number)
+            least = i;
+    memmove(&v->entries[least], &v->entries[least + 1], (v->n - least - 1) * sizeof v->entries[0]);
+    v->n--;
+}
+
 bool vector_covers(const struct vector *v, const struct vector *needed)
 {
     for (uint32_t i = 0; i < needed->n; i++) {

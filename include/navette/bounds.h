@@ -21,7 +21,7 @@
 #define BODY_BYTES_SOFT        (48u << 20) /* a drain closes its change-set here, at a row's end */
 #define BODY_BYTES_FULL        (56u << 20) /* ours are closed before a row leads beyond it */
 #define VALUE_BYTES_MAX        (16u << 20) /* one text or blob; longer ones are refused by name */
-#define KEY_BYTES_MAX          VALUE_BYTES_MAX /* texts and blobs of a row's primary key */
+#define KEY_BYTES_MAX          VALUE_BYTES_MAX        /* texts and blobs of a row's primary key */
 #define ROW_BYTES_MAX          (16 * VALUE_BYTES_MAX) /* texts and blobs of a row; likewise */
 #define CHANGESET_BYTES_MAX    (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
@@ -33,7 +33,8 @@
 #define BEACON_BYTES           64           /* exact size of the discovery datagram */
 #define ROSTER_BOXES_MAX       64           /* sealed fleet keys in one roster entry */
 #define FLEET_KEYS_MAX         12           /* the fleet's key, and the ones before it */
-#define RULES_MAX              2000         /* rules that a site lets a fleet have */
+#define RULES_MAX              2000         /* rules that a site lets a fleet have... */
+#define RULES_BYTES_MAX        (128u << 10) /* ...as they are encoded */
 #define RULE_WHERE_BYTES_MAX   1024         /* a filter */
 #define RULE_CHANGES_MAX       256          /* in one roster entry */
 #define DROP_BYTES_MAX         (512u << 20) /* one drop file */
@@ -45,16 +46,29 @@
 #define HANDSHAKE_MS_MAX       5000         /* time to finish a handshake */
 #define INVITES_MAX            8            /* open invitations of one site */
 
-/* A roster, and the room in it that is kept for removals: so many sites, the most senior ones, have
- * it for so many entries each, of so many bytes together. */
-#define ROSTER_ORDINARY_MAX       4096
-#define ROSTER_ORDINARY_BYTES_MAX (1u << 20)
-#define ROSTER_CHECKPOINT_BYTES_MAX (512u << 10) /* one encoded checkpoint */
-#define ROSTER_SENIORS            16
-#define ROSTER_REMOVALS           32
-#define ROSTER_REMOVAL_BYTES      (32u << 10)
-#define ROSTER_ENTRIES_MAX        (ROSTER_ORDINARY_MAX + ROSTER_SENIORS * ROSTER_REMOVALS)
-#define ROSTER_BYTES_MAX                                                                           \
-    (ROSTER_ORDINARY_BYTES_MAX + ROSTER_SENIORS * ROSTER_REMOVAL_BYTES) /* encoded */
+/* A roster: what anybody may add; the checkpoint that it begins with; and the room that is kept, so
+ * that whoever fills it can be shut out and what he filled it with be summed up. So many sites, the
+ * most senior ones, have that, for so many removals and checkpoints each, and for so many
+ * acknowledgements of the latter by others. room.c counts. */
+#define ROSTER_ORDINARY_MAX         4096
+#define ROSTER_ORDINARY_BYTES_MAX   (1u << 20)
+#define ROSTER_ORDINARY_ENDS_MAX    512          /* entries that no other one builds on */
+#define ROSTER_CHECKPOINT_BYTES_MAX (512u << 10) /* one encoded checkpoint: any state fits */
+#define ROSTER_SENIORS              16
+#define ROSTER_REMOVALS             32
+#define ROSTER_REMOVAL_BYTES        (32u << 10)
+#define ROSTER_CHECKPOINTS          2   /* which may not have more bytes than one can have */
+#define ROSTER_ITEM_BYTES           80  /* at most, around an entry */
+#define ROSTER_ACKNOWLEDGE_BYTES    192 /* more than one has that names nothing else */
+#define ROSTER_KEPT_ENTRIES         (ROSTER_REMOVALS + ROSTER_CHECKPOINTS * (1 + SITES_MAX))
+#define ROSTER_KEPT_BYTES                                                                          \
+    (ROSTER_REMOVAL_BYTES + ROSTER_CHECKPOINT_BYTES_MAX +                                          \
+     ROSTER_CHECKPOINTS * (ROSTER_ITEM_BYTES + SITES_MAX * ROSTER_ACKNOWLEDGE_BYTES))
+#define ROSTER_ENTRIES_MAX (ROSTER_ORDINARY_MAX + (ROSTER_SENIORS + 1) * ROSTER_KEPT_ENTRIES)
+#define ROSTER_BYTES_MAX   (ROSTER_ORDINARY_BYTES_MAX + (ROSTER_SENIORS + 1) * ROSTER_KEPT_BYTES)
+#define ROSTER_ENDS_MAX                                                                            \
+    (ROSTER_ORDINARY_ENDS_MAX + ROSTER_SENIORS * (ROSTER_REMOVALS + ROSTER_CHECKPOINTS))
+#define ROSTER_CUTS_MAX    ACTORS_MAX /* of all that are out together, in a checkpoint */
+#define ROSTER_INVITES_MAX 256        /* in a checkpoint */
 
 #endif

@@ -12,7 +12,7 @@
 #define MESSAGE_TEXT_BYTES_MAX    256 /* its text */
 #define MESSAGE_NUMBER_MAX        ((UINT64_C(1) << 63) - 1)
 #define MESSAGE_KIND_SKIPPED_MIN  128
-#define MESSAGE_SKIPPED_BYTES_MAX ROSTER_BYTES_MAX /* of a kind that is skipped */
+#define MESSAGE_SKIPPED_BYTES_MAX 1572864 /* of a kind that is skipped */
 
 /* HELLO, first message each way: [1, protocol: uint, wall_ms: uint, actor: bin 24,
  *     roster digest: bin 32, have: vector, applied: vector]

@@ -50,6 +50,7 @@ struct rule_change {
 struct rules {
     struct rule *rules; /* by table, columns, what they speak of, site */
     uint32_t n, room;
+    uint32_t bytes; /* of all, as they are encoded */
 };
 
 void rule_close(struct rule *r);
@@ -84,8 +85,8 @@ void rule_change_close(struct rule_change *c);
 
 /* ---- a set of rules ---- */
 
-/* Apply a change; copies what it keeps. False: everything is as it was, also because there are
- * RULES_MAX already. */
+/* Apply a change; copies what it keeps. False: everything is as it was, also because they
+ * would be more than RULES_MAX, or than RULES_BYTES_MAX together. */
 bool rules_apply(struct rules *all, const struct rule_change *c);
 /* Would rules_apply change anything? */
 bool rules_would_change(const struct rules *all, const struct rule_change *c);

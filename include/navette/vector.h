@@ -27,6 +27,8 @@ uint64_t vector_get(const struct vector *v, const struct actor *a); /* 0 if abse
 const struct vector_entry *vector_find(const struct vector *v, const struct actor *a);
 /* Insert or overwrite; `hash` may be NULL (zeros). At most ACTORS_MAX entries: false beyond. */
 bool vector_set(struct vector *v, const struct actor *a, uint64_t number, const uint8_t *hash);
+/* Without the one with the least number; of several, the first. Not of an empty one. */
+void vector_drop_least(struct vector *v);
 /* True when `v` has at least every number of `needed`. Hashes are not looked at. */
 bool vector_covers(const struct vector *v, const struct vector *needed);
 /* How many change-sets these are; and how many of them a site made. */

@@ -308,13 +308,17 @@ class Roster:
                 if not change[6]:
                     self.rules.pop(place, None)
                 elif place in self.rules or len(self.rules) < 2000:
-                    self.rules[place] = change
+                    others = sum(len(pack(self.rules[p])) for p in self.rules if p != place)
+                    if others + len(pack(change)) <= 131072:
+                        self.rules[place] = change
 
     def checkpoint(self, made):
         """The fields of a checkpoint of all that is here."""
         before = self.root.fields[4:6] if self.root else [0, 0]
+        ends = [self.entries[end] for end in self.heads()]
+        past = [e for e in set(ends).union(*(e.past for e in ends)) if not isinstance(e, Said)]
         sites = [[s.signing, s.exchange, s.name, s.mark, ["member", "revoked", "void"].index(s.standing), s.admin,
-                  s.has_key, s.by, sorted([actor, number, h] for actor, (number, h) in s.cut.items())]
+                  s.has_key, s.by, self._kept_cut(s)]
                  for s in sorted(self.sites, key=lambda s: self.rank[s.id])]
         boxes = {}
         for e in self.order:
@@ -322,12 +326,20 @@ class Roster:
                 if whose in self.members:
                     boxes.setdefault(whose, box)
         create = self.root.fields[2] if self.root else self.order[0].fields[0]
-        return [made, self.fleet, create, 1 + max(e.depth for e in self.entries.values()),
-                before[0] + len(self.entries),
-                before[1] + sum(e.kind == RULES and e.stands for e in self.entries.values()), sites,
+        return [made, self.fleet, create, 1 + max(e.depth for e in past), before[0] + len(past),
+                before[1] + sum(e.kind == RULES and e.stands for e in past), sites,
                 self.key_id or b"", [[whose, boxes[whose]] for whose in sorted(boxes)],
-                [[number, end, by] for number, (end, by) in self.invitations.items() if end > made - DAY_MS],
+                [[number, end, by] for number, (end, by) in self.invitations.items()
+                 if end > made - DAY_MS and by in self.members][-256:],
                 sorted(self.rules.values(), key=self._place)]
+
+    def _kept_cut(self, site):
+        """Of each site so many actors, those with the greatest numbers, that all cuts have no more than 1,024."""
+        for share in range(1025):
+            if sum(min(len(s.cut), share + 1) for s in self.sites) > 1024:
+                break
+        kept = sorted(site.cut.items(), key=lambda item: (item[1][0], item[0]))
+        return sorted([actor, number, h] for actor, (number, h) in kept[max(0, len(kept) - share):])
 
     def begun_with(self, root):
         """The log that begins with this one, where everybody has acknowledged it."""
@@ -381,13 +393,18 @@ class Roster:
     def digest(self):
         return blake(b"".join(sorted(self.entries)))
 
+    @staticmethod
+    def _only_acknowledges(entry):
+        return entry.kind == ACKNOWLEDGE and entry.parents == [entry.fields[0]]
+
     def heads(self):
-        named = {parent for e in self.entries.values() for parent in e.parents}
-        return sorted(set(self.entries) - named)
+        said = [e for e in self.entries.values() if not self._only_acknowledges(e)]
+        return sorted({e.hash for e in said} - {parent for e in said for parent in e.parents})
 
     def say(self, site, kind, *fields):
         """Append an entry of `site`'s."""
-        data = pack([1, kind, site.signing, self.heads(), *fields])
+        parents = [fields[0]] if kind == ACKNOWLEDGE else self.heads()
+        data = pack([1, kind, site.signing, parents, *fields])
         self.merge(pack([data, site.sign("navette roster 1", data)]))
 
     def log(self):

@@ -2,6 +2,7 @@
  * list begins with: nothing. */
 #include "checkpoint.h"
 #include "library.h"
+#include "renames.h"
 
 /* The checkpoint of `true_one`, by one who knows all of `r`: but it names nobody but its author. */
 static void write_alone(struct buf *item, const struct roster *true_one, const struct roster *r,
@@ -179,26 +180,14 @@ static void the_enrolment_name_of_one_that_nobody_could_enrol_yields(void **stat
     close_three(&s, of);
 }
 
-/* Invitations by `k`, none of which knows of another one. */
 static void flood(struct roster *r, const struct keys *k, uint32_t count)
 {
     struct err e = {0};
     struct buf log;
     bool changed;
 
-    buf_open(&log, ROSTER_BYTES_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t signature[SIGNATURE_BYTES],
-            id[ROSTER_INVITE_ID_BYTES] = {3, (uint8_t)(i >> 8), (uint8_t)i};
-        struct buf entry;
-        struct writer w = entry_open(&entry, r, ENTRY_INVITE, 2, k);
-
-        write_bin(&w, SLICE(id));
-        write_uint(&w, NOW_MS);
-        keys_sign(k, ROSTER_CONTEXT, buf_slice(&entry), signature);
-        item_write(&log, buf_slice(&entry), signature);
-        buf_close(&entry);
-    }
+    assert_int_equal(r->head_count, 1);
+    renames_write(&log, r, k, count);
     assert_true(roster_merge(r, buf_slice(&log), &changed, &e));
     buf_close(&log);
 }

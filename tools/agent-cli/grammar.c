@@ -109,16 +109,18 @@ const struct command grammar_commands[COMMANDS] = {
          1, 1, run_revoke},
     [ADMIN_ADD] = {"admin add", "PEER", "let a PC invite, shut out, rename, and set rules", "", 1,
                    1, run_admin_add},
-    [ADMIN_REMOVE] = {"admin remove", "PEER", "take that from a PC, as from one that stands open",
-                      "The last admin stays one; leave two, or nobody can invite when that PC is "
-                      "gone: then one PC makes a new fleet (`identity reset --fleet NAME`, then "
-                      "`invite`), and the others join it (`identity reset`, then `join --copy`). A "
-                      "PC that has not "
-                      "heard of it yet may invite meanwhile: whom it takes in so is no member "
-                      "when both have met. Where two take each other's rights without knowing of "
-                      "it, the one counts that joined first: take those of a PC that may be "
-                      "stolen on that PC itself, or on one that joined before it.",
-                      1, 1, run_admin_remove},
+    [ADMIN_REMOVE] =
+        {"admin remove", "PEER", "take that from a PC, as from one that stands open",
+         "The last admin stays one; leave two, or nobody can invite, nor sum up the list "
+         "of members, when that PC is gone: then one PC makes a new fleet (`identity reset --fleet "
+         "NAME`, then "
+         "`invite`), and the others join it (`identity reset`, then `join --copy`). A "
+         "PC that has not "
+         "heard of it yet may invite meanwhile: whom it takes in so is no member "
+         "when both have met. Where two take each other's rights without knowing of "
+         "it, the one counts that joined first: take those of a PC that may be "
+         "stolen on that PC itself, or on one that joined before it.",
+         1, 1, run_admin_remove},
     [ROTATE] = {"rotate", "", "give the fleet a new key",
                 "The key keeps strangers from finding and calling the fleet's PCs; `revoke` "
                 "changes it by itself. A PC that is off meanwhile comes in with the old one, up to "
@@ -167,8 +169,8 @@ const struct command grammar_commands[COMMANDS] = {
          "goes on as the one that this was, `revoke` that on a PC of the fleet before this one "
          "joins: what waits of it comes in then, and rows that are said anew do not stand beside "
          "it. With --fleet it makes a new fleet, with its rows, that the others join one by one: "
-         "for a fleet that nobody can rule any more, or whose list of members is full. The agent "
-         "must not run.",
+         "for a fleet that nobody can rule any more. (One whose list of members is full needs no "
+         "new one: `revoke` whoever filled it, then `checkpoint`.) The agent must not run.",
          0, 0, run_identity_reset},
     [IDENTITY_CONFIRM] =
         {"identity confirm-move", "", "this is the one PC with this identity",
