@@ -327,7 +327,8 @@ bool draft_open(struct draft *d, struct slice ours, struct slice theirs, struct 
 }
 
 /* `next` (empty) becomes what `ours`, whose signatures were checked, and `theirs` come to. The
- * draft is left to look into; `next` stays empty when `theirs` has nothing new. */
+ * draft is left to look into; `next` stays empty when `theirs` has nothing new. What was taken in
+ * somewhere is never too much to be loaded. */
 static bool draft_build(struct draft *d, const struct roster *ours, struct slice theirs,
                         struct roster *next, struct err *e)
 {
@@ -336,7 +337,7 @@ static bool draft_build(struct draft *d, const struct roster *ours, struct slice
     if (d->placed_count == ours->entries)
         return true;
     draft_judge(d);
-    return draft_check_room(d, e) && draft_fold(d, next, e);
+    return (ours->entries == 0 || draft_check_room(d, e)) && draft_fold(d, next, e);
 }
 
 /* Takes over `next`, if it is one. */
