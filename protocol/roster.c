@@ -66,6 +66,21 @@ static int by_depth(const void *a, const void *b)
     return by_hash(a, b);
 }
 
+/* How many sites these entries can enrol. */
+static uint32_t count_sites(const struct draft *d)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < d->n; i++) {
+        const struct entry *one = &d->entries[i];
+
+        n += entry_enrols(one)                         ? 1
+             : i == 0 && one->kind == ENTRY_CHECKPOINT ? one->base.site_count
+                                                       : 0;
+    }
+    return n < SITES_EVER_MAX ? n : SITES_EVER_MAX;
+}
+
 /* The index of distinct entries by hash, and room for all that follows. */
 static void draft_index(struct draft *d)
 {
@@ -85,7 +100,7 @@ static void draft_index(struct draft *d)
     d->placed = mem_alloc(d->distinct * sizeof(struct entry *));
     d->stack = mem_alloc(d->distinct * sizeof(struct entry *));
     d->folded = mem_alloc(d->distinct * sizeof(struct entry *));
-    d->sites = mem_alloc(SITES_EVER_MAX * sizeof *d->sites);
+    d->sites = mem_alloc((count_sites(d) + 1) * sizeof *d->sites);
     d->words = rows / 64 + 1;
     d->past = mem_alloc((size_t)rows * d->words * sizeof *d->past);
 }

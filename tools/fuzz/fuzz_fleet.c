@@ -65,8 +65,7 @@ static void look_at_taking(const struct roster *r, struct slice log)
     uint32_t mute = 0;
     bool changed, ok;
 
-    expect(roster_load(&taken, buf_slice(&r->log), &e) &&
-           roster_load(&merged, buf_slice(&r->log), &e));
+    expect(roster_copy(&taken, r, &e) && roster_copy(&merged, r, &e));
     ok = roster_take(&taken, log, &changed, &e);
     expect(roster_merge(&merged, log, &changed, &other) == (ok || e.code == ERR_CONTESTED));
     for (uint32_t i = 0; i < r->known_count; i++)
@@ -170,7 +169,7 @@ static bool settle(struct fuzz *f, int i)
 
     if (r->checkpoints == 0)
         return false;
-    expect(roster_load(&was, buf_slice(&r->log), &e));
+    expect(roster_copy(&was, r, &e));
     expect(roster_settle(r, &f->keys[i], &changed, &e));
     expect(r->site_count == was.site_count);
     for (uint32_t j = 0; j < was.known_count; j++) {
@@ -234,8 +233,7 @@ static void lie(struct fuzz *f, int i, int whom, uint8_t choice, struct input *i
         if (roster_settle(&liar, &f->keys[i], &changed, &e))
             load_again(&liar);
     }
-    expect(roster_load(&r, buf_slice(&f->rosters[i].log), &e) || e.code != ERR_NONE);
-    err_clear(&e);
+    expect(roster_copy(&r, &f->rosters[i], &e));
     if (roster_merge(&r, buf_slice(&log), &changed, &e)) {
         expect(r.site_count == f->rosters[i].site_count);
         expect(roster_settle(&r, &f->keys[i], &changed, &e));
@@ -276,7 +274,7 @@ static void play(struct fuzz *f, uint8_t what, uint8_t who, uint8_t choice)
         ok = speak(f, what % 12, i, whom, choice, &e);
         expect(ok == (e.code == ERR_NONE) && (ok || f->rosters[i].entries == before));
         if (ok && what % 12 == 0 && !f->in[whom]) {
-            expect(roster_load(&f->rosters[whom], buf_slice(&f->rosters[i].log), &e));
+            expect(roster_copy(&f->rosters[whom], &f->rosters[i], &e));
             f->in[whom] = true;
             check(f, whom);
         }
