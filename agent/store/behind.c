@@ -222,8 +222,7 @@ static bool put_lost_due(struct recovery *r, struct err *e)
     sqlite3_finalize(q);
     r->s->due_open = true;
     return ok && (code == SQLITE_DONE || ledger_err(l, "find what the file lost", e)) &&
-           run_statement(r, "DELETE FROM row WHERE rec IS NULL AND present = ?1 AND ?2 = 0", 0, 0,
-                         e);
+           scan_forget_unheard(r->s, e);
 }
 
 /* The ledger had let go of a file, and gets one that it knows: its rows need not be matched. */

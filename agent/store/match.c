@@ -572,7 +572,8 @@ static bool commit(struct matcher *m, bool joining, struct err *e)
 {
     struct store *s = m->s;
 
-    if (!ledger_begin(&s->ledger, false, e) || !decide(m, e) || !unsent_save(s, e))
+    if (!ledger_begin(&s->ledger, false, e) || (joining && !scan_forget_unheard(s, e)) ||
+        !decide(m, e) || !unsent_save(s, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++) {
         struct ledger_table *t = &s->ledger.tables[s->bindings[i].table - 1];

@@ -37,26 +37,22 @@ static bool note_known(struct ledger *l, struct err *e)
     return ok;
 }
 
-/* No row of the ledger is in the file any more, as far as we know: all are to be matched. */
+/* No row of the ledger is in the file any more, as far as we know: all are to be matched. (One that
+ * nobody has heard of stands there again if the file is put back that it was in: behind.c.) */
 static bool forget_rows(struct store *s, struct err *e)
 {
-    static const char *const statements[] = {
-        "UPDATE row SET present = 0, shadow = NULL WHERE present = 1",
-        "DELETE FROM row WHERE rec IS NULL",
-    };
     struct ledger *l = &s->ledger;
+    sqlite3_stmt *q;
+    bool ok;
 
     if (l->matched && !note_known(l, e))
         return false;
-    for (size_t i = 0; i < COUNT_OF(statements); i++) {
-        sqlite3_stmt *q = ledger_prepare(l, statements[i], e);
-        bool ok = q != NULL &&
-                  (sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "begin anew with this file", e));
-
-        sqlite3_finalize(q);
-        if (!ok)
-            return false;
-    }
+    q = ledger_prepare(l, "UPDATE row SET present = 0, shadow = NULL WHERE present = 1", e);
+    ok = q != NULL &&
+         (sqlite3_step(q) == SQLITE_DONE || ledger_err(l, "begin anew with this file", e));
+    sqlite3_finalize(q);
+    if (!ok)
+        return false;
     l->live = 0;
     for (uint32_t i = 0; i < l->table_count; i++) {
         l->tables[i].scan = SCAN_MATCH;

@@ -239,6 +239,13 @@ bool scan_put_due(struct store *s, bool elsewhere, uint64_t now_ms, struct err *
     return ok && (code == SQLITE_DONE || ledger_err(l, "find what the file lacks", e));
 }
 
+bool scan_forget_unheard(struct store *s, struct err *e)
+{
+    return sqlite3_exec(s->ledger.db, "DELETE FROM row WHERE rec IS NULL AND present = 0", NULL,
+                        NULL, NULL) == SQLITE_OK ||
+           ledger_err(&s->ledger, "forget what nobody has heard of", e);
+}
+
 bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key, uint64_t now_ms,
                struct err *e)
 {

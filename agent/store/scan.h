@@ -43,6 +43,8 @@ MUST_USE bool scan_displace(struct store *s, const struct ledger_row *row, bool 
 /* Rows that live and are not in the file are due; `elsewhere`: only those of tables that the file
  * does not have, which the projection parks, says so, and puts in when the table comes. */
 MUST_USE bool scan_put_due(struct store *s, bool elsewhere, uint64_t now_ms, struct err *e);
+/* Rows that nobody has heard of and that are not in the file are no rows any more. */
+MUST_USE bool scan_forget_unheard(struct store *s, struct err *e);
 /* A row of the file that nobody knows: it gets a gid and is published later. */
 MUST_USE bool scan_mint(struct store *s, const struct binding *b, const struct row_key *key,
                         uint64_t now_ms, struct err *e);

@@ -592,6 +592,37 @@ static void who_takes_nothing_in_has_not_seen_what_others_wrote(void **state)
     close_doomed_pair(&a, &b, &d);
 }
 
+/* The ledger waits to be built again beside the file, and gets the one that it knows; what was held
+ * back there has been said since. */
+static void what_was_held_back_is_one_row_when_ledger_and_file_go_back_in_turn(void **state)
+{
+    static const char sales[] = "SELECT place, total FROM sale";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, users, users);
+    set_rule(&a, RULE("sale", RULE_BOTH, .where = "place = 8"));
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO sale VALUES (5, 9, 50, NULL)");
+    exchange(&a, &b);
+    keep_ledger(&a);
+    keep_database(&a);
+    sql(&a, "UPDATE sale SET place = 8");
+    sql(&b, "INSERT INTO client VALUES (7, 'Ana')");
+    exchange(&a, &b);
+    expect(&b, sales, "8|50");
+    put_ledger_back(&a);
+    open_store(&a);
+    assert_int_equal(store_state(a.store), STORE_MATCHING);
+    put_database_back(&a, &a);
+    open_store(&a);
+    assert_int_equal(store_state(a.store), STORE_READY);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, sales, "8|50");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +647,7 @@ int main(void)
         cmocka_unit_test(a_row_held_back_that_left_the_file_is_not_waited_for),
         cmocka_unit_test(a_row_held_back_until_it_went_is_said_when_an_older_file_has_it_again),
         cmocka_unit_test(who_takes_nothing_in_has_not_seen_what_others_wrote),
+        cmocka_unit_test(what_was_held_back_is_one_row_when_ledger_and_file_go_back_in_turn),
     };
     struct err e = {0};
 
