@@ -146,7 +146,9 @@ struct correction {
     struct store *s;
     struct author author;
     uint64_t limit;
-    uint64_t *first; /* by actor: the first of its change-sets that is too late; 0: none is */
+    struct late {
+        uint64_t number, stamp;
+    } * first; /* by actor: the first of its change-sets that is too late; 0: none is */
 };
 
 static bool find_first(struct correction *c, uint32_t actor, struct err *e)
@@ -158,16 +160,17 @@ static bool find_first(struct correction *c, uint32_t actor, struct err *e)
                                   e);
     int code = SQLITE_DONE;
 
-    c->first[actor] = 0;
+    c->first[actor] = (struct late){0};
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, actor);
     sqlite3_bind_int64(q, 2, (int64_t)c->limit);
-    while (c->first[actor] == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (c->first[actor].number == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint64_t number = (uint64_t)sqlite3_column_int64(q, 0);
         uint64_t stamp = (uint64_t)sqlite3_column_int64(q, 1);
 
-        c->first[actor] = ledger_stamp(l, actor, number, stamp) > c->limit ? number : 0;
+        if (ledger_stamp(l, actor, number, stamp) > c->limit)
+            c->first[actor] = (struct late){number, stamp};
     }
     ledger_done(l, q);
     return code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the log", e);
@@ -179,7 +182,7 @@ static bool saw_late(const struct correction *c, const struct vector *needs)
     for (uint32_t i = 0; i < needs->n; i++) {
         uint32_t id = ledger_actor_find(&c->s->ledger, &needs->entries[i].actor);
 
-        if (id != 0 && c->first[id] != 0 && needs->entries[i].number >= c->first[id])
+        if (id != 0 && c->first[id].number != 0 && needs->entries[i].number >= c->first[id].number)
             return true;
     }
     return false;
@@ -226,25 +229,41 @@ static bool set_clock_back(struct correction *c, struct err *e)
     return true;
 }
 
-/* One after the other: what one of our actors says may come after what another one has said. */
+/* Of those that we correct and that are too late the one that was so first, but not before `after`;
+ * 0: there is none. */
+static uint32_t next_late(const struct correction *c, uint32_t after)
+{
+    const struct ledger *l = &c->s->ledger;
+    uint32_t next = 0;
+
+    for (uint32_t a = 1; a <= l->actor_count; a++) {
+        const struct late *late = &c->first[a], *least = &c->first[next], *than = &c->first[after];
+
+        if (late->number == 0 || (!ledger_is_ours(l, a) && !is_left(c->s, a)))
+            continue;
+        if (after != 0 && (late->stamp < than->stamp || (late->stamp == than->stamp && a <= after)))
+            continue;
+        if (next == 0 || late->stamp < least->stamp)
+            next = a;
+    }
+    return next;
+}
+
+/* One after the other, as they were: what one of our actors says may come after what another one
+ * has said. (A home that was put back says of its own what it remembers under one name, and what
+ * others had of it under another: that it had seen this, no change-set tells.) */
 static bool correct_all(struct correction *c, bool *did, struct err *e)
 {
-    struct ledger *l = &c->s->ledger;
-    bool more = true;
+    uint32_t a = next_late(c, 0);
 
-    while (more) {
-        more = false;
-        for (uint32_t a = 1; a <= l->actor_count; a++) {
-            uint64_t last;
+    while (a != 0) {
+        uint64_t last;
 
-            if ((!ledger_is_ours(l, a) && !is_left(c->s, a)) || c->first[a] == 0)
-                continue;
-            if (!find_last(c, a, &last, e) ||
-                (last > 0 && (!author_correct(&c->author, a, last, e) || !find_first(c, a, e))))
-                return false;
-            more |= last > 0;
-        }
-        *did |= more;
+        if (!find_last(c, a, &last, e) ||
+            (last > 0 && (!author_correct(&c->author, a, last, e) || !find_first(c, a, e))))
+            return false;
+        *did |= last > 0;
+        a = next_late(c, last > 0 ? 0 : a);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include "doomed.h"
 #include "library.h"
 #include "rules_of.h"
+#include "wentback.h"
 
 #include <navette/ahead.h>
 #include <navette/waits.h>
@@ -230,6 +231,57 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
     }
 }
 
+/* The whole PC is put back while its clock is ahead. It goes on under another name before it says
+ * again what it had written first. */
+static void what_is_said_again_is_corrected_before_what_was_written_over_it(void **state)
+{
+    struct actor first;
+    struct site a, b;
+    struct doomed d;
+    char ledger[128];
+    uint64_t number;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    snprintf(ledger, sizeof ledger, "%s/ledger.db", b.home);
+    d.ms += YEARS_MS;
+    work(&b);
+    keep_doomed(&b, &d);
+    close_store(&b);
+    disk_copy_database(d.disk, ledger, "ledger");
+    open_store(&b);
+    first = *store_actor(b.store);
+    number = made_by(&b);
+    sql(&b, "INSERT INTO article(name) VALUES ('tea')");
+    work(&b);
+    sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
+    work(&b);
+    carry(&b, &a);
+    put_doomed_back(&b, &d);
+    disk_copy_database(d.disk, "ledger", ledger);
+    d.ms += MINUTE_MS;
+    open_store(&b);
+    sql(&b, "UPDATE article SET price = 'earlier' WHERE name = 'milk'");
+    work(&b);
+    assert_int_equal(stage_one_of(&a, &b, &first, number + 1), ERR_NONE);
+    sql(&b, "UPDATE article SET price = 'later' WHERE name = 'milk'");
+    work(&b);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, price, "later");
+    d.ms = wall_ms();
+    for (int i = 0; i < 4; i++) {
+        correct(&b);
+        work(&b);
+        d.ms += 2 * MINUTE_MS; /* it is not merged anew all the time */
+    }
+    assert_int_equal(ahead_of(&b), 0);
+    exchange(&a, &b);
+    expect_both(&a, &b, price, "later");
+    expect_both(&a, &b, names, "coffee milk tea");
+    close_doomed_pair(&a, &b, &d);
+}
+
 /* It is not said to be all of the one who is named. */
 static void what_waits_of_two_pcs_is_of_one_and_others(void **state)
 {
@@ -411,6 +463,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_off_the_stock_counts_once),
         cmocka_unit_test(a_delete_from_the_future_gives_way_to_a_later_edit),
         cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
+        cmocka_unit_test(what_is_said_again_is_corrected_before_what_was_written_over_it),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
