@@ -85,7 +85,7 @@ bool absent_tick(struct absent *w, struct agent *a)
     struct err e = {0};
     bool did = false;
 
-    if (vector_covers(store_applied(a->store), store_have(a->store))) {
+    if (store_lacks_nothing(a->store)) {
         nothing_lacks(w, a);
         return false;
     }

@@ -270,6 +270,11 @@ bool fork_meet(struct store *s, const struct changeset_header *h, struct slice b
     return ok;
 }
 
+bool fork_give_up(struct store *s, struct err *e)
+{
+    return set_parted(&s->ledger, s->ledger.actors[s->ledger.aside - 1].staged + 1, e);
+}
+
 bool fork_settle(struct store *s, struct err *e)
 {
     struct ledger *l = &s->ledger;

@@ -32,6 +32,9 @@ void fork_come_again(struct store *s);
  * Otherwise this is where the histories part. What we had made is said again by fork_settle. */
 MUST_USE bool fork_meet(struct store *s, const struct changeset_header *h, struct slice bytes,
                         bool *same, struct err *e);
+/* What would come next is nowhere any more: here the histories part. Inside a ledger transaction.
+ */
+MUST_USE bool fork_give_up(struct store *s, struct err *e);
 /* Where histories have parted: say again what we had made, by what is here of the other one. Before
  * anything is drained or merged, when no more of it comes for the moment; inside a ledger
  * transaction. */

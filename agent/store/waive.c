@@ -11,6 +11,7 @@
 #include <navette/waits.h>
 
 #include <stdio.h>
+#include <string.h>
 
 /* A change-set that is next of its author, and what it waits for that the log does not have. */
 struct lack {
@@ -97,6 +98,42 @@ static void tell(struct store *s, uint32_t actor, const struct lack *l, struct s
         snprintf(out->lacking, sizeof out->lacking, "%s", of->name);
 }
 
+/* ---- our own history, which others had and have lost ---- */
+
+/* Is something laid aside until what others had in its place comes (fork.h), and nobody has that
+ * any more? */
+static bool lacks_history(const struct store *s, const struct store_peer *peers, uint32_t n)
+{
+    const struct ledger *l = &s->ledger;
+    struct vector_entry next;
+
+    if (!fork_is_open(s) || fork_has_parted(s))
+        return false;
+    next = (struct vector_entry){.actor = l->actors[l->aside - 1].actor,
+                                 .number = l->actors[l->aside - 1].staged + 1};
+    return !has_one(peers, n, &next);
+}
+
+static bool tell_history(struct store *s, struct store_lack *out, struct err *e)
+{
+    int64_t n;
+
+    if (!ledger_number(&s->ledger, "SELECT count(*) FROM aside", &n, e))
+        return false;
+    if (out->changesets == 0) {
+        describe_actor(s, s->ledger.aside, out->waiting);
+        memcpy(out->lacking, out->waiting, sizeof out->lacking);
+    }
+    out->changesets += (uint64_t)n;
+    return true;
+}
+
+bool store_lacks_nothing(const struct store *s)
+{
+    return vector_covers(&s->ledger.applied, &s->ledger.have) &&
+           (!fork_is_open(s) || fork_has_parted(s));
+}
+
 bool store_lacks(struct store *s, const struct store_peer *peers, uint32_t n,
                  struct store_lack *out, struct err *e)
 {
@@ -112,6 +149,7 @@ bool store_lacks(struct store *s, const struct store_peer *peers, uint32_t n,
             tell(s, a, &l, out);
         out->changesets += s->ledger.actors[a - 1].staged - s->ledger.actors[a - 1].merged;
     }
+    ok = ok && (!lacks_history(s, peers, n) || tell_history(s, out, e));
     vector_close(&l.needs);
     ledger_rest(&s->ledger);
     return ok;
@@ -165,6 +203,10 @@ static bool waive_all(struct store *s, const struct store_peer *peers, uint32_t 
             ok = (*did || ledger_begin(&s->ledger, false, e)) && waive_needs(s, a, &l.needs, e);
             *did = true;
         }
+    }
+    if (ok && all && lacks_history(s, peers, n)) {
+        ok = (*did || ledger_begin(&s->ledger, false, e)) && fork_give_up(s, e);
+        *did = true;
     }
     vector_close(&l.needs);
     return ok;

@@ -26,18 +26,23 @@ struct store_peer {
     const struct vector *have, *applied;
 };
 
-/* Change-sets that wait for such as neither are here nor any of the `n` peers has. */
+/* Change-sets that wait for such as neither are here nor any of the `n` peers has. So do those of
+ * this PC's own that were laid aside (its disk went back), for those that others had in their
+ * place. */
 struct store_lack {
     uint64_t changesets;              /* that wait; 0: none */
     char waiting[NAME_BYTES_MAX + 1]; /* whose, for whose: the first ones; "": of no member */
     char lacking[NAME_BYTES_MAX + 1];
 };
 
+/* Nothing does for certain: all that is here is applied, and nothing is laid aside. */
+bool store_lacks_nothing(const struct store *s);
 MUST_USE bool store_lacks(struct store *s, const struct store_peer *peers, uint32_t n,
                           struct store_lack *out, struct err *e);
 
 /* These wait no longer: if the peers are `all` that could have what is lacking, or if one of them
- * has applied without it what waits here. Nothing is given up: should it turn up, it is merged.
+ * has applied without it what waits here. Nothing is given up: should it turn up, it is merged; and
+ * what was laid aside is said again.
  * `did`: store_apply has something to do. */
 MUST_USE bool store_waive(struct store *s, const struct store_peer *peers, uint32_t n, bool all,
                           bool *did, struct err *e);

@@ -472,8 +472,7 @@ static void node_waive(struct node *n)
         if (n->talks[peer].open && n->talks[peer].sync.state == SYNC_OPEN)
             peers[heard++] = (struct store_peer){&n->talks[peer].sync.peer_have,
                                                  &n->talks[peer].sync.peer_applied};
-    if (heard + 1 < n->sim->options.nodes ||
-        vector_covers(store_applied(n->store), store_have(n->store)) ||
+    if (heard + 1 < n->sim->options.nodes || store_lacks_nothing(n->store) ||
         node_failed(n, "look what waits", store_lacks(n->store, peers, heard, &lack, &e), &e) ||
         lack.changesets == 0) {
         n->lack_ms = 0;

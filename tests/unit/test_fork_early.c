@@ -4,6 +4,8 @@
 #include "meet.h"
 #include "wentback.h"
 
+#include <navette/waits.h>
+
 static const char clients[] = "SELECT name FROM client ORDER BY name";
 
 /* Such a change-set comes unasked, once on a link: whoever could not take it asks for new links
@@ -151,12 +153,54 @@ static void what_is_laid_aside_is_said_again_behind_what_it_follows(void **state
     close_twice(&t);
 }
 
+/* The link that brought the proof ends before it brings the rest, and the disk of the only PC that
+ * had that is put back as well. */
+static void what_was_laid_aside_is_said_again_when_nobody_has_what_parted_from_it(void **state)
+{
+    struct actor first;
+    struct site a, b;
+    struct store_peer peer;
+    struct store_lack lack;
+    struct err e = {0};
+    uint64_t number;
+    bool did;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    meet(&a, &b);
+    keep_pc(&a);
+    keep_pc(&b);
+    first = *store_actor(b.store);
+    number = vector_get(store_have(b.store), &first);
+    sql(&b, "INSERT INTO client(name) VALUES ('Old')");
+    work(&b);
+    sql(&b, "INSERT INTO client(name) VALUES ('Older')");
+    meet(&a, &b);
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO client(name) VALUES ('New')");
+    work(&b);
+    assert_int_equal(stage_one_of(&a, &b, &first, number + 1), ERR_NONE);
+    put_pc_back(&a);
+    meet(&a, &b);
+    assert_false(store_lacks_nothing(b.store));
+    peer = (struct store_peer){store_have(a.store), store_applied(a.store)};
+    check(store_lacks(b.store, &peer, 1, &lack, &e), &e);
+    assert_true(lack.changesets > 0);
+    check(store_waive(b.store, &peer, 1, true, &did, &e), &e);
+    assert_true(did);
+    assert_true(store_lacks_nothing(b.store));
+    meet(&a, &b);
+    expect_both(&a, &b, clients, "New");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_history_that_comes_too_early_comes_again),
         cmocka_unit_test(a_link_goes_on_that_brings_another_history_too_early),
         cmocka_unit_test(what_is_laid_aside_is_said_again_behind_what_it_follows),
+        cmocka_unit_test(what_was_laid_aside_is_said_again_when_nobody_has_what_parted_from_it),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
