@@ -107,6 +107,22 @@ static bool stays_out(const struct oracle *o, const struct oracle_event *event)
     return event->taken && !shape_takes(t, event->site, o->sites);
 }
 
+/* Of what stays out only the home knew that it had been said. What the database shows in its place
+ * is said again, as if it were of now (agent/README.md, *A ledger that went back or was lost*). */
+static void doubt_left_out(struct oracle *o, uint32_t node)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        struct oracle_event *event = &o->events[i];
+        const struct oracle_row *row = &o->rows[event->row];
+
+        if (event->site != node || !stays_out(o, event))
+            continue;
+        event->doubtful = true;
+        for (uint32_t k = 0; k < row->n; k++)
+            o->events[row->events[k]].unclocked |= !o->events[row->events[k]].taken;
+    }
+}
+
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
  * that went back before it and that nobody has had time to give everything back. If its database
  * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
@@ -135,6 +151,8 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
             event->unclocked |= !first && !file;
         }
     }
+    if (!file)
+        doubt_left_out(o, node);
     if (!file)
         oracle_forgot(o, node, r->pcs[node].drained, limit, s->scratch.tick);
 }
