@@ -350,6 +350,35 @@ static void a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody(
     close_pair(&a, &b);
 }
 
+/* Gone before anybody had heard of it, but the file went back, and nothing takes the row out of such
+ * a table: who writes it says it, and who names it says it with that. */
+static void a_row_of_it_that_nobody_heard_of_is_said_when_it_is_written_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    set_rule(&a, RULE("client", RULE_PUBLISH, .of = &a));
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO client VALUES (3, 'Ana'), (4, 'Eva')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM client");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    open_store(&a);
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM client", "0");
+
+    sql(&a, "UPDATE client SET id = 5 WHERE id = 3; INSERT INTO invoice VALUES (1, 'F1', 4)");
+    exchange(&a, &b);
+
+    expect_both(&a, &b, "SELECT name FROM client ORDER BY name", "Ana Eva");
+    expect_both(&a, &b, "SELECT number, name FROM invoice JOIN client ON client.id = client_id",
+                "F1|Eva");
+    close_pair(&a, &b);
+}
+
 static void rows_that_do_not_match_stay_until_they_do(void **state)
 {
     struct site a, b;
@@ -638,6 +667,8 @@ int main(void)
         cmocka_unit_test(rows_with_local_columns_trade_their_names),
         cmocka_unit_test(a_site_that_publishes_is_not_changed_by_others),
         cmocka_unit_test(a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody),
+        cmocka_unit_test(
+            a_row_of_it_that_nobody_heard_of_is_said_when_it_is_written_again),
         cmocka_unit_test(rows_that_do_not_match_stay_until_they_do),
         cmocka_unit_test(a_filter_that_goes_lets_everything_out),
         cmocka_unit_test(a_filter_that_cannot_be_used_here_lets_nothing_out_and_is_told),
