@@ -117,11 +117,17 @@ bool app_begin(struct app *a, struct err *e)
     if (!run(a, "BEGIN IMMEDIATE", e))
         return false;
     a->open = true;
-    a->moves_n = 0;
+    a->moves_n = a->touches_n = 0;
     if (!view_read(&a->now, a->shape, a->words, a->db, e))
         return false;
     view_copy(&a->before, &a->now);
     return true;
+}
+
+void app_touch(struct app *a, const struct view_row *row)
+{
+    assert(a->touches_n < APP_TOUCHES_MAX);
+    a->touches[a->touches_n++] = row->name;
 }
 
 bool app_commit(struct app *a, int64_t tick, struct err *e)

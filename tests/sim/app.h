@@ -6,7 +6,8 @@
 
 #include "view.h"
 
-#define APP_MOVES_MAX 16
+#define APP_MOVES_MAX   16
+#define APP_TOUCHES_MAX 32
 
 /* A row whose name changed because its key did. */
 struct app_move {
@@ -31,6 +32,8 @@ struct app {
     bool open; /* a transaction is */
     struct app_move moves[APP_MOVES_MAX]; /* of this transaction */
     uint32_t moves_n;
+    uint32_t touches[APP_TOUCHES_MAX]; /* words: rows that it wrote to, also what stood there */
+    uint32_t touches_n;
     struct view_row kept; /* a row as it was read once, to be saved later */
     bool has_kept;
     bool unwatched; /* a migration has made a table anew, and no agent has looked since: what is
@@ -51,6 +54,8 @@ void app_free(struct app *a);
 MUST_USE bool app_run(struct app *a, struct err *e, const char *format, ...);
 
 MUST_USE bool app_begin(struct app *a, struct err *e);
+/* The open transaction writes to this row. */
+void app_touch(struct app *a, const struct view_row *row);
 /* The commit gets number `tick`, which the application keeps in its file. */
 MUST_USE bool app_commit(struct app *a, int64_t tick, struct err *e);
 void app_rollback(struct app *a);

@@ -336,6 +336,7 @@ static bool update_cell(struct app *a, const struct view_row *row, struct err *e
 
     if (column < 0)
         return true;
+    app_touch(a, row);
     return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name, t->columns[column].name,
                    words_text(a->words, draw_next(a, &t->columns[column], row->raw[column])),
                    words_text(a->words, row->where));
@@ -358,6 +359,7 @@ static bool save_row(struct app *a, const struct view_row *row, struct err *e)
             sqlite3_str_appendf(out, "%s\"%w\" = %s", sqlite3_str_length(out) == 0 ? "" : ", ",
                                 t->columns[i].name, words_text(a->words, value));
     }
+    app_touch(a, row);
     text = sqlite3_str_finish(out);
     ok = text == NULL || app_run(a, e, "UPDATE \"%w\" SET %s WHERE %s", t->name, text,
                                  words_text(a->words, row->where));
@@ -389,6 +391,7 @@ static bool move_loose(struct app *a, const struct view_row *row, uint32_t colum
     const struct shape_table *t = table_of(a, row->table);
     uint32_t literals[SHAPE_COLUMNS_MAX];
 
+    app_touch(a, row);
     draw_loose(a, row->table, column, literals);
     if (t->columns[column].form != SHAPE_TYPED)
         return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name,
@@ -427,6 +430,7 @@ static bool move_to_parent(struct app *a, const struct view_row *row, struct err
         if (c->not_null || rng_chance(&a->rng, 70))
             if (!draw_parent(a, c, &literal))
                 continue;
+        app_touch(a, row);
         return app_run(a, e, "UPDATE \"%w\" SET \"%w\" = %s WHERE %s", t->name, c->name,
                        words_text(a->words, literal), words_text(a->words, row->where));
     }
@@ -478,6 +482,7 @@ static bool put_row(struct app *a, const struct view_row *row, const char *verb,
 
     if (column < 0)
         return true;
+    app_touch(a, row);
     for (uint32_t i = 0; i < t->columns_n; i++)
         literals[i] = row->raw[i];
     literals[column] = draw_next(a, &t->columns[column], row->raw[column]);

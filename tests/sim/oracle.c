@@ -28,6 +28,7 @@ void oracle_close(struct oracle *o)
     free(o->events);
     free(o->rows);
     free(o->replaced);
+    free(o->touches);
     free(o->keys);
     free(o->saw);
     *o = (struct oracle){0};
@@ -442,6 +443,7 @@ void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint6
     o->doubts[site] |= o->shape->journal; /* there is at least a line in it to be drained */
     commit_deletes(o, site, app);
     commit_writes(o, site, app);
+    oracle_touched(o, site, app);
     for (uint32_t i = 0; i < app->moves_n; i++) {
         const struct app_move *m = &app->moves[i];
         uint32_t from, to;
@@ -672,6 +674,9 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
     if (site == 0 && o->copied > 0)
         blur_copied(o);
     oracle_derived(o, site);
+    for (uint32_t i = 0; i < o->touch_n; i++)
+        if (o->touches[i].site == site && o->touches[i].drain == 0)
+            o->touches[i].drain = o->drains;
     oracle_drained_again(o, site);
     oracle_know_keys(o, site);
     o->spoke[site] = true;

@@ -75,6 +75,13 @@ struct oracle_event {
     uint32_t over_n;
 };
 
+/* A transaction wrote to this row, also what stood there: its agent finds a mark. */
+struct oracle_touch {
+    uint32_t site, name;
+    int64_t tick;
+    uint32_t drain; /* by number; 0: none yet */
+};
+
 /* A key that a row has had at a site: no other one may be given it by the agent. */
 struct oracle_key {
     uint32_t site, table, key, row; /* words */
@@ -117,6 +124,8 @@ struct oracle {
     uint32_t row_n, row_room;
     struct oracle_replaced *replaced;
     uint32_t replaced_n, replaced_room;
+    struct oracle_touch *touches;
+    uint32_t touch_n, touch_room;
     struct oracle_key *keys;
     uint32_t key_n, key_room;
     struct oracle_union unions[ORACLE_UNIONS_MAX];
@@ -180,6 +189,8 @@ bool oracle_is_outside(const struct oracle *o, uint32_t site, const struct oracl
 bool oracle_came_outside(const struct oracle *o, uint32_t site, const struct oracle_row *row);
 /* The application committed a transaction: app->before to app->now. */
 void oracle_commit(struct oracle *o, uint32_t site, const struct app *app, uint64_t wall_ms);
+/* Of such a transaction: which rows it wrote to. */
+void oracle_touched(struct oracle *o, uint32_t site, const struct app *app);
 /* All that the site's application has committed is in change-sets. */
 void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms);
 /* The agent of the site died while it drained: it may have, before it could say so. */

@@ -2,6 +2,8 @@
  * while it drains; a home that went back, whose agent drains again what it has forgotten. */
 #include "oracle_see.h"
 
+#include <string.h>
+
 static uint32_t bit(uint32_t site)
 {
     return UINT32_C(1) << site;
@@ -9,20 +11,68 @@ static uint32_t bit(uint32_t site)
 
 /* ---- a file ---- */
 
-/* Of what a drain took of one row the power cut left the one and took the other. */
-static void tear(struct oracle *o, const struct oracle_row *row, uint32_t site, int64_t tick)
+/* ---- what was touched ---- */
+
+static void touch(struct oracle *o, uint32_t site, uint32_t name, int64_t tick)
+{
+    if (o->touch_n == o->touch_room) {
+        o->touch_room = o->touch_room * 2 + 64;
+        o->touches = mem_grow(o->touches, o->touch_room * sizeof *o->touches);
+    }
+    o->touches[o->touch_n++] = (struct oracle_touch){.site = site, .name = name, .tick = tick};
+}
+
+void oracle_touched(struct oracle *o, uint32_t site, const struct app *app)
+{
+    for (uint32_t i = 0; i < app->touches_n; i++)
+        touch(o, site, app->touches[i], app->now.tick);
+    for (uint32_t i = 0; i < app->now.n; i++) { /* a key that changed changed what names it, too */
+        const struct view_row *is = &app->now.rows[i];
+        const struct view_row *was = view_find(&app->before, is->table, is->name);
+
+        if (was != NULL && memcmp(was->raw, is->raw,
+                                  o->shape->tables[is->table].columns_n * sizeof *is->raw) != 0)
+            touch(o, site, is->name, app->now.tick);
+    }
+}
+
+/* What the file lost before anybody looked was in no drain, nor will it be. */
+static void forget_touches(struct oracle *o, uint32_t site, int64_t tick)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < o->touch_n; i++)
+        if (o->touches[i].site != site || o->touches[i].drain != 0 || o->touches[i].tick <= tick)
+            o->touches[kept++] = o->touches[i];
+    o->touch_n = kept;
+}
+
+/* Of what a drain took of one row the power cut took a later write, and left the rest. */
+static void tear_row(struct oracle *o, const struct oracle_row *row, uint32_t site, int64_t tick,
+                     uint32_t drain)
 {
     for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *lost = &o->events[row->events[i]];
+        struct oracle_event *left = &o->events[row->events[i]];
 
-        if (lost->site != site || lost->tick <= tick || !lost->drained)
-            continue;
-        for (uint32_t k = 0; k < row->n; k++) {
-            struct oracle_event *left = &o->events[row->events[k]];
+        if (left->site == site && left->tick <= tick && left->drain == drain)
+            left->torn = true;
+    }
+}
 
-            if (left->site == site && left->tick <= tick && left->drain == lost->drain)
-                left->torn = true;
-        }
+static void tear(struct oracle *o, uint32_t site, int64_t tick)
+{
+    for (uint32_t i = 0; i < o->event_n; i++) {
+        const struct oracle_event *lost = &o->events[i];
+
+        if (lost->site == site && lost->tick > tick && lost->drained)
+            tear_row(o, &o->rows[lost->row], site, tick, lost->drain);
+    }
+    for (uint32_t i = 0; i < o->touch_n; i++) {
+        const struct oracle_touch *lost = &o->touches[i];
+        const struct oracle_row *row = oracle_row(o, lost->name);
+
+        if (row != NULL && lost->site == site && lost->tick > tick && lost->drain != 0)
+            tear_row(o, row, site, tick, lost->drain);
     }
 }
 
@@ -40,8 +90,8 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
     for (uint32_t i = 0; i < o->event_n; i++)
         if (o->events[i].site == site && !o->events[i].taken)
             oracle_see(o, i, site);
-    for (uint32_t i = 0; i < o->row_n; i++)
-        tear(o, &o->rows[i], site, now->tick);
+    tear(o, site, now->tick);
+    forget_touches(o, site, now->tick);
     oracle_see_rows(o, site, now);
     oracle_remember_keys(o, site, now);
     view_copy(&o->last[site], now);
@@ -88,6 +138,9 @@ void oracle_forgot(struct oracle *o, uint32_t site, uint32_t drain, uint32_t saf
         event->earliest = 0;
         event->latest = UINT64_MAX;
     }
+    for (uint32_t i = 0; i < o->touch_n; i++)
+        if (o->touches[i].site == site && o->touches[i].drain > safe)
+            o->touches[i].drain = 0;
     for (uint32_t i = 0; i < o->key_n; i++) /* those that are there are found again */
         o->keys[i].known &= o->keys[i].site != site;
     doubt_before_deaths(o, site);
