@@ -151,9 +151,11 @@ CREATE TABLE alias(
 );
 
 -- Rows that are one, united or by name: of each gid its latest write and its delete. The row that stands for them is dead when all are.
+-- lives: its latest write is the later of the two.
 CREATE TABLE part(
     gid INTEGER PRIMARY KEY,
     stands INTEGER NOT NULL,
+    lives INTEGER NOT NULL,
     life_stamp INTEGER NOT NULL,
     life_actor INTEGER NOT NULL,
     life_number INTEGER NOT NULL,
@@ -161,7 +163,7 @@ CREATE TABLE part(
     dead_actor INTEGER NOT NULL,
     dead_number INTEGER NOT NULL
 );
-CREATE INDEX part_stands ON part(stands);
+CREATE INDEX part_stands ON part(stands, lives, dead_stamp, dead_actor, dead_number);
 
 -- Where the two files stood after each write of ours and each drain: to find the fork point of a file that went back.
 -- actor, number: who we were, and our last change-set; 0: no row was matched.

@@ -68,40 +68,108 @@ bool parts_read(struct store *s, int64_t stands, struct parts *m, struct err *e)
     return code == SQLITE_DONE || ledger_err(&s->ledger, "read united rows", e);
 }
 
+bool part_alive(const struct store *s, const struct part *m)
+{
+    return m->dead.number == 0 || ledger_clock_compare(&s->ledger, &m->life, &m->dead) > 0;
+}
+
 static bool part_put(struct store *s, const struct part *m, int64_t stands, struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(
-        &s->ledger, "INSERT OR REPLACE INTO part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", e);
+    sqlite3_stmt *q = ledger_kept(
+        &s->ledger, "INSERT OR REPLACE INTO part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", e);
     int code;
 
     if (q == NULL)
         return false;
     sqlite3_bind_int64(q, 1, m->gid);
     sqlite3_bind_int64(q, 2, stands);
-    bind_clock(q, 3, &m->life);
-    bind_clock(q, 6, &m->dead);
+    sqlite3_bind_int(q, 3, part_alive(s, m));
+    bind_clock(q, 4, &m->life);
+    bind_clock(q, 7, &m->dead);
     code = sqlite3_step(q);
-    sqlite3_finalize(q);
+    ledger_done(&s->ledger, q);
     return code == SQLITE_DONE || ledger_err(&s->ledger, "note a united row", e);
 }
 
-bool part_alive(const struct store *s, const struct part *m)
+/* All zeros where it is none of the row's yet. */
+static bool part_get(struct store *s, int64_t gid, struct part *out, struct err *e)
 {
-    return m->dead.number == 0 || ledger_clock_compare(&s->ledger, &m->life, &m->dead) > 0;
+    sqlite3_stmt *q = ledger_kept(&s->ledger,
+                                  "SELECT life_stamp, life_actor, life_number, dead_stamp,"
+                                  " dead_actor, dead_number FROM part WHERE gid = ?1",
+                                  e);
+    int code;
+
+    *out = (struct part){.gid = gid};
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, gid);
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW)
+        *out = (struct part){.gid = gid, .life = clock_of(q, 0), .dead = clock_of(q, 3)};
+    ledger_done(&s->ledger, q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           ledger_err(&s->ledger, "read a united row", e);
+}
+
+/* Is the row made of any, or (`lives`) of any that lives? */
+static bool parts_any(struct store *s, int64_t stands, bool lives, bool *any, struct err *e)
+{
+    sqlite3_stmt *q;
+    int code;
+
+    q = ledger_kept(&s->ledger, "SELECT 1 FROM part WHERE stands = ?1 AND lives >= ?2 LIMIT 1", e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, stands);
+    sqlite3_bind_int(q, 2, lives);
+    code = sqlite3_step(q);
+    *any = code == SQLITE_ROW;
+    ledger_done(&s->ledger, q);
+    return *any || code == SQLITE_DONE || ledger_err(&s->ledger, "read united rows", e);
+}
+
+/* The greatest clock of those that have this stamp or (0) the latest: of each actor the greatest
+ * number, so that it does not take longer the more rows there are. */
+static bool latest_death(struct store *s, int64_t stands, struct local_clock *latest, struct err *e)
+{
+    static const char first[] = "SELECT dead_stamp, dead_actor, dead_number FROM part"
+                                " WHERE stands = ?1 AND lives = 0"
+                                " ORDER BY dead_stamp DESC, dead_actor DESC, dead_number DESC";
+    static const char next[] = "SELECT dead_stamp, dead_actor, dead_number FROM part"
+                               " WHERE stands = ?1 AND lives = 0 AND dead_stamp = ?2"
+                               " AND dead_actor < ?3 ORDER BY dead_actor DESC, dead_number DESC";
+    struct local_clock one = {0};
+    int code = SQLITE_ROW;
+
+    *latest = one;
+    while (code == SQLITE_ROW) {
+        sqlite3_stmt *q = ledger_kept(&s->ledger, one.actor == 0 ? first : next, e);
+
+        if (q == NULL)
+            return false;
+        sqlite3_bind_int64(q, 1, stands);
+        if (one.actor != 0) {
+            sqlite3_bind_int64(q, 2, (int64_t)one.stamp);
+            sqlite3_bind_int64(q, 3, (int64_t)one.actor);
+        }
+        code = sqlite3_step(q);
+        if (code == SQLITE_ROW)
+            one = clock_of(q, 0);
+        ledger_done(&s->ledger, q);
+        if (code == SQLITE_ROW && ledger_clock_compare(&s->ledger, &one, latest) > 0)
+            *latest = one;
+    }
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "read united rows", e);
 }
 
 /* What the record of all of them has for a delete: none while one lives. */
-static struct local_clock common_death(const struct store *s, const struct parts *m)
+static bool common_death(struct store *s, int64_t stands, struct local_clock *death, struct err *e)
 {
-    struct local_clock latest = {0};
+    bool lives;
 
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (part_alive(s, &m->rows[i]))
-            return (struct local_clock){0};
-        if (ledger_clock_compare(&s->ledger, &m->rows[i].dead, &latest) > 0)
-            latest = m->rows[i].dead;
-    }
-    return latest;
+    *death = (struct local_clock){0};
+    return parts_any(s, stands, true, &lives, e) && (lives || latest_death(s, stands, death, e));
 }
 
 bool parts_limit(struct store *s, int64_t stands, struct record *rec, uint64_t *lowest,
@@ -118,7 +186,7 @@ bool parts_limit(struct store *s, int64_t stands, struct record *rec, uint64_t *
         ok = !late || part_put(s, one, stands, e);
     }
     if (ok && all.n > 0)
-        rec->dead = common_death(s, &all);
+        ok = common_death(s, stands, &rec->dead, e);
     parts_close(&all);
     return ok;
 }
@@ -146,48 +214,34 @@ static struct local_clock latest_write(const struct store *s, const struct recor
 }
 
 /* A row that no other one is part of, as its record says; none that nobody has heard of. */
-static bool part_alone(struct store *s, int64_t gid, const struct record *rec, struct parts *m,
-                       struct err *e)
+static bool part_alone(struct store *s, int64_t gid, const struct record *rec, struct err *e)
 {
     const struct part self = {.gid = gid, .life = latest_write(s, rec), .dead = rec->dead};
 
-    if (self.life.number == 0 && self.dead.number == 0)
-        return true;
-    add(m, &self);
-    return part_put(s, &self, gid, e);
-}
-
-static struct part *part_of(struct parts *m, int64_t gid)
-{
-    for (uint32_t i = 0; i < m->n; i++)
-        if (m->rows[i].gid == gid)
-            return &m->rows[i];
-    add(m, &(struct part){.gid = gid});
-    return &m->rows[m->n - 1];
+    return (self.life.number == 0 && self.dead.number == 0) || part_put(s, &self, gid, e);
 }
 
 bool unite_note(struct store *s, int64_t gid, int64_t stands, const struct local_clock *clock,
                 bool is_delete, struct record *rec, bool *united, struct err *e)
 {
-    struct parts all;
-    bool ok = parts_read(s, stands, &all, e);
+    struct local_clock *has;
+    struct part named;
+    bool any = false;
 
-    *united = all.n > 0 || gid != stands;
-    if (ok && *united) {
-        ok = all.n > 0 || part_alone(s, stands, rec, &all, e);
-        if (ok) {
-            struct part *named = part_of(&all, gid);
-            struct local_clock *has = is_delete ? &named->dead : &named->life;
-
-            if (has->number == 0 || ledger_clock_compare(&s->ledger, clock, has) > 0) {
-                *has = *clock;
-                ok = part_put(s, named, stands, e);
-            }
-        }
-        rec->dead = common_death(s, &all);
+    if (s->ledger.aliases && !parts_any(s, stands, false, &any, e))
+        return false;
+    *united = any || gid != stands;
+    if (!*united)
+        return true;
+    if ((!any && !part_alone(s, stands, rec, e)) || !part_get(s, gid, &named, e))
+        return false;
+    has = is_delete ? &named.dead : &named.life;
+    if (has->number == 0 || ledger_clock_compare(&s->ledger, clock, has) > 0) {
+        *has = *clock;
+        if (!part_put(s, &named, stands, e))
+            return false;
     }
-    parts_close(&all);
-    return ok;
+    return common_death(s, stands, &rec->dead, e);
 }
 
 /* ---- uniting ---- */
@@ -328,8 +382,7 @@ static bool absorb(struct store *s, struct party *keep, struct party *gone, stru
     for (uint32_t i = 0; i < keep->parts.n; i++)
         if (!part_put(s, &keep->parts.rows[i], keep->row.gid, e))
             return false;
-    keep->rec.dead = common_death(s, &keep->parts);
-    if (!party_write(s, keep, e))
+    if (!common_death(s, keep->row.gid, &keep->rec.dead, e) || !party_write(s, keep, e))
         return false;
     record_clear(&gone->rec); /* its bytes have been copied with keep's */
     gone->rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};

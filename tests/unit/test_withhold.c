@@ -350,9 +350,9 @@ static void a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody(
     close_pair(&a, &b);
 }
 
-/* Gone before anybody had heard of it, but the file went back, and nothing takes the row out of such
- * a table: who writes it says it, and who names it says it with that. */
-static void a_row_of_it_that_nobody_heard_of_is_said_when_it_is_written_again(void **state)
+/* Gone before anybody had heard of it, but the file went back, and nothing takes the row out of
+ * such a table: who writes it says it, and who names it says it with that. */
+static void a_row_that_nobody_heard_of_is_said_where_it_stays_and_is_written(void **state)
 {
     struct site a, b;
 
@@ -668,7 +668,7 @@ int main(void)
         cmocka_unit_test(a_site_that_publishes_is_not_changed_by_others),
         cmocka_unit_test(a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody),
         cmocka_unit_test(
-            a_row_of_it_that_nobody_heard_of_is_said_when_it_is_written_again),
+            a_row_that_nobody_heard_of_is_said_where_it_stays_and_is_written),
         cmocka_unit_test(rows_that_do_not_match_stay_until_they_do),
         cmocka_unit_test(a_filter_that_goes_lets_everything_out),
         cmocka_unit_test(a_filter_that_cannot_be_used_here_lets_nothing_out_and_is_told),
