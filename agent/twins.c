@@ -105,6 +105,8 @@ static void sign_presence(struct conn *c, const struct message_askpresence *m)
     struct presence p = presence_of(m->session, a->run);
     uint8_t signature[SIGNATURE_BYTES];
 
+    if (link_queued(c->link) >= SYNC_PONG_BYTES)
+        return; /* as with a PING: it has enough to read, or does not read */
     keys_sign(&a->keys, PRESENCE_CONTEXT, SLICE(p.bytes), signature);
     say_presence(c, &p, signature);
 }

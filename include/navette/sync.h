@@ -30,7 +30,7 @@
 #define SYNC_DEAD_MS      9000
 #define SYNC_WINDOW_BYTES (16u << 20) /* at least one change-set is always allowed */
 #define SYNC_UNSENT_BYTES (1u << 20)  /* while so much waits to be sent, nothing more is fetched */
-#define SYNC_PONG_BYTES   65536       /* nor is a PING answered while so much does */
+#define SYNC_PONG_BYTES   65536       /* nor PING nor ASKPRESENCE answered while so much does */
 #define SYNC_FLIGHT_MAX   1024        /* change-sets under way and not acknowledged */
 #define SYNC_CLAIM_MS     10000       /* a WANT unanswered so long may be asked elsewhere */
 #define SYNC_LOST_MS      60000 /* what is not acknowledged so long is not under way any more */

@@ -484,3 +484,15 @@ def test_a_member_who_never_reads(shop, lan, a, b):
             print("%d messages" % talk_nonsense(peer, 6, messages, read=False))
         come_and_go(shop, a, b)
     check_patience(patience)
+
+
+def test_a_member_who_asks_who_is_present_and_never_reads(shop, lan, a, b):
+    peer = Liar(shop, lan, a).connect()
+    assert peer.run(lambda: has_all(peer))
+    peer.channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    messages = [wire.pack([peers.PING, 7, 7])] + [wire.pack([peers.ASKPRESENCE, bytes(32)])] * 500
+    with Patience(a) as patience:
+        with contextlib.suppress(ConnectionError):
+            print("%d messages" % talk_nonsense(peer, 20, messages, read=False))
+        come_and_go(shop, a, b)
+    check_patience(patience)

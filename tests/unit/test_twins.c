@@ -3,6 +3,7 @@
 
 #include "floor.h"
 #include "links_inside.h"
+#include "visitor.h"
 
 /* A home as it is, in another place, with a database of its own; nobody has noticed yet. */
 static void copy_pc(struct floor *f, struct pc *copy, const struct pc *of)
@@ -128,6 +129,54 @@ static void a_pc_that_comes_again_takes_the_place_of_its_dead_link(void **state)
     floor_close(&f);
 }
 
+static void ask_presence(struct floor *f, struct visitor *v, int times)
+{
+    while (times-- > 0)
+        visitor_says(v, &(struct message){.kind = MESSAGE_KIND_ASKPRESENCE});
+    AWAIT(f, link_queued(v->link) == 0);
+    floor_turns(f, 50);
+}
+
+/* An answer is made for each question, and it never takes one. */
+static void who_asks_who_is_present_and_does_not_read_is_not_answered_without_end(void **state)
+{
+    int small = 4096;
+    uint32_t heard;
+    struct link *to_b;
+    struct visitor v;
+    struct floor f = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_enrol(&a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    visit(&v, &a, &b.keys);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    AWAIT(&f, is_talking(&a, &b));
+    ask_presence(&f, &v, 1);
+    AWAIT(&f, v.heard[MESSAGE_KIND_PRESENCE] == 1);
+    to_b = a.agent.links->conns[0]->link;
+    uv_send_buffer_size((uv_handle_t *)&to_b->tcp, &small);
+    link_hold(v.link);
+    while (link_queued(to_b) < SYNC_PONG_BYTES)
+        ask_presence(&f, &v, 100);
+    ask_presence(&f, &v, 1000);
+    assert_in_range(link_queued(to_b), SYNC_PONG_BYTES, SYNC_PONG_BYTES + 1000);
+    /* Once it reads, it is answered again. */
+    link_resume(v.link);
+    AWAIT(&f, link_queued(to_b) == 0);
+    heard = v.heard[MESSAGE_KIND_PRESENCE];
+    ask_presence(&f, &v, 1);
+    AWAIT(&f, v.heard[MESSAGE_KIND_PRESENCE] > heard);
+    visitor_leaves(&v);
+    AWAIT(&f, a.agent.links->n == 0);
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +184,7 @@ int main(void)
         cmocka_unit_test(who_dials_himself_is_alone),
         cmocka_unit_test(a_third_pc_that_sees_two_tells_and_both_are_in_doubt),
         cmocka_unit_test(a_pc_that_comes_again_takes_the_place_of_its_dead_link),
+        cmocka_unit_test(who_asks_who_is_present_and_does_not_read_is_not_answered_without_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
