@@ -279,6 +279,48 @@ static void a_key_that_has_served_an_hour_is_replaced_behind_the_next_frame(void
     pair_close(&p);
 }
 
+/* What a channel does of itself: the frame that fills 1 GiB is the last one under its key. */
+static void a_key_serves_up_to_a_gibibyte_and_is_replaced_then(void **state)
+{
+    const uint64_t gibibyte = UINT64_C(1) << 30;
+    uint8_t first[32];
+    struct pair p;
+
+    (void)state;
+    pair_shake_hands(&p);
+    memcpy(first, p.a.send.key, sizeof first);
+    p.a.sent_bytes = p.b.received_bytes = gibibyte - 1 - sizeof "young";
+    say(&p, true, "young"); /* and the byte that ends it */
+    assert_int_equal(p.a.sent_bytes, gibibyte - 1);
+    assert_memory_equal(p.a.send.key, first, sizeof first);
+    p.a.sent_bytes = p.b.received_bytes = gibibyte - sizeof "old";
+    say(&p, true, "old");
+    assert_memory_not_equal(p.a.send.key, first, sizeof first);
+    assert_memory_equal(p.a.send.key, p.b.receive.key, sizeof first);
+    assert_int_equal(p.a.sent_bytes + p.b.received_bytes, 0);
+    say(&p, true, "under the next one");
+    assert_int_equal(p.heard_b.messages, 3);
+    pair_close(&p);
+}
+
+static void a_sender_that_keeps_its_key_beyond_a_gibibyte_is_refused(void **state)
+{
+    const uint64_t gibibyte = UINT64_C(1) << 30;
+    struct pair p;
+    struct err e = {0};
+
+    (void)state;
+    pair_shake_hands(&p);
+    p.b.received_bytes = gibibyte - 1 - sizeof "young"; /* p.a has not counted these */
+    say(&p, true, "young");
+    p.b.received_bytes = gibibyte - sizeof "old";
+    assert_true(channel_send(&p.a, slice_text("old"), &p.to_b, &e));
+    assert_false(feed_b(&p, buf_slice(&p.to_b), &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(p.heard_b.messages, 1);
+    pair_close(&p);
+}
+
 /* Nothing that was said under the old key is taken under the new one, and the other way round. */
 static void what_is_sealed_under_a_key_that_was_replaced_is_refused(void **state)
 {
@@ -359,6 +401,8 @@ int main(void)
         cmocka_unit_test(a_message_of_the_wrong_size_or_without_room_is_not_sent),
         cmocka_unit_test(an_application_that_refuses_a_message_ends_the_channel),
         cmocka_unit_test(a_key_that_has_served_an_hour_is_replaced_behind_the_next_frame),
+        cmocka_unit_test(a_key_serves_up_to_a_gibibyte_and_is_replaced_then),
+        cmocka_unit_test(a_sender_that_keeps_its_key_beyond_a_gibibyte_is_refused),
         cmocka_unit_test(what_is_sealed_under_a_key_that_was_replaced_is_refused),
         cmocka_unit_test(a_sender_that_keeps_its_key_too_long_is_refused),
         cmocka_unit_test(a_large_message_leaves_no_large_memory_behind),

@@ -1,6 +1,10 @@
 #include "folder.h"
 
+#include <unistd.h>
+
 #include "home.h"
+
+#define SOMEBODY 65534
 
 struct fixture {
     char directory[64];
@@ -154,6 +158,42 @@ static void an_identity_that_others_can_read_is_refused_with_the_remedy(void **s
     set_mode(f, f->home.identity, 0640);
     assert_false(home_identity_load(&f->home, &k, &f->e));
     assert_says(f, "chmod 600");
+}
+
+/* Only root can give a file away. */
+static void give_away(const char *path)
+{
+    if (geteuid() != 0) {
+        print_message("needs root: nobody else can give a file to another user\n");
+        skip();
+    }
+    assert_int_equal(chown(path, SOMEBODY, (gid_t)-1), 0);
+}
+
+static void another_users_home_is_refused_with_the_remedy(void **state)
+{
+    struct fixture *f = *state;
+
+    give_away(f->home.path);
+    assert_false(home_check(&f->home, &f->e));
+    assert_int_equal(f->e.code, ERR_REFUSED);
+    assert_says(f, "belongs to another user: run this as that user");
+    assert_int_equal(chown(f->home.path, geteuid(), (gid_t)-1), 0);
+    assert_true(home_check(&f->home, &f->e));
+}
+
+static void a_secret_that_belongs_to_another_user_is_refused_with_the_remedy(void **state)
+{
+    struct fixture *f = *state;
+    struct keys again;
+
+    assert_true(home_identity_create(&f->home, &f->keys, &f->e));
+    give_away(f->home.identity);
+    assert_false(home_identity_load(&f->home, &again, &f->e));
+    assert_int_equal(f->e.code, ERR_REFUSED);
+    assert_says(f, "belongs to another user: run this as that user");
+    assert_int_equal(chown(f->home.identity, geteuid(), (gid_t)-1), 0);
+    assert_true(home_identity_load(&f->home, &again, &f->e));
 }
 
 static void a_damaged_identity_is_an_error_and_stays_as_it_is(void **state)
@@ -397,6 +437,8 @@ int main(void)
         IN_HOME(a_home_without_settings_says_how_to_write_them),
         IN_HOME(an_identity_is_made_once_and_read_back),
         IN_HOME(an_identity_that_others_can_read_is_refused_with_the_remedy),
+        IN_HOME(another_users_home_is_refused_with_the_remedy),
+        IN_HOME(a_secret_that_belongs_to_another_user_is_refused_with_the_remedy),
         IN_HOME(a_damaged_identity_is_an_error_and_stays_as_it_is),
         IN_HOME(a_link_in_place_of_the_identity_is_not_followed),
         IN_HOME(a_fleet_is_saved_and_loaded),

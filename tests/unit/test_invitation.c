@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include <navette/invite.h>
+#include <navette/join.h>
 
 #include "floor.h"
 #include "join.h"
+#include "visitor.h"
 
 #define INVITES_FILE_BYTES 4096
 
@@ -332,6 +334,73 @@ static void who_stops_while_it_joins_is_told_that_it_did_not(void **state)
     floor_close(&f);
 }
 
+/* The token's channel, opened by whoever has the token and these keys. */
+static void visit_with_token(struct visitor *v, struct pc *host, const struct keys *keys,
+                             const struct invite *token)
+{
+    struct invite_lock lock;
+    struct err e = {0};
+
+    invite_lock(&lock, token);
+    *v = (struct visitor){.agent = {.loop = &host->loop, .keys = *keys},
+                          .secret = {.mode = CHANNEL_INVITE}};
+    memcpy(v->secret.psk, lock.psk, sizeof v->secret.psk);
+    memcpy(v->secret.context, lock.id, sizeof lock.id);
+    must(link_dial(&v->link, &v->agent, &host->config.listen, &v->secret,
+                   (struct link_owner){&visitor_events, v}, &e),
+         &e);
+    AWAIT(host->floor, v->opened);
+}
+
+/* A JOIN for these public keys, with a proof that is right for them. */
+static void asks_for(struct visitor *v, const struct invite *token, const uint8_t *sign_public,
+                     const uint8_t *exchange_public)
+{
+    struct join_message m = {.kind = JOIN_JOIN, .name = "GUEST"};
+    struct buf statement;
+
+    memcpy(m.sign_public, sign_public, sizeof m.sign_public);
+    memcpy(m.exchange_public, exchange_public, sizeof m.exchange_public);
+    join_statement(&statement, &m, v->link->channel.session);
+    invite_prove(token, buf_slice(&statement), m.proof);
+    buf_close(&statement);
+    join_send(v->link, &m);
+}
+
+/* Who has the token lets himself in, and nobody else: neither another identity, nor his own with a
+ * key to which another one reads what is sealed. */
+static void a_guest_joins_with_the_keys_of_his_channel_only(void **state)
+{
+    char text[INVITE_TEXT_BYTES_MAX];
+    struct keys guest, other;
+    struct invite token;
+    struct visitor v;
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_host_and_guest(&f, &a, &b, text);
+    must(invite_parse(&token, text, &e), &e);
+    keys_generate(&guest);
+    keys_generate(&other);
+    for (int which = 0; which < 2; which++) {
+        visit_with_token(&v, &a, &guest, &token);
+        asks_for(&v, &token, (which == 0 ? &other : &guest)->sign_public,
+                 (which == 1 ? &other : &guest)->exchange_public);
+        AWAIT(&f, v.closed);
+        assert_int_equal(v.heard[JOIN_WELCOME] + v.heard[JOIN_SORRY], 0);
+        assert_int_equal(a.agent.roster.site_count, 1);
+    }
+    visit_with_token(&v, &a, &guest, &token);
+    asks_for(&v, &token, guest.sign_public, guest.exchange_public);
+    AWAIT(&f, v.heard[JOIN_WELCOME] == 1);
+    assert_int_equal(a.agent.roster.site_count, 2);
+    visitor_leaves(&v);
+    floor_turns(&f, 20);
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +416,7 @@ int main(void)
         cmocka_unit_test(there_are_so_many_open_ones_and_no_more),
         cmocka_unit_test(who_is_in_no_fleet_cannot_invite),
         cmocka_unit_test(joining_goes_on_or_ends_without_the_one_who_asked),
+        cmocka_unit_test(a_guest_joins_with_the_keys_of_his_channel_only),
         cmocka_unit_test(who_stops_while_it_joins_is_told_that_it_did_not),
     };
 

@@ -1,8 +1,17 @@
 /* Requests to join and their answers, as files. */
 #include <navette/letter.h>
 
+#include <sodium.h>
+
+#include <navette/wire.h>
+
 #include "golden.h"
 #include "library.h"
+
+#define SALT_BYTES         32 /* before a request that is sealed, of which the key comes */
+#define TAG_BYTES          16 /* behind it */
+#define ASK_BYTES_MAX      (JOIN_BYTES_MAX + 256)
+#define ANSWER_EXTRA_BYTES crypto_box_SEALBYTES
 
 struct story {
     struct keys maker, guest;
@@ -254,6 +263,191 @@ static void what_was_sealed_is_refused_wherever_it_is_cut_off(void **state)
     buf_close(&answer);
 }
 
+/* ---- those who know the format and have the token ---- */
+
+/* As an honest PC seals a request, whatever bytes it is. */
+static void seal_ask(struct letter *l, const struct story *s, struct slice record)
+{
+    static const uint8_t no_nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+    uint8_t key[HASH_BYTES], *salt;
+
+    *l = (struct letter){.kind = LETTER_ASK};
+    memcpy(l->invitation, s->lock.id, sizeof l->invitation);
+    buf_open(&l->sealed, SALT_BYTES + record.n + TAG_BYTES);
+    salt = buf_extend(&l->sealed, SALT_BYTES + record.n + TAG_BYTES);
+    memset(salt, 5, SALT_BYTES);
+    hash_derive(key, s->lock.psk, "navette ask key 1", (struct slice){salt, SALT_BYTES});
+    crypto_aead_chacha20poly1305_ietf_encrypt(salt + SALT_BYTES, NULL, record.p, record.n, NULL, 0,
+                                              NULL, no_nonce, key);
+}
+
+/* As an honest PC seals an answer to the guest. */
+static void seal_answer(struct letter *l, const struct story *s, struct slice record)
+{
+    *l = (struct letter){.kind = LETTER_ANSWER};
+    memcpy(l->invitation, s->lock.id, sizeof l->invitation);
+    buf_open(&l->sealed, record.n + ANSWER_EXTRA_BYTES);
+    assert_int_equal(crypto_box_seal(buf_extend(&l->sealed, record.n + ANSWER_EXTRA_BYTES),
+                                     record.p, record.n, s->guest.exchange_public),
+                     0);
+}
+
+/* The worked example's request or answer, signed anew; an answer names `maker` as who made it. */
+static void sign_again(struct buf *record, const char *which, const struct keys *maker,
+                       const struct keys *signer, const char *context)
+{
+    struct buf golden = {0};
+    uint8_t signature[SIGNATURE_BYTES];
+    struct err e = {0};
+    struct reader r = reader_of(golden_find("letter.txt", which, 0, &golden), &e);
+    struct writer w = {.out = record};
+    struct slice inner;
+
+    read_array_exact(&r, maker == NULL ? 2 : 3, which);
+    inner = read_bin(&r, golden.n, which);
+    assert_false(r.failed);
+    keys_sign(signer, context, inner, signature);
+    buf_open(record, golden.n);
+    write_array(&w, maker == NULL ? 2 : 3);
+    write_bin(&w, inner);
+    if (maker != NULL)
+        write_bin(&w, SLICE(maker->sign_public));
+    write_bin(&w, SLICE(signature));
+    assert_false(record->overflow);
+    buf_close(&golden);
+}
+
+static enum err_code ask_signed_by(const struct story *s, const struct keys *k, const char *context)
+{
+    struct letter_ask ask;
+    struct buf record = {0};
+    struct err e = {0};
+    struct letter l;
+    bool ok;
+
+    sign_again(&record, "ask", NULL, k, context);
+    seal_ask(&l, s, buf_slice(&record));
+    ok = letter_ask_open(&ask, &l, &s->lock, &e);
+    assert_int_equal(ok, e.code == ERR_NONE);
+    letter_close(&l);
+    buf_close(&record);
+    return e.code;
+}
+
+/* Who has the token and another's public keys cannot ask in that one's name. */
+static void a_request_that_the_one_who_asks_did_not_sign_is_refused(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_open(&s);
+    assert_int_equal(ask_signed_by(&s, &s.guest, "navette ask 1"), ERR_NONE);
+    assert_int_equal(ask_signed_by(&s, &s.maker, "navette ask 1"), ERR_CRYPTO);
+    assert_int_equal(ask_signed_by(&s, &s.guest, "navette answer 1"), ERR_CRYPTO);
+}
+
+static enum err_code answer_signed_by(const struct story *s, const struct keys *k,
+                                      const char *context)
+{
+    struct buf record = {0};
+    struct err e = {0};
+    struct letter l;
+    bool ok;
+
+    sign_again(&record, "answer", &s->maker, k, context);
+    seal_answer(&l, s, buf_slice(&record));
+    ok = opens(&l, &s->guest, &e);
+    assert_int_equal(ok, e.code == ERR_NONE);
+    letter_close(&l);
+    buf_close(&record);
+    return e.code;
+}
+
+/* Who finds a request's sender can seal to him; but not answer in the maker's name. */
+static void an_answer_that_its_maker_did_not_sign_is_refused(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_open(&s);
+    assert_int_equal(answer_signed_by(&s, &s.maker, "navette answer 1"), ERR_NONE);
+    assert_int_equal(answer_signed_by(&s, &s.guest, "navette answer 1"), ERR_CRYPTO);
+    assert_int_equal(answer_signed_by(&s, &s.maker, "navette ask 1"), ERR_CRYPTO);
+}
+
+static void check_size_is_named(const struct err *e, const char *what, size_t n)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%s of %zu bytes", what, n);
+    assert_int_equal(e->code, ERR_INPUT);
+    assert_string_equal(e->text, text);
+}
+
+/* Too little to hold anything, or more than one may be: it is refused by its length. */
+static void a_sealed_request_has_a_length_that_one_can_have(void **state)
+{
+    struct letter_ask ask;
+    struct letter l;
+    struct story s;
+    uint8_t *bytes = mem_alloc(ASK_BYTES_MAX + 1);
+
+    (void)state;
+    story_open(&s);
+    seal_ask(&l, &s, (struct slice){bytes, 0});
+    for (size_t n = l.sealed.n; n <= SALT_BYTES + TAG_BYTES; n--) {
+        struct err e = {0};
+
+        l.sealed.n = n;
+        assert_false(letter_ask_open(&ask, &l, &s.lock, &e));
+        check_size_is_named(&e, "a request to join", n);
+    }
+    letter_close(&l);
+    for (size_t n = ASK_BYTES_MAX; n <= ASK_BYTES_MAX + 1; n++) {
+        struct err e = {0};
+
+        seal_ask(&l, &s, (struct slice){bytes, n});
+        assert_false(letter_ask_open(&ask, &l, &s.lock, &e));
+        if (n > ASK_BYTES_MAX)
+            check_size_is_named(&e, "a request to join", l.sealed.n);
+        else
+            assert_null(strstr(e.text, "bytes")); /* it was opened, and is none */
+        letter_close(&l);
+    }
+    free(bytes);
+}
+
+static void a_sealed_answer_has_a_length_that_one_can_have(void **state)
+{
+    struct letter l;
+    struct story s;
+    uint8_t *bytes = mem_alloc(LETTER_RECORD_BYTES_MAX + 1);
+
+    (void)state;
+    story_open(&s);
+    seal_answer(&l, &s, (struct slice){bytes, 0});
+    for (size_t n = l.sealed.n; n <= ANSWER_EXTRA_BYTES; n--) {
+        struct err e = {0};
+
+        l.sealed.n = n;
+        assert_false(opens(&l, &s.guest, &e));
+        check_size_is_named(&e, "an answer", n);
+    }
+    letter_close(&l);
+    for (size_t n = LETTER_RECORD_BYTES_MAX; n <= LETTER_RECORD_BYTES_MAX + 1; n++) {
+        struct err e = {0};
+
+        seal_answer(&l, &s, (struct slice){bytes, n});
+        assert_false(opens(&l, &s.guest, &e));
+        if (n > LETTER_RECORD_BYTES_MAX)
+            check_size_is_named(&e, "an answer", l.sealed.n);
+        else
+            assert_null(strstr(e.text, "bytes"));
+        letter_close(&l);
+    }
+    free(bytes);
+}
+
 static void other_files_are_no_letters(void **state)
 {
     static const char *const files[] = {
@@ -275,6 +469,10 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_of_what_is_sealed_is_noticed),
         cmocka_unit_test(a_file_that_was_cut_off_or_goes_on_is_refused),
         cmocka_unit_test(what_was_sealed_is_refused_wherever_it_is_cut_off),
+        cmocka_unit_test(a_request_that_the_one_who_asks_did_not_sign_is_refused),
+        cmocka_unit_test(an_answer_that_its_maker_did_not_sign_is_refused),
+        cmocka_unit_test(a_sealed_request_has_a_length_that_one_can_have),
+        cmocka_unit_test(a_sealed_answer_has_a_length_that_one_can_have),
         cmocka_unit_test(other_files_are_no_letters),
     };
 
