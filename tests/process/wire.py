@@ -171,8 +171,8 @@ class Noise:
 class Channel:
     """An authenticated connection that carries messages."""
 
-    def __init__(self, address, site, mode, psk, context):
-        self.socket = socket.create_connection(address, timeout=10)
+    def __init__(self, address, site, mode, psk, context, source=None):
+        self.socket = socket.create_connection(address, timeout=10, source_address=source)
         self.buffer, self.message, self.heard = b"", b"", time.monotonic()
         noise = Noise(b"navette 1\0" + bytes([mode]) + context, psk)
         private = os.urandom(32)
