@@ -635,12 +635,14 @@ bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int6
 {
     struct ledger *l = &s->ledger;
     bool unsaid = false;
-    int64_t known;
+    int64_t known, stands;
 
-    if (!ledger_natural_get(l, table, identity, &known, e))
+    if (!ledger_natural_get(l, table, identity, &known, e) || !ledger_stands(l, *gid, &stands, e))
         return false;
-    if (known == *gid)
+    if (known == stands) { /* maybe as a part of it: that is known of it already */
+        *gid = known;
         return true;
+    }
     if (known == 0)
         return ledger_natural_put(l, table, identity, *gid, e);
     if (!is_unsaid(s, known, &unsaid, e))
