@@ -144,6 +144,18 @@ static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, 
     return known || same || note_conflict(r, b, gid, b->position[column], file, e);
 }
 
+static bool is_unwatched(const struct recovery *r, const struct binding *b)
+{
+    return r->unwatched != NULL && r->unwatched[b->app_index];
+}
+
+/* Nobody remembers how the row began, and its key was said nowhere: what nobody has said of it,
+ * only this file has. */
+static bool has_no_beginning(const struct recovery *r, const struct binding *b)
+{
+    return is_unwatched(r, b) && record_get(&r->rec, b->position[b->app->keys[0]]) == NULL;
+}
+
 /* What the file holds becomes the shadow. Where the application wrote (`news`) after it had seen
  * what rec says, the shadow says that instead: publishing then finds the difference, and the
  * application's value goes on. Marks come and go under one clock, so a value that lacks one tells
@@ -169,6 +181,8 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             make_fresh(r, columns_fresh(b, i), &file);
             continue;
         }
+        if (have == NULL && has_no_beginning(r, b))
+            continue;
         if (apart && have != NULL) {
             if (!part_cell(r, b, gid, i, &file, same, e))
                 return false;
@@ -375,11 +389,6 @@ static bool place_known(struct recovery *r, struct binding *b, int64_t gid,
         return true;
     s->due_open = true;
     return ledger_due_put(&s->ledger, gid, r->now_ms, NULL, e);
-}
-
-static bool is_unwatched(const struct recovery *r, const struct binding *b)
-{
-    return r->unwatched != NULL && r->unwatched[b->app_index];
 }
 
 /* Written without a mark: what was drained of it, nobody remembers. */

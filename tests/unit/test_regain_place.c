@@ -1,11 +1,12 @@
 /* A ledger that went back or was lost, beside a file that remembers where its rows are, and which
  * of them it has let go. */
 #include "library.h"
-#include "sites.h"
+#include "wentback.h"
 
 static const char notes[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT);"
                             "CREATE TABLE tag(word TEXT PRIMARY KEY, note_id INTEGER REFERENCES"
-                            " note(id));";
+                            " note(id));"
+                            "CREATE TABLE line(id INTEGER PRIMARY KEY, what TEXT, n INTEGER);";
 
 static const char all[] = "SELECT word, text FROM tag LEFT JOIN note ON id = note_id ORDER BY 1";
 
@@ -59,11 +60,53 @@ static void a_row_that_went_unheard_goes_again_after_its_ledger_was_built_again(
     close_pair(&a, &b);
 }
 
+/* A had gone back, and while what it had made since was laid aside, it wrote to a row of that. Then
+ * its database and its home go back again, one after the other: others have heard of the edit, and
+ * of the row nothing else, and the database has got it back from the home. */
+static void a_row_whose_beginning_only_the_file_remembers_is_said_whole(void **state)
+{
+    struct site a, b;
+    struct actor first;
+    uint64_t number;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&a, "INSERT INTO note VALUES (9, 'before')");
+    exchange(&a, &b);
+    keep_pc(&a);
+    first = *store_actor(a.store);
+    number = made_by(&a);
+    sql(&a, "INSERT INTO note VALUES (1, 'one')");
+    work(&a);
+    sql(&a, "INSERT INTO note VALUES (2, 'two')");
+    exchange(&a, &b);
+    put_pc_back(&a);
+    sql(&a, "INSERT INTO line VALUES (1, 'nails', 7)");
+    work(&a);
+    assert_int_equal(stage_one_of(&b, &a, &first, number + 1), ERR_NONE);
+    sql(&a, "UPDATE line SET n = 8");
+    work(&a);
+    carry_own(&a, &b);
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    put_database_back(&a, &a);
+    open_store(&a);
+    work(&a);
+    tidy(&a);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect_both(&a, &b, "SELECT what, n FROM line", "nails|8");
+    expect_both(&a, &b, "SELECT text FROM note ORDER BY 1", "before one two");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_given_again_is_the_new_row_s_when_only_the_file_remembers_it),
         cmocka_unit_test(a_row_that_went_unheard_goes_again_after_its_ledger_was_built_again),
+        cmocka_unit_test(a_row_whose_beginning_only_the_file_remembers_is_said_whole),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
