@@ -219,16 +219,28 @@ static bool cancel(struct agent *a, const char *digits, struct err *e)
     return ok;
 }
 
+/* Else the roster would give it the name with a number behind, and whoever typed it goes on with
+ * the name of the other. */
+static bool rename_site(struct agent *a, const struct roster_site *s, const char *name,
+                        struct err *e)
+{
+    const struct roster_site *other = roster_find_name(&a->roster, name);
+    char given[NAME_BYTES_MAX + 1];
+
+    if (other != NULL && other != s)
+        return err_set(e, ERR_USAGE, "another PC is called %s already: see `agent-cli roster`",
+                       other->name);
+    return roster_rename(&a->roster, &s->site, name, &a->keys, given, e);
+}
+
 static bool change(struct agent *a, const struct request *r, const struct roster_site *s,
                    struct err *e)
 {
-    char name[NAME_BYTES_MAX + 1];
-
     switch (r->kind) {
     case REQUEST_REVOKE:
         return shut_out(a, s, e);
     case REQUEST_RENAME:
-        return roster_rename(&a->roster, &s->site, r->name, &a->keys, name, e);
+        return rename_site(a, s, r->name, e);
     case REQUEST_ADMIN_ADD:
     case REQUEST_ADMIN_REMOVE:
         return roster_admin(&a->roster, &s->site, r->kind == REQUEST_ADMIN_ADD, &a->keys, e);
@@ -246,7 +258,7 @@ static bool change(struct agent *a, const struct request *r, const struct roster
 static bool is_about_a_site(const struct request *r)
 {
     return r->kind == REQUEST_REVOKE || r->kind == REQUEST_RENAME || r->kind == REQUEST_ADMIN_ADD ||
-           r->kind == REQUEST_ADMIN_REMOVE;
+           r->kind == REQUEST_ADMIN_REMOVE || (r->kind == REQUEST_ROSTER && r->peer[0] != '\0');
 }
 
 bool admin_run(struct agent *a, const struct request *r, struct json_object **result, struct err *e)
@@ -275,8 +287,10 @@ bool admin_run(struct agent *a, const struct request *r, struct json_object **re
     if (changed)
         log_info("roster changed by command=%s", request_kind_name(r->kind));
     add(*result, "changed", json_object_new_boolean(changed));
-    if (s != NULL)
+    if (s != NULL) {
         add(*result, "name", name_of(a, &site));
+        add(*result, "site", hex_of(SLICE(site.bytes)));
+    }
     describe(a, *result);
     return true;
 }

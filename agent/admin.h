@@ -12,7 +12,7 @@
  *                  here: change-sets of it, those that count, and those that are here}]
  *     invitations: [{id, by, ends, state: "open", "used", "over" or "withdrawn"}]
  *
- * and those that change something with the `name` of whom it was about. */
+ * and those about one PC, as which the list itself may be asked for, with its `name` and `site`. */
 #ifndef NAVETTE_ADMIN_H
 #define NAVETTE_ADMIN_H
 

@@ -404,10 +404,15 @@ static bool enrol(struct invitations *all, const struct site_id *guest, struct i
                   const struct join_message *m, struct err *e)
 {
     struct agent *a = all->agent;
+    const struct roster_site *self = roster_find(&a->roster, &a->keys.site);
     char name[NAME_BYTES_MAX + 1];
 
     if (roster_find(&a->roster, guest) == NULL && !name_check_new(slice_text(m->name), e))
         return err_wrap(e, "that PC takes another name first");
+    if (roster_find(&a->roster, guest) == NULL && (self == NULL || !self->admin))
+        return err_set(e, ERR_REFUSED,
+                       "the PC that made the token is no admin of the fleet any more: on one that "
+                       "is, `agent-cli invite` makes a new one");
     v->used = true;
     v->used_by = *guest;
     if (!invitations_save(all, e))

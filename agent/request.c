@@ -96,7 +96,7 @@ static const struct command commands[] = {
                                  KEY_ARG("second", second)}},
     [REQUEST_PARKED] = {"parked", {{0}}},
     [REQUEST_PARKED_ACCEPT] = {"parked-accept", {{0}}},
-    [REQUEST_ROSTER] = {"roster", {{0}}},
+    [REQUEST_ROSTER] = {"roster", {TEXT_ARG("peer", false, peer)}},
     [REQUEST_REVOKE] = {"revoke", {TEXT_ARG("peer", true, peer)}},
     [REQUEST_RENAME] = {"rename", {TEXT_ARG("peer", true, peer), TEXT_ARG("name", true, name)}},
     [REQUEST_ADMIN_ADD] = {"admin-add", {TEXT_ARG("peer", true, peer)}},

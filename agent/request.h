@@ -53,7 +53,7 @@ enum request_kind {
     REQUEST_CONFLICT_MERGE,   /* table, first, second: the keys of two rows -> review.h */
     REQUEST_PARKED,           /* -> review.h */
     REQUEST_PARKED_ACCEPT,    /* what waits for a migration comes in -> review.h */
-    REQUEST_ROSTER,           /* -> admin.h */
+    REQUEST_ROSTER,           /* [peer] -> admin.h */
     REQUEST_REVOKE,           /* peer -> admin.h */
     REQUEST_RENAME,           /* peer, name -> admin.h */
     REQUEST_ADMIN_ADD,        /* peer -> admin.h */

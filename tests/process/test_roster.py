@@ -314,6 +314,45 @@ def test_admins_are_made_and_unmade(shop):
     wait_for(lambda: [m["name"] for m in roster(c)["members"] if m["admin"]] == ["A"], "A alone rules")
 
 
+def test_nobody_is_asked_about_what_cannot_be_done(shop):
+    """Of a PC that is not there, that this one is, or that it may not shut out."""
+    lan, a, b = shop.pair()
+    said = a.cli("revoke", "NOBODY", ok=(64,)).stderr
+    assert "no PC of the fleet is called NOBODY" in said and "Go on?" not in said
+    asked = a.cli("revoke", "compta01", ok=(2,), stdin="no\n").stderr
+    assert "This shuts COMPTA01 (%s) out" % next(m["site"][:8] for m in roster(a)["members"] if m["name"] == "COMPTA01") in " ".join(asked.split())
+    said = a.cli("revoke", "CAISSE01", ok=None).stderr
+    assert "Go on?" not in said
+    a.cli("admin", "remove", "COMPTA01")
+    wait_for(lambda: not roster(b)["admin"], "B is no admin")
+    said = b.cli("revoke", "CAISSE01", ok=(2,)).stderr
+    assert "no admin" in said and "Go on?" not in said
+    wait_members(a, "CAISSE01", "COMPTA01")
+
+
+def test_no_pc_is_called_as_another_is(shop):
+    lan, a, b = shop.pair()
+    assert "another PC is called CAISSE01 already" in a.cli("rename", "COMPTA01", "caisse01", ok=(64,)).stderr
+    a.cli("rename", "CAISSE01", "caisse01")
+    wait_members(b, "caisse01", "COMPTA01")
+
+
+def test_a_token_of_one_that_is_no_admin_any_more_says_where_to_get_another(shop):
+    lan, a, b = shop.pair()
+    token = b.invite()
+    a.cli("admin", "remove", "COMPTA01")
+    wait_for(lambda: not roster(b)["admin"], "B is no admin")
+    c = shop.pc("C", lan)
+    c.init()
+    c.start()
+    said = " ".join(c.cli("join", token, ok=(2,)).stderr.split())
+    assert "the PC that made the token is no admin of the fleet any more" in said, said
+    a.cli("admin", "add", "COMPTA01")
+    wait_for(lambda: roster(b)["admin"], "B is an admin again")
+    c.cli("join", token)  # it was not used up
+    wait_members(a, "CAISSE01", "COMPTA01", "C")
+
+
 def test_a_pc_that_was_replaced_leaves_the_list_and_its_name(shop):
     lan, a, b, c = trio(shop)
     c.stop()

@@ -120,14 +120,15 @@ static void print_pending(struct json_object *p)
     char missing[MISSING_BYTES];
 
     write_missing(field(p, "missing"), missing, sizeof missing);
+    putchar('\n');
     if (is_true(p, "hopeless"))
-        text_say("\nIts history was to be summed up (%s, by %s), and cannot be: the list changed "
+        text_say("Its history was to be summed up (%s, by %s), and cannot be: the list changed "
                  "meanwhile on a PC that had not seen it, or a PC that was waited for is out. The "
                  "fleet does it anew by itself within an hour or so, or `agent-cli checkpoint` "
                  "does, at once.",
                  text(p, "made"), text(p, "by"));
     else
-        text_say("\nIts history is being summed up (%s, by %s): that takes effect once %s %s seen "
+        text_say("Its history is being summed up (%s, by %s): that takes effect once %s %s seen "
                  "it. Where a PC is gone for good: `agent-cli revoke` it, then `agent-cli "
                  "checkpoint`.",
                  text(p, "made"), text(p, "by"), missing,
@@ -138,21 +139,25 @@ static void print_history(struct json_object *r)
 {
     struct json_object *before = field(r, "checkpoint"), *pending = field(r, "checkpoint_pending");
 
-    if (before != NULL)
-        text_say("\nIts history up to %s, %" PRId64 " entries, was summed up by %s.",
+    if (before != NULL) {
+        putchar('\n');
+        text_say("Its history up to %s, %" PRId64 " entries, was summed up by %s.",
                  text(before, "made"), number(before, "entries"),
                  text(before, "by")[0] != '\0' ? text(before, "by") : "another PC");
+    }
     if (pending != NULL)
         print_pending(pending);
     if (number(r, "entries") > number(r, "entries_max") / 5 * 4 ||
-        number(r, "bytes") > number(r, "bytes_max") / 5 * 4)
-        text_say("\nIts history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
+        number(r, "bytes") > number(r, "bytes_max") / 5 * 4) {
+        putchar('\n');
+        text_say("Its history is nearly full: %" PRId64 " of %" PRId64 " entries, %" PRId64
                  " of %" PRId64 " bytes. When it is full, nobody can join, and the fleet's key "
                  "cannot be changed. %s",
                  number(r, "entries"), number(r, "entries_max"), number(r, "bytes"),
                  number(r, "bytes_max"),
                  pending != NULL ? "So switch on the PCs that are waited for."
                                  : "`agent-cli checkpoint` sums it up.");
+    }
 }
 
 static void print_roster(struct json_object *r)
@@ -280,32 +285,28 @@ int run_invite_cancel(struct cli *c)
 
 /* ---- revoke ---- */
 
-/* The one that the person means, of the members and of those who are none any more. */
-static struct json_object *find_site(struct json_object *roster, const char *list, const char *word)
+/* The member that the person means; NULL: it is none any more. */
+static struct json_object *find_member(struct json_object *roster)
 {
-    for (size_t i = 0; i < count(field(roster, list)); i++) {
-        struct json_object *s = json_object_array_get_idx(field(roster, list), i);
-        size_t n = strlen(word);
+    for (size_t i = 0; i < count(field(roster, "members")); i++) {
+        struct json_object *s = json_object_array_get_idx(field(roster, "members"), i);
 
-        if (strcmp(text(s, "name"), word) == 0 ||
-            (n >= ID_DIGITS && strncmp(text(s, "site"), word, n) == 0))
+        if (is(s, "site", text(roster, "site")))
             return s;
     }
     return NULL;
 }
 
 /* What it said before it was shut out stays, also against others: "" or whom it shut out. */
-static void write_victims(struct json_object *roster, const char *word, char *out, size_t room)
+static void write_victims(struct json_object *roster, char *out, size_t room)
 {
-    struct json_object *s = find_site(roster, "members", word);
-    const char *name = s != NULL ? text(s, "name") : word;
     size_t n = 0;
 
     out[0] = '\0';
     for (size_t i = 0; i < count(field(roster, "gone")) && n + 1 < room; i++) {
         struct json_object *g = json_object_array_get_idx(field(roster, "gone"), i);
 
-        if (strcmp(text(g, "by"), name) == 0)
+        if (is(g, "by", text(roster, "name")))
             n += (size_t)snprintf(out + n, room - n, "%s%.80s", n > 0 ? ", " : "", text(g, "name"));
     }
 }
@@ -319,24 +320,28 @@ static bool asked(const struct cli *c, const char *what, struct err *e)
 
 static bool is_wanted(const struct cli *c, struct json_object *roster, struct err *e)
 {
-    const char *word = c->words[0];
-    char what[1000], victims[200];
+    struct json_object *member = find_member(roster);
+    const char *name = text(roster, "name");
+    char what[1000], victims[200], id[ID_DIGITS + 1];
     size_t n;
 
-    write_victims(roster, word, victims, sizeof victims);
-    if (find_site(roster, "members", word) != NULL || find_site(roster, "gone", word) == NULL)
+    if (!is_true(roster, "admin") || (member != NULL && is_true(member, "self")))
+        return true; /* the agent says why it will not */
+    write_victims(roster, victims, sizeof victims);
+    short_id(id, roster);
+    if (member != NULL)
         snprintf(
             what, sizeof what,
-            "This shuts %.80s out of the fleet %.80s for good: what it wrote and this PC has "
+            "This shuts %.80s (%s) out of the fleet %.80s for good: what it wrote and this PC has "
             "stays, what it writes from now on or has not sent yet reaches no other PC. It can "
             "come back only under a new identity (`identity reset` there) and with a new token.",
-            word, text(roster, "fleet"));
+            name, id, text(roster, "fleet"));
     else
         snprintf(
             what, sizeof what,
-            "%.80s was shut out already. This makes every PC take what is here of it, also what "
-            "came after that was decided.",
-            word);
+            "%.80s (%s) was shut out already. This makes every PC take what is here of it, also "
+            "what came after that was decided.",
+            name, id);
     n = strlen(what);
     if (victims[0] != '\0')
         snprintf(what + n, sizeof what - n,
@@ -344,11 +349,11 @@ static bool is_wanted(const struct cli *c, struct json_object *roster, struct er
     return asked(c, what, e);
 }
 
-static void print_victims(const struct cli *c, struct json_object *result)
+static void print_victims(struct json_object *result)
 {
     char victims[200];
 
-    write_victims(result, c->words[0], victims, sizeof victims);
+    write_victims(result, victims, sizeof victims);
     if (victims[0] != '\0')
         text_say("What it shut out stays out: %s. If that was wrong: `identity reset` there, and "
                  "`join` with a new token.",
@@ -366,7 +371,7 @@ static void print_revoked(const struct cli *c, struct json_object *result)
         "%s is shut out of the fleet %s. The PCs that are connected know it now, the others as "
         "soon as they meet one.",
         c->words[0], text(result, "fleet"));
-    print_victims(c, result);
+    print_victims(result);
 }
 
 int run_revoke(struct cli *c)
@@ -376,7 +381,7 @@ int run_revoke(struct cli *c)
     bool wanted;
     int code;
 
-    if (!ask(c, "roster", NULL, ASK_MS, &roster, &code))
+    if (!ask_about(c, "roster", NULL, &roster, &code))
         return code;
     wanted = is_wanted(c, roster, &e);
     json_object_put(roster);
