@@ -298,7 +298,17 @@ static bool take_request(struct request *r, struct json_object *root, struct err
            check_together(r, e);
 }
 
-/* The line as one JSON value with nothing behind it; NULL and `e` when it is not. */
+static bool begins_object(struct slice line)
+{
+    size_t i = 0;
+
+    while (i < line.n && strchr(" \t\r\n", line.p[i]) != NULL && line.p[i] != '\0')
+        i++;
+    return i < line.n && line.p[i] == '{';
+}
+
+/* The line as one JSON value with nothing behind it; NULL and `e` when it is not. Of a number or a
+ * word the library cannot tell where it ends, and of null it makes nothing. */
 static struct json_object *parse_json(struct slice line, struct err *e)
 {
     struct json_tokener *t = json_tokener_new_ex(DEPTH_MAX);
@@ -310,7 +320,11 @@ static struct json_object *parse_json(struct slice line, struct err *e)
     }
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(t, (const char *)line.p, (int)line.n);
-    if (json_tokener_get_error(t) == json_tokener_continue) {
+    if (!begins_object(line) && root == NULL &&
+        (json_tokener_get_error(t) == json_tokener_continue ||
+         json_tokener_get_error(t) == json_tokener_success)) {
+        err_set(e, ERR_INPUT, "a request is not a JSON object");
+    } else if (json_tokener_get_error(t) == json_tokener_continue) {
         err_set(e, ERR_INPUT, "a request is not JSON: it is cut off");
     } else if (json_tokener_get_error(t) != json_tokener_success) {
         err_set(e, ERR_INPUT, "a request is not JSON: %s",
