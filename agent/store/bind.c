@@ -19,6 +19,7 @@ static void binding_free(struct binding *b)
     free(b->is_key);
     free(b->counter);
     filter_close(b->filter);
+    buf_close(&b->scanned.room);
 }
 
 void bind_close(struct store *s)

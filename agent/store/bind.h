@@ -10,6 +10,15 @@ struct store;
 struct filter;
 struct fresh;
 
+/* Where the comparison with the ledger stands that scan_reconcile makes in slices: behind this row.
+ */
+struct scan_place {
+    bool begun;
+    int64_t rowid;
+    struct row_key key; /* of a table without rowid: it borrows from `room` */
+    struct buf room;
+};
+
 /* How a tracked table's columns correspond to the ledger's positions. */
 struct binding {
     struct app_table *app;
@@ -28,6 +37,7 @@ struct binding {
     struct filter *filter; /* by rule only rows that match are said; NULL: all */
     struct fresh *fresh;   /* by column: new in the file (columns.h); NULL: none is */
     uint32_t fresh_count;
+    struct scan_place scanned;
     int64_t odd; /* rows more in the file than in the ledger, when a sweep last compared */
 };
 

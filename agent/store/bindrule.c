@@ -111,6 +111,7 @@ static bool follow_change(struct store *s, struct binding *b, struct err *e)
     struct ledger_table *t = &s->ledger.tables[b->table - 1];
 
     t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;
+    s->unsent.looked = false;
     return ledger_table_save(&s->ledger, t, e) &&
            run(s,
                "UPDATE row SET shadow = NULL WHERE tbl = ?1 AND rec IS NULL AND shadow IS NOT NULL",

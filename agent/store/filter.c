@@ -1,15 +1,40 @@
 #include "filter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sqlite3.h>
 
-#define LENGTH_MAX (512 << 20) /* of what an expression makes, and of the row */
+#define SEEN_BYTES_MAX (64u << 10) /* texts and blobs of a row in columns that are named */
+#define MADE_BYTES_MAX (128 << 10) /* what an expression makes, and the row */
+#define STEPS_MAX      (1u << 20)  /* for one row: a few ms at most */
+#define ROW_STEPS      1024        /* whatever it has */
+
+/* What looks for one text in another one takes their lengths, multiplied. It is asked of a database
+ * that does so by itself. */
+static const struct search {
+    const char *name;
+    int arguments;
+    const char *sql;
+} searches[] = {
+    {"like", 2, "SELECT like(?1, ?2)"},   {"like", 3, "SELECT like(?1, ?2, ?3)"},
+    {"glob", 2, "SELECT glob(?1, ?2)"},   {"instr", 2, "SELECT instr(?1, ?2)"},
+    {"trim", 2, "SELECT trim(?1, ?2)"},   {"ltrim", 2, "SELECT ltrim(?1, ?2)"},
+    {"rtrim", 2, "SELECT rtrim(?1, ?2)"},
+};
 
 struct filter {
-    sqlite3 *db;
+    sqlite3 *db, *plain;
     sqlite3_stmt *put, *test, *clear;
+    struct searcher {
+        struct filter *f;
+        sqlite3_stmt *does;
+    } searchers[COUNT_OF(searches)];
+    bool *names; /* by column: the expression reads it */
     uint32_t column_count;
+    size_t where_n;
+    uint64_t steps;
+    bool gave_up;
 };
 
 static bool fail(struct filter *f, struct err *e)
@@ -20,6 +45,7 @@ static bool fail(struct filter *f, struct err *e)
 /* What an expression may do. The first SELECT is the one around it. */
 struct permit {
     const struct app_table *t;
+    bool *names;
     int selects;
 };
 
@@ -46,13 +72,63 @@ static int authorize(void *context, int action, const char *first, const char *s
     (void)inner;
     if (action == SQLITE_SELECT)
         return ++p->selects == 1 ? SQLITE_OK : SQLITE_DENY;
-    if (action == SQLITE_READ) /* its rowid would be that of the table in memory */
-        return sqlite3_stricmp(first, p->t->name) == 0 &&
-                       (second[0] == '\0' || app_column_index(p->t, slice_text(second)) >= 0)
+    if (action == SQLITE_READ) { /* its rowid would be that of the table in memory */
+        int column = app_column_index(p->t, slice_text(second));
+
+        if (column >= 0)
+            p->names[column] = true;
+        return sqlite3_stricmp(first, p->t->name) == 0 && (second[0] == '\0' || column >= 0)
                    ? SQLITE_OK
                    : SQLITE_DENY;
+    }
     return action == SQLITE_FUNCTION && is_harmless(second) ? SQLITE_OK : SQLITE_DENY;
 }
+
+/* ---- what takes long ---- */
+
+/* False once this row has taken all that one may: the expression fails on it then. */
+static bool spend(struct filter *f, uint64_t steps)
+{
+    f->steps += steps;
+    f->gave_up = f->gave_up || f->steps > STEPS_MAX;
+    return !f->gave_up;
+}
+
+static void search(sqlite3_context *context, int n, sqlite3_value **arguments)
+{
+    struct searcher *s = sqlite3_user_data(context);
+    uint64_t product = ((uint64_t)sqlite3_value_bytes(arguments[0]) + 1) *
+                       ((uint64_t)sqlite3_value_bytes(arguments[1]) + 1);
+
+    if (!spend(s->f, product)) {
+        sqlite3_result_error(context, "it takes too long", -1);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        sqlite3_bind_value(s->does, i + 1, arguments[i]);
+    if (sqlite3_step(s->does) == SQLITE_ROW)
+        sqlite3_result_value(context, sqlite3_column_value(s->does, 0));
+    else
+        sqlite3_result_error(context, sqlite3_errmsg(s->f->plain), -1);
+    sqlite3_reset(s->does);
+    sqlite3_clear_bindings(s->does);
+}
+
+static bool make_searches(struct filter *f, struct err *e)
+{
+    for (size_t i = 0; i < COUNT_OF(searches); i++) {
+        f->searchers[i].f = f;
+        if (sqlite3_prepare_v2(f->plain, searches[i].sql, -1, &f->searchers[i].does, NULL) !=
+                SQLITE_OK ||
+            sqlite3_create_function(f->db, searches[i].name, searches[i].arguments,
+                                    SQLITE_UTF8 | SQLITE_DETERMINISTIC, &f->searchers[i], search,
+                                    NULL, NULL) != SQLITE_OK)
+            return fail(f, e);
+    }
+    return true;
+}
+
+/* ---- opening ---- */
 
 /* Prepare what `sql` holds (and frees), which must be one statement without parameters of its own.
  */
@@ -121,7 +197,7 @@ static bool make_table(struct filter *f, struct appdb *a, const struct app_table
 static bool prepare_test(struct filter *f, const struct app_table *t, const char *where,
                          struct err *e)
 {
-    struct permit permit = {.t = t};
+    struct permit permit = {.t = t, .names = f->names};
     sqlite3_stmt *other = NULL;
     sqlite3_str *sql = sqlite3_str_new(f->db);
     bool ok;
@@ -143,6 +219,12 @@ static bool prepare_test(struct filter *f, const struct app_table *t, const char
            err_set(e, ERR_INPUT, "the filter cannot be used: it has parameters");
 }
 
+static bool open_memory(sqlite3 **db)
+{
+    return sqlite3_open_v2(":memory:", db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) ==
+           SQLITE_OK;
+}
+
 bool filter_open(struct filter **out, struct appdb *a, const struct app_table *t, const char *where,
                  struct err *e)
 {
@@ -150,12 +232,14 @@ bool filter_open(struct filter **out, struct appdb *a, const struct app_table *t
 
     *out = f;
     f->column_count = t->column_count;
-    if (sqlite3_open_v2(":memory:", &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) ==
-            SQLITE_OK &&
+    f->names = mem_alloc((t->column_count + 1) * sizeof *f->names);
+    f->where_n = strlen(where);
+    if (open_memory(&f->db) && open_memory(&f->plain) &&
         sqlite3_db_config(f->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) == SQLITE_OK) {
-        sqlite3_limit(f->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
-        if (make_table(f, a, t, e) && prepare_test(f, t, where, e))
+        if (make_searches(f, e) && make_table(f, a, t, e) && prepare_test(f, t, where, e)) {
+            sqlite3_limit(f->db, SQLITE_LIMIT_LENGTH, MADE_BYTES_MAX);
             return true;
+        }
     } else {
         fail(f, e);
     }
@@ -171,26 +255,67 @@ void filter_close(struct filter *f)
     sqlite3_finalize(f->put);
     sqlite3_finalize(f->test);
     sqlite3_finalize(f->clear);
+    for (size_t i = 0; i < COUNT_OF(searches); i++)
+        sqlite3_finalize(f->searchers[i].does);
     sqlite3_close(f->db);
+    sqlite3_close(f->plain);
+    free(f->names);
     free(f);
+}
+
+/* ---- one row ---- */
+
+/* What the expression does not name is left out. Every operator may go through all that is there:
+ * one for each eight characters is more than there are. */
+static bool begin(struct filter *f, const struct value *values)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < f->column_count; i++)
+        if (f->names[i] && (values[i].type == VALUE_TEXT || values[i].type == VALUE_BLOB))
+            bytes += values[i].bytes.n;
+    f->steps = 0;
+    f->gave_up = bytes > SEEN_BYTES_MAX;
+    return spend(f, ROW_STEPS + bytes * f->where_n / 8);
+}
+
+static bool put(struct filter *f, const struct value *values, struct err *e)
+{
+    int code;
+
+    for (uint32_t i = 0; i < f->column_count; i++)
+        if (f->names[i] && !value_bind(f->put, (int)i + 1, &values[i]))
+            return err_set(e, ERR_STORE, "a filter takes no value of column %u", i + 1);
+    code = sqlite3_step(f->put);
+    sqlite3_reset(f->put);
+    sqlite3_clear_bindings(f->put);
+    return code == SQLITE_DONE || sqlite_err(f->db, "filter a row", e);
 }
 
 bool filter_match(struct filter *f, const struct value *values, bool *match, struct err *e)
 {
     int code;
 
-    for (uint32_t i = 0; i < f->column_count; i++)
-        if (!value_bind(f->put, (int)i + 1, &values[i]))
-            return err_set(e, ERR_STORE, "a filter takes no value of column %u", i + 1);
-    code = sqlite3_step(f->put);
-    sqlite3_reset(f->put);
-    sqlite3_clear_bindings(f->put);
-    if (code != SQLITE_DONE)
-        return sqlite_err(f->db, "filter a row", e);
+    *match = false;
+    if (!begin(f, values))
+        return true;
+    if (!put(f, values, e))
+        return false;
     code = sqlite3_step(f->test);
     *match = code == SQLITE_ROW; /* an expression that fails on this row does not match */
+    f->gave_up = f->gave_up || code == SQLITE_TOOBIG;
     sqlite3_reset(f->test);
     code = sqlite3_step(f->clear);
     sqlite3_reset(f->clear);
     return code == SQLITE_DONE || sqlite_err(f->db, "filter a row", e);
+}
+
+bool filter_gave_up(const struct filter *f)
+{
+    return f->gave_up;
+}
+
+uint64_t filter_steps(const struct filter *f)
+{
+    return f->steps;
 }

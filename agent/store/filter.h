@@ -13,8 +13,14 @@ struct filter;
 MUST_USE bool filter_open(struct filter **f, struct appdb *a, const struct app_table *t,
                           const char *where, struct err *e);
 void filter_close(struct filter *f);
-/* `values` by column, none a reference. What is neither true nor false does not match. */
+/* `values` by column, none a reference. What is neither true nor false does not match, nor does a
+ * row that takes more than a row may: more than 64 KiB in the columns that the expression names, or
+ * too long a search in them. That is counted, not timed, so it is the same whenever it is asked. */
 MUST_USE bool filter_match(struct filter *f, const struct value *values, bool *match,
                            struct err *e);
+/* Of the last row: was it such a one? */
+bool filter_gave_up(const struct filter *f);
+/* Of the last row: what it took, of which some 200 are a microsecond. */
+uint64_t filter_steps(const struct filter *f);
 
 #endif

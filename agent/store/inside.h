@@ -81,6 +81,7 @@ struct store {
     struct migration *migration;            /* NULL: nothing is known of it yet */
     struct unsent unsent;                   /* values too long to be sent */
     size_t body_soft, body_full;            /* BODY_BYTES_SOFT, BODY_BYTES_FULL; less in tests */
+    uint64_t scan_steps;                    /* SCAN_STEPS; likewise */
     uint32_t batch_rows;                    /* BATCH_ROWS, BATCH_BYTES; likewise */
     size_t batch_bytes;
     size_t row_bytes, record_bytes; /* ROW_BYTES_MAX, RECORD_BYTES_MAX; likewise */
@@ -135,7 +136,7 @@ bool repair_is_mark(const struct value *shown, const struct value *value);
 
 /* ---- scan, match, recover ---- */
 /* Compare one table whose triggers were lost, or that was untracked for a while, with what the
- * ledger believes the file to hold; `did` false when there is none. */
+ * ledger believes the file to hold: a slice of it; `did` false when there is none. */
 MUST_USE bool scan_reconcile(struct store *s, uint64_t now_ms, bool *did, struct store_progress *p,
                              struct err *e);
 /* Count the rows of all tables: those with another number than is believed are to be reconciled,

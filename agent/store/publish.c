@@ -396,8 +396,7 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
     base = !was_present || is_unsaid(p, t, &row) ? NULL : row.differs ? &p->shadow : &p->rec;
     if (!withhold_says(p->s, t, base, &says, e))
         return false;
-    if (!says && t->key.kind != KEY_NONE && unsent_whole(p->s, t->b->app, t->values) &&
-        !unsent_note(p->s, t->gid, UNSENT_WHOLE, e))
+    if (!says && t->key.kind != KEY_NONE && !withhold_note(p->s, t, e))
         return false;
     if (!says && (t->key.kind != KEY_NONE || base != NULL)) {
         row.key = arena_key(&p->list->arena, &row.key);

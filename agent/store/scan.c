@@ -6,27 +6,43 @@
 #include <sqlite3.h>
 
 #include "columns.h"
+#include "filter.h"
 #include "ledger_kept.h"
 #include "refer.h"
 #include "withhold.h"
 
 #define PUBLISH_ROWS_MAX 50000 /* minted rows published in one step */
+#define ROW_STEPS        2048  /* to compare a row takes as long */
+#define TOLD_MAX         64    /* rows of a slice of which is told that no filter can judge them */
 
-sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
+static sqlite3_stmt *prepare(struct store *s, const struct binding *b, sqlite3_str *sql,
+                             struct err *e)
+{
+    sqlite3_stmt *q = NULL;
+    char *text = sqlite3_str_finish(sql);
+
+    if (text == NULL || sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_free(text);
+    return q;
+}
+
+static sqlite3_str *select_columns(struct store *s, const struct binding *b)
 {
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
-    sqlite3_stmt *q = NULL;
-    char *text;
 
     sqlite3_str_appendall(sql, "SELECT ");
     for (uint32_t i = 0; i < b->app->column_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", b->app->columns[i].name);
+    return sql;
+}
+
+sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e)
+{
+    sqlite3_str *sql = select_columns(s, b);
+
     sqlite3_str_appendf(sql, " FROM main.\"%w\"", b->app->name);
-    text = sqlite3_str_finish(sql);
-    if (sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
-        sqlite_err(s->app.db, b->app->name, e);
-    sqlite3_free(text);
-    return q;
+    return prepare(s, b, sql, e);
 }
 
 int scan_step(struct store *s, sqlite3_stmt *q, const struct binding *b, struct value *values,
@@ -357,55 +373,132 @@ static bool is_withheld(struct store *s, struct binding *b, const struct value *
     return ok;
 }
 
-/* A row of the file beside what the ledger believes the file to hold. */
-static bool compare_row(struct store *s, struct binding *b, const struct value *values,
-                        struct touch_list *list, struct record *r, struct buf *room,
-                        uint64_t now_ms, struct err *e)
+/* One slice of a table. */
+struct comparison {
+    struct store *s;
+    struct binding *b;
+    struct touch_list *list;
+    uint64_t now_ms, steps;
+    uint32_t told;
+    struct scan_place stop; /* where it ends; not `begun`: at the end of the table */
+    struct record r;
+    struct buf room;
+};
+
+/* A row of the file beside what the ledger believes the file to hold. One on which the filter gives
+ * up is held back once more: that tells of it. */
+static bool compare_row(struct comparison *c, const struct value *values, struct err *e)
 {
-    struct row_key key = key_of_row(b->app, values, room);
+    struct store *s = c->s;
+    struct binding *b = c->b;
+    struct row_key key = key_of_row(b->app, values, &c->room);
     struct ledger_row row;
     struct touched *t;
     bool found, same = false, withheld;
-    uint64_t wall_ms = now_ms;
+    uint64_t wall_ms = c->now_ms;
     int64_t gid = 0;
 
     if (!is_withheld(s, b, values, &withheld, e))
         return false;
-    if (withheld)
+    c->steps += ROW_STEPS + (b->filter != NULL ? filter_steps(b->filter) : 0);
+    if (withheld && (!withhold_gave_up(b) || c->told++ >= TOLD_MAX))
         return true;
     if (!ledger_row_by_key(&s->ledger, b->table, &key, false, &row, &found, e))
         return false;
     if (found) {
         gid = row.gid;
-        if (!row.minted && (!record_decode(r, row.differs ? row.shadow : row.rec, e) ||
-                            !scan_same(s, b, r, values, &same, e) ||
-                            (!same && !age_of(s, b, r, values, &wall_ms, e))))
+        if (!withheld && !row.minted &&
+            (!record_decode(&c->r, row.differs ? row.shadow : row.rec, e) ||
+             !scan_same(s, b, &c->r, values, &same, e) ||
+             (!same && !age_of(s, b, &c->r, values, &wall_ms, e))))
             return false;
     }
     if (same)
         return true;
-    t = scan_touch(list, b, values, room);
+    t = scan_touch(c->list, b, values, &c->room);
     t->gid = gid;
     t->wall_ms = wall_ms;
-    return refer_touched(s, list, t, e);
+    return refer_touched(s, c->list, t, e);
 }
 
-static bool find_changed(struct store *s, struct binding *b, struct touch_list *list,
-                         uint64_t now_ms, struct err *e)
+/* By which its rows are told apart and go in order, besides the key; NULL: by nothing. */
+static const char *rowid_of(const struct app_table *t)
 {
+    static const char *const names[] = {"rowid", "oid", "_rowid_"};
+
+    for (size_t i = 0; i < COUNT_OF(names) && !t->without_rowid; i++)
+        if (app_column_index(t, slice_text(names[i])) < 0)
+            return names[i];
+    return NULL;
+}
+
+/* The rows behind the place where the last slice ended. What was written there since has marks, and
+ * whoever gives rows other rowids (VACUUM) changes the schema's version, so that the table is bound
+ * anew and compared from its beginning. The rowid is the column behind all others. */
+static sqlite3_stmt *open_slice(struct store *s, const struct binding *b, struct err *e)
+{
+    const struct app_table *t = b->app;
+    const struct scan_place *from = &b->scanned;
+    const char *rowid = rowid_of(t);
+    sqlite3_str *sql = select_columns(s, b);
+    sqlite3_stmt *q;
+
+    if (rowid != NULL) {
+        sqlite3_str_appendf(sql, ", %s FROM main.\"%w\" WHERE %s >%s ?1 ORDER BY %s", rowid,
+                            t->name, rowid, from->begun ? "" : "=", rowid);
+    } else {
+        sqlite3_str_appendf(sql, " FROM main.\"%w\"", t->name);
+        for (uint32_t i = 0; from->begun && i < t->key_count; i++)
+            sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? " WHERE (" : ", ",
+                                t->columns[t->keys[i]].name);
+        for (uint32_t i = 0; from->begun && i < t->key_count; i++)
+            sqlite3_str_appendf(sql, "%s?%u%s", i == 0 ? ") > (" : ", ", i + 1,
+                                i + 1 == t->key_count ? ")" : "");
+        for (uint32_t i = 0; i < t->key_count; i++)
+            sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? " ORDER BY " : ", ",
+                                t->columns[t->keys[i]].name);
+    }
+    q = prepare(s, b, sql, e);
+    if (q != NULL && rowid != NULL) {
+        sqlite3_bind_int64(q, 1, from->begun ? from->rowid : INT64_MIN);
+    } else if (q != NULL && from->begun && !key_bind(q, 1, t, &from->key, e)) {
+        sqlite3_finalize(q);
+        return NULL;
+    }
+    return q;
+}
+
+static void stop_here(struct comparison *c, sqlite3_stmt *q, const struct value *values)
+{
+    const struct app_table *t = c->b->app;
+
+    c->stop.begun = true;
+    if (rowid_of(t) != NULL) {
+        c->stop.rowid = sqlite3_column_int64(q, (int)t->column_count);
+        return;
+    }
+    buf_open(&c->stop.room, VALUE_BYTES_MAX * 2);
+    c->stop.key = key_of_row(t, values, &c->stop.room);
+}
+
+static bool find_changed(struct comparison *c, struct err *e)
+{
+    struct store *s = c->s;
+    struct binding *b = c->b;
     struct value *values = mem_alloc(b->app->column_count * sizeof *values);
-    sqlite3_stmt *q = scan_open(s, b, e);
-    struct record r = {0};
-    struct buf room;
+    sqlite3_stmt *q = open_slice(s, b, e);
     int code = q == NULL ? -1 : 1;
 
-    buf_open(&room, VALUE_BYTES_MAX * 2);
-    while (code == 1 && list->n < CUT_ROWS_MAX && (code = scan_step(s, q, b, values, e)) == 1)
-        if (!compare_row(s, b, values, list, &r, &room, now_ms, e))
+    buf_open(&c->room, VALUE_BYTES_MAX * 2);
+    while (code == 1 && !c->stop.begun && (code = scan_step(s, q, b, values, e)) == 1) {
+        if (!compare_row(c, values, e))
             code = -1;
+        else if (c->list->n >= CUT_ROWS_MAX || c->steps >= s->scan_steps)
+            stop_here(c, q, values);
+    }
     sqlite3_finalize(q);
-    record_close(&r);
-    buf_close(&room);
+    record_close(&c->r);
+    buf_close(&c->room);
     free(values);
     return code >= 0;
 }
@@ -472,25 +565,32 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
                       struct err *e)
 {
     struct touch_list list = {0};
+    struct comparison c = {.s = s, .b = b, .list = &list, .now_ms = now_ms};
     bool ok;
 
     if (!recover_look(s, e))
         return false;
-    ok = find_changed(s, b, &list, now_ms, e) && find_gone(s, b, &list, now_ms, e) &&
-         find_outside(s, b, &list, e) && touch_parents(s, &list, now_ms, e);
+    ok = find_changed(&c, e) &&
+         (c.stop.begun || (find_gone(s, b, &list, now_ms, e) && find_outside(s, b, &list, e))) &&
+         touch_parents(s, &list, now_ms, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);
     ok = ok && ledger_begin(&s->ledger, false, e) && publish(s, &list, now_ms, p, e);
     if (ok) {
-        if (list.n < CUT_ROWS_MAX) {
+        if (!c.stop.begun && list.n < CUT_ROWS_MAX) {
             s->ledger.tables[b->table - 1].scan = SCAN_NONE;
             ok = bind_reconciled(s, b, e);
         }
         ok = ok && ledger_table_save(&s->ledger, &s->ledger.tables[b->table - 1], e) &&
              ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
     }
-    if (!ok)
+    if (ok) {
+        buf_close(&b->scanned.room);
+        b->scanned = c.stop;
+    } else {
         ledger_rollback(&s->ledger);
+        buf_close(&c.stop.room);
+    }
     touch_close(&list);
     return ok;
 }

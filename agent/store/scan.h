@@ -7,6 +7,8 @@
 
 struct sqlite3_stmt;
 
+#define SCAN_STEPS (32u << 20) /* of filter_steps: a table is compared for so long in one turn */
+
 /* All rows of a table, columns in the file's order. NULL on failure; the caller finalizes. Inside a
  * read of the file. */
 struct sqlite3_stmt *scan_open(struct store *s, const struct binding *b, struct err *e);

@@ -16,6 +16,7 @@
 #include "remerge.h"
 #include "rename.h"
 #include "said.h"
+#include "scan.h"
 
 #define LARGE_ROWS 5000 /* a batch after which the page caches are given back */
 
@@ -51,6 +52,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->body_soft = BODY_BYTES_SOFT;
     s->body_full = BODY_BYTES_FULL;
     s->batch_rows = BATCH_ROWS;
+    s->scan_steps = SCAN_STEPS;
     s->batch_bytes = BATCH_BYTES;
     s->row_bytes = ROW_BYTES_MAX;
     s->record_bytes = RECORD_BYTES_MAX;

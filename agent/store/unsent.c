@@ -8,6 +8,7 @@
 
 #include "inside.h"
 #include "ledger_meta.h"
+#include "withhold.h"
 
 #define LOOK_MAX 256 /* cells a look; who has more is told of these first */
 #define LONG_KEY "long-key"
@@ -21,6 +22,7 @@ struct suspect {
 struct look {
     struct suspect list[LOOK_MAX];
     uint32_t n, still;
+    bool unjudged; /* such a row was found */
 };
 
 static size_t bytes_of(const struct value *v)
@@ -225,11 +227,40 @@ static bool ask_whole(struct store *s, struct suspect *cell, const struct bindin
     return true;
 }
 
+/* Does its filter still give up on the row? To ask takes long: one that is so is enough. */
+static bool ask_filter(struct store *s, struct suspect *cell, struct binding *b,
+                       const struct row_key *key, struct look *look, struct err *e)
+{
+    struct touch_list list = {0};
+    struct touched *t;
+    bool says = true, ok = true;
+
+    cell->is_still = look->unjudged;
+    if (b != NULL && !b->mute && b->filter != NULL && !look->unjudged) {
+        t = touch_add(&list);
+        *t = (struct touched){.b = b, .key = arena_key(&list.arena, key), .gid = cell->gid};
+        ok = touch_read(s, &list, e) &&
+             (list.rows[0].key.kind == KEY_NONE || withhold_says(s, &list.rows[0], NULL, &says, e));
+        cell->is_still = ok && !says && withhold_gave_up(b);
+        touch_close(&list);
+    }
+    if (!cell->is_still || look->still++ > 0)
+        return ok;
+    look->unjudged = true;
+    snprintf(s->unsent.text, sizeof s->unsent.text,
+             "table %.100s: a row is not sent from this PC, as the filter of the rule would take "
+             "too long to judge it: the other PCs have it as it was before, or not at all, and "
+             "other rows go on; make the texts shorter that the filter names, or the filter "
+             "simpler",
+             b->app->name);
+    return true;
+}
+
 /* Is the cell still too long, and still to be sent? The first such is what a person is told. */
 static bool ask_file(struct store *s, struct suspect *cell, struct look *look, struct err *e)
 {
     struct ledger_row row;
-    const struct binding *b;
+    struct binding *b;
     bool found;
     int64_t bytes = 0;
     int column;
@@ -239,6 +270,8 @@ static bool ask_file(struct store *s, struct suspect *cell, struct look *look, s
     b = found && row.present ? bind_by_table(s, row.table) : NULL;
     if (cell->position == UNSENT_WHOLE)
         return ask_whole(s, cell, b, &row.key, look, e);
+    if (cell->position == UNSENT_UNJUDGED)
+        return ask_filter(s, cell, b, &row.key, look, e);
     column = b != NULL && !b->mute ? bind_column(b, cell->position) : -1;
     if (column >= 0 && !measure(s, b->app, &row.key, (uint32_t)column, 1, INT64_MAX, &bytes, e))
         return false;

@@ -1,6 +1,7 @@
-/* What is too long to be sent: a value, or a row because of its key. It stays in this PC's file
- * alone, and a person is told as long as it is there. The ledger notes which cells were found so
- * (table unsent), and which tables have such keys; whether they still do is asked of the file. */
+/* What is too long to be sent: a value, or a row because of its key, or of its filter. It stays in
+ * this PC's file alone, and a person is told as long as it is there. The ledger notes which cells
+ * were found so (table unsent), and which tables have such keys; whether they still do is asked of
+ * the file. */
 #ifndef NAVETTE_UNSENT_H
 #define NAVETTE_UNSENT_H
 
@@ -38,7 +39,8 @@ bool unsent_key_of(const struct app_table *t, const struct value *values);
 void unsent_row(struct store *s, uint32_t table);
 /* Inside a ledger transaction: note what was found. */
 MUST_USE bool unsent_save(struct store *s, struct err *e);
-#define UNSENT_WHOLE UINT32_MAX /* in the place of a position: all of the row */
+#define UNSENT_WHOLE    UINT32_MAX       /* in the place of a position: all of the row... */
+#define UNSENT_UNJUDGED (UINT32_MAX - 1) /* ...since it is too large; or too long for its filter */
 /* Inside a ledger transaction: the cell was found so. */
 MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e);
 /* Look at the noted cells again if anything may have changed since, forget those that can be sent

@@ -61,6 +61,18 @@ bool withhold_says(struct store *s, const struct touched *t, const struct record
     return filter_match(t->b->filter, t->values, says, e);
 }
 
+bool withhold_gave_up(const struct binding *b)
+{
+    return !b->mute && b->filter != NULL && filter_gave_up(b->filter);
+}
+
+bool withhold_note(struct store *s, const struct touched *t, struct err *e)
+{
+    if (unsent_whole(s, t->b->app, t->values))
+        return unsent_note(s, t->gid, UNSENT_WHOLE, e);
+    return !withhold_gave_up(t->b) || unsent_note(s, t->gid, UNSENT_UNJUDGED, e);
+}
+
 static bool is_own(const struct store *s, const struct local_clock *c)
 {
     const struct ledger *l = &s->ledger;

@@ -14,6 +14,11 @@ MUST_USE bool withhold_says(struct store *s, const struct touched *t, const stru
 /* Is a row said that is as this record says? */
 MUST_USE bool withhold_says_record(struct store *s, const struct binding *b, const struct record *r,
                                    bool *says, struct err *e);
+/* Did the filter give up on the row that was last asked for? It is not said then. */
+bool withhold_gave_up(const struct binding *b);
+/* Inside a ledger transaction: a row that is there is not said. Note it where that is because it is
+ * too large, or too long for its filter: a person is told as long as it is. */
+MUST_USE bool withhold_note(struct store *s, const struct touched *t, struct err *e);
 /* A cell whose value only looks changed, since a rule that makes its column a reference came or
  * went: `v` is what the file's value `local` means now. Who wrote a plain value tells which row it
  * names; others wait for that. */

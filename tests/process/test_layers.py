@@ -253,7 +253,7 @@ TESTED_BY = {
         "recover": "follow behind_apart",
         "references": "appref batch_follow batch_refer",
         "regain": "placed regain_place",
-        "rulecheck": "filter rulenames",
+        "rulecheck": "rulenames",
         "columns": "publish_fresh",
         "schemas": "columns ledger_names rename rename_find scan",
         "store": "batch_keys drain merge publish sweep",
