@@ -8,7 +8,10 @@
 
 #include "agent.h"
 
-#define SAME_NAMES_MAX 999
+#define SAME_NAMES_MAX   999
+#define OTHERS_BYTES_MAX (1u << 20) /* of a file that is none of ours: read only to tell so */
+
+static const char mark_utf8[] = "\xef\xbb\xbf";
 
 /* ---- names ---- */
 
@@ -67,7 +70,7 @@ static struct json_object *parse_leniently(struct slice file)
     struct json_object *root = NULL;
     size_t end;
 
-    if (file.n >= 3 && memcmp(file.p, "\xef\xbb\xbf", 3) == 0)
+    if (file.n >= 3 && memcmp(file.p, mark_utf8, 3) == 0)
         file = (struct slice){file.p + 3, file.n - 3};
     if (tokener == NULL || file.n == 0 || file.n > INT32_MAX)
         goto out;
@@ -97,6 +100,46 @@ bool dropfile_is_foreign(struct slice file)
                   !json_object_object_get_ex(root, "navette", NULL);
     json_object_put(root);
     return foreign;
+}
+
+/* The next byte that is no space; 0 at the end. */
+static uint8_t next_mark(struct slice *s)
+{
+    while (s->n > 0 && s->p[0] != '\0' && strchr(" \t\r\n", s->p[0]) != NULL)
+        *s = (struct slice){s->p + 1, s->n - 1};
+    return s->n > 0 ? s->p[0] : 0;
+}
+
+bool dropfile_begins(struct slice head)
+{
+    static const char key[] = "\"navette\"";
+
+    if (next_mark(&head) != '{')
+        return false;
+    head = (struct slice){head.p + 1, head.n - 1};
+    next_mark(&head);
+    return head.n >= sizeof key - 1 && memcmp(head.p, key, sizeof key - 1) == 0;
+}
+
+bool dropfile_read(const char *path, struct buf *out, bool *foreign, struct err *e)
+{
+    struct slice head;
+    struct file_info info;
+    uint8_t mark;
+
+    *foreign = false;
+    if (!file_read_head(path, DROPFILE_HEAD_BYTES, out, e) || !file_stat(path, &info, e))
+        return false;
+    head = buf_slice(out);
+    if (info.bytes <= OTHERS_BYTES_MAX || dropfile_begins(head)) {
+        buf_clear(out);
+        return file_read(path, DROP_BYTES_MAX, out, e);
+    }
+    if (head.n >= 3 && memcmp(head.p, mark_utf8, 3) == 0)
+        head = (struct slice){head.p + 3, head.n - 3};
+    mark = next_mark(&head);
+    *foreign = mark == '{' || mark == '[';
+    return err_set(e, ERR_INPUT, "line 1: this is no drop file of Navette");
 }
 
 /* ---- what is under way ---- */

@@ -10,6 +10,15 @@
  */
 bool dropfile_is_foreign(struct slice file);
 
+#define DROPFILE_HEAD_BYTES 4096 /* enough of a file for what follows */
+
+/* Does a file of which these are the first bytes begin as all of ours do, with the key "navette"?
+ */
+bool dropfile_begins(struct slice head);
+/* The whole file if it begins so, or has no more than 1 MiB; of another one as little as tells that
+ * it is none of ours: ERR_INPUT, and `foreign` if it begins as JSON does, whole or not. */
+MUST_USE bool dropfile_read(const char *path, struct buf *out, bool *foreign, struct err *e);
+
 /* ---- names ---- */
 
 #define DROP_NAME_BYTES 160

@@ -55,7 +55,8 @@ static void open_reader(struct import *i)
     i->n = i->before = 0;
     vector_close(&i->head.have);
     if (!drop_open(&i->reader, buf_slice(&i->file), &i->head, &i->e))
-        i->done.foreign = dropfile_is_foreign(buf_slice(&i->file));
+        i->done.foreign =
+            !dropfile_begins(buf_slice(&i->file)) && dropfile_is_foreign(buf_slice(&i->file));
 }
 
 static void read_some(struct import *i)
@@ -74,7 +75,7 @@ static void work(uv_work_t *request)
 {
     struct import *i = request->data;
 
-    if (i->phase == IMPORT_OPEN && !file_read(i->path, DROP_BYTES_MAX, &i->file, &i->e))
+    if (i->phase == IMPORT_OPEN && !dropfile_read(i->path, &i->file, &i->done.foreign, &i->e))
         return;
     if (i->phase == IMPORT_OPEN || i->phase == IMPORT_REWIND)
         open_reader(i);

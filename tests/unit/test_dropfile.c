@@ -77,6 +77,10 @@ static void an_erps_own_export_is_told_from_a_broken_file(void **state)
     assert_true(is_foreign("\xef\xbb\xbf{\"total\": NaN}\r\n"));
     assert_false(is_foreign("{\"navette\": \"change-sets\", \"format\": 1}")); /* ours, so broken */
     assert_false(is_foreign("{\"metadata\": {\"agence\": 8}, \"arti"));
+    assert_true(dropfile_begins(slice_text("{\n\"navette\": \"change-sets\"")));
+    assert_false(dropfile_begins(slice_text("{\"metadata\": 8, \"navette\": 1}")));
+    assert_false(dropfile_begins(slice_text("{\"navet")));
+    assert_false(dropfile_begins(slice_text("")));
     assert_false(is_foreign("{\"metadata\": 1} and more"));
     assert_false(is_foreign("{}"));
     assert_false(is_foreign("[]"));

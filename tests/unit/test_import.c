@@ -103,6 +103,49 @@ static void what_is_no_drop_file_is_told_from_what_is_none_of_ours(void **state)
     floor_close(&f);
 }
 
+/* How many bytes of this process are in memory. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*u %lu", &pages), 1);
+    fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* As large as a drop file may be, with nothing in it but these first words. */
+static void write_large(const char *path, const char *begins)
+{
+    write_file(path, slice_text(begins));
+    assert_int_equal(truncate(path, DROP_BYTES_MAX), 0);
+}
+
+static void of_a_large_file_that_is_none_of_ours_only_the_beginning_is_read(void **state)
+{
+    char path[PATH_BYTES_MAX];
+    struct carried c;
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+    uint64_t before;
+
+    (void)state;
+    open_apart(&f, &a, &b);
+    must(path_join(path, b.directory, "file.json", &e), &e);
+    before = resident_bytes();
+    write_large(path, "");
+    expect_refused(&b, path, ERR_INPUT, "this is no drop file of Navette");
+    assert_false(import_from(&b, path).foreign);
+    write_large(path, "\xef\xbb\xbf [{\"model\": \"shop.article\", \"navette\": 1");
+    c = import_from(&b, path);
+    assert_int_equal(c.e.code, ERR_INPUT);
+    assert_true(c.foreign);
+    assert_true(resident_bytes() < before + (64u << 20));
+    floor_close(&f);
+}
+
 static void a_file_of_another_fleet_is_refused(void **state)
 {
     char path[PATH_BYTES_MAX];
@@ -193,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_file_comes_in_once_however_often_it_is_brought),
         cmocka_unit_test(a_touched_file_is_refused_and_nothing_of_it_is_taken),
         cmocka_unit_test(what_is_no_drop_file_is_told_from_what_is_none_of_ours),
+        cmocka_unit_test(of_a_large_file_that_is_none_of_ours_only_the_beginning_is_read),
         cmocka_unit_test(a_file_of_another_fleet_is_refused),
         cmocka_unit_test(who_is_shut_out_does_not_bring_himself_in_again),
         cmocka_unit_test(without_a_fleet_or_a_database_nothing_is_begun),
