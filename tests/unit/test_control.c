@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "called.h"
+#include "sigpipe.h"
 
 static void a_request_is_answered_with_its_id(void **state)
 {
@@ -299,6 +300,20 @@ static void one_that_wants_nothing_is_closed_and_one_that_waits_is_not(void **st
     assert_int_equal(count_lines(f->answer), 1);
 }
 
+/* What waits for it keeps its room. */
+static void one_that_does_not_read_its_answers_is_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    sigpipe_ignore();
+    uv_read_stop((uv_stream_t *)&f->pipe);
+    for (int i = 0; i < 50000; i++)
+        send_text(f, "{\"id\":1,\"command\":\"status\"}\n");
+    uv_read_start((uv_stream_t *)&f->pipe, on_room, on_read);
+    wait_lines(f, UINT32_MAX);
+    assert_true(f->n < sizeof f->answer / 2); /* what the system had taken already */
+}
+
 struct crowd {
     uv_pipe_t pipes[CONTROL_CLIENTS_MAX];
     uv_connect_t connects[CONTROL_CLIENTS_MAX];
@@ -403,6 +418,7 @@ int main(void)
         WITH_AGENT(a_line_without_end_is_refused),
         WITH_AGENT(too_many_requests_at_once_are_refused),
         WITH_AGENT(one_that_wants_nothing_is_closed_and_one_that_waits_is_not),
+        WITH_AGENT(one_that_does_not_read_its_answers_is_closed),
         WITH_AGENT(one_client_too_many_is_told_so),
         WITH_AGENT(an_agent_is_alive_while_its_socket_is_served_and_not_after),
         WITH_AGENT(the_socket_is_for_its_owner_alone),

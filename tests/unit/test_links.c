@@ -2,8 +2,11 @@
  * links_dial.c. */
 #include "links.h"
 
+#include <navette/join.h>
+
 #include "flood.h"
 #include "floor.h"
+#include "invitation.h"
 #include "links_inside.h"
 #include "visitor.h"
 
@@ -261,6 +264,72 @@ static void strangers_are_made_to_wait_all_together_and_no_member_for_them(void 
     floor_close(&f);
 }
 
+/* What waits for it keeps its room, and it says enough not to be silent. */
+static void a_member_that_takes_nothing_for_long_loses_its_link(void **state)
+{
+    struct link *to_b;
+    struct visitor v;
+    struct floor f = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_enrol(&a, &b);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    visit(&v, &a, &b.keys);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    AWAIT(&f, is_talking(&a, &b));
+    to_b = a.agent.links->conns[0]->link;
+    visitor_stops_reading(&v, &f, to_b);
+    assert_false(link_is_stuck(to_b, uv_now(&a.loop)));
+    links_arm(a.agent.links);
+    floor_turns(&f, 20);
+    assert_non_null(talk_of(&a, &b));
+    to_b->taken_ms -= LINK_STUCK_MS;
+    links_arm(a.agent.links);
+    floor_turns(&f, 20);
+    assert_null(talk_of(&a, &b));
+    visitor_leaves(&v);
+    AWAIT(&f, is_alone(&a));
+    floor_close(&f);
+}
+
+static bool holds_more_than_a_join(const struct links *l)
+{
+    return l->n == 1 && !l->conns[0]->dead && l->conns[0]->link->channel.message.n > JOIN_BYTES_MAX;
+}
+
+/* With a token one may ask to join; that takes no more than a JOIN does. */
+static void a_guest_who_says_more_than_a_join_is_cut_off(void **state)
+{
+    static uint8_t endless[8u << 20] = {0x92, MESSAGE_KIND_CHANGESET, 0xC6, 0x02};
+    struct channel_secret secrets[INVITES_MAX];
+    char token[INVITE_TEXT_BYTES_MAX];
+    struct keys guest;
+    struct visitor v;
+    struct floor f = {0};
+    struct pc a;
+    struct err e = {0};
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_start(&a);
+    AWAIT(&f, is_at_rest(&a));
+    must(agent_invite(&a.agent, 60000, false, token, &e), &e);
+    assert_int_equal(invitations_secrets(a.agent.invitations, secrets, INVITES_MAX), 1);
+    keys_generate(&guest);
+    visit_by(&v, &a, &guest, &secrets[0]);
+    AWAIT(&f, v.opened);
+    link_send(v.link, SLICE(endless));
+    AWAIT(&f, v.closed || holds_more_than_a_join(a.agent.links));
+    assert_true(v.closed);
+    AWAIT(&f, is_alone(&a));
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +342,8 @@ int main(void)
         cmocka_unit_test(who_comes_again_with_what_costs_much_and_brings_nothing_is_made_to_wait),
         cmocka_unit_test(strangers_are_made_to_wait_all_together_and_no_member_for_them),
         cmocka_unit_test(a_pause_ends_all_and_lets_nobody_in),
+        cmocka_unit_test(a_member_that_takes_nothing_for_long_loses_its_link),
+        cmocka_unit_test(a_guest_who_says_more_than_a_join_is_cut_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,19 +66,26 @@ static inline void visitor_on_closed(struct link *l, const struct err *why)
 static const struct link_events visitor_events = {
     visitor_on_open, visitor_on_message, visitor_on_heard, visitor_on_drained, visitor_on_closed};
 
-/* Connect to `host` as whoever has `keys` and `fleet_key`. */
-static inline void visit_with(struct visitor *v, struct pc *host, const struct keys *keys,
-                              const uint8_t fleet_key[KEY_BYTES])
+/* Connect to `host` as whoever has `keys` and that secret. */
+static inline void visit_by(struct visitor *v, struct pc *host, const struct keys *keys,
+                            const struct channel_secret *secret)
 {
     struct err e = {0};
 
-    *v = (struct visitor){.agent = {.loop = &host->loop, .keys = *keys}};
-    v->secret.mode = CHANNEL_FLEET;
-    memcpy(v->secret.psk, fleet_key, sizeof v->secret.psk);
-    memcpy(v->secret.context, host->agent.roster.fleet, sizeof v->secret.context);
+    *v = (struct visitor){.agent = {.loop = &host->loop, .keys = *keys}, .secret = *secret};
     must(link_dial(&v->link, &v->agent, &host->config.listen, &v->secret,
                    (struct link_owner){&visitor_events, v}, &e),
          &e);
+}
+
+static inline void visit_with(struct visitor *v, struct pc *host, const struct keys *keys,
+                              const uint8_t fleet_key[KEY_BYTES])
+{
+    struct channel_secret secret = {.mode = CHANNEL_FLEET};
+
+    memcpy(secret.psk, fleet_key, sizeof secret.psk);
+    memcpy(secret.context, host->agent.roster.fleet, sizeof secret.context);
+    visit_by(v, host, keys, &secret);
 }
 
 /* With the fleet's present one. */
@@ -112,6 +119,27 @@ static inline void visitor_greets(struct visitor *v, struct pc *host)
     memcpy(m.hello.roster_digest, host->agent.roster_digest, sizeof m.hello.roster_digest);
     memcpy(m.hello.actor.bytes, v->agent.keys.site.bytes, sizeof v->agent.keys.site.bytes);
     visitor_says(v, &m);
+}
+
+/* Ask who is present so many times; the host has heard it then. */
+static inline void visitor_asks(struct visitor *v, struct floor *f, int times)
+{
+    while (times-- > 0)
+        visitor_says(v, &(struct message){.kind = MESSAGE_KIND_ASKPRESENCE});
+    AWAIT(f, link_queued(v->link) == 0);
+    floor_turns(f, 50);
+}
+
+/* Read nothing more: SYNC_PONG_BYTES wait at the other end. */
+static inline void visitor_stops_reading(struct visitor *v, struct floor *f,
+                                         struct link *to_visitor)
+{
+    int small = 4096;
+
+    uv_send_buffer_size((uv_handle_t *)&to_visitor->tcp, &small);
+    link_hold(v->link);
+    while (link_queued(to_visitor) < SYNC_PONG_BYTES)
+        visitor_asks(v, f, 100);
 }
 
 #endif
