@@ -9,6 +9,7 @@
 #include "author.h"
 #include "evidence.h"
 #include "ledger_kept.h"
+#include "ledger_meta.h"
 #include "reading.h"
 
 /* When the marks were made that this ledger has drained, as far back as points tell. */
@@ -27,7 +28,7 @@ static bool step(struct ledger *l, sqlite3_stmt *q, struct err *e)
 
 /* ---- which marks ---- */
 
-static bool add_runs(struct drained *d, struct slice in)
+static bool add_runs(struct keymap *times, struct slice in)
 {
     while (in.n > 0) {
         struct row_key ms = {.kind = KEY_INT};
@@ -41,7 +42,7 @@ static bool add_runs(struct drained *d, struct slice in)
         in.p += 8;
         in.n -= 8;
         ms.i = (int64_t)mark_wall_ms(time, 0);
-        keymap_put(&d->times, 0, &ms, 1);
+        keymap_put(times, 0, &ms, 1);
     }
     return true;
 }
@@ -57,7 +58,7 @@ static bool read_points(struct store *s, struct drained *d, struct err *e)
         return false;
     sqlite3_bind_int64(q, 1, d->point);
     while (sound && (code = sqlite3_step(q)) == SQLITE_ROW)
-        sound = add_runs(d, value_of_column(q, 0).bytes);
+        sound = add_runs(&d->times, value_of_column(q, 0).bytes);
     sqlite3_finalize(q);
     if (!sound)
         return err_set(e, ERR_STORE, "%s is damaged: a point", s->ledger.path);
@@ -70,6 +71,92 @@ static bool load_drained(struct store *s, struct err *e)
     if (s->drained == NULL)
         s->drained = mem_alloc(sizeof *s->drained);
     return s->drained->point == s->ledger.point || read_points(s, s->drained, e);
+}
+
+/* ---- a copy of another PC's database ---- */
+
+/* When the marks were made that were in it, all of them: which are that PC's nobody knows. */
+struct copied {
+    bool any;
+    struct site_id of;
+    struct keymap times; /* ms */
+};
+
+static void forget_copied(struct store *s)
+{
+    if (s->copied != NULL)
+        keymap_close(&s->copied->times);
+    free(s->copied);
+    s->copied = NULL;
+}
+
+bool again_note_copied(struct store *s, const struct site_id *of, struct err *e)
+{
+    const struct value site = {.type = VALUE_BLOB, .bytes = SLICE(of->bytes)};
+
+    forget_copied(s);
+    return ledger_meta_set(&s->ledger, "copied", &site, e) &&
+           ledger_meta_set(&s->ledger, "copied_point",
+                           &(struct value){.type = VALUE_INT, .i = s->ledger.point}, e);
+}
+
+static bool read_copied(struct store *s, struct copied *c, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&s->ledger,
+                                     "SELECT m.value, runs FROM meta m, point"
+                                     " WHERE m.name = 'copied' AND runs IS NOT NULL AND id ="
+                                     " (SELECT value FROM meta WHERE name = 'copied_point')",
+                                     e);
+    int code = q == NULL ? SQLITE_ERROR : sqlite3_step(q);
+    struct slice of = {NULL, 0};
+    bool sound = true;
+
+    if (code == SQLITE_ROW)
+        of = value_of_column(q, 0).bytes;
+    c->any = of.n == sizeof c->of.bytes;
+    if (c->any) {
+        memcpy(c->of.bytes, of.p, of.n);
+        sound = add_runs(&c->times, value_of_column(q, 1).bytes);
+    }
+    sqlite3_finalize(q);
+    if (!sound)
+        return err_set(e, ERR_STORE, "%s is damaged: a point", s->ledger.path);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           (q != NULL && ledger_err(&s->ledger, "read what was copied", e));
+}
+
+/* When marks were made that may be this actor's and that this ledger has drained; NULL: there are
+ * none. */
+static bool times_of(struct store *s, uint32_t actor, const struct keymap **times, struct err *e)
+{
+    *times = NULL;
+    if (ledger_is_ours(&s->ledger, actor)) {
+        if (!load_drained(s, e))
+            return false;
+        *times = &s->drained->times;
+        return true;
+    }
+    if (s->copied == NULL) {
+        s->copied = mem_alloc(sizeof *s->copied);
+        if (!read_copied(s, s->copied, e)) {
+            forget_copied(s);
+            return false;
+        }
+    }
+    if (s->copied->any && actor_is_of(&s->ledger.actors[actor - 1].actor, &s->copied->of))
+        *times = &s->copied->times;
+    return true;
+}
+
+bool again_may_be(struct store *s, uint32_t actor, bool *may, struct err *e)
+{
+    const struct keymap *times = NULL;
+
+    *may = ledger_is_ours(&s->ledger, actor);
+    if (!*may && !times_of(s, actor, &times, e))
+        return false;
+    *may |= times != NULL;
+    return true;
 }
 
 /* ---- is it the same? ---- */
@@ -121,6 +208,7 @@ static bool has_row_of(struct store *s, const struct changeset *c, const struct 
 bool again_look(struct store *s, uint32_t actor, uint64_t number, const struct changeset *c,
                 const struct buf *ours, struct err *e)
 {
+    const struct keymap *times;
     enum evidence says = SAYS_NOTHING;
     struct buf bytes;
     struct reading r = {0};
@@ -128,10 +216,12 @@ bool again_look(struct store *s, uint32_t actor, uint64_t number, const struct c
 
     if (!s->ledger.matched) /* it is built again, and looks then */
         return true;
+    if (!times_of(s, actor, &times, e) || times == NULL)
+        return e->code == ERR_NONE;
     buf_open(&bytes, CHANGESET_BYTES_MAX);
     changeset_join(&bytes, c);
-    ok = load_drained(s, e) && reading_open(&r, &s->ledger, buf_slice(&bytes), e) &&
-         evidence_weigh(&s->drained->times, &r.body, &says);
+    ok =
+        reading_open(&r, &s->ledger, buf_slice(&bytes), e) && evidence_weigh(times, &r.body, &says);
     reading_close(&r);
     buf_close(&bytes);
     noted = says == FOR;
@@ -141,11 +231,13 @@ bool again_look(struct store *s, uint32_t actor, uint64_t number, const struct c
     return ok && (!noted || again_note(s, actor, number, e));
 }
 
-bool again_has_row(struct store *s, uint64_t stamp, bool *has, struct err *e)
+bool again_has_row(struct store *s, uint32_t actor, uint64_t stamp, bool *has, struct err *e)
 {
-    if (!load_drained(s, e))
+    const struct keymap *times;
+
+    if (!times_of(s, actor, &times, e))
         return false;
-    *has = !evidence_tells_time(stamp) || evidence_is_marked(&s->drained->times, stamp);
+    *has = times != NULL && (!evidence_tells_time(stamp) || evidence_is_marked(times, stamp));
     return true;
 }
 
@@ -166,9 +258,9 @@ bool again_is_noted(struct store *s, uint32_t actor, uint64_t number, bool *note
     sqlite3_stmt *q;
     int code;
 
+    if (!again_may_be(s, actor, noted, e) || !*noted)
+        return e->code == ERR_NONE;
     *noted = false;
-    if (!ledger_is_ours(&s->ledger, actor))
-        return true;
     q = ledger_kept(&s->ledger, "SELECT 1 FROM again WHERE actor = ?1 AND number = ?2", e);
     if (q == NULL)
         return false;
@@ -258,6 +350,19 @@ static bool owe(struct store *s, const struct total *t, uint32_t position,
     return step(&s->ledger, q, e);
 }
 
+/* Have we added to this cell of the row ourselves? */
+static bool has_ours(const struct store *s, const struct cell *c, int64_t gid)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; c != NULL && c->counter != NULL && i < c->counter->n; i++) {
+        const struct total *t = &c->counter->totals[i];
+
+        any |= t->gid == gid && t->number > 0 && ledger_is_ours(&s->ledger, t->actor);
+    }
+    return any;
+}
+
 bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
                      const struct total *t, struct err *e)
 {
@@ -265,6 +370,9 @@ bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
         position < r->n ? counter_find(&r->cells[position], t->gid, t->actor) : NULL;
     struct decimal added = t->total;
 
+    if (!ledger_is_ours(&s->ledger, t->actor) &&
+        (position >= r->n || !has_ours(s, &r->cells[position], t->gid)))
+        return true;
     if (have != NULL && have->number > 0 && !decimal_subtract(&added, &t->total, &have->total))
         return err_set(e, ERR_LIMIT, "what was added to a counter exceeds what can be said");
     return owe(s, t, position, &added, e);
@@ -462,4 +570,5 @@ void again_close(struct store *s)
     if (s->drained != NULL)
         keymap_close(&s->drained->times);
     free(s->drained);
+    forget_copied(s);
 }

@@ -7,15 +7,24 @@
  *
  * So it does not matter in which order and from how many PCs the first history comes, nor how often
  * the home goes back: what takes off has the times of the same marks, and is taken off in turn by
- * who drains them once more. */
+ * who drains them once more.
+ *
+ * So it is with the PC of whose database this one began with a copy, if it had written there what
+ * it had not drained, and was away when this one joined. */
 #ifndef NAVETTE_AGAIN_H
 #define NAVETTE_AGAIN_H
 
 #include "counter.h"
 #include "inside.h"
 
-/* One of our own site, which is about to be taken into the log as number `number` of `actor`:
- * inside the ledger transaction that does so. `ours` is NULL or what we had made under that number.
+/* Once the marks of a copy of another PC's database have been drained, and a point is made of that;
+ * inside a ledger transaction. */
+MUST_USE bool again_note_copied(struct store *s, const struct site_id *of, struct err *e);
+/* May this actor have said what we have drained? It is of our own site, or of that PC's. */
+MUST_USE bool again_may_be(struct store *s, uint32_t actor, bool *may, struct err *e);
+/* A change-set of one that may, which is about to be taken into the log as number `number` of
+ * `actor`: inside the ledger transaction that does so. `ours` is NULL or what we had made under
+ * that number.
  */
 MUST_USE bool again_look(struct store *s, uint32_t actor, uint64_t number,
                          const struct changeset *c, const struct buf *ours, struct err *e);
@@ -25,7 +34,8 @@ MUST_USE bool again_is_noted(struct store *s, uint32_t actor, uint64_t number, b
 MUST_USE bool again_note(struct store *s, uint32_t actor, uint64_t number, struct err *e);
 /* Of one that was noted: is this row, by its stamp, among what was drained once more? One drain may
  * have taken marks from before the copy that was put back, and from after it. */
-MUST_USE bool again_has_row(struct store *s, uint64_t stamp, bool *has, struct err *e);
+MUST_USE bool again_has_row(struct store *s, uint32_t actor, uint64_t stamp, bool *has,
+                            struct err *e);
 /* The chain ends at `number` again. */
 MUST_USE bool again_forget(struct ledger *l, uint32_t actor, uint64_t number, struct err *e);
 

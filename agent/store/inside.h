@@ -66,6 +66,7 @@ struct store {
     bool repairs, due_open;  /* table `repair` may hold rows; `due` such as are not parked */
     bool owes;               /* table `owed` may have rows */
     struct drained *drained; /* again.c; NULL: not needed yet */
+    struct copied *copied;   /* likewise */
     uint32_t history;        /* store_history */
     struct vector early;     /* our actors of which another history came too early (fork.h) */
     int64_t *united;         /* rows that others stand for since names were looked at */

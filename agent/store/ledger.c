@@ -308,7 +308,8 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM aside; DELETE FROM repeated; DELETE FROM correction;"
              "DELETE FROM again; DELETE FROM owed;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
-             "DELETE FROM meta WHERE name IN ('aside', 'parted', 'known');"
+             "DELETE FROM meta WHERE name IN ('aside', 'parted', 'known',"
+             " 'copied', 'copied_point');"
              "UPDATE tbl SET scan = 1",
              "begin a fleet", e))
         return false;

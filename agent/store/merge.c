@@ -443,7 +443,8 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
     while (ok && body_next_table(&m.body)) {
         ok = begin_table(&m, e);
         while (ok && body_next_row(&m.body))
-            ok = (!m.again || again_has_row(s, m.body.row.stamp, &m.owes, e)) && merge_row(&m, e);
+            ok = (!m.again || again_has_row(s, actor, m.body.row.stamp, &m.owes, e)) &&
+                 merge_row(&m, e);
     }
     ok = ok && body_read_end(&m.body) && unite_names(s, e);
     if (ok) {

@@ -18,6 +18,7 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "again.h"
 #include "conflict.h"
 #include "fork.h"
 #include "history.h"
@@ -532,7 +533,8 @@ static bool go_on(struct regain *b, struct err *e)
     l->matched = true;
     b->r.fork.held.self = l->self;
     return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, bind_is_out, b->r.s, e) &&
-           ledger_point(l, e) && ledger_commit(l, e);
+           ledger_point(l, e) && (regain_is_ours(b) || again_note_copied(s, &b->site, e)) &&
+           ledger_commit(l, e);
 }
 
 /* Inside a ledger transaction, and no read of the file: this may take long. */

@@ -130,15 +130,15 @@ static bool takes_place(struct store *s, uint32_t id, const struct changeset_hea
     return !noted || again_note(s, id, h->number, e);
 }
 
-/* Before one of our own site is taken in: have we drained once more what it says? */
+/* Before one is taken in: have we drained once more what it says? */
 static bool look_again(struct store *s, uint32_t id, const struct changeset_header *h,
                        const struct changeset *c, struct slice bytes, struct err *e)
 {
     struct buf ours = {0};
-    bool instead, ok;
+    bool instead, may, ok;
 
-    if (!ledger_is_ours(&s->ledger, id))
-        return true;
+    if (!again_may_be(s, id, &may, e) || !may)
+        return e->code == ERR_NONE;
     if (!takes_place(s, id, h, &instead, e) || instead)
         return e->code == ERR_NONE;
     ok = fork_laid_aside(s, id, h->number, &ours, e) &&

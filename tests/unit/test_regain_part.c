@@ -196,6 +196,36 @@ static void a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies(void 
     close_pair(&a, &b);
 }
 
+/* A was away when C began with the copy, and nobody waited for it. */
+static void what_the_copied_pc_says_only_later_counts_once(void **state)
+{
+    static const char stock[] = "SELECT group_concat(stock) FROM article";
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id < 3");
+    keep_database(&a);
+    later();
+    sql(&a, "UPDATE article SET stock = stock + 100 WHERE id = 3");
+    copy_of(&a, &c);
+    sql(&c, "UPDATE article SET stock = stock + 1000 WHERE id > 1");
+    join_copy(&b, &c, "C");
+    expect(&b, stock, "11,1012,1003");
+    work(&a); /* one change-set with all that it wrote */
+    carry(&a, &b);
+    work(&b);
+    exchange(&b, &c);
+    exchange(&b, &c);
+    expect(&b, stock, "11,1012,1103");
+    expect_same(&b, &c, all);
+    sql(&c, "UPDATE article SET stock = stock + 5 WHERE id = 1");
+    exchange(&b, &c);
+    expect(&b, stock, "16,1012,1103");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* How many actors of this PC others may know of. */
 static uint32_t names_given(const struct site *s)
 {
@@ -253,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_went_on_to_write_stands),
         cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
+        cmocka_unit_test(what_the_copied_pc_says_only_later_counts_once),
         cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
     };
     struct err e = {0};
