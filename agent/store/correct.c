@@ -10,6 +10,7 @@
 #include "describe.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
+#include "merge.h"
 #include "remerge.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -188,18 +189,40 @@ static bool saw_late(const struct correction *c, const struct vector *needs)
     return false;
 }
 
+/* Had its author applied of others what is not merged here? The correction is to come after that.
+ */
+static bool saw_more(const struct correction *c, const struct vector *needs, bool *more,
+                     struct err *e)
+{
+    struct vector of_others = {0};
+    bool ok;
+
+    for (uint32_t i = 0; i < needs->n; i++) {
+        const struct vector_entry *need = &needs->entries[i];
+        uint32_t id = ledger_actor_find(&c->s->ledger, &need->actor);
+
+        if (id == 0 || (!ledger_is_ours(&c->s->ledger, id) && !is_left(c->s, id)))
+            vector_set(&of_others, &need->actor, need->number, NULL);
+    }
+    ok = merge_has_needs(c->s, &of_others, more, e);
+    *more = !*more;
+    vector_close(&of_others);
+    return ok;
+}
+
 /* Up to which number can the stamps of one of our actors be corrected? 0: nothing to correct. */
 static bool find_last(struct correction *c, uint32_t actor, uint64_t *last, struct err *e)
 {
     uint64_t believed = ledger_believed(&c->s->ledger, &c->s->ledger.actors[actor - 1].actor);
     uint64_t until = 0;
-    bool late = false;
+    bool late = false, more;
     struct walk w;
 
     *last = 0;
     if (!walk_open(&w, &c->s->ledger, actor, e))
         return false;
-    while (walk_next(&w, e) && w.number <= believed && !saw_late(c, &w.h.needs)) {
+    while (walk_next(&w, e) && w.number <= believed && !saw_late(c, &w.h.needs) &&
+           saw_more(c, &w.h.needs, &more, e) && !more) {
         late |= w.stamp > c->limit;
         until = w.number;
     }

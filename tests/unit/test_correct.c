@@ -231,6 +231,28 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
     }
 }
 
+/* A copy of B's whole disk, as it is now. */
+static void keep_all(struct site *b, struct doomed *d)
+{
+    char ledger[128];
+
+    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
+    work(b);
+    keep_doomed(b, d);
+    close_store(b);
+    disk_copy_database(d->disk, ledger, "ledger");
+    open_store(b);
+}
+
+static void put_all_back(struct site *b, struct doomed *d)
+{
+    char ledger[128];
+
+    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
+    put_doomed_back(b, d);
+    disk_copy_database(d->disk, "ledger", ledger);
+}
+
 /* The whole PC is put back while its clock is ahead. It goes on under another name before it says
  * again what it had written first. */
 static void what_is_said_again_is_corrected_before_what_was_written_over_it(void **state)
@@ -238,18 +260,12 @@ static void what_is_said_again_is_corrected_before_what_was_written_over_it(void
     struct actor first;
     struct site a, b;
     struct doomed d;
-    char ledger[128];
     uint64_t number;
 
     (void)state;
     open_shop(&a, &b, &d);
-    snprintf(ledger, sizeof ledger, "%s/ledger.db", b.home);
     d.ms += YEARS_MS;
-    work(&b);
-    keep_doomed(&b, &d);
-    close_store(&b);
-    disk_copy_database(d.disk, ledger, "ledger");
-    open_store(&b);
+    keep_all(&b, &d);
     first = *store_actor(b.store);
     number = made_by(&b);
     sql(&b, "INSERT INTO article(name) VALUES ('tea')");
@@ -257,8 +273,7 @@ static void what_is_said_again_is_corrected_before_what_was_written_over_it(void
     sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
     work(&b);
     carry(&b, &a);
-    put_doomed_back(&b, &d);
-    disk_copy_database(d.disk, "ledger", ledger);
+    put_all_back(&b, &d);
     d.ms += MINUTE_MS;
     open_store(&b);
     sql(&b, "UPDATE article SET price = 'earlier' WHERE name = 'milk'");
@@ -279,6 +294,36 @@ static void what_is_said_again_is_corrected_before_what_was_written_over_it(void
     exchange(&a, &b);
     expect_both(&a, &b, price, "later");
     expect_both(&a, &b, names, "coffee milk tea");
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* A PC that was put back gets what it had said ahead of time before that which it had seen then,
+ * and its clock is slow by now. */
+static void what_was_said_after_what_is_not_here_again_is_corrected_after_it(void **state)
+{
+    struct site a, b;
+    struct actor first;
+    struct doomed d;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    keep_all(&b, &d);
+    first = *store_actor(b.store);
+    sql(&a, "UPDATE article SET price = 'seen' WHERE name = 'milk'");
+    exchange(&a, &b);
+    write_years_ahead(&b, &d, "UPDATE article SET price = 'later' WHERE name = 'milk'");
+    carry(&b, &a);
+    put_all_back(&b, &d);
+    d.ms = wall_ms() - 2 * MINUTE_MS;
+    open_store(&b);
+    work(&b);
+    carry_of(&a, &b, &first);
+    assert_false(correct(&b));
+    carry(&a, &b);
+    work(&b);
+    assert_true(correct(&b));
+    exchange(&a, &b);
+    expect_both(&a, &b, price, "later");
     close_doomed_pair(&a, &b, &d);
 }
 
@@ -464,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_delete_from_the_future_gives_way_to_a_later_edit),
         cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
         cmocka_unit_test(what_is_said_again_is_corrected_before_what_was_written_over_it),
+        cmocka_unit_test(what_was_said_after_what_is_not_here_again_is_corrected_after_it),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
