@@ -419,3 +419,64 @@ bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
     free(f.edges);
     return ok;
 }
+
+/* ---- keys that ignore case, or blanks at the end ---- */
+
+/* What compares the table's key of one column, where that is not by its bytes; else NULL. */
+static const char *loose_key(const struct app_table *t)
+{
+    const char *collation = t->key_count == 1 ? t->columns[t->keys[0]].collation : NULL;
+
+    return collation == NULL || sqlite3_stricmp(collation, "BINARY") == 0 ? NULL : collation;
+}
+
+/* The key of the table that is meant, in whatever case it is written; by rule, only what is the
+ * same means a row. NULL: the column holds what it holds. */
+static const struct app_table *read_of(const struct app_schema *s, const struct app_column *c)
+{
+    const struct app_table *parent;
+
+    if (c->in_key || c->ref_form != REF_KEY || c->ref_by_rule)
+        return NULL;
+    parent = &s->tables[c->ref_table];
+    return loose_key(parent) == NULL ? NULL : parent;
+}
+
+bool app_reference_is_read(const struct app_schema *s, const struct app_table *t)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < t->column_count; i++)
+        any |= read_of(s, &t->columns[i]) != NULL;
+    return any;
+}
+
+void app_reference_read(sqlite3_str *sql, const struct app_schema *s, const struct app_table *t)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct app_column *c = &t->columns[i];
+        const struct app_table *parent = read_of(s, c);
+        const char *comma = i == 0 ? "" : ", ";
+
+        if (parent == NULL)
+            sqlite3_str_appendf(sql, "%s\"%w\"", comma, c->name);
+        else
+            sqlite3_str_appendf(sql,
+                                "%scoalesce((SELECT _navette_up.\"%w\" FROM main.\"%w\" AS"
+                                " _navette_up WHERE _navette_up.\"%w\" = main.\"%w\".\"%w\"),"
+                                " main.\"%w\".\"%w\")",
+                                comma, parent->columns[parent->keys[0]].name, parent->name,
+                                parent->columns[parent->keys[0]].name, t->name, c->name, t->name,
+                                c->name);
+    }
+}
+
+void app_reference_compared(sqlite3_str *sql, const struct app_column *column,
+                            const struct app_table *parent)
+{
+    const char *collation = loose_key(parent);
+
+    sqlite3_str_appendf(sql, "\"%w\"", column->name);
+    if (collation != NULL && (column->ref_form == REF_KEY || column->ref_form == REF_NONE))
+        sqlite3_str_appendf(sql, " COLLATE %s", collation);
+}

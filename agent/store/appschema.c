@@ -419,6 +419,29 @@ static void prepare_statements(struct loader *l, struct app_table *t)
     prepare_or_refuse(l, t, sql, &t->remove);
 }
 
+/* Once it is known what refers to what: how its rows are read where they may name a parent in
+ * another case. */
+static bool prepare_reading(struct loader *l, struct app_table *t, struct err *e)
+{
+    sqlite3_str *sql;
+    char *text;
+    bool ok;
+
+    if (t->number == 0 || !app_reference_is_read(l->schema, t))
+        return true;
+    sqlite3_finalize(t->select);
+    sql = sqlite3_str_new(l->a->db);
+    sqlite3_str_appendall(sql, "SELECT ");
+    app_reference_read(sql, l->schema, t);
+    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", t->name);
+    app_key_match(sql, t);
+    text = sqlite3_str_finish(sql);
+    ok = sqlite3_prepare_v3(l->a->db, text, -1, SQLITE_PREPARE_PERSISTENT, &t->select, NULL) ==
+         SQLITE_OK;
+    sqlite3_free(text);
+    return ok || sqlite_err(l->a->db, t->name, e);
+}
+
 /* ---- fingerprints ---- */
 
 static void hash_name(crypto_generichash_state *h, const char *name)
@@ -533,6 +556,9 @@ static bool load(struct loader *l, struct err *e)
             return false;
     if (!app_references_resolve(l->a->db, l->a->rules, l->schema, e))
         return false;
+    for (uint32_t i = 0; i < l->schema->n; i++)
+        if (!prepare_reading(l, &l->schema->tables[i], e))
+            return false;
     set_fingerprints(l->schema);
     return true;
 }

@@ -411,7 +411,8 @@ void refer_condition(sqlite3_str *sql, const struct app_schema *s, const struct 
 
     if (column->ref_form == REF_TYPED && t->columns[column->ref_column].ref_form == REF_KEY)
         type_condition(sql, s, column, &t->columns[column->ref_column], parent);
-    sqlite3_str_appendf(sql, "\"%w\" = ?1", column->name);
+    app_reference_compared(sql, column, parent);
+    sqlite3_str_appendall(sql, " = ?1");
 }
 
 sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk, const struct value *values,

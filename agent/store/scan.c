@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "appref.h"
 #include "columns.h"
 #include "filter.h"
 #include "ledger_kept.h"
@@ -32,8 +33,7 @@ static sqlite3_str *select_columns(struct store *s, const struct binding *b)
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
 
     sqlite3_str_appendall(sql, "SELECT ");
-    for (uint32_t i = 0; i < b->app->column_count; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", b->app->columns[i].name);
+    app_reference_read(sql, &s->app.schema, b->app);
     return sql;
 }
 

@@ -208,11 +208,49 @@ static void names_that_differ_in_case_alone_wait_until_somebody_renames_one(void
     }
 }
 
+/* SQLite takes 'nsam' for a reference to 'Nsam' where that key ignores case. It names the row, so
+ * others show its key; where it was written it stays as it is. */
+static void a_reference_in_another_case_names_the_row(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE shop(name TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, city);"
+        "CREATE TABLE sale(id INTEGER PRIMARY KEY, shop TEXT REFERENCES shop(name), total);";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO shop VALUES ('Nsam', 'Yde'); INSERT INTO sale VALUES (1, 'nsam', 5)");
+    exchange(&a, &b);
+    expect(&b, "SELECT shop, total FROM sale", "Nsam|5");
+    assert_int_equal(status_of(&b).parked, 0);
+    later();
+    sql(&b, "UPDATE sale SET total = 6");
+    exchange(&a, &b);
+    expect(&a, "SELECT shop, total FROM sale", "nsam|6");
+    later();
+    sql(&a, "UPDATE sale SET shop = 'NSAM', total = 7");
+    exchange(&a, &b);
+    expect(&b, "SELECT shop, total FROM sale", "Nsam|7");
+
+    sql(&b, "DELETE FROM sale");
+    sql(&b, "DELETE FROM shop");
+    sql(&a, "INSERT INTO sale VALUES (2, 'nSAM', 8)");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT city, shop.name, sale.shop FROM shop JOIN sale ON shop.name = sale.shop",
+           "Yde|Nsam|nSAM");
+    expect(&b, "SELECT city, shop.name, sale.shop FROM shop JOIN sale ON shop.name = sale.shop",
+           "Yde|Nsam|Nsam");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_table_is_the_same_on_both_sides),
         cmocka_unit_test(so_it_is_in_files_with_a_rollback_journal),
+        cmocka_unit_test(a_reference_in_another_case_names_the_row),
         cmocka_unit_test(utf16_files_hold_the_same),
         cmocka_unit_test(names_that_differ_in_case_alone_wait_until_somebody_renames_one),
         cmocka_unit_test(three_hundred_columns_are_none_too_many),
