@@ -323,7 +323,7 @@ static bool merge_row(struct merger *m, struct err *e)
     struct buf key = {0};
     int64_t gid = gid_pack((struct gid){m->actors[in->gid.actor], in->gid.counter});
     int64_t named = gid;
-    bool known, united, ok = true;
+    bool known, united = false, ok = true;
 
     if (ledger_table_standing(&m->s->ledger, m->said_id)->id != m->table_id &&
         !set_table(m, m->said_id, e))
@@ -354,7 +354,9 @@ static bool merge_row(struct merger *m, struct err *e)
         row.key.bytes = buf_slice(&key);
     }
     had = m->rec.dead;
-    ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
+    /* A repair is no write: of which of the rows that are one what it repairs was is not said. */
+    if (in->op != CHANGE_REPAIR)
+        ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
     if (ok && in->op != CHANGE_DELETE)
         ok = merge_cells(m, gid, &clock, e);
     else if (ok)

@@ -1,25 +1,28 @@
-/* Two rows that a person has said to be one, and that the file still shows apart: what the
- * application writes meanwhile. Of unite.c and publish_cells.c. */
+/* Two rows that a person has said to be one, and that some file still shows apart: what people
+ * write there. Of unite.c, publish_cells.c and merge.c. */
 #include "unit/sites.h"
 
 static const char schema[] =
-    "CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT, up INT REFERENCES groups(id));";
+    "CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INT REFERENCES groups(id));";
 
-static void open_shops(struct site s[2])
+static void open_shops(struct site *s, int n)
 {
+    static const char *const names[] = {"A", "B", "C"};
     struct err e = {0};
     bool changed;
 
-    memset(s, 0, 2 * sizeof *s);
+    memset(s, 0, (size_t)n * sizeof *s);
     open_founder(&s[0], schema);
-    join_site(&s[0], &s[1], "B", schema);
-    check(roster_merge(&s[1].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+    for (int i = 1; i < n; i++)
+        join_site(&s[0], &s[i], names[i], schema);
+    for (int i = 1; i < n; i++)
+        check(roster_merge(&s[i].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
 }
 
-static void close_shops(struct site s[2])
+static void close_shops(struct site *s, int n)
 {
-    close_site(&s[0]);
-    close_site(&s[1]);
+    for (int i = 0; i < n; i++)
+        close_site(&s[i]);
 }
 
 static void unite(struct site *s, int64_t a, int64_t b)
@@ -37,7 +40,7 @@ static void a_reference_to_the_other_row_of_the_two_is_an_edit(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s);
+    open_shops(s, 2);
     sql(&s[0], "INSERT INTO groups VALUES (1, 'x', 1)");
     exchange(&s[0], &s[1]);
     later();
@@ -51,7 +54,7 @@ static void a_reference_to_the_other_row_of_the_two_is_an_edit(void **state)
     exchange(&s[0], &s[1]);
 
     expect_both(&s[0], &s[1], "SELECT count(*), up = id FROM groups", "1|1");
-    close_shops(s);
+    close_shops(s, 2);
 }
 
 /* And who saves it as it is has said nothing, also after the two have become one in the file. */
@@ -60,7 +63,7 @@ static void a_reference_that_only_follows_the_row_that_stands_is_no_edit(void **
     struct site s[2];
 
     (void)state;
-    open_shops(s);
+    open_shops(s, 2);
     sql(&s[0], "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', NULL), (3, 'z', 2)");
     exchange(&s[0], &s[1]);
     unite(&s[0], 1, 2);
@@ -75,7 +78,50 @@ static void a_reference_that_only_follows_the_row_that_stands_is_no_edit(void **
     exchange(&s[0], &s[1]);
 
     expect_both(&s[0], &s[1], "SELECT name, up FROM groups WHERE id = 3", "zzz|NULL");
-    close_shops(s);
+    close_shops(s, 2);
+}
+
+/* C, which knows of two rows, deletes the one, gives the other a name that B has taken, and deletes
+ * that one, too. In between A says, in the name of the first, that its row bears a mark: that is no
+ * write of it, and does not bring it back. */
+static void a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back(void **state)
+{
+    struct site s[3], *a = &s[0], *b = &s[1], *c = &s[2];
+
+    (void)state;
+    open_shops(s, 3);
+    sql(a, "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', NULL)");
+    exchange(a, b);
+    exchange(a, c);
+    later();
+    sql(b, "INSERT INTO groups VALUES (4, 'z', NULL)");
+    work(b);
+    later();
+    sql(c, "DELETE FROM groups WHERE id = 1");
+    work(c);
+    later();
+    sql(c, "UPDATE groups SET name = 'z' WHERE id = 2");
+    work(c);
+    unite(a, 1, 2);
+    carry(b, a);
+    carry(c, a);
+    work(a);
+    expect(a, "SELECT name FROM groups ORDER BY name", "#C-z z");
+    a->now_ms += 31000; /* C, whose name it is to say it, is silent */
+    drain_all(a);
+    carry(a, b);
+    work(b);
+    expect(b, "SELECT name FROM groups ORDER BY name", "#C-z z");
+    sql(c, "DELETE FROM groups WHERE id = 2");
+    work(c);
+
+    carry(c, a);
+    carry(c, b);
+    work(a);
+    work(b);
+
+    expect_both(a, b, "SELECT name FROM groups", "z");
+    close_shops(s, 3);
 }
 
 int main(void)
@@ -83,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_to_the_other_row_of_the_two_is_an_edit),
         cmocka_unit_test(a_reference_that_only_follows_the_row_that_stands_is_no_edit),
+        cmocka_unit_test(a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
