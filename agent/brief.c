@@ -11,6 +11,12 @@ void brief_close(struct brief *b)
     *b = (struct brief){0};
 }
 
+void brief_debt_close(struct brief_debt *d)
+{
+    buf_close(&d->picks);
+    *d = (struct brief_debt){0};
+}
+
 void brief_rest(struct brief *b)
 {
     if (b->over)
@@ -92,6 +98,30 @@ static void answer(struct talk *t, const struct sync_outline *ask)
     buf_close(&send);
 }
 
+/* An answer may be much larger than its question. */
+static void answer_in_time(struct talk *t, const struct sync_outline *ask)
+{
+    struct brief_debt *d = &t->debt;
+
+    brief_debt_close(d);
+    if (link_queued(t->link) < SYNC_UNSENT_BYTES) {
+        answer(t, ask);
+        return;
+    }
+    buf_open(&d->picks, ask->picks.n);
+    buf_add(&d->picks, ask->picks.p, ask->picks.n);
+    d->ask = *ask;
+    d->ask.picks = buf_slice(&d->picks);
+}
+
+void brief_pay(struct talk *t)
+{
+    if (t->debt.ask.number == 0)
+        return;
+    answer(t, &t->debt.ask);
+    brief_debt_close(&t->debt);
+}
+
 void brief_obey(struct talk *t, const struct sync_actions *todo)
 {
     if (todo->outline.number != 0)
@@ -99,7 +129,7 @@ void brief_obey(struct talk *t, const struct sync_actions *todo)
     if (todo->tell.number != 0)
         take_tell(t, &todo->tell);
     if (todo->ask.number != 0)
-        answer(t, &todo->ask);
+        answer_in_time(t, &todo->ask);
 }
 
 bool brief_event(struct talk *t, struct sync_event *ev)

@@ -382,6 +382,7 @@ void talk_heard(struct talk *t, size_t unfinished)
 
 void talk_drained(struct talk *t)
 {
+    brief_pay(t);
     if (t->crowded)
         talk_local(t);
 }
@@ -485,6 +486,7 @@ void talk_close(struct talk *t)
         (void)stage_all(t, items);
     buf_close(&t->stages.copies);
     brief_close(&t->brief);
+    brief_debt_close(&t->debt);
     sync_close(&t->sync);
     buf_close(&t->todo.send);
 }

@@ -22,14 +22,15 @@ struct talk {
     struct agent *agent;
     struct link *link;
     struct sync sync;
-    struct sync_actions todo;         /* its buffer is used again and again */
-    bool stepping;                    /* within sync_step's loop: nothing else may start one */
-    bool crowded;                     /* the link's queue was full at the last step */
-    uint32_t history;                 /* store_history when it opened */
-    bool roster_full;                 /* the peer's roster and ours do not fit into one */
-    bool forked;                      /* the peer has another history of some third PC's changes */
+    struct sync_actions todo; /* its buffer is used again and again */
+    bool stepping;            /* within sync_step's loop: nothing else may start one */
+    bool crowded;             /* the link's queue was full at the last step */
+    uint32_t history;         /* store_history when it opened */
+    bool roster_full;         /* the peer's roster and ours do not fit into one */
+    bool forked;              /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
     struct brief brief;
+    struct brief_debt debt;
     bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
     bool keys_told;             /* it has answered */
     bool keys_owed;             /* the peer asked for our keys and has to wait for them */

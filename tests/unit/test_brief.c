@@ -2,6 +2,7 @@
 #include "brief.h"
 
 #include "floor.h"
+#include "links_inside.h"
 #include "visitor.h"
 
 #define ROWS "3000"
@@ -154,6 +155,47 @@ static void an_outline_that_is_none_is_not_taken(void **state)
     floor_close(&f);
 }
 
+/* Each answer may be as large as a change-set. */
+static void who_asks_and_does_not_read_is_answered_once_it_reads(void **state)
+{
+    static uint8_t much[SYNC_UNSENT_BYTES + (1u << 20)] = {0x91, 0x7F}; /* of no known kind */
+    struct message brief = {.kind = MESSAGE_KIND_BRIEF, .brief = {.wanted = true}};
+    struct message want = {.kind = MESSAGE_KIND_WANT};
+    struct message ask = {.kind = MESSAGE_KIND_ASK, .ask = {.number = 1, .what = OUTLINE_NAMES}};
+    struct link *to_b;
+    struct visitor v;
+    struct floor f;
+    struct pc a, b;
+
+    (void)state;
+    open_copies(&f, &a, &b, "SELECT 1");
+    visit(&v, &a, &b.keys);
+    AWAIT(&f, v.opened);
+    visitor_greets(&v, &a);
+    AWAIT(&f, v.heard[MESSAGE_KIND_HELLO] == 1);
+    want.want.actor = ask.ask.actor = v.actor;
+    visitor_says(&v, &brief);
+    visitor_says(&v, &want);
+    AWAIT(&f, v.heard[MESSAGE_KIND_OUTLINE] == 1);
+    to_b = a.agent.links->conns[0]->link;
+    link_hold(v.link);
+    while (link_queued(to_b) < SYNC_UNSENT_BYTES)
+        link_send(to_b, SLICE(much));
+    for (ask.ask.token = 1; ask.ask.token <= 5; ask.ask.token++)
+        visitor_says(&v, &ask);
+    AWAIT(&f, link_queued(v.link) == 0);
+    floor_turns(&f, 50);
+    /* The last one: it does not wait for the others any more. */
+    link_resume(v.link);
+    AWAIT(&f, v.heard[MESSAGE_KIND_TELL] > 0);
+    AWAIT(&f, link_queued(to_b) == 0);
+    floor_turns(&f, 50);
+    assert_int_equal(v.heard[MESSAGE_KIND_TELL], 1);
+    visitor_leaves(&v);
+    AWAIT(&f, a.agent.links->n == 0);
+    floor_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +205,7 @@ int main(void)
         cmocka_unit_test(nothing_is_under_way_in_one_that_is_new),
         cmocka_unit_test(what_became_of_it_is_one_event),
         cmocka_unit_test(an_outline_that_is_none_is_not_taken),
+        cmocka_unit_test(who_asks_and_does_not_read_is_answered_once_it_reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
