@@ -69,10 +69,10 @@ def test_a_checkpoint_waits_for_a_pc_that_is_off_and_a_newcomer_joins_behind_it(
         wait_members(pc, "A", "C", "CAISSE4")
     assert "shut-out" in (wait_for(lambda: warnings(b), "B is told"))
     for again in ("checkpoint", "checkpoint"):
-        before = roster(a)["checkpoint"]["made"]
+        before = roster(a)["checkpoint"]["entries"]
         wait_for(lambda: roster(a)["checkpoint_pending"] is None and len({roster(pc)["entries"] for pc in (a, c, d)}) == 1, "rest")
         a.cli(again)
-        wait_for(lambda: all(roster(pc)["checkpoint"]["made"] > before for pc in (a, c, d)), "the next one")
+        wait_for(lambda: all(roster(pc)["checkpoint"]["entries"] > before for pc in (a, c, d)), lambda: "the next one: %r" % [(r["entries"], r["checkpoint"], r["checkpoint_pending"]) for r in map(roster, (a, c, d))])
     assert members(d) == ["A", "C", "CAISSE4"] and [g["name"] for g in roster(d)["gone"]] == ["B"]
 
 
