@@ -139,7 +139,10 @@ static bool on_roster(struct sync_turn *t, const struct message_roster *m)
     memcpy(t->s->peer_roster, m->digest, sizeof t->s->peer_roster);
     if (differs)
         t->out->roster = m->log;
-    t->s->apart |= differs && stays && m->log.n == 0;
+    if (differs && stays && m->log.n == 0) {
+        t->s->apart = true;
+        memset(t->s->known_hash, 0, sizeof t->s->known_hash); /* it has not taken what it got */
+    }
     return true;
 }
 

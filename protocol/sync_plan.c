@@ -73,6 +73,27 @@ static void vector_add(struct vector *v, const struct vector_entry *entry)
     (void)fits;
 }
 
+/* Of our roster log, what the peer may lack: all, where it begins with something else than what the
+ * peer has. */
+static struct slice what_is_new(const struct sync *s, struct slice log)
+{
+    uint8_t hash[HASH_BYTES];
+
+    if (s->known_log > log.n)
+        return log;
+    hash_bytes(hash, (struct slice){log.p, s->known_log});
+    if (digest_differs(hash, s->known_hash))
+        return log;
+    return (struct slice){log.p + s->known_log, log.n - s->known_log};
+}
+
+static void note_known(struct sync *s, struct slice log)
+{
+    s->known_log = log.n;
+    hash_bytes(s->known_hash, log);
+    memcpy(s->known_roster, s->roster, sizeof s->known_roster);
+}
+
 /* A roster that grew may make a stranger a member: what was refused is asked for again. Of one that
  * the peer has as well it is told the digest, so that it knows. */
 static void plan_roster(struct sync_turn *t)
@@ -88,14 +109,17 @@ static void plan_roster(struct sync_turn *t)
     }
     whole = digest_differs(s->roster, s->peer_roster) && digest_differs(s->roster, s->sent_roster);
     s->apart &= digest_differs(s->roster, s->peer_roster);
-    if (!whole && !digest_differs(s->roster, s->told_roster))
+    if (!digest_differs(s->roster, s->peer_roster) && digest_differs(s->roster, s->known_roster))
+        note_known(s, t->ev->roster);
+    if (whole) {
+        m.roster.log = what_is_new(s, t->ev->roster);
+        note_known(s, t->ev->roster);
+        memcpy(s->sent_roster, s->roster, sizeof s->sent_roster);
+    }
+    if (m.roster.log.n == 0 && !digest_differs(s->roster, s->told_roster))
         return;
     memcpy(m.roster.digest, s->roster, sizeof m.roster.digest);
     memcpy(s->told_roster, s->roster, sizeof s->told_roster);
-    if (whole) {
-        m.roster.log = t->ev->roster;
-        memcpy(s->sent_roster, s->roster, sizeof s->sent_roster);
-    }
     send(t, &m);
 }
 

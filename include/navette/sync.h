@@ -86,9 +86,12 @@ struct sync {
     uint8_t peer_roster[HASH_BYTES]; /* as it told last */
     uint8_t told_roster[HASH_BYTES]; /* our digest as the peer heard it last */
     uint8_t sent_roster[HASH_BYTES]; /* our digest when we last sent our log */
-    bool told_brief, peer_brief;     /* what we last said, and what the peer says */
-    bool asking;                     /* the last ASK is not answered: */
-    uint64_t ask_token, ask_number;  /* about this change-set */
+    size_t known_log; /* so many first bytes of our roster log the peer has, or was sent... */
+    uint8_t known_hash[HASH_BYTES];   /* ...with this hash: else our log begins otherwise by now; */
+    uint8_t known_roster[HASH_BYTES]; /* our digest then */
+    bool told_brief, peer_brief;      /* what we last said, and what the peer says */
+    bool asking;                      /* the last ASK is not answered: */
+    uint64_t ask_token, ask_number;   /* about this change-set */
     struct actor ask_actor;
     uint64_t opened_ms, sent_ms, deadline_ms, ping_ms, ping_token;
     uint64_t window_ms; /* when the window last moved on */
@@ -117,7 +120,7 @@ struct sync_event {
                      wanted of this peer */
     const struct err *e;
     const struct actor *actor;
-    struct slice roster;          /* our roster log, lent at every event */
+    struct slice roster; /* our roster log, lent at every event; grows at its end, as a rule */
     const uint8_t *roster_digest; /* and its digest: hash of the sorted entry hashes */
     uint64_t queued_bytes;        /* what was sent earlier and still waits in the socket's queue */
 };
