@@ -144,6 +144,29 @@ static bool went_back(const struct store *s, const struct app_state *state, int6
     return back;
 }
 
+/* The ledger has let go of its file. May this be one that it knows, which was put back since? One
+ * that says of us more than the ledger knows is what it let go of. */
+static bool may_be_known(struct store *s, const struct app_state *state, bool *may, struct err *e)
+{
+    const struct ledger *l = &s->ledger;
+    struct err damaged = {0};
+    struct placed_point p = {0};
+    int64_t mark_max;
+    uint32_t id;
+
+    if (!ledger_number(&s->ledger, "SELECT max(mark) FROM point WHERE actor <> 0", &mark_max, e))
+        return false;
+    *may = true;
+    if (state->point.n > 0) {
+        *may = placed_point_read(&p, buf_slice(&state->point), &damaged);
+        id = *may ? ledger_actor_find(l, &p.actor) : 0;
+        *may = id != 0 && ledger_is_ours(l, id) && p.number <= l->actors[id - 1].staged &&
+               p.mark <= mark_max;
+    }
+    placed_point_close(&p);
+    return true;
+}
+
 /* Does the file know what it was told last? A power cut may have taken that back. */
 static bool was_told(const struct store *s, const struct app_state *state)
 {
@@ -164,7 +187,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
 {
     struct ledger *l = &s->ledger;
     int64_t mark_max;
-    bool fit, known = false;
+    bool fit = false, fits, known = false;
 
     if (!state->found) { /* nothing of ours in the file */
         if (is_zero(l->token))
@@ -193,13 +216,18 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
     if (memcmp(state->token, l->token, sizeof l->token) == 0) {
         if (!marks_fit(s, &fit, e))
             return false;
-        if (fit) {
+        if (fit && !l->matched && !may_be_known(s, state, &known, e))
+            return false;
+        if (fit && !known) {
             l->told &= was_told(s, state);
             return true;
         }
     }
+    fits = fit && known;
     if (!behind(s, state, now_ms, &known, e))
         return false;
+    if (!known && fits) /* it still waits to be matched */
+        return true;
     if (known) {
         trouble_notice(&s->trouble, STORE_DATABASE_WENT_BACK);
         trouble_heals(

@@ -481,6 +481,30 @@ static void a_ledger_and_a_database_put_back_one_after_the_other_are_in_step(voi
     close_same(&a, &b);
 }
 
+/* The older copy looks as the file did of which the ledger had let go: only that one said of this
+ * PC more than the ledger knows. */
+static void a_database_put_back_beside_a_ledger_that_let_go_of_it_twice_is_in_step(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_three_kept(&a, &b);
+    sql(&a, "UPDATE note SET price = 10 WHERE text = 'a'");
+    work(&a);
+    tidy(&a);
+    for (int i = 0; i < 2; i++) {
+        put_ledger_back(&a);
+        open_store(&a);
+        assert_int_equal(store_state(a.store), STORE_MATCHING);
+        put_database_back(&a, &a);
+        open_store(&a);
+        assert_int_equal(store_state(a.store), STORE_READY);
+        tidy(&a); /* the file is told who is beside it now, and stays as it is */
+    }
+    exchange(&a, &b);
+    close_same(&a, &b);
+}
+
 /* Its rows are still to be matched: what the application writes then is not taken for drained. */
 static void a_database_may_go_back_while_its_ledger_waits_to_be_built_again(void **state)
 {
@@ -659,6 +683,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_a_database_that_went_on_as_another_pc_says_nothing_of_it_again),
         cmocka_unit_test(what_was_said_before_the_loss_is_known_in_such_a_database),
         cmocka_unit_test(a_ledger_and_a_database_put_back_one_after_the_other_are_in_step),
+        cmocka_unit_test(a_database_put_back_beside_a_ledger_that_let_go_of_it_twice_is_in_step),
         cmocka_unit_test(a_database_may_go_back_while_its_ledger_waits_to_be_built_again),
         cmocka_unit_test(another_history_under_old_numbers_is_not_taken_for_what_the_file_held),
         cmocka_unit_test(what_the_file_alone_remembers_counts_once_however_often_it_is_put_back),
