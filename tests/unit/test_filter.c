@@ -165,12 +165,51 @@ static void a_table_whose_rule_changed_is_looked_at_in_slices(void **state)
     close_pair(&a, &b);
 }
 
+static bool is_half_way(const struct site *s)
+{
+    bool begun = false;
+
+    for (uint32_t i = 0; i < s->store->binding_count; i++)
+        begun |= s->store->bindings[i].scanned.begun;
+    return begun;
+}
+
+/* VACUUM gives the rows of such a table other rowids. */
+static void rows_that_get_another_place_between_two_slices_are_looked_at(void **state)
+{
+    struct store_progress p;
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, market, market);
+    sql(&a, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
+            " INSERT INTO setting SELECT 'n' || i, 1 FROM n");
+    exchange(&a, &b);
+    set_rule(&a, RULE("setting", RULE_BOTH, .where = "value = 8"));
+    exchange(&a, &b);
+    sql(&a, "UPDATE setting SET value = 7");
+    exchange(&a, &b);
+    set_rule(&a, RULE("setting", RULE_BOTH, .where = "value = 7"));
+    a.store->scan_steps = 60000; /* some twenty rows */
+    check(store_drain(a.store, a.now_ms, &p, &e), &e);
+    assert_true(p.more && is_half_way(&a));
+    sql(&a, "DELETE FROM setting WHERE rowid < 20; VACUUM");
+    drains(&a);
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    expect_same(&a, &b, "SELECT name, value FROM setting ORDER BY name");
+    expect(&b, "SELECT count(*) FROM setting WHERE value = 7", "41");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_filter_takes_a_row_no_longer_than_it_may),
         cmocka_unit_test(a_row_that_takes_its_filter_too_long_stays_and_is_told_until_it_does_not),
         cmocka_unit_test(a_table_whose_rule_changed_is_looked_at_in_slices),
+        cmocka_unit_test(rows_that_get_another_place_between_two_slices_are_looked_at),
     };
     struct err e = {0};
 
