@@ -1,5 +1,5 @@
 /* A list of members that somebody has filled can always be summed up: he is shut out, and what he
- * filled it with goes. */
+ * filled it with goes. And what is larger than any can be is refused before it costs anything. */
 #include "checkpoint.h"
 #include "flood.h"
 #include "library.h"
@@ -193,12 +193,98 @@ static void what_lost_its_room_is_not_in_the_way(void **state)
     roster_close(&s.r);
 }
 
+/* ---- more than can be ---- */
+
+static void check_is_more_than(uint32_t limit, const char *what, struct roster *r,
+                               const struct buf *log)
+{
+    size_t before = r->log.n;
+    struct err e = {0};
+    char says[64];
+    bool changed;
+
+    snprintf(says, sizeof says, "a roster of more than %u %s", limit, what);
+    assert_false(log->overflow);
+    assert_false(roster_merge(r, buf_slice(log), &changed, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+    assert_non_null(strstr(e.text, says));
+    assert_int_equal(r->log.n, before);
+}
+
+/* Said again and again, one entry costs as much to read as so many others. */
+static void a_log_of_more_items_than_two_lists_can_have_is_refused(void **state)
+{
+    struct keys k = keys_counting_from(0);
+    struct roster r = {0};
+    struct err e = {0};
+    struct buf log;
+
+    (void)state;
+    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
+    buf_open(&log, ROSTER_BYTES_MAX);
+    for (uint32_t i = 1; i < 2 * ROSTER_ENTRIES_MAX; i++) /* and what it has itself */
+        buf_add(&log, r.log.p, r.log.n);
+    assert_true(take(&r, &log));
+    assert_int_equal(r.entries, 1);
+    buf_add(&log, r.log.p, r.log.n);
+    check_is_more_than(ROSTER_ENTRIES_MAX, "entries", &r, &log);
+    buf_close(&log);
+    roster_close(&r);
+}
+
+/* So many cannot even be weighed against the room that there is. */
+static void a_list_of_more_entries_than_there_is_any_room_for_is_refused(void **state)
+{
+    struct keys k = keys_counting_from(0);
+    struct roster r = {0};
+    struct err e = {0};
+    struct buf log;
+
+    (void)state;
+    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
+    renames_write(&log, &r, &k, ROSTER_ENTRIES_MAX);
+    check_is_more_than(ROSTER_ENTRIES_MAX, "entries", &r, &log);
+    buf_close(&log);
+    roster_close(&r);
+}
+
+static void a_list_that_speaks_of_more_sites_than_can_ever_be_is_refused(void **state)
+{
+    struct keys k = keys_counting_from(0), guest = {0};
+    struct roster r = {0};
+    struct flood f;
+    struct err e = {0};
+    size_t fits = 0;
+
+    (void)state;
+    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
+    flood_open(&f, &r);
+    for (uint32_t i = 1; i <= SITES_EVER_MAX; i++) {
+        uint8_t seed[KEY_BYTES] = {1, (uint8_t)i, (uint8_t)(i >> 8)};
+        char name[16];
+
+        fits = f.log.n;
+        keys_from_seed(&guest, seed);
+        snprintf(name, sizeof name, "PC%u", i);
+        flood_enrol(&f, &guest, name, &k);
+    }
+    check_is_more_than(SITES_EVER_MAX, "sites", &r, &f.log);
+    f.log.n = fits;
+    assert_true(take(&r, &f.log));
+    assert_int_equal(r.entries, SITES_EVER_MAX);
+    buf_close(&f.log);
+    roster_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_it_is_filled_with_is_summed_up),
         cmocka_unit_test(one_that_cannot_take_effect_any_more_is_followed_by_another),
         cmocka_unit_test(what_lost_its_room_is_not_in_the_way),
+        cmocka_unit_test(a_log_of_more_items_than_two_lists_can_have_is_refused),
+        cmocka_unit_test(a_list_of_more_entries_than_there_is_any_room_for_is_refused),
+        cmocka_unit_test(a_list_that_speaks_of_more_sites_than_can_ever_be_is_refused),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
