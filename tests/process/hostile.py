@@ -12,8 +12,12 @@ from pc import database, wait_for
 
 SOURCES = 50            # addresses that the hostile machine has besides its own
 MEMORY_KB = 8 << 10     # an agent may grow by so much
-CONNECT_S = 3           # a genuine member is connected so soon...
-SLACK = 3               # ...and on a loaded machine, with sanitizers, in this many times that
+CONNECT_S = 3           # a genuine member is connected so soon
+
+
+def sanitized(programs):
+    """Do the programs look at each piece of their memory? That takes time and memory, of which figures say nothing."""
+    return b"__asan_init" in (programs / "navette-agent").read_bytes()
 
 
 class Crowd:
@@ -62,7 +66,7 @@ class Patience:
 
     def __init__(self, pc):
         self.pc, self.proc = pc, pathlib.Path("/proc/%d" % pc.agent.pid)
-        self.sanitized = b"__asan_init" in (self.proc / "exe").read_bytes()
+        self.memory_kb_max = MEMORY_KB * (2 if sanitized(pc.programs) else 1)
         self.before = self.look()
         self.most = dict(self.before)
         self.waits = {"till": 0.0, "status": 0.0}

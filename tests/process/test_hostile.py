@@ -1,8 +1,8 @@
 """A LAN on which somebody means harm: members find each other all the same, and no PC is held up.
 
-The load is made by flood.c at a rate that is kept, and asserted. That a genuine member is connected within 3 s is
-asserted with SLACK times as long, for loaded machines and programs built with sanitizers. These may grow by twice the
-8 MiB: around each piece of memory there is more of it."""
+The load is made by flood.c at a rate that is kept, and asserted. What shops run is what these figures are about, and what
+`tools/test` runs here: a genuine member is connected within 3 s, and a PC grows by less than 8 MiB. Programs that are built
+with sanitizers may take three times as long and twice as much."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ import pytest
 
 import peer as peers
 import wire
-from hostile import CONNECT_S, MEMORY_KB, SLACK, SOURCES, Crowd, Patience
+from hostile import CONNECT_S, SOURCES, Crowd, Patience, sanitized
 from pc import wait_for
 from test_floods import kinds_until_pong
 from test_interop import Guest, has_all, inside
@@ -75,8 +75,10 @@ def connect(shop, a, b):
     """Switch it on; how long until the other one sees it."""
     start = time.monotonic()
     b.start()
-    shop.wait_peer(a, b, seconds=CONNECT_S * SLACK)
-    return time.monotonic() - start
+    shop.wait_peer(a, b)
+    took = time.monotonic() - start
+    assert took < CONNECT_S * (3 if sanitized(shop.programs) else 1), "%.3f s" % took
+    return took
 
 
 def come_and_go(shop, a, b):
@@ -91,7 +93,7 @@ def come_and_go(shop, a, b):
 
 def check_patience(patience, files=8, cpu=0.6):
     print(patience)
-    assert patience.grown("memory_kb") < MEMORY_KB * (2 if patience.sanitized else 1), patience
+    assert patience.grown("memory_kb") < patience.memory_kb_max, patience
     assert patience.grown("files") <= files, patience
     assert patience.grown("lines") <= LINES, patience
     assert patience.cpu() < cpu, patience
@@ -224,7 +226,7 @@ def test_who_does_not_say_who_he_is_goes_in_time(shop, lan, a, crowd):
     with inside(crowd.space), contextlib.ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(30)]
         start, open_, sent, frame = time.monotonic(), set(slow), 0, b"\0\x30" + bytes(48)
-        while open_ and time.monotonic() < start + HANDSHAKE_S * SLACK:
+        while open_ and time.monotonic() < start + HANDSHAKE_S * 3:
             for one in select.select(list(open_), [], [], 0.5)[0]:
                 with contextlib.suppress(ConnectionError):
                     assert one.recv(1) == b""
@@ -269,7 +271,7 @@ def test_members_find_each_other_where_they_were_met_before(shop, lan, a):
 def says(address, data, repeat=1):
     """Say something to a PC that does not know us; how much of it went out before it closed the connection."""
     sent = 0
-    with socket.create_connection(address, timeout=HANDSHAKE_S * SLACK) as stranger:
+    with socket.create_connection(address, timeout=HANDSHAKE_S * 3) as stranger:
         with contextlib.suppress(ConnectionError):
             for _ in range(repeat):
                 sent += stranger.send(data)
@@ -460,7 +462,7 @@ def test_a_member_who_comes_and_goes(shop, lan, a, b):
         come_and_go(shop, a, b)
     print(patience)
     assert patience.grown("lines") < 250  # of 500 and more
-    assert patience.grown("memory_kb") < MEMORY_KB * (2 if patience.sanitized else 1), patience
+    assert patience.grown("memory_kb") < patience.memory_kb_max, patience
 
 
 def stock_pictures(pc, megabytes):

@@ -8,6 +8,7 @@ import pytest
 
 import peer as peers
 import wire
+from hostile import sanitized
 from pc import database, wait_for
 from test_interop import Guest, inside
 from test_shop import sell, wait_sale
@@ -117,7 +118,7 @@ def seconds_of(line):
 def test_a_revoked_pc_is_cut_off_within_a_second_while_much_of_it_is_taken_in(shop):
     """The clock starts before the command. What one change-set needs is not interrupted, and need not be; with sanitizers
     in the programs everything takes five times as long."""
-    rows = 2000 if b"__asan_init" in (shop.programs / "navette-agent").read_bytes() else 10000
+    rows = 2000 if sanitized(shop.programs) else 10000
     lan, a, b, c = trio(shop)
     shop.network.pull(c.space, lan)
     c.sql("INSERT INTO shop_client(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
@@ -153,7 +154,7 @@ def lines_of(pc, *words):
 def test_a_pc_that_takes_in_140_megabytes_hears_meanwhile_who_is_shut_out(shop, rows, record_property):
     """Three change-sets of C's, nearly the largest there may be, have come to B, whose till had its file; then it lets go.
     With sanitizers in the programs they are a fifth of that."""
-    size = 9000000 if b"__asan_init" in (shop.programs / "navette-agent").read_bytes() else 45000000
+    size = 9000000 if sanitized(shop.programs) else 45000000
     lan, a, b, c = trio(shop)
     b.stop()
     settings = b.home / "agent.conf"
