@@ -294,10 +294,10 @@ static size_t bytes_most(uint64_t kind)
     return 0;
 }
 
-/* A change-set, which may be big, says in its head how big it is. */
-static size_t bytes_told(struct slice changeset)
+/* What may be big says in its head how big it is. */
+static size_t bytes_told(struct slice field)
 {
-    const uint8_t *p = changeset.p;
+    const uint8_t *p = field.p;
 
     switch (p[0]) {
     case 0xC4:
@@ -311,21 +311,35 @@ static size_t bytes_told(struct slice changeset)
     }
 }
 
+/* The field of a message of `kind` that may be big, as far as it has come; `fields` are all. */
+static struct slice big_field(uint64_t kind, struct slice fields)
+{
+    size_t before = kind == MESSAGE_KIND_ROSTER ? MOST_hash : 0;
+
+    if ((kind != MESSAGE_KIND_CHANGESET && kind != MESSAGE_KIND_ROSTER) ||
+        fields.n < before + MOST_head)
+        return (struct slice){0};
+    return (struct slice){fields.p + before, fields.n - before};
+}
+
 bool message_begins(struct slice start, struct err *e)
 {
     struct err short_of = {0}; /* too little of it to tell is no error */
     struct reader r = reader_of(start, &short_of);
+    struct slice big;
     uint64_t kind;
-    size_t most, told;
+    size_t most, told, before;
 
     (void)read_array(&r, UINT32_MAX, "message");
     kind = read_uint(&r, MESSAGE_NUMBER_MAX, "kind of message");
     if (r.failed)
         return start.n < MOST_number || err_set(e, ERR_INPUT, "a message that begins with no kind");
     most = bytes_most(kind);
-    if (kind == MESSAGE_KIND_CHANGESET && r.left.n >= MOST_head) {
-        told = bytes_told(r.left);
-        most = told <= MOST_changeset ? start.n - r.left.n + told : 0;
+    big = big_field(kind, r.left);
+    if (big.n > 0) {
+        told = bytes_told(big);
+        before = start.n - big.n;
+        most = told <= most - before ? before + told : 0;
     }
     return start.n <= most || err_set(e, ERR_LIMIT, "more than %zu bytes of a message of kind %llu",
                                       most, (unsigned long long)kind);

@@ -312,6 +312,7 @@ ENDLESS = {
     "PING": b"\x93\x06",
     "HAVE": b"\x93\x03\xdc\xff\xff",
     "ROSTER": b"\x93\x02",
+    "a roster of 4 GiB": b"\x93\x02\xc4\x20" + bytes(32) + b"\xc6\xff\xff\xff\xff",
     "BYE": b"\x93\x08",
     "CHANGESET": b"\x92\x05\xc5\x10\x00",
     "a change-set of 4 GiB": b"\x92\x05\xc6\xff\xff\xff\xff",

@@ -395,8 +395,6 @@ static void a_message_may_not_grow_beyond_its_kind(void **state)
     assert_int_equal(why, ERR_LIMIT);
     assert_true(BEGINS("\x93\x08", 32 + 256 + 7));
     assert_false(BEGINS("\x93\x08", 32 + 256 + 8));
-    assert_true(BEGINS("\x93\x02", ROSTER_BYTES_MAX + HASH_BYTES));
-    assert_false(BEGINS("\x93\x02", ROSTER_BYTES_MAX + HASH_BYTES + 100));
     assert_false(BEGINS("\x93\x03", ACTORS_MAX * 200));
     assert_true(BEGINS("\x92\xcc\xff", MESSAGE_SKIPPED_BYTES_MAX));
     assert_false(BEGINS("\x92\xcc\xff", MESSAGE_SKIPPED_BYTES_MAX + 1));
@@ -420,6 +418,28 @@ static void a_changeset_may_not_grow_beyond_what_it_says(void **state)
     assert_false(BEGINS("\x92\x05\xc6\x00\x10\x00\x00", 8 + (1 << 20)));
     assert_false(BEGINS("\x92\x05\xc6\xff\xff\xff\xff", 100));
     assert_false(BEGINS("\x92\x05\x91", 100));
+}
+
+/* The same of a list of members, whose digest comes first. */
+static void a_roster_may_not_grow_beyond_what_it_says(void **state)
+{
+    const size_t before = 2 + 2 + HASH_BYTES;
+    char start[64] = "\x93\x02\xc4\x20";
+    enum err_code why;
+
+    (void)state;
+    assert_true(begins(start, before, before + 4, &why)); /* too little to tell */
+    assert_false(begins(start, before, before + 5, &why));
+    assert_int_equal(why, ERR_LIMIT);
+    memcpy(start + before, "\xc5\x10\x00", 3);
+    assert_true(begins(start, before + 3, before + 3 + 4096, &why));
+    assert_false(begins(start, before + 3, before + 3 + 4097, &why));
+    start[before] = (char)0xc6;
+    be32_write((uint8_t *)start + before + 1, ROSTER_BYTES_MAX);
+    assert_true(begins(start, before + 5, before + 5 + ROSTER_BYTES_MAX, &why));
+    assert_false(begins(start, before + 5, before + 6 + ROSTER_BYTES_MAX, &why));
+    be32_write((uint8_t *)start + before + 1, ROSTER_BYTES_MAX + 1);
+    assert_false(begins(start, before + 5, 100, &why));
 }
 
 /* What is written is never taken for too long. */
@@ -473,6 +493,7 @@ int main(void)
         cmocka_unit_test(messages_are_taken_apart_by_their_lengths),
         cmocka_unit_test(a_message_may_not_grow_beyond_its_kind),
         cmocka_unit_test(a_changeset_may_not_grow_beyond_what_it_says),
+        cmocka_unit_test(a_roster_may_not_grow_beyond_what_it_says),
         cmocka_unit_test(every_part_of_a_message_may_begin),
     };
 
