@@ -161,6 +161,7 @@ static bool forget_numbers(struct store *s, struct err *e)
 static bool bind_all(struct store *s, struct err *e)
 {
     const struct app_schema *schema = &s->app.schema;
+    bool ahead;
 
     bind_close(s);
     if (!s->app.installed && !forget_numbers(s, e))
@@ -180,8 +181,12 @@ static bool bind_all(struct store *s, struct err *e)
     }
     if (s->app.installed && !rename_dropped(s, e))
         return false;
+    if (!recover_is_ahead(s, &ahead, e))
+        return false;
+    s->ahead = ahead;
     for (uint32_t i = 0; i < s->binding_count; i++)
-        if (!notice_repairs(s, &s->bindings[i], e) || !columns_follow(s, &s->bindings[i], e))
+        if (!notice_repairs(s, &s->bindings[i], e) ||
+            (!ahead && !columns_follow(s, &s->bindings[i], e)))
             return false;
     return true;
 }
@@ -197,7 +202,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
     if (!appdb_load_schema(&s->app, force, NULL, e))
         return false;
     s->ruled = s->roster->rule_entries;
-    if (s->bound == s->app.reads && s->bindings != NULL)
+    if (s->bound == s->app.reads && s->bindings != NULL && !s->ahead)
         return true;
     bind_close(s); /* whatever fails below, nothing is left that points into the old schema */
     if (s->app.installed && !capture_verify(&s->app, NULL, NULL, e))

@@ -39,6 +39,8 @@ struct store {
     struct binding *bindings; /* one for each tracked table that the file has */
     uint32_t binding_count;
     uint64_t bound;     /* app.reads when they were made: they point into that schema */
+    bool ahead;         /* the file was a batch ahead then: its columns are still to be compared
+                           with those that it had when that was written */
     bool local_settled; /* tables that rules make local, or no longer, have been seen to */
     uint64_t looked;    /* likewise, when tables that came new were last looked for */
     uint32_t ruled;     /* rule_entries of the roster at that time */
@@ -164,6 +166,9 @@ MUST_USE bool match(struct store *s, bool joining, bool copy, uint64_t now_ms, b
                     struct err *e);
 /* At start, and when they are found apart: compare the two files and bring them together. */
 MUST_USE bool recover(struct store *s, uint64_t now_ms, struct err *e);
+/* Does the file hold one batch that the ledger is to follow? It was written under the schema that
+ * was bound before. */
+MUST_USE bool recover_is_ahead(struct store *s, bool *ahead, struct err *e);
 /* The file went back to where a point remembers: what it lost is due again, what the application
  * did to it since is published. `known` false: no point remembers it. */
 MUST_USE bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, bool *known,

@@ -183,6 +183,26 @@ static const char forgotten[] =
     "the database is not the one this agent knows, or the agent's own files "
     "went back: rows are compared with another PC's before anything is sent";
 
+/* The file holds one batch more than the ledger, which can follow. */
+static bool is_ahead(const struct store *s, const struct app_state *state)
+{
+    const struct ledger *l = &s->ledger;
+
+    return memcmp(state->token, l->token, sizeof l->token) != 0 &&
+           memcmp(state->previous, l->token, sizeof l->token) == 0 &&
+           state->batch == l->batch + 1 && follow_possible(s, state);
+}
+
+bool recover_is_ahead(struct store *s, bool *ahead, struct err *e)
+{
+    struct app_state state = {0};
+    bool ok = !s->app.installed || app_state_read(&s->app, &state, e);
+
+    *ahead = ok && state.found && !is_zero(s->ledger.token) && is_ahead(s, &state);
+    app_state_close(&state);
+    return ok;
+}
+
 static bool decide(struct store *s, const struct app_state *state, uint64_t now_ms, struct err *e)
 {
     struct ledger *l = &s->ledger;
@@ -209,9 +229,7 @@ static bool decide(struct store *s, const struct app_state *state, uint64_t now_
         trouble_notice(&s->trouble, STORE_HOME_WENT_BACK);
         return detach(s, state, true, e);
     }
-    if (memcmp(state->token, l->token, sizeof l->token) != 0 &&
-        memcmp(state->previous, l->token, sizeof l->token) == 0 && state->batch == l->batch + 1 &&
-        follow_possible(s, state) && !follow(s, state, now_ms, e))
+    if (is_ahead(s, state) && (!follow(s, state, now_ms, e) || !bind_schema(s, false, e)))
         return false;
     if (memcmp(state->token, l->token, sizeof l->token) == 0) {
         if (!marks_fit(s, &fit, e))

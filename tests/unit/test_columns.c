@@ -267,6 +267,29 @@ static void a_mark_that_is_said_after_a_migration_leaves_the_new_column_alone(vo
     close_pair(&a, &b);
 }
 
+/* A power cut takes the ledger's half of what was just written into the file, which has the new
+ * column when the ledger writes it again. */
+static void a_row_that_came_right_before_the_migration_has_no_default(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&a, add);
+    sql(&a, "INSERT INTO article VALUES (4, 'tea', 6, 1, 5)");
+    work(&a);
+    carry(&a, &b);
+    keep_ledger(&b);
+    apply_all(&b);
+    expect(&b, "SELECT name FROM article WHERE id = 4", "tea");
+    put_ledger_back(&b);
+    sql(&b, add);
+    open_store(&b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, shelf FROM article ORDER BY id", "rice|9 oil|9 soap|9 tea|5");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_renamed_column_is_known_though_most_rows_were_written_since),
         cmocka_unit_test(an_edit_under_the_new_name_beats_what_it_replaced),
         cmocka_unit_test(a_mark_that_is_said_after_a_migration_leaves_the_new_column_alone),
+        cmocka_unit_test(a_row_that_came_right_before_the_migration_has_no_default),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
