@@ -158,6 +158,17 @@ static bool is_ended(const struct oracle *o, const struct oracle_row *row, uint3
     return false;
 }
 
+/* What the site wrote there since it drained last may be gone. */
+static void doubt_own(struct oracle *o, const struct oracle_row *row, uint32_t site, int column)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        struct oracle_event *event = &o->events[row->events[i]];
+
+        if (event->site == site && event->column == column && !event->drained)
+            event->doubtful = true;
+    }
+}
+
 static void event_add(struct oracle *o, uint32_t row, int column, const struct view_row *cell,
                       uint32_t site, int64_t tick)
 {
@@ -198,7 +209,10 @@ static void event_add(struct oracle *o, uint32_t row, int column, const struct v
             event.birth = r->events[i];
         event.doubtful |= older->torn && older->site == site && older->column == column;
     }
-    event.doubtful |= may_be_none(o, &event);
+    if (may_be_none(o, &event)) {
+        event.doubtful = true;
+        doubt_own(o, r, site, column); /* if it is none, neither is what it was written over */
+    }
     o->doubts[site] |= event.doubtful;
     r->sites |= bit(site);
     r->births += column == COLUMN_BIRTH;
@@ -289,12 +303,7 @@ static void doubt_put_back(struct oracle *o, uint32_t site, const struct oracle_
                            int column)
 {
     o->doubts[site] = true;
-    for (uint32_t i = 0; i < row->n; i++) {
-        struct oracle_event *event = &o->events[row->events[i]];
-
-        if (event->site == site && event->column == column && !event->drained)
-            event->doubtful = true;
-    }
+    doubt_own(o, row, site, column);
 }
 
 static void doubt_last(struct oracle *o, bool doubt)
