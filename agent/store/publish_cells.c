@@ -5,6 +5,7 @@
 #include "refer.h"
 #include "unite.h"
 
+#include "columns.h"
 #include "withhold.h"
 
 #include <string.h>
@@ -426,6 +427,16 @@ static bool doubt(struct publisher *p, const struct touched *t, struct err *e)
     return true;
 }
 
+/* Who wrote to a new column had seen what stands under names that the file has no more, and one of
+ * those may be its own: others may know which. */
+static uint64_t stamp_after_gone(const struct publisher *p, const struct touched *t, uint64_t stamp)
+{
+    for (uint32_t i = 0; i < p->next.n; i++)
+        if (bind_column(t->b, i) < 0)
+            stamp = stamp_after(stamp, &p->next.cells[i]);
+    return stamp;
+}
+
 static bool find_cell(struct publisher *p, const struct touched *t, const struct cell *was,
                       uint32_t order, uint64_t *stamp, struct err *e)
 {
@@ -445,6 +456,8 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
         return false;
     if (was != NULL && timed)
         *stamp = stamp_after(*stamp, was);
+    if (was == NULL && timed && columns_fresh(t->b, i) != NULL)
+        *stamp = stamp_after_gone(p, t, *stamp);
     return true;
 }
 
