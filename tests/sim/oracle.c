@@ -411,14 +411,6 @@ static void commit_fills(struct oracle *o, uint32_t row, const struct view_row *
     }
 }
 
-/* A migration brought the column with a table that was made anew, and no agent has looked since.
- * Without a mark, nobody can tell it from what the migration filled in. */
-static bool is_like_filled(const struct app *app, const struct shape_column *c,
-                           const struct view_row *was)
-{
-    return app->unwatched && c->vague && was != NULL;
-}
-
 static void commit_writes(struct oracle *o, uint32_t site, const struct app *app)
 {
     for (uint32_t i = 0; i < app->now.n; i++) {
@@ -445,7 +437,7 @@ static void commit_writes(struct oracle *o, uint32_t site, const struct app *app
                 continue;
             commit_cell(o, row, (int)c, was, is, site, app->now.tick);
             o->events[o->event_n - 1].outside = stuck && was == NULL;
-            doubt_last(o, stuck || is_like_filled(app, &t->columns[c], was));
+            doubt_last(o, stuck || oracle_is_like_filled(app, &t->columns[c], was));
         }
     }
 }

@@ -53,3 +53,9 @@ void oracle_derived(struct oracle *o, uint32_t site)
             row->blurred |= UINT32_C(1) << event->column;
     }
 }
+
+bool oracle_is_like_filled(const struct app *app, const struct shape_column *c,
+                           const struct view_row *was)
+{
+    return app->unwatched && c->vague && was != NULL;
+}

@@ -9,4 +9,10 @@
  * than what they replaced, and a sum is what was written. */
 void oracle_derived(struct oracle *o, uint32_t site);
 
+/* A migration brought the column with a table that was made anew, and no agent has looked since.
+ * Without a mark, nobody can tell what the application writes into a row that it had from what the
+ * migration filled in. `was`: NULL: the row is new. */
+bool oracle_is_like_filled(const struct app *app, const struct shape_column *c,
+                           const struct view_row *was);
+
 #endif
