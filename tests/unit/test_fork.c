@@ -248,14 +248,7 @@ static void what_follows_a_change_set_that_was_said_again_is_said_again_too(void
     uint64_t number;
 
     (void)state;
-    open_pair(&a, &b, shop_stock, shop_stock);
-    join_third(&a, &b, &c, shop_stock);
-    meet(&a, &b);
-    meet(&b, &c);
-    meet(&a, &c);
-    keep_pc(&b);
-    first = *store_actor(b.store);
-    number = vector_get(store_have(b.store), &first);
+    number = keep_one_of_three(&a, &b, &c, shop_stock, &first);
     sql(&b, "INSERT INTO client VALUES (1, 'Old1')");
     work(&b);
     sql(&b, "INSERT INTO client VALUES (2, 'Old2')");

@@ -18,14 +18,7 @@ static void another_history_that_comes_too_early_comes_again(void **state)
     uint32_t history;
 
     (void)state;
-    open_pair(&a, &b, shop, shop);
-    join_third(&a, &b, &c, shop);
-    meet(&a, &b);
-    meet(&b, &c);
-    meet(&a, &c);
-    keep_pc(&b);
-    first = *store_actor(b.store);
-    number = vector_get(store_have(b.store), &first);
+    number = keep_one_of_three(&a, &b, &c, shop, &first);
     sql(&b, "INSERT INTO client VALUES (1, 'Old')");
     meet(&a, &b);
     put_pc_back(&b);

@@ -111,14 +111,7 @@ static void a_member_may_come_and_a_stranger_with_the_key_may_not_stay(void **st
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_start(&a);
-    AWAIT(&f, is_at_rest(&a));
-    visit(&v, &a, &b.keys);
-    AWAIT(&f, v.opened);
-    visitor_greets(&v, &a);
+    open_visited_pc(&f, &a, &b, &v);
     AWAIT(&f, v.heard[MESSAGE_KIND_HELLO] == 1 && is_talking(&a, &b));
     visitor_leaves(&v);
     AWAIT(&f, is_alone(&a));
@@ -273,14 +266,7 @@ static void a_member_that_takes_nothing_for_long_loses_its_link(void **state)
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_start(&a);
-    AWAIT(&f, is_at_rest(&a));
-    visit(&v, &a, &b.keys);
-    AWAIT(&f, v.opened);
-    visitor_greets(&v, &a);
+    open_visited_pc(&f, &a, &b, &v);
     AWAIT(&f, is_talking(&a, &b));
     to_b = a.agent.links->conns[0]->link;
     visitor_stops_reading(&v, &f, to_b);

@@ -3,6 +3,7 @@
  * regain_place.c. */
 #include "library.h"
 #include "sites.h"
+#include "wentback.h"
 
 #include "inside.h"
 #include "rules_of.h"
@@ -468,12 +469,7 @@ static void a_ledger_and_a_database_put_back_one_after_the_other_are_in_step(voi
         &a, &b,
         "DELETE FROM note WHERE text = 'gone'; UPDATE note SET text = 'kept on' WHERE price = 3;"
         "INSERT INTO note(text) VALUES ('b')");
-    put_ledger_back(&a);
-    open_store(&a);
-    assert_int_equal(store_state(a.store), STORE_MATCHING);
-    put_database_back(&a, &a);
-    open_store(&a);
-    assert_int_equal(store_state(a.store), STORE_READY);
+    put_back_home_then_database(&a);
     exchange(&a, &b);
     exchange(&a, &b);
     expect(&a, "SELECT text, price FROM note ORDER BY text", "a|10 b|NULL kept on|3 new|4");
@@ -493,12 +489,7 @@ static void a_database_put_back_beside_a_ledger_that_let_go_of_it_twice_is_in_st
     work(&a);
     tidy(&a);
     for (int i = 0; i < 2; i++) {
-        put_ledger_back(&a);
-        open_store(&a);
-        assert_int_equal(store_state(a.store), STORE_MATCHING);
-        put_database_back(&a, &a);
-        open_store(&a);
-        assert_int_equal(store_state(a.store), STORE_READY);
+        put_back_home_then_database(&a);
         tidy(&a); /* the file is told who is beside it now, and stays as it is */
     }
     exchange(&a, &b);

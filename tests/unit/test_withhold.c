@@ -1,6 +1,7 @@
 /* What rules let out of a database and into it, on whole stores. Also of apprule.c, bindrule.c. */
 #include "doomed.h"
 #include "ruled.h"
+#include "wentback.h"
 
 static const char users[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
@@ -640,12 +641,7 @@ static void what_was_held_back_is_one_row_when_ledger_and_file_go_back_in_turn(v
     sql(&b, "INSERT INTO client VALUES (7, 'Ana')");
     exchange(&a, &b);
     expect(&b, sales, "8|50");
-    put_ledger_back(&a);
-    open_store(&a);
-    assert_int_equal(store_state(a.store), STORE_MATCHING);
-    put_database_back(&a, &a);
-    open_store(&a);
-    assert_int_equal(store_state(a.store), STORE_READY);
+    put_back_home_then_database(&a);
     exchange(&a, &b);
     exchange(&a, &b);
     expect_both(&a, &b, sales, "8|50");
@@ -667,8 +663,7 @@ int main(void)
         cmocka_unit_test(rows_with_local_columns_trade_their_names),
         cmocka_unit_test(a_site_that_publishes_is_not_changed_by_others),
         cmocka_unit_test(a_lost_row_of_a_table_that_takes_nothing_in_is_waited_for_by_nobody),
-        cmocka_unit_test(
-            a_row_that_nobody_heard_of_is_said_where_it_stays_and_is_written),
+        cmocka_unit_test(a_row_that_nobody_heard_of_is_said_where_it_stays_and_is_written),
         cmocka_unit_test(rows_that_do_not_match_stay_until_they_do),
         cmocka_unit_test(a_filter_that_goes_lets_everything_out),
         cmocka_unit_test(a_filter_that_cannot_be_used_here_lets_nothing_out_and_is_told),

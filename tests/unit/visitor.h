@@ -121,6 +121,20 @@ static inline void visitor_greets(struct visitor *v, struct pc *host)
     visitor_says(v, &m);
 }
 
+/* A runs, and B, a member, is with it as a visitor, who has greeted. */
+static inline void open_visited_pc(struct floor *f, struct pc *a, struct pc *b, struct visitor *v)
+{
+    *f = (struct floor){0};
+    open_founding_pc(f, a, goods);
+    pc_open(f, b, "B", no_goods);
+    pc_enrol(a, b);
+    pc_start(a);
+    AWAIT(f, is_at_rest(a));
+    visit(v, a, &b->keys);
+    AWAIT(f, v->opened);
+    visitor_greets(v, a);
+}
+
 /* Ask who is present so many times; the host has heard it then. */
 static inline void visitor_asks(struct visitor *v, struct floor *f, int times)
 {

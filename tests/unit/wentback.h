@@ -2,6 +2,8 @@
 #ifndef NAVETTE_TESTS_WENTBACK_H
 #define NAVETTE_TESTS_WENTBACK_H
 
+#include "counted.h"
+#include "meet.h"
 #include "sites.h"
 
 static inline void keep_pc(struct site *s)
@@ -17,6 +19,32 @@ static inline void put_pc_back(struct site *s)
     put_database_back(s, s);
     tick(s);
     open_store(s);
+}
+
+/* Three that are in step, and a copy of B's disk, with so many change-sets of `first` in it. */
+static inline uint64_t keep_one_of_three(struct site *a, struct site *b, struct site *c,
+                                         const char *schema, struct actor *first)
+{
+    open_pair(a, b, schema, schema);
+    join_third(a, b, c, schema);
+    meet(a, b);
+    meet(b, c);
+    meet(a, c);
+    keep_pc(b);
+    *first = *store_actor(b->store);
+    return vector_get(store_have(b->store), first);
+}
+
+/* First the home alone, beside which the database is a stranger, and then the database, which it
+ * knows. */
+static inline void put_back_home_then_database(struct site *s)
+{
+    put_ledger_back(s);
+    open_store(s);
+    assert_int_equal(store_state(s->store), STORE_MATCHING);
+    put_database_back(s, s);
+    open_store(s);
+    assert_int_equal(store_state(s->store), STORE_READY);
 }
 
 /* What `to` says to the first change-set of `actor` after `after`, as `from` has it. */
