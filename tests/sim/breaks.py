@@ -150,8 +150,8 @@ BREAKS = {
     "one-part-takes-all": (
         "of rows that are one, the delete of one takes the other one as well",
         "unite.c",
-        "        if (part_alive(s, &m->rows[i]))\n            return (struct local_clock){0};\n",
-        "",
+        "    return parts_any(s, stands, true, &lives, e) && (lives || latest_death(",
+        "    return parts_any(s, stands, true, &lives, e) && (latest_death(",
     ),
     "defaults-are-chosen": (
         "what a migration filled in is taken for an edit of whoever saves the row next",
