@@ -21,11 +21,12 @@ static bool rule_entry(struct roster *r, const struct rule_change *changes, uint
 static uint32_t rules_in_entry(const struct roster *r, const struct rule_change *changes,
                                uint32_t n)
 {
+    uint32_t parents = r->head_count < ROSTER_PARENTS_MAX ? r->head_count : ROSTER_PARENTS_MAX;
     struct buf bytes;
     struct writer w = {&bytes};
     uint32_t fit = 0;
 
-    buf_open(&bytes, ROSTER_ENTRY_BYTES_MAX - 128 - (size_t)r->head_count * PARENT_BYTES);
+    buf_open(&bytes, ROSTER_ENTRY_BYTES_MAX - 128 - (size_t)parents * PARENT_BYTES);
     while (fit < n && fit < RULE_CHANGES_MAX && !bytes.overflow) {
         rule_change_write(&w, &changes[fit]);
         fit += !bytes.overflow;
