@@ -211,7 +211,7 @@ static bool is_in_file(struct store *s, int64_t gid, bool *is, struct err *e)
 
     if (!ledger_row_get(&s->ledger, gid, &row, is, e))
         return false;
-    *is &= row.present;
+    *is = *is && row.present;
     return true;
 }
 
