@@ -195,6 +195,15 @@ static void what_lost_its_room_is_not_in_the_way(void **state)
 
 /* ---- more than can be ---- */
 
+static struct roster founded_by(const struct keys *k)
+{
+    struct roster r = {0};
+    struct err e = {0};
+
+    assert_true(roster_create(&r, "Boutique", "A", k, &e));
+    return r;
+}
+
 static void check_is_more_than(uint32_t limit, const char *what, struct roster *r,
                                const struct buf *log)
 {
@@ -215,12 +224,10 @@ static void check_is_more_than(uint32_t limit, const char *what, struct roster *
 static void a_log_of_more_items_than_two_lists_can_have_is_refused(void **state)
 {
     struct keys k = keys_counting_from(0);
-    struct roster r = {0};
-    struct err e = {0};
+    struct roster r = founded_by(&k);
     struct buf log;
 
     (void)state;
-    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
     buf_open(&log, ROSTER_BYTES_MAX);
     for (uint32_t i = 1; i < 2 * ROSTER_ENTRIES_MAX; i++) /* and what it has itself */
         buf_add(&log, r.log.p, r.log.n);
@@ -236,12 +243,10 @@ static void a_log_of_more_items_than_two_lists_can_have_is_refused(void **state)
 static void a_list_of_more_entries_than_there_is_any_room_for_is_refused(void **state)
 {
     struct keys k = keys_counting_from(0);
-    struct roster r = {0};
-    struct err e = {0};
+    struct roster r = founded_by(&k);
     struct buf log;
 
     (void)state;
-    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
     renames_write(&log, &r, &k, ROSTER_ENTRIES_MAX);
     check_is_more_than(ROSTER_ENTRIES_MAX, "entries", &r, &log);
     buf_close(&log);
@@ -251,13 +256,11 @@ static void a_list_of_more_entries_than_there_is_any_room_for_is_refused(void **
 static void a_list_that_speaks_of_more_sites_than_can_ever_be_is_refused(void **state)
 {
     struct keys k = keys_counting_from(0), guest = {0};
-    struct roster r = {0};
+    struct roster r = founded_by(&k);
     struct flood f;
-    struct err e = {0};
     size_t fits = 0;
 
     (void)state;
-    assert_true(roster_create(&r, "Boutique", "A", &k, &e));
     flood_open(&f, &r);
     for (uint32_t i = 1; i <= SITES_EVER_MAX; i++) {
         uint8_t seed[KEY_BYTES] = {1, (uint8_t)i, (uint8_t)(i >> 8)};

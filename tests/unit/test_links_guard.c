@@ -80,15 +80,7 @@ static void who_is_out_itself_by_its_own_roster_ends_all_its_links(void **state)
 static void come_twice(struct floor *f, struct pc *a, struct pc *b, struct visitor *first,
                        struct visitor *second)
 {
-    *f = (struct floor){0};
-    open_founding_pc(f, a, goods);
-    pc_open(f, b, "B", no_goods);
-    pc_enrol(a, b);
-    pc_start(a);
-    AWAIT(f, is_at_rest(a));
-    visit(first, a, &b->keys);
-    AWAIT(f, first->opened);
-    visitor_greets(first, a);
+    open_visited_pc(f, a, b, first);
     AWAIT(f, is_talking(a, b));
     visit(second, a, &b->keys);
     AWAIT(f, second->opened && a->agent.links->n == 2 && a->agent.links->conns[1]->rival.waits);

@@ -1,6 +1,6 @@
 /* Rows that different PCs made and that are one thing: by rule, or because a person says so. Also
  * of batch_unite.c, publish_name.c. */
-#include "unit/sites.h"
+#include "unit/codes.h"
 
 static const char schema[] =
     "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, name TEXT,"
@@ -27,30 +27,6 @@ static const char shelves[] =
 static const char tags[] = "SELECT a.code, t.name FROM article_tag x JOIN article a ON a.id ="
                            " x.article_id JOIN tag t ON t.id = x.tag_id ORDER BY 1, 2";
 
-static void tell_roster(const struct site *from, struct site *to)
-{
-    struct err e = {0};
-    bool changed;
-
-    check(roster_merge(&to->roster, buf_slice(&from->roster.log), &changed, &e), &e);
-}
-
-/* "article codes mean one thing" for the whole fleet. */
-static void merge_codes(struct site *a)
-{
-    char *columns[] = {(char[]){"code"}};
-    struct rule_change rule = {.set = true,
-                               .rule = {.kind = RULE_MERGE,
-                                        .table = (char[]){"article"},
-                                        .columns = columns,
-                                        .column_count = 1}};
-    struct err e = {0};
-    bool changed;
-
-    check(roster_rules(&a->roster, &rule, 1, &a->keys, &changed, &e), &e);
-    assert_true(changed);
-}
-
 static void open_shops(struct site *s, int n, bool merges)
 {
     static const char *const names[] = {"A", "B", "C"};
@@ -62,7 +38,7 @@ static void open_shops(struct site *s, int n, bool merges)
     for (int i = 1; i < n; i++)
         join_site(&s[0], &s[i], names[i], schema);
     for (int i = 1; i < n; i++)
-        tell_roster(&s[0], &s[i]);
+        share_rules(&s[0], &s[i]);
 }
 
 static void close_shops(struct site *s, int n)

@@ -1,5 +1,5 @@
 /* Rows under natural keys that are one because the rows that they name are. Of unite.c. */
-#include "unit/sites.h"
+#include "unit/codes.h"
 
 static const char schema[] =
     "CREATE TABLE article(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
@@ -9,18 +9,9 @@ static const char schema[] =
 /* Article codes mean one thing. */
 static void open_shops(struct site *a, struct site *b)
 {
-    char *columns[] = {(char[]){"code"}};
-    struct rule_change rule = {.set = true,
-                               .rule = {.kind = RULE_MERGE,
-                                        .table = (char[]){"article"},
-                                        .columns = columns,
-                                        .column_count = 1}};
-    struct err e = {0};
-    bool changed;
-
     *a = *b = (struct site){0};
     open_founder(a, schema);
-    check(roster_rules(&a->roster, &rule, 1, &a->keys, &changed, &e), &e);
+    merge_codes(a);
     join_site(a, b, "B", schema);
 }
 
