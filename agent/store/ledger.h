@@ -70,7 +70,7 @@ struct ledger {
     uint64_t told_counter; /* this counter, the file knows where its rows are (placed.h) */
     uint64_t tellings;     /* how often it was told; 0: never */
     struct hlc clock;
-    bool matched, outdated;    /* ...: rows may hold stamps beyond their limits (remerge.h) */
+    bool matched, outdated;    /* the latter: stamps beyond their limits are left (remerge.h) */
     uint64_t gid_next, minted; /* the counter to mint next; the highest since `open` */
     struct keymap mints;       /* all since then */
     int64_t cursor;            /* last mark drained */
