@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INVITE_KEPT_MS                                                                             \
-    (UINT64_C(24) * 60 * 60 * 1000) /* behind its end, for clocks that differ                      \
-                                     */
+#define INVITE_KEPT_MS (UINT64_C(24) * 60 * 60 * 1000) /* after it ends: clocks differ */
 
 static int by_rank(const void *a, const void *b)
 {
