@@ -83,8 +83,8 @@ static bool find_fork(struct recovery *r, const struct app_state *state, bool *k
            ledger_err(&r->s->ledger, "find the fork", e);
 }
 
-/* Marks that nobody drained are news, unless the ledger that drained them was lost later: then the
- * file knows better what was said of it (regain.c). */
+/* Marks that nobody drained are news, unless the ledger that drained them was lost later, and the
+ * file knows what was said of it (regain.c). */
 static bool is_forgotten(struct recovery *r, const struct app_state *state, bool *forgotten,
                          struct err *e)
 {
@@ -93,10 +93,11 @@ static bool is_forgotten(struct recovery *r, const struct app_state *state, bool
     bool ok = behind_find_laps(r, &times, e) &&
               ledger_number(&r->s->ledger, "SELECT value FROM meta WHERE name = 'regained'",
                             &regained, e);
+    bool told = times.n > 0 && state->point.n > 0;
 
     r->anew = ok && r->fork.point < regained;
-    *forgotten = times.n > 0 && !r->s->ledger.matched; /* the log may not be here yet */
-    if (ok && !*forgotten && times.n > 0 && r->anew && state->point.n > 0)
+    *forgotten = told && !r->s->ledger.matched; /* the log may not be here yet */
+    if (ok && told && !*forgotten && r->anew)
         ok = regain_has_said(r->s, &times, &r->fork.held.holds, forgotten, e);
     keymap_close(&times);
     return ok;

@@ -8,6 +8,7 @@
 #include "author.h"
 #include "belief.h"
 #include "describe.h"
+#include "fork.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
 #include "merge.h"
@@ -189,23 +190,38 @@ static bool saw_late(const struct correction *c, const struct vector *needs)
     return false;
 }
 
-/* Had its author applied of others what is not merged here? The correction is to come after that.
- */
+/* Of what we correct ourselves: is it in the log, or said again? That it is not merged may be for
+ * its stamp alone. */
+static bool is_here(const struct correction *c, uint32_t actor, uint64_t number, bool *here,
+                    struct err *e)
+{
+    const struct ledger_actor *a = &c->s->ledger.actors[actor - 1];
+
+    *here = number <= a->staged || number <= a->waived ||
+            number > ledger_believed(&c->s->ledger, &a->actor);
+    return *here || fork_has_merged(c->s, &a->actor, number, here, e);
+}
+
+/* Had its author applied what is not here yet, or of others what is not merged? The correction is
+ * to come after that. */
 static bool saw_more(const struct correction *c, const struct vector *needs, bool *more,
                      struct err *e)
 {
     struct vector of_others = {0};
-    bool ok;
+    bool ok = true, has = true;
 
-    for (uint32_t i = 0; i < needs->n; i++) {
+    for (uint32_t i = 0; ok && has && i < needs->n; i++) {
         const struct vector_entry *need = &needs->entries[i];
         uint32_t id = ledger_actor_find(&c->s->ledger, &need->actor);
 
         if (id == 0 || (!ledger_is_ours(&c->s->ledger, id) && !is_left(c->s, id)))
             vector_set(&of_others, &need->actor, need->number, NULL);
+        else
+            ok = is_here(c, id, need->number, &has, e);
     }
-    ok = merge_has_needs(c->s, &of_others, more, e);
-    *more = !*more;
+    if (ok && has)
+        ok = merge_has_needs(c->s, &of_others, &has, e);
+    *more = !has;
     vector_close(&of_others);
     return ok;
 }

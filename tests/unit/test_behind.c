@@ -459,6 +459,31 @@ static void a_file_from_before_the_first_drain_is_known_to_lack_its_rows(void **
     close_site(&a);
 }
 
+/* The home is put back first, and the ledger lets go of the file; then the database, to before it
+ * was told anything from which a ledger can be built. */
+static void news_in_a_file_that_was_told_nothing_are_news_to_a_ledger_that_let_go(void **state)
+{
+    static const char notes[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text, price)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&a, "INSERT INTO note VALUES (1, 'first', 1), (2, 'other', 2)");
+    work(&a);
+    keep_database(&a);
+    keep_ledger(&a);
+    exchange(&a, &b);
+    sql(&b, "UPDATE note SET price = 9 WHERE text = 'first'");
+    exchange(&a, &b);
+    put_ledger_back(&a);
+    open_store(&a);
+    assert_int_equal(store_state(a.store), STORE_MATCHING);
+    go_back(&a);
+    sql(&a, "UPDATE note SET text = 'second' WHERE id = 1");
+    expect_both_settled(&a, &b, "SELECT text, price FROM note ORDER BY text", "other|2 second|9");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -481,6 +506,7 @@ int main(void)
         cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
+        cmocka_unit_test(news_in_a_file_that_was_told_nothing_are_news_to_a_ledger_that_let_go),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);

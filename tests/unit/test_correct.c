@@ -244,13 +244,20 @@ static void keep_all(struct site *b, struct doomed *d)
     open_store(b);
 }
 
-static void put_all_back(struct site *b, struct doomed *d)
+/* Leaves it stopped. */
+static void put_home_back(struct site *b, struct doomed *d)
 {
     char ledger[128];
 
     snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
-    put_doomed_back(b, d);
+    close_store(b);
     disk_copy_database(d->disk, "ledger", ledger);
+}
+
+static void put_all_back(struct site *b, struct doomed *d)
+{
+    put_doomed_back(b, d);
+    put_home_back(b, d);
 }
 
 /* The whole PC is put back while its clock is ahead. It goes on under another name before it says
@@ -324,6 +331,46 @@ static void what_was_said_after_what_is_not_here_again_is_corrected_after_it(voi
     assert_true(correct(&b));
     exchange(&a, &b);
     expect_both(&a, &b, price, "later");
+    close_doomed_pair(&a, &b, &d);
+}
+
+/* Its home is put back while its clock is ahead, so it goes on under another name, and then its
+ * whole disk: what it said last is here again before what that was written over. */
+static void
+what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them(void **state)
+{
+    struct actor first, second;
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_shop(&a, &b, &d);
+    keep_all(&b, &d);
+    first = *store_actor(b.store);
+    sql(&a, "UPDATE article SET stock = 9 WHERE name = 'milk'");
+    exchange(&a, &b);
+    write_years_ahead(&b, &d, "UPDATE article SET price = 'first' WHERE name = 'milk'");
+    carry(&b, &a);
+    put_home_back(&b, &d);
+    open_store(&b);
+    match_site(&a, &b, false);
+    second = *store_actor(b.store);
+    assert_false(actor_equal(&first, &second));
+    sql(&b, "UPDATE article SET price = 'second' WHERE name = 'milk'");
+    work(&b);
+    carry(&b, &a);
+    put_all_back(&b, &d);
+    d.ms = wall_ms();
+    open_store(&b);
+    carry_of(&a, &b, store_actor(a.store));
+    work(&b);
+    carry_of(&a, &b, &second);
+    assert_false(correct(&b));
+    carry(&a, &b);
+    work(&b);
+    assert_true(correct(&b));
+    exchange(&a, &b);
+    expect_both(&a, &b, price, "second");
     close_doomed_pair(&a, &b, &d);
 }
 
@@ -510,6 +557,8 @@ int main(void)
         cmocka_unit_test(what_was_said_after_another_pcs_is_corrected_after_it),
         cmocka_unit_test(what_is_said_again_is_corrected_before_what_was_written_over_it),
         cmocka_unit_test(what_was_said_after_what_is_not_here_again_is_corrected_after_it),
+        cmocka_unit_test(
+            what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
