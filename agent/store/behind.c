@@ -133,16 +133,21 @@ static bool run_statement(struct recovery *r, const char *sql, int64_t a, int64_
 
 #define MATCHED " AND tbl IN (SELECT id FROM tbl WHERE scan <> 1)"
 
+/* Which rows were in the file that another one stands for, and under which keys; ?1: the fork. The
+ * ledger may have nothing else of one that had gone when it was made anew. */
+#define STOOD                                                                                      \
+    "(SELECT stands, gid, p.key FROM alias JOIN row AS p USING (gid) WHERE p.present = 1"          \
+    " UNION ALL SELECT stands, gid, p.key FROM alias JOIN placed AS p USING (gid)"                 \
+    " WHERE p.since <= ?1 AND p.until > ?1)"
+
 /* Of rows that are one another one stands for both since the ledger was made anew. */
 static bool stand_in(struct recovery *r, struct err *e)
 {
     return run_statement(r,
-                         "UPDATE row SET present = 1, since = ?1 + ?2, key ="
-                         " (SELECT p.key FROM alias JOIN row AS p USING (gid)"
-                         "  WHERE stands = row.gid AND p.present = 1 ORDER BY gid LIMIT 1)"
-                         " WHERE present = 0 AND gid IN (SELECT stands FROM alias JOIN row AS p"
-                         "  USING (gid) WHERE p.present = 1)",
-                         r->s->ledger.point, 1, e) &&
+                         "UPDATE row SET present = 1, since = ?2, key ="
+                         " (SELECT key FROM " STOOD " WHERE stands = row.gid ORDER BY gid LIMIT 1)"
+                         " WHERE present = 0 AND gid IN (SELECT stands FROM " STOOD ")",
+                         r->fork.point, r->s->ledger.point + 1, e) &&
            run_statement(r,
                          "UPDATE row SET present = ?1, shadow = NULL WHERE present = ?2"
                          " AND EXISTS (SELECT 1 FROM alias JOIN row AS s ON s.gid = stands"

@@ -484,6 +484,39 @@ static void news_in_a_file_that_was_told_nothing_are_news_to_a_ledger_that_let_g
     close_pair(&a, &b);
 }
 
+/* The other PC's row of that name stands for it since a ledger was built that never saw it alone.
+ */
+static void a_row_that_went_as_a_part_of_another_one_goes_again(void **state)
+{
+    static const char codes[] =
+        "CREATE TABLE kind(id INTEGER PRIMARY KEY);"
+        "CREATE TABLE code(id TEXT PRIMARY KEY, n INT, kind INT REFERENCES kind(id))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, codes, codes);
+    sql(&b, "INSERT INTO kind VALUES (1)");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO code VALUES ('x', 1, NULL), ('y', 1, NULL)");
+    work(&b);
+    later();
+    sql(&a, "INSERT INTO code VALUES ('x', 2, NULL)");
+    work(&a);
+    keep_database(&a);
+    keep_ledger(&a);
+    exchange(&a, &b);
+    tidy(&a);
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    sql(&b, "UPDATE code SET n = 3 WHERE id = 'x'");
+    work(&b);
+    sql(&b, "DELETE FROM code WHERE id = 'x'");
+    exchange(&a, &b);
+    go_back(&a);
+    expect_both_settled(&a, &b, "SELECT id FROM code", "y");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -506,6 +539,7 @@ int main(void)
         cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
+        cmocka_unit_test(a_row_that_went_as_a_part_of_another_one_goes_again),
         cmocka_unit_test(news_in_a_file_that_was_told_nothing_are_news_to_a_ledger_that_let_go),
     };
 
