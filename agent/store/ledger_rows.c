@@ -218,6 +218,13 @@ static bool is_minted(struct ledger *l, int64_t gid)
     return found;
 }
 
+/* May this counter of ours be given to a row? */
+static bool is_free(struct ledger *l, const struct row_key *counter)
+{
+    return counter->i != 0 && keymap_get(&l->mints, 0, counter) == 0 &&
+           !is_minted(l, gid_pack((struct gid){l->self, (uint64_t)counter->i}));
+}
+
 uint64_t gid_counter(uint64_t wall_ms, int64_t mark)
 {
     if (wall_ms == 0)
@@ -234,10 +241,9 @@ int64_t ledger_mint(struct ledger *l, uint64_t wall_ms, int64_t mark)
 {
     struct row_key key = int_key((int64_t)gid_counter(wall_ms, mark));
 
-    if (key.i == 0 || keymap_get(&l->mints, 0, &key) != 0)
+    if (!is_free(l, &key)) /* behind the last one: one by one from here they would be very many */
         key.i = (int64_t)(l->minted > 0 ? l->minted + 1 : l->gid_next);
-    while (key.i == 0 || keymap_get(&l->mints, 0, &key) != 0 ||
-           is_minted(l, gid_pack((struct gid){l->self, (uint64_t)key.i})))
+    while (!is_free(l, &key))
         key.i++;
     keymap_put(&l->mints, 0, &key, 1);
     if ((uint64_t)key.i > l->minted)

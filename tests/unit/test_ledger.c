@@ -209,6 +209,36 @@ static void a_clock_that_is_years_behind_leads_to_other_gids_for_other_marks(voi
     must(s, ledger_commit(&s->l, &s->e));
 }
 
+/* Since the last time. */
+static uint64_t statements_run(struct shelf *s)
+{
+    uint64_t n = 0;
+
+    for (sqlite3_stmt *q = sqlite3_next_stmt(s->l.db, NULL); q != NULL;
+         q = sqlite3_next_stmt(s->l.db, q))
+        n += (uint64_t)sqlite3_stmt_status(q, SQLITE_STMTSTATUS_RUN, 1);
+    return n;
+}
+
+/* One statement of the application has made more rows than one drain takes: all marks have its
+ * time. To find what is free among these is a few look-ups for each row, however many there are. */
+static void rows_of_one_moment_that_several_drains_take_get_gids_with_few_looks(void **state)
+{
+    enum { ROWS = 6000 };
+    struct shelf *s = *state;
+    uint64_t ms = UINT64_C(1795300000000);
+
+    for (int64_t drain = 0; drain < 3; drain++) {
+        must(s, ledger_begin(&s->l, false, &s->e));
+        statements_run(s);
+        for (int64_t i = 0; i < ROWS; i++)
+            put_row(s, ledger_mint(&s->l, ms, drain * ROWS + i), drain * ROWS + i);
+        assert_in_range(statements_run(s), ROWS, 8 * ROWS);
+        must(s, ledger_commit(&s->l, &s->e));
+    }
+    assert_int_equal(s->l.live, 3 * ROWS);
+}
+
 /* ---- rolling back ---- */
 
 struct facts {
@@ -483,6 +513,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             a_clock_that_is_years_behind_leads_to_other_gids_for_other_marks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            rows_of_one_moment_that_several_drains_take_get_gids_with_few_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_leaves_memory_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_that_fails_can_be_rolled_back_and_done_again,
                                         set_up, tear_down),
