@@ -612,6 +612,7 @@ static void regain_close(struct regain *b)
     keymap_close(&b->born);
     keymap_close(&b->times);
     keymap_close(&b->touches);
+    keymap_close(&b->taken);
     record_close(&b->rec);
     buf_close(&b->room);
     free(b->limit);

@@ -36,6 +36,7 @@ struct regain {
                                what they point to is in r.list.arena */
     struct keymap times;    /* of marks above the point: enum known_by */
     struct keymap touches;  /* likewise, in ms, by the row that they touched: touch_list.times */
+    struct keymap taken;    /* keys that rows have by these marks */
     struct record rec;
     struct buf room;
 };

@@ -317,6 +317,33 @@ static bool settle_there(struct regain *b, struct touched *t, struct ledger_row 
     return place_at(b, t->b, t->gid, &t->key, e);
 }
 
+/* The key that a row had before marks took it away. */
+static struct row_key key_before(const struct regain *b, const struct touched *t,
+                                 const struct ledger_row *row)
+{
+    struct row_key gid = int_key(t->gid), key;
+    uint32_t at;
+
+    if (row->present)
+        return row->key;
+    at = keymap_get(&b->by_gid, 0, &gid);
+    key = int_key(at == 0 ? 0 : b->places[at - 1].key);
+    return at != 0 && keymap_get(&b->born, t->b->app_index, &key) == at ? key : t->key;
+}
+
+/* Marks took it away, which is still to be said. What refers to it by rule shows the key that it
+ * had, unless that is another row's by now. */
+static bool settle_gone(struct regain *b, const struct touched *t, const struct ledger_row *row,
+                        struct err *e)
+{
+    struct row_key key = key_before(b, t, row);
+
+    if (key.kind != KEY_NONE && keymap_get(&b->taken, t->b->app_index, &key) != 0)
+        key = t->key;
+    key = arena_key(&b->r.arena, &key);
+    return place_at(b, t->b, t->gid, &key, e);
+}
+
 /* What has been said of a row that is gone needs no saying again. */
 bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e)
 {
@@ -337,7 +364,7 @@ bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e)
     if (!record_decode(&b->rec, row.rec, e))
         return false;
     if (ledger_alive(&b->s->ledger, &b->rec))
-        return place_at(b, t->b, t->gid, &t->key, e);
+        return settle_gone(b, t, &row, e);
     row.key = arena_key(&b->r.arena, &row.key);
     row.rec = arena_copy(&b->r.arena, row.rec);
     t->gid = 0;
@@ -365,6 +392,12 @@ bool regain_settle_marks(struct regain *b, struct err *e)
     struct keymap touched = {0};
     bool ok = true;
 
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct touched *t = &list->rows[i];
+
+        if (t->key.kind != KEY_NONE)
+            keymap_put(&b->taken, t->b->app_index, &t->key, 1);
+    }
     for (uint32_t i = 0; ok && i < list->n; i++) {
         struct row_key id = int_key(list->rows[i].gid);
 

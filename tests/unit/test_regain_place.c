@@ -1,6 +1,7 @@
 /* A ledger that went back or was lost, beside a file that remembers where its rows are, and which
  * of them it has let go. */
 #include "library.h"
+#include "ruled.h"
 #include "wentback.h"
 
 static const char notes[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT);"
@@ -101,12 +102,48 @@ static void a_row_whose_beginning_only_the_file_remembers_is_said_whole(void **s
     close_pair(&a, &b);
 }
 
+/* B edits it meanwhile, and it comes back. */
+static void
+what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it(void **state)
+{
+    static const char schema[] = "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT);"
+                                 "CREATE TABLE mail(id INTEGER PRIMARY KEY, origin TEXT, text "
+                                 "TEXT);";
+    static const char mails[] =
+        "SELECT text, name FROM mail LEFT JOIN people ON origin = 'people,' || people.id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    set_rule(&a, (struct wish){.target = "mail.origin",
+                               .kind = RULE_REFERENCES_TEXT,
+                               .argument = "model,id"});
+    share_rosters(&a, &b);
+    sql(&b, "INSERT INTO people VALUES (1, 'Bea')");
+    work(&b);
+    keep_ledger(&a);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO people VALUES (7, 'Ana'); INSERT INTO mail VALUES (1, 'people,7', 'one')");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    put_ledger_back(&a);
+    sql(&a, "DELETE FROM people WHERE id = 7; UPDATE mail SET text = 'two'");
+    later();
+    sql(&b, "UPDATE people SET name = 'Anna' WHERE name = 'Ana'");
+    rematch(&a, &b);
+    expect_both(&a, &b, mails, "two|Anna");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_given_again_is_the_new_row_s_when_only_the_file_remembers_it),
         cmocka_unit_test(a_row_that_went_unheard_goes_again_after_its_ledger_was_built_again),
         cmocka_unit_test(a_row_whose_beginning_only_the_file_remembers_is_said_whole),
+        cmocka_unit_test(
+            what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
