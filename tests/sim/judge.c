@@ -60,13 +60,17 @@ static bool is_written(const struct oracle *o, const struct oracle_row *row, int
     return false;
 }
 
+/* One that nobody remembers is said again by its author as if it had not been seen. */
 static bool over_all_deaths(const struct oracle *o, const struct oracle_row *row,
                             const struct oracle_event *event)
 {
-    for (uint32_t i = 0; i < row->n; i++)
-        if (o->events[row->events[i]].column == COLUMN_DEATH &&
-            ends(o, row, &o->events[row->events[i]], event) && !stands_over(event, row->events[i]))
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *death = &o->events[row->events[i]];
+
+        if (death->column == COLUMN_DEATH && ends(o, row, death, event) &&
+            (death->unclocked || !stands_over(event, row->events[i])))
             return false;
+    }
     return true;
 }
 
