@@ -267,6 +267,7 @@ static void bury_both(struct node *n, enum survival survival)
     disk_revive(n->disk, PROCESS_APP);
     node_peek(n, &s->scratch);
     settle_commit(n, &s->scratch);
+    n->behind = true;
     oracle_rewound(&s->oracle, n->index, &s->scratch);
     sim_trace(s, n, "its file is back at tick %lld", (long long)s->scratch.tick);
 }
@@ -411,6 +412,16 @@ static void look(struct node *n)
         look_at_closed(n);
 }
 
+/* Is in its database again all that its ledger has? */
+static bool has_mended(struct node *n)
+{
+    struct store_status status = {0};
+    struct err e = {0};
+
+    return !n->behind || (store_state(n->store) == STORE_READY &&
+                          store_status(n->store, &status, &e) && status.parked == 0);
+}
+
 void node_apply(struct node *n)
 {
     struct sim *s = n->sim;
@@ -433,7 +444,7 @@ void node_apply(struct node *n)
             return;
         }
     }
-    n->behind &= store_state(n->store) != STORE_READY;
+    n->behind &= !has_mended(n);
     n->again = p.again_ms > 0;
     if (n->again && s->now_ms + p.again_ms < n->pump_ms)
         n->pump_ms = s->now_ms + p.again_ms;
