@@ -295,7 +295,7 @@ bool ledger_alias(struct ledger *l, int64_t gid, int64_t stands, struct err *e)
     sqlite3_bind_int64(s, 2, stands);
     if (!ledger_finish(l, s, "unite two rows", e))
         return false;
-    return untold_add(l, stands, e);
+    return untold_add(l, gid, e) && untold_add(l, stands, e);
 }
 
 bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice identity, int64_t *gid,

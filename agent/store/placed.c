@@ -66,51 +66,72 @@ static uint32_t index_of(struct telling *t, uint32_t actor)
     return t->actor_index[actor] - 1;
 }
 
-void telling_row(struct telling *t, const struct binding *b, int64_t gid, const struct row_key *key,
-                 enum placed what)
+static void write_entry(struct telling *t, const struct binding *b, int64_t gid, const int64_t *key,
+                        enum placed what)
 {
-    bool keyed = b->app->surrogate && key->kind == KEY_INT;
     struct gid g = gid_unpack(gid);
     struct writer w = {&t->entries};
 
-    if (what == PLACED_HERE && !keyed)
-        return; /* a natural key says by itself which row it names */
     write_int(&w, b->app->number);
     write_uint(&w, (uint64_t)index_of(t, g.actor) * 3 + what);
     write_int(&w, (int64_t)(g.counter - t->counter));
     t->counter = g.counter;
-    if (!keyed) {
+    if (key == NULL) {
         write_nil(&w);
     } else {
-        write_int(&w, (int64_t)((uint64_t)key->i - (uint64_t)t->key));
-        t->key = key->i;
+        write_int(&w, (int64_t)((uint64_t)*key - (uint64_t)t->key));
+        t->key = *key;
     }
     t->entry_n++;
     if (t->entries.n >= CHUNK_BYTES)
         end_chunk(t);
 }
 
+void telling_row(struct telling *t, const struct binding *b, int64_t gid, const struct row_key *key,
+                 enum placed what)
+{
+    bool keyed = b->app->surrogate && key->kind == KEY_INT;
+
+    if (what != PLACED_HERE || keyed) /* a natural key says by itself which row it names */
+        write_entry(t, b, gid, keyed ? &key->i : NULL, what);
+}
+
+bool telling_part(struct telling *t, const struct binding *b, int64_t gid, struct err *e)
+{
+    int64_t stands;
+
+    if (!b->app->surrogate) /* names follow from what they name */
+        return true;
+    if (!ledger_stands(&t->s->ledger, gid, &stands, e))
+        return false;
+    if (stands != gid) {
+        write_entry(t, b, gid, NULL, PLACED_HERE);
+        write_entry(t, b, stands, NULL, PLACED_HERE);
+    }
+    return true;
+}
+
 /* ---- what the ledger has to tell ---- */
 
-/* Where a row is, or was; of what our application deleted, also where nothing but its name says. */
+/* Where a row is, or was, and which one stands for it; of what our application deleted, also where
+ * nothing but its name says. */
 static bool tell_ledger_row(struct telling *t, const struct binding *b,
                             const struct ledger_row *row, struct record *rec, struct err *e)
 {
-    enum placed what = PLACED_HERE;
+    enum placed what = row->present ? PLACED_HERE : PLACED_GONE;
+    int64_t stands;
 
-    if (!row->present && !row->minted) {
+    if (!ledger_stands(&t->s->ledger, row->gid, &stands, e))
+        return false;
+    if (!row->present && !row->minted && stands == row->gid) {
         if (!record_decode(rec, row->rec, e))
             return false;
-        what = rec->dead.number != 0 && ledger_is_ours(&t->s->ledger, rec->dead.actor)
-                   ? PLACED_DELETED
-                   : PLACED_GONE;
-    } else if (!row->present) {
-        what = PLACED_GONE;
+        if (rec->dead.number != 0 && ledger_is_ours(&t->s->ledger, rec->dead.actor))
+            what = PLACED_DELETED;
     }
-    if (what == PLACED_GONE && (!b->app->surrogate || row->key.kind != KEY_INT))
-        return true;
-    telling_row(t, b, row->gid, &row->key, what);
-    return true;
+    if (what != PLACED_GONE || (b->app->surrogate && row->key.kind == KEY_INT))
+        telling_row(t, b, row->gid, &row->key, what);
+    return telling_part(t, b, row->gid, e);
 }
 
 /* Rows of one statement that selects gid, tbl, key, present, rec, shadow. */

@@ -11,7 +11,8 @@
  *         [PLACED_FORMAT, [actor]..., [table, actor * 3 + what, counter, key]...]
  *         Which row a surrogate key came to name (0), or named last (1; 2: the application deleted
  *         it); counters and keys as differences to those before; key nil: none. Of several entries
- *         the last one counts.
+ *         the last one counts. Of two entries (0) without a key, one behind the other, the second
+ *         row stands for the first (unite.h).
  *
  * The point and the rows are written together, with whatever takes marks away: what the application
  * did since, its marks tell. */
@@ -47,6 +48,8 @@ MUST_USE bool telling_open(struct telling *t, struct store *s, struct err *e);
 enum placed { PLACED_HERE, PLACED_GONE, PLACED_DELETED };
 void telling_row(struct telling *t, const struct binding *b, int64_t gid, const struct row_key *key,
                  enum placed what);
+/* ... and if another row stands for it, that one. */
+MUST_USE bool telling_part(struct telling *t, const struct binding *b, int64_t gid, struct err *e);
 /* Inside a write transaction of the file: all of it but the point, which goes into t->point. With
  * t->batch the change-sets of the batch under way (s->merged) are held as well. */
 MUST_USE bool telling_write(struct telling *t, struct err *e);
@@ -82,7 +85,7 @@ struct placed_row {
     struct actor actor;
     uint64_t counter;
     int64_t key;
-    bool keyed;
+    bool keyed; /* false with PLACED_HERE: it is one of two that are one */
     enum placed what;
 };
 

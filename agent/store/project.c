@@ -328,7 +328,7 @@ static void retry_after(struct batch *b, uint32_t changesets)
 }
 
 /* Which rows came into the file, and which left it. */
-static void tell_batch(const struct batch *b, struct telling *t)
+static bool tell_batch(const struct batch *b, struct telling *t, struct err *e)
 {
     for (uint32_t i = 0; i < b->n; i++) {
         const struct work *w = &b->works[i];
@@ -339,7 +339,10 @@ static void tell_batch(const struct batch *b, struct telling *t)
             telling_row(t, w->b, w->gid, &w->key, PLACED_GONE);
         else if (w->wrote && !w->present)
             telling_row(t, w->b, w->gid, &w->key, PLACED_HERE);
+        if (w->deleted && !telling_part(t, w->b, w->gid, e))
+            return false;
     }
+    return true;
 }
 
 /* The record of the batch, beside its rows. */
@@ -350,9 +353,8 @@ static bool write_state(struct batch *b, struct telling *t, struct app_state *st
     state->batch++;
     memcpy(state->previous, s->ledger.token, sizeof state->previous);
     random_fill(state->token, sizeof state->token);
-    tell_batch(b, t);
     t->batch = true;
-    if (!telling_write(t, e))
+    if (!tell_batch(b, t, e) || !telling_write(t, e))
         return false;
     buf_open(&state->point, APP_POINT_BYTES_MAX);
     buf_add(&state->point, t->point.p, t->point.n);

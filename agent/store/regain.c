@@ -518,9 +518,9 @@ static bool go_on(struct regain *b, struct err *e)
     struct ledger *l = &s->ledger;
 
     l->foreign = regain_is_ours(b) ? 0 : l->self;
-    if (!say_unmarked(b, &p, e) || !publish(s, &b->r.list, b->r.now_ms, &p, e) ||
-        !replay_fates(s, &b->r.list, e) || !replay_fates(s, &b->left, e) ||
-        !scan_put_due(s, false, b->r.now_ms, e))
+    if (!regain_say_parts(b, &p, e) || !say_unmarked(b, &p, e) ||
+        !publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
+        !replay_fates(s, &b->left, e) || !scan_put_due(s, false, b->r.now_ms, e))
         return false;
     for (uint32_t i = 0; i < s->binding_count; i++)
         if (!ledger_table_save(l, &l->tables[s->bindings[i].table - 1], e))
@@ -619,6 +619,7 @@ static void regain_close(struct regain *b)
     free(b->part);
     free(b->told);
     free(b->places);
+    free(b->parts);
 }
 
 bool regain_lacks(struct store *s, bool *lacks, struct err *e)

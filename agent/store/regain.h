@@ -14,6 +14,12 @@ struct place {
     bool keyed, here, deleted;
 };
 
+/* The file says that `stands` stands for `gid`. */
+struct part_told {
+    struct binding *b;
+    int64_t gid, stands;
+};
+
 struct regain {
     struct recovery r;
     struct store *s;
@@ -30,6 +36,9 @@ struct regain {
     bool forgotten;      /* it held some that are not in the log */
     struct place *places;
     uint32_t place_n, place_room;
+    struct part_told *parts;
+    uint32_t part_n, part_room;
+    int64_t part_of;              /* the first of two that are one, when the second is awaited */
     struct keymap by_gid, by_key; /* 1 + index into places */
     struct keymap born;     /* likewise, of rows made since the point, by their authors' key */
     struct touch_list left; /* rows of which another PC has said all that came of their marks here;
@@ -62,6 +71,13 @@ MUST_USE bool regain_settle_copied(struct regain *b, struct err *e);
 /* regain_place.c: inside a read of the file and a ledger transaction, with everything merged that
  * the file held: the ledger's rows get the keys that the file says. */
 MUST_USE bool regain_place(struct regain *b, struct err *e);
+/* regain_unite.c: the file was told of a row, by its entry, that it is one with another. */
+void regain_put_part(struct regain *b, struct binding *binding, int64_t gid);
+/* Once all of that is read: rows of which nobody else remembers that they are one are one. Others
+ * hear of it, in change-sets of our present actor, by the second. */
+MUST_USE bool regain_unite(struct regain *b, struct err *e);
+MUST_USE bool regain_say_parts(struct regain *b, struct store_progress *p, struct err *e);
+
 /* Once marks above the point have been replayed (b->r.list): rows whose birth or end has been said
  * are known by it. */
 MUST_USE bool regain_settle_marks(struct regain *b, struct err *e);

@@ -45,7 +45,10 @@ static bool put_told(struct regain *b, const struct placed_row *row, struct err 
     if (!ledger_actor(&b->s->ledger, &row->actor, &g.actor, e))
         return false;
     p.gid = gid_pack(g);
-    put(b, &p);
+    if (row->what == PLACED_HERE && !row->keyed)
+        regain_put_part(b, p.b, p.gid);
+    else
+        put(b, &p);
     return true;
 }
 
@@ -244,7 +247,7 @@ static bool place_naturals(struct regain *b, const struct keymap *touched, struc
 
 bool regain_place(struct regain *b, struct err *e)
 {
-    return read_told(b, e) && put_all_own(b, e) && place_surrogates(b, e) &&
+    return read_told(b, e) && regain_unite(b, e) && put_all_own(b, e) && place_surrogates(b, e) &&
            place_naturals(b, NULL, e);
 }
 
@@ -421,7 +424,7 @@ bool regain_settle_marks(struct regain *b, struct err *e)
 
 /* A row in the file without a place there, so that it can be said that it has gone. A key that
  * names another row by now is not its any more. */
-static bool place_nowhere(struct regain *b, const struct place *p, struct ledger_row *row,
+static bool place_nowhere(struct regain *b, struct binding *binding, struct ledger_row *row,
                           struct err *e)
 {
     struct row_key none = {.kind = KEY_NONE};
@@ -436,7 +439,7 @@ static bool place_nowhere(struct regain *b, const struct place *p, struct ledger
         if (!ledger_row_unplace(&b->s->ledger, row, false, e))
             return false;
     }
-    return place_at(b, p->b, p->gid, &none, e);
+    return place_at(b, binding, row->gid, &none, e);
 }
 
 bool regain_delete_gone(struct regain *b, struct err *e)
@@ -448,8 +451,11 @@ bool regain_delete_gone(struct regain *b, struct err *e)
         struct ledger_row row;
         bool found;
 
-        if (!b->places[i].deleted || keymap_get(&b->by_gid, 0, &gid) != i + 1 ||
-            keymap_get(&b->r.seen, 0, &gid) != 0)
+        if (!b->places[i].deleted || keymap_get(&b->by_gid, 0, &gid) != i + 1)
+            continue;
+        if (!ledger_stands(&b->s->ledger, gid.i, &gid.i, e))
+            return false;
+        if (keymap_get(&b->r.seen, 0, &gid) != 0)
             continue;
         if (!ledger_row_get(&b->s->ledger, gid.i, &row, &found, e))
             return false;
@@ -459,7 +465,7 @@ bool regain_delete_gone(struct regain *b, struct err *e)
             return false;
         if (found && !ledger_alive(&b->s->ledger, &b->rec))
             continue;
-        if (found ? !place_nowhere(b, &b->places[i], &row, e)
+        if (found ? !place_nowhere(b, b->places[i].b, &row, e)
                   : !scan_unheard(b->s, b->places[i].b, gid.i, &none, false, e))
             return false;
         *touch_add(&b->r.list) =
