@@ -113,6 +113,9 @@ MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key 
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
                                struct err *e);
 
+/* A row of this table has gone without an event: the table is to be compared soon. */
+void batch_missed(struct batch *b, const struct binding *t);
+
 /* Has another row of the file the key that this one had here? */
 MUST_USE bool batch_key_is_others(struct batch *b, const struct binding *t, int64_t gid,
                                   const struct row_key *key, bool *is, struct err *e);

@@ -9,6 +9,12 @@
 
 /* ---- parents ---- */
 
+void batch_missed(struct batch *b, const struct binding *t)
+{
+    b->s->ledger.tables[t->table - 1].scan = SCAN_RECONCILE;
+    b->s->vanished |= !t->mute && t->filter == NULL; /* what is not said may not be known */
+}
+
 bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, struct err *e)
 {
     struct binding *table = bind_by_table(b->s, row->table);
@@ -30,7 +36,7 @@ bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in, s
         keymap_put(&b->parents, 0, &id, 1);
         return true;
     }
-    b->s->ledger.tables[row->table - 1].scan = SCAN_RECONCILE;
+    batch_missed(b, table);
     return code == SQLITE_DONE || sqlite_err(b->s->app.db, table->app->name, e);
 }
 

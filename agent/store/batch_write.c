@@ -418,7 +418,7 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
     if (done == 1)
         done = step_write(b, w, q, e);
     if (done == 1 && sqlite3_changes(b->s->app.db) == 0) {
-        b->s->ledger.tables[w->b->table - 1].scan = SCAN_RECONCILE;
+        batch_missed(b, w->b);
         work_fail(b, w, "it vanished from the file without an event; the table is being compared");
         return 0;
     }

@@ -219,6 +219,8 @@ bool describe_cell(struct store *s, const struct cell *c, size_t bytes, struct s
         return true;
     out->type = types[c->v.type];
     out->at_ms = hlc_stamp_wall_ms(c->clock.stamp);
+    if (out->at_ms <= 1) /* just above the zero clock: nobody knows when it was */
+        out->at_ms = 0;
     describe_actor(s, c->clock.actor, out->by);
     if (c->v.type == VALUE_REF)
         return refer_text(s, &c->v, &out->value, e);

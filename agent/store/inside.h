@@ -63,7 +63,7 @@ struct store {
     uint64_t parked_ms,
         parked_pause_ms;     /* the last round ended; so much later the next may begin */
     bool renamed;            /* a table renamed here may not have been announced yet */
-    bool vanished;           /* a sweep found that rows went without an event */
+    bool vanished;           /* rows went without an event: their tables are to be compared */
     int64_t swept;           /* the cursor up to which rows have been counted */
     bool repairs, due_open;  /* table `repair` may hold rows; `due` such as are not parked */
     bool owes;               /* table `owed` may have rows */

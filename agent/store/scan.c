@@ -503,9 +503,10 @@ static bool find_changed(struct comparison *c, struct err *e)
     return code >= 0;
 }
 
-/* Rows that the ledger believes to be there and that are not. touch_read finds them gone. */
-static bool find_gone(struct store *s, struct binding *b, struct touch_list *list, uint64_t now_ms,
-                      struct err *e)
+/* Rows that the ledger believes to be there and that are not. touch_read finds them gone. Nobody
+ * knows since when: they have gone just after all that the file held of them, so that what others
+ * have written since is kept. */
+static bool find_gone(struct store *s, struct binding *b, struct touch_list *list, struct err *e)
 {
     sqlite3_stmt *q = scan_ledger(s, b->table, true, e);
     struct ledger_row row;
@@ -525,7 +526,7 @@ static bool find_gone(struct store *s, struct binding *b, struct touch_list *lis
         if (there == SQLITE_DONE) {
             struct touched *t = touch_add(list);
 
-            *t = (struct touched){.b = b, .gid = row.gid, .wall_ms = now_ms};
+            *t = (struct touched){.b = b, .gid = row.gid, .wall_ms = 1};
         } else if (there != SQLITE_ROW) {
             sqlite_err(s->app.db, b->app->name, e);
             code = -1;
@@ -571,7 +572,7 @@ static bool reconcile(struct store *s, struct binding *b, uint64_t now_ms, struc
     if (!recover_look(s, e))
         return false;
     ok = find_changed(&c, e) &&
-         (c.stop.begun || (find_gone(s, b, &list, now_ms, e) && find_outside(s, b, &list, e))) &&
+         (c.stop.begun || (find_gone(s, b, &list, e) && find_outside(s, b, &list, e))) &&
          touch_parents(s, &list, now_ms, e);
     appdb_end(&s->app);
     ledger_rest(&s->ledger);

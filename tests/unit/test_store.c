@@ -564,6 +564,27 @@ static void a_row_that_replace_took_away_is_deleted_everywhere(void **state)
     close_pair(&a, &b);
 }
 
+/* Nobody can tell when that was, so an edit made elsewhere meanwhile brings the row back. */
+static void an_edit_of_a_row_that_replace_took_away_is_kept(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'tea', 1, 1), (2, 'rice', 2, 2)");
+    exchange(&a, &b);
+    sql(&a, "REPLACE INTO article VALUES (9, 'tea', 9, 9)");
+    work(&a);
+    later();
+    sql(&b, "UPDATE article SET price = 7 WHERE ref = 'tea'");
+    exchange(&a, &b);
+    assert_false(store_owes(a.store));
+    expect(&a, "SELECT ref, price FROM article ORDER BY price", "rice|2 tea|7 #A-tea|9");
+    expect_same(&a, &b, "SELECT ref, price FROM article ORDER BY ref");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -588,6 +609,7 @@ int main(void)
         cmocka_unit_test(a_drain_only_reads),
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
         cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
+        cmocka_unit_test(an_edit_of_a_row_that_replace_took_away_is_kept),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
