@@ -63,14 +63,24 @@ struct app_child {
     uint32_t column;
 };
 
-/* A declared foreign key to columns of this table that are not its primary key. */
+/* A declared foreign key to columns of this table: to a UNIQUE key, or to a primary key of several
+ * columns. */
 struct app_fk {
     uint32_t table; /* whose rows refer */
+    uint32_t parent;
     uint32_t n;
     uint32_t columns[KEY_COLUMNS_MAX]; /* of that table */
     uint32_t to[KEY_COLUMNS_MAX];      /* of this one */
+    bool primary;                      /* to the primary key */
     bool followed;                     /* some of its columns are REF_UNIQUE by it */
     struct sqlite3_stmt *find;         /* refer.c's: the row that values name */
+};
+
+/* One of a table's own foreign keys that no cell stands for (not `followed`): the values alone say
+ * which row is meant. */
+struct app_parent {
+    uint32_t table; /* index into app_schema.tables */
+    uint32_t fk;    /* index into its `fks` */
 };
 
 #endif

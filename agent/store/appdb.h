@@ -40,6 +40,8 @@ struct app_table {
     uint32_t child_count;
     struct app_fk *fks;
     uint32_t fk_count;
+    struct app_parent *parents; /* to tracked tables */
+    uint32_t parent_count;
     uint32_t local_count;           /* there are so many columns besides, which stay on this PC */
     char *local_names;              /* ', "column"' of each; "" for none */
     char *fill_names, *fill_values; /* for an INSERT: ', "column"' and ", 'value'" of those that a

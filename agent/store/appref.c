@@ -56,7 +56,7 @@ static void add(struct finder *f, struct edge edge)
     f->edges[f->edges_n++] = edge;
 }
 
-/* Is it the parent's primary key that it names? */
+/* Is it the parent's whole primary key that it names? */
 static bool names_primary(const struct key *k)
 {
     uint32_t n = 0;
@@ -72,7 +72,8 @@ static void end_key(struct finder *f)
     struct key *k = &f->key;
     struct app_table *parent = k->parent;
 
-    if (parent != NULL && k->whole && k->fk.n > 0 && !names_primary(k)) {
+    k->fk.primary = parent != NULL && k->whole && names_primary(k);
+    if (parent != NULL && k->whole && k->fk.n > 0 && (!k->fk.primary || k->fk.n > 1)) {
         parent->fks = mem_grow(parent->fks, (parent->fk_count + 1) * sizeof *parent->fks);
         parent->fks[parent->fk_count++] = k->fk;
     }
@@ -86,6 +87,7 @@ static void add_to_key(struct finder *f, struct app_table *parent, int id, int c
     if (id != k->id) {
         end_key(f);
         *k = (struct key){.id = id, .parent = parent, .whole = true, .fk.table = f->table};
+        k->fk.parent = (uint32_t)(parent - f->schema->tables);
     }
     if (column < 0 || to < 0 || k->fk.n == KEY_COLUMNS_MAX) {
         k->whole = false;
@@ -332,6 +334,21 @@ static void list_children(struct app_schema *s)
     }
 }
 
+/* Foreign keys whose columns are plain data, or name other rows one by one. */
+static void list_parents(struct app_schema *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        for (uint32_t k = 0; k < s->tables[i].fk_count && s->tables[i].number != 0; k++) {
+            struct app_table *t = &s->tables[s->tables[i].fks[k].table];
+
+            if (s->tables[i].fks[k].followed || t->number == 0)
+                continue;
+            t->parents = mem_grow(t->parents, (t->parent_count + 1) * sizeof *t->parents);
+            t->parents[t->parent_count++] = (struct app_parent){.table = i, .fk = k};
+        }
+    }
+}
+
 /* Rows of tables that stay on this PC must not dangle either. */
 static void list_strangers(const struct finder *f)
 {
@@ -413,6 +430,7 @@ bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
         resolve(&f);
         app_reference_rules(schema, rules);
         list_children(schema);
+        list_parents(schema);
         list_strangers(&f);
     }
     sqlite3_finalize(s);

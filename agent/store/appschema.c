@@ -68,6 +68,7 @@ static void table_close(struct app_table *t)
     for (uint32_t i = 0; i < t->fk_count; i++)
         sqlite3_finalize(t->fks[i].find);
     free(t->fks);
+    free(t->parents);
     sqlite3_finalize(t->select);
     sqlite3_finalize(t->insert);
     sqlite3_finalize(t->remove);

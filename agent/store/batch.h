@@ -113,10 +113,9 @@ MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key 
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
                                struct err *e);
 
-/* A row of this table has gone without an event: the table is to be compared soon. */
+/* Rows of this table have gone without an event. */
 void batch_missed(struct batch *b, const struct binding *t);
-
-/* Has another row of the file the key that this one had here? */
+/* Has another row the key that this one had here? */
 MUST_USE bool batch_key_is_others(struct batch *b, const struct binding *t, int64_t gid,
                                   const struct row_key *key, bool *is, struct err *e);
 
@@ -126,8 +125,7 @@ MUST_USE bool batch_delete(struct batch *b, struct work *w, struct err *e);
 MUST_USE bool batch_write(struct batch *b, struct work *w, struct err *e);
 /* Write one column of a row that is in the file, as w->want says. */
 MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e);
-/* Back to what the file held before the batch. Where that is not possible the row is held: as
- * batch_hold. */
+/* Back to what the file held before the batch; where that is not possible the row is held. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
 
 /* batch_refer.c: references. */
@@ -142,6 +140,9 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
                                     struct err *e);
+/* Likewise by the k-th foreign key to a table. batch_follow.c. */
+struct sqlite3_stmt *batch_referring(struct batch *b, uint32_t table, uint32_t k,
+                                     const struct value *values, struct err *e);
 /* The row that such a statement shows, as the ledger knows it, or as the batch has just put it
  * there; `found` false: not at all. */
 MUST_USE bool batch_child_row(struct batch *b, const struct app_child *c, struct sqlite3_stmt *q,
@@ -193,5 +194,7 @@ MUST_USE bool batch_unite(struct batch *b, struct err *e);
 MUST_USE bool batch_keep(struct batch *b, struct err *e);
 MUST_USE bool batch_delete_dead(struct batch *b, struct err *e);
 MUST_USE bool batch_restore(struct batch *b, struct err *e);
+/* Rows whose values name a row that is not in the file are taken back, with all that follows. */
+MUST_USE bool batch_undo_danglers(struct batch *b, struct err *e);
 
 #endif

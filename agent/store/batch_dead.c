@@ -1,12 +1,14 @@
-/* The dead rows of a batch. A dead row stays in the file, and up to date, as long as a row there
- * refers to it: nothing of ours leaves a dangling reference, and what a file holds follows from
- * the logical state alone.
+/* The dead rows of a batch, and rows that would name none. A dead row stays in the file, and up to
+ * date, as long as a row there refers to it: nothing of ours leaves a dangling reference, and what
+ * a file holds follows from the logical state alone.
  *
  * Most deletes come with those of their children, so rows are deleted first and looked at
  * afterwards; one that was kept before is looked at before. */
 #include "batch.h"
 
 #include <sqlite3.h>
+
+#include "refer.h"
 
 /* Which rows that refer to one count. */
 enum whose {
@@ -32,11 +34,44 @@ static bool is_child(struct batch *b, const struct app_child *c, sqlite3_stmt *q
     return !found || batch_child_means(b, c, &row, w, is, e);
 }
 
+/* Likewise by the values of its primary key, which are several. */
+static bool is_named(struct batch *b, const struct work *w, uint32_t k, enum whose whose, bool *is,
+                     struct err *e)
+{
+    const struct app_table *t = w->b->app;
+    const struct app_fk *fk = &t->fks[k];
+    const struct app_child child = {.table = fk->table};
+    struct value key[KEY_COLUMNS_MAX], values[KEY_COLUMNS_MAX];
+    sqlite3_stmt *q;
+    int code = SQLITE_DONE;
+
+    if (!key_values(t, &w->key, key, e))
+        return false;
+    for (uint32_t i = 0; i < fk->n; i++)
+        for (uint32_t at = 0; at < t->key_count; at++)
+            if (t->keys[at] == fk->to[i])
+                values[i] = key[at];
+    q = batch_referring(b, w->b->app_index, k, values, e);
+    while (q != NULL && !*is && e->code == ERR_NONE && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct ledger_row row;
+        bool found;
+
+        if (batch_child_row(b, &child, q, &row, &found, e))
+            *is = whose == ANY || !found || batch_find(b, row.gid) == NULL;
+    }
+    sqlite3_reset(q);
+    return e->code == ERR_NONE &&
+           (code == SQLITE_ROW || code == SQLITE_DONE || sqlite_err(b->s->app.db, t->name, e));
+}
+
 /* Does a row of the file refer to this one? */
 static bool has_children(struct batch *b, const struct work *w, enum whose whose, bool *has,
                          struct err *e)
 {
     *has = false;
+    for (uint32_t k = 0; k < w->b->app->fk_count && whose != LOOSE && !*has; k++)
+        if (w->b->app->fks[k].primary && !is_named(b, w, k, whose, has, e))
+            return false;
     for (uint32_t i = 0; i < w->b->app->child_count && !*has; i++) {
         const struct app_child *c = &w->b->app->children[i];
         sqlite3_stmt *q;
@@ -145,6 +180,76 @@ bool batch_restore(struct batch *b, struct err *e)
                 return false;
             again |= has;
         }
+    }
+    return true;
+}
+
+/* Does the row, as the file has it now, name one that is not there? */
+static bool dangles(struct batch *b, const struct work *w, const struct app_parent *named, bool *is,
+                    struct err *e)
+{
+    struct app_table *parent = &b->s->app.schema.tables[named->table];
+    struct app_fk *fk = &parent->fks[named->fk];
+    struct value values[KEY_COLUMNS_MAX];
+    sqlite3_stmt *row = w->b->app->select, *q;
+    bool names;
+    int code;
+
+    *is = false;
+    sqlite3_reset(row);
+    if (!key_bind(row, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(row);
+    names = code == SQLITE_ROW;
+    for (uint32_t i = 0; names && i < fk->n; i++) {
+        values[i] = value_of_column(row, (int)fk->columns[i]);
+        names = values[i].type != VALUE_NULL;
+    }
+    q = names ? refer_holder(b->s, parent, fk, values, e) : NULL;
+    if (q != NULL) {
+        code = sqlite3_step(q);
+        *is = code == SQLITE_DONE;
+        sqlite3_reset(q);
+    }
+    sqlite3_reset(row);
+    return e->code == ERR_NONE &&
+           (code == SQLITE_ROW || code == SQLITE_DONE || sqlite_err(b->s->app.db, parent->name, e));
+}
+
+static bool undo_dangler(struct batch *b, struct work *w, bool *undone, struct err *e)
+{
+    for (uint32_t i = 0; i < w->b->app->parent_count; i++) {
+        const struct app_parent *named = &w->b->app->parents[i];
+        const struct app_table *parent = &b->s->app.schema.tables[named->table];
+        bool is;
+
+        if (!dangles(b, w, named, &is, e))
+            return false;
+        if (!is)
+            continue;
+        if (!batch_undo(b, w, e))
+            return false;
+        work_fail(b, w, "waits for the row of table %s that column %s refers to", parent->name,
+                  w->b->app->columns[parent->fks[named->fk].columns[0]].name);
+        return *undone = true;
+    }
+    return true;
+}
+
+bool batch_undo_danglers(struct batch *b, struct err *e)
+{
+    bool undone = true;
+
+    while (undone) {
+        undone = false;
+        for (uint32_t i = 0; i < b->n; i++) {
+            struct work *w = &b->works[i];
+
+            if (w->wrote && w->state == WORK_DONE && !undo_dangler(b, w, &undone, e))
+                return false;
+        }
+        if (undone && (!batch_undo_orphans(b, e) || !batch_restore(b, e) || !batch_follow(b, e)))
+            return false;
     }
     return true;
 }

@@ -42,9 +42,8 @@ static void add_left(struct batch *b, const struct work *w, uint32_t fk, const s
     memcpy(l->values, values, n * sizeof *l->values);
 }
 
-/* The statement for rows that show these values, ready to step. */
-static sqlite3_stmt *referring(struct batch *b, uint32_t table, uint32_t k,
-                               const struct value *values, struct err *e)
+sqlite3_stmt *batch_referring(struct batch *b, uint32_t table, uint32_t k,
+                              const struct value *values, struct err *e)
 {
     const struct app_table *t = &b->s->app.schema.tables[table];
     struct batch_table *bt = &b->tables[table];
@@ -66,7 +65,7 @@ static bool note_children(struct batch *b, uint32_t table, uint32_t k, const str
                           struct err *e)
 {
     const struct app_child child = {.table = b->s->app.schema.tables[table].fks[k].table};
-    sqlite3_stmt *q = referring(b, table, k, values, e);
+    sqlite3_stmt *q = batch_referring(b, table, k, values, e);
     int code = SQLITE_DONE;
 
     if (q == NULL)
@@ -500,7 +499,7 @@ bool batch_follow(struct batch *b, struct err *e)
 static bool dangles(struct batch *b, const struct left *l, bool *is, struct err *e)
 {
     struct app_table *t = &b->s->app.schema.tables[l->table];
-    sqlite3_stmt *q = referring(b, l->table, l->fk, l->values, e);
+    sqlite3_stmt *q = batch_referring(b, l->table, l->fk, l->values, e);
     int code;
 
     *is = false;

@@ -1,6 +1,7 @@
 /* Keys for newcomers, and the parents they need: decided under the application file's lock, so that
  * nobody takes a key meanwhile. */
 #include "batch.h"
+#include "unite.h"
 
 #include <sqlite3.h>
 
@@ -102,11 +103,78 @@ static bool bring_parent(struct batch *b, const struct app_column *column, const
     return e->code == ERR_NONE;
 }
 
+/* A row that must be in the file, whatever became of it. */
+static bool bring_row(struct batch *b, int64_t gid, struct err *e)
+{
+    struct work *w = batch_find(b, gid);
+    struct ledger_row row;
+    bool found, in;
+
+    if (w != NULL) {
+        w->needed = true;
+        return true;
+    }
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+        return false;
+    if (found && row.present)
+        return batch_is_in_file(b, &row, &in, e);
+    if (found)
+        batch_add(b, gid, false, true, e);
+    return e->code == ERR_NONE;
+}
+
+/* The row whose name, a primary key of several columns, the decoded row says by this foreign key;
+ * 0: none. */
+static bool find_named(struct batch *b, const struct binding *t, const struct app_fk *fk,
+                       int64_t *gid, struct err *e)
+{
+    const struct app_table *parent = &b->s->app.schema.tables[fk->parent];
+    const struct binding *p = bind_by_app(b->s, parent);
+    struct value key[KEY_COLUMNS_MAX];
+
+    *gid = 0;
+    if (p == NULL || !fk->primary)
+        return true;
+    for (uint32_t i = 0; i < fk->n; i++) {
+        const struct cell *c = record_get(&b->rec, t->position[fk->columns[i]]);
+        uint32_t at = 0;
+
+        if (c == NULL || c->v.type == VALUE_NULL)
+            return true;
+        while (parent->keys[at] != fk->to[i])
+            at++;
+        key[at] = c->v;
+        if (!value_stands(b->s, &key[at], e))
+            return false;
+    }
+    buf_clear(&b->key_room);
+    identity_write(&b->s->ledger, key, fk->n, &b->key_room);
+    return ledger_natural_get(&b->s->ledger, p->table, buf_slice(&b->key_room), gid, e);
+}
+
+static bool bring_named(struct batch *b, uint32_t index, struct err *e)
+{
+    const struct binding *t = b->works[index].b;
+
+    for (uint32_t i = 0; i < t->app->parent_count; i++) {
+        const struct app_parent *named = &t->app->parents[i];
+        int64_t gid;
+
+        if (!record_decode(&b->rec, b->works[index].rec, e) ||
+            !find_named(b, t, &b->s->app.schema.tables[named->table].fks[named->fk], &gid, e) ||
+            (gid != 0 && !bring_row(b, gid, e)))
+            return false;
+    }
+    return true;
+}
+
 static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 {
     struct binding *t = b->works[index].b;
 
-    if (t == NULL || !t->refers)
+    if (t == NULL || !bring_named(b, index, e))
+        return t == NULL;
+    if (!t->refers)
         return true;
     if (!record_decode(&b->rec, b->works[index].rec, e))
         return false;

@@ -427,9 +427,15 @@ sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk, const st
     for (uint32_t i = 0; i < t->key_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
     sqlite3_str_appendf(sql, "%s FROM main.\"%w\"", t->key_count == 0 ? "1" : "", t->name);
-    for (uint32_t i = 0; i < fk->n; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\" = ?%d", i == 0 ? " WHERE " : " AND ",
-                            t->columns[fk->columns[i]].name, (int)i + 1);
+    for (uint32_t i = 0; i < fk->n; i++) {
+        const char *collation = s->app.schema.tables[fk->parent].columns[fk->to[i]].collation;
+
+        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? " WHERE " : " AND ",
+                            t->columns[fk->columns[i]].name);
+        if (collation != NULL && sqlite3_stricmp(collation, "BINARY") != 0)
+            sqlite3_str_appendf(sql, " COLLATE %s", collation);
+        sqlite3_str_appendf(sql, " = ?%d", (int)i + 1);
+    }
     text = sqlite3_str_finish(sql);
     if (text == NULL || sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
         sqlite_err(s->app.db, t->name, e);

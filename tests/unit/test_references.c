@@ -354,6 +354,145 @@ static void a_copy_is_recognised_with_its_lines(void **state)
     close_pair(&a, &b);
 }
 
+static const char orders[] =
+    "CREATE TABLE ordr(shop TEXT, no INT, total INT, box TEXT, big TEXT AS (upper(box)) VIRTUAL,"
+    " PRIMARY KEY(shop, no)); CREATE UNIQUE INDEX one ON ordr(big);"
+    "CREATE TABLE item(shop TEXT, no INT, at INT, what TEXT, PRIMARY KEY(shop, no, at),"
+    " FOREIGN KEY(shop, no) REFERENCES ordr(shop, no) ON DELETE CASCADE);"
+    "CREATE TABLE note(id INTEGER PRIMARY KEY, shop TEXT, no INT, body TEXT,"
+    " FOREIGN KEY(shop, no) REFERENCES ordr DEFERRABLE INITIALLY DEFERRED)";
+
+static const char unnamed[] = "SELECT count(*) FROM pragma_foreign_key_check";
+
+/* A foreign key to a primary key of several columns, plain data all of them: it names the row that
+ * has this name. */
+static void a_parent_under_several_columns_stays_for_its_new_child(void **state)
+{
+    static const char *const children[] = {
+        "INSERT INTO item VALUES ('N', 1, 1, 'new')",
+        "INSERT INTO note VALUES (7, 'N', 1, 'new')",
+        "UPDATE note SET no = 1, body = 'new' WHERE id = 1",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(children); i++) {
+        bool deleted_first = i % 2 == 0;
+        struct site a, b, c;
+
+        open_pair(&a, &b, orders, orders);
+        sql(&a, "INSERT INTO ordr(shop, no, total) VALUES ('N', 1, 10), ('N', 2, 20);"
+                "INSERT INTO note VALUES (1, 'N', 2, 'old')");
+        exchange(&a, &b);
+        if (deleted_first)
+            sql(&a, "DELETE FROM ordr WHERE no = 1");
+        work(&a);
+        later();
+        sql(&b, children[i / 2]);
+        work(&b);
+        later();
+        if (!deleted_first)
+            sql(&a, "DELETE FROM ordr WHERE no = 1");
+        exchange(&a, &b);
+        expect_both(&a, &b, unnamed, "0");
+        expect_both(&a, &b, "SELECT total FROM ordr ORDER BY no", "10 20");
+        expect_both(&a, &b, "SELECT count(*) FROM item JOIN ordr USING(shop, no)",
+                    i / 2 == 0 ? "1" : "0");
+        assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+        join_site(&a, &c, "C", orders);
+        exchange(&a, &c);
+        expect_both(&a, &c, unnamed, "0");
+        expect_both(&a, &c, "SELECT total FROM ordr ORDER BY no", "10 20");
+        assert_int_equal(status_of(&c).parked, 0);
+        close_site(&c);
+
+        sql(&a, "DELETE FROM item; DELETE FROM note");
+        exchange(&a, &b);
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT total FROM ordr ORDER BY no", "20");
+        close_pair(&a, &b);
+    }
+}
+
+/* Its parent is refused: the virtual column is UNIQUE, and carries no mark. */
+static void a_child_waits_for_its_parent_under_several_columns(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, orders, orders);
+    sql(&a, "INSERT INTO ordr(shop, no, total, box) VALUES ('A', 1, 10, 'x');"
+            "INSERT INTO item VALUES ('A', 1, 1, 'of A'); INSERT INTO note VALUES (1, 'A', 1, '')");
+    later();
+    sql(&b, "INSERT INTO ordr(shop, no, total, box) VALUES ('B', 1, 20, 'X');"
+            "INSERT INTO item VALUES ('B', 1, 1, 'of B'); INSERT INTO note VALUES (1, 'B', 1, '')");
+    exchange(&a, &b);
+    expect_both(&a, &b, unnamed, "0");
+    assert_int_equal(status_of(&a).parked, 3);
+    assert_int_equal(status_of(&b).parked, 3);
+    sql(&b, "UPDATE ordr SET box = 'y'");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT what, total FROM item JOIN ordr USING(shop, no) ORDER BY 2",
+                "of A|10 of B|20");
+    expect_both(&a, &b, "SELECT total FROM note JOIN ordr USING(shop, no) ORDER BY 1", "10 20");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
+/* The parent's key is made of references, and so is what names it. */
+static void a_join_row_stays_for_what_names_it(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, v); CREATE TABLE q(id INTEGER PRIMARY KEY, v);"
+        "CREATE TABLE pq(p INT REFERENCES p, q INT REFERENCES q, PRIMARY KEY(p, q));"
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT, q INT, FOREIGN KEY(q, p) REFERENCES pq(q, "
+        "p))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO p VALUES (3, 'p')");
+    sql(&b, "INSERT INTO p VALUES (1, 'r'), (2, 's'), (3, 't'); INSERT INTO q VALUES (5, 'q')");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO pq SELECT p.id, q.id FROM p, q WHERE p.v = 'p'");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM pq");
+    sql(&b, "INSERT INTO c SELECT 9, p, q FROM pq");
+    exchange(&a, &b);
+    expect_both(&a, &b, unnamed, "0");
+    expect_both(&a, &b, "SELECT p.v FROM c JOIN pq USING(p, q) JOIN p ON p.id = pq.p", "p");
+    close_pair(&a, &b);
+}
+
+/* Columns that are in the child's key, or in another foreign key as well, say what they say: which
+ * deleted row they mean nobody knows where it has left the file. */
+static void what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total INT);"
+        "CREATE TABLE line(sale TEXT REFERENCES sale(number), at INT, what TEXT,"
+        " PRIMARY KEY(sale, at))";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO sale VALUES (1, 'T1', 10)");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM sale");
+    sql(&b, "INSERT INTO line VALUES ('T1', 1, 'new')");
+    exchange(&a, &b);
+    expect_both(&a, &b, unnamed, "0");
+    expect(&b, lines, "T1|10|new");
+    assert_int_equal(status_of(&a).parked, 1);
+    later();
+    sql(&b, "UPDATE sale SET total = 11");
+    exchange(&a, &b);
+    expect(&a, lines, "T1|11|new");
+    expect(&b, lines, "T1|11|new");
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +510,10 @@ int main(void)
         cmocka_unit_test(a_key_that_is_a_reference_is_shown_in_the_numbers_of_each_pc),
         cmocka_unit_test(a_file_put_back_names_the_rows_that_had_the_numbers_then),
         cmocka_unit_test(a_copy_is_recognised_with_its_lines),
+        cmocka_unit_test(a_parent_under_several_columns_stays_for_its_new_child),
+        cmocka_unit_test(a_child_waits_for_its_parent_under_several_columns),
+        cmocka_unit_test(a_join_row_stays_for_what_names_it),
+        cmocka_unit_test(what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
