@@ -4,6 +4,7 @@
 #include "appdb.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 /* PRAGMA table_list tells virtual tables and their shadow tables from ordinary ones. The key's
  * index, if there is one, tells which collations compare the key; only a rowid alias has none
  * (INTEGER PRIMARY KEY DESC is not one, and has it). A full-text index that takes its text from the
- * table, or is written by a trigger on it, is found by its SQL without blanks and quotes. */
+ * table, or any virtual table that a trigger on it writes, is found by the words of their SQL. */
 #define STATEMENTS(X)                                                                              \
     X(TABLES, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'"         \
               " ORDER BY name COLLATE NOCASE")                                                     \
@@ -30,18 +31,10 @@
             " ORDER BY x.seqno")                                                                   \
     X(OWN, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN"                       \
            " ('_navette_dirty', '_navette_table', '_navette_state')")                              \
-    X(INDEXES, "SELECT 1 FROM sqlite_schema WHERE type = 'table'"                                  \
-               " AND sql LIKE 'create virtual table%using%fts%'")                                  \
-    X(SEARCH,                                                                                      \
-      "WITH bare(type, tbl, name, sql) AS (SELECT type, lower(tbl_name), lower(name),"             \
-      " lower(replace(replace(replace(sql, ' ', ''), '\"', ''), '''', '')) FROM sqlite_schema),"   \
-      " wanted(tbl, content) AS (SELECT lower(:name), 'content=' ||"                               \
-      " lower(replace(replace(replace(:name, ' ', ''), '\"', ''), '''', '')))"                     \
-      " SELECT v.name FROM wanted w, bare v WHERE v.sql LIKE 'createvirtualtable%using%fts%'"      \
-      " AND (instr(v.sql, w.content || ',') > 0 OR instr(v.sql, w.content || ')') > 0"             \
-      " OR EXISTS (SELECT 1 FROM bare t WHERE t.type = 'trigger' AND t.tbl = w.tbl"                \
-      " AND (instr(t.sql, 'into' || v.name) > 0 OR instr(t.sql, 'update' || v.name) > 0"           \
-      " OR instr(t.sql, 'deletefrom' || v.name) > 0)))")                                           \
+    X(VIRTUAL, "SELECT 1 FROM sqlite_schema WHERE sql LIKE 'create virtual table%'")               \
+    X(SEARCH, "SELECT v.name, v.sql, t.sql FROM sqlite_schema v LEFT JOIN sqlite_schema t"         \
+              " ON t.type = 'trigger' AND t.tbl_name = :name COLLATE NOCASE"                       \
+              " WHERE v.sql LIKE 'create virtual table%'")                                         \
     X(REGISTRY, "SELECT name, id, repairs FROM _navette_table")
 
 #define AS_NAME(name, sql) name,
@@ -55,7 +48,7 @@ struct loader {
     struct app_schema *schema;
     bool installed;
     uint32_t mark_width;
-    uint32_t search_indexes;
+    uint32_t virtual_tables;
 };
 
 static void table_close(struct app_table *t)
@@ -303,11 +296,57 @@ static bool read_keys(struct loader *l, struct app_table *t, struct err *e)
     return true;
 }
 
+/* Names and words of some SQL in lower case, and `=`, each between blanks. */
+static char *words_of(const char *sql)
+{
+    char *words = mem_alloc(2 * strlen(sql) + 3), *out = words;
+
+    *out++ = ' ';
+    for (; *sql != '\0'; sql++) {
+        unsigned char c = (unsigned char)*sql;
+
+        if (c >= 0x80 || isalnum(c) || c == '_' || c == '$')
+            *out++ = (char)(c < 0x80 ? tolower(c) : c);
+        else if (out[-1] != ' ')
+            *out++ = ' ';
+        if (c == '=') {
+            *out++ = '=';
+            *out++ = ' ';
+        }
+    }
+    if (out[-1] != ' ')
+        *out++ = ' ';
+    *out = '\0';
+    return words;
+}
+
+/* Do these words say `before`, `name` and `after`? `name` has its blanks. */
+static bool says(const char *words, const char *before, const char *name, const char *after)
+{
+    char *all = sqlite3_mprintf("%s%s%s", before, name, after);
+    bool found = all != NULL && strstr(words, all) != NULL;
+
+    sqlite3_free(all);
+    return found;
+}
+
+/* A virtual table, and one of the table's triggers or none. */
 static void refuse_searched(void *context, struct sqlite3_stmt *s)
 {
-    refuse(context,
-           "the full-text index %s is kept up to date from it, which copied rows would miss",
-           text_of(s, 0));
+    struct app_table *t = context;
+    bool text = contains(text_of(s, 1), "fts");
+    char *name = words_of(text_of(s, 0)), *table = words_of(t->name);
+    char *made = words_of(text_of(s, 1)), *trigger = words_of(text_of(s, 2));
+
+    if ((text && says(made, " content =", table, "")) || says(trigger, " into", name, "") ||
+        says(trigger, " update", name, "") || says(trigger, "", name, "set ") ||
+        says(trigger, " delete from", name, ""))
+        refuse(t, "the %s %s is kept up to date from it, which copied rows would miss",
+               text ? "full-text index" : "virtual table", text_of(s, 0));
+    free(name);
+    free(table);
+    free(made);
+    free(trigger);
 }
 
 /* ---- our registry ---- */
@@ -523,7 +562,7 @@ static bool load_table(struct loader *l, struct app_table *t, struct err *e)
         return err_wrap(e, "table %s", t->name);
     refuse_migrations(t);
     if (!read_keys(l, t, e) ||
-        (l->search_indexes > 0 && !each_row(l, SEARCH, t->name, t, refuse_searched, e)))
+        (l->virtual_tables > 0 && !each_row(l, SEARCH, t->name, t, refuse_searched, e)))
         return err_wrap(e, "table %s", t->name);
     for (uint32_t i = 0; i < t->key_count; i++)
         t->columns[t->keys[i]].in_key = true;
@@ -550,7 +589,7 @@ static bool load(struct loader *l, struct err *e)
     if (l->schema->n > TABLES_MAX)
         return err_set(e, ERR_LIMIT, "the database has %u tables, at most %d are possible",
                        l->schema->n, TABLES_MAX);
-    if (!read_registry(l, e) || !each_row(l, INDEXES, NULL, &l->search_indexes, count_row, e))
+    if (!read_registry(l, e) || !each_row(l, VIRTUAL, NULL, &l->virtual_tables, count_row, e))
         return false;
     for (uint32_t i = 0; i < l->schema->n; i++)
         if (l->schema->tables[i].ordinary && !load_table(l, &l->schema->tables[i], e))

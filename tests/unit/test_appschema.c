@@ -225,12 +225,24 @@ static void a_table_behind_a_full_text_index_is_refused(void **state)
         "CREATE TABLE note(id INTEGER PRIMARY KEY, body TEXT);"
         "CREATE TABLE other(id INTEGER PRIMARY KEY, body TEXT);"
         "CREATE VIRTUAL TABLE article_fts USING fts5(name, content='article', content_rowid='id');"
+        "CREATE TABLE page(id INTEGER PRIMARY KEY, body TEXT);"
+        "CREATE TABLE title(id INTEGER PRIMARY KEY, body TEXT);"
+        "CREATE VIRTUAL TABLE page_fts USING fts5(body,\n\tcontent = [page]\n);"
+        "CREATE TRIGGER title_in AFTER INSERT ON title BEGIN\n INSERT\r\n INTO\n\t`page_fts`"
+        " VALUES (new.body); END;"
+        "CREATE TABLE place(id INTEGER PRIMARY KEY, x, y);"
+        "CREATE VIRTUAL TABLE at USING rtree(id, x0, x1, y0, y1);"
+        "CREATE TRIGGER place_in AFTER INSERT ON place BEGIN"
+        " INSERT OR REPLACE INTO at VALUES (new.id, new.x, new.x, new.y, new.y); END;"
         "CREATE VIRTUAL TABLE search USING fts4(body);"
         "CREATE TRIGGER n AFTER INSERT ON note BEGIN INSERT INTO Search(docid, body)"
         " VALUES (NEW.id, NEW.body); END;");
     app_attach(app);
     assert_refused(app, "article", "the full-text index article_fts");
     assert_refused(app, "note", "the full-text index search");
+    assert_refused(app, "page", "the full-text index page_fts");
+    assert_refused(app, "title", "the full-text index page_fts");
+    assert_refused(app, "place", "the virtual table at is kept up to date from it");
     assert_null(app_table(app, "other")->refused);
 }
 
