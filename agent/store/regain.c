@@ -518,7 +518,7 @@ static bool go_on(struct regain *b, struct err *e)
     struct ledger *l = &s->ledger;
 
     l->foreign = regain_is_ours(b) ? 0 : l->self;
-    if (!regain_say_parts(b, &p, e) || !say_unmarked(b, &p, e) ||
+    if (!regain_limits_later(b, e) || !regain_say_parts(b, &p, e) || !say_unmarked(b, &p, e) ||
         !publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
         !replay_fates(s, &b->left, e) || !scan_put_due(s, false, b->r.now_ms, e))
         return false;
@@ -543,7 +543,7 @@ static bool merge_log(struct regain *b, struct err *e)
     uint32_t before; /* whoever wrote the point: from here on the ledger knows it */
 
     return ledger_actor(&b->s->ledger, &b->point.actor, &before, e) && find_limits(b, e) &&
-           forget(b, e) && merge_held(b, e);
+           forget(b, e) && regain_limits(b, e) && merge_held(b, e);
 }
 
 /* The point of which the file speaks becomes one of the ledger's: the file may go back to it. */
@@ -613,6 +613,7 @@ static void regain_close(struct regain *b)
     keymap_close(&b->times);
     keymap_close(&b->touches);
     keymap_close(&b->taken);
+    regain_limits_close(b);
     record_close(&b->rec);
     buf_close(&b->room);
     free(b->limit);

@@ -20,6 +20,12 @@ struct part_told {
     int64_t gid, stands;
 };
 
+/* Corrections of an actor's stamps that the ledger had when it was to be built again; owned. */
+struct later {
+    struct ledger_limit *limits;
+    uint32_t n;
+};
+
 struct regain {
     struct recovery r;
     struct store *s;
@@ -34,6 +40,8 @@ struct regain {
     struct vector known; /* what the ledger had when it was last in step with a file */
     bool remembers;      /* there is such a one */
     bool forgotten;      /* it held some that are not in the log */
+    struct later *later; /* by actor, while only those count that the file had heard of */
+    uint32_t later_n;    /* 0: all count */
     struct place *places;
     uint32_t place_n, place_room;
     struct part_told *parts;
@@ -67,6 +75,14 @@ MUST_USE bool regain_weigh_copied(struct regain *b, const struct changeset *c, u
 /* Of such a file, once marks have been replayed and settled: what that PC had written itself is not
  * to be said again. */
 MUST_USE bool regain_settle_copied(struct regain *b, struct err *e);
+
+/* regain_limits.c: before what the file held is merged, inside a ledger transaction: only those
+ * corrections count that it held. */
+MUST_USE bool regain_limits(struct regain *b, struct err *e);
+/* Once the ledger says what the file shows, and nothing is published yet: all count again, and what
+ * they change is merged anew. */
+MUST_USE bool regain_limits_later(struct regain *b, struct err *e);
+void regain_limits_close(struct regain *b);
 
 /* regain_place.c: inside a read of the file and a ledger transaction, with everything merged that
  * the file held: the ledger's rows get the keys that the file says. */

@@ -241,7 +241,7 @@ TESTED_BY = {
         "behind": "behind_laps behind_rows ledger_points replay",
         "conflict": "ledger_conflict",
         "conflicts": "describe parked restore",
-        "correct": "ledger_limits remerge",
+        "correct": "ledger_limits regain_limits remerge",
         "counters": "behind_sums publish_cells reading",
         "cut": "belief",
         "deletes": "batch_dead publish_revive",

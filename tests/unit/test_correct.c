@@ -1,5 +1,5 @@
 /* PCs whose clock ran ahead for a while: what they said then comes in when they have corrected it,
- * once, and everybody has the same. Also of ledger_limits.c and remerge.c. */
+ * once, and everybody has the same. Also of ledger_limits.c, regain_limits.c and remerge.c. */
 #include "doomed.h"
 #include "library.h"
 #include "rules_of.h"
@@ -374,6 +374,45 @@ what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them(voi
     close_doomed_pair(&a, &b, &d);
 }
 
+/* C has believed B, whose clock was years ahead as its own was, when C's home is put back. By the
+ * time that its ledger is built again, what B beat then is the later write; and still C's database
+ * shows what B wrote: C did not. */
+static void
+what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back(void **state)
+{
+    struct site a, b, c;
+    struct doomed d, dc;
+
+    (void)state;
+    open_shop_of_three(&a, &b, &d, &c, &dc);
+    d.ms += YEARS_MS;
+    dc.ms += YEARS_MS + MINUTE_MS;
+    keep_all(&c, &dc);
+    sql(&b, "UPDATE article SET price = 'late' WHERE name = 'milk'");
+    work(&b);
+    dc.ms = wall_ms();
+    sql(&c, "UPDATE article SET stock = 9 WHERE name = 'milk'");
+    sql(&a, "UPDATE article SET price = 'right' WHERE name = 'milk'");
+    work(&a);
+    carry(&a, &c);
+    dc.ms += YEARS_MS + MINUTE_MS;
+    carry(&b, &c);
+    work(&c);
+    expect(&c, price, "late");
+    put_home_back(&c, &dc);
+    dc.ms = wall_ms();
+    d.ms = wall_ms() - 2 * MINUTE_MS;
+    assert_true(correct(&b));
+    exchange(&a, &b);
+    open_store(&c);
+    match_site(&a, &c, false);
+    exchange(&a, &c);
+    exchange(&a, &b);
+    expect_both(&a, &b, price, "right");
+    expect(&c, price, "right");
+    close_shop_of_three(&a, &b, &d, &c, &dc);
+}
+
 /* It is not said to be all of the one who is named. */
 static void what_waits_of_two_pcs_is_of_one_and_others(void **state)
 {
@@ -559,6 +598,8 @@ int main(void)
         cmocka_unit_test(what_was_said_after_what_is_not_here_again_is_corrected_after_it),
         cmocka_unit_test(
             what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them),
+        cmocka_unit_test(
+            what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
