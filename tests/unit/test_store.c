@@ -585,6 +585,25 @@ static void an_edit_of_a_row_that_replace_took_away_is_kept(void **state)
     close_pair(&a, &b);
 }
 
+/* A key that is absurdly far off would leave none for the rows after it. */
+static void the_last_key_of_all_is_taken_over_by_nobody(void **state)
+{
+    static const char schema[] = "CREATE TABLE sale(id INTEGER PRIMARY KEY AUTOINCREMENT, n INT)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO sale(n) VALUES (1); INSERT INTO sale VALUES (9223372036854775807, 2)");
+    exchange(&a, &b);
+    expect(&b, "SELECT id, n FROM sale ORDER BY n", "1|1 2|2");
+    sql(&b, "INSERT INTO sale(n) VALUES (3)");
+    exchange(&a, &b);
+    expect(&b, "SELECT id, n FROM sale ORDER BY n", "1|1 2|2 3|3");
+    expect(&a, "SELECT id, n FROM sale ORDER BY n", "1|1 9223372036854775807|2 3|3");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -610,6 +629,7 @@ int main(void)
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
         cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
         cmocka_unit_test(an_edit_of_a_row_that_replace_took_away_is_kept),
+        cmocka_unit_test(the_last_key_of_all_is_taken_over_by_nobody),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
