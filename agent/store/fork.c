@@ -163,11 +163,13 @@ static bool last_common(struct store *s, uint32_t actor, const struct changeset_
     return true;
 }
 
+/* Of a ledger that waits to be built again, or matched, nothing is in the file. */
 static bool may_begin(const struct store *s, uint32_t actor)
 {
     const struct ledger_actor *a = &s->ledger.actors[actor - 1];
 
-    return !s->astray && a->applied == a->staged && (!fork_is_open(s) || s->ledger.aside == actor);
+    return !s->astray && (a->applied == a->staged || !s->ledger.matched) &&
+           (!fork_is_open(s) || s->ledger.aside == actor);
 }
 
 bool fork_may_come(const struct store *s)

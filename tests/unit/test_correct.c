@@ -565,6 +565,47 @@ static void a_clock_is_taken_for_right_only_where_others_say_so(void **state)
     assert_true(store_ahead_was_wrong(&both, 3, 0));
 }
 
+/* B had gone back to before it wrote that, and C knows what it wrote instead. Then B's home goes
+ * back as well: its ledger is built again from both, of which one is not merged before that. */
+static void what_waits_for_its_correction_does_not_keep_out_another_history(void **state)
+{
+    struct doomed d, dc;
+    struct site a, b, c;
+    struct actor first;
+    uint64_t number;
+
+    (void)state;
+    open_shop_of_three(&a, &b, &d, &c, &dc);
+    exchange(&b, &c);
+    keep_all(&b, &d);
+    first = *store_actor(b.store);
+    number = made_by(&b);
+    write_years_ahead(&b, &d, "INSERT INTO article(name) VALUES ('tea')");
+    carry(&b, &a);
+    d.ms = wall_ms();
+    put_all_back(&b, &d);
+    open_store(&b);
+    sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
+    sql(&c, "INSERT INTO article(name) VALUES ('sugar')");
+    exchange(&b, &c);
+    put_home_back(&b, &d);
+    open_store(&b);
+    assert_int_equal(store_state(b.store), STORE_MATCHING);
+    assert_int_equal(stage_one_of(&a, &b, &first, number), ERR_NONE);
+    work(&b);
+    assert_int_equal(stage_one_of(&c, &b, &first, number), ERR_NONE);
+    meet(&b, &c);
+    meet(&a, &b);
+    match_site(&c, &b, false);
+    assert_true(correct(&b));
+    meet(&a, &b);
+    meet(&b, &c);
+    meet(&a, &b);
+    expect_both(&a, &b, names, "coffee milk sugar tea");
+    expect(&c, names, "coffee milk sugar tea");
+    close_shop_of_three(&a, &b, &d, &c, &dc);
+}
+
 /* A PC whose clock begins in the past finds that others are ahead, and not that it was. */
 static void a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well(void **state)
 {
@@ -605,6 +646,7 @@ int main(void)
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
         cmocka_unit_test(an_agent_that_dies_while_it_corrects_has_done_it_or_not),
         cmocka_unit_test(a_clock_is_taken_for_right_only_where_others_say_so),
+        cmocka_unit_test(what_waits_for_its_correction_does_not_keep_out_another_history),
         cmocka_unit_test(a_pc_that_begins_in_the_past_finds_that_others_are_ahead_as_well),
     };
 
