@@ -50,13 +50,13 @@
  * that whoever fills it can be shut out and what he filled it with be summed up. So many sites, the
  * most senior ones, have that, for so many removals and checkpoints each, and for so many
  * acknowledgements of the latter by others. room.c counts. */
-#define ROSTER_ORDINARY_MAX         4096
+#define ROSTER_ORDINARY_MAX         2560
 #define ROSTER_ORDINARY_BYTES_MAX   (1u << 20)
 #define ROSTER_ORDINARY_ENDS_MAX    512          /* entries that no other one builds on */
 #define ROSTER_CHECKPOINT_BYTES_MAX (512u << 10) /* one encoded checkpoint: any state fits */
-#define ROSTER_SENIORS              16
-#define ROSTER_REMOVALS             32
-#define ROSTER_REMOVAL_BYTES        (32u << 10)
+#define ROSTER_SENIORS              6
+#define ROSTER_REMOVALS             64
+#define ROSTER_REMOVAL_BYTES        (64u << 10)
 #define ROSTER_CHECKPOINTS          2   /* which may not have more bytes than one can have */
 #define ROSTER_ITEM_BYTES           80  /* at most, around an entry */
 #define ROSTER_ACKNOWLEDGE_BYTES    192 /* more than one has that names nothing else */

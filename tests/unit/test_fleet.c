@@ -340,7 +340,7 @@ static void that_the_roster_fills_is_told_long_before_it_is_full(void **state)
     buf_close(&log);
     renames_write(&log, &a.agent.roster, &a.keys, 1);
     must(agent_roster_merge(&a.agent, buf_slice(&log), &e), &e);
-    assert_non_null(strstr(warned(&a, WARNING_ROOM), "has 3682 of 4096 entries"));
+    assert_non_null(strstr(warned(&a, WARNING_ROOM), "has 2305 of 2560 entries"));
     buf_close(&log);
     floor_close(&f);
 }
