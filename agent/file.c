@@ -45,10 +45,56 @@ static int sync_directory(const char *path)
     (void)path;
     return 0;
 }
+
+/* Gone when it is closed. */
+static int open_nameless(const char *directory)
+{
+    char path[PATH_BYTES_MAX];
+    uv_fs_t request;
+    struct err e = {0};
+    int file;
+
+    if (!path_join(path, directory, "nameless", &e))
+        return UV_ENAMETOOLONG;
+    file = uv_fs_open(NULL, &request, path,
+                      UV_FS_O_RDWR | UV_FS_O_CREAT | UV_FS_O_EXCL | UV_FS_O_TEMPORARY, 0600, NULL);
+    uv_fs_req_cleanup(&request);
+    return file;
+}
+
+/* In memory: what is mapped cannot be written behind here. */
+static int map_file(int file, size_t n, const uint8_t **p)
+{
+    uint8_t *copy = mem_alloc(n);
+    uv_buf_t into = uv_buf_init((char *)copy, (unsigned)n);
+    uv_fs_t request;
+    ssize_t got = uv_fs_read(NULL, &request, file, &into, 1, 0, NULL);
+
+    uv_fs_req_cleanup(&request);
+    *p = copy;
+    if (got == (ssize_t)n)
+        return 0;
+    free(copy);
+    return got < 0 ? (int)got : UV_EIO;
+}
+
+void file_unmap(const uint8_t *p, size_t n)
+{
+    (void)n;
+    free((void *)(uintptr_t)p);
+}
 #else
+#include <errno.h>
 #include <grp.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #define SEPARATOR '/'
+
+#ifdef O_TMPFILE
+#define WITHOUT_NAME O_TMPFILE
+#else
+#define WITHOUT_NAME 0 /* a directory is not opened so */
+#endif
 
 static bool is_separator(char c)
 {
@@ -94,6 +140,42 @@ static int sync_directory(const char *path)
     uv_fs_close(NULL, &request, file, NULL);
     uv_fs_req_cleanup(&request);
     return status;
+}
+
+/* Not every file system can make one without a name: then it loses it at once. */
+static int open_nameless(const char *directory)
+{
+    char path[PATH_BYTES_MAX];
+    uv_fs_t request;
+    struct err e = {0};
+    int file;
+
+    file = uv_fs_open(NULL, &request, directory, UV_FS_O_RDWR | WITHOUT_NAME, 0600, NULL);
+    uv_fs_req_cleanup(&request);
+    if (file >= 0 || (file != UV_ENOTSUP && file != UV_EISDIR && file != UV_ENOENT))
+        return file;
+    if (!path_join(path, directory, "nameless.XXXXXX", &e))
+        return UV_ENAMETOOLONG;
+    file = uv_fs_mkstemp(NULL, &request, path, NULL);
+    if (file >= 0)
+        unlink(request.path);
+    uv_fs_req_cleanup(&request);
+    return file;
+}
+
+static int map_file(int file, size_t n, const uint8_t **p)
+{
+    void *at = mmap(NULL, n, PROT_READ, MAP_PRIVATE, file, 0);
+
+    if (at == MAP_FAILED)
+        return uv_translate_sys_error(errno);
+    *p = at;
+    return 0;
+}
+
+void file_unmap(const uint8_t *p, size_t n)
+{
+    munmap((void *)(uintptr_t)p, n);
 }
 #endif
 
@@ -543,4 +625,17 @@ void file_append_close(int *file)
     if (*file >= 0)
         close_quietly(*file);
     *file = -1;
+}
+
+bool file_nameless_open(const char *directory, int *file, struct err *e)
+{
+    *file = open_nameless(directory);
+    return *file >= 0 || fail(e, "make a file in", directory, *file);
+}
+
+bool file_map(int file, size_t n, const uint8_t **p, struct err *e)
+{
+    int status = map_file(file, n, p);
+
+    return status == 0 || fail(e, "read", "a file", status);
 }

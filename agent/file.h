@@ -71,4 +71,13 @@ MUST_USE bool file_append_open(const char *path, uint32_t mode, int *file, uint6
 MUST_USE bool file_append(int file, struct slice bytes, struct err *e);
 void file_append_close(int *file);
 
+/* A file in `directory` that has no name, for this process alone, gone with it: append to it and
+ * close it as one that was opened to append. ERR_FULL when the disk is full. */
+MUST_USE bool file_nameless_open(const char *directory, int *file, struct err *e);
+/* Its `n` bytes (1 at least) to be read, not held in memory that only swapping could free; until
+ * file_unmap. What the disk cannot give back when it is read ends the process, as memory does that
+ * is out. */
+MUST_USE bool file_map(int file, size_t n, const uint8_t **p, struct err *e);
+void file_unmap(const uint8_t *p, size_t n);
+
 #endif

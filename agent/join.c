@@ -182,11 +182,12 @@ static void on_open(struct link *l)
     join_send(l, &m);
 }
 
-static bool on_heard(struct link *l, struct slice unfinished, size_t more, struct err *e)
+static bool on_heard(struct link *l, struct slice start, size_t bytes, size_t more, struct err *e)
 {
     (void)l;
+    (void)start;
     (void)more;
-    return unfinished.n <= WELCOME_BYTES_MAX ||
+    return bytes <= WELCOME_BYTES_MAX ||
            err_set(e, ERR_LIMIT, "an answer of more than %u bytes", WELCOME_BYTES_MAX);
 }
 

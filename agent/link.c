@@ -12,11 +12,13 @@
 #define SHAKE_BYTES 1024 /* read at once before the peer has said who it is */
 #define FEED_BYTES  8192 /* of what was read, before the owner may want to hold the link */
 #define CORK_BYTES  (256u << 10)
+#define ASIDE_BYTES (1u << 20) /* more that is to be written at once is put aside */
 
 struct outgoing {
     uv_write_t request;
     struct link *link;
-    struct buf bytes;
+    struct buf bytes;   /* or, when they are many, */
+    struct spool aside; /* the same in a file */
 };
 
 /* ---- addresses ---- */
@@ -72,13 +74,34 @@ static void on_released(uv_handle_t *handle)
 
 static void flush(struct link *l);
 
+static void release(struct outgoing *out)
+{
+    buf_close(&out->bytes);
+    spool_close(&out->aside);
+    free(out);
+}
+
+/* A peer may take long to read it. Where the disk is full it stays in memory. */
+static struct slice put_aside(struct outgoing *out)
+{
+    struct slice bytes = buf_slice(&out->bytes);
+    struct err e = {0};
+
+    if (bytes.n <= ASIDE_BYTES || !spool_add(&out->aside, out->link->agent->home.path, bytes, &e) ||
+        !spool_view(&out->aside, &bytes, &e)) {
+        spool_close(&out->aside);
+        return buf_slice(&out->bytes);
+    }
+    buf_close(&out->bytes);
+    return bytes;
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct outgoing *out = request->data;
     struct link *l = out->link;
 
-    buf_close(&out->bytes);
-    free(out);
+    release(out);
     l->writing--;
     if (l->state == LINK_CLOSING)
         return;
@@ -100,6 +123,7 @@ static void write_bytes(struct link *l, struct buf *bytes)
 {
     struct outgoing *out;
     struct err e = {0};
+    struct slice from;
     uv_buf_t view;
     int status;
 
@@ -114,12 +138,13 @@ static void write_bytes(struct link *l, struct buf *bytes)
     out->request.data = out;
     l->given += out->bytes.n;
     l->writing++;
-    view = uv_buf_init((char *)out->bytes.p, (unsigned)out->bytes.n);
+    from = put_aside(out);
+    /* uv_buf_t has no const; writing does not change it. */
+    view = uv_buf_init((char *)(uintptr_t)from.p, (unsigned)from.n);
     status = uv_write(&out->request, (uv_stream_t *)&l->tcp, &view, 1, on_written);
     if (status < 0) {
         l->writing--;
-        buf_close(&out->bytes);
-        free(out);
+        release(out);
         net_err(&e, status, "write");
         link_close(l, &e);
     } else if (link_queued(l) > LINK_QUEUE_MAX) {
@@ -235,6 +260,27 @@ void link_uncork(struct link *l)
 
 /* ---- receiving ---- */
 
+static bool on_aside(void *context, struct slice bytes, struct err *e)
+{
+    struct link *l = context;
+
+    return spool_add(&l->arriving, l->agent->home.path, bytes, e);
+}
+
+static bool on_view(void *context, struct slice *whole, struct err *e)
+{
+    struct link *l = context;
+
+    return spool_view(&l->arriving, whole, e);
+}
+
+static void on_drop(void *context)
+{
+    struct link *l = context;
+
+    spool_close(&l->arriving);
+}
+
 struct feeding {
     struct link *link;
     struct buf answers;
@@ -279,8 +325,9 @@ static void feed_some(struct link *l, struct slice bytes)
     ok = channel_feed(&l->channel, bytes, &f.answers, on_message, &f, &e);
     if (ok)
         become_open(&f);
-    if (ok && l->state == LINK_OPEN && (!f.whole || l->channel.message.n > 0))
-        ok = l->events->on_heard(l, buf_slice(&l->channel.message), l->channel.in.n, &e);
+    if (ok && l->state == LINK_OPEN && (!f.whole || l->channel.message_bytes > 0))
+        ok = l->events->on_heard(l, buf_slice(&l->channel.message), l->channel.message_bytes,
+                                 l->channel.in.n, &e);
     write_bytes(l, &f.answers);
     buf_close(&f.answers);
     if (!ok)
@@ -390,6 +437,7 @@ static bool start_reading(struct link *l, struct err *e)
     int status;
 
     l->state = LINK_SHAKING;
+    l->channel.spool = (struct channel_spool){l, on_aside, on_view, on_drop};
     l->channel.rekey_ms = (uint64_t)l->agent->config.rekey_s * 1000;
     uv_tcp_nodelay(&l->tcp, 1);
     status = uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);

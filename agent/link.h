@@ -12,6 +12,7 @@
 #include <navette/sync.h>
 
 #include "config.h"
+#include "spool.h"
 
 #define LINK_QUEUE_MAX                                                                             \
     (SYNC_QUEUE_BYTES_MAX + (1u << 20)) /* a peer that does not read is cut off here */
@@ -26,9 +27,9 @@ struct link_events {
     void (*on_open)(struct link *l); /* the peer is authenticated: l->channel says who and how */
     /* A whole message, borrowed. False closes the link with `e`. */
     bool (*on_message)(struct link *l, struct slice message, struct err *e);
-    /* Bytes came that do not end a message yet: so much of it is there, borrowed, and `more` bytes
-     * of a frame. False closes the link with `e`. */
-    bool (*on_heard)(struct link *l, struct slice unfinished, size_t more, struct err *e);
+    /* Bytes came that do not end a message yet: `bytes` of it are there, of which `start` are the
+     * first, borrowed, and `more` of a frame. False closes the link with `e`. */
+    bool (*on_heard)(struct link *l, struct slice start, size_t bytes, size_t more, struct err *e);
     void (*on_drained)(struct link *l); /* all that was sent has left */
     /* The link is closing, because of `e`; it is silent from now on and releases itself later. */
     void (*on_closed)(struct link *l, const struct err *e);
@@ -49,11 +50,12 @@ struct link {
     uv_tcp_t tcp;
     uv_connect_t connect;
     struct buf input;
-    struct slice rest; /* of it, while the link is held */
-    struct buf output; /* sealed, not yet given to the system */
-    uint32_t writing;  /* requests of the system's that are not done */
-    uint64_t given;    /* bytes given to the system */
-    uint64_t taken;    /* of these, what the system had taken when that last changed: */
+    struct slice rest;     /* of it, while the link is held */
+    struct spool arriving; /* a large message */
+    struct buf output;     /* sealed, not yet given to the system */
+    uint32_t writing;      /* requests of the system's that are not done */
+    uint64_t given;        /* bytes given to the system */
+    uint64_t taken;        /* of these, what the system had taken when that last changed: */
     uint64_t taken_ms;
     bool corked;
     bool held;

@@ -15,6 +15,7 @@
 #include "invitation.h"
 #include "links_inside.h"
 #include "listener.h"
+#include "pump.h"
 
 #define NEVER       UINT64_MAX
 #define LOG_BURST   20
@@ -261,6 +262,8 @@ static void on_closed(struct link *link, const struct err *why)
         fleet_told(l->agent, &link->channel.peer);
     if (!link->incoming && link->opened_ms == 0 && link->hung_up)
         note_hung_up(l, link);
+    if (why->code == ERR_FULL || why->code == ERR_STORE)
+        pump_failed(l->agent->pump, "receive", why);
     address_text(text, &link->address);
     log_end(c, text, why);
     if (c->talking && c->talk.stranger_until_ms != 0 && why->code == ERR_STRANGER)
@@ -440,17 +443,18 @@ static bool on_message(struct link *link, struct slice message, struct err *e)
     return ok;
 }
 
-static bool on_heard(struct link *link, struct slice unfinished, size_t more, struct err *e)
+static bool on_heard(struct link *link, struct slice start, size_t bytes, size_t more,
+                     struct err *e)
 {
     struct conn *c = link->user;
 
     if (link->channel.mode == CHANNEL_INVITE)
-        return unfinished.n <= JOIN_BYTES_MAX ||
+        return bytes <= JOIN_BYTES_MAX ||
                err_set(e, ERR_LIMIT, "a guest says more than %u bytes", JOIN_BYTES_MAX);
     if (c->talking)
-        talk_heard(&c->talk, unfinished.n + more);
-    links_gather(c, unfinished.n);
-    return message_begins(unfinished, e);
+        talk_heard(&c->talk, bytes + more);
+    links_gather(c, bytes);
+    return message_begins(start, bytes, e) && (!c->talking || talk_awaits(&c->talk, start, e));
 }
 
 static void on_drained(struct link *link)

@@ -209,7 +209,7 @@ static void note_waiting(struct links *l)
 {
     for (uint32_t i = 0; i < l->n; i++)
         if (l->conns[i]->gatherer.place != 0 && is_open(l->conns[i]))
-            talk_heard(&l->conns[i]->talk, l->conns[i]->link->channel.message.n);
+            talk_heard(&l->conns[i]->talk, l->conns[i]->link->channel.message_bytes);
 }
 
 static void end_slow_one(struct links *l)
@@ -234,7 +234,7 @@ void links_gather_tick(struct links *l)
     end_slow_one(l);
     next = l->gather.turn == NULL ? first_waiting(l) : NULL;
     if (next != NULL) {
-        gather_give(&l->gather, &next->gatherer, next->link->channel.message.n, now_of(l));
+        gather_give(&l->gather, &next->gatherer, next->link->channel.message_bytes, now_of(l));
         links_arm(l); /* it is read on when it is looked at */
     }
     note_waiting(l);

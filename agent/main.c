@@ -78,6 +78,7 @@ int main(int argc, char **argv)
     int i;
 
     memory_hide();
+    memory_keep_little();
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_help();

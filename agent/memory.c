@@ -7,12 +7,24 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 
+#define LARGE_BYTES (1 << 20)
+
+void memory_keep_little(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BYTES);
+}
+
 void memory_give_back(void)
 {
     malloc_trim(0);
 }
 #else
 /* Other allocators do so by themselves. */
+void memory_keep_little(void)
+{
+}
+
 void memory_give_back(void)
 {
 }

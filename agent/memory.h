@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* From now on large pieces of memory go back to the system as soon as they are released, however
+ * many there were: call it at the start. */
+void memory_keep_little(void);
 /* After large work, give back to the system what the allocator keeps for next time. */
 void memory_give_back(void);
 /* No core dump of this process, and no other one of the same user may look into it. */

@@ -64,6 +64,7 @@ struct pump {
     struct absent absent;     /* what waits for members that are away */
     struct ahead ahead;       /* the clock was ahead */
     uint64_t rows_at_rest;    /* drained and applied when memory was last given back */
+    bool was_large;           /* so was something that came since */
     uint64_t worked_ms;       /* when rows were last drained or applied */
     struct pump_times times;
 };
@@ -518,6 +519,11 @@ void pump_changed(struct pump *p)
     plan(p);
 }
 
+void pump_was_large(struct pump *p)
+{
+    p->was_large = true;
+}
+
 void pump_staged(struct pump *p)
 {
     if (!p->apply.due)
@@ -547,10 +553,11 @@ static void rest(struct pump *p)
 {
     uint64_t rows = p->times.drain_rows + p->times.apply_rows;
 
-    if (rows - p->rows_at_rest < REST_ROWS || !pump_is_idle(p) ||
+    if ((rows - p->rows_at_rest < REST_ROWS && !p->was_large) || !pump_is_idle(p) ||
         now_of(p) - p->worked_ms < REST_MS)
         return;
     p->rows_at_rest = rows;
+    p->was_large = false;
     store_rest(p->agent->store);
     memory_give_back();
 }

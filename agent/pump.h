@@ -15,6 +15,8 @@ void pump_stop(struct pump *p);
 void pump_changed(struct pump *p);
 /* A change-set of somebody else's is in the log. */
 void pump_staged(struct pump *p);
+/* What came took much memory: it is given back when it is quiet. */
+void pump_was_large(struct pump *p);
 /* Look at everything now. */
 void pump_poke(struct pump *p);
 /* Once or twice a second: slow work, conditions that time changes. */

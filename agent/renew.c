@@ -92,7 +92,7 @@ static bool is_quiet(const struct conn *c)
     const struct talk *t = &c->talk;
 
     return talk_is_open(t) && talk_is_idle(t) && link_queued(c->link) == 0 &&
-           !link_has_rest(c->link) && c->link->channel.message.n == 0;
+           !link_has_rest(c->link) && c->link->channel.message_bytes == 0;
 }
 
 /* Who was dialled waits for the other side to do it, and an eighth longer: it may be another

@@ -37,14 +37,23 @@ static bool is_believed(const struct talk *t)
     return t->link->channel.tag == 0 || roster_find(&t->agent->roster, &t->sync.peer) != NULL;
 }
 
-/* It took the word of one who was shut out here, and may mean no harm: they go on talking. */
-static void leave_roster(struct talk *t, const struct err *why)
+/* Who brings it again and again and does not read is told once it reads. */
+static void tell_left(struct talk *t)
 {
     struct buf send = {0};
 
+    t->left_owed = link_queued(t->link) >= SYNC_PONG_BYTES;
+    if (t->left_owed)
+        return;
     sync_leave_roster(&t->sync, &send);
     link_send_all(t->link, buf_slice(&send));
     buf_close(&send);
+}
+
+/* It took the word of one who was shut out here, and may mean no harm: they go on talking. */
+static void leave_roster(struct talk *t, const struct err *why)
+{
+    tell_left(t);
     fleet_apart(t->agent, &t->sync.peer, why);
 }
 
@@ -54,7 +63,10 @@ static void take_roster(struct talk *t, struct slice roster)
     struct err e = {0};
     bool ok = agent_roster_merge(t->agent, roster, &e);
 
+    if (roster.n >= STAGE_WAIT_BYTES)
+        pump_was_large(t->agent->pump);
     if (ok) {
+        t->left_owed = false;
         fleet_took(t->agent, &t->sync.peer);
         return;
     }
@@ -150,6 +162,8 @@ static uint32_t stage_all(struct talk *t, struct stage_item *items)
 {
     uint32_t i, n = list_stages(&t->stages, items);
 
+    if (t->stages.big.n > 0)
+        pump_was_large(t->agent->pump);
     store_stage_all(t->agent->store, items, n);
     clear_stages(&t->stages);
     for (i = 0; i < n; i++)
@@ -337,13 +351,19 @@ void talk_open(struct talk *t, struct agent *a, struct link *l, uint64_t id,
     step_or_close(t, &ev);
 }
 
+bool talk_awaits(const struct talk *t, struct slice start, struct err *e)
+{
+    return !message_is(start, MESSAGE_KIND_KEYS) || t->keys_asked ||
+           err_set(e, ERR_INPUT, "KEYS that were not asked for");
+}
+
 bool talk_message(struct talk *t, struct slice message, struct err *e)
 {
     struct sync_event ev = event_of(t, SYNC_MESSAGE);
     uint64_t sent_bytes = t->sync.window.bytes;
 
     ev.bytes = message;
-    if (!step(t, ev, e))
+    if (!talk_awaits(t, message, e) || !step(t, ev, e))
         return false;
     t->useful += t->sync.window.bytes != sent_bytes && !message_is(message, MESSAGE_KIND_WANT);
     if (stages_are_full(&t->stages) && !stage_and_answer(t, e))
@@ -383,6 +403,8 @@ void talk_heard(struct talk *t, size_t unfinished)
 void talk_drained(struct talk *t)
 {
     brief_pay(t);
+    if (t->left_owed && t->link->state == LINK_OPEN)
+        tell_left(t);
     if (t->crowded)
         talk_local(t);
 }

@@ -27,6 +27,7 @@ struct talk {
     bool crowded;             /* the link's queue was full at the last step */
     uint32_t history;         /* store_history when it opened */
     bool roster_full;         /* the peer's roster and ours do not fit into one */
+    bool left_owed;           /* it is to be told that its roster is not taken */
     bool forked;              /* the peer has another history of some third PC's changes */
     struct talk_stages stages;
     struct brief brief;
@@ -53,6 +54,9 @@ void talk_pause(struct talk *t);
 void talk_local(struct talk *t);
 /* Bytes came that do not end a message yet; `unfinished` are waiting. */
 void talk_heard(struct talk *t, size_t unfinished);
+/* `start` are the first bytes of a message that is large or has come: has it been asked for, if it
+ * is of a kind that only comes then? */
+MUST_USE bool talk_awaits(const struct talk *t, struct slice start, struct err *e);
 /* The link's queue is empty again. */
 void talk_drained(struct talk *t);
 /* The deadline may have passed. */

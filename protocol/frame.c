@@ -10,7 +10,7 @@
 #define PROLOGUE_VERSION "navette 1" /* with its NUL */
 #define IDENTITY_CONTEXT "navette static 1"
 #define IDENTITY_BYTES   (SIGN_PUBLIC_BYTES + SIGNATURE_BYTES)
-#define MESSAGE_KEEP     (1u << 20)
+#define START_BYTES      4096 /* of a message that is put aside, kept to be looked at */
 
 /* Exact sizes of the three handshake messages. */
 static const size_t handshake_bytes[] = {
@@ -225,14 +225,45 @@ static bool follow_rekey(struct channel *c, size_t n, bool rekey, struct err *e)
     return true;
 }
 
-/* Memory for a large message goes back once it was handed on. */
+static void drop_aside(struct channel *c)
+{
+    if (c->aside)
+        c->spool.drop(c->spool.context);
+    c->aside = false;
+}
+
+/* Room for a large message goes back once it was handed on. */
 static void message_done(struct channel *c)
 {
+    drop_aside(c);
+    c->message_bytes = 0;
     buf_clear(&c->message);
-    if (c->message.room > MESSAGE_KEEP) {
+    if (c->message.room > CHANNEL_KEEP_BYTES) {
+        bool secret = c->message.secret;
+
         buf_close(&c->message);
         buf_open(&c->message, MESSAGE_BYTES_MAX + 1);
+        c->message.secret = secret;
     }
+}
+
+/* The last n bytes came to the message: is it one to be put aside? Then they go there, and all that
+ * came before when it is the first time. */
+static bool put_aside(struct channel *c, size_t n, struct err *e)
+{
+    size_t before = c->message.n - n;
+    bool ok;
+
+    if (c->spool.add == NULL || c->message.secret || c->message_bytes <= CHANNEL_KEEP_BYTES)
+        return true;
+    if (c->aside) {
+        ok = c->spool.add(c->spool.context, (struct slice){c->message.p + before, n}, e);
+    } else {
+        c->aside = true;
+        ok = c->spool.add(c->spool.context, buf_slice(&c->message), e);
+    }
+    c->message.n = START_BYTES;
+    return ok;
 }
 
 /* Decrypt straight behind what is there of the message; then its last byte says how it goes on. */
@@ -240,10 +271,11 @@ static bool feed_transport(struct channel *c, struct slice sealed, channel_on_me
                            void *context, struct err *e)
 {
     size_t n = sealed.n - NOISE_TAG_BYTES;
+    struct slice whole;
     uint8_t flags;
     bool ok;
 
-    if (c->message.n + n - 1 > MESSAGE_BYTES_MAX)
+    if (c->message_bytes + n - 1 > MESSAGE_BYTES_MAX)
         return err_set(e, ERR_LIMIT, "a message of more than %u bytes", MESSAGE_BYTES_MAX);
     if (!noise_unseal(&c->receive, sealed, &c->message, e))
         return false;
@@ -252,9 +284,13 @@ static bool feed_transport(struct channel *c, struct slice sealed, channel_on_me
         return err_set(e, ERR_INPUT, "a frame that ends with %u, allowed 0 to %d", flags, FLAGS);
     if (!follow_rekey(c, n, (flags & FLAG_REKEY) != 0, e))
         return false;
+    c->message_bytes += n - 1;
+    if (!put_aside(c, n - 1, e))
+        return false;
     if ((flags & FLAG_GOES_ON) != 0)
         return true;
-    ok = on_message(context, buf_slice(&c->message), e);
+    whole = buf_slice(&c->message);
+    ok = (!c->aside || c->spool.view(c->spool.context, &whole, e)) && on_message(context, whole, e);
     message_done(c);
     return ok;
 }
@@ -318,12 +354,14 @@ static bool next_frame(struct channel *c, struct slice *bytes, struct slice *fra
 /* Nothing of a failed or closed channel can be used again. */
 static void wipe(struct channel *c)
 {
+    drop_aside(c);
     wipe_secrets(c);
     noise_wipe(&c->noise);
     sodium_memzero(&c->send, sizeof c->send);
     sodium_memzero(&c->receive, sizeof c->receive);
     buf_wipe(&c->in);
     buf_wipe(&c->message);
+    c->message_bytes = 0;
 }
 
 static bool fail(struct channel *c)

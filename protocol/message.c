@@ -316,13 +316,14 @@ static struct slice big_field(uint64_t kind, struct slice fields)
 {
     size_t before = kind == MESSAGE_KIND_ROSTER ? MOST_hash : 0;
 
-    if ((kind != MESSAGE_KIND_CHANGESET && kind != MESSAGE_KIND_ROSTER) ||
+    if ((kind != MESSAGE_KIND_CHANGESET && kind != MESSAGE_KIND_ROSTER &&
+         kind != MESSAGE_KIND_KEYS) ||
         fields.n < before + MOST_head)
         return (struct slice){0};
     return (struct slice){fields.p + before, fields.n - before};
 }
 
-bool message_begins(struct slice start, struct err *e)
+bool message_begins(struct slice start, size_t bytes, struct err *e)
 {
     struct err short_of = {0}; /* too little of it to tell is no error */
     struct reader r = reader_of(start, &short_of);
@@ -333,7 +334,7 @@ bool message_begins(struct slice start, struct err *e)
     (void)read_array(&r, UINT32_MAX, "message");
     kind = read_uint(&r, MESSAGE_NUMBER_MAX, "kind of message");
     if (r.failed)
-        return start.n < MOST_number || err_set(e, ERR_INPUT, "a message that begins with no kind");
+        return bytes < MOST_number || err_set(e, ERR_INPUT, "a message that begins with no kind");
     most = bytes_most(kind);
     big = big_field(kind, r.left);
     if (big.n > 0) {
@@ -341,8 +342,8 @@ bool message_begins(struct slice start, struct err *e)
         before = start.n - big.n;
         most = told <= most - before ? before + told : 0;
     }
-    return start.n <= most || err_set(e, ERR_LIMIT, "more than %zu bytes of a message of kind %llu",
-                                      most, (unsigned long long)kind);
+    return bytes <= most || err_set(e, ERR_LIMIT, "more than %zu bytes of a message of kind %llu",
+                                    most, (unsigned long long)kind);
 }
 
 bool message_next(struct slice *left, struct slice *message)

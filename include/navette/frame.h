@@ -15,10 +15,11 @@
 #include <navette/noise.h>
 
 #define FRAME_CHUNK_BYTES_MAX                                                                      \
-    (FRAME_BYTES_MAX - NOISE_TAG_BYTES - 1)   /* of a message, in one frame */
-#define FRAME_REKEY_BYTES (UINT64_C(1) << 30) /* encrypted under one key before it is replaced */
-#define FRAME_REKEY_MS    3600000u            /* so long a key serves, at most */
-#define REPLAYS_MAX       256
+    (FRAME_BYTES_MAX - NOISE_TAG_BYTES - 1)    /* of a message, in one frame */
+#define FRAME_REKEY_BYTES  (UINT64_C(1) << 30) /* encrypted under one key before it is replaced */
+#define FRAME_REKEY_MS     3600000u            /* so long a key serves, at most */
+#define REPLAYS_MAX        256
+#define CHANNEL_KEEP_BYTES (1u << 20) /* of an unfinished message; the rest is put aside */
 
 enum channel_mode { CHANNEL_FLEET = 1, CHANNEL_INVITE = 2 }; /* which secret is the psk */
 
@@ -39,6 +40,16 @@ struct replay_cache {
     uint32_t next; /* which is replaced next */
 };
 
+/* Where a message is put together that outgrows CHANNEL_KEEP_BYTES, if `add` is not NULL; else it
+ * is kept in memory whole, and so is what is told with an invitation: a key is in it. */
+struct channel_spool {
+    void *context;
+    bool (*add)(void *context, struct slice bytes, struct err *e); /* behind what is there */
+    /* All that was added, good until `drop`. */
+    bool (*view)(void *context, struct slice *whole, struct err *e);
+    void (*drop)(void *context); /* harmless when nothing is there */
+};
+
 struct channel {
     bool initiator;
     enum { CHANNEL_HANDSHAKE, CHANNEL_OPEN, CHANNEL_FAILED } state;
@@ -57,9 +68,12 @@ struct channel {
     uint8_t peer_sign_public[32]; /* once OPEN: bound to the peer's static key by its signature */
     uint8_t peer_exchange_public[32];
     struct site_id peer;
-    uint8_t session[32]; /* once OPEN: the same at both ends, and of no other channel */
-    struct buf in;       /* bytes of an unfinished frame */
-    struct buf message;  /* payload of an unfinished message */
+    uint8_t session[32];        /* once OPEN: the same at both ends, and of no other channel */
+    struct buf in;              /* bytes of an unfinished frame */
+    struct buf message;         /* payload of an unfinished message, or the beginning of it... */
+    size_t message_bytes;       /* ...which has so many by now */
+    bool aside;                 /* all of it is in the spool */
+    struct channel_spool spool; /* the caller's, set behind channel_open */
 };
 
 /* The initiator passes exactly one secret, the responder 1 to FLEET_KEYS_MAX + INVITES_MAX. `keys`
@@ -78,7 +92,8 @@ void channel_clock(struct channel *c, uint64_t now_ms);
  * check there that `peer` is one to talk to. on_message may call channel_send, not channel_feed or
  * channel_close; when it returns false feeding stops and its error stands. A failure is final.
  * ERR_STRANGER: nothing of ours opens the first message, or it was played again. ERR_CRYPTO: bytes
- * that do not authenticate. ERR_INPUT, ERR_LIMIT: sizes out of bounds. */
+ * that do not authenticate. ERR_INPUT, ERR_LIMIT: sizes out of bounds. And whatever the spool says.
+ */
 typedef bool channel_on_message(void *context, struct slice message, struct err *e);
 MUST_USE bool channel_feed(struct channel *c, struct slice bytes, struct buf *out,
                            channel_on_message *on_message, void *context, struct err *e);

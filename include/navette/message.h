@@ -149,9 +149,10 @@ MUST_USE bool message_read(struct message *m, struct slice bytes, struct err *e)
 void message_close(struct message *m);
 /* Is it, by its first bytes, of this kind (below 128)? */
 bool message_is(struct slice message, enum message_kind kind);
-/* So much of a message has come; may it go on? Fails as soon as it is longer than its kind, or what
- * it says of its own length, allows: so what cannot become a message is not waited for. */
-MUST_USE bool message_begins(struct slice start, struct err *e);
+/* `bytes` of a message have come, of which `start` are the first, or all; may it go on? Fails as
+ * soon as it is longer than its kind, or what it says of its own length, allows: so what cannot
+ * become a message is not waited for. */
+MUST_USE bool message_begins(struct slice start, size_t bytes, struct err *e);
 /* Take the next length-prefixed message from the front of what message_write appended; false when
  * there is none (or an unfinished one). */
 bool message_next(struct slice *left, struct slice *message);

@@ -77,7 +77,7 @@ class Patience:
     def look(self):
         status = dict(line.split(":\t", 1) for line in (self.proc / "status").read_text().splitlines() if ":\t" in line)
         times = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
-        return {"memory_kb": int(status["VmRSS"].split()[0]), "files": len(list((self.proc / "fd").iterdir())),
+        return {"memory_kb": int(status["VmRSS"].split()[0]), "own_kb": int(status["RssAnon"].split()[0]), "files": len(list((self.proc / "fd").iterdir())),
                 "lines": sum(1 for _ in open(self.pc.log, "rb")),
                 "cpu_s": (int(times[11]) + int(times[12])) / 100, "at_s": time.monotonic()}
 
@@ -120,6 +120,6 @@ class Patience:
         return self.grown("cpu_s") / max(self.grown("at_s"), 1.0)
 
     def __repr__(self):
-        return "memory +%d KiB, files +%d, log +%d lines, cpu %.0f %%, till waited %.3f s, status %.3f s, %d sales" % (
-            self.grown("memory_kb"), self.grown("files"), self.grown("lines"), 100 * self.cpu(), self.waits["till"],
+        return "memory +%d KiB (%d KiB of its own), files +%d, log +%d lines, cpu %.0f %%, till waited %.3f s, status %.3f s, %d sales" % (
+            self.grown("memory_kb"), self.grown("own_kb"), self.grown("files"), self.grown("lines"), 100 * self.cpu(), self.waits["till"],
             self.waits["status"], self.rounds)

@@ -52,7 +52,7 @@ class Site:
     """A device seed and what follows from it."""
 
     def __init__(self, seed=None):
-        seed = seed or os.urandom(32)
+        self.seed = seed = seed or os.urandom(32)
         self.signing, self._secret = bindings.crypto_sign_seed_keypair(derive(seed, "navette sign 1"))
         self.private = derive(seed, "navette exchange 1")
         self.exchange = bindings.crypto_scalarmult_base(self.private)

@@ -185,9 +185,7 @@ static void a_message_that_never_ends_is_refused_at_its_limit(void **state)
     pair_shake_hands(&p);
     assert_true(feed_forged(&p, plain, FRAME_CHUNK_BYTES_MAX + 1, &e));
     assert_true(p.b.message.room < 4 * FRAME_BYTES_MAX); /* memory grows with what arrived */
-    p.b.message.n = MESSAGE_BYTES_MAX - FRAME_CHUNK_BYTES_MAX + 1; /* as if much had arrived */
-    p.b.message.p = mem_grow(p.b.message.p, p.b.message.n);
-    p.b.message.room = p.b.message.n;
+    p.b.message_bytes = MESSAGE_BYTES_MAX - FRAME_CHUNK_BYTES_MAX + 1; /* as if much had arrived */
     while (feed_forged(&p, plain, FRAME_CHUNK_BYTES_MAX + 1, &e))
         fed++;
     assert_int_equal(e.code, ERR_LIMIT);
@@ -195,6 +193,147 @@ static void a_message_that_never_ends_is_refused_at_its_limit(void **state)
     assert_non_null(strstr(e.text, "a message of more than"));
     free(plain);
     pair_close(&p);
+}
+
+/* What a channel puts aside. */
+struct shelf {
+    struct buf bytes;
+    uint32_t views, drops;
+    bool full;
+};
+
+static bool shelf_add(void *context, struct slice bytes, struct err *e)
+{
+    struct shelf *s = context;
+
+    if (s->full)
+        return err_set(e, ERR_FULL, "no room on the shelf");
+    buf_add(&s->bytes, bytes.p, bytes.n);
+    return true;
+}
+
+static bool shelf_view(void *context, struct slice *whole, struct err *e)
+{
+    struct shelf *s = context;
+
+    (void)e;
+    s->views++;
+    *whole = buf_slice(&s->bytes);
+    return true;
+}
+
+static void shelf_drop(void *context)
+{
+    struct shelf *s = context;
+
+    s->drops++;
+    buf_clear(&s->bytes);
+}
+
+static void shelf_open(struct shelf *s, struct channel *c)
+{
+    *s = (struct shelf){0};
+    buf_open(&s->bytes, MESSAGE_BYTES_MAX);
+    c->spool = (struct channel_spool){s, shelf_add, shelf_view, shelf_drop};
+}
+
+/* Feed so much of a message that goes on behind it. */
+static void feed_unfinished(struct pair *p, size_t bytes)
+{
+    uint8_t *plain = mem_alloc(FRAME_CHUNK_BYTES_MAX + 1);
+    struct err e = {0};
+
+    for (; bytes > 0; bytes -= bytes < FRAME_CHUNK_BYTES_MAX ? bytes : FRAME_CHUNK_BYTES_MAX) {
+        size_t n = bytes < FRAME_CHUNK_BYTES_MAX ? bytes : FRAME_CHUNK_BYTES_MAX;
+
+        plain[n] = 1;
+        assert_true(feed_forged(p, plain, n + 1, &e));
+        plain[n] = 0;
+    }
+    free(plain);
+}
+
+static void a_large_message_is_put_aside_and_comes_as_it_was_sent(void **state)
+{
+    uint8_t *bytes = mem_alloc(3 * CHANNEL_KEEP_BYTES);
+    struct shelf shelf;
+    struct pair p;
+    struct err e = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3 * CHANNEL_KEEP_BYTES; i++)
+        bytes[i] = (uint8_t)(i * 31 >> 5);
+    pair_shake_hands(&p);
+    shelf_open(&shelf, &p.b);
+    for (uint32_t n = 3; n > 0; n--) { /* one of just so many is kept in memory */
+        struct slice sent = {bytes, (size_t)n * CHANNEL_KEEP_BYTES};
+
+        buf_clear(&p.heard_b.bytes);
+        assert_true(channel_send(&p.a, sent, &p.to_b, &e));
+        deliver(&p);
+        assert_true(slice_equal(buf_slice(&p.heard_b.bytes), sent));
+        assert_int_equal(p.b.message_bytes, 0);
+    }
+    assert_int_equal(shelf.views, 2);
+    assert_int_equal(shelf.drops, 2);
+    free(bytes);
+    pair_close(&p);
+    buf_close(&shelf.bytes);
+}
+
+static void of_a_message_that_never_ends_little_is_in_memory(void **state)
+{
+    struct shelf shelf;
+    struct pair p;
+
+    (void)state;
+    pair_shake_hands(&p);
+    shelf_open(&shelf, &p.b);
+    feed_unfinished(&p, 40u << 20);
+    assert_int_equal(p.b.message_bytes, 40u << 20);
+    assert_int_equal(shelf.bytes.n, 40u << 20);
+    assert_true(p.b.message.room <= 2 * CHANNEL_KEEP_BYTES);
+    pair_close(&p);
+    assert_int_equal(shelf.drops, 1);
+    buf_close(&shelf.bytes);
+}
+
+static void what_cannot_be_put_aside_ends_the_channel_and_says_why(void **state)
+{
+    uint8_t *plain = mem_alloc(FRAME_CHUNK_BYTES_MAX + 1);
+    struct shelf shelf;
+    struct pair p;
+    struct err e = {0};
+
+    (void)state;
+    plain[FRAME_CHUNK_BYTES_MAX] = 1;
+    pair_shake_hands(&p);
+    shelf_open(&shelf, &p.b);
+    feed_unfinished(&p, CHANNEL_KEEP_BYTES);
+    shelf.full = true;
+    assert_false(feed_forged(&p, plain, FRAME_CHUNK_BYTES_MAX + 1, &e));
+    assert_int_equal(e.code, ERR_FULL);
+    assert_int_equal(p.b.state, CHANNEL_FAILED);
+    free(plain);
+    pair_close(&p);
+    buf_close(&shelf.bytes);
+}
+
+/* A key is in it. */
+static void what_comes_with_an_invitation_is_not_put_aside(void **state)
+{
+    struct shelf shelf;
+    struct pair p;
+
+    (void)state;
+    pair_shake_hands(&p);
+    shelf_open(&shelf, &p.b);
+    p.b.message.secret = true; /* as of a channel that an invitation opened */
+    feed_unfinished(&p, 2 * CHANNEL_KEEP_BYTES);
+    assert_int_equal(shelf.bytes.n, 0);
+    assert_int_equal(p.b.message.n, 2 * CHANNEL_KEEP_BYTES);
+    pair_close(&p);
+    buf_close(&shelf.bytes);
 }
 
 static void a_message_of_the_wrong_size_or_without_room_is_not_sent(void **state)
@@ -398,6 +537,10 @@ int main(void)
         cmocka_unit_test(messages_glued_to_the_handshake_are_heard),
         cmocka_unit_test(a_member_that_breaks_the_rules_of_frames_is_refused),
         cmocka_unit_test(a_message_that_never_ends_is_refused_at_its_limit),
+        cmocka_unit_test(a_large_message_is_put_aside_and_comes_as_it_was_sent),
+        cmocka_unit_test(of_a_message_that_never_ends_little_is_in_memory),
+        cmocka_unit_test(what_cannot_be_put_aside_ends_the_channel_and_says_why),
+        cmocka_unit_test(what_comes_with_an_invitation_is_not_put_aside),
         cmocka_unit_test(a_message_of_the_wrong_size_or_without_room_is_not_sent),
         cmocka_unit_test(an_application_that_refuses_a_message_ends_the_channel),
         cmocka_unit_test(a_key_that_has_served_an_hour_is_replaced_behind_the_next_frame),

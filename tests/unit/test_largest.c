@@ -36,7 +36,7 @@ static bool goes_on_a_link(struct slice list, struct err *e)
     assert_false(out.overflow);
     left = buf_slice(&out);
     assert_true(message_next(&left, &one));
-    ok = message_begins(one, e) && message_read(&back, one, e);
+    ok = message_begins(one, one.n, e) && message_read(&back, one, e);
     assert_true(!ok || slice_equal(back.roster.log, list));
     message_close(&back);
     buf_close(&out);

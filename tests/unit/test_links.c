@@ -283,9 +283,29 @@ static void a_member_that_takes_nothing_for_long_loses_its_link(void **state)
     floor_close(&f);
 }
 
+/* Where it cannot be put aside the link ends, and a person reads why. */
+static void a_large_message_that_the_disk_does_not_take_is_told(void **state)
+{
+    static uint8_t large[MESSAGE_SKIPPED_BYTES_MAX] = {0x92, 0xCC, 0xFF};
+    struct visitor v;
+    struct floor f = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_visited_pc(&f, &a, &b, &v);
+    AWAIT(&f, is_talking(&a, &b));
+    snprintf(a.agent.home.path, sizeof a.agent.home.path, "/sys"); /* there nobody makes files */
+    link_send(v.link, SLICE(large));
+    AWAIT(&f, v.closed);
+    AWAIT(&f, is_warned(&a, WARNING_STORE));
+    assert_non_null(strstr(warned(&a, WARNING_STORE), "receive: put a large message aside"));
+    floor_close(&f);
+}
+
 static bool holds_more_than_a_join(const struct links *l)
 {
-    return l->n == 1 && !l->conns[0]->dead && l->conns[0]->link->channel.message.n > JOIN_BYTES_MAX;
+    return l->n == 1 && !l->conns[0]->dead &&
+           l->conns[0]->link->channel.message_bytes > JOIN_BYTES_MAX;
 }
 
 /* With a token one may ask to join; that takes no more than a JOIN does. */
@@ -329,6 +349,7 @@ int main(void)
         cmocka_unit_test(strangers_are_made_to_wait_all_together_and_no_member_for_them),
         cmocka_unit_test(a_pause_ends_all_and_lets_nobody_in),
         cmocka_unit_test(a_member_that_takes_nothing_for_long_loses_its_link),
+        cmocka_unit_test(a_large_message_that_the_disk_does_not_take_is_told),
         cmocka_unit_test(a_guest_who_says_more_than_a_join_is_cut_off),
     };
 

@@ -375,7 +375,7 @@ static bool begins(const char *start, size_t start_bytes, size_t bytes, enum err
     bool ok;
 
     memcpy(p, start, start_bytes < bytes ? start_bytes : bytes);
-    ok = message_begins((struct slice){p, bytes}, &e);
+    ok = message_begins((struct slice){p, bytes}, bytes, &e);
     *why = e.code;
     free(p);
     return ok;
@@ -442,6 +442,29 @@ static void a_roster_may_not_grow_beyond_what_it_says(void **state)
     assert_false(begins(start, before + 5, 100, &why));
 }
 
+static void keys_may_not_grow_beyond_what_they_say(void **state)
+{
+    enum err_code why;
+
+    (void)state;
+    assert_true(BEGINS("\x92\x0a\xc5\x10\x00", 5 + 4096));
+    assert_false(BEGINS("\x92\x0a\xc5\x10\x00", 5 + 4097));
+    assert_int_equal(why, ERR_LIMIT);
+    assert_true(BEGINS("\x92\x0a\xc6\x02\x00\x00\x00", 7 + KEYS_BYTES_MAX));
+    assert_false(BEGINS("\x92\x0a\xc6\x02\x00\x00\x01", 100));
+}
+
+/* Of one that is put aside only the beginning is at hand. */
+static void the_beginning_of_a_message_tells_how_long_it_may_be(void **state)
+{
+    static const uint8_t start[] = {0x92, MESSAGE_KIND_CHANGESET, 0xC6, 0, 0x10, 0, 0, 0, 0};
+    struct err e = {0};
+
+    (void)state;
+    assert_true(message_begins(SLICE(start), 7 + (1 << 20), &e));
+    assert_false(message_begins(SLICE(start), 8 + (1 << 20), &e));
+}
+
 /* What is written is never taken for too long. */
 static void every_part_of_a_message_may_begin(void **state)
 {
@@ -452,6 +475,8 @@ static void every_part_of_a_message_may_begin(void **state)
         {.kind = MESSAGE_KIND_CHANGESET, .changeset = {{content, 300}}},
         {.kind = MESSAGE_KIND_CHANGESET, .changeset = {{content, sizeof content}}},
         {.kind = MESSAGE_KIND_ROSTER, .roster = {.log = {content, sizeof content}}},
+        {.kind = MESSAGE_KIND_KEYS, .keys = {{content, 2}}},
+        {.kind = MESSAGE_KIND_KEYS, .keys = {{content, sizeof content}}},
     };
     struct buf out = {0};
     struct slice left, one;
@@ -465,7 +490,7 @@ static void every_part_of_a_message_may_begin(void **state)
         for (size_t n = 0; n <= one.n; n += n < 400 || n + 1009 > one.n ? 1 : 1009) {
             struct err e = {0};
 
-            assert_true(message_begins((struct slice){one.p, n}, &e));
+            assert_true(message_begins((struct slice){one.p, n}, n, &e));
         }
     buf_close(&out);
 }
@@ -494,6 +519,8 @@ int main(void)
         cmocka_unit_test(a_message_may_not_grow_beyond_its_kind),
         cmocka_unit_test(a_changeset_may_not_grow_beyond_what_it_says),
         cmocka_unit_test(a_roster_may_not_grow_beyond_what_it_says),
+        cmocka_unit_test(keys_may_not_grow_beyond_what_they_say),
+        cmocka_unit_test(the_beginning_of_a_message_tells_how_long_it_may_be),
         cmocka_unit_test(every_part_of_a_message_may_begin),
     };
 

@@ -161,6 +161,61 @@ static void a_roster_that_does_not_fit_is_told_as_long_as_its_link_stands(void *
     close_scene(&s);
 }
 
+/* B has shut out A; C brings, again and again, that A had shut out B before, and does not read. */
+static void who_brings_what_is_not_taken_and_does_not_read_is_told_once_it_reads(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_ROSTER, .roster = {.digest = {1}}};
+    struct roster lie = {0};
+    struct vector cut = {0};
+    struct scene s = {0};
+    struct link *to_c;
+    struct err e = {0};
+    uint32_t heard;
+
+    (void)state;
+    open_three_pcs(&s.f, &s.a, &s.b, &s.c, no_goods);
+    pc_start(&s.b);
+    must(roster_copy(&lie, &s.b.agent.roster, &e), &e);
+    must(roster_revoke(&lie, &s.b.keys.site, &cut, &s.a.keys, &e), &e);
+    must(roster_revoke(&s.b.agent.roster, &s.a.keys.site, &cut, &s.b.keys, &e), &e);
+    must(agent_roster_changed(&s.b.agent, &e), &e);
+    visit(&s.v, &s.b, &s.c.keys);
+    AWAIT(&s.f, s.v.opened);
+    visitor_greets(&s.v, &s.b);
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_HELLO] == 1 && talk_of(&s.b, &s.c) != NULL);
+    to_c = talk_of(&s.b, &s.c)->link;
+    visitor_stops_reading(&s.v, &s.f, to_c);
+    heard = s.v.heard[MESSAGE_KIND_ROSTER];
+    m.roster.log = buf_slice(&lie.log);
+    for (int i = 0; i < 20; i++)
+        says(&s, &m);
+    AWAIT(&s.f, link_queued(s.v.link) == 0);
+    floor_turns(&s.f, 50);
+    assert_null(roster_find(&s.b.agent.roster, &s.a.keys.site));
+    link_resume(s.v.link);
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_ROSTER] > heard);
+    AWAIT(&s.f, link_queued(to_c) == 0);
+    floor_turns(&s.f, 50);
+    assert_in_range(s.v.heard[MESSAGE_KIND_ROSTER], heard + 1, heard + 3); /* B's own is one */
+    roster_close(&lie);
+    visitor_leaves(&s.v);
+    floor_close(&s.f);
+}
+
+static void keys_that_nobody_asked_for_end_it(void **state)
+{
+    struct message m = {.kind = MESSAGE_KIND_KEYS, .keys = {slice_text("\x92\x90\x90")}};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    says(&s, &m);
+    says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 9, .wall_ms = 1}});
+    AWAIT(&s.f, s.v.closed);
+    assert_int_equal(s.v.heard[MESSAGE_KIND_PONG], 0);
+    close_scene(&s);
+}
+
 static void whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind(void **state)
 {
     struct scene s;
@@ -250,6 +305,8 @@ int main(void)
         cmocka_unit_test(keys_are_told_once_for_many_questions),
         cmocka_unit_test(a_question_about_an_outline_that_nobody_told_ends_it),
         cmocka_unit_test(a_roster_that_does_not_fit_is_told_as_long_as_its_link_stands),
+        cmocka_unit_test(who_brings_what_is_not_taken_and_does_not_read_is_told_once_it_reads),
+        cmocka_unit_test(keys_that_nobody_asked_for_end_it),
         cmocka_unit_test(whoever_goes_in_the_middle_of_a_flood_leaves_nothing_behind),
         cmocka_unit_test(two_histories_of_a_third_pc_are_told_until_it_has_met_both),
     };

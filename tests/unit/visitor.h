@@ -42,10 +42,10 @@ static inline bool visitor_on_message(struct link *l, struct slice bytes, struct
     return true;
 }
 
-static inline bool visitor_on_heard(struct link *l, struct slice unfinished, size_t more,
+static inline bool visitor_on_heard(struct link *l, struct slice start, size_t bytes, size_t more,
                                     struct err *e)
 {
-    (void)l, (void)unfinished, (void)more, (void)e;
+    (void)l, (void)start, (void)bytes, (void)more, (void)e;
     return true;
 }
 
