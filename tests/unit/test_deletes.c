@@ -207,6 +207,35 @@ static void a_number_used_again_where_the_row_was_deleted_is_another_row(void **
     close_pair(&a, &b);
 }
 
+/* Only a stock of nothing and no place are as they were: of how many articles that is true. */
+static void another_row_under_a_deleted_number_is_not_the_old_one_for_what_many_have(void **state)
+{
+    struct site a, b, c = {0};
+    struct err e = {0};
+    bool changed;
+
+    (void)state;
+    open_tills(&a, &b);
+    edit(&a, "INSERT INTO article VALUES (50, 'Sel', 0, '')");
+    exchange(&a, &b);
+    join_site(&a, &c, "C", till);
+    work(&c);
+    check(roster_merge(&b.roster, buf_slice(&a.roster.log), &changed, &e), &e);
+    exchange(&a, &c);
+    edit(&a, "DELETE FROM article WHERE id = 50");
+    exchange(&a, &b);
+    edit(&b, "INSERT INTO article VALUES (50, 'Poivre', 0, '')");
+    edit(&c, "UPDATE article SET name = 'Sel fin' WHERE id = 50");
+    exchange(&b, &c);
+    exchange(&a, &b);
+    exchange(&a, &c);
+    expect_both(&a, &b, "SELECT group_concat(name) FROM (SELECT name FROM article ORDER BY name)",
+                "Poivre,Riz,Sel fin,The");
+    expect_same(&a, &c, "SELECT name FROM article ORDER BY name");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 static void a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart(void **state)
 {
     struct site a, b;
@@ -413,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_stale_save_brings_a_deleted_row_back_under_its_number_everywhere),
         cmocka_unit_test(a_number_that_is_used_again_is_another_row),
         cmocka_unit_test(a_number_used_again_where_the_row_was_deleted_is_another_row),
+        cmocka_unit_test(another_row_under_a_deleted_number_is_not_the_old_one_for_what_many_have),
         cmocka_unit_test(a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart),
         cmocka_unit_test(a_number_that_moves_is_the_same_row_elsewhere),
         cmocka_unit_test(a_number_that_moves_while_the_row_is_deleted_elsewhere),
