@@ -123,6 +123,16 @@ static void doubt_left_out(struct oracle *o, uint32_t node)
     }
 }
 
+/* Somebody deleted the row, and its file does not show it: what was written to it only the home
+ * knew. */
+static bool is_out(const struct sim *s, uint32_t node, const struct oracle_event *event)
+{
+    const struct oracle_row *row = &s->oracle.rows[event->row];
+
+    return event->site == node && event->column >= 0 && row->name != UINT32_MAX &&
+           view_find(&s->scratch, row->table, row->name) == NULL;
+}
+
 /* The home of `node` went back. Its events that no other PC has may be gone; so may those of PCs
  * that went back before it and that nobody has had time to give everything back. If its database
  * stays, all that is gone is what was said of them, and when; what others had of theirs is still in
@@ -147,7 +157,8 @@ static void doubt(struct restore *r, struct sim *s, uint32_t node, bool file)
         bool may_be_gone = event->drained ? event->drain > limit : event->doubtful;
 
         if (may_be_gone && (r->back >> event->site & 1) != 0) {
-            event->doubtful |= gone || (r->both >> event->site & 1) != 0 || stays_out(o, event);
+            event->doubtful |= gone || (r->both >> event->site & 1) != 0 || stays_out(o, event) ||
+                               is_out(s, node, event);
             event->unclocked |= !first && !file;
         }
     }
