@@ -113,6 +113,49 @@ void history_tell(const struct ledger *l, struct vector_entry *entry)
         entry->hash[i] = a->tags[i + below];
 }
 
+/* The byte of a change-set that was laid aside, and that of the one before it. */
+static bool read_aside(struct slice bytes, uint8_t tags[2], struct err *e)
+{
+    uint8_t hash[HASH_BYTES];
+    struct changeset_header h = {0};
+    struct changeset c;
+    bool ok = changeset_open(&c, &h, bytes, e);
+
+    if (ok) {
+        changeset_hash(&c, hash);
+        tags[0] = tag_of(hash);
+        tags[1] = tag_of(h.previous);
+    }
+    changeset_header_close(&h);
+    return ok;
+}
+
+bool history_aside(struct ledger *l, struct vector_entry *entry, struct err *e)
+{
+    sqlite3_stmt *q;
+    uint8_t tags[HISTORY_TAGS + 1] = {0};
+    uint32_t n = 0;
+    int code = SQLITE_DONE;
+    bool ok = true;
+
+    *entry = (struct vector_entry){0};
+    if (l->aside == 0)
+        return true;
+    entry->actor = l->actors[l->aside - 1].actor;
+    q = ledger_prepare(l, "SELECT number, bytes FROM aside ORDER BY number DESC LIMIT ?1", e);
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, HISTORY_TAGS);
+    for (; ok && (code = sqlite3_step(q)) == SQLITE_ROW; n++) {
+        if (n == 0)
+            entry->number = (uint64_t)sqlite3_column_int64(q, 0);
+        ok = read_aside(value_of_column(q, 1).bytes, tags + n, e);
+    }
+    sqlite3_finalize(q);
+    memcpy(entry->hash, tags, HISTORY_TAGS);
+    return ok && (code == SQLITE_DONE || ledger_err(l, "read what was laid aside", e));
+}
+
 /* What was told of the change-set of this number; 0: nothing. */
 static uint8_t told_of(const struct vector_entry *told, uint64_t number)
 {

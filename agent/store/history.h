@@ -17,6 +17,9 @@
 MUST_USE bool history_learn(struct ledger *l, struct err *e);
 /* The bytes of the change-set of this number and of those before it; 0: not known. */
 void history_tell(const struct ledger *l, struct vector_entry *entry);
+/* Likewise the last of what we have laid aside (fork.h), with whose it is, from the ledger; number
+ * 0: nothing is. */
+MUST_USE bool history_aside(struct ledger *l, struct vector_entry *entry, struct err *e);
 /* Up to which number is the chain in the log the one that was told of? It is up to `floor`. What
  * nobody can say any more is taken for the same. */
 MUST_USE bool history_common(struct ledger *l, const struct vector_entry *told, uint64_t floor,

@@ -170,7 +170,7 @@ bool telling_open(struct telling *t, struct store *s, struct err *e)
     *t = (struct telling){.s = s, .whole = !s->ledger.told};
     buf_open(&t->entries, CHUNK_BYTES * 2);
     buf_open(&t->point, APP_POINT_BYTES_MAX);
-    if (!history_learn(&s->ledger, e))
+    if (!history_learn(&s->ledger, e) || !history_aside(&s->ledger, &t->aside, e))
         return false;
     if (t->whole)
         return tell_rows(t, "SELECT gid, tbl, key, present, rec, shadow FROM row", 0, 0, e);
@@ -223,6 +223,8 @@ static void write_point(struct telling *t)
     }
     for (uint32_t i = 0; i < holds.n; i++)
         history_tell(l, &holds.entries[i]);
+    if (l->held == NULL && t->aside.number > 0) /* all of it was in the file when it was */
+        vector_set(&holds, &t->aside.actor, t->aside.number, t->aside.hash);
     vector_write(&w, &holds);
     vector_close(&holds);
 }

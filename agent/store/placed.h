@@ -38,7 +38,8 @@ struct telling {
     uint64_t counter; /* of the entry before, and its key */
     int64_t key;
     struct buf point;
-    bool batch; /* with a batch: what is merged comes into the file */
+    struct vector_entry aside; /* of our own that is laid aside; number 0: nothing is */
+    bool batch;                /* with a batch: what is merged comes into the file */
     bool whole; /* the file has been told nothing yet, or nothing that is still true */
 };
 

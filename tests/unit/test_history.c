@@ -4,6 +4,7 @@
 #include "inside.h"
 #include "library.h"
 #include "sites.h"
+#include "wentback.h"
 
 static const struct actor author = {{5}};
 
@@ -117,6 +118,48 @@ static void large_change_sets_are_not_read_for_the_tag_in_their_headers(void **s
     close_pair(&a, &b);
 }
 
+/* The disk of A was put back, and it has laid aside all that it made, as it does not know where the
+ * histories part. Then its home is put back once more. */
+static void what_is_laid_aside_the_file_holds(void **state)
+{
+    static const char notes[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text, price)";
+    struct actor first;
+    struct site a, b;
+    struct vector_entry aside;
+    struct err e = {0};
+    uint64_t number;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    sql(&a, "INSERT INTO note VALUES (1, 'first', 1)");
+    exchange(&a, &b);
+    keep_pc(&a);
+    first = *store_actor(a.store);
+    number = made_by(&a);
+    for (int i = 0; i < 2; i++) {
+        sql(&a, "INSERT INTO note(text) VALUES ('gone')");
+        work(&a);
+    }
+    carry(&a, &b);
+    put_pc_back(&a);
+    sql(&a, "INSERT INTO note(text) VALUES ('again')");
+    work(&a);
+    assert_int_equal(stage_one_of(&b, &a, &first, number + 1), ERR_NONE);
+    check(history_aside(&a.store->ledger, &aside, &e), &e);
+    assert_true(actor_equal(&aside.actor, &first));
+    assert_int_equal(aside.number, number + 1);
+    assert_int_not_equal(aside.hash[0], 0);
+    tidy(&a);
+    sql(&b, "UPDATE note SET price = 9 WHERE id = 1");
+    work(&b);
+    later();
+    sql(&a, "UPDATE note SET text = 'second' WHERE id = 1");
+    put_ledger_back(&a);
+    rematch(&a, &b);
+    expect_both(&a, &b, "SELECT text, price FROM note WHERE id = 1", "second|9");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +168,7 @@ int main(void)
         cmocka_unit_test(chains_are_one_up_to_the_last_tags_that_agree),
         cmocka_unit_test(one_tag_that_agrees_by_accident_says_nothing),
         cmocka_unit_test(what_nobody_can_say_is_taken_for_the_same),
+        cmocka_unit_test(what_is_laid_aside_the_file_holds),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
