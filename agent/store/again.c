@@ -363,15 +363,85 @@ static bool has_ours(const struct store *s, const struct cell *c, int64_t gid)
     return any;
 }
 
+/* What our other chains say of a row since a write of it. */
+struct mention {
+    bool deleted, written;
+    bool earlier; /* what comes before says nothing of that time any more */
+};
+
+static bool look_for_mention(struct store *s, struct slice bytes, const struct total *t,
+                             struct mention *m, struct err *e)
+{
+    uint64_t ms = hlc_stamp_wall_ms(t->stamp);
+    bool timed = evidence_tells_time(t->stamp);
+    struct reading r;
+    bool ok = reading_open(&r, &s->ledger, bytes, e);
+
+    m->earlier = ok && hlc_stamp_wall_ms(r.h.stamp) < ms && (timed || !m->deleted);
+    while (ok && body_next_table(&r.body))
+        while (body_next_row(&r.body)) {
+            const struct body_row *row = &r.body.row;
+            bool since = hlc_stamp_wall_ms(row->stamp) >= ms;
+
+            if (reading_gid(&r, row->gid) != t->gid)
+                continue;
+            m->deleted |= row->op == CHANGE_DELETE && since;
+            m->written |= row->op != CHANGE_DELETE && (since || !timed);
+        }
+    ok = ok && body_read_end(&r.body);
+    reading_close(&r);
+    return ok;
+}
+
+static bool look_through(struct store *s, uint32_t actor, const struct total *t, struct mention *m,
+                         struct err *e)
+{
+    m->earlier = false;
+    for (uint64_t n = s->ledger.actors[actor - 1].staged; n > 0; n--) {
+        struct slice bytes;
+        bool found;
+
+        if (m->written || m->earlier)
+            return true;
+        if (s->look_ups_left == 0) { /* nobody can say: as if it were there */
+            m->written = true;
+            return true;
+        }
+        s->look_ups_left--;
+        if (!ledger_changeset_get(&s->ledger, actor, n, &bytes, &found, e) ||
+            (found && !look_for_mention(s, bytes, t, m, e)))
+            return false;
+    }
+    return true;
+}
+
+/* Who drains an edit together with the end of its row says the end only: then what was said the
+ * first time is all that was ever said of it. */
+static bool went_unsaid(struct store *s, const struct total *t, bool *unsaid, struct err *e)
+{
+    struct mention m = {0};
+
+    for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
+        if (a != t->actor && ledger_is_ours(&s->ledger, a) && !look_through(s, a, t, &m, e))
+            return false;
+    *unsaid = m.deleted && !m.written;
+    return true;
+}
+
 bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
                      const struct total *t, struct err *e)
 {
+    bool unsaid = false;
     const struct total *have =
         position < r->n ? counter_find(&r->cells[position], t->gid, t->actor) : NULL;
     struct decimal added = t->total;
 
     if (!ledger_is_ours(&s->ledger, t->actor) &&
         (position >= r->n || !has_ours(s, &r->cells[position], t->gid)))
+        return true;
+    if (ledger_is_ours(&s->ledger, t->actor) && !went_unsaid(s, t, &unsaid, e))
+        return false;
+    if (unsaid)
         return true;
     if (have != NULL && have->number > 0 && !decimal_subtract(&added, &t->total, &have->total))
         return err_set(e, ERR_LIMIT, "what was added to a counter exceeds what can be said");

@@ -39,7 +39,8 @@ MUST_USE bool again_has_row(struct store *s, uint32_t actor, uint64_t stamp, boo
 /* The chain ends at `number` again. */
 MUST_USE bool again_forget(struct ledger *l, uint32_t actor, uint64_t number, struct err *e);
 
-/* While one that was noted is merged, before the cell takes it in: what it adds is owed... */
+/* While one that was noted is merged, before the cell takes it in: what it adds is owed, unless all
+ * that was said the second time of the row is its end... */
 MUST_USE bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
                               const struct total *t, struct err *e);
 /* ...and so is what we have said of the same time, if it is a value, in which all of that is. */

@@ -102,6 +102,31 @@ static void what_was_made_and_sold_is_drained_again_as_one(void **state)
     close_pair(&a, &b);
 }
 
+/* What is drained again is the end of the row, and its sale with that: it is said no second time.
+ */
+static void a_sale_that_is_drained_again_with_the_end_of_its_row_still_counts(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_counting_pair(&a, &b, articles, "article.stock");
+    sql(&a, "INSERT INTO article VALUES ('R', 1000)");
+    meet(&a, &b);
+    keep_home(&b);
+    sql(&b, "UPDATE article SET stock = stock - 7");
+    meet(&a, &b);
+    later();
+    sql(&b, "DELETE FROM article");
+    work(&b);
+    later();
+    sql(&a, "UPDATE article SET stock = stock - 1");
+    put_home_back(&b);
+    work(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, "SELECT stock FROM article", "992");
+    close_pair(&a, &b);
+}
+
 /* Its home went back twice, and the second time it has forgotten what it had taken off, too. */
 static void a_home_that_goes_back_twice_takes_off_once(void **state)
 {
@@ -194,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_another_pc_brings_later_of_marks_drained_again_counts_once),
         cmocka_unit_test(what_was_made_and_sold_is_drained_again_as_one),
+        cmocka_unit_test(a_sale_that_is_drained_again_with_the_end_of_its_row_still_counts),
         cmocka_unit_test(a_home_that_goes_back_twice_takes_off_once),
         cmocka_unit_test(of_what_was_drained_together_only_what_is_drained_again_is_taken_off),
         cmocka_unit_test(what_comes_after_the_ledger_was_built_again_counts_once),
