@@ -48,19 +48,22 @@ bool unsent_whole(const struct store *s, const struct app_table *t, const struct
 bool unsent_key(const struct value *key, uint32_t n)
 {
     size_t bytes = 0;
+    bool whole = true;
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         bytes += bytes_of(&key[i]);
-    return bytes > KEY_BYTES_MAX;
+        whole &= key[i].type != VALUE_NULL;
+    }
+    return !whole || bytes > KEY_BYTES_MAX;
 }
 
 bool unsent_key_of(const struct app_table *t, const struct value *values)
 {
-    size_t bytes = 0;
+    struct value key[KEY_COLUMNS_MAX];
 
     for (uint32_t i = 0; i < t->key_count; i++)
-        bytes += bytes_of(&values[t->keys[i]]);
-    return bytes > KEY_BYTES_MAX;
+        key[i] = values[t->keys[i]];
+    return unsent_key(key, t->key_count);
 }
 
 /* Once each. */
@@ -286,7 +289,7 @@ static bool ask_file(struct store *s, struct suspect *cell, struct look *look, s
     return true;
 }
 
-/* How long the key of some row is that is too long; 0: there is none. */
+/* How long the key of some row is that is too long; -1: some of it is NULL; 0: there is none. */
 static bool measure_keys(struct store *s, const struct app_table *t, int64_t *bytes, struct err *e)
 {
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
@@ -294,17 +297,18 @@ static bool measure_keys(struct store *s, const struct app_table *t, int64_t *by
     char *text;
     int code = SQLITE_ERROR;
 
-    sqlite3_str_appendall(sql, "SELECT bytes FROM (SELECT 0");
+    sqlite3_str_appendall(sql, "SELECT ifnull(bytes, -1) FROM (SELECT 0");
     for (uint32_t i = 0; i < t->key_count; i++) {
         const char *name = t->columns[t->keys[i]].name;
 
         sqlite3_str_appendf(sql,
-                            " + CASE WHEN typeof(\"%w\") IN ('text', 'blob')"
-                            " THEN length(CAST(\"%w\" AS BLOB)) ELSE 0 END",
-                            name, name);
+                            " + CASE typeof(\"%w\") WHEN 'text' THEN length(CAST(\"%w\" AS BLOB))"
+                            " WHEN 'blob' THEN length(\"%w\") WHEN 'null' THEN NULL ELSE 0 END",
+                            name, name, name);
     }
-    sqlite3_str_appendf(sql, " AS bytes FROM main.\"%w\") WHERE bytes > %u LIMIT 1", t->name,
-                        KEY_BYTES_MAX);
+    sqlite3_str_appendf(sql,
+                        " AS bytes FROM main.\"%w\") WHERE bytes IS NULL OR bytes > %u LIMIT 1",
+                        t->name, KEY_BYTES_MAX);
     text = sqlite3_str_finish(sql);
     if (text != NULL && sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) == SQLITE_OK)
         code = sqlite3_step(q);
@@ -323,8 +327,13 @@ static bool ask_table(struct store *s, struct unsent_table *u, struct err *e)
 
     if (b != NULL && !b->mute && !b->app->surrogate && !measure_keys(s, b->app, &bytes, e))
         return false;
-    u->is_still = bytes > 0;
-    if (u->is_still && s->unsent.text[0] == '\0')
+    u->is_still = bytes != 0;
+    if (bytes < 0 && s->unsent.text[0] == '\0')
+        snprintf(s->unsent.text, sizeof s->unsent.text,
+                 "table %.100s: a row whose key is NULL is not sent: the other PCs do not have it,"
+                 " and other rows go on",
+                 b->app->name);
+    else if (u->is_still && s->unsent.text[0] == '\0')
         snprintf(s->unsent.text, sizeof s->unsent.text,
                  "table %.100s: a row whose key has %" PRId64 " bytes is not sent, the limit is %u:"
                  " the other PCs do not have it, and other rows go on",

@@ -1,7 +1,7 @@
-/* What is too long to be sent: a value, or a row because of its key, or of its filter. It stays in
- * this PC's file alone, and a person is told as long as it is there. The ledger notes which cells
- * were found so (table unsent), and which tables have such keys; whether they still do is asked of
- * the file. */
+/* What cannot be sent: a value that is too long, or a row because of its key, which is too long or
+ * in part NULL, or of its filter. It stays in this PC's file alone, and a person is told as long as
+ * it is there. The ledger notes which cells were found so (table unsent), and which tables have
+ * such keys; whether they still do is asked of the file. */
 #ifndef NAVETTE_UNSENT_H
 #define NAVETTE_UNSENT_H
 
@@ -31,7 +31,8 @@ struct unsent {
 bool unsent_is(const struct value *v);
 /* Has the row of a table more to be sent than a row may have (store.row_bytes)? */
 bool unsent_whole(const struct store *s, const struct app_table *t, const struct value *values);
-/* Are these values, in a row's key together, too long for the row to be sent (KEY_BYTES_MAX)? */
+/* Can a row not be sent whose key these values are: is one of them NULL, so that it names no row,
+ * or are they together too long (KEY_BYTES_MAX)? */
 bool unsent_key(const struct value *key, uint32_t n);
 /* The same of a row of the file, by all of its columns. */
 bool unsent_key_of(const struct app_table *t, const struct value *values);
@@ -40,7 +41,8 @@ void unsent_row(struct store *s, uint32_t table);
 /* Inside a ledger transaction: note what was found. */
 MUST_USE bool unsent_save(struct store *s, struct err *e);
 #define UNSENT_WHOLE    UINT32_MAX       /* in the place of a position: all of the row... */
-#define UNSENT_UNJUDGED (UINT32_MAX - 1) /* ...since it is too large; or too long for its filter */
+#define UNSENT_UNJUDGED (UINT32_MAX - 1) /* ...since it is too large; or too long for its filter   \
+                                          */
 /* Inside a ledger transaction: the cell was found so. */
 MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e);
 /* Look at the noted cells again if anything may have changed since, forget those that can be sent

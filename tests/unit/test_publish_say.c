@@ -318,6 +318,33 @@ static void the_columns_of_a_key_count_together(void **state)
     close_pair(&a, &b);
 }
 
+/* SQLite takes NULL in such a key, and as many rows as one likes under it. */
+static void a_row_with_no_whole_key_stays_here_and_is_told(void **state)
+{
+    static const char two[] = "CREATE TABLE k(x, y, v, PRIMARY KEY(x, y));";
+    struct site a, b;
+
+    (void)state;
+    open_pair_of_large(&a, &b, two);
+    sql(&a, "INSERT INTO k VALUES ('a', NULL, 'half'), ('a', NULL, 'other'), ('a', 1, 'one')");
+    exchange(&a, &b);
+    expect(&b, "SELECT x, y, v FROM k", "a|1|one");
+    assert_non_null(strstr(status_of(&a).unsent, "table k: a row whose key is NULL is not sent"));
+    sql(&a, "UPDATE k SET v = v || '!'");
+    exchange(&a, &b);
+    expect(&b, "SELECT x, y, v FROM k", "a|1|one!");
+    sql(&a, "UPDATE k SET y = 2 WHERE v = 'half!'; UPDATE k SET y = NULL WHERE v = 'one!'");
+    exchange(&a, &b);
+    expect(&b, "SELECT x, y, v FROM k", "a|2|half!");
+    expect(&a, "SELECT count(*) FROM k", "3");
+    assert_int_equal(status_of(&b).parked, 0);
+    sql(&a, "DELETE FROM k WHERE y IS NULL");
+    exchange(&a, &b);
+    expect_no_trouble(&a);
+    expect_same(&a, &b, "SELECT * FROM k");
+    close_pair(&a, &b);
+}
+
 static void rows_with_long_keys_that_were_there_before_are_passed_over(void **state)
 {
     static const char filled[] = "CREATE TABLE k(code TEXT PRIMARY KEY, v);"
@@ -381,6 +408,7 @@ int main(void)
         cmocka_unit_test(
             a_key_that_grows_takes_the_row_from_the_others_and_one_that_shrinks_gives_it),
         cmocka_unit_test(the_columns_of_a_key_count_together),
+        cmocka_unit_test(a_row_with_no_whole_key_stays_here_and_is_told),
         cmocka_unit_test(rows_with_long_keys_that_were_there_before_are_passed_over),
         cmocka_unit_test(a_reference_to_a_row_with_a_long_key_stops_nothing),
     };
