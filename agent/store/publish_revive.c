@@ -2,7 +2,8 @@
  * object that it had read before and saves now (ORMs do, and then insert what they cannot update).
  * It is the same row, so that it is back everywhere under the key it had, and not a new one under
  * another key on each PC. But numbers are used again, too: without AUTOINCREMENT the next row after
- * the last one was deleted gets its key. What the row says decides. */
+ * the last one was deleted gets its key, and a flush or an import hands out even those that have
+ * it. A new row taken for the old one would be deleted with it. What the row says decides. */
 #include "publish.h"
 #include "unite.h"
 
@@ -39,10 +40,10 @@ static bool compare(struct publisher *p, const struct touched *t, const struct r
     return true;
 }
 
-/* Nobody hands out a number of AUTOINCREMENT twice; else most of it must be as it was. */
-static bool is_likely(const struct app_table *t, uint32_t same, uint32_t other)
+/* A save changes a column or two: most of the row must be as it was. */
+static bool is_likely(uint32_t same, uint32_t other)
 {
-    return same > 0 && (t->autoincrement ? same >= other : same >= 2 * other);
+    return same > 0 && same >= 2 * other;
 }
 
 static bool died_elsewhere(const struct store *s, const struct record *r)
@@ -70,7 +71,7 @@ bool publish_revive(struct publisher *p, struct touched *t, struct err *e)
         return true;
     if (!compare(p, t, &p->rec, &same, &other, e))
         return false;
-    if (is_likely(t->b->app, same, other))
+    if (is_likely(same, other))
         t->gid = row.gid;
     return true;
 }

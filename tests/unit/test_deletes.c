@@ -189,6 +189,34 @@ static void a_number_that_is_used_again_is_another_row(void **state)
     close_pair(&a, &b);
 }
 
+/* A flush or an import hands out a number of AUTOINCREMENT again: if a place, or flags, made two
+ * such rows the one that is gone, they would be one, and one of them lost. */
+static void two_rows_under_a_number_that_is_used_again_stay_two(void **state)
+{
+    struct site s[3] = {0};
+    struct err e = {0};
+    bool changed;
+
+    (void)state;
+    open_tills(&s[0], &s[1]);
+    join_site(&s[0], &s[2], "C", till);
+    work(&s[2]);
+    check(roster_merge(&s[1].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+    edit(&s[0], "INSERT INTO article VALUES (70, 'Sel', NULL, 'B'), (71, 'Eau', 1, 0)");
+    exchange_all(s);
+    edit(&s[0], "DELETE FROM article WHERE id >= 70");
+    exchange_all(s);
+    edit(&s[1], "INSERT INTO article VALUES (70, 'Ail', NULL, 'B'), (71, 'Lait', 1, 0)");
+    edit(&s[2], "INSERT INTO article VALUES (70, 'Ble', NULL, 'B'), (71, 'Miel', 1, 0)");
+    exchange_all(s);
+    for (int i = 0; i < 3; i++)
+        expect(&s[i],
+               "SELECT group_concat(name) FROM (SELECT name FROM article WHERE name NOT IN"
+               " ('Riz', 'The') ORDER BY name)",
+               "Ail,Ble,Lait,Miel");
+    close_three(s);
+}
+
 static void a_number_used_again_where_the_row_was_deleted_is_another_row(void **state)
 {
     struct site a, b;
@@ -441,6 +469,7 @@ int main(void)
             a_row_deleted_and_written_anew_under_its_name_beats_an_edit_of_the_old_one),
         cmocka_unit_test(a_stale_save_brings_a_deleted_row_back_under_its_number_everywhere),
         cmocka_unit_test(a_number_that_is_used_again_is_another_row),
+        cmocka_unit_test(two_rows_under_a_number_that_is_used_again_stay_two),
         cmocka_unit_test(a_number_used_again_where_the_row_was_deleted_is_another_row),
         cmocka_unit_test(another_row_under_a_deleted_number_is_not_the_old_one_for_what_many_have),
         cmocka_unit_test(a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart),
