@@ -205,11 +205,16 @@ static void fates_close(struct fates *f)
     free(f->gids);
 }
 
+static uint32_t lap_number(const struct recovery *r, const struct lap *lap)
+{
+    return (uint32_t)(lap - r->laps) + 1;
+}
+
 static bool note_lived(struct recovery *r, const struct lap *lap, int64_t gid, struct err *e)
 {
     struct row_key id = int_key(gid);
 
-    keymap_put(&r->lived, (uint32_t)(lap - r->laps) + 1, &id, 1);
+    keymap_put(&r->lived, lap_number(r, lap), &id, 1);
     return ledger_lived(&r->s->ledger, gid, lap->actor, lap->before, lap->number, e);
 }
 
@@ -422,6 +427,8 @@ static bool live_lap(struct recovery *r, const struct lap *lap, struct touch_lis
 
         if (id.i != 0 && keymap_get(&f.told, 0, &id) == 0)
             ok = note_lived(r, lap, id.i, e);
+        else if (id.i != 0)
+            keymap_put(&r->begun, lap_number(r, lap), &id, 1);
     }
     fates_close(&f);
     return ok;

@@ -384,6 +384,28 @@ static void an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_bac
     close_pair(&a, &b);
 }
 
+/* One drain took two writes of the row, of which only the first sold, and the power cut left that
+ * one: it is in the sum, and the edit that follows sells nothing. */
+static void what_the_file_kept_of_a_drain_is_not_sold_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 100)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET stock = stock - 3");
+    keep_database(&a);
+    sql(&a, "UPDATE article SET price = 2");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET ref = 'R2'");
+    expect_both_settled(&a, &b, "SELECT ref, price, stock FROM article", "R2|2|97");
+    close_pair(&a, &b);
+}
+
 /* A deleted the article from which B had sold by then, so that it stays for B's line alone; and A's
  * database is put back to before that, where people sell it. */
 static void what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts(void **state)
@@ -536,6 +558,7 @@ int main(void)
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),
         cmocka_unit_test(what_was_drained_before_all_is_in_the_file_again_is_taken_for_seen),
         cmocka_unit_test(an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_back),
+        cmocka_unit_test(what_the_file_kept_of_a_drain_is_not_sold_again),
         cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
