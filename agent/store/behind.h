@@ -88,6 +88,8 @@ MUST_USE bool behind_rows(struct recovery *r, struct err *e);
 MUST_USE bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e);
 MUST_USE bool behind_part(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
                           struct cell *at, bool *known, struct err *e);
+/* Is the row one with no other? */
+MUST_USE bool behind_alone(struct recovery *r, int64_t gid, bool *alone, struct err *e);
 
 /* behind_sums.c: a total as the file had it. `known` false: it is too far back. */
 struct total;
@@ -96,6 +98,10 @@ MUST_USE bool behind_total(struct recovery *r, int64_t gid, uint32_t table, uint
 /* What a cell to which others, or we, have added since was in the file. Lives in
  * r->shadow. `known` false: it has no totals, or nobody can say. */
 MUST_USE bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
+                         struct cell *at, bool *known, struct err *e);
+/* Likewise of a cell that counts and was written whole since: `at` is what the file shows. Lives in
+ * r->shadow and r->arena. `known` false: one of the two is no number, or nobody can say. */
+MUST_USE bool behind_set(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
                          struct cell *at, bool *known, struct err *e);
 
 #endif

@@ -111,6 +111,19 @@ bool behind_apart(struct recovery *r, int64_t gid, bool *apart, struct err *e)
     return true;
 }
 
+bool behind_alone(struct recovery *r, int64_t gid, bool *alone, struct err *e)
+{
+    struct ledger *l = &r->s->ledger;
+    bool beside, of_several = false;
+    int64_t stands;
+
+    if (l->aliases && (!ledger_stands(l, gid, &stands, e) ||
+                       !stands_beside(l, gid, stands, &beside, &of_several, e)))
+        return false;
+    *alone = !of_several;
+    return true;
+}
+
 /* ---- what was written ---- */
 
 static void take_seen(struct search *f, const struct reading *in, const struct body_counter *c)

@@ -106,9 +106,13 @@ static void make_fresh(struct recovery *r, const struct fresh *f, const struct c
 static bool sum_at_fork(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
                         struct cell *file, bool *known, struct err *e)
 {
+    const struct cell *have = record_get(&r->rec, b->position[column]);
     struct value shown = file->v;
     struct cell whole = *file;
 
+    if (!behind_saw(r, gid, &have->clock))
+        return !b->counter[column] ||
+               behind_set(r, gid, b->table, b->position[column], file, known, e);
     if (!behind_sum(r, gid, b->table, b->position[column], file, known, e))
         return false;
     if (!*known || r->begun.n == 0 || value_equal(&file->v, &shown))
@@ -189,8 +193,8 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             *record_cell(&r->shadow, b->position[i]) = file;
             continue;
         }
-        if (news && have != NULL && have->counter != NULL && !saw_cell(r, b, gid, have) &&
-            !sum_at_fork(r, b, gid, i, &file, &known, e))
+        if (news && have != NULL && (have->counter != NULL || b->counter[i]) &&
+            !saw_cell(r, b, gid, have) && !sum_at_fork(r, b, gid, i, &file, &known, e))
             return false;
         if (known || have == NULL) {
             written = false;

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "bind.h"
 #include "counter.h"
 #include "reading.h"
 
@@ -80,5 +81,27 @@ bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t positi
     if (n > 0)
         at->counter = counter_of(&r->shadow, &at->v, totals, n);
     counter_show(&r->shadow, at);
+    return true;
+}
+
+bool behind_set(struct recovery *r, int64_t gid, uint32_t table, uint32_t position, struct cell *at,
+                bool *known, struct err *e)
+{
+    struct decimal number;
+    struct cell set;
+    uint8_t form;
+    bool parked, alone;
+
+    *known = decimal_of_value(&at->v, &number, &form) && !bind_is_out(r->s, table);
+    if (!*known)
+        return true;
+    if (!is_parked(r, gid, &parked, e) || !behind_alone(r, gid, &alone, e))
+        return false;
+    *known = alone && !parked;
+    if (*known && !behind_part(r, gid, table, position, &set, known, e))
+        return false;
+    *known = *known && decimal_of_value(&set.v, &number, &form);
+    if (*known)
+        *at = set;
     return true;
 }

@@ -406,6 +406,31 @@ static void what_the_file_kept_of_a_drain_is_not_sold_again(void **state)
     close_pair(&a, &b);
 }
 
+/* What the stock is, nobody knew any more when the file went back to before that; then B counts
+ * anew, having seen nothing of what is sold in the old file. */
+static void what_is_sold_in_a_file_from_before_the_number_was_written_anew_counts(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 100)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET stock = stock - 1");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, "UPDATE article SET stock = NULL");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE article SET stock = stock - 5");
+    later();
+    sql(&b, "UPDATE article SET stock = 40");
+    expect_both_settled(&a, &b, "SELECT stock FROM article", "35");
+    close_pair(&a, &b);
+}
+
 /* A deleted the article from which B had sold by then, so that it stays for B's line alone; and A's
  * database is put back to before that, where people sell it. */
 static void what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts(void **state)
@@ -559,6 +584,7 @@ int main(void)
         cmocka_unit_test(what_was_drained_before_all_is_in_the_file_again_is_taken_for_seen),
         cmocka_unit_test(an_edit_of_what_half_a_drain_left_counts_also_when_a_copy_is_put_back),
         cmocka_unit_test(what_the_file_kept_of_a_drain_is_not_sold_again),
+        cmocka_unit_test(what_is_sold_in_a_file_from_before_the_number_was_written_anew_counts),
         cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
