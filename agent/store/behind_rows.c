@@ -318,7 +318,8 @@ static bool read_record(struct recovery *r, const struct ledger_row *row, struct
     return record_decode(&r->rec, found && !standing.minted ? standing.rec : row->rec, e);
 }
 
-/* What publishing is to compare the row with. One of which nobody has ever heard is said whole. */
+/* What publishing is to compare the row with. One of which nobody has ever heard, but perhaps that
+ * it is gone, is said whole. */
 static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
 {
     struct ledger_row row;
@@ -334,7 +335,7 @@ static bool set_base(struct recovery *r, const struct touched *t, struct err *e)
     row.rec = arena_copy(&r->arena, row.rec);
     if (!read_record(r, &row, e))
         return false;
-    if (t->key.kind != KEY_NONE && record_is_empty(&r->rec))
+    if (t->key.kind != KEY_NONE && !record_has_cells(&r->rec))
         return true;
     if (t->key.kind == KEY_NONE)
         make_shadow_of_gone(r, t->gid);

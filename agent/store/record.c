@@ -285,13 +285,18 @@ struct cell *record_cell(struct record *r, uint32_t position)
     return &r->cells[position];
 }
 
-bool record_is_empty(const struct record *r)
+bool record_has_cells(const struct record *r)
 {
-    bool any = r->dead.number != 0;
+    bool any = false;
 
     for (uint32_t i = 0; i < r->n; i++)
         any |= r->cells[i].set || r->cells[i].counter != NULL;
-    return !any;
+    return any;
+}
+
+bool record_is_empty(const struct record *r)
+{
+    return r->dead.number == 0 && !record_has_cells(r);
 }
 
 const struct cell *record_get(const struct record *r, uint32_t position)

@@ -59,6 +59,8 @@ void record_close(struct record *r);
 struct cell *record_cell(struct record *r, uint32_t position);
 /* Has nothing ever been said of the row: no cell, no total, no delete? */
 bool record_is_empty(const struct record *r);
+/* Has any cell or total been said? */
+bool record_has_cells(const struct record *r);
 /* NULL when it is not set: nothing is shown there. */
 const struct cell *record_get(const struct record *r, uint32_t position);
 

@@ -146,6 +146,26 @@ static void such_a_row_stays_everywhere_when_the_application_goes_on_with_it(voi
     close_pair(&a, &b);
 }
 
+/* It came and went while the agent was stopped, which says so in case its ledger has forgotten what
+ * it had said; the copy has it. */
+static void a_row_whose_end_alone_was_said_is_said_whole_when_the_application_goes_on(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    close_store(&a);
+    sql(&a, "INSERT INTO client VALUES (4, 'Eva')");
+    keep_database(&a);
+    sql(&a, "DELETE FROM client");
+    open_store(&a);
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, "UPDATE client SET name = 'Eve' WHERE id = 4");
+    expect_both_settled(&a, &b, clients, "Eve");
+    close_pair(&a, &b);
+}
+
 /* The file goes back, and the application goes on before the row, or after it, has gone again: in
  * that case it goes back once more. */
 static void go_on_with_what_was_to_go(bool gone)
@@ -573,6 +593,7 @@ int main(void)
         cmocka_unit_test(no_number_of_autoincrement_is_handed_out_again),
         cmocka_unit_test(a_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(such_a_row_stays_everywhere_when_the_application_goes_on_with_it),
+        cmocka_unit_test(a_row_whose_end_alone_was_said_is_said_whole_when_the_application_goes_on),
         cmocka_unit_test(such_a_row_stays_also_when_it_was_to_go_already),
         cmocka_unit_test(a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
