@@ -15,6 +15,12 @@ uint64_t ledger_believed(const struct ledger *l, const struct actor *a)
     return roster_believed(l->roster, a);
 }
 
+/* Is it we, saying what may still come to nothing? */
+static bool is_silent(const struct ledger *l, const struct ledger_actor *a)
+{
+    return l->silent && l->self != 0 && a == &l->actors[l->self - 1];
+}
+
 /* Who has a copy of the file would not know whose words these are: see regain.c. */
 static bool is_withheld(const struct ledger *l, const struct ledger_actor *a)
 {
@@ -30,7 +36,7 @@ void ledger_note_have(struct ledger *l, const struct ledger_actor *a)
     const struct roster_site *author;
     const struct vector_entry *cut = NULL;
 
-    if (is_withheld(l, a))
+    if (is_withheld(l, a) || is_silent(l, a))
         return;
     if (a->staged <= believed) {
         vector_set(&l->have, &a->actor, a->staged, a->hash);
@@ -106,8 +112,13 @@ uint64_t store_distrusted(const struct store *s, const struct site_id *site)
 
 void store_logged(const struct store *s, struct vector *out)
 {
-    for (uint32_t i = 0; i < s->ledger.actor_count; i++)
-        if (s->ledger.actors[i].staged > 0)
-            vector_set(out, &s->ledger.actors[i].actor, s->ledger.actors[i].staged,
-                       s->ledger.actors[i].hash);
+    for (uint32_t i = 0; i < s->ledger.actor_count; i++) {
+        const struct ledger_actor *a = &s->ledger.actors[i];
+        const struct vector_entry *heard = vector_find(&s->ledger.have, &a->actor);
+
+        if (!is_silent(&s->ledger, a) && a->staged > 0)
+            vector_set(out, &a->actor, a->staged, a->hash);
+        else if (heard != NULL)
+            vector_set(out, &a->actor, heard->number, heard->hash);
+    }
 }

@@ -6,6 +6,7 @@
 
 #include "again.h"
 #include "columns.h"
+#include "drain.h"
 #include "filter.h"
 #include "inside.h"
 #include "rename.h"
@@ -24,6 +25,7 @@ static void binding_free(struct binding *b)
 
 void bind_close(struct store *s)
 {
+    drain_drop(s);
     for (uint32_t i = 0; i < s->binding_count; i++)
         binding_free(&s->bindings[i]);
     free(s->bindings);

@@ -1,7 +1,8 @@
-/* Drain: dirty marks -> rows touched -> change-sets. The file is only read, and let go before
- * anything is thought about. */
-#include "replay.h"
+/* The file is only read, and let go before anything is thought about. */
+#include "drain.h"
+
 #include "migration.h"
+#include "replay.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -212,27 +213,123 @@ static bool deny(struct store *s, struct touch_list *list, struct err *e)
     return true;
 }
 
+/* ---- in slices ---- */
+
+/* What is under way. */
+struct draining {
+    struct touch_list list;
+    struct publishing *publishing;
+    struct store_progress progress;
+    int64_t cursor;
+    double time;
+    bool more;    /* marks that the next one takes */
+    bool spilled; /* the last slice wrote to the disk: the next call waits for that */
+};
+
+bool drain_is_under_way(const struct store *s)
+{
+    return s->draining != NULL && s->ledger.lasting == s->draining;
+}
+
+bool drain_busy(struct err *e)
+{
+    return err_set(e, ERR_BUSY,
+                   "what the application wrote in one go is being taken in: try again in a moment");
+}
+
+void drain_drop(struct store *s)
+{
+    struct draining *d = s->draining;
+
+    if (d == NULL)
+        return;
+    if (drain_is_under_way(s)) {
+        ledger_rollback(&s->ledger);
+        s->drain_interruptions++;
+    }
+    publishing_free(d->publishing);
+    touch_close(&d->list);
+    free(d);
+    s->draining = NULL;
+}
+
+/* Read the file. `s->draining` stays NULL if there is nothing new. */
+static bool begin(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
+    struct draining *d = mem_alloc(sizeof *d);
+    bool ok = collect(s, &d->list, &d->cursor, &d->time, &d->more, now_ms, e);
+
+    s->draining = d;
+    p->more = d->more;
+    if (!ok || d->cursor <= s->ledger.cursor) {
+        drain_drop(s);
+        return ok;
+    }
+    d->publishing = publishing_new(s, &d->list, now_ms, &d->progress);
+    if (!ledger_begin(&s->ledger, false, e))
+        return false;
+    ledger_be_silent(&s->ledger);
+    return deny(s, &d->list, e);
+}
+
+static bool end(struct store *s, struct err *e)
+{
+    struct draining *d = s->draining;
+
+    if (!replay_fates(s, &d->list, e))
+        return false;
+    s->ledger.cursor = d->cursor;
+    s->ledger.cursor_time = d->time;
+    project_retry(s);
+    ledger_speak(&s->ledger);
+    return ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+}
+
+static bool go_on(struct store *s, bool *done, struct err *e)
+{
+    uint64_t left = s->drain_interruptions < DRAIN_INTERRUPTIONS ? s->drain_slice : UINT64_MAX;
+
+    if (s->draining->spilled) {
+        s->draining->spilled = false;
+        return ledger_spill(&s->ledger, e);
+    }
+    s->ledger.lasting = NULL; /* it is this one that works */
+    if (!publishing_step(s->draining->publishing, &left, done, e))
+        return false;
+    *done = *done && left > 0;
+    if (*done)
+        return end(s, e);
+    s->ledger.lasting = s->draining;
+    s->draining->spilled = ledger_has_spilled(&s->ledger);
+    return true;
+}
+
 bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
-    struct touch_list list = {0};
-    int64_t cursor = 0;
-    double time = 0;
-    bool ok;
+    bool ok = true, done = false;
 
-    ok = collect(s, &list, &cursor, &time, &p->more, now_ms, e);
-    if (ok && cursor > s->ledger.cursor) {
-        ok = ledger_begin(&s->ledger, false, e) && deny(s, &list, e) &&
-             publish(s, &list, now_ms, p, e) && replay_fates(s, &list, e);
-        if (ok) {
-            s->ledger.cursor = cursor;
-            s->ledger.cursor_time = time;
-            project_retry(s);
-            ok = ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
-        }
-        if (!ok)
-            ledger_rollback(&s->ledger);
+    if (s->draining != NULL && !drain_is_under_way(s)) { /* another transaction took its place */
+        s->drain_interruptions++;
+        drain_drop(s);
     }
+    if (s->draining == NULL)
+        ok = begin(s, now_ms, p, e);
+    if (ok && s->draining != NULL)
+        ok = go_on(s, &done, e);
+    if (ok && s->draining != NULL && !done) {
+        ledger_rest(&s->ledger);
+        p->more = true;
+        return true;
+    }
+    if (ok && done) {
+        p->changesets += s->draining->progress.changesets;
+        p->rows += s->draining->progress.rows;
+        p->more = s->draining->more;
+        s->drain_interruptions = 0;
+    }
+    if (!ok)
+        ledger_rollback(&s->ledger);
+    drain_drop(s);
     ledger_rest(&s->ledger);
-    touch_close(&list);
     return ok;
 }

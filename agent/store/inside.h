@@ -78,6 +78,9 @@ struct store {
     uint64_t remerge_read;                  /* change-sets that were read for it since `open` */
     uint64_t remerge_slice;                 /* rows read in one call */
     struct remerge *remerge;                /* under way; NULL: no */
+    struct draining *draining;              /* likewise */
+    uint64_t drain_slice;                   /* DRAIN_SLICE; less in tests */
+    uint32_t drain_interruptions;           /* of the one that is to be done */
     uint64_t noticed_ms;                    /* when what is listed for a person was noticed: now */
     struct replaced *replaced;              /* what applies replaced lately */
     struct said *said;                      /* a newcomer's: said.h; NULL: not needed yet */
@@ -104,7 +107,6 @@ void identity_write(const struct ledger *l, const struct value *values, uint32_t
 /* When the application wrote a mark: not more than HLC_SKEW_MS_MAX after now (0: not known),
  * whatever its clock said; then, and without a time, it was now. */
 uint64_t mark_wall_ms(double julian_day, uint64_t now_ms);
-MUST_USE bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e);
 
 /* ---- project ---- */
 /* One batch into the file and its outcome into the ledger. */

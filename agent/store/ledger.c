@@ -463,7 +463,7 @@ void ledger_close(struct ledger *l)
 
 bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
 {
-    if (l->lasting)
+    if (l->lasting != NULL)
         ledger_rollback(l);
     if (lazy != l->lazy &&
         !run(l, lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", "begin", e))
@@ -492,7 +492,8 @@ bool ledger_commit(struct ledger *l, struct err *e)
     ledger_rest(l);
     if (!run(l, "COMMIT", "commit", e))
         return false;
-    l->open = l->lasting = false;
+    l->open = false;
+    l->lasting = NULL;
     if (!l->lazy)
         l->unsynced = false;
     return true;
@@ -518,7 +519,8 @@ void ledger_rollback(struct ledger *l)
         return;
     ledger_rest(l);
     sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
-    l->open = l->lasting = false;
+    l->open = l->silent = false;
+    l->lasting = NULL;
     l->live = l->live_before;
     l->run.last = 0;
     buf_clear(&l->runs);
@@ -526,6 +528,41 @@ void ledger_rollback(struct ledger *l)
      * file, so no write may follow. */
     if (!load_facts(l, &e))
         l->gid_next = 0;
+}
+
+bool ledger_has_spilled(struct ledger *l)
+{
+    int pages = 0, most;
+
+    sqlite3_db_status(l->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &most, 1);
+    return pages > 0;
+}
+
+bool ledger_spill(struct ledger *l, struct err *e)
+{
+    sqlite3_file *wal = NULL;
+
+    if (sqlite3_file_control(l->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK ||
+        wal == NULL || wal->pMethods == NULL)
+        return true; /* nothing has been written */
+    return wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           err_set(e, ERR_STORE, "sync %s-wal: the disk failed", l->path);
+}
+
+void ledger_be_silent(struct ledger *l)
+{
+    l->silent = true;
+}
+
+void ledger_speak(struct ledger *l)
+{
+    const struct ledger_actor *self = &l->actors[l->self - 1];
+
+    l->silent = false;
+    if (self->staged > 0)
+        ledger_note_have(l, self);
+    if (self->applied > 0)
+        vector_set(&l->applied, &self->actor, self->applied, NULL);
 }
 
 bool ledger_say_all(struct ledger *l, struct err *e)

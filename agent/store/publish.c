@@ -1,12 +1,16 @@
 /* Publish: rows as the application left them -> what differs from what the file held before ->
  * ledger and signed change-sets. */
 #include "publish.h"
+#include "drain.h"
 #include "migration.h"
 #include "refer.h"
 #include "unite.h"
 #include "withhold.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+#define GID_BYTES 256 /* to give a row its gid takes as long as to publish so many */
 
 /* ---- references ---- */
 
@@ -493,20 +497,60 @@ static bool is_in_part(const struct touch_list *l, const struct touched *t)
     return l->part == TOUCH_ALL || touch_is_unmarked(t) == (l->part == TOUCH_UNMARKED);
 }
 
-static bool publish_table(struct publisher *p, struct binding *b, struct err *e)
-{
-    uint32_t rows = rows_of_one(p->s, b);
+/* All of it in a transaction of the ledger, in slices. */
+struct publishing {
+    struct publisher p;
+    bool begun;
+    bool *open;        /* tables, by index, that are still to be published */
+    bool last, did;    /* the pass under way takes all that are left; it took one */
+    uint32_t at, row;  /* in the list: where the pass stands; the next row... */
+    struct binding *b; /* ...of this table; NULL: the next one is to be found */
+    uint64_t *left;    /* of the slice */
+};
 
-    for (uint32_t i = 0; i < p->list->n; i++) {
-        if (p->list->rows[i].b != b || p->list->rows[i].gid == 0 ||
-            !is_in_part(p->list, &p->list->rows[i]))
+static void spend(struct publishing *g, uint64_t work)
+{
+    *g->left -= work < *g->left ? work : *g->left;
+}
+
+static size_t row_bytes(const struct touched *t)
+{
+    size_t n = DRAIN_ROW_BYTES;
+
+    for (uint32_t i = 0; t->values != NULL && i < t->b->app->column_count; i++)
+        if (t->values[i].type == VALUE_TEXT || t->values[i].type == VALUE_BLOB)
+            n += t->values[i].bytes.n;
+    return n;
+}
+
+/* To seal a change-set takes as long as to put its rows into it. */
+static bool seal(struct publishing *g, struct err *e)
+{
+    if (g->p.author.is_open)
+        spend(g, body_size(&g->p.author.body));
+    return author_seal(&g->p.author, e);
+}
+
+static bool publish_table(struct publishing *g, struct err *e)
+{
+    struct publisher *p = &g->p;
+    uint32_t rows = rows_of_one(p->s, g->b);
+
+    for (; g->row<p->list->n && * g->left> 0; g->row++) {
+        struct touched *t = &p->list->rows[g->row];
+
+        if (t->b != g->b || t->gid == 0 || !is_in_part(p->list, t))
             continue;
-        if (author_is_full(&p->author, rows) && !author_seal(&p->author, e))
+        if (author_is_full(&p->author, rows) && !seal(g, e))
             return false;
-        if (!publish_row(p, &p->list->rows[i], e))
+        spend(g, row_bytes(t));
+        if (!publish_row(p, t, e))
             return false;
     }
-    return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[b->table - 1], e);
+    if (g->row < p->list->n)
+        return true;
+    g->row = 0;
+    return ledger_table_save(&p->s->ledger, &p->s->ledger.tables[g->b->table - 1], e);
 }
 
 /* Does the key refer to another table that is still to be published? */
@@ -521,53 +565,102 @@ static bool key_awaits(const struct app_table *t, uint32_t index, const bool *op
     return false;
 }
 
-static bool publish_tables(struct publisher *p, bool all, bool *open, bool *did, struct err *e)
+/* The next table, in the order of the list, that is still to be published and may be now. */
+static struct binding *next_table(struct publishing *g)
 {
-    *did = false;
-    for (uint32_t i = 0; i < p->list->n; i++) {
-        struct binding *b = p->list->rows[i].b;
+    for (; g->at < g->p.list->n; g->at++) {
+        struct binding *b = g->p.list->rows[g->at].b;
 
-        if (!open[b->app_index] || (!all && key_awaits(b->app, b->app_index, open)))
+        if (!g->open[b->app_index] || (!g->last && key_awaits(b->app, b->app_index, g->open)))
             continue;
-        open[b->app_index] = false;
-        *did = true;
-        if (!publish_table(p, b, e))
-            return false;
+        g->open[b->app_index] = false;
+        g->did = true;
+        return b;
     }
-    return true;
+    return NULL;
 }
 
 /* Each table stands once in a change-set, in the order of first appearance; but those whose key
  * refers to others after these, so that whoever merges knows which rows are one before it meets
  * keys that name them. Tables whose keys refer to each other come last, as they are. */
-static bool publish_rows(struct publisher *p, struct err *e)
+static bool publish_rows(struct publishing *g, bool *done, struct err *e)
 {
-    bool *open = mem_alloc(p->s->app.schema.n + 1);
-    bool ok = true, did = true;
+    while (*g->left > 0) {
+        if (g->b == NULL)
+            g->b = next_table(g);
+        if (g->b != NULL) {
+            if (!publish_table(g, e))
+                return false;
+            g->b = g->row == 0 ? NULL : g->b;
+            continue;
+        }
+        *done = g->last;
+        if (*done)
+            return true;
+        g->last = !g->did;
+        g->did = false;
+        g->at = 0;
+    }
+    return true;
+}
 
-    for (uint32_t i = 0; i < p->list->n; i++)
-        open[p->list->rows[i].b->app_index] = true;
-    while (ok && did)
-        ok = publish_tables(p, false, open, &did, e);
-    ok = ok && publish_tables(p, true, open, &did, e);
-    free(open);
-    return ok;
+struct publishing *publishing_new(struct store *s, struct touch_list *list, uint64_t now_ms,
+                                  struct store_progress *progress)
+{
+    struct publishing *g = mem_alloc(sizeof *g);
+
+    g->p = (struct publisher){.s = s, .list = list, .now_ms = now_ms};
+    publisher_open(&g->p);
+    author_begin(&g->p.author, s, now_ms, progress);
+    return g;
+}
+
+void publishing_free(struct publishing *g)
+{
+    if (g == NULL)
+        return;
+    author_close(&g->p.author);
+    publisher_close(&g->p);
+    free(g->open);
+    free(g);
+}
+
+/* Rows get their gids all at once, before anything names them. */
+static bool begin(struct publishing *g, struct err *e)
+{
+    struct touch_list *l = g->p.list;
+
+    g->begun = true;
+    if (!unsent_save(g->p.s, e) || !migration_find(g->p.s, l, e) || !publish_gids(&g->p, e))
+        return false;
+    g->open = mem_alloc(g->p.s->app.schema.n + 1);
+    for (uint32_t i = 0; i < l->n; i++)
+        g->open[l->rows[i].b->app_index] = true;
+    spend(g, (uint64_t)l->n * GID_BYTES);
+    return true;
+}
+
+bool publishing_step(struct publishing *g, uint64_t *left, bool *done, struct err *e)
+{
+    struct store *s = g->p.s;
+
+    g->left = left;
+    *done = false;
+    s->due_stale = true;
+    s->noticed_ms = g->p.now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
+    return (g->begun || begin(g, e)) && publish_rows(g, done, e) && (!*done || seal(g, e));
 }
 
 bool publish(struct store *s, struct touch_list *list, uint64_t now_ms,
              struct store_progress *progress, struct err *e)
 {
-    struct publisher p = {.s = s, .list = list, .now_ms = now_ms};
-    bool ok;
+    struct publishing *g = publishing_new(s, list, now_ms, progress);
+    uint64_t left = UINT64_MAX;
+    bool done;
+    bool ok = publishing_step(g, &left, &done, e);
 
-    s->due_stale = true;
-    s->noticed_ms = now_ms;
-    s->look_ups_left = LOOK_UPS_MAX;
-    publisher_open(&p);
-    author_begin(&p.author, s, now_ms, progress);
-    ok = unsent_save(s, e) && migration_find(s, list, e) && publish_gids(&p, e) &&
-         publish_rows(&p, e) && author_seal(&p.author, e);
-    author_close(&p.author);
-    publisher_close(&p);
+    assert(!ok || done);
+    publishing_free(g);
     return ok;
 }

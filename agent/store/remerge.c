@@ -69,12 +69,12 @@ void remerge_drop(struct store *s)
 /* Another transaction has taken its place. */
 static bool was_interrupted(const struct store *s)
 {
-    return s->remerge != NULL && !s->ledger.lasting;
+    return s->remerge != NULL && s->ledger.lasting != s->remerge;
 }
 
 bool remerge_is_under_way(const struct store *s)
 {
-    return s->remerge != NULL && s->ledger.lasting;
+    return s->remerge != NULL && s->ledger.lasting == s->remerge;
 }
 
 bool remerge_busy(struct err *e)
@@ -468,7 +468,7 @@ bool remerge_if_due(struct store *s, uint64_t now_ms, struct err *e)
     s->remerge_pause_ms = PAUSE_MS;
     if (!ledger_begin(&s->ledger, false, e))
         return false;
-    s->ledger.lasting = true;
     s->remerge = remerge_new(s, slice);
+    s->ledger.lasting = s->remerge;
     return remerge_step(s, now_ms, e);
 }

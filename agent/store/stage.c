@@ -8,6 +8,7 @@
 
 #include "again.h"
 #include "belief.h"
+#include "drain.h"
 #include "fork.h"
 #include "ledger_limits.h"
 #include "remerge.h"
@@ -397,6 +398,10 @@ static void stage_alone(struct store *s, struct stage_item *item)
         remerge_busy(&item->e);
         return;
     }
+    if (drain_is_under_way(s)) {
+        drain_busy(&item->e);
+        return;
+    }
     item->ok = stage_one(s, item, &failed);
     if (item->ok && s->ledger.open)
         item->ok = ledger_commit(&s->ledger, &item->e);
@@ -429,7 +434,7 @@ static bool stage_together(struct store *s, struct stage_item *items, uint32_t n
 
 void store_stage_all(struct store *s, struct stage_item *items, uint32_t n)
 {
-    if (n > 1 && !remerge_is_under_way(s) && stage_together(s, items, n))
+    if (n > 1 && s->ledger.lasting == NULL && stage_together(s, items, n))
         return;
     for (uint32_t i = 0; i < n; i++)
         stage_alone(s, &items[i]);

@@ -8,6 +8,7 @@
 
 #include "again.h"
 #include "belief.h"
+#include "drain.h"
 #include "fork.h"
 #include "ledger_meta.h"
 #include "merge.h"
@@ -57,6 +58,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
     s->row_bytes = ROW_BYTES_MAX;
     s->record_bytes = RECORD_BYTES_MAX;
     s->remerge_slice = REMERGE_SLICE;
+    s->drain_slice = DRAIN_SLICE;
     if (appdb_connect(&s->app, o->database, o->vfs, e) &&
         (sqlite3_exec(s->app.db, "PRAGMA cache_size = -65536", NULL, NULL, NULL) == SQLITE_OK ||
          sqlite_err(s->app.db, "set the cache", e)) &&
@@ -511,7 +513,7 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     bool ok, many, due;
 
     *more = false;
-    if (s->astray || remerge_is_under_way(s))
+    if (s->astray || s->ledger.lasting != NULL)
         return true; /* recovery first: it compares marks */
     if (!marks_first(&s->app, &first, e))
         return false;
@@ -538,6 +540,7 @@ static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, st
     *p = (struct store_progress){0};
     if (!do_apart(s, now_ms, &p->more, e))
         return false;
+    p->more |= drain_is_under_way(s); /* what the application wrote comes first */
     if (p->more)
         return true;
     projects = s->ledger.matched && s->app.installed;
@@ -660,11 +663,6 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         return false;
     out->unscanned += minted;
     return true;
-}
-
-const char *store_trouble(const struct store *s)
-{
-    return trouble_text(s);
 }
 
 bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)

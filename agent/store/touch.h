@@ -54,6 +54,14 @@ MUST_USE bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_
  * into signed change-sets. */
 MUST_USE bool publish(struct store *s, struct touch_list *l, uint64_t now_ms,
                       struct store_progress *p, struct err *e);
+/* The same in slices, all in that transaction, in which nothing else may happen to the ledger.
+ * Each step spends what it does from `left`, in bytes of rows (drain.h), and goes on while there is
+ * any. The list and the progress are borrowed. */
+struct publishing;
+struct publishing *publishing_new(struct store *s, struct touch_list *l, uint64_t now_ms,
+                                  struct store_progress *p);
+MUST_USE bool publishing_step(struct publishing *g, uint64_t *left, bool *done, struct err *e);
+void publishing_free(struct publishing *g);
 /* Likewise, before that: only give each of them its gid. */
 MUST_USE bool publish_name(struct store *s, struct touch_list *l, uint64_t now_ms, struct err *e);
 

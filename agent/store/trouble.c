@@ -95,3 +95,8 @@ const char *trouble_text(const struct store *s)
             return s->trouble.stuck[a];
     return s->trouble.rule;
 }
+
+const char *store_trouble(const struct store *s)
+{
+    return trouble_text(s);
+}

@@ -1,0 +1,291 @@
+/* What the application wrote in one go comes into the ledger in slices, and all of it counts at
+ * once, or none. */
+#include "doomed.h"
+#include "library.h"
+
+#include "drain.h"
+
+#define ROWS       200
+#define SLICE_ROWS 20
+#define SLICES     (ROWS / SLICE_ROWS)
+
+static const char goods[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, price TEXT);"
+                            "CREATE TABLE code(name TEXT PRIMARY KEY, article INTEGER"
+                            " REFERENCES article(id));";
+static const char many[] =
+    "BEGIN;"
+    "INSERT INTO article(price) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+    " WHERE i < 150) SELECT 'of one go ' || hex(randomblob(500)) FROM n;"
+    "INSERT INTO code SELECT 'c' || id, id FROM article LIMIT 50;"
+    "COMMIT";
+static const char all[] = "SELECT 'a', id, price FROM article UNION ALL SELECT 'c', name, article"
+                          " FROM code ORDER BY 1, 2";
+static const char rows_known[] = "SELECT count(*) FROM row WHERE present = 1";
+
+/* B, which is doomed, has written 200 rows in one transaction. */
+struct scene {
+    struct site a, b;
+    struct doomed db;
+};
+
+static void open_scene(struct scene *s)
+{
+    *s = (struct scene){0};
+    open_doomed_pair(&s->a, &s->b, &s->db, NULL, goods);
+    s->b.store->drain_slice = SLICE_ROWS * DRAIN_ROW_BYTES;
+    /* As a large transaction it writes to the disk before it is committed. */
+    sqlite3_exec(s->b.store->ledger.db, "PRAGMA cache_size = 10", NULL, NULL, NULL);
+    sql(&s->b, "INSERT INTO code VALUES ('before', NULL)");
+    work(&s->b);
+    sql(&s->b, "DELETE FROM code");
+    work(&s->b);
+    sql(&s->b, many);
+}
+
+static void close_scene(struct scene *s)
+{
+    close_doomed_pair(&s->a, &s->b, &s->db);
+}
+
+static int64_t rows_in_ledger(struct site *s)
+{
+    struct err e = {0};
+    int64_t n;
+
+    check(ledger_number(&s->store->ledger, rows_known, &n, &e), &e);
+    return n;
+}
+
+static void drain_once(struct site *s, struct store_progress *p)
+{
+    struct err e = {0};
+
+    tick(s);
+    check(store_drain(s->store, s->now_ms, p, &e), &e);
+}
+
+static void go_halfway(struct scene *s)
+{
+    struct store_progress p;
+
+    while (rows_in_ledger(&s->b) < ROWS / 2) {
+        drain_once(&s->b, &p);
+        assert_true(p.more && drain_is_under_way(s->b.store));
+        assert_int_equal(p.changesets, 0);
+    }
+}
+
+static void expect_all_of_it_once(struct scene *s)
+{
+    work(&s->b);
+    exchange(&s->a, &s->b);
+    expect_both(&s->a, &s->b, "SELECT count(*) FROM article", "150");
+    expect_both(&s->a, &s->b, "SELECT count(*) FROM code", "50");
+    expect_same(&s->a, &s->b, all);
+}
+
+static void a_turn_takes_so_many_rows_and_all_are_said_together(void **state)
+{
+    struct store_progress p = {.more = true};
+    struct scene s;
+    int n = 0;
+
+    (void)state;
+    open_scene(&s);
+    for (int64_t before = 0, now; p.more; before = now, n++) {
+        drain_once(&s.b, &p);
+        now = rows_in_ledger(&s.b);
+        assert_in_range(now - before, 0, SLICE_ROWS);
+    }
+    assert_true(n > SLICES);
+    assert_int_equal(p.changesets, 1);
+    assert_int_equal(p.rows, ROWS);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
+/* More than a change-set takes: of the first ones, too, a crash may leave nothing. */
+static void nobody_hears_of_it_before_the_last_turn(void **state)
+{
+    struct store_progress p = {.more = true};
+    struct store_status status;
+    struct err e = {0};
+    struct scene s;
+    uint64_t had;
+    struct buf bytes;
+
+    (void)state;
+    open_scene(&s);
+    s.b.store->body_soft = 16384;
+    had = made_by(&s.b);
+    buf_open(&bytes, 1u << 20);
+    for (drain_once(&s.b, &p); p.more; drain_once(&s.b, &p)) {
+        struct vector logged = {0};
+
+        store_roster_changed(s.b.store);
+        store_logged(s.b.store, &logged);
+        check(store_status(s.b.store, &status, &e), &e);
+        assert_int_equal(vector_get(&logged, store_actor(s.b.store)), had);
+        assert_int_equal(vector_get(store_have(s.b.store), store_actor(s.b.store)), had);
+        assert_int_equal(vector_get(store_applied(s.b.store), store_actor(s.b.store)), had);
+        check(store_fetch(s.b.store, store_actor(s.b.store), had, 1u << 20, &bytes, &e), &e);
+        assert_int_equal(bytes.n, 0);
+        vector_close(&logged);
+    }
+    assert_in_range(p.changesets, 5, 20);
+    assert_int_equal(vector_get(store_have(s.b.store), store_actor(s.b.store)), had + p.changesets);
+    assert_int_equal(vector_get(store_applied(s.b.store), store_actor(s.b.store)),
+                     had + p.changesets);
+    buf_close(&bytes);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
+static void a_crash_in_the_middle_begins_it_again(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    for (int power = 0; power < 2; power++) {
+        open_scene(&s);
+        go_halfway(&s);
+        if (power)
+            lose_power(&s.b, &s.db, SURVIVES_ANY);
+        else
+            restart_agent(&s.b, &s.db);
+        assert_int_equal(rows_in_ledger(&s.b), 0);
+        expect_all_of_it_once(&s);
+        close_scene(&s);
+    }
+}
+
+/* At whatever step of the disk. */
+static void whenever_the_agent_dies_all_of_it_is_said_once(void **state)
+{
+    bool died = true;
+    uint32_t at;
+
+    (void)state;
+    for (at = 1; died; at += 1 + at / 8) {
+        struct store_progress p = {.more = true};
+        struct err e = {0};
+        struct scene s;
+
+        open_scene(&s);
+        disk_arm(s.db.disk, PROCESS_AGENT, at, DEATH_KILL);
+        tick(&s.b);
+        while (p.more && store_drain(s.b.store, s.b.now_ms, &p, &e))
+            continue;
+        died = disk_dead(s.db.disk, PROCESS_AGENT);
+        restart_agent(&s.b, &s.db);
+        expect_all_of_it_once(&s);
+        close_scene(&s);
+    }
+    assert_true(at > 60); /* most of them before the commit */
+}
+
+static void meanwhile_nothing_is_staged_and_what_others_said_comes_in_afterwards(void **state)
+{
+    struct store_progress p;
+    enum stage_result result;
+    struct slice left, one;
+    struct err e = {0};
+    struct scene s;
+    struct buf bytes;
+    uint64_t have;
+
+    (void)state;
+    open_scene(&s);
+    sql(&s.a, "INSERT INTO article(id, price) VALUES (1000, 'of another')");
+    work(&s.a);
+    go_halfway(&s);
+    have = vector_get(store_have(s.b.store), store_actor(s.a.store));
+    buf_open(&bytes, 1u << 20);
+    check(store_fetch(s.a.store, store_actor(s.a.store), have, 1u << 20, &bytes, &e), &e);
+    left = buf_slice(&bytes);
+    assert_true(store_fetch_next(&left, &one, &e));
+    assert_false(store_stage(s.b.store, one, &result, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    err_clear(&e);
+    check(store_apply(s.b.store, s.b.now_ms, &p, &e), &e);
+    assert_true(p.more && drain_is_under_way(s.b.store));
+    drain_all(&s.b);
+    check(store_stage(s.b.store, one, &result, &e), &e);
+    assert_int_equal(result, STAGE_NEW);
+    buf_close(&bytes);
+    work(&s.b);
+    exchange(&s.a, &s.b);
+    expect_both(&s.a, &s.b, "SELECT count(*) FROM article", "151");
+    expect_same(&s.a, &s.b, all);
+    close_scene(&s);
+}
+
+static void what_is_written_meanwhile_is_said_next(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    go_halfway(&s);
+    sql(&s.b, "UPDATE article SET price = 'meanwhile' WHERE id IN (1, 150);"
+              "DELETE FROM code WHERE article = 7; INSERT INTO code VALUES ('new', 7)");
+    work(&s.b);
+    exchange(&s.a, &s.b);
+    expect_both(&s.a, &s.b, "SELECT count(*) FROM article WHERE price = 'meanwhile'", "2");
+    expect_both(&s.a, &s.b, "SELECT group_concat(name) FROM code WHERE article = 7", "new");
+    expect_same(&s.a, &s.b, all);
+    close_scene(&s);
+}
+
+/* A migration comes in between: what was read may have other columns by now. */
+static void a_schema_that_moves_meanwhile_begins_it_again(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    go_halfway(&s);
+    sql(&s.b, "ALTER TABLE article ADD COLUMN colour TEXT DEFAULT 'red'");
+    work(&s.b);
+    exchange(&s.a, &s.b);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
+/* What does not wait, takes its place; so often that it is never done nobody can do that. */
+static void another_transaction_takes_its_place_until_it_is_done_in_one_go(void **state)
+{
+    struct store_progress p;
+    struct err e = {0};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    for (int i = 0; i < DRAIN_INTERRUPTIONS; i++) {
+        go_halfway(&s);
+        check(store_meta_set(s.b.store, "test", slice_text("kept"), &e), &e);
+        assert_false(drain_is_under_way(s.b.store));
+        assert_int_equal(rows_in_ledger(&s.b), 0);
+    }
+    drain_once(&s.b, &p);
+    assert_false(drain_is_under_way(s.b.store));
+    assert_int_equal(rows_in_ledger(&s.b), ROWS);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_turn_takes_so_many_rows_and_all_are_said_together),
+        cmocka_unit_test(nobody_hears_of_it_before_the_last_turn),
+        cmocka_unit_test(a_crash_in_the_middle_begins_it_again),
+        cmocka_unit_test(whenever_the_agent_dies_all_of_it_is_said_once),
+        cmocka_unit_test(meanwhile_nothing_is_staged_and_what_others_said_comes_in_afterwards),
+        cmocka_unit_test(what_is_written_meanwhile_is_said_next),
+        cmocka_unit_test(a_schema_that_moves_meanwhile_begins_it_again),
+        cmocka_unit_test(another_transaction_takes_its_place_until_it_is_done_in_one_go),
+    };
+
+    return cmocka_run_group_tests(tests, library_start, NULL);
+}
