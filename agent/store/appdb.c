@@ -23,6 +23,7 @@
     X(JOURNAL_MODE, "PRAGMA journal_mode")                                                         \
     X(ENCODING, "PRAGMA encoding")
 
+#define AUTOCHECKPOINT_PAGES  1000       /* SQLite's default */
 #define LEDGER_APPLICATION_ID 1315010164 /* schema.sql */
 
 #define AS_NAME(name, sql) name,
@@ -267,6 +268,36 @@ bool appdb_commit(struct appdb *a, struct err *e)
         return true;
     appdb_end(a);
     return false;
+}
+
+bool appdb_commit_large(struct appdb *a, struct err *e)
+{
+    bool ok;
+
+    sqlite3_wal_autocheckpoint(a->db, 0);
+    ok = appdb_commit(a, e);
+    sqlite3_wal_autocheckpoint(a->db, AUTOCHECKPOINT_PAGES);
+    a->swollen |= ok && a->wal;
+    return ok;
+}
+
+/* Its two waits for the disk are a call each. What fails here the next commit does, whose ever. */
+bool appdb_shrink(struct appdb *a)
+{
+    sqlite3_file *log = NULL;
+
+    if (!a->swollen)
+        return false;
+    if (!a->log_synced &&
+        sqlite3_file_control(a->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log != NULL && log->pMethods != NULL) {
+        a->log_synced = true;
+        log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+        return true;
+    }
+    a->swollen = a->log_synced = false;
+    sqlite3_wal_checkpoint_v2(a->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return true;
 }
 
 void appdb_end(struct appdb *a)

@@ -78,7 +78,8 @@ struct appdb {
     char journal_mode[16]; /* lower case: "wal", "delete"... never changed by us */
     bool wal;
     bool durably;
-    bool utf16; /* text is not kept byte for byte */
+    bool swollen, log_synced; /* a large commit of ours is being put away (appdb_shrink) */
+    bool utf16;               /* text is not kept byte for byte */
     struct app_schema schema;
     int64_t data_version;
     uint64_t reads;       /* of the schema so far: what points into it is good for one */
@@ -93,7 +94,7 @@ struct appdb {
  * and SQLite; the error says which is not and what to do. No lock is held afterwards. The
  * connection never waits for a lock, has foreign keys and triggers off, and changes no other
  * process' settings. synchronous is NORMAL in WAL mode, FULL else. wal_autocheckpoint is SQLite's
- * default: now and then a commit of ours checkpoints 4 MB. */
+ * default: now and then a commit of ours checkpoints 4 MB; a `large` one none. */
 MUST_USE bool appdb_connect(struct appdb *a, const char *path, const char *vfs, struct err *e);
 /* Then load the schema, as it is without rules. */
 MUST_USE bool appdb_open(struct appdb *a, const char *path, const char *vfs, struct err *e);
@@ -120,6 +121,9 @@ MUST_USE bool appdb_lock(struct appdb *a, struct err *e);
 #define READERS_AWAITED 20
 MUST_USE bool appdb_lock_quietly(struct appdb *a, struct err *e);
 MUST_USE bool appdb_commit(struct appdb *a, struct err *e);
+MUST_USE bool appdb_commit_large(struct appdb *a, struct err *e);
+/* Do the next part of checkpointing a large commit. False: there is none. */
+bool appdb_shrink(struct appdb *a);
 /* From now on a commit of ours is on the disk when it is done, with all that came before it, also
  * in WAL mode; or need not be, as at first. Outside a transaction. */
 MUST_USE bool appdb_durably(struct appdb *a, bool durably, struct err *e);

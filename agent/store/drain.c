@@ -1,6 +1,7 @@
 /* The file is only read, and let go before anything is thought about. */
 #include "drain.h"
 
+#include "ledger_lasting.h"
 #include "migration.h"
 #include "replay.h"
 

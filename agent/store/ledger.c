@@ -9,6 +9,7 @@
 
 #include "appdb.h"
 #include "belief.h"
+#include "ledger_lasting.h"
 #include "ledger_conflict.h"
 #include "ledger_kept.h"
 #include "ledger_limits.h"
@@ -396,15 +397,6 @@ static int on_commit(void *arg, struct sqlite3 *db, const char *name, int frames
     return SQLITE_OK; /* the commit stands, and the next one tries again */
 }
 
-bool ledger_shrink(struct ledger *l)
-{
-    if (!l->swollen || l->open)
-        return false;
-    l->swollen = false;
-    sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    return true;
-}
-
 bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclusive,
                  const uint8_t fleet[FLEET_ID_BYTES], const struct site_id *site, bool alone,
                  struct err *e)
@@ -442,6 +434,10 @@ bool ledger_open(struct ledger *l, const char *home, const char *vfs, bool exclu
 
 void ledger_close(struct ledger *l)
 {
+    struct err e = {0};
+
+    if (!ledger_shrunk(l, &e)) /* then it must not be closed as if it were */
+        l->copied = false;
     if (l->statements != NULL)
         for (int i = 0; i < STATEMENT_COUNT; i++)
             sqlite3_finalize(l->statements[i]);
@@ -465,6 +461,9 @@ bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
 {
     if (l->lasting != NULL)
         ledger_rollback(l);
+    if (!ledger_shrunk(l, e))
+        return false;
+    l->log_synced = false;
     if (lazy != l->lazy &&
         !run(l, lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", "begin", e))
         return false;
@@ -528,41 +527,6 @@ void ledger_rollback(struct ledger *l)
      * file, so no write may follow. */
     if (!load_facts(l, &e))
         l->gid_next = 0;
-}
-
-bool ledger_has_spilled(struct ledger *l)
-{
-    int pages = 0, most;
-
-    sqlite3_db_status(l->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &most, 1);
-    return pages > 0;
-}
-
-bool ledger_spill(struct ledger *l, struct err *e)
-{
-    sqlite3_file *wal = NULL;
-
-    if (sqlite3_file_control(l->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK ||
-        wal == NULL || wal->pMethods == NULL)
-        return true; /* nothing has been written */
-    return wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
-           err_set(e, ERR_STORE, "sync %s-wal: the disk failed", l->path);
-}
-
-void ledger_be_silent(struct ledger *l)
-{
-    l->silent = true;
-}
-
-void ledger_speak(struct ledger *l)
-{
-    const struct ledger_actor *self = &l->actors[l->self - 1];
-
-    l->silent = false;
-    if (self->staged > 0)
-        ledger_note_have(l, self);
-    if (self->applied > 0)
-        vector_set(&l->applied, &self->actor, self->applied, NULL);
 }
 
 bool ledger_say_all(struct ledger *l, struct err *e)

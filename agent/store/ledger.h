@@ -47,10 +47,10 @@ struct ledger {
     char *path;
     struct sqlite3_stmt **statements;
     struct kept *kept;  /* ledger_kept.h */
-    bool open;           /* in a transaction... */
-    const void *lasting; /* ...one that the next one ends: whose it is (remerge.h, drain.h) */
+    bool open, lazy;     /* in a transaction; commits are not synced */
+    const void *lasting; /* a transaction that the next one ends: whose it is (remerge.h, drain.h) */
     bool silent;         /* what we say in it is not among `have` and `applied` yet */
-    bool lazy, swollen; /* its commits are not synced; its WAL is large (ledger_shrink) */
+    bool swollen, log_synced, copied; /* a large WAL is being put away (ledger_lasting.h) */
     bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
@@ -102,16 +102,6 @@ MUST_USE bool ledger_begin(struct ledger *l, bool lazy, struct err *e);
 MUST_USE bool ledger_commit(struct ledger *l, struct err *e);
 /* Make a lazy commit durable: the file is never more than one batch ahead of the ledger. */
 MUST_USE bool ledger_sync(struct ledger *l, struct err *e);
-/* In a transaction that lasts: has it written anything since this was asked last? Bring to the disk
- * what it has, so that its commit has little left to wait for. */
-bool ledger_has_spilled(struct ledger *l);
-MUST_USE bool ledger_spill(struct ledger *l, struct err *e);
-/* From here on what we say is not heard of... */
-void ledger_be_silent(struct ledger *l);
-/* ...until now, when it is about to be committed. */
-void ledger_speak(struct ledger *l);
-/* Put a swollen WAL away; outside a transaction. False: there is none. */
-bool ledger_shrink(struct ledger *l);
 /* End all reads, after reading outside a transaction; roll back, harmless when nothing is open. */
 void ledger_rest(struct ledger *l);
 void ledger_rollback(struct ledger *l);

@@ -162,8 +162,7 @@ bool ledger_actor_save(struct ledger *l, uint32_t id, struct err *e)
         return false;
     if (a->staged > 0 || vector_get(&l->have, &a->actor) > 0)
         ledger_note_have(l, a);
-    if (!(l->silent && id == l->self) &&
-        (a->applied > 0 || vector_get(&l->applied, &a->actor) > 0))
+    if (!(l->silent && id == l->self) && (a->applied > 0 || vector_get(&l->applied, &a->actor) > 0))
         vector_set(&l->applied, &a->actor, a->applied, NULL);
     return true;
 }

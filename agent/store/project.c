@@ -167,6 +167,18 @@ static void batch_close(struct batch *b)
 
 /* ---- gather ---- */
 
+/* How much a batch takes: what others committed together comes together, however much it is. What
+ * is only due can come in parts. */
+static size_t bytes_max(const struct batch *b)
+{
+    return b->s->merged_count > 0 ? BATCH_BYTES_MAX : b->s->batch_bytes;
+}
+
+static int64_t rows_left(const struct batch *b)
+{
+    return (int64_t)(b->s->merged_count > 0 ? CUT_ROWS_MAX : b->s->batch_rows) - b->n;
+}
+
 /* Rows of the table `due` behind *after, no more than `max` and no more than fit. */
 static bool gather_waiting(struct batch *b, const char *sql, int64_t max, int64_t *after,
                            bool *left, struct err *e)
@@ -178,14 +190,14 @@ static bool gather_waiting(struct batch *b, const char *sql, int64_t max, int64_
         return false;
     sqlite3_bind_int64(q, 1, *after);
     *left = true;
-    while (max > 0 && b->bytes < BATCH_BYTES_MAX && (code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (max > 0 && b->bytes < bytes_max(b) && (code = sqlite3_step(q)) == SQLITE_ROW) {
         *after = sqlite3_column_int64(q, 0);
-        batch_add(b, *after, true, false, e);
+        if (batch_add(b, *after, true, false, e) != NULL)
+            max--;
         if (e->code != ERR_NONE)
             break;
-        max--;
     }
-    *left = code == SQLITE_ROW || max == 0 || b->bytes >= BATCH_BYTES_MAX;
+    *left = code == SQLITE_ROW || max <= 0 || b->bytes >= bytes_max(b);
     ledger_done(&b->s->ledger, q);
     if (e->code != ERR_NONE)
         return false;
@@ -255,7 +267,7 @@ static bool gather(struct batch *b, bool *left, struct err *e)
     }
     if (s->due_open &&
         !gather_waiting(b, "SELECT gid FROM due WHERE gid > ?1 AND why IS NULL ORDER BY gid",
-                        (int64_t)CUT_ROWS_MAX - b->n, &after, left, e))
+                        rows_left(b), &after, left, e))
         return false;
     return gather_parked(b, e) && gather_yielding(b, e);
 }
@@ -376,7 +388,8 @@ static bool write_locked(struct batch *b, struct telling *t, struct app_state *s
     if (ok)
         batch_payload(b, &state->payload);
     if (ok && wrote_any(b, false))
-        ok = write_state(b, t, state, e) && appdb_commit(&s->app, e);
+        ok = write_state(b, t, state, e) &&
+             (merge_is_full(s) ? appdb_commit_large(&s->app, e) : appdb_commit(&s->app, e));
     appdb_end(&s->app);
     return ok;
 }

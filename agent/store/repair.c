@@ -419,3 +419,27 @@ bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2
     pair_close(&u);
     return ok;
 }
+
+bool store_unite(struct store *s, const char *table, const int64_t keys[2], uint64_t now_ms,
+                 struct err *e)
+{
+    struct store_progress p = {.more = true};
+    struct binding *b;
+
+    while (p.more) /* what the application did to them comes first */
+        if (!store_drain(s, now_ms, &p, e))
+            return false;
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        b = &s->bindings[i];
+        if (sqlite3_stricmp(b->app->name, table) != 0)
+            continue;
+        if (!b->app->surrogate)
+            return err_set(e, ERR_REFUSED,
+                           "rows of table %s are named by their keys: two keys are two rows",
+                           b->app->name);
+        if (keys[0] == keys[1])
+            return err_set(e, ERR_REFUSED, "that is one row already");
+        return repair_unite(s, b, keys, now_ms, &p, e);
+    }
+    return err_set(e, ERR_REFUSED, "table %s is not shared; see agent-cli tables", table);
+}

@@ -10,6 +10,7 @@
 #include "belief.h"
 #include "drain.h"
 #include "fork.h"
+#include "ledger_lasting.h"
 #include "ledger_meta.h"
 #include "merge.h"
 #include "migration.h"
@@ -119,10 +120,16 @@ static bool ready(struct store *s, uint64_t now_ms, struct err *e)
            remerge_if_due(s, now_ms, e);
 }
 
+/* Is there anything to put away? */
+static bool is_swollen(const struct store *s)
+{
+    return s->ledger.swollen || s->ledger.copied || s->app.swollen;
+}
+
 /* The same; what takes long has a call to itself. */
 static bool do_apart(struct store *s, uint64_t now_ms, bool *did, struct err *e)
 {
-    *did = ledger_shrink(&s->ledger);
+    *did = ledger_shrink(&s->ledger) || appdb_shrink(&s->app);
     if (*did)
         return true;
     *did = s->half;
@@ -374,30 +381,6 @@ bool store_uninstall(struct store *s, struct err *e)
     return bind_again(s, capture_uninstall(&s->app, e), e) && recover(s, 0, e);
 }
 
-bool store_unite(struct store *s, const char *table, const int64_t keys[2], uint64_t now_ms,
-                 struct err *e)
-{
-    struct store_progress p = {.more = true};
-    struct binding *b;
-
-    while (p.more) /* what the application did to them comes first */
-        if (!store_drain(s, now_ms, &p, e))
-            return false;
-    for (uint32_t i = 0; i < s->binding_count; i++) {
-        b = &s->bindings[i];
-        if (sqlite3_stricmp(b->app->name, table) != 0)
-            continue;
-        if (!b->app->surrogate)
-            return err_set(e, ERR_REFUSED,
-                           "rows of table %s are named by their keys: two keys are two rows",
-                           b->app->name);
-        if (keys[0] == keys[1])
-            return err_set(e, ERR_REFUSED, "that is one row already");
-        return repair_unite(s, b, keys, now_ms, &p, e);
-    }
-    return err_set(e, ERR_REFUSED, "table %s is not shared; see agent-cli tables", table);
-}
-
 /* ---- capture ---- */
 
 bool store_owes(const struct store *s)
@@ -459,7 +442,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     s->vanished &= did;
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
-    p->more = did || s->ledger.swollen;
+    p->more = did || is_swollen(s);
     p->apply = s->due_open || migration_moved(s) || s->ledger.foreign || fork_may_come(s);
     /* What was just written may have made room for a row that the file refused. */
     return p->apply || may_retry(s, now_ms, &p->apply, e);
@@ -540,13 +523,18 @@ static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, st
     *p = (struct store_progress){0};
     if (!do_apart(s, now_ms, &p->more, e))
         return false;
-    p->more |= drain_is_under_way(s); /* what the application wrote comes first */
     if (p->more)
         return true;
+    p->more = drain_is_under_way(s); /* what the application wrote comes first */
+    if (p->more)
+        return store_drain(s, now_ms, &drained, e);
     projects = s->ledger.matched && s->app.installed;
     if (projects && !make_ours(s, p, e))
         return false;
     full = !projects || merge_is_full(s);
+    p->more = projects && full && s->ledger.unsynced; /* what takes long has a call to itself */
+    if (p->more)
+        return ledger_sync(&s->ledger, e);
     if (!merge_ready(s, now_ms, projects, e))
         return false;
     p->more = !full && merge_is_full(s);
@@ -576,7 +564,7 @@ static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, st
     }
     release_memory(s, p);
     parked = project_retry_due(s, now_ms, &pause_ms);
-    p->more = s->due_open || s->half || s->ledger.foreign || s->ledger.swollen ||
+    p->more = s->due_open || s->half || s->ledger.foreign || is_swollen(s) ||
               (p->changesets > 0 && merge_pending(s)) || (parked && pause_ms == 0);
     p->again_ms = parked && !p->more ? pause_ms : 0;
     if (trouble_is_healing(&s->trouble) && !p->more && !fork_is_open(s))
@@ -663,6 +651,11 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         return false;
     out->unscanned += minted;
     return true;
+}
+
+const char *store_trouble(const struct store *s)
+{
+    return trouble_text(s);
 }
 
 bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)

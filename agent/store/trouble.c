@@ -95,8 +95,3 @@ const char *trouble_text(const struct store *s)
             return s->trouble.stuck[a];
     return s->trouble.rule;
 }
-
-const char *store_trouble(const struct store *s)
-{
-    return trouble_text(s);
-}

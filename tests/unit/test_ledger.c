@@ -1,5 +1,5 @@
 /* The ledger: what is durable when, what a rollback leaves, and the order of cells. Also of
- * ledger_kept.c, ledger_meta.c, ledger_rows.c. */
+ * ledger_kept.c, ledger_lasting.c, ledger_meta.c, ledger_rows.c. */
 #include "ledger.h"
 
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "ledger_kept.h"
+#include "ledger_lasting.h"
 #include "ledger_meta.h"
 #include "sim/disk.h"
 #include "library.h"
@@ -468,13 +469,49 @@ static void a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit(voi
     }
     assert_false(ledger_shrink(&s->l)); /* not while something is being written */
     must(s, ledger_commit(&s->l, &s->e));
-    assert_true(ledger_shrink(&s->l));
+    for (int part = 0; part < 3; part++) /* synced, copied, and the copy synced */
+        assert_true(ledger_shrink(&s->l));
     assert_false(ledger_shrink(&s->l));
     must(s, ledger_begin(&s->l, true, &s->e) &&
                 ledger_meta_set(&s->l, "small", &(struct value){.type = VALUE_INT}, &s->e) &&
                 ledger_commit(&s->l, &s->e));
     assert_false(ledger_shrink(&s->l)); /* that one began at the front */
     buf_close(&bytes);
+}
+
+/* Who writes next begins it at the front: what was copied from there must be on the disk by then.
+ */
+static void a_log_that_is_being_put_away_survives_a_power_cut_in_every_part(void **state)
+{
+    struct shelf *s = *state;
+    uint8_t much[9000];
+    struct value v = {.type = VALUE_BLOB, .bytes = {much, sizeof much}}, kept;
+
+    for (int parts = 0; parts <= 3; parts++)
+        for (int writes = 0; writes < 3; writes++) {
+            struct buf room;
+
+            memset(much, 1 + parts * 3 + writes, sizeof much);
+            must(s, ledger_begin(&s->l, false, &s->e) &&
+                        ledger_meta_set(&s->l, "much", &v, &s->e) && ledger_commit(&s->l, &s->e));
+            s->l.swollen = true;
+            for (int part = 0; part < parts; part++)
+                assert_true(ledger_shrink(&s->l));
+            if (writes == 2)
+                reopen(s);
+            else if (writes == 1)
+                must(s, ledger_begin(&s->l, false, &s->e) &&
+                            ledger_meta_set(&s->l, "next", &v, &s->e) &&
+                            ledger_commit(&s->l, &s->e));
+            disk_arm(s->disk, PROCESS_AGENT, 1, DEATH_POWER);
+            lose_power(s);
+            buf_open(&room, 2 * sizeof much);
+            must(s, ledger_meta_get(&s->l, "much", &kept, &room, &s->e));
+            assert_int_equal(kept.bytes.n, sizeof much);
+            assert_memory_equal(kept.bytes.p, much, sizeof much);
+            buf_close(&room);
+            reopen(s);
+        }
 }
 
 /* What was known when the file went back, and whose the file was, says nothing in another fleet. */
@@ -524,6 +561,8 @@ int main(void)
             a_query_that_is_kept_is_prepared_once_and_forgets_what_was_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_log_that_is_being_put_away_survives_a_power_cut_in_every_part, set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_another_fleet_nothing_is_left_of_what_the_file_was,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),

@@ -1,0 +1,97 @@
+/* SQLite holds up its caller until the disk has all that it wrote. So of what takes long, each wait
+ * for the disk is a call of its own. */
+#include "ledger_lasting.h"
+
+#include <sqlite3.h>
+
+#include "belief.h"
+
+static bool sync_file(struct ledger *l, int which, struct err *e)
+{
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(l->db, "main", which, &file) != SQLITE_OK || file == NULL ||
+        file->pMethods == NULL)
+        return true; /* nothing has been written */
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK ||
+           err_set(e, ERR_STORE, "sync %s: the disk failed", l->path);
+}
+
+/* ---- a transaction that lasts ---- */
+
+bool ledger_has_spilled(struct ledger *l)
+{
+    int pages = 0, most;
+
+    sqlite3_db_status(l->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &most, 1);
+    return pages > 0;
+}
+
+bool ledger_spill(struct ledger *l, struct err *e)
+{
+    return sync_file(l, SQLITE_FCNTL_JOURNAL_POINTER, e);
+}
+
+void ledger_be_silent(struct ledger *l)
+{
+    l->silent = true;
+}
+
+void ledger_speak(struct ledger *l)
+{
+    const struct ledger_actor *self = &l->actors[l->self - 1];
+
+    l->silent = false;
+    if (self->staged > 0)
+        ledger_note_have(l, self);
+    if (self->applied > 0)
+        vector_set(&l->applied, &self->actor, self->applied, NULL);
+}
+
+/* ---- putting a large WAL away ----
+ *
+ *     the WAL is synced -> its pages are copied into the file -> the file is synced
+ *
+ * SQLite does the three in one. It lets the next one who writes begin the WAL anew as soon as all
+ * is copied, so that one must find the file synced. */
+
+static bool checkpoint(struct ledger *l)
+{
+    const char *back = l->lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
+    bool copied =
+        sqlite3_exec(l->db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK;
+
+    return sqlite3_exec(l->db, back, NULL, NULL, NULL) == SQLITE_OK && copied;
+}
+
+/* What fails is tried again with the next large commit; until then the WAL grows. */
+bool ledger_shrink(struct ledger *l)
+{
+    struct err e = {0};
+
+    if (l->copied && !l->open) {
+        if (!ledger_shrunk(l, &e))
+            l->swollen = false;
+        return true;
+    }
+    if (!l->swollen || l->open)
+        return false;
+    if (!l->log_synced) {
+        l->log_synced = ledger_spill(l, &e);
+        l->swollen = l->log_synced;
+        return true;
+    }
+    l->swollen = l->log_synced = false;
+    l->copied = true; /* or a part of it */
+    checkpoint(l);
+    return true;
+}
+
+bool ledger_shrunk(struct ledger *l, struct err *e)
+{
+    if (l->copied && !sync_file(l, SQLITE_FCNTL_FILE_POINTER, e))
+        return false;
+    l->copied = false;
+    return true;
+}
