@@ -48,7 +48,7 @@ struct ledger {
     struct sqlite3_stmt **statements;
     struct kept *kept;  /* ledger_kept.h */
     bool open, lazy;     /* in a transaction; commits are not synced */
-    const void *lasting; /* a transaction that the next one ends: whose it is (remerge.h, drain.h) */
+    const void *lasting; /* whose transaction the next one ends (remerge.h, drain.h); or NULL */
     bool silent;         /* what we say in it is not among `have` and `applied` yet */
     bool swollen, log_synced, copied; /* a large WAL is being put away (ledger_lasting.h) */
     bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
