@@ -273,150 +273,27 @@ static bool row_at(struct store *s, const struct binding *b, int64_t key, int64_
     return true;
 }
 
-/* Two rows that a person makes one. */
-struct pair {
-    int64_t gids[2];
-    struct record recs[2];  /* of each, before */
-    struct record rec;      /* of both */
-    struct ledger_row row;  /* likewise; its bytes are in `room` */
-    struct buf room, bytes; /* of what is written */
-};
-
-static bool load_pair(struct pair *u, struct store *s, const struct binding *b,
-                      const int64_t keys[2], struct err *e)
-{
-    for (int i = 0; i < 2; i++) {
-        bool found;
-
-        if (!row_at(s, b, keys[i], &u->gids[i], e) ||
-            !ledger_row_get(&s->ledger, u->gids[i], &u->row, &found, e) ||
-            !record_decode(&u->recs[i], u->row.rec, e))
-            return false;
-    }
-    return true;
-}
-
-/* The value that one of the two has behind a mark because the other one had it; NULL: none. */
-static const struct value *unmarked(const struct pair *u, uint32_t position)
-{
-    const struct cell *a = record_get(&u->recs[0], position);
-    const struct cell *b = record_get(&u->recs[1], position);
-
-    if (a == NULL || b == NULL || !a->set || !b->set)
-        return NULL;
-    if (repair_is_mark(&a->v, &b->v))
-        return &b->v;
-    return repair_is_mark(&b->v, &a->v) ? &a->v : NULL;
-}
-
-/* Is an edit of the person's: whoever says it later in the same way says the same. */
-static bool write_unmarked(struct pair *u, struct store *s, struct author *a, struct binding *b,
-                           uint32_t index, const struct value *v, struct err *e)
-{
-    const struct conflict_row about = {
-        .s = s,
-        .gid = u->row.gid,
-        .table = u->row.table,
-        .own_key = b->app->surrogate ? (int64_t)b->position[b->app->keys[0]] : -1};
-    uint32_t position = b->position[b->order[index]];
-    struct cell *have = record_cell(&u->rec, position);
-    struct cell write = {.v = *v, .set = true};
-    struct value wire = *v;
-    bool united;
-
-    author_open(a);
-    write.clock = (struct local_clock){
-        .stamp = hlc_stamp(a->now_ms, 0), .actor = s->ledger.self, .number = a->number};
-    if (have->clock.stamp >= write.clock.stamp)
-        write.clock.stamp = have->clock.stamp + 1;
-    if (!unite_note(s, u->row.gid, u->row.gid, &write.clock, false, &u->rec, &united, e) ||
-        !conflict_cell(&about, position, &write, have, e))
-        return false;
-    *have = write;
-    author_row(a, b, CHANGE_UPDATE, u->row.gid, write.clock.stamp, &index, &wire, 1);
-    return true;
-}
-
-static bool load_united(struct pair *u, struct store *s, struct err *e)
-{
-    struct slice shadow;
-    int64_t gid;
-    bool found;
-
-    if (!ledger_stands(&s->ledger, u->gids[0], &gid, e) ||
-        !ledger_row_get(&s->ledger, gid, &u->row, &found, e))
-        return false;
-    shadow = u->row.differs ? u->row.shadow : u->row.rec; /* the file holds what it held */
-    buf_add(&u->room, shadow.p, shadow.n);
-    u->row.shadow = buf_slice(&u->room);
-    u->row.differs = u->row.present;
-    return record_decode(&u->rec, u->row.rec, e);
-}
-
-/* One row takes nothing away from itself. */
-static bool drop_marks(struct pair *u, struct store *s, struct author *a, struct binding *b,
-                       struct err *e)
-{
-    bool any = false;
-
-    for (uint32_t i = 0; i < b->app->column_count; i++) {
-        uint32_t position = b->position[b->order[i]];
-        const struct value *v = unmarked(u, position);
-        const struct cell *have;
-
-        if (v == NULL)
-            continue;
-        if (!any && !load_united(u, s, e))
-            return false;
-        any = true;
-        have = record_get(&u->rec, position);
-        if (have != NULL && repair_is_mark(&have->v, v) && !write_unmarked(u, s, a, b, i, v, e))
-            return false;
-    }
-    if (!any)
-        return true;
-    record_encode(&u->rec, &u->bytes);
-    u->row.rec = buf_slice(&u->bytes);
-    s->due_open = s->due_stale = true;
-    return ledger_row_put(&s->ledger, &u->row, true, u->row.present, e) &&
-           ledger_due_put(&s->ledger, u->row.gid, a->now_ms, NULL, e);
-}
-
-static void pair_close(struct pair *u)
-{
-    record_close(&u->recs[0]);
-    record_close(&u->recs[1]);
-    record_close(&u->rec);
-    buf_close(&u->room);
-    buf_close(&u->bytes);
-}
-
 bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2], uint64_t now_ms,
                   struct store_progress *p, struct err *e)
 {
     struct author author;
-    struct pair u = {0};
-    struct binding *t = bind_by_table(s, b->table);
+    int64_t gids[2] = {0};
     uint64_t before;
     bool ok;
 
     author_begin(&author, s, now_ms, p);
     before = author.number - 1;
-    buf_open(&u.room, SIZE_MAX / 2);
-    buf_open(&u.bytes, SIZE_MAX / 2);
-    s->noticed_ms = now_ms;
-    s->look_ups_left = LOOK_UPS_MAX;
-    ok = ledger_begin(&s->ledger, false, e) && load_pair(&u, s, b, keys, e);
+    ok = ledger_begin(&s->ledger, false, e) && row_at(s, b, keys[0], &gids[0], e) &&
+         row_at(s, b, keys[1], &gids[1], e);
     if (ok) {
-        author_unite(&author, t, u.gids[0], u.gids[1]);
-        ok = unite_rows(s, b->table, u.gids[0], u.gids[1], e) && drop_marks(&u, s, &author, t, e) &&
-             unite_names(s, e) && author_seal(&author, e) &&
-             ledger_holds_not(&s->ledger, before, e) && ledger_commit(&s->ledger, e);
+        author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
+        ok = unite_rows(s, b->table, gids[0], gids[1], e) && unite_names(s, e) &&
+             author_seal(&author, e) && ledger_holds_not(&s->ledger, before, e) &&
+             ledger_commit(&s->ledger, e);
     }
     if (!ok)
         ledger_rollback(&s->ledger);
     author_close(&author);
-    pair_close(&u);
     return ok;
 }
 

@@ -133,7 +133,7 @@ def test_two_rows_that_are_one_thing_become_one(shop):
     assert (marked[1], plain[1]) == ("#COMPTA01-NEU", "NEU")
     assert "one" in short(a, "conflicts", "merge", "shop_article", plain[0], marked[0])
     for pc in (a, b):
-        wait_for(lambda: [row[1] for row in pc.sql(rows)] == ["NEU"], "one is left on " + pc.name)
+        wait_for(lambda: len(pc.sql(rows)) == 1, "one is left on " + pc.name)
     shop.wait_equal(a, b)
     assert a.cli("conflicts", "merge", "shop_article", plain[0], 999999, ok=None).returncode not in (0, USAGE)
     assert a.cli("conflicts", "merge", "shop_article", "one", "two", ok=None).returncode == USAGE

@@ -205,30 +205,6 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     close_shops(s, 2);
 }
 
-/* The one had a mark before its code, because the other had that code. */
-static void what_is_one_row_by_a_persons_word_has_no_mark(void **state)
-{
-    (void)state;
-    for (int who = 0; who < 2; who++) {
-        struct site s[2];
-
-        open_shops(s, 2, false);
-        sql(&s[0],
-            "INSERT INTO article VALUES (1, 'x', 'tea', 5); INSERT INTO offer VALUES (1, 'x')");
-        later();
-        sql(&s[1],
-            "INSERT INTO article VALUES (7, 'x', 'ice', 6); INSERT INTO offer VALUES (1, 'x')");
-        exchange(&s[0], &s[1]);
-        expect_all(s, 2, articles, "#B-x|ice|6 x|tea|5");
-        unite(&s[who], 1, 7);
-        exchange(&s[0], &s[1]);
-        expect_all(s, 2, articles, "x|ice|6");
-        expect_all(s, 2, "SELECT code, count(*) FROM offer GROUP BY code", "x|2");
-        assert_int_equal(status_of(&s[0]).conflicts, status_of(&s[1]).conflicts);
-        close_shops(s, 2);
-    }
-}
-
 /* Each of two articles has a card, one of which names the other: there is one card now, which names
  * itself. */
 static void a_row_that_names_the_one_it_becomes_one_with_names_itself(void **state)
@@ -676,7 +652,6 @@ int main(void)
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
-        cmocka_unit_test(what_is_one_row_by_a_persons_word_has_no_mark),
         cmocka_unit_test(a_row_that_names_the_one_it_becomes_one_with_names_itself),
         cmocka_unit_test(a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves),
         cmocka_unit_test(a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row),
