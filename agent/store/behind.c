@@ -189,19 +189,30 @@ sqlite3_stmt *behind_unheard(struct ledger *l, const char *sql, struct err *e)
     return q;
 }
 
+#define DEAD_BYTES_MAX 64 /* more than any record without cells has */
+
 bool behind_find_let_go(struct recovery *r, struct err *e)
 {
     struct ledger *l = &r->s->ledger;
-    sqlite3_stmt *q = behind_unheard(l, "SELECT gid FROM row WHERE present = 1 AND rec = ?1", e);
+    sqlite3_stmt *q =
+        ledger_prepare(l,
+                       "SELECT gid, rec FROM row WHERE present = 1 AND length(rec) <= ?1"
+                       " AND gid NOT IN (SELECT gid FROM alias)",
+                       e);
+    bool ok = q != NULL;
     int code = SQLITE_DONE;
 
-    while (q != NULL && (code = sqlite3_step(q)) == SQLITE_ROW) {
+    if (ok)
+        sqlite3_bind_int64(q, 1, DEAD_BYTES_MAX);
+    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct row_key id = int_key(sqlite3_column_int64(q, 0));
 
-        keymap_put(&r->let_go, 0, &id, 1);
+        ok = record_decode(&r->rec, value_of_column(q, 1).bytes, e);
+        if (ok && !record_has_cells(&r->rec))
+            keymap_put(&r->let_go, 0, &id, 1);
     }
     sqlite3_finalize(q);
-    return q != NULL && (code == SQLITE_DONE || ledger_err(l, "find what was to go", e));
+    return ok && (code == SQLITE_DONE || ledger_err(l, "find what was to go", e));
 }
 
 /* Rows that have come into the file since are due again. Nobody has heard of those that were still
@@ -304,7 +315,7 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
     behind_open(&r, s, now_ms);
     ok = appdb_read(&s->app, e) && look_for_fork(&r, state, known, e) &&
          (!*known || (ledger_begin(&s->ledger, false, e) && attach(&r, e) && go_back(&r, e) &&
-                      behind_find_let_go(&r, e) && behind_relive(&r, e) && behind_rows(&r, e)));
+                      behind_relive(&r, e) && behind_find_let_go(&r, e) && behind_rows(&r, e)));
     appdb_end(&s->app);
     if (ok && *known)
         ok = go_on(&r, state, e);

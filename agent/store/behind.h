@@ -39,10 +39,10 @@ struct recovery {
     uint32_t run_count, run_room;
     struct lap *laps;
     uint32_t lap_count, lap_room;
-    struct keymap lived;    /* by lap and gid: the file has all that the lap did to this row */
-    struct keymap begun;    /* likewise: the file has the beginning of it */
-    int64_t whole;          /* a row of which `begun` shall be taken for `lived`; 0: none */
-    struct keymap let_go;   /* gids given to rows that were gone before anybody had heard of them */
+    struct keymap lived;  /* by lap and gid: the file has all that the lap did to this row */
+    struct keymap begun;  /* likewise: the file has the beginning of it */
+    int64_t whole;        /* a row of which `begun` shall be taken for `lived`; 0: none */
+    struct keymap let_go; /* gids of rows of which nobody has heard but, perhaps, that they went */
     struct touch_list list; /* what the application did that nobody has seen */
     struct keymap here;     /* keys of its rows: 1 + index into it */
     struct keymap seen;     /* gids that need no more attention */
@@ -58,7 +58,7 @@ struct recovery {
 /* A statement whose ?1 is the record of a row that went before anybody had heard of it. NULL on
  * failure; the caller finalizes. */
 struct sqlite3_stmt *behind_unheard(struct ledger *l, const char *sql, struct err *e);
-/* Which of those are in the file once more: they were to go again already at the fork. */
+/* Which rows of which nobody has heard but, perhaps, that they went are in the file once more. */
 MUST_USE bool behind_find_let_go(struct recovery *r, struct err *e);
 
 /* behind_laps.c: find the laps above the fork. `times`, if not NULL: when marks of the file that

@@ -155,14 +155,15 @@ static void a_row_whose_end_alone_was_said_is_said_whole_when_the_application_go
     (void)state;
     open_pair(&a, &b, shop, shop);
     close_store(&a);
-    sql(&a, "INSERT INTO client VALUES (4, 'Eva')");
+    sql(&a, "INSERT INTO client VALUES (3, 'Ana'), (4, 'Eva')");
     keep_database(&a);
     sql(&a, "DELETE FROM client");
     open_store(&a);
     exchange(&a, &b);
     go_back(&a);
-    sql(&a, "UPDATE client SET name = 'Eve' WHERE id = 4");
-    expect_both_settled(&a, &b, clients, "Eve");
+    sql(&a, "INSERT INTO invoice VALUES (1, 'F1', 3); UPDATE client SET name = 'Eve' WHERE id = 4");
+    expect_both_settled(&a, &b, invoices, "F1|Ana");
+    expect(&b, clients, "Ana Eve");
     close_pair(&a, &b);
 }
 
