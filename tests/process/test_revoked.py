@@ -115,38 +115,52 @@ def lines_of(pc, *words):
     return [(i, line) for i, line in enumerate(lines) if all(word in line for word in words)]
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("rows", [300, 30000])
-def test_a_pc_that_takes_in_140_megabytes_hears_meanwhile_who_is_shut_out(shop, rows, record_property):
-    """Three change-sets of C's, nearly the largest there may be, have come to B, whose till had its file; then it lets go.
-    With sanitizers in the programs they are a fifth of that."""
-    size = 9000000 if sanitized(shop.programs) else 45000000
-    lan, a, b, c = trio(shop)
-    b.stop()
-    settings = b.home / "agent.conf"
-    settings.write_text(settings.read_text() + "\nlog_level = debug\n")
-    b.start()
-    shop.wait_peer(b, c)
+def taken_in_until_cut_off(shop, a, b, c, rows, size):
+    """Three change-sets of C's have come to B, whose till had its file; then it lets go, and A shuts out C. How long B's link
+    to C lived on, and the longest turn of B's loop."""
     with database(b.db) as till:
         till.execute("BEGIN IMMEDIATE")
         for name in ("one", "two", "three"):
             c.sql("INSERT INTO shop_client(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
-                  " SELECT 'many %s ' || hex(randomblob(%d)) FROM n" % (rows, name, size // 2 // rows))
+                  " SELECT 'many %s %s ' || hex(randomblob(%d)) FROM n" % (rows, c.name, name, size // 2 // rows))
             wait_for(lambda: c.status()["pending"]["marks"] == 0, "it is captured")
         shop.wait_equal(a, c, seconds=120)
         wait_for(lambda: b.status()["pending"]["incoming"] == 3, lambda: "B has all: %r" % b.status()["pending"], 120)
         till.execute("COMMIT")
     begin = time.time()
-    a.cli("revoke", "C", "--yes")
-    wait_for(lambda: "C" not in connected(b), "B cuts it off")
-    cut, line = lines_of(b, "link down", "peer=C ")[-1]
-    took, turn = seconds_of(line) - begin, b.status()["work"]["turn_us_max"] / 1e6
-    record_property("seconds", (took, turn))
-    print("cut off after %.2f s; the longest turn of the loop took %.2f s" % (took, turn))
+    a.cli("revoke", c.name, "--yes")
+    wait_for(lambda: c.name not in connected(b), "B cuts it off")
+    cut, line = lines_of(b, "link down", "peer=%s " % c.name)[-1]
+    turn = b.status()["work"]["turn_us_max"] / 1e6
     shop.wait_equal(a, b, seconds=120)
     batches = [i for i, line in lines_of(b, "applied changesets=1 ", "rows=%d " % rows)]
-    assert len(batches) == 3, "each was a batch"
-    assert cut < batches[2], "B took in all that was there before it heard"
+    assert len(batches) % 3 == 0, "each was a batch"
+    assert cut < batches[-1], "B took in all that was there before it heard"
+    return seconds_of(line) - begin, turn
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("rows", [300, 30000])
+def test_a_revoked_pc_is_cut_off_within_a_second_while_140_megabytes_are_taken_in(shop, rows, record_property):
+    """Three change-sets, nearly the largest there may be. Of three tries one must do: all agents share one disk here, and one
+    machine. With sanitizers in the programs they are a fifth of that."""
+    size = 9000000 if sanitized(shop.programs) else 45000000
+    lan = shop.network.lan()
+    a = shop.founder("A", lan)
+    b = shop.member("B", a, lan)
+    b.stop()
+    settings = b.home / "agent.conf"
+    settings.write_text(settings.read_text() + "\nlog_level = debug\n")
+    b.start()
+    took = []
+    while len(took) < 3 and not any(t < 1 for t, _ in took):
+        c = shop.member("C%d" % len(took), a, lan)
+        for pc in (a, b):
+            shop.wait_peer(pc, c)
+        took.append(taken_in_until_cut_off(shop, a, b, c, rows, size))
+    record_property("seconds", took)
+    print("cut off after so many seconds, the longest turn of the loop:", took)
+    assert min(took)[0] < 1
 
 
 def seconds_to_cut_off(a, b, c, rows, size):
