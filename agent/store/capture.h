@@ -40,7 +40,7 @@ struct mark {
     int op;
     uint32_t key_count;
     bool moved;              /* an update gave the row another key: `old` is the one before */
-    bool long_key, long_old; /* it is too long to be sent: its values are all VALUE_NULL here */
+    bool long_key, long_old; /* nobody is sent it (unsent_key): all VALUE_NULL here */
     double julian_day;       /* 0 if what stands there is no time */
     const struct value *key; /* as many as the table has key columns; good until marks_close */
     const struct value *old; /* likewise; all VALUE_NULL unless the key moved. A key column that is

@@ -132,8 +132,8 @@ static bool read_old(struct appdb *a, struct sqlite3_stmt *s, struct mark *m,
     return any && !same;
 }
 
-/* Nobody is sent it, and it may be longer than all that is kept of the marks. */
-static bool drop_long(struct value *key, uint32_t n)
+/* Nobody is sent it: it names no row, or it may be longer than all that is kept of the marks. */
+static bool drop_unsent(struct value *key, uint32_t n)
 {
     if (!unsent_key(key, n))
         return false;
@@ -165,8 +165,8 @@ static bool add_mark(struct appdb *a, const struct app_table *t, struct sqlite3_
     for (uint32_t i = 0; i < t->key_count && i < a->mark_width; i++)
         key[i] = value_of_column(s, COLUMN_KEY + 2 * (int)i);
     m->moved = m->op == MARK_UPDATE && read_old(a, s, m, key, old);
-    m->long_key = drop_long(key, m->key_count);
-    m->long_old = m->moved && drop_long(old, m->key_count);
+    m->long_key = drop_unsent(key, m->key_count);
+    m->long_old = m->moved && drop_unsent(old, m->key_count);
     copy_values(out, key, m->key_count);
     if (m->moved)
         copy_values(out, old, m->key_count);

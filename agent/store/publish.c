@@ -536,7 +536,7 @@ static bool publish_table(struct publishing *g, struct err *e)
     struct publisher *p = &g->p;
     uint32_t rows = rows_of_one(p->s, g->b);
 
-    for (; g->row<p->list->n && * g->left> 0; g->row++) {
+    for (; *g->left > 0 && g->row < p->list->n; g->row++) {
         struct touched *t = &p->list->rows[g->row];
 
         if (t->b != g->b || t->gid == 0 || !is_in_part(p->list, t))

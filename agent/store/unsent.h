@@ -40,9 +40,8 @@ bool unsent_key_of(const struct app_table *t, const struct value *values);
 void unsent_row(struct store *s, uint32_t table);
 /* Inside a ledger transaction: note what was found. */
 MUST_USE bool unsent_save(struct store *s, struct err *e);
-#define UNSENT_WHOLE    UINT32_MAX       /* in the place of a position: all of the row... */
-#define UNSENT_UNJUDGED (UINT32_MAX - 1) /* ...since it is too large; or too long for its filter   \
-                                          */
+#define UNSENT_WHOLE    UINT32_MAX       /* in the place of a position: all of the row, too large */
+#define UNSENT_UNJUDGED (UINT32_MAX - 1) /* likewise, as its filter takes too long */
 /* Inside a ledger transaction: the cell was found so. */
 MUST_USE bool unsent_note(struct store *s, int64_t gid, uint32_t position, struct err *e);
 /* Look at the noted cells again if anything may have changed since, forget those that can be sent
