@@ -329,8 +329,9 @@ bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e)
     if (!s->ledger.matched || s->astray)
         return true;
     c.first = mem_alloc((s->ledger.actor_count + 1) * sizeof *c.first);
+    ok = ledger_begin(&s->ledger, false, e);
     author_begin(&c.author, s, now_ms, &progress);
-    ok = ledger_begin(&s->ledger, false, e) && correct(&c, now_ms, did, e);
+    ok = ok && correct(&c, now_ms, did, e);
     author_close(&c.author);
     free(c.first);
     if (!ok || !*did)

@@ -266,9 +266,9 @@ static bool begin(struct store *s, uint64_t now_ms, struct store_progress *p, st
         drain_drop(s);
         return ok;
     }
-    d->publishing = publishing_new(s, &d->list, now_ms, &d->progress);
     if (!ledger_begin(&s->ledger, false, e))
         return false;
+    d->publishing = publishing_new(s, &d->list, now_ms, &d->progress);
     ledger_be_silent(&s->ledger);
     return deny(s, &d->list, e);
 }

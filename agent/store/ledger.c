@@ -436,8 +436,8 @@ void ledger_close(struct ledger *l)
 {
     struct err e = {0};
 
-    if (!ledger_shrunk(l, &e)) /* then it must not be closed as if it were */
-        l->copied = false;
+    if (!ledger_shrunk(l, &e) && l->db != NULL)
+        sqlite3_db_config(l->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (l->statements != NULL)
         for (int i = 0; i < STATEMENT_COUNT; i++)
             sqlite3_finalize(l->statements[i]);
@@ -463,7 +463,7 @@ bool ledger_begin(struct ledger *l, bool lazy, struct err *e)
         ledger_rollback(l);
     if (!ledger_shrunk(l, e))
         return false;
-    l->log_synced = false;
+    ledger_disturb(l);
     if (lazy != l->lazy &&
         !run(l, lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", "begin", e))
         return false;

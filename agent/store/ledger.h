@@ -50,7 +50,7 @@ struct ledger {
     bool open, lazy;     /* in a transaction; commits are not synced */
     const void *lasting; /* whose transaction the next one ends (remerge.h, drain.h); or NULL */
     bool silent;         /* what we say in it is not among `have` and `applied` yet */
-    bool swollen, log_synced, copied; /* a large WAL is being put away (ledger_lasting.h) */
+    bool swollen, log_synced, disturbed, copied, torn; /* a large WAL is put away: ledger_lasting.h */
     bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */

@@ -65,33 +65,38 @@ static bool checkpoint(struct ledger *l)
     return sqlite3_exec(l->db, back, NULL, NULL, NULL) == SQLITE_OK && copied;
 }
 
-/* What fails is tried again with the next large commit; until then the WAL grows. */
+/* If the WAL cannot be synced it is tried again with the next large commit; until then it grows. */
 bool ledger_shrink(struct ledger *l)
 {
     struct err e = {0};
 
-    if (l->copied && !l->open) {
-        if (!ledger_shrunk(l, &e))
-            l->swollen = false;
-        return true;
-    }
+    if (l->copied && !l->open)
+        return ledger_shrunk(l, &e) || l->torn; /* then whoever writes next is told */
     if (!l->swollen || l->open)
         return false;
     if (!l->log_synced) {
         l->log_synced = ledger_spill(l, &e);
         l->swollen = l->log_synced;
-        return true;
+        if (!l->log_synced || !l->disturbed)
+            return true;
     }
-    l->swollen = l->log_synced = false;
+    l->swollen = l->log_synced = l->disturbed = false;
     l->copied = true; /* or a part of it */
     checkpoint(l);
     return true;
 }
 
+void ledger_disturb(struct ledger *l)
+{
+    l->disturbed |= l->log_synced;
+    l->log_synced = false;
+}
+
+/* The system tells once that it could not write, and takes what it lost for written then: so that
+ * is not tried again. */
 bool ledger_shrunk(struct ledger *l, struct err *e)
 {
-    if (l->copied && !sync_file(l, SQLITE_FCNTL_FILE_POINTER, e))
-        return false;
+    l->torn |= l->copied && !sync_file(l, SQLITE_FCNTL_FILE_POINTER, e);
     l->copied = false;
-    return true;
+    return !l->torn || err_set(e, ERR_STORE, "sync %s: the disk failed", l->path);
 }

@@ -16,8 +16,13 @@ void ledger_speak(struct ledger *l);
 
 /* Do the next part of putting a swollen WAL away; outside a transaction. False: there is none. */
 bool ledger_shrink(struct ledger *l);
-/* Between its parts: whoever writes to the ledger, or closes it, makes durable what was copied
- * before. Harmless when nothing was. */
+/* Somebody writes between its parts: what he writes is to be synced, too. The next time there are
+ * no parts, so that who always writes cannot hold it up for ever. */
+void ledger_disturb(struct ledger *l);
+/* Likewise: whoever writes to the ledger, or closes it, makes durable what was copied before.
+ * Harmless when nothing was. ERR_STORE: it cannot be (l->torn). Then only the WAL is whole: nothing
+ * may be written any more, and it must be left as it is, so that whoever opens the ledger next
+ * copies it again. */
 MUST_USE bool ledger_shrunk(struct ledger *l, struct err *e);
 
 #endif

@@ -439,10 +439,10 @@ static bool announce(struct store *s, struct binding *b, uint64_t now_ms, struct
     struct author a;
     bool ok;
 
+    ok = ledger_begin(&s->ledger, false, e);
     author_begin(&a, s, now_ms, p);
-    ok = ledger_begin(&s->ledger, false, e) && announce_rows(s, b, &a, e) &&
-         set_meta_number(s, "announce", b->table, 0, e) && author_seal(&a, e) &&
-         ledger_commit(&s->ledger, e);
+    ok = ok && announce_rows(s, b, &a, e) && set_meta_number(s, "announce", b->table, 0, e) &&
+         author_seal(&a, e) && ledger_commit(&s->ledger, e);
     if (!ok)
         ledger_rollback(&s->ledger);
     author_close(&a);

@@ -281,10 +281,10 @@ bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2
     uint64_t before;
     bool ok;
 
+    ok = ledger_begin(&s->ledger, false, e);
     author_begin(&author, s, now_ms, p);
     before = author.number - 1;
-    ok = ledger_begin(&s->ledger, false, e) && row_at(s, b, keys[0], &gids[0], e) &&
-         row_at(s, b, keys[1], &gids[1], e);
+    ok = ok && row_at(s, b, keys[0], &gids[0], e) && row_at(s, b, keys[1], &gids[1], e);
     if (ok) {
         author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
         ok = unite_rows(s, b->table, gids[0], gids[1], e) && unite_names(s, e) &&

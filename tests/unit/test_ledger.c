@@ -514,6 +514,55 @@ static void a_log_that_is_being_put_away_survives_a_power_cut_in_every_part(void
         }
 }
 
+/* Somebody who writes all the time: then it is put away at once. */
+static void a_log_is_put_away_although_somebody_writes_between_the_parts(void **state)
+{
+    struct shelf *s = *state;
+    struct value v = {.type = VALUE_INT};
+
+    s->l.swollen = true;
+    for (int part = 0; part < 2; part++) {
+        assert_true(ledger_shrink(&s->l));
+        assert_int_equal(s->l.copied, part);
+        s->l.swollen = true;
+        must(s, ledger_begin(&s->l, false, &s->e) && ledger_meta_set(&s->l, "x", &v, &s->e) &&
+                    ledger_commit(&s->l, &s->e));
+        s->l.swollen = part == 0;
+    }
+    assert_false(ledger_shrink(&s->l));
+}
+
+/* What the disk did not take is copied again from the log when the ledger is opened anew; until
+ * then nobody writes into it. */
+static void a_copy_that_the_disk_did_not_take_ends_all_writing_and_keeps_the_log(void **state)
+{
+    struct shelf *s = *state;
+    struct value v = {.type = VALUE_INT, .i = 7};
+    struct buf room;
+
+    must(s, ledger_begin(&s->l, false, &s->e) && ledger_meta_set(&s->l, "kept", &v, &s->e) &&
+                ledger_commit(&s->l, &s->e));
+    s->l.swollen = true;
+    for (int part = 0; part < 2; part++)
+        assert_true(ledger_shrink(&s->l));
+    s->l.torn = true; /* as a sync that failed leaves it */
+    assert_true(ledger_shrink(&s->l));
+    assert_false(ledger_shrink(&s->l));
+    assert_false(ledger_begin(&s->l, false, &s->e));
+    assert_int_equal(s->e.code, ERR_STORE);
+    err_clear(&s->e);
+    ledger_close(&s->l);
+    assert_true(disk_has(s->disk, "/shelf/ledger.db-wal"));
+    disk_lose_power(s->disk, SURVIVES_NOTHING);
+    disk_revive(s->disk, PROCESS_AGENT);
+    shelf_open(s);
+    buf_open(&room, 64);
+    must(s, ledger_meta_get(&s->l, "kept", &v, &room, &s->e));
+    assert_int_equal(v.i, 7);
+    buf_close(&room);
+    must(s, ledger_begin(&s->l, false, &s->e) && ledger_commit(&s->l, &s->e));
+}
+
 /* What was known when the file went back, and whose the file was, says nothing in another fleet. */
 static void in_another_fleet_nothing_is_left_of_what_the_file_was(void **state)
 {
@@ -563,6 +612,11 @@ int main(void)
             a_large_log_is_put_away_when_there_is_time_and_not_by_the_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_log_that_is_being_put_away_survives_a_power_cut_in_every_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_log_is_put_away_although_somebody_writes_between_the_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_copy_that_the_disk_did_not_take_ends_all_writing_and_keeps_the_log, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(in_another_fleet_nothing_is_left_of_what_the_file_was,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
