@@ -54,11 +54,11 @@ struct pump {
     bool failing;      /* something failed elsewhere and is not known to be over */
     bool drained_last; /* the last turn was a drain's */
     bool heard;        /* something came from a peer while this PC's rows are not matched yet */
-    struct job open, drain, apply, tidy;
-    uint64_t wrote_ms;       /* when the application was last seen to commit */
-    uint64_t drained_at_ms;  /* when that was drained in the turn that saw it */
-    uint64_t apply_since_ms; /* when the apply became due */
-    uint64_t parked_ms;      /* when parked rows were last tried */
+    struct job open, drain, apply, match, tidy; /* match: to try again what could not be done */
+    uint64_t wrote_ms;                          /* when the application was last seen to commit */
+    uint64_t drained_at_ms;                     /* when that was drained in the turn that saw it */
+    uint64_t apply_since_ms;                    /* when the apply became due */
+    uint64_t parked_ms;                         /* when parked rows were last tried */
     struct backup backup;
     struct newcomer newcomer; /* until this PC's rows are matched */
     struct absent absent;     /* what waits for members that are away */
@@ -123,7 +123,8 @@ static void job_failed(struct pump *p, struct job *job, const char *doing, const
 /* Work that went through shows that what failed is over. */
 static void all_well(struct pump *p)
 {
-    if (p->drain.failures > 0 || p->apply.failures > 0 || p->tidy.failures > 0)
+    if (p->drain.failures > 0 || p->apply.failures > 0 || p->match.failures > 0 ||
+        p->tidy.failures > 0)
         return;
     p->failing = false;
     warning_clear(&p->agent->warnings, WARNING_DISK_FULL);
@@ -208,7 +209,7 @@ static void open_store(struct pump *p)
              store_state(a->store) == STORE_READY ? "yes" : "no");
     warning_clear(&a->warnings, WARNING_DATABASE);
     warning_clear(&a->warnings, WARNING_LEDGER);
-    p->open = p->tidy = (struct job){0};
+    p->open = p->match = p->tidy = (struct job){0};
     p->drain = p->apply = (struct job){.due = true};
     all_well(p);
     notices_load(a);
@@ -261,9 +262,11 @@ static void match(struct pump *p)
     for (i = 0; i < p->newcomer.n; i++)
         keys[i] = buf_slice(&p->newcomer.keys[i]);
     if (!store_match(a->store, a->config.copy, keys, p->newcomer.n, agent_wall_ms(a), &e)) {
-        job_failed(p, &p->drain, "match", &e);
+        p->match.due = true;
+        job_failed(p, &p->match, "match", &e);
         return;
     }
+    job_succeeded(p, &p->match, false);
     if (store_state(a->store) != STORE_READY)
         return;
     newcomer_close(&p->newcomer);
@@ -287,8 +290,8 @@ static void consider_match(struct pump *p)
     struct store_status status;
     struct err e = {0};
 
-    if (a->store == NULL || !a->in_fleet || store_state(a->store) == STORE_READY ||
-        p->drain.failures > 0 || p->apply.due || p->drain.due)
+    if (a->store == NULL || !a->in_fleet || store_state(a->store) == STORE_READY || p->apply.due ||
+        p->drain.due || p->match.at_ms > now_of(p))
         return;
     if (!store_status(a->store, &status, &e) || status.tracked_tables == 0)
         return;
@@ -444,6 +447,10 @@ static struct job *next_job(struct pump *p, uint64_t *at)
         *at = apply_ms;
         return &p->apply;
     }
+    if (works && p->match.due) {
+        *at = p->match.at_ms;
+        return &p->match;
+    }
     if (works && p->tidy.due) {
         uint64_t quiet_ms = p->wrote_ms + TIDY_QUIET_MS;
 
@@ -467,6 +474,8 @@ static void turn(struct pump *p)
         drain(p);
     else if (job == &p->apply)
         apply(p);
+    else if (job == &p->match)
+        p->match.due = false; /* it is considered after each turn */
     else
         tidy(p);
 }

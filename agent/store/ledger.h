@@ -46,12 +46,12 @@ struct ledger {
     struct sqlite3 *db;
     char *path;
     struct sqlite3_stmt **statements;
-    struct kept *kept;  /* ledger_kept.h */
+    struct kept *kept;   /* ledger_kept.h */
     bool open, lazy;     /* in a transaction; commits are not synced */
     const void *lasting; /* whose transaction the next one ends (remerge.h, drain.h); or NULL */
     bool silent;         /* what we say in it is not among `have` and `applied` yet */
-    bool swollen, log_synced, disturbed, copied, torn; /* a large WAL is put away: ledger_lasting.h */
-    bool unsynced;      /* a lazy commit that must be durable before the file's next batch is not */
+    bool swollen, log_synced, disturbed, copied, torn; /* ledger_lasting.h */
+    bool unsynced; /* a lazy commit that must be durable before the file's next batch is not */
     int64_t syncs;
     struct ledger_actor *actors; /* [id - 1] */
     uint32_t actor_count, actor_room;

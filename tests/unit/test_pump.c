@@ -49,6 +49,27 @@ static void a_file_that_is_held_is_tried_again_until_it_is_let_go(void **state)
     floor_close(&f);
 }
 
+/* Its till holds the file of a newcomer in the moment that its rows would be matched. */
+static void a_newcomer_whose_file_is_held_is_matched_when_it_is_let_go(void **state)
+{
+    struct floor f = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_founding_pc(&f, &a, goods);
+    pc_open(&f, &b, "B", no_goods);
+    pc_enrol(&a, &b);
+    pc_track(&b);
+    sql(&b, "BEGIN IMMEDIATE");
+    pc_start(&a);
+    pc_start(&b);
+    AWAIT(&f, pump_times(b.agent.pump)->busy > 0);
+    assert_int_equal(store_state(b.agent.store), STORE_MATCHING);
+    sql(&b, "COMMIT"); /* and writes nothing more */
+    AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2"));
+    floor_close(&f);
+}
+
 #define TABLE(name) "CREATE TABLE " name "(id INTEGER PRIMARY KEY, text TEXT);"
 
 /* Two commits that one turn of the loop sees: the other one has the next, and peers have theirs. */
@@ -223,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_idle_when_all_is_done_and_says_what_it_did),
         cmocka_unit_test(a_file_that_is_held_is_tried_again_until_it_is_let_go),
+        cmocka_unit_test(a_newcomer_whose_file_is_held_is_matched_when_it_is_let_go),
         cmocka_unit_test(a_till_that_commits_all_the_time_leaves_the_loop_its_turns),
         cmocka_unit_test(a_table_that_comes_later_is_tracked_even_while_rows_wait_for_others),
         cmocka_unit_test(a_change_waits_until_the_application_has_been_quiet),
