@@ -247,6 +247,17 @@ static void message_done(struct channel *c)
     }
 }
 
+/* What is aside needs no room here but that of a frame. */
+static void keep_start(struct channel *c)
+{
+    struct buf start;
+
+    buf_open(&start, MESSAGE_BYTES_MAX + 1);
+    buf_add(&start, c->message.p, START_BYTES);
+    buf_close(&c->message);
+    c->message = start;
+}
+
 /* The last n bytes came to the message: is it one to be put aside? Then they go there, and all that
  * came before when it is the first time. */
 static bool put_aside(struct channel *c, size_t n, struct err *e)
@@ -261,6 +272,7 @@ static bool put_aside(struct channel *c, size_t n, struct err *e)
     } else {
         c->aside = true;
         ok = c->spool.add(c->spool.context, buf_slice(&c->message), e);
+        keep_start(c);
     }
     c->message.n = START_BYTES;
     return ok;

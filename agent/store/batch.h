@@ -73,7 +73,8 @@ struct batch {
     struct store *s;
     struct arena arena;
     struct work *works;
-    uint32_t n, room;
+    struct large *large; /* records and shadows that are */
+    uint32_t n, room, large_count;
     struct keymap by_gid;       /* 1 + index into works */
     struct keymap came;         /* likewise: by the keys under which rows came into the file */
     struct keymap given;        /* keys given to newcomers in this batch */
@@ -112,7 +113,6 @@ MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key 
  * event. */
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
                                struct err *e);
-
 /* Rows of this table have gone without an event. */
 void batch_missed(struct batch *b, const struct binding *t);
 /* Has another row the key that this one had here? */

@@ -137,7 +137,7 @@ static bool refers_to_failed(struct batch *b, const struct work *w, const bool *
                              struct err *e)
 {
     *bad = false;
-    if (!record_decode(&b->rec, w->rec, e))
+    if (!record_borrow(&b->rec, w->rec, e))
         return false;
     for (uint32_t i = 0; i < w->b->app->column_count && !*bad; i++) {
         const struct cell *c = record_get(&b->rec, w->b->position[i]);

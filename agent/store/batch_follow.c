@@ -217,9 +217,9 @@ static bool read_meant(struct follower *f, struct record *r, struct err *e)
     bool found;
 
     if (w != NULL && w->state != WORK_FAILED)
-        return record_decode(r, w->want.p != NULL ? w->want : w->rec, e);
+        return record_borrow(r, w->want.p != NULL ? w->want : w->rec, e);
     if (w != NULL)
-        return record_decode(r, w->shadow.p != NULL ? w->shadow : w->rec, e);
+        return record_borrow(r, w->shadow.p != NULL ? w->shadow : w->rec, e);
     record_clear(r);
     return ledger_row_get(&f->b->s->ledger, f->gid, &row, &found, e) &&
            (!found || row.minted || record_decode(r, row.differs ? row.shadow : row.rec, e));
@@ -345,7 +345,7 @@ static bool step_aside(struct batch *b, const struct shown *row, struct err *e)
 static bool names(struct batch *b, const struct work *w, int64_t parent, bool *does, struct err *e)
 {
     *does = false;
-    if (!record_decode(&b->named, w->rec, e))
+    if (!record_borrow(&b->named, w->rec, e))
         return false;
     for (uint32_t i = 0; !*does && i < w->b->app->column_count; i++) {
         const struct cell *c = record_get(&b->named, w->b->position[i]);

@@ -160,7 +160,7 @@ static bool bring_named(struct batch *b, uint32_t index, struct err *e)
         const struct app_parent *named = &t->app->parents[i];
         int64_t gid;
 
-        if (!record_decode(&b->rec, b->works[index].rec, e) ||
+        if (!record_borrow(&b->rec, b->works[index].rec, e) ||
             !find_named(b, t, &b->s->app.schema.tables[named->table].fks[named->fk], &gid, e) ||
             (gid != 0 && !bring_row(b, gid, e)))
             return false;
@@ -176,7 +176,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
         return t == NULL;
     if (!t->refers)
         return true;
-    if (!record_decode(&b->rec, b->works[index].rec, e))
+    if (!record_borrow(&b->rec, b->works[index].rec, e))
         return false;
     for (uint32_t i = 0; i < t->app->column_count; i++) {
         const struct cell *c = record_get(&b->rec, t->position[i]);
@@ -189,7 +189,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
             !bring_parent(b, &t->app->columns[i], c, gid, e))
             return false;
         /* A row that was brought in has been decoded in the place of this one. */
-        if (b->n != before && !record_decode(&b->rec, b->works[index].rec, e))
+        if (b->n != before && !record_borrow(&b->rec, b->works[index].rec, e))
             return false;
     }
     return true;
@@ -333,7 +333,7 @@ static bool give_surrogate(struct batch *b, struct work *w, struct err *e)
     struct batch_table *bt;
     bool taken = true;
 
-    if (!table_ready(b, w->b, &bt, e) || !record_decode(&b->rec, w->rec, e))
+    if (!table_ready(b, w->b, &bt, e) || !record_borrow(&b->rec, w->rec, e))
         return false;
     hint = record_get(&b->rec, w->b->position[w->b->app->keys[0]]);
     if (wish.kind != KEY_INT && hint != NULL && hint->v.type == VALUE_INT &&
@@ -364,7 +364,7 @@ bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key, con
     struct value values[KEY_COLUMNS_MAX];
     const struct app_table *t = w->b->app;
 
-    if (!record_decode(&b->rec, w->rec, e))
+    if (!record_borrow(&b->rec, w->rec, e))
         return false;
     for (uint32_t i = 0; i < t->key_count; i++) {
         const struct cell *c = record_get(&b->rec, w->b->position[t->keys[i]]);

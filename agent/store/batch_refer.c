@@ -59,8 +59,8 @@ static bool read_coming(struct batch *b, int64_t gid, struct record *r, struct e
         return !found || row.minted || record_decode(r, row.differs ? row.shadow : row.rec, e);
     }
     if (w->state == WORK_FAILED && w->shadow.p != NULL)
-        return record_decode(r, w->shadow, e);
-    return record_decode(r, w->want.p != NULL ? w->want : w->rec, e);
+        return record_borrow(r, w->shadow, e);
+    return record_borrow(r, w->want.p != NULL ? w->want : w->rec, e);
 }
 
 /* What names the row in a column by what it holds in another one, which may be such a reference in
@@ -226,7 +226,7 @@ static bool held_value(struct batch *b, const struct work *w, uint32_t column, s
     sqlite3_reset(q);
     if (code != SQLITE_DONE)
         return code == SQLITE_ROW || sqlite_err(b->s->app.db, w->b->app->name, e);
-    if (!record_decode(&b->named, w->shadow.p != NULL ? w->shadow : w->rec, e))
+    if (!record_borrow(&b->named, w->shadow.p != NULL ? w->shadow : w->rec, e))
         return false;
     cell = record_get(&b->named, w->b->position[column]);
     if (cell == NULL)

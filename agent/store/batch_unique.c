@@ -63,7 +63,7 @@ static bool bind_wanted(struct collider *c, struct work *w, const struct app_uni
                         sqlite3_stmt *q, bool *any, struct err *e)
 {
     *any = true;
-    if (!record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+    if (!record_borrow(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
         return false;
     for (uint32_t i = 0; *any && i < u->n; i++) {
         const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
@@ -125,7 +125,7 @@ static bool read_claim(struct collider *c, const struct work *w, const struct ap
                        struct local_clock *claim, struct err *e)
 {
     *claim = (struct local_clock){0};
-    if (!record_decode(&c->rec, w->rec, e))
+    if (!record_borrow(&c->rec, w->rec, e))
         return false;
     for (uint32_t i = 0; i < u->n; i++) {
         const struct cell *cell = record_get(&c->rec, w->b->position[u->columns[i]]);
@@ -144,7 +144,7 @@ static bool is_marked(struct collider *c, const struct work *w, const struct app
     *marked = false;
     if (w->want.p == NULL)
         return true;
-    if (!record_decode(&c->rec, w->rec, e) || !record_decode(&c->other, w->want, e))
+    if (!record_borrow(&c->rec, w->rec, e) || !record_borrow(&c->other, w->want, e))
         return false;
     for (uint32_t i = 0; i < u->n; i++) {
         const struct cell *own = record_get(&c->rec, w->b->position[u->columns[i]]);
@@ -237,7 +237,7 @@ static bool find_mark(struct collider *c, const struct work *w, const struct app
                       struct local_clock *claim, int *column, struct err *e)
 {
     if (!read_claim(c, w, u, claim, e) ||
-        !record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
+        !record_borrow(&c->rec, w->want.p != NULL ? w->want : w->rec, e))
         return false;
     *column = claim->actor == 0 ? -1 : markable(c, w, u);
     return true;
@@ -455,7 +455,7 @@ static bool wants_same(struct collider *c, const struct work *w, const struct wo
                        const struct app_unique *u, bool *same, struct err *e)
 {
     *same = true;
-    if (!record_decode(&c->rec, w->want.p != NULL ? w->want : w->rec, e) ||
+    if (!record_borrow(&c->rec, w->want.p != NULL ? w->want : w->rec, e) ||
         !record_decode(&c->other, h->want.p != NULL ? h->want : h->rec, e))
         return false;
     for (uint32_t i = 0; *same && i < u->n; i++) {

@@ -14,8 +14,8 @@ static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct 
     const struct cell *wanted;
     struct cell *cell;
 
-    if (!record_decode(&b->rec, w->rec, e) ||
-        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
+    if (!record_borrow(&b->rec, w->rec, e) ||
+        !record_borrow(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         return false;
     w->moved = true;
     wanted = record_get(&b->rec, w->b->position[column]);

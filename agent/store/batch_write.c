@@ -121,7 +121,7 @@ static sqlite3_stmt *prepare(struct batch *b, sqlite3_str *sql, const char *name
 static bool is_whole(struct batch *b, const struct work *w, bool *whole, struct err *e)
 {
     *whole = w->b->app->local_count == 0;
-    if (!record_decode(&b->rec, w->rec, e))
+    if (!record_borrow(&b->rec, w->rec, e))
         return false;
     for (uint32_t i = 0; *whole && i < w->b->app->column_count; i++)
         *whole = record_get(&b->rec, w->b->position[i]) != NULL;
@@ -283,7 +283,7 @@ static bool written(struct batch *b, struct work *w, bool odd, struct err *e)
     w->shadow_after = (struct slice){NULL, 0};
     if (!odd && w->want.p == NULL && says_all(b, w->b))
         return true;
-    return record_decode(&b->rec, w->rec, e) && read_back(b, w, e);
+    return record_borrow(&b->rec, w->rec, e) && read_back(b, w, e);
 }
 
 /* It stands under a key of which the ledger learns only when the batch is done. */
@@ -299,7 +299,7 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
     bool whole = true, odd = false;
     int done;
 
-    if (!record_decode(&b->rec, wanted(w), e)) {
+    if (!record_borrow(&b->rec, wanted(w), e)) {
         free(has);
         return false;
     }
@@ -458,8 +458,8 @@ static bool update(struct batch *b, struct work *w, struct err *e)
     if (w->shadow.p == NULL && w->want.p == NULL)
         return true;
     mask = mem_alloc(w->b->app->column_count);
-    if (!record_decode(&b->rec, wanted(w), e) ||
-        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e)) {
+    if (!record_borrow(&b->rec, wanted(w), e) ||
+        !record_borrow(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e)) {
         free(mask);
         return false;
     }
@@ -488,7 +488,7 @@ bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct
     int done;
 
     mask[column] = 1;
-    done = record_decode(&b->rec, w->want, e) ? run_update(b, w, &b->rec, mask, &odd, e) : -1;
+    done = record_borrow(&b->rec, w->want, e) ? run_update(b, w, &b->rec, mask, &odd, e) : -1;
     free(mask);
     w->wrote |= done == 1;
     return done >= 0 && (done == 0 || written(b, w, odd, e));
@@ -538,8 +538,8 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     if (!w->present)
         return delete_key(b, w, e);
     mask = mem_alloc(w->b->app->column_count);
-    if (!record_decode(&b->rec, wanted(w), e) ||
-        !record_decode(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
+    if (!record_borrow(&b->rec, wanted(w), e) ||
+        !record_borrow(&b->shadow, w->shadow.p != NULL ? w->shadow : w->rec, e))
         done = -1;
     else if (!find_differences(b, w->b, &b->rec, &b->shadow, mask, &any, &alike, e))
         done = -1;

@@ -2,6 +2,7 @@
  * and how the ledger takes it over, at once or after a crash. */
 #include "batch.h"
 #include "conflict.h"
+#include "ledger_large.h"
 #include "merge.h"
 #include "placed.h"
 
@@ -158,7 +159,7 @@ static bool follow_row(struct store *s, const struct outcome *o, bool due_any, u
 static bool merge_again(struct store *s, uint32_t actor, uint64_t number, struct err *e)
 {
     struct slice bytes;
-    struct buf copy;
+    struct large kept = {0};
     bool found, ok;
 
     if (s->ledger.actors[actor - 1].merged >= number)
@@ -169,10 +170,9 @@ static bool merge_again(struct store *s, uint32_t actor, uint64_t number, struct
         return err_set(e, ERR_STORE,
                        "the file holds change-set %llu, which the ledger's log has not",
                        (unsigned long long)number);
-    buf_open(&copy, CHANGESET_BYTES_MAX);
-    buf_add(&copy, bytes.p, bytes.n);
-    ok = merge_changeset(s, actor, number, buf_slice(&copy), e);
-    buf_close(&copy);
+    bytes = ledger_keep(&s->ledger, bytes, &kept);
+    ok = merge_changeset(s, actor, number, bytes, e);
+    large_close(&kept);
     return ok;
 }
 

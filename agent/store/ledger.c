@@ -12,6 +12,7 @@
 #include "ledger_lasting.h"
 #include "ledger_conflict.h"
 #include "ledger_kept.h"
+#include "ledger_large.h"
 #include "ledger_limits.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
@@ -291,6 +292,7 @@ static bool run(struct ledger *l, const char *sql, const char *doing, struct err
 static bool prepare_all(struct ledger *l, struct err *e)
 {
     l->statements = mem_alloc(STATEMENT_COUNT * sizeof(sqlite3_stmt *));
+    l->lent = mem_alloc(LENT_COUNT * sizeof *l->lent);
     for (int i = 0; i < STATEMENT_COUNT; i++)
         if (sqlite3_prepare_v3(l->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &l->statements[i], NULL) != SQLITE_OK)
@@ -442,6 +444,9 @@ void ledger_close(struct ledger *l)
         for (int i = 0; i < STATEMENT_COUNT; i++)
             sqlite3_finalize(l->statements[i]);
     free(l->statements);
+    for (int i = 0; i < LENT_COUNT && l->lent != NULL; i++)
+        large_close(&l->lent[i]);
+    free(l->lent);
     ledger_kept_close(l);
     sqlite3_close_v2(l->db);
     tables_free(l);
@@ -482,6 +487,8 @@ void ledger_rest(struct ledger *l)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_reset(l->statements[i]);
+    for (int i = 0; i < LENT_COUNT; i++)
+        large_close(&l->lent[i]);
 }
 
 bool ledger_commit(struct ledger *l, struct err *e)

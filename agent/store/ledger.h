@@ -13,6 +13,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 struct held;
+struct large;
 
 enum { SCAN_NONE, SCAN_MATCH, SCAN_RECONCILE, SCAN_GONE /* the file had the table */ };
 
@@ -47,6 +48,7 @@ struct ledger {
     char *path;
     struct sqlite3_stmt **statements;
     struct kept *kept;   /* ledger_kept.h */
+    struct large *lent;  /* ledger_large.h */
     bool open, lazy;     /* in a transaction; commits are not synced */
     const void *lasting; /* whose transaction the next one ends (remerge.h, drain.h); or NULL */
     bool silent;         /* what we say in it is not among `have` and `applied` yet */
@@ -150,10 +152,9 @@ struct ledger_row {
     int64_t gid;
     uint32_t table;
     struct row_key key;
-    bool present;
-    bool minted;  /* rec is NULL */
-    bool differs; /* there is a shadow */
+    bool present, minted, differs; /* it is in the file; rec is NULL; there is a shadow */
     struct slice rec, shadow;
+    const struct record_gaps *gaps; /* of rec; NULL: none */
 };
 /* `found` false when there is none. Slices are good until the next call of the same function. */
 MUST_USE bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found,
@@ -167,7 +168,6 @@ MUST_USE bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool 
 /* What the projection of a row came to: key, present, shadow (p NULL: as rec). */
 MUST_USE bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
                                 bool present, bool was_present, struct slice shadow, struct err *e);
-
 /* It is not in the file (any more): likewise, but the key is written as given, even none. */
 MUST_USE bool ledger_row_unplace(struct ledger *l, const struct ledger_row *r, bool was_present,
                                  struct err *e);

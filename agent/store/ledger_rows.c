@@ -1,4 +1,4 @@
-/* The ledger's tables one by one: actors, gids, tables, rows, the log. */
+/* The ledger's tables one by one: actors, gids, tables, rows. */
 #include "ledger.h"
 
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "belief.h"
 #include "counter.h"
 #include "ledger_kept.h"
+#include "ledger_large.h"
 #include "ledger_names.h"
 #include "ledger_statements.h"
 
@@ -522,7 +523,7 @@ bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *f
         return false;
     if (*found)
         ledger_row_of(s, r);
-    return true;
+    return !*found || large_load_row(l, s, LENT_ROW, r, e);
 }
 
 /* Two statements, and neither sorts: a sorter costs more than all the rest. */
@@ -530,6 +531,7 @@ bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *k
                        struct ledger_row *r, bool *found, struct err *e)
 {
     static const int present_then_gone[] = {STATEMENT_ROW_IN_FILE, STATEMENT_ROW_LAST_HERE};
+    static const enum large_lent lent[] = {LENT_ROW_IN_FILE, LENT_ROW_LAST_HERE};
 
     *found = false;
     for (int i = 0; i < (any ? 2 : 1) && !*found; i++) {
@@ -541,21 +543,30 @@ bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *k
             return false;
         if (*found)
             ledger_row_of(s, r);
+        if (*found && !large_load_row(l, s, lent[i], r, e))
+            return false;
     }
     return true;
 }
 
-bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present,
-                    struct err *e)
+static bool write_row(struct ledger *l, const struct ledger_row *r, bool known, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, known ? STATEMENT_ROW_PUT : STATEMENT_ROW_ADD);
     int at = known ? 0 : 1; /* UPDATE names the gid last */
+    bool ok;
 
-    meet(l, r->gid);
     sqlite3_bind_int64(s, known ? 6 : 1, r->gid);
     sqlite3_bind_int64(s, at + 1, r->table);
     bind_key(s, at + 2, &r->key);
     sqlite3_bind_int(s, at + 3, r->present);
+    sqlite3_bind_int64(s, 7, l->point + 1);
+    if (large_is_row(r)) {
+        large_begin(l->db);
+        large_bind_row(s, at + 4, at + 5, r);
+        ok = ledger_finish(l, s, "write a row", e) && large_store_row(l, r, e);
+        large_end(l->db);
+        return ok;
+    }
     if (r->minted)
         sqlite3_bind_null(s, at + 4);
     else
@@ -564,13 +575,36 @@ bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bo
         ledger_bind_bytes(s, at + 5, r->shadow);
     else
         sqlite3_bind_null(s, at + 5);
-    sqlite3_bind_int64(s, 7, l->point + 1);
-    if (!ledger_finish(l, s, "write a row", e))
+    return ledger_finish(l, s, "write a row", e);
+}
+
+bool ledger_row_put(struct ledger *l, const struct ledger_row *r, bool known, bool was_present,
+                    struct err *e)
+{
+    meet(l, r->gid);
+    if (!write_row(l, r, known, e))
         return false;
     l->live += (int)r->present - (int)was_present;
     if (was_present || !r->present || (!known && is_above_told(l, r->gid)))
         return true;
     return untold_add(l, r->gid, e); /* it came back, or a clock was put back */
+}
+
+/* One that is large: all of it is written anew, without having it in memory. */
+static bool settle_large(struct ledger *l, int64_t gid, const struct row_key *key, bool present,
+                         struct slice shadow, struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+
+    if (!ledger_row_get(l, gid, &row, &found, e) || !found)
+        return e->code == ERR_NONE;
+    if (key->kind != KEY_NONE)
+        row.key = *key;
+    row.present = present;
+    row.differs = shadow.p != NULL;
+    row.shadow = shadow;
+    return write_row(l, &row, true, e);
 }
 
 bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key, bool present,
@@ -586,7 +620,8 @@ bool ledger_row_settle(struct ledger *l, int64_t gid, const struct row_key *key,
         ledger_bind_bytes(s, 3, shadow);
     sqlite3_bind_int64(s, 4, gid);
     sqlite3_bind_int64(s, 5, l->point + 1);
-    if (!ledger_finish(l, s, "settle a row", e))
+    if (!ledger_finish(l, s, "settle a row", e) ||
+        (sqlite3_changes(l->db) == 0 && !settle_large(l, gid, key, present, shadow, e)))
         return false;
     l->live += (int)present - (int)was_present;
     return true;
@@ -647,32 +682,4 @@ bool ledger_due_remove(struct ledger *l, int64_t gid, struct err *e)
 
     sqlite3_bind_int64(s, 1, gid);
     return ledger_finish(l, s, "note a row that is done", e);
-}
-
-/* ---- the log ---- */
-
-bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, uint64_t stamp,
-                          struct slice bytes, struct err *e)
-{
-    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CHANGESET_PUT);
-
-    sqlite3_bind_int64(s, 1, actor);
-    sqlite3_bind_int64(s, 2, (int64_t)number);
-    sqlite3_bind_int64(s, 3, (int64_t)stamp);
-    ledger_bind_bytes(s, 4, bytes);
-    return ledger_finish(l, s, "write a change-set", e);
-}
-
-bool ledger_changeset_get(struct ledger *l, uint32_t actor, uint64_t number, struct slice *bytes,
-                          bool *found, struct err *e)
-{
-    sqlite3_stmt *s = ledger_statement(l, STATEMENT_CHANGESET_GET);
-
-    sqlite3_bind_int64(s, 1, actor);
-    sqlite3_bind_int64(s, 2, (int64_t)number);
-    if (!look_up(l, s, found, "read a change-set", e))
-        return false;
-    if (*found)
-        *bytes = value_of_column(s, 0).bytes;
-    return true;
 }

@@ -5,6 +5,11 @@
 #ifndef NAVETTE_LEDGER_STATEMENTS_H
 #define NAVETTE_LEDGER_STATEMENTS_H
 
+/* Of what is large only the length is shown (ledger_large.h). */
+#define SMALL_OF(column)                                                                           \
+    "CASE WHEN length(" column ") >= " LARGE_SQL " THEN length(" column ") ELSE " column " END"
+#define ROW_COLUMNS "gid, tbl, key, present, " SMALL_OF("rec") ", " SMALL_OF("shadow")
+
 #define STATEMENTS(X)                                                                              \
     X(META_GET, "SELECT value FROM meta WHERE name = :name")                                       \
     X(META_SET,                                                                                    \
@@ -18,10 +23,10 @@
     X(TABLE_SAVE, "UPDATE tbl SET scan = :scan, key_max = :key_max, repairs = :repairs,"           \
                   " key_floor = :key_floor WHERE id = :id")                                        \
     X(COLUMN_ADD, "INSERT INTO col(tbl, position, name) VALUES (:tbl, :position, :name)")          \
-    X(ROW_GET, "SELECT gid, tbl, key, present, rec, shadow FROM row WHERE gid = :gid")             \
-    X(ROW_IN_FILE, "SELECT gid, tbl, key, present, rec, shadow FROM row"                           \
+    X(ROW_GET, "SELECT " ROW_COLUMNS " FROM row WHERE gid = :gid")                                 \
+    X(ROW_IN_FILE, "SELECT " ROW_COLUMNS " FROM row"                                               \
                    " WHERE tbl = :tbl AND key = :key AND present = 1 ORDER BY gid DESC LIMIT 1")   \
-    X(ROW_LAST_HERE, "SELECT gid, tbl, key, present, rec, shadow FROM row"                         \
+    X(ROW_LAST_HERE, "SELECT " ROW_COLUMNS " FROM row"                                             \
                      " WHERE tbl = :tbl AND key = :key ORDER BY gid DESC LIMIT 1")                 \
     X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow, since)"                       \
                " VALUES (:gid, :tbl, :key, :present, :rec, :shadow, :since)")                      \
@@ -31,7 +36,8 @@
     X(ROW_SETTLE,                                                                                  \
       "UPDATE OR FAIL row"                                                                         \
       " SET since = CASE WHEN present AND (?1 IS NULL OR key IS ?1) THEN since ELSE ?5"            \
-      " END, key = coalesce(?1, key), present = ?2, shadow = ?3 WHERE gid = ?4")                   \
+      " END, key = coalesce(?1, key), present = ?2, shadow = ?3"                                   \
+      " WHERE gid = ?4 AND ifnull(length(rec), 0) < " LARGE_SQL)                                   \
     X(ROW_UNPLACE, "UPDATE OR FAIL row SET key = :key, present = 0, shadow = NULL"                 \
                    " WHERE gid = :gid")                                                            \
     X(ROW_WISH, "UPDATE row SET key = :key WHERE gid = :gid AND present = 0 AND key IS NULL")      \
@@ -45,10 +51,10 @@
     X(ALIAS_GET, "SELECT stands FROM alias WHERE gid = :gid")                                      \
     X(ALIAS_PUT,                                                                                   \
       "INSERT INTO alias(gid, stands) VALUES (:gid, :stands) ON CONFLICT(gid) DO NOTHING")         \
-    X(CHANGESET_PUT,                                                                               \
-      "INSERT INTO changeset(actor, number, stamp, bytes)"                                         \
-      " VALUES (:actor, :number, :stamp, :bytes)")                                                 \
-    X(CHANGESET_GET, "SELECT bytes FROM changeset WHERE actor = :actor AND number = :number")      \
+    X(CHANGESET_PUT, "INSERT INTO changeset(actor, number, stamp, bytes)"                          \
+                     " VALUES (:actor, :number, :stamp, :bytes)")                                  \
+    X(CHANGESET_GET, "SELECT CASE WHEN length(bytes) >= " LARGE_SQL " THEN id ELSE bytes END"      \
+                     " FROM changeset WHERE actor = :actor AND number = :number")                  \
     X(POINT_ADD, "INSERT INTO point(batch, token, mark, mark_time, actor, number, applied, runs)"  \
                  " VALUES (:batch, :token, :mark, :time, :actor, :number, :applied, :runs)")       \
     X(POINT_TRIM, "DELETE FROM point WHERE id <= :until")                                          \

@@ -10,6 +10,7 @@
 #include "unite.h"
 #include "counter.h"
 #include "ledger_conflict.h"
+#include "ledger_large.h"
 #include "ledger_limits.h"
 #include "ledger_names.h"
 #include "migration.h"
@@ -34,25 +35,9 @@ struct merger {
     uint32_t *positions; /* of each of the body table's columns */
     struct record rec, shadow;
     struct buf rec_bytes, shadow_bytes, identity;
+    struct record_gaps gaps; /* of rec_bytes */
+    struct large had;        /* what rec borrows from, where that is large */
 };
-
-void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
-{
-    if (l->n == l->room) {
-        l->room = l->room == 0 ? 64 : l->room * 2;
-        l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
-    }
-    l->rows[l->n++] = (struct due_row){.gid = gid, .waiting = waiting, .needed = needed};
-}
-
-void due_clear(struct store *s)
-{
-    s->merged_count = 0;
-    s->merged_bytes = 0;
-    s->due.n = 0;
-    s->due_stale = false;
-    arena_close(&s->due_arena);
-}
 
 static bool local_actors(struct merger *m, struct err *e)
 {
@@ -258,11 +243,25 @@ static bool merge_delete(struct merger *m, int64_t gid, const struct local_clock
            m->anew != NULL || conflict_delete(&about, &m->rec, e);
 }
 
+static bool read_record(struct merger *m, struct ledger_row *row, struct err *e)
+{
+    if (row->rec.n < LARGE_BYTES)
+        return record_decode(&m->rec, row->rec, e);
+    large_close(&m->had);
+    row->rec = ledger_keep(&m->s->ledger, row->rec, &m->had);
+    return record_borrow(&m->rec, row->rec, e);
+}
+
 /* What the file holds stays on record while the logical state moves on. */
 static void keep_shadow(struct merger *m, struct ledger_row *row)
 {
     if (!row->present || row->minted)
         return;
+    if (!row->differs && row->rec.n >= LARGE_BYTES) {
+        row->shadow = row->rec; /* it is kept */
+        row->differs = true;
+        return;
+    }
     buf_clear(&m->shadow_bytes);
     buf_add(&m->shadow_bytes, row->differs ? row->shadow.p : row->rec.p,
             row->differs ? row->shadow.n : row->rec.n);
@@ -304,7 +303,7 @@ static bool follow_name(struct merger *m, uint32_t has, struct err *e)
 static void note_due(struct merger *m, const struct ledger_row *row, bool known)
 {
     due_add(&m->s->due, row->gid, false, false);
-    if (!known && m->body.row.op == CHANGE_INSERT) {
+    if (!known && m->body.row.op == CHANGE_INSERT && !large_is_row(row)) {
         struct due_row *due = &m->s->due.rows[m->s->due.n - 1];
 
         due->table = m->table_id;
@@ -312,6 +311,17 @@ static void note_due(struct merger *m, const struct ledger_row *row, bool known)
     } else if (known && !row->present) {
         m->s->due_stale = true;
     }
+}
+
+/* What is large goes from the change-set into the ledger without another copy. */
+static void encode_row(struct merger *m, struct ledger_row *row)
+{
+    buf_clear(&m->rec_bytes);
+    m->gaps.n = 0;
+    m->gaps.bytes = 0;
+    record_encode_apart(&m->rec, &m->rec_bytes, &m->gaps);
+    row->rec = buf_slice(&m->rec_bytes);
+    row->gaps = &m->gaps;
 }
 
 static bool merge_row(struct merger *m, struct err *e)
@@ -344,7 +354,7 @@ static bool merge_row(struct merger *m, struct err *e)
     else if (row.table != m->table_id && (!follow_name(m, row.table, e) ||
                                           !ledger_row_get(&m->s->ledger, gid, &row, &known, e)))
         return false;
-    if (known && !row.minted && !record_decode(&m->rec, row.rec, e))
+    if (known && !row.minted && !read_record(m, &row, e))
         return false;
     keep_shadow(m, &row);
     if (row.key.kind ==
@@ -361,11 +371,10 @@ static bool merge_row(struct merger *m, struct err *e)
         ok = merge_cells(m, gid, &clock, e);
     else if (ok)
         ok = merge_delete(m, gid, &clock, united, &had, e);
-    buf_clear(&m->rec_bytes);
-    record_encode(&m->rec, &m->rec_bytes);
-    if (ok && m->rec_bytes.n > m->s->record_bytes)
-        ok = err_set(e, ERR_LIMIT, "table %s: a row of %zu bytes", m->table->name, m->rec_bytes.n);
-    row.rec = buf_slice(&m->rec_bytes);
+    encode_row(m, &row);
+    if (ok && row.rec.n + m->gaps.bytes > m->s->record_bytes)
+        ok = err_set(e, ERR_LIMIT, "table %s: a row of %zu bytes", m->table->name,
+                     row.rec.n + m->gaps.bytes);
     row.minted = false;
     ok = ok && ledger_row_put(&m->s->ledger, &row, known, row.present, e);
     buf_close(&key);
@@ -379,6 +388,8 @@ static void merger_close(struct merger *m)
     body_read_close(&m->body);
     free(m->actors);
     free(m->positions);
+    record_gaps_close(&m->gaps);
+    large_close(&m->had);
     record_close(&m->rec);
     record_close(&m->shadow);
     buf_close(&m->rec_bytes);
@@ -610,7 +621,7 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
 {
     uint64_t number = s->ledger.actors[actor - 1].merged + 1;
     struct slice bytes;
-    struct buf copy;
+    struct large kept = {0};
     bool found, ok;
 
     *did = false;
@@ -623,10 +634,9 @@ static bool merge_next(struct store *s, uint32_t actor, uint64_t now_ms, bool *d
                        (unsigned long long)number);
     if (!is_ready(s, actor, bytes, now_ms, did, e) || !*did)
         return e->code == ERR_NONE;
-    buf_open(&copy, CHANGESET_BYTES_MAX);
-    buf_add(&copy, bytes.p, bytes.n);
-    ok = merge_changeset(s, actor, number, buf_slice(&copy), e);
-    buf_close(&copy);
+    bytes = ledger_keep(&s->ledger, bytes, &kept);
+    ok = merge_changeset(s, actor, number, bytes, e);
+    large_close(&kept);
     return ok;
 }
 
@@ -653,15 +663,6 @@ static bool merge_rounds(struct store *s, uint64_t now_ms, uint32_t *actor, stru
         }
     }
     return true;
-}
-
-bool merge_pending(const struct store *s)
-{
-    for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
-        if (s->ledger.actors[a - 1].merged < s->ledger.actors[a - 1].staged &&
-            !trouble_is_stuck(&s->trouble, a))
-            return true;
-    return false;
 }
 
 bool merge_keep(struct store *s, struct err *e)

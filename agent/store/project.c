@@ -14,6 +14,7 @@
  * a crash there, in a call of its own. */
 #include "batch.h"
 #include "ledger_kept.h"
+#include "ledger_large.h"
 #include "merge.h"
 #include "placed.h"
 
@@ -75,6 +76,16 @@ static uint32_t times_held(const struct store *s, int64_t gid)
     return n;
 }
 
+/* Of a row that the ledger lends, until the batch ends. */
+static struct slice keep(struct batch *b, struct slice bytes)
+{
+    if (bytes.n < LARGE_BYTES)
+        return arena_copy(&b->arena, bytes);
+    b->large = mem_grow(b->large, (b->large_count + 1) * sizeof *b->large);
+    b->large[b->large_count] = (struct large){0};
+    return ledger_keep(&b->s->ledger, bytes, &b->large[b->large_count++]);
+}
+
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e)
 {
     struct work *w = batch_find(b, gid);
@@ -91,11 +102,14 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
     if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found || row.minted ||
         bind_is_deaf(b->s, row.table))
         return NULL;
-    if (!record_decode(&b->rec, row.rec, e))
-        return NULL;
     w = next_work(b);
     *w = (struct work){
         .gid = gid, .b = bind_by_table(b->s, row.table), .waiting = waiting, .needed = needed};
+    w->rec = keep(b, row.rec);
+    if (!record_borrow(&b->rec, w->rec, e)) {
+        b->n--;
+        return NULL;
+    }
     w->alive = ledger_alive(&b->s->ledger, &b->rec);
     w->dead = b->rec.dead;
     w->present = row.present;
@@ -103,10 +117,9 @@ struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, 
     w->stays = held > 0;
     w->left = held > (w->alive ? 0 : 1);
     w->key = arena_key(&b->arena, &row.key);
-    w->rec = arena_copy(&b->arena, row.rec);
     if (row.differs)
-        w->shadow = arena_copy(&b->arena, row.shadow);
-    b->bytes += row.rec.n + w->shadow.n;
+        w->shadow = keep(b, row.shadow);
+    b->bytes += w->rec.n + w->shadow.n;
     keymap_put(&b->by_gid, 0, &id, b->n);
     if (w->left)
         work_fail(b, w, "what it was written with cannot be written, nor taken back");
@@ -148,6 +161,9 @@ static void batch_close(struct batch *b)
         free(t->mask);
         app_uniques_close(&t->uniques);
     }
+    for (uint32_t i = 0; i < b->large_count; i++)
+        large_close(&b->large[i]);
+    free(b->large);
     free(b->tables);
     free(b->works);
     free(b->left);
@@ -166,6 +182,24 @@ static void batch_close(struct batch *b)
 }
 
 /* ---- gather ---- */
+
+void due_add(struct due_list *l, int64_t gid, bool waiting, bool needed)
+{
+    if (l->n == l->room) {
+        l->room = l->room == 0 ? 64 : l->room * 2;
+        l->rows = mem_grow(l->rows, l->room * sizeof *l->rows);
+    }
+    l->rows[l->n++] = (struct due_row){.gid = gid, .waiting = waiting, .needed = needed};
+}
+
+void due_clear(struct store *s)
+{
+    s->merged_count = 0;
+    s->merged_bytes = 0;
+    s->due.n = 0;
+    s->due_stale = false;
+    arena_close(&s->due_arena);
+}
 
 /* How much a batch takes: what others committed together comes together, however much it is. What
  * is only due can come in parts. */
@@ -382,6 +416,8 @@ static bool write_locked(struct batch *b, struct telling *t, struct app_state *s
 
     if (!appdb_lock_quietly(&s->app, e))
         return false;
+    if (b->large_count > 0)
+        large_begin(s->app.db);
     ok = recover_in_step(s, e) && nothing_undrained(s, e) && write_rows(b, e);
     state->batch = s->ledger.batch;
     memcpy(state->token, s->ledger.token, sizeof state->token);
@@ -391,6 +427,8 @@ static bool write_locked(struct batch *b, struct telling *t, struct app_state *s
         ok = write_state(b, t, state, e) &&
              (merge_is_full(s) ? appdb_commit_large(&s->app, e) : appdb_commit(&s->app, e));
     appdb_end(&s->app);
+    if (b->large_count > 0)
+        large_end(s->app.db);
     return ok;
 }
 
@@ -475,6 +513,15 @@ static bool project_once(struct store *s, uint64_t now_ms, struct store_progress
     batch_close(&b);
     app_state_close(&state);
     return ok;
+}
+
+bool merge_pending(const struct store *s)
+{
+    for (uint32_t a = 1; a <= s->ledger.actor_count; a++)
+        if (s->ledger.actors[a - 1].merged < s->ledger.actors[a - 1].staged &&
+            !trouble_is_stuck(&s->trouble, a))
+            return true;
+    return false;
 }
 
 /* Nothing came of the batch, or nothing was to be done: the merge stays for the next one. If it

@@ -94,7 +94,24 @@ static bool u64_read(struct slice *in, uint64_t *v)
     return true;
 }
 
-static void value_payload_write(struct buf *out, const struct value *v)
+static void leave_gap(struct record_gaps *gaps, size_t at, struct slice bytes)
+{
+    if (gaps->n == gaps->room) {
+        gaps->room = gaps->room == 0 ? 4 : gaps->room * 2;
+        gaps->gaps = mem_grow(gaps->gaps, gaps->room * sizeof *gaps->gaps);
+    }
+    gaps->gaps[gaps->n++] = (struct record_gap){at, bytes};
+    gaps->bytes += bytes.n;
+}
+
+void record_gaps_close(struct record_gaps *gaps)
+{
+    free(gaps->gaps);
+    *gaps = (struct record_gaps){0};
+}
+
+/* `gaps` NULL: whatever is large is written, too. */
+static void value_payload_write(struct buf *out, const struct value *v, struct record_gaps *gaps)
 {
     uint64_t u;
 
@@ -111,7 +128,10 @@ static void value_payload_write(struct buf *out, const struct value *v)
     case VALUE_TEXT:
     case VALUE_BLOB:
         varint_write(out, v->bytes.n);
-        buf_add(out, v->bytes.p, v->bytes.n);
+        if (gaps != NULL && v->bytes.n >= LARGE_BYTES)
+            leave_gap(gaps, out->n, v->bytes);
+        else
+            buf_add(out, v->bytes.p, v->bytes.n);
         break;
     case VALUE_REF:
         varint_write(out, (uint64_t)v->ref.actor << GID_COUNTER_BITS | v->ref.counter);
@@ -158,7 +178,7 @@ static bool value_payload_read(struct slice *in, unsigned type, struct value *v)
 void packed_value_write(struct buf *out, const struct value *v)
 {
     buf_add_byte(out, (uint8_t)v->type);
-    value_payload_write(out, v);
+    value_payload_write(out, v, NULL);
 }
 
 bool packed_value_read(struct slice *in, struct value *v)
@@ -240,11 +260,11 @@ static bool total_read(struct slice *in, struct total *t)
     return true;
 }
 
-static void counter_write(struct buf *out, const struct cell *c)
+static void counter_write(struct buf *out, const struct cell *c, struct record_gaps *gaps)
 {
     buf_add_byte(out, c->set ? (uint8_t)c->counter->base.type : TYPE_UNSET);
     if (c->set)
-        value_payload_write(out, &c->counter->base);
+        value_payload_write(out, &c->counter->base, gaps);
     varint_write(out, c->counter->n);
     for (uint32_t i = 0; i < c->counter->n; i++)
         total_write(out, &c->counter->totals[i]);
@@ -340,6 +360,11 @@ static uint32_t clock_index(struct local_clock *list, uint32_t *n, const struct 
 
 void record_encode(const struct record *r, struct buf *out)
 {
+    record_encode_apart(r, out, NULL);
+}
+
+void record_encode_apart(const struct record *r, struct buf *out, struct record_gaps *gaps)
+{
     struct local_clock few[64];
     struct local_clock *list = few;
     uint32_t count = 0;
@@ -375,9 +400,9 @@ void record_encode(const struct record *r, struct buf *out)
         if (index >= CLOCK_FOLLOWS)
             varint_write(out, index);
         if (c->counter != NULL)
-            counter_write(out, c);
+            counter_write(out, c, gaps);
         else
-            value_payload_write(out, &c->v);
+            value_payload_write(out, &c->v, gaps);
     }
     if (list != few)
         free(list);
@@ -451,14 +476,20 @@ static bool decode(struct record *r, struct slice in)
 
 bool record_decode(struct record *r, struct slice bytes, struct err *e)
 {
-    record_clear(r);
     if (bytes.n > r->bytes_room) {
-        r->bytes = mem_grow(r->bytes, bytes.n * 2);
-        r->bytes_room = bytes.n * 2;
+        r->bytes_room = bytes.n < LARGE_BYTES ? bytes.n * 2 : bytes.n;
+        free(r->bytes);
+        r->bytes = mem_grow(NULL, r->bytes_room);
     }
     if (bytes.n > 0)
         memcpy(r->bytes, bytes.p, bytes.n);
-    if (!decode(r, (struct slice){r->bytes, bytes.n}))
+    return record_borrow(r, (struct slice){r->bytes, bytes.n}, e);
+}
+
+bool record_borrow(struct record *r, struct slice bytes, struct err *e)
+{
+    record_clear(r);
+    if (!decode(r, bytes))
         return err_set(e, ERR_STORE,
                        "the ledger holds a record of %zu bytes that cannot be read: "
                        "the disk may be failing; restore the agent's home from its backup",

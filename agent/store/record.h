@@ -48,7 +48,28 @@ struct record {
 /* Reuses the record's memory. The values live until the next decode or close. ERR_STORE: the ledger
  * is damaged. */
 MUST_USE bool record_decode(struct record *r, struct slice bytes, struct err *e);
+/* The same of bytes that outlive the values: they borrow from these. */
+MUST_USE bool record_borrow(struct record *r, struct slice bytes, struct err *e);
 void record_encode(const struct record *r, struct buf *out);
+
+/* A value that is not in an encoded record itself but belongs there, behind `at` of its bytes. */
+struct record_gap {
+    size_t at;
+    struct slice bytes; /* borrowed from the record's cell */
+};
+
+#define LARGE_BYTES (1u << 20) /* values so long are not copied (ledger_large.h) */
+
+struct record_gaps {
+    struct record_gap *gaps;
+    uint32_t n, room;
+    size_t bytes; /* of all together */
+};
+
+/* The same, without the texts and blobs that are large: `gaps`, a zeroed one for record_gaps_close,
+ * tells where they belong. */
+void record_encode_apart(const struct record *r, struct buf *out, struct record_gaps *gaps);
+void record_gaps_close(struct record_gaps *gaps);
 /* Memory for what belongs to the record's cells, until the next decode, clear or close. */
 void *record_alloc(struct record *r, size_t n);
 /* Forget all cells. */

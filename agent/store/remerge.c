@@ -2,6 +2,7 @@
 
 #include "fork.h"
 #include "ledger_conflict.h"
+#include "ledger_large.h"
 #include "ledger_limits.h"
 #include "merge.h"
 #include "unite.h"
@@ -315,8 +316,8 @@ static bool merge_later(struct remerge *m, bool *done, struct err *e)
 static bool merge_repair(struct remerge *m, const struct merged_changeset *one, struct err *e)
 {
     struct merge_anew anew = {.rows = &m->rows, .repairs = true};
+    struct large kept = {0};
     struct slice bytes;
-    struct buf copy;
     bool found, ok;
 
     if (!ledger_changeset_get(&m->s->ledger, one->actor, one->number, &bytes, &found, e))
@@ -324,11 +325,10 @@ static bool merge_repair(struct remerge *m, const struct merged_changeset *one, 
     if (!found)
         return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
                        (unsigned long long)one->number);
-    buf_open(&copy, CHANGESET_BYTES_MAX);
-    buf_add(&copy, bytes.p, bytes.n);
-    ok = merge_rows_again(m->s, one->actor, one->number, buf_slice(&copy), &anew, e);
+    bytes = ledger_keep(&m->s->ledger, bytes, &kept);
+    ok = merge_rows_again(m->s, one->actor, one->number, bytes, &anew, e);
     spend(m, 1 + anew.seen + WORK_MERGE * (uint64_t)anew.merged);
-    buf_close(&copy);
+    large_close(&kept);
     return ok;
 }
 

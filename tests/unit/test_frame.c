@@ -292,7 +292,7 @@ static void of_a_message_that_never_ends_little_is_in_memory(void **state)
     feed_unfinished(&p, 40u << 20);
     assert_int_equal(p.b.message_bytes, 40u << 20);
     assert_int_equal(shelf.bytes.n, 40u << 20);
-    assert_true(p.b.message.room <= 2 * CHANNEL_KEEP_BYTES);
+    assert_true(p.b.message.room <= 2 * FRAME_BYTES_MAX);
     pair_close(&p);
     assert_int_equal(shelf.drops, 1);
     buf_close(&shelf.bytes);
