@@ -152,7 +152,8 @@ static bool is_counter(const struct oracle *o, const struct oracle_event *event)
            shape_counts(&o->shape->tables[o->rows[event->row].table], (uint32_t)event->column);
 }
 
-/* Has the drain under way taken a later write of the row, too? */
+/* Has the drain under way taken a later write of the row, too, or a mark of one that wrote what
+ * stood there? */
 static bool is_drained_with_later(const struct oracle *o, const struct oracle_event *event)
 {
     const struct oracle_row *row = &o->rows[event->row];
@@ -162,6 +163,13 @@ static bool is_drained_with_later(const struct oracle *o, const struct oracle_ev
 
         if (other->site == event->site && other->tick > event->tick &&
             (other->again || (other->drained && other->drain == o->drains)))
+            return true;
+    }
+    for (uint32_t i = 0; i < o->touch_n; i++) {
+        const struct oracle_touch *touch = &o->touches[i];
+
+        if (touch->site == event->site && touch->tick > event->tick &&
+            oracle_row(o, touch->name) == row)
             return true;
     }
     return false;
