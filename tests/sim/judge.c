@@ -169,6 +169,16 @@ static bool is_named_outside(const struct oracle *o, const struct oracle_row *ro
     return false;
 }
 
+/* Does it stand there under the name of one that has yielded its mark? */
+static bool has_yielded(const struct oracle *o, const struct oracle_row *row, const struct view *v)
+{
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->rows[i].table == row->table && v->rows[i].name != row->name &&
+            oracle_bare(o, v->rows[i].name) == row->name)
+            return true;
+    return false;
+}
+
 static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
                        struct err *e)
 {
@@ -179,7 +189,7 @@ static bool judge_life(const struct oracle *o, const struct oracle_row *row, con
         return err_set(e, ERR_INPUT, "%s and %s are still two rows",
                        words_text(o->words, there->name),
                        words_text(o->words, oracle_shown(o, row, v, there)->name));
-    if (there == NULL && must_live(o, row) && !is_kept_out(o, row, v))
+    if (there == NULL && must_live(o, row) && !is_kept_out(o, row, v) && !has_yielded(o, row, v))
         return err_set(e, ERR_INPUT, "%s is lost", name);
     /* A parent that a living row names stays: a reference must never dangle. */
     if (there != NULL && must_be_dead(o, row) &&
@@ -236,6 +246,7 @@ static bool shows_it(const struct oracle *o, const struct oracle_row *row, uint3
     bool loose = shape_loose(&o->shape->tables[row->table].columns[event->column]);
 
     return oracle_same(o, event->value) == oracle_same(o, value) ||
+           event->value == oracle_bare(o, value) ||
            (loose && (may_show(o, final, number, value) || oracle_names_unsaid(o, event)));
 }
 
@@ -470,6 +481,18 @@ static bool judge_column(const struct oracle *o, const struct oracle_row *row, u
     return (o->shape->journal && !vague ? judge_counter : judge_sum)(o, row, (int)column, value, e);
 }
 
+/* A row that was deleted stays while others name it, and yields its mark to a new one. Whatever is
+ * named by it goes by that name, too. */
+static bool is_kept(const struct oracle *o, const struct view *final, const struct view_row *r)
+{
+    const struct shape_table *t = &o->shape->tables[r->table];
+
+    if (!shape_surrogate(t) || t->columns[shape_naming(t)].role == SHAPE_REF)
+        return true;
+    return oracle_has_died(o, oracle_bare(o, r->name)) &&
+           view_child(final, o->shape, r->table, r->name, NULL) != NULL;
+}
+
 static bool judge_cells(const struct oracle *o, const struct view *final, const struct view_row *r,
                         struct err *e)
 {
@@ -479,14 +502,17 @@ static bool judge_cells(const struct oracle *o, const struct view *final, const 
     if (t->way == SHAPE_LOCAL || view_stays(o->shape, o->words, r) ||
         (row == NULL && names_are_mixed(o, r->table)))
         return true;
+    if (row == NULL && is_kept(o, final, r))
+        row = oracle_row(o, oracle_bare(o, r->name));
     if (row == NULL)
         return err_set(e, ERR_INPUT, "%s was written by nobody", words_text(o->words, r->name));
     if (row->moved && names_are_mixed(o, r->table))
         return true;
     for (uint32_t c = t->keys; c < t->columns_n; c++)
         if ((o->unnamed[r->table] >> c & 1) == 0 &&
+            (r->name == row->name || c != shape_naming(t)) && /* the name tells */
             !judge_column(o, row, c, r->cells[c], final, e)) {
-            oracle_tell(o, r->name);
+            oracle_tell(o, row->name);
             return false;
         }
     return true;

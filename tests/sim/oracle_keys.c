@@ -128,15 +128,7 @@ static bool shared_elsewhere(const struct oracle *o, uint32_t a, uint32_t b)
  */
 static bool has_yielded(const struct oracle *o, uint32_t name, uint32_t bare)
 {
-    const char *is = words_text(o->words, name), *was = words_text(o->words, bare);
-    const char *mark = strstr(is, "/'#PC");
-
-    if (mark == NULL || strncmp(is, was, (size_t)(mark - is) + 2) != 0)
-        return false;
-    was += mark - is + 2;
-    for (mark += 2; strncmp(mark, "#PC", 3) == 0 && strchr(mark, '-') != NULL;)
-        mark = strchr(mark, '-') + 1;
-    return strcmp(mark, was) == 0;
+    return name != bare && oracle_bare(o, name) == bare;
 }
 
 /* The agent gives no row a key under which the application knew another one. */

@@ -38,6 +38,19 @@ uint32_t oracle_same(const struct oracle *o, uint32_t name)
     return name;
 }
 
+uint32_t oracle_bare(const struct oracle *o, uint32_t name)
+{
+    const char *text = words_text(o->words, name), *end;
+
+    while ((text = strstr(text, "/'#PC")) != NULL && (end = strchr(text, '-')) != NULL) {
+        const char *all = words_text(o->words, name);
+
+        name = words_format(o->words, "%.*s%s", (int)(text - all) + 2, all, end + 1);
+        text = words_text(o->words, name);
+    }
+    return name;
+}
+
 uint32_t oracle_unions_of(const struct oracle *o, uint32_t name)
 {
     uint32_t in = 0;

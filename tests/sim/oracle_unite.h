@@ -9,6 +9,9 @@ const struct view_row *oracle_shown(const struct oracle *o, const struct oracle_
                                     const struct view *v, const struct view_row *after);
 /* The one name under which all is told of rows that are one. */
 uint32_t oracle_same(const struct oracle *o, uint32_t name);
+/* The name that a row, or what it is named by, had before it yielded its mark to a newer row of the
+ * same: `name` itself if it has not. */
+uint32_t oracle_bare(const struct oracle *o, uint32_t name);
 /* A person at the site, which has drained all, says that two rows are one. */
 void oracle_unite(struct oracle *o, uint32_t site, uint32_t a, uint32_t b);
 /* Which unions a row of this name, as oracle_same gives it, came of. */
