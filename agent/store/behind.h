@@ -99,6 +99,9 @@ MUST_USE bool behind_total(struct recovery *r, int64_t gid, uint32_t table, uint
  * r->shadow. `known` false: it has no totals, or nobody can say. */
 MUST_USE bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,
                          struct cell *at, bool *known, struct err *e);
+/* Of a cell that counts and of which nobody remembers what was written there first: what has been
+ * added to it that the file held, to no value. `known` false: nothing was. Lives in r->shadow. */
+void behind_added(struct recovery *r, int64_t gid, uint32_t position, struct cell *at, bool *known);
 /* Likewise of a cell that counts and was written whole since: `at` is what the file shows. Lives in
  * r->shadow and r->arena. `known` false: one of the two is no number, or nobody can say. */
 MUST_USE bool behind_set(struct recovery *r, int64_t gid, uint32_t table, uint32_t position,

@@ -154,7 +154,7 @@ static bool is_unwatched(const struct recovery *r, const struct binding *b)
 }
 
 /* Nobody remembers how the row began, and its key was said nowhere: what nobody has said of it,
- * only this file has. */
+ * only this file has. What was added to that is in it. */
 static bool has_no_beginning(const struct recovery *r, const struct binding *b)
 {
     return is_unwatched(r, b) && record_get(&r->rec, b->position[b->app->keys[0]]) == NULL;
@@ -185,8 +185,12 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             make_fresh(r, columns_fresh(b, i), &file);
             continue;
         }
-        if (have == NULL && has_no_beginning(r, b))
+        if (have == NULL && has_no_beginning(r, b)) {
+            behind_added(r, gid, b->position[i], &file, &known);
+            if (known && values[i].type != VALUE_NULL)
+                *record_cell(&r->shadow, b->position[i]) = file;
             continue;
+        }
         if (apart && have != NULL) {
             if (!part_cell(r, b, gid, i, &file, same, e))
                 return false;

@@ -84,6 +84,26 @@ bool behind_sum(struct recovery *r, int64_t gid, uint32_t table, uint32_t positi
     return true;
 }
 
+void behind_added(struct recovery *r, int64_t gid, uint32_t position, struct cell *at, bool *known)
+{
+    const struct counter *k = position < r->rec.n ? r->rec.cells[position].counter : NULL;
+    struct total *totals = k == NULL ? NULL : counter_totals(&r->shadow, k->n);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; k != NULL && i < k->n; i++) {
+        struct local_clock said = {.number = k->totals[i].number, .actor = k->totals[i].actor};
+
+        if (said.number != 0 && behind_saw(r, gid, &said))
+            totals[n++] = k->totals[i];
+    }
+    *known = n > 0;
+    if (!*known)
+        return;
+    *at = (struct cell){.v = {.type = VALUE_NULL}, .set = true};
+    at->counter = counter_of(&r->shadow, &at->v, totals, n);
+    counter_show(&r->shadow, at);
+}
+
 bool behind_set(struct recovery *r, int64_t gid, uint32_t table, uint32_t position, struct cell *at,
                 bool *known, struct err *e)
 {

@@ -341,16 +341,26 @@ static bool forget(struct regain *b, struct err *e)
     return true;
 }
 
-/* Is all merged that its author had? */
-static bool is_ready(struct store *s, struct slice bytes, bool *ready, struct err *e)
+/* Is all merged that its author had, as far as the file held it, too? Of another history, which is
+ * nobody's any more, it waits for nothing: under these numbers there may be what it never saw. */
+static bool is_ready(const struct regain *b, struct slice bytes, bool *ready, struct err *e)
 {
     struct changeset_header h = {0};
+    struct vector needs = {0};
     struct changeset c;
     bool ok = changeset_open(&c, &h, bytes, e);
 
+    for (uint32_t i = 0; ok && i < h.needs.n; i++) {
+        const struct vector_entry *need = &h.needs.entries[i];
+        uint32_t id = ledger_actor_find(&b->s->ledger, &need->actor);
+        uint64_t limit = id == 0 || id > b->limit_n ? 0 : b->limit[id - 1];
+
+        if (limit > 0)
+            vector_set(&needs, &need->actor, need->number < limit ? need->number : limit, NULL);
+    }
     *ready = ok;
-    if (ok)
-        ok = merge_has_needs(s, &h.needs, ready, e);
+    ok = ok && merge_has_needs(b->s, &needs, ready, e);
+    vector_close(&needs);
     changeset_header_close(&h);
     return ok;
 }
@@ -368,7 +378,7 @@ static bool merge_one(struct regain *b, uint32_t actor, bool *did, struct err *e
         return e->code == ERR_NONE;
     buf_open(&copy, CHANGESET_BYTES_MAX);
     buf_add(&copy, bytes.p, bytes.n);
-    ok = is_ready(b->s, buf_slice(&copy), did, e) &&
+    ok = is_ready(b, buf_slice(&copy), did, e) &&
          (!*did || merge_changeset(b->s, actor, number, buf_slice(&copy), e));
     due_clear(b->s);
     buf_close(&copy);

@@ -102,6 +102,37 @@ static void a_row_whose_beginning_only_the_file_remembers_is_said_whole(void **s
     close_pair(&a, &b);
 }
 
+/* B's disk went back to before it made the row, which is only in A's file now; and what A sold of
+ * it B has in its log. */
+static void what_was_sold_of_a_row_whose_beginning_only_the_file_remembers_counts_once(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    set_rule(&a, (struct wish){.target = "line.n", .kind = RULE_COUNTER});
+    share_rosters(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO line VALUES (1, 'nails', 100)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE line SET n = n - 3");
+    work(&a);
+    sql(&b, "INSERT INTO tag VALUES ('red', NULL)");
+    work(&b);
+    carry(&b, &a);
+    work(&a); /* the file is told of the sale, too */
+    put_pc_back(&b);
+    sql(&b, "INSERT INTO note VALUES (1, 'another history')");
+    work(&b);
+    carry_own(&a, &b);
+    work(&b);
+    lose_ledger(&a);
+    sql(&a, "UPDATE line SET n = n - 20");
+    rematch(&a, &b);
+    expect_both(&a, &b, "SELECT what, n FROM line", "nails|77");
+    close_pair(&a, &b);
+}
+
 /* B edits it meanwhile, and it comes back. */
 static void
 what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it(void **state)
@@ -142,6 +173,8 @@ int main(void)
         cmocka_unit_test(a_key_given_again_is_the_new_row_s_when_only_the_file_remembers_it),
         cmocka_unit_test(a_row_that_went_unheard_goes_again_after_its_ledger_was_built_again),
         cmocka_unit_test(a_row_whose_beginning_only_the_file_remembers_is_said_whole),
+        cmocka_unit_test(
+            what_was_sold_of_a_row_whose_beginning_only_the_file_remembers_counts_once),
         cmocka_unit_test(
             what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it),
     };
