@@ -7,12 +7,12 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 
-#define LARGE_BYTES (1 << 20)
+#define LARGE_BYTES (512 << 10)
 
 void memory_keep_little(void)
 {
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-    mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, 8 * LARGE_BYTES);
 }
 
 void memory_give_back(void)

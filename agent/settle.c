@@ -68,11 +68,12 @@ static bool has_to_settle(const struct agent *a)
 bool settle_roster(struct agent *a)
 {
     struct err e = {0};
-    bool changed;
+    bool changed = false;
 
     if (!has_to_settle(a))
         return false;
-    if (!change_durably(a, acknowledge, &changed, &e)) {
+    if (roster_has_to_settle(&a->roster, &a->keys) &&
+        !change_durably(a, acknowledge, &changed, &e)) {
         put_off(&a->settle, uv_now(a->loop), &e);
         return false;
     }

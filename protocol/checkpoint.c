@@ -21,13 +21,15 @@ struct view {
     struct roster r;
 };
 
+/* The roster has no log of its own. */
 static bool view_open(struct view *v, struct slice log, struct err *e)
 {
     *v = (struct view){0};
     if (!draft_open(&v->d, log, (struct slice){0}, e))
         return false;
     draft_judge(&v->d);
-    return draft_fold(&v->d, &v->r, e);
+    draft_fold_state(&v->d, &v->r);
+    return true;
 }
 
 static void view_close(struct view *v)
@@ -63,10 +65,9 @@ static void look_at(struct look *l, struct draft *d, const struct entry *k)
 /* Is there an entry that is neither before it nor behind it, and says something? */
 static bool has_beside(const struct look *l, const struct draft *d)
 {
-    const uint64_t *past = draft_past(d, l->k);
-
     for (uint32_t i = 0; i < d->placed_count; i++)
-        if (!row_has(past, i) && !row_has(l->behind, i) && !entry_only_acknowledges(d->placed[i]))
+        if (!draft_knows(d, l->k, d->placed[i]) && !row_has(l->behind, i) &&
+            !entry_only_acknowledges(d->placed[i]))
             return true;
     return false;
 }
@@ -269,12 +270,15 @@ static bool is_true(struct draft *d, const struct entry *k)
     struct err e = {0};
     struct buf log, fields;
     struct writer w = {&fields};
+    uint64_t known[ROW_WORDS_MAX];
     struct view past;
     bool ok;
 
     buf_open(&log, ROSTER_BYTES_MAX);
     buf_open(&fields, ROSTER_CHECKPOINT_BYTES_MAX);
-    collect(d, draft_past(d, k), &log);
+    for (uint32_t i = 0; i < d->words; i++)
+        known[i] = draft_past(d, k, i);
+    collect(d, known, &log);
     ok = view_open(&past, buf_slice(&log), &e) && check_agreed(&past.r, &e);
     if (ok)
         summary_write(&w, &past.d, &past.r, k->ends_ms);
@@ -391,21 +395,20 @@ static bool say_all_again(struct roster *next, const struct look *l, const struc
 static bool begin_with(struct roster *r, const struct look *l, const struct draft *d,
                        const struct keys *k, struct err *e)
 {
-    struct view next;
-    struct buf log;
+    struct roster next = {0}, copy = {0};
     bool ok;
 
-    buf_open(&log, ROSTER_BYTES_MAX);
-    collect(d, l->behind, &log);
-    ok = view_open(&next, buf_slice(&log), e) && say_all_again(&next.r, l, d, k, e);
+    buf_open(&copy.log, ROSTER_BYTES_MAX);
+    collect(d, l->behind, &copy.log);
+    ok = roster_copy(&next, &copy, e) && say_all_again(&next, l, d, k, e);
     if (ok) {
         struct roster old = *r;
 
-        *r = next.r;
-        next.r = old;
+        *r = next;
+        next = old;
     }
-    view_close(&next);
-    buf_close(&log);
+    roster_close(&next);
+    roster_close(&copy);
     return ok;
 }
 
@@ -494,6 +497,23 @@ bool roster_settle(struct roster *r, const struct keys *k, bool *changed, struct
     r->looks += v.d.looks;
     view_close(&v);
     return ok;
+}
+
+/* Looks only, as most often there is nothing. */
+bool roster_has_to_settle(const struct roster *r, const struct keys *k)
+{
+    uint8_t hash[HASH_BYTES];
+    struct err e = {0};
+    struct view v;
+    struct look l;
+    bool has;
+
+    if (r->checkpoints == 0 || roster_find(r, &k->site) == NULL)
+        return false;
+    has = !view_open(&v, buf_slice(&r->log), &e) || find_to_acknowledge(&v, k, hash) ||
+          find_settled(&v, k, &l);
+    view_close(&v);
+    return has;
 }
 
 /* ---- a roster that went back ---- */

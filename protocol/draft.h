@@ -35,9 +35,10 @@ struct draft {
     struct entry **placed; /* parents before children; the base first */
     uint32_t placed_count;
     struct entry **stack;
-    struct entry **folded; /* by depth, then hash */
-    uint64_t *past;        /* a row for each placed entry: its ancestors */
-    uint64_t *future;      /* likewise: those that have it in their past; for judge.c and fold.c */
+    struct entry **folded;   /* by depth, then hash */
+    uint64_t *past;          /* a row for each placed entry, up to its own word: its ancestors */
+    uint64_t *future;        /* likewise from its own word on: those that have it in their past; for
+                                judge.c        and fold.c */
     uint64_t *stands, *open; /* two rows: the verdicts */
     uint32_t words;          /* in a row */
     uint32_t clock;          /* counts verdicts */
@@ -50,14 +51,30 @@ struct draft {
     uint32_t site_count;
 };
 
-static inline const uint64_t *draft_past(const struct draft *d, const struct entry *n)
+/* Words of `past` before the row of the entry that has place `at`. */
+static inline size_t draft_past_words(uint32_t at)
 {
-    return d->past + (size_t)n->at * d->words;
+    size_t word = at / 64;
+
+    return 32 * word * (word + 1) + at % 64 * (word + 1);
 }
 
-static inline const uint64_t *draft_future(const struct draft *d, const struct entry *n)
+/* Likewise of `future`. */
+static inline size_t draft_future_words(const struct draft *d, uint32_t at)
 {
-    return d->future + (size_t)n->at * d->words;
+    return (size_t)at * (d->words + 1) - draft_past_words(at);
+}
+
+/* One word of the row of its ancestors. */
+static inline uint64_t draft_past(const struct draft *d, const struct entry *n, uint32_t word)
+{
+    return word > n->at / 64 ? 0 : d->past[draft_past_words(n->at) + word];
+}
+
+/* One of the row of those that have it in their past. */
+static inline uint64_t draft_future(const struct draft *d, const struct entry *n, uint32_t word)
+{
+    return word < n->at / 64 ? 0 : d->future[draft_future_words(d, n->at) + word - n->at / 64];
 }
 
 static inline bool row_has(const uint64_t *row, uint32_t at)
@@ -86,7 +103,7 @@ static inline bool row_meets(const uint64_t *a, const uint64_t *b, uint32_t word
 static inline bool draft_knows(const struct draft *d, const struct entry *later,
                                const struct entry *earlier)
 {
-    return row_has(draft_past(d, later), earlier->at);
+    return (draft_past(d, later, earlier->at / 64) >> (earlier->at % 64) & 1) != 0;
 }
 
 static inline bool entry_enrols(const struct entry *n)

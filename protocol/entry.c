@@ -33,15 +33,26 @@ static struct slice read_name(struct reader *r, const char *what)
     return name;
 }
 
+/* Bytes that stay where they are; zeros when the reader has failed. */
+static const uint8_t *read_lent(struct reader *r, uint32_t n, const char *what)
+{
+    static const uint8_t zeros[SIGNATURE_BYTES];
+    struct slice bytes = read_bin(r, n, what);
+
+    if (!r->failed && bytes.n != n)
+        read_fail(r, ERR_INPUT, "%s has %zu bytes instead of %u", what, bytes.n, n);
+    return r->failed ? zeros : bytes.p;
+}
+
 static void read_create(struct reader *r, struct entry *n)
 {
     uint8_t random[ROSTER_RANDOM_BYTES];
 
     n->fleet_name = read_name(r, "fleet name");
     n->name = read_name(r, "site name");
-    read_bin_exact(r, n->exchange_public, sizeof n->exchange_public, "exchange key");
+    n->exchange_public = read_lent(r, KEY_BYTES, "exchange key");
     read_bin_exact(r, random, sizeof random, "random bytes of a fleet");
-    memcpy(n->sign_public, n->author, sizeof n->sign_public);
+    n->sign_public = n->author;
     if (n->parent_count != 0)
         read_fail(r, ERR_INPUT, "the entry that creates a fleet has parents");
 }
@@ -54,8 +65,8 @@ static void read_invite(struct reader *r, struct entry *n)
 
 static void read_enrol(struct reader *r, struct entry *n)
 {
-    read_bin_exact(r, n->sign_public, sizeof n->sign_public, "signing key");
-    read_bin_exact(r, n->exchange_public, sizeof n->exchange_public, "exchange key");
+    n->sign_public = read_lent(r, SIGN_PUBLIC_BYTES, "signing key");
+    n->exchange_public = read_lent(r, KEY_BYTES, "exchange key");
     n->name = read_name(r, "site name");
     read_bin_exact(r, n->invite_id, sizeof n->invite_id, "invitation id");
 }
@@ -152,7 +163,7 @@ static void read_withdraw(struct reader *r, struct entry *n)
 
 static void read_acknowledge(struct reader *r, struct entry *n)
 {
-    read_bin_exact(r, n->checkpoint, sizeof n->checkpoint, "checkpoint that is acknowledged");
+    n->checkpoint = read_lent(r, HASH_BYTES, "checkpoint that is acknowledged");
 }
 
 /* ---- checkpoints ---- */
@@ -197,7 +208,7 @@ static void read_checkpoint_sites(struct reader *r, struct entry *n)
         checkpoint_site_read(r, &s);
         members += s.standing == ROSTER_MEMBER;
         has_author |= s.standing == ROSTER_MEMBER && s.admin &&
-                      memcmp(s.sign_public, n->author, sizeof n->author) == 0;
+                      memcmp(s.sign_public, n->author, SIGN_PUBLIC_BYTES) == 0;
     }
     if (!r->failed && members > SITES_MAX)
         read_fail(r, ERR_LIMIT, "a checkpoint of %u members, allowed %d", members, SITES_MAX);
@@ -291,7 +302,7 @@ static bool entry_parse(struct entry *n, struct err *e)
         (format != ROSTER_FORMAT || n->kind < ENTRY_CREATE || n->kind > ENTRY_ACKNOWLEDGE))
         read_fail(&r, ERR_REFUSED,
                   "a roster entry was written by a newer version of Navette: update this PC");
-    read_bin_exact(&r, n->author, sizeof n->author, "author of a roster entry");
+    n->author = read_lent(&r, SIGN_PUBLIC_BYTES, "author of a roster entry");
     read_parents(&r, n);
     n->fields = r.left;
     n->field_count = count - 4;
@@ -305,7 +316,7 @@ bool entry_read(struct reader *r, struct entry *n)
 {
     read_array_exact(r, 2, "roster item");
     n->bytes = read_bin(r, ROSTER_CHECKPOINT_BYTES_MAX, "roster entry");
-    read_bin_exact(r, n->signature, sizeof n->signature, "signature of a roster entry");
+    n->signature = read_lent(r, SIGNATURE_BYTES, "signature of a roster entry");
     if (r->failed || !entry_parse(n, r->e))
         return false;
     if (n->kind != ENTRY_CHECKPOINT && n->bytes.n > ROSTER_ENTRY_BYTES_MAX)

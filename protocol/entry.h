@@ -52,22 +52,22 @@ struct checkpoint_site {
     struct slice cut;  /* what vector_read takes; ROSTER_REVOKED, else empty vector */
 };
 
-/* One log item, parsed. Its slices borrow the log that it came from. */
+/* One log item, parsed. Its slices and keys borrow the log that it came from; there are very many
+ * of them at once. */
 struct entry {
     struct slice bytes;
-    uint8_t signature[SIGNATURE_BYTES];
+    const uint8_t *signature;
     uint8_t hash[HASH_BYTES];
     uint64_t kind;
-    uint8_t author[SIGN_PUBLIC_BYTES];
-    struct slice fields; /* of the kind, as they stand there */
+    const uint8_t *author; /* its signing key */
+    struct slice fields;   /* of the kind, as they stand there */
     uint32_t field_count;
     const uint8_t *parents; /* PARENT_BYTES each: the reader takes only one encoding of a hash */
     uint32_t parent_count;
-    struct slice fleet_name, name;             /* create; create and enrol */
-    uint8_t sign_public[SIGN_PUBLIC_BYTES];    /* create and enrol: who becomes a member */
-    uint8_t exchange_public[KEY_BYTES];        /* likewise */
-    uint8_t invite_id[ROSTER_INVITE_ID_BYTES]; /* invite and enrol */
-    uint64_t ends_ms;                          /* invite; checkpoint: when it was made */
+    struct slice fleet_name, name;                /* create; create and enrol */
+    const uint8_t *sign_public, *exchange_public; /* create and enrol: who becomes a member */
+    uint8_t invite_id[ROSTER_INVITE_ID_BYTES];    /* invite and enrol */
+    uint64_t ends_ms;                             /* invite; checkpoint: when it was made */
     struct slice changes; /* rules and checkpoint: what rule_change_read takes, one after the other
                            */
     uint32_t change_count;
@@ -77,11 +77,11 @@ struct entry {
     uint8_t key_id[FLEET_KEY_ID_BYTES]; /* rotate; checkpoint */
     struct slice boxes; /* rotate and checkpoint: what entry_box takes, one after the other */
     uint32_t box_count;
-    struct checkpoint base;         /* checkpoint */
-    uint8_t checkpoint[HASH_BYTES]; /* acknowledge: the hash of one */
-    bool trusted;                   /* from our own log: its signature was checked when it came */
-    bool twice;                     /* an equal entry stands in front of it: to be skipped */
-    bool left_out;                  /* roster_take looks at what the rest comes to without it */
+    struct checkpoint base;    /* checkpoint */
+    const uint8_t *checkpoint; /* acknowledge: the hash of one */
+    bool trusted;              /* from our own log: its signature was checked when it came */
+    bool twice;                /* an equal entry stands in front of it: to be skipped */
+    bool left_out;             /* roster_take looks at what the rest comes to without it */
     bool placed;
     bool beside; /* neither the checkpoint that the log begins with nor behind it: passed over */
     bool has_child;

@@ -43,6 +43,15 @@ static void take_cut(struct cut *c, const struct entry *n, struct slice says)
         c->last = n;
 }
 
+static bool is_known_to_any(const struct draft *d, const struct entry *n, const uint64_t *row)
+{
+    uint64_t both = 0;
+
+    for (uint32_t i = n->at / 64; i < d->words; i++)
+        both |= row[i] & draft_future(d, n, i);
+    return both != 0;
+}
+
 static void fold_cut(const struct draft *d, const struct draft_site *from, struct roster_site *s)
 {
     const uint64_t *revoked = from->about[ABOUT_REVOKE];
@@ -54,7 +63,7 @@ static void fold_cut(const struct draft *d, const struct draft_site *from, struc
     for (uint32_t i = 0; i < d->placed_count; i++) {
         if (!row_has(standing, i))
             continue;
-        if (!row_meets(standing, draft_future(d, d->placed[i]), d->words))
+        if (!is_known_to_any(d, d->placed[i], standing))
             take_cut(&cut, d->placed[i],
                      d->placed[i] == d->base ? from->base_cut : d->placed[i]->cut);
     }
@@ -225,7 +234,7 @@ static bool has_key(const struct draft *d, const struct roster_site *s, const st
             is_sealed_to(n, &s->site))
             return true;
         if (n->kind == ENTRY_ENROL && draft_knows(d, n, first) &&
-            memcmp(n->sign_public, s->sign_public, sizeof n->sign_public) == 0)
+            memcmp(n->sign_public, s->sign_public, SIGN_PUBLIC_BYTES) == 0)
             return true;
     }
     return false;

@@ -47,12 +47,12 @@ static bool takes_admin(const struct entry *n)
 /* Was the author of `n`, when he wrote it, enrolled by an entry that stands? */
 static enum entry_verdict judge_enrolment(struct draft *d, const struct entry *n)
 {
-    const uint64_t *by = d->sites[n->author_site].about[ABOUT_ENROL], *past = draft_past(d, n);
+    const uint64_t *by = d->sites[n->author_site].about[ABOUT_ENROL];
     bool open = false;
 
     d->looks++;
     for (uint32_t i = 0; i <= n->at / 64; i++) {
-        uint64_t known = by[i] & past[i];
+        uint64_t known = by[i] & draft_past(d, n, i);
 
         if ((known & d->stands[i]) != 0)
             return VERDICT_STANDS;
@@ -66,14 +66,14 @@ static enum entry_verdict judge_enrolment(struct draft *d, const struct entry *n
 static bool find_attacks(struct draft *d, const struct entry *n, enum about kind,
                          uint64_t attacks[ROW_WORDS_MAX])
 {
-    const uint64_t *about = d->sites[n->author_site].about[kind], *future = draft_future(d, n);
+    const uint64_t *about = d->sites[n->author_site].about[kind];
     uint64_t any = 0;
 
     if (about == NULL)
         return false;
     d->looks++;
     for (uint32_t i = 0; i < d->words; i++)
-        attacks[i] = about[i] & ~future[i] & (d->stands[i] | d->open[i]);
+        attacks[i] = about[i] & ~draft_future(d, n, i) & (d->stands[i] | d->open[i]);
     row_put(attacks, n->at, false);
     for (uint32_t i = 0; i < d->words; i++)
         any |= attacks[i];
@@ -91,23 +91,24 @@ static enum entry_verdict judge_revocations(struct draft *d, const struct entry 
 }
 
 /* What was taken by `removals` was given back by whoever knew of them: those that one of the
- * grants, of those in `past` (NULL: of all) with this verdict, has in its past are left out. False:
- * none is left. The latest knows most, as a rule. */
-static bool leave_given_back(struct draft *d, const uint64_t *grants, const uint64_t *past,
+ * grants, of those that `knower` knows (NULL: of all) with this verdict, has in its past are left
+ * out. False: none is left. The latest knows most, as a rule. */
+static bool leave_given_back(struct draft *d, const uint64_t *grants, const struct entry *knower,
                              const uint64_t *verdict, uint64_t removals[ROW_WORDS_MAX])
 {
     for (uint32_t i = grants == NULL ? 0 : d->words; i > 0; i--) {
-        uint64_t some = grants[i - 1] & verdict[i - 1] & (past == NULL ? UINT64_MAX : past[i - 1]);
+        uint64_t known = knower == NULL ? UINT64_MAX : draft_past(d, knower, i - 1);
+        uint64_t some = grants[i - 1] & verdict[i - 1] & known;
 
         while (some != 0) {
             uint32_t bit = 63 - (uint32_t)__builtin_clzll(some);
-            const uint64_t *known = draft_past(d, d->placed[64 * (i - 1) + bit]);
+            const struct entry *grant = d->placed[64 * (i - 1) + bit];
             uint64_t left = 0;
 
             some &= ~(UINT64_C(1) << bit);
             d->looks++;
             for (uint32_t j = 0; j < d->words; j++)
-                left |= removals[j] &= ~known[j];
+                left |= removals[j] &= ~draft_past(d, grant, j);
             if (left == 0)
                 return false;
         }
@@ -118,17 +119,17 @@ static bool leave_given_back(struct draft *d, const uint64_t *grants, const uint
 /* The same of those that take the right to administer. */
 static enum entry_verdict judge_demotions(struct draft *d, const struct entry *n)
 {
-    const uint64_t *grants = d->sites[n->author_site].about[ABOUT_GRANT], *past = draft_past(d, n);
+    const uint64_t *grants = d->sites[n->author_site].about[ABOUT_GRANT];
     uint64_t attacks[ROW_WORDS_MAX];
 
     if (!takes_admin(n) || !find_attacks(d, n, ABOUT_DEMOTE, attacks) ||
-        !leave_given_back(d, grants, past, d->stands, attacks))
+        !leave_given_back(d, grants, n, d->stands, attacks))
         return VERDICT_VOID;
     if (!row_meets(attacks, d->stands, d->words))
         return VERDICT_OPEN;
     for (uint32_t i = 0; i < d->words; i++)
         attacks[i] &= d->stands[i];
-    return leave_given_back(d, grants, past, d->open, attacks) ? VERDICT_STANDS : VERDICT_OPEN;
+    return leave_given_back(d, grants, n, d->open, attacks) ? VERDICT_STANDS : VERDICT_OPEN;
 }
 
 static enum entry_verdict judge(struct draft *d, struct entry *n)
@@ -288,10 +289,10 @@ static bool struck_back(const struct draft *d, const struct draft_site *s,
                         const struct entry *removal, enum about kind)
 {
     const uint64_t *about = d->sites[removal->author_site].about[kind];
-    const uint64_t *past = draft_past(d, removal), *future = draft_future(d, removal);
 
     for (uint32_t i = 0; about != NULL && i < d->words; i++) {
-        uint64_t some = about[i] & d->stands[i] & ~past[i] & ~future[i];
+        uint64_t some =
+            about[i] & d->stands[i] & ~draft_past(d, removal, i) & ~draft_future(d, removal, i);
 
         while (some != 0)
             if (&d->sites[d->placed[64 * i + row_take(&some)]->author_site] == s)
@@ -303,11 +304,11 @@ static bool struck_back(const struct draft *d, const struct draft_site *s,
 static bool is_forgiven(const struct draft *d, const struct draft_site *s,
                         const struct entry *removal)
 {
-    const uint64_t *grants = s->about[ABOUT_GRANT], *future = draft_future(d, removal);
+    const uint64_t *grants = s->about[ABOUT_GRANT];
     uint64_t known = 0;
 
     for (uint32_t i = 0; grants != NULL && i < d->words; i++)
-        known |= grants[i] & d->stands[i] & future[i];
+        known |= grants[i] & d->stands[i] & draft_future(d, removal, i);
     return known != 0;
 }
 
@@ -417,17 +418,18 @@ static void sort_removals(struct draft *d)
 /* Who knows of an entry: its children, and who knows of them. */
 static void find_futures(struct draft *d)
 {
-    d->future = mem_alloc((size_t)d->placed_count * d->words * sizeof *d->future);
+    d->future = mem_alloc(draft_future_words(d, d->placed_count) * sizeof *d->future);
     for (uint32_t i = d->placed_count; i > 0; i--) {
         const struct entry *n = d->placed[i - 1];
-        const uint64_t *ours = draft_future(d, n);
+        uint32_t own = n->at / 64;
 
         for (uint32_t j = 0; j < n->parent_count && n != d->base; j++) {
-            uint64_t *row = d->future + (size_t)draft_parent(d, n, j)->at * d->words;
+            uint32_t at = draft_parent(d, n, j)->at;
+            uint64_t *row = d->future + draft_future_words(d, at), *from = row + own - at / 64;
 
-            for (uint32_t k = n->at / 64; k < d->words; k++)
-                row[k] |= ours[k];
-            row_put(row, n->at, true);
+            for (uint32_t k = own; k < d->words; k++)
+                from[k - own] |= draft_future(d, n, k);
+            row_put(row, n->at - at / 64 * 64, true);
         }
     }
 }

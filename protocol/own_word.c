@@ -53,14 +53,14 @@ static bool take_what_others_allow(struct draft *d)
 #define ALLOW_MAX 8
 
 /* The state that the draft comes to without the word of those who have none. */
-static bool fold_without(struct draft *d, struct roster *without, struct err *e)
+static void fold_without(struct draft *d, struct roster *without)
 {
     int times = 0;
 
     do
         draft_judge_again(d);
     while (times++ < ALLOW_MAX && take_what_others_allow(d));
-    return draft_fold(d, without, e);
+    draft_fold_state(d, without);
 }
 
 static bool same_cut(const struct roster_site *a, const struct roster_site *b)
@@ -136,12 +136,11 @@ bool draft_check_own_word(struct draft *d, const struct roster *r, const struct 
     if (first != NULL) {
         struct site_id author = keys_site_id(first->author);
 
-        ok = fold_without(d, &without, e);
-        if (ok) {
-            const struct roster_site *other = find_other(r, next, &without);
+        const struct roster_site *other;
 
-            ok = (other == NULL && same_key(next, &without)) || refuse(r, other, &author, e);
-        }
+        fold_without(d, &without);
+        other = find_other(r, next, &without);
+        ok = (other == NULL && same_key(next, &without)) || refuse(r, other, &author, e);
     }
     roster_close(&without);
     return ok;

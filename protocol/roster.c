@@ -102,7 +102,7 @@ static void draft_index(struct draft *d)
     d->folded = mem_alloc(d->distinct * sizeof(struct entry *));
     d->sites = mem_alloc((count_sites(d) + 1) * sizeof *d->sites);
     d->words = rows / 64 + 1;
-    d->past = mem_alloc((size_t)rows * d->words * sizeof *d->past);
+    d->past = mem_alloc(draft_past_words(rows) * sizeof *d->past);
 }
 
 struct entry *draft_find(const struct draft *d, const uint8_t hash[HASH_BYTES])
@@ -136,6 +136,16 @@ uint32_t draft_site_of(const struct draft *d, const uint8_t *sign_public)
     return SITE_NONE;
 }
 
+/* Is one of these in its past? */
+static bool knows_any(const struct draft *d, const struct entry *n, const uint64_t *row)
+{
+    uint64_t both = 0;
+
+    for (uint32_t i = 0; i <= n->at / 64; i++)
+        both |= row[i] & draft_past(d, n, i);
+    return both != 0;
+}
+
 /* Whether it was for him to say so is not asked here: judge.c knows what else was said. But he must
  * have been enrolled by somebody in the causal past of what he writes, and have signed it. */
 static bool entry_check_author(const struct draft *d, const struct entry *n, struct err *e)
@@ -146,7 +156,7 @@ static bool entry_check_author(const struct draft *d, const struct entry *n, str
     if (n->kind == ENTRY_CREATE && d->placed_count > 0)
         return err_set(e, ERR_STRANGER, "the roster is another fleet's");
     if (s != NULL && !enrolled)
-        enrolled = s->of_base || row_meets(s->about[ABOUT_ENROL], draft_past(d, n), d->words);
+        enrolled = s->of_base || knows_any(d, n, s->about[ABOUT_ENROL]);
     if (!enrolled)
         return err_set(e, ERR_STRANGER, "a roster entry is signed by one who was no member");
     if (n->trusted)
@@ -196,7 +206,7 @@ static bool pass_over(const struct draft *d, struct entry *n, struct err *e)
 /* All parents of `n` are placed: check it and put it behind them. */
 static bool entry_place(struct draft *d, struct entry *n, struct err *e)
 {
-    uint64_t *row = d->past + (size_t)d->placed_count * d->words;
+    uint64_t *row = d->past + draft_past_words(d->placed_count);
     uint32_t parents = n == d->base ? 0 : n->parent_count;
 
     if (d->base != NULL && n != d->base && is_beside(d, n))
@@ -212,10 +222,9 @@ static bool entry_place(struct draft *d, struct entry *n, struct err *e)
         n->depth = n->base.depth;
     for (uint32_t i = 0; i < parents; i++) {
         struct entry *parent = draft_parent(d, n, i);
-        const uint64_t *theirs = d->past + (size_t)parent->at * d->words;
 
         for (uint32_t j = 0; j <= parent->at / 64; j++)
-            row[j] |= theirs[j];
+            row[j] |= draft_past(d, parent, j);
         row[parent->at / 64] |= UINT64_C(1) << (parent->at % 64);
         if (n->depth <= parent->depth)
             n->depth = parent->depth + 1;

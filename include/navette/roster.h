@@ -148,7 +148,9 @@ MUST_USE bool roster_checkpoint(struct roster *r, uint64_t made_ms, const struct
                                 struct err *e);
 /* What member `k` has to do for checkpoints: acknowledge the one that is pending, if it says what
  * is so and nothing that is known here stands beside it; and where all have done so, begin the log
- * with it. What `k` itself had said on top of what is dropped then is said anew. */
+ * with it. What `k` itself had said on top of what is dropped then is said anew.
+ * roster_has_to_settle: would it change anything? */
+bool roster_has_to_settle(const struct roster *r, const struct keys *k);
 MUST_USE bool roster_settle(struct roster *r, const struct keys *k, bool *changed, struct err *e);
 /* `r` went back, and a peer's log begins with a checkpoint that it does not have (roster_merge:
  * ERR_GAP): it becomes that log, if `k` itself had acknowledged the checkpoint, which is later than

@@ -18,10 +18,11 @@ static inline void make(struct roster *r, const struct keys *by)
 static inline bool settle(struct roster *r, const struct keys *k)
 {
     struct err e = {0};
-    bool changed;
+    bool changed, had_to = roster_has_to_settle(r, k);
 
     if (!roster_settle(r, k, &changed, &e))
         fail_msg("%s", e.text);
+    assert_int_equal(changed, had_to);
     return changed;
 }
 
