@@ -339,14 +339,20 @@ static inline void open_three_pcs(struct floor *f, struct pc *a, struct pc *b, s
     pc_track(c);
 }
 
-/* Both run, are linked, and hold the same. */
-static inline void open_pair_of_pcs(struct floor *f, struct pc *a, struct pc *b)
+/* B is a member, and has nothing yet; both are off. */
+static inline void open_pc_and_newcomer(struct floor *f, struct pc *a, struct pc *b)
 {
     *f = (struct floor){0};
     open_founding_pc(f, a, goods);
     pc_open(f, b, "B", no_goods);
     pc_enrol(a, b);
     pc_track(b);
+}
+
+/* Both run, are linked, and hold the same. */
+static inline void open_pair_of_pcs(struct floor *f, struct pc *a, struct pc *b)
+{
+    open_pc_and_newcomer(f, a, b);
     pc_start(a);
     pc_start(b);
     AWAIT(f, is_talking(a, b) && is_talking(b, a));

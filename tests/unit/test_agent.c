@@ -23,10 +23,7 @@ static void it_stops_whole_after_any_number_of_turns(void **state)
         struct floor f = {0};
         struct pc a, b;
 
-        open_founding_pc(&f, &a, goods);
-        pc_open(&f, &b, "B", no_goods);
-        pc_enrol(&a, &b);
-        pc_track(&b);
+        open_pc_and_newcomer(&f, &a, &b);
         pc_start(&a);
         pc_start(&b);
         sql(&a, "UPDATE article SET stock = 7");

@@ -95,10 +95,7 @@ static void half_a_copy_is_begun_anew(void **state)
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_track(&b);
+    open_pc_and_newcomer(&f, &a, &b);
     must(path_join(path, b.home.backup, "copy-under-way", &e) &&
              file_write_atomic(path, slice_text("half a copy"), 0600, &e),
          &e);

@@ -12,11 +12,7 @@ static void open_apart(struct floor *f, struct pc *a, struct pc *b)
 {
     uint16_t port = free_port(SOCK_DGRAM);
 
-    *f = (struct floor){0};
-    open_founding_pc(f, a, goods);
-    pc_open(f, b, "B", no_goods);
-    pc_enrol(a, b);
-    pc_track(b);
+    open_pc_and_newcomer(f, a, b);
     a->config.peer_count = b->config.peer_count = 0; /* nobody told them of each other */
     a->config.discovery = b->config.discovery = true;
     a->config.discovery_port = b->config.discovery_port = port;

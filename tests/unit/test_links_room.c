@@ -63,10 +63,7 @@ static void a_member_comes_through_a_crowd_of_strangers(void **state)
     int many[STRANGERS];
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_track(&b);
+    open_pc_and_newcomer(&f, &a, &b);
     pc_start(&a);
     for (int i = 0; i < STRANGERS; i++) {
         many[i] = stranger(&a, "127.0.0.3");

@@ -56,10 +56,7 @@ static void a_newcomer_whose_file_is_held_is_matched_when_it_is_let_go(void **st
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_track(&b);
+    open_pc_and_newcomer(&f, &a, &b);
     sql(&b, "BEGIN IMMEDIATE");
     pc_start(&a);
     pc_start(&b);
@@ -122,13 +119,9 @@ static void a_change_waits_until_the_application_has_been_quiet(void **state)
     uint64_t wrote_ms;
 
     (void)state;
-    f = (struct floor){0};
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
+    open_pc_and_newcomer(&f, &a, &b);
     b.config.quiet_ms = 300;
     b.config.quiet_wait_ms = 5000;
-    pc_enrol(&a, &b);
-    pc_track(&b);
     pc_start(&a);
     pc_start(&b);
     AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2") && is_settled(&a) && is_settled(&b));
@@ -146,12 +139,9 @@ static void a_change_does_not_wait_for_ever_for_a_busy_till(void **state)
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
+    open_pc_and_newcomer(&f, &a, &b);
     b.config.quiet_ms = 300;
     b.config.quiet_wait_ms = 600;
-    pc_enrol(&a, &b);
-    pc_track(&b);
     pc_start(&a);
     pc_start(&b);
     AWAIT(&f, holds(&b, "SELECT count(*) FROM article", "2") && is_settled(&a) && is_settled(&b));
@@ -170,10 +160,7 @@ static void what_cannot_be_done_is_told_until_it_can(void **state)
     struct pc a, b;
 
     (void)state;
-    open_founding_pc(&f, &a, goods);
-    pc_open(&f, &b, "B", no_goods);
-    pc_enrol(&a, &b);
-    pc_track(&b);
+    open_pc_and_newcomer(&f, &a, &b);
     remove_tree(b.home.backup);
     must(file_write_atomic(b.home.backup, slice_text("in the way"), 0600, &e), &e);
     pc_start(&a);
