@@ -15,11 +15,15 @@ TABLES = ("shop_article", "shop_article_tags", "shop_employee", "shop_invoice", 
           "shop_store", "shop_tag")
 
 
+def failure(pc, words, wrong):
+    return "%s: %s: %s\n%s" % (pc.name, " ".join(words), wrong.strip().split("\n")[-1], wrong)
+
+
 def app(pc, *words):
     done = subprocess.run([PYTHON, str(APP), *words], env=dict(os.environ, SHOP_DB=str(pc.db)),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=120)
-    assert done.returncode == 0, "%s: %s\n%s" % (pc.name, " ".join(words), done.stderr)
+    assert done.returncode == 0, failure(pc, words, done.stderr)
     return json.loads(done.stdout)
 
 
@@ -139,7 +143,7 @@ def at_once(*commands):
                                             text=True)) for pc, *words in commands]
     for pc, words, process in running:
         _, wrong = process.communicate(timeout=120)
-        assert process.returncode == 0, "%s: %s\n%s" % (pc.name, " ".join(words), wrong)
+        assert process.returncode == 0, failure(pc, words, wrong)
 
 
 def migrate_one_after_the_other(shop, pcs, first, last):

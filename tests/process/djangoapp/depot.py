@@ -109,16 +109,30 @@ def done_so_far():
     return sum(1 for app, _ in recorder.applied_migrations() if app == "depot")
 
 
+def again_if_locked(work, *words):
+    """A transaction that has read and then writes fails at once while somebody else asks for the lock, as with two tills on
+    one file; an application tries again, and who migrates does."""
+    for attempt in range(5):
+        try:
+            return work(*words)
+        except OperationalError as wrong:
+            if "locked" not in str(wrong) or attempt == 4:
+                raise
+
+
+def step_once(number):
+    migration = migrations.Migration("%04d" % (number + 1), "depot")
+    migration.operations = STEPS[number]
+    with connection.schema_editor(atomic=True) as editor:
+        migration.apply(state_of(number), editor)
+        MigrationRecorder(connection).record_applied("depot", migration.name)
+
+
 def step(until):
     """Apply the steps that are not yet, as `migrate` does."""
-    recorder = MigrationRecorder(connection)
-    recorder.ensure_schema()
+    MigrationRecorder(connection).ensure_schema()
     for number in range(done_so_far(), int(until)):
-        migration = migrations.Migration("%04d" % (number + 1), "depot")
-        migration.operations = STEPS[number]
-        with connection.schema_editor(atomic=True) as editor:
-            migration.apply(state_of(number), editor)
-            recorder.record_applied("depot", migration.name)
+        again_if_locked(step_once, number)
 
 
 def value(field, tag, number):
@@ -164,14 +178,7 @@ def change(kind, tag, number):
 
 
 def write(tag, number):
-    """A transaction that has read and then writes fails at once while somebody else asks for the lock, as with two tills on
-    one file; an application tries again."""
-    for attempt in range(5):
-        try:
-            return write_once(tag, number)
-        except OperationalError as wrong:
-            if "locked" not in str(wrong) or attempt == 4:
-                raise
+    again_if_locked(write_once, tag, number)
 
 
 @transaction.atomic
