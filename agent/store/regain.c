@@ -123,13 +123,28 @@ static bool weigh(const struct keymap *times, const struct changeset *c, uint64_
     return ok;
 }
 
+/* Was the file told of it? That tells histories apart, which needs do not. */
+static bool is_told(const struct regain *b, const struct vector_entry *need)
+{
+    return vector_get(&b->point.holds, &need->actor) >= need->number;
+}
+
+/* How much of what was needed did the file hold? 0: nothing. */
+static uint64_t held_of(const struct regain *b, const struct vector_entry *need)
+{
+    uint32_t id = ledger_actor_find(&b->s->ledger, &need->actor);
+    uint64_t limit = id == 0 || id > b->limit_n ? 0 : b->limit[id - 1];
+
+    return need->number < limit ? need->number : limit;
+}
+
 /* Had its author applied what the file was not told of? */
 static bool needs_more(const struct regain *b, const struct changeset_header *h)
 {
     for (uint32_t i = 0; i < h->needs.n; i++) {
-        uint32_t id = ledger_actor_find(&b->s->ledger, &h->needs.entries[i].actor);
+        const struct vector_entry *need = &h->needs.entries[i];
 
-        if (id != 0 && id <= b->limit_n && h->needs.entries[i].number > b->limit[id - 1])
+        if (!is_told(b, need) && held_of(b, need) < need->number)
             return true;
     }
     return false;
@@ -149,6 +164,18 @@ static bool judge(struct regain *b, const struct changeset *c, const struct chan
     return true;
 }
 
+static bool raise_needs(struct regain *b, const struct changeset_header *h, struct err *e)
+{
+    for (uint32_t i = 0; i < h->needs.n; i++) {
+        struct vector_entry need = h->needs.entries[i];
+
+        memset(need.hash, 0, sizeof need.hash);
+        if (!is_told(b, &need) && !raise(b, &need, e))
+            return false;
+    }
+    return true;
+}
+
 /* One of an actor's: weigh it; or (`says` NULL) take in what its author had applied. */
 static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evidence *says,
                     struct err *e)
@@ -164,11 +191,7 @@ static bool look_at(struct regain *b, uint32_t actor, uint64_t number, enum evid
         return err_set(e, ERR_STORE, "the ledger has lost change-set %llu",
                        (unsigned long long)number);
     ok = changeset_open(&c, &h, bytes, e) && (says == NULL || judge(b, &c, &h, says, e));
-    for (uint32_t i = 0; ok && says == NULL && i < h.needs.n; i++)
-        ok = raise(b,
-                   &(struct vector_entry){.actor = h.needs.entries[i].actor,
-                                          .number = h.needs.entries[i].number},
-                   e);
+    ok = ok && (says != NULL || raise_needs(b, &h, e));
     changeset_header_close(&h);
     return ok;
 }
@@ -352,11 +375,9 @@ static bool is_ready(const struct regain *b, struct slice bytes, bool *ready, st
 
     for (uint32_t i = 0; ok && i < h.needs.n; i++) {
         const struct vector_entry *need = &h.needs.entries[i];
-        uint32_t id = ledger_actor_find(&b->s->ledger, &need->actor);
-        uint64_t limit = id == 0 || id > b->limit_n ? 0 : b->limit[id - 1];
 
-        if (limit > 0)
-            vector_set(&needs, &need->actor, need->number < limit ? need->number : limit, NULL);
+        if (held_of(b, need) > 0)
+            vector_set(&needs, &need->actor, held_of(b, need), NULL);
     }
     *ready = ok;
     ok = ok && merge_has_needs(b->s, &needs, ready, e);
@@ -418,55 +439,6 @@ static bool merge_held(struct regain *b, struct err *e)
 }
 
 /* ---- going on ---- */
-
-/* Keys that marks speak of have been used, too. */
-static bool raise_key_max(struct regain *b, const struct binding *binding, struct err *e)
-{
-    struct ledger_table *t = &b->s->ledger.tables[binding->table - 1];
-    char *sql = sqlite3_mprintf("SELECT max(k1), max(o1) FROM _navette_dirty WHERE tbl = %lld",
-                                (long long)binding->app->number);
-    sqlite3_stmt *q = NULL;
-    bool ok = sqlite3_prepare_v2(b->s->app.db, sql, -1, &q, NULL) == SQLITE_OK &&
-              sqlite3_step(q) == SQLITE_ROW;
-
-    for (int i = 0; ok && i < 2; i++)
-        if (sqlite3_column_type(q, i) == SQLITE_INTEGER && sqlite3_column_int64(q, i) > t->key_max)
-            t->key_max = sqlite3_column_int64(q, i);
-    if (!ok)
-        sqlite_err(b->s->app.db, "read the marks", e);
-    sqlite3_finalize(q);
-    sqlite3_free(sql);
-    t->key_floor = t->key_max;
-    return ok;
-}
-
-/* Which tables the point speaks of, and in which of them something may have been written that no
- * mark tells of. */
-static bool know_tables(struct regain *b, struct err *e)
-{
-    struct store *s = b->s;
-
-    b->r.unwatched = mem_alloc((s->app.schema.n + 1) * sizeof *b->r.unwatched);
-    for (uint32_t i = 0; i < s->binding_count; i++) {
-        struct binding *binding = &s->bindings[i];
-        struct ledger_table *t = &s->ledger.tables[binding->table - 1];
-
-        t->scan = SCAN_MATCH;
-        for (uint32_t k = 0; k < b->point.table_n; k++) {
-            if (b->point.tables[k].number != binding->app->number)
-                continue;
-            t->scan = SCAN_NONE;
-            t->repairs = binding->app->repairs;
-            if (b->point.tables[k].key_max > t->key_max)
-                t->key_max = b->point.tables[k].key_max;
-            b->r.unwatched[binding->app_index] =
-                b->forgotten || b->point.tables[k].repairs != binding->app->repairs;
-        }
-        if (binding->app->surrogate && !raise_key_max(b, binding, e))
-            return false;
-    }
-    return true;
-}
 
 /* A name of ours that follows from the state of the file. */
 static void name_state(struct regain *b)
@@ -583,7 +555,8 @@ static bool regain_rows(struct regain *b, struct err *e)
 {
     struct recovery *r = &b->r;
 
-    if (!regain_place(b, e) || !behind_find_let_go(r, e) || !know_tables(b, e) || !note_point(b, e))
+    if (!regain_place(b, e) || !behind_find_let_go(r, e) || !regain_tables(b, e) ||
+        !note_point(b, e))
         return false;
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;

@@ -87,6 +87,9 @@ void regain_limits_close(struct regain *b);
 /* regain_place.c: inside a read of the file and a ledger transaction, with everything merged that
  * the file held: the ledger's rows get the keys that the file says. */
 MUST_USE bool regain_place(struct regain *b, struct err *e);
+/* Then: of which tables the point speaks, and in which of them something may have been written that
+ * no mark tells of. */
+MUST_USE bool regain_tables(struct regain *b, struct err *e);
 /* regain_unite.c: the file was told of a row, by its entry, that it is one with another. */
 void regain_put_part(struct regain *b, struct binding *binding, int64_t gid);
 /* Once all of that is read: rows of which nobody else remembers that they are one are one. Others

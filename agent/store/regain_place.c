@@ -251,6 +251,55 @@ bool regain_place(struct regain *b, struct err *e)
            place_naturals(b, NULL, e);
 }
 
+/* ---- the tables ---- */
+
+/* Keys that marks speak of have been used, too. */
+static bool raise_key_max(struct regain *b, const struct binding *binding, struct err *e)
+{
+    struct ledger_table *t = &b->s->ledger.tables[binding->table - 1];
+    char *sql = sqlite3_mprintf("SELECT max(k1), max(o1) FROM _navette_dirty WHERE tbl = %lld",
+                                (long long)binding->app->number);
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(b->s->app.db, sql, -1, &q, NULL) == SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW;
+
+    for (int i = 0; ok && i < 2; i++)
+        if (sqlite3_column_type(q, i) == SQLITE_INTEGER && sqlite3_column_int64(q, i) > t->key_max)
+            t->key_max = sqlite3_column_int64(q, i);
+    if (!ok)
+        sqlite_err(b->s->app.db, "read the marks", e);
+    sqlite3_finalize(q);
+    sqlite3_free(sql);
+    t->key_floor = t->key_max;
+    return ok;
+}
+
+bool regain_tables(struct regain *b, struct err *e)
+{
+    struct store *s = b->s;
+
+    b->r.unwatched = mem_alloc((s->app.schema.n + 1) * sizeof *b->r.unwatched);
+    for (uint32_t i = 0; i < s->binding_count; i++) {
+        struct binding *binding = &s->bindings[i];
+        struct ledger_table *t = &s->ledger.tables[binding->table - 1];
+
+        t->scan = SCAN_MATCH;
+        for (uint32_t k = 0; k < b->point.table_n; k++) {
+            if (b->point.tables[k].number != binding->app->number)
+                continue;
+            t->scan = SCAN_NONE;
+            t->repairs = binding->app->repairs;
+            if (b->point.tables[k].key_max > t->key_max)
+                t->key_max = b->point.tables[k].key_max;
+            b->r.unwatched[binding->app_index] =
+                b->forgotten || b->point.tables[k].repairs != binding->app->repairs;
+        }
+        if (binding->app->surrogate && !raise_key_max(b, binding, e))
+            return false;
+    }
+    return true;
+}
+
 /* ---- rows that marks above the point made or took away ---- */
 
 /* The name that the row had, if it was said and nobody remembers: somebody may have it in his

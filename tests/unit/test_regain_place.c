@@ -133,6 +133,36 @@ static void what_was_sold_of_a_row_whose_beginning_only_the_file_remembers_count
     close_pair(&a, &b);
 }
 
+/* B's disk went back as well, and sold under a number that A's last sale names: of what it had said
+ * under that before. */
+static void what_another_history_sold_meanwhile_is_not_taken_for_what_the_file_held(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, notes, notes);
+    set_rule(&a, (struct wish){.target = "line.n", .kind = RULE_COUNTER});
+    share_rosters(&a, &b);
+    sql(&b, "INSERT INTO line VALUES (1, 'nails', 100)");
+    exchange(&a, &b);
+    keep_pc(&b);
+    sql(&b, "INSERT INTO note VALUES (1, 'one history')");
+    exchange(&a, &b);
+    sql(&a, "UPDATE line SET n = n - 3");
+    work(&a);
+    put_pc_back(&b);
+    sql(&b, "UPDATE line SET n = n - 500");
+    work(&b);
+    carry_own(&a, &b);
+    work(&b);
+    lose_ledger(&a);
+    sql(&a, "UPDATE line SET n = n - 20");
+    rematch(&a, &b);
+    expect_both(&a, &b, "SELECT what, n FROM line", "nails|-423");
+    expect_both(&a, &b, "SELECT text FROM note", "one history");
+    close_pair(&a, &b);
+}
+
 /* B edits it meanwhile, and it comes back. */
 static void
 what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it(void **state)
@@ -175,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_row_whose_beginning_only_the_file_remembers_is_said_whole),
         cmocka_unit_test(
             what_was_sold_of_a_row_whose_beginning_only_the_file_remembers_counts_once),
+        cmocka_unit_test(what_another_history_sold_meanwhile_is_not_taken_for_what_the_file_held),
         cmocka_unit_test(
             what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it),
     };
