@@ -255,7 +255,7 @@ static bool publish_gone(struct publisher *p, struct touched *t, struct ledger_r
     if (stamp == 0)
         stamp = hlc_stamp(p->now_ms, 0);
     for (uint32_t i = 0; i < base->n; i++)
-        stamp = stamp_after(stamp, &base->cells[i]);
+        stamp = stamp_after(stamp, &base->cells[i], false);
     stamp = after_death(p, stamp, &p->rec.dead);
     row->present = false;
     row->differs = false;

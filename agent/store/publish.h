@@ -39,8 +39,9 @@ struct row_key publish_key(struct publisher *p, const struct value *v);
 MUST_USE bool publish_gids(struct publisher *p, struct err *e);
 /* publish_revive.c: a new row that is one which another PC deleted gets its gid. */
 MUST_USE bool publish_revive(struct publisher *p, struct touched *t, struct err *e);
-/* A stamp later than everything that the cell shows. */
-uint64_t stamp_after(uint64_t stamp, const struct cell *c);
+/* A stamp later than everything that the cell shows. Just above that is said what a data migration
+ * derived from it, and nothing else, whatever the clock shows. */
+uint64_t stamp_after(uint64_t stamp, const struct cell *c, bool derived);
 
 /* What is listed of a row. */
 struct conflict_row cells_listed(const struct publisher *p, const struct touched *t);

@@ -10,11 +10,13 @@
 
 #include <string.h>
 
-uint64_t stamp_after(uint64_t stamp, const struct cell *c)
-{
-    uint64_t seen = counter_stamp(c);
+enum { ABOVE_DERIVED = 1, ABOVE_SEEN = 2 };
 
-    return (c->clock.number != 0 || c->counter != NULL) && seen >= stamp ? seen + 1 : stamp;
+uint64_t stamp_after(uint64_t stamp, const struct cell *c, bool derived)
+{
+    uint64_t least = counter_stamp(c) + (derived ? ABOVE_DERIVED : ABOVE_SEEN);
+
+    return (c->clock.number != 0 || c->counter != NULL) && least > stamp ? least : stamp;
 }
 
 /* ---- counters ---- */
@@ -433,7 +435,7 @@ static uint64_t stamp_after_gone(const struct publisher *p, const struct touched
 {
     for (uint32_t i = 0; i < p->next.n; i++)
         if (bind_column(t->b, i) < 0)
-            stamp = stamp_after(stamp, &p->next.cells[i]);
+            stamp = stamp_after(stamp, &p->next.cells[i], t->derived);
     return stamp;
 }
 
@@ -455,7 +457,7 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
     if (!add_cell(p, t, order, was, timed && !t->derived, e))
         return false;
     if (was != NULL && timed)
-        *stamp = stamp_after(*stamp, was);
+        *stamp = stamp_after(*stamp, was, t->derived);
     if (was == NULL && timed && columns_fresh(t->b, i) != NULL)
         *stamp = stamp_after_gone(p, t, *stamp);
     return true;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STAMP_MS_SHIFT 16 /* a clock counts within its millisecond */
+#define STAMP_RAISE    2 /* a write is said so much above what it was written over, at least */
 
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites)
 {
@@ -480,7 +481,7 @@ static void rise_above_deletes(const struct oracle *o, struct oracle_event *even
         if (!death->drained || death->latest == UINT64_MAX)
             event->latest = UINT64_MAX;
         else if (death->latest >= event->latest)
-            event->latest = death->latest + 1;
+            event->latest = death->latest + STAMP_RAISE;
     }
 }
 
@@ -522,7 +523,7 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
         if (under->latest == UINT64_MAX || several)
             event->latest = UINT64_MAX;
         else if (under->latest >= event->latest)
-            event->latest = under->latest + 1;
+            event->latest = under->latest + STAMP_RAISE;
         if ((under->column == event->column || under->column == COLUMN_DEATH) &&
             under->drain == o->drains && under->site == event->site) {
             same = true;

@@ -226,6 +226,29 @@ static void what_is_written_after_a_migration_is_not_its_work(void **state)
     close_pair(&a, &b);
 }
 
+/* A PC whose clock is slow, and which has the next version already, puts up many prices: each is
+ * later than what it replaces by no more than it must be, and still nobody takes it for derived. */
+static void many_edits_on_a_slow_clock_are_no_migration(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "UPDATE article SET price = price + 1; UPDATE _navette_dirty SET t = t + 0.0005");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002')");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET price = price * 2");
+    exchange(&a, &b);
+    assert_null(store_waits(a.store));
+    expect_both(&a, &b, "SELECT sum(price) FROM article", "54");
+    sql(&b, "UPDATE article SET price = price * 2"); /* over its own */
+    exchange(&a, &b);
+    assert_null(store_waits(a.store));
+    expect_both(&a, &b, "SELECT sum(price) FROM article", "108");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +260,7 @@ int main(void)
         cmocka_unit_test(what_waits_can_be_let_in),
         cmocka_unit_test(a_migration_without_marks_is_one_too),
         cmocka_unit_test(what_is_written_after_a_migration_is_not_its_work),
+        cmocka_unit_test(many_edits_on_a_slow_clock_are_no_migration),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
