@@ -284,6 +284,13 @@ static void note_tables(struct agent *a, const struct store_status *s)
                     s->gone);
     else
         warning_clear(&a->warnings, WARNING_GONE);
+    if (s->refused_tables > 0)
+        warning_set(&a->warnings, WARNING_UNSHARED, wall,
+                    "what is written to %s stays on the PC where it is written: %s",
+                    s->refused_tables == 1 ? "a table that was shared" : "tables that were shared",
+                    s->refused);
+    else
+        warning_clear(&a->warnings, WARNING_UNSHARED);
     if (s->tracked_tables == 0 && s->gone_tables == 0)
         warning_set(&a->warnings, WARNING_TABLES, wall, "no table is tracked yet");
     else

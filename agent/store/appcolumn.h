@@ -64,7 +64,7 @@ struct app_child {
 };
 
 /* A declared foreign key to columns of this table: to a UNIQUE key, or to a primary key of several
- * columns. */
+ * columns; where this table is not tracked, to any. */
 struct app_fk {
     uint32_t table; /* whose rows refer */
     uint32_t parent;

@@ -40,7 +40,7 @@ struct app_table {
     uint32_t child_count;
     struct app_fk *fks;
     uint32_t fk_count;
-    struct app_parent *parents; /* to tracked tables */
+    struct app_parent *parents;
     uint32_t parent_count;
     uint32_t local_count;           /* there are so many columns besides, which stay on this PC */
     char *local_names;              /* ', "column"' of each; "" for none */

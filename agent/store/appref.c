@@ -73,7 +73,8 @@ static void end_key(struct finder *f)
     struct app_table *parent = k->parent;
 
     k->fk.primary = parent != NULL && k->whole && names_primary(k);
-    if (parent != NULL && k->whole && k->fk.n > 0 && (!k->fk.primary || k->fk.n > 1)) {
+    if (parent != NULL && k->whole && k->fk.n > 0 &&
+        (!k->fk.primary || k->fk.n > 1 || parent->number == 0)) {
         parent->fks = mem_grow(parent->fks, (parent->fk_count + 1) * sizeof *parent->fks);
         parent->fks[parent->fk_count++] = k->fk;
     }
@@ -334,11 +335,12 @@ static void list_children(struct app_schema *s)
     }
 }
 
-/* Foreign keys whose columns are plain data, or name other rows one by one. */
+/* Foreign keys whose columns are plain data, or name other rows one by one. Rows of a table that
+ * stays on this PC are named so, too. */
 static void list_parents(struct app_schema *s)
 {
     for (uint32_t i = 0; i < s->n; i++) {
-        for (uint32_t k = 0; k < s->tables[i].fk_count && s->tables[i].number != 0; k++) {
+        for (uint32_t k = 0; k < s->tables[i].fk_count; k++) {
             struct app_table *t = &s->tables[s->tables[i].fks[k].table];
 
             if (s->tables[i].fks[k].followed || t->number == 0)

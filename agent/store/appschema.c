@@ -19,13 +19,18 @@
 
 /* PRAGMA table_list tells virtual tables and their shadow tables from ordinary ones. The key's
  * index, if there is one, tells which collations compare the key; only a rowid alias has none
- * (INTEGER PRIMARY KEY DESC is not one, and has it). A full-text index that takes its text from the
- * table, or any virtual table that a trigger on it writes, is found by the words of their SQL. */
+ * (INTEGER PRIMARY KEY DESC is not one, and has it). A computed column is read where a foreign key
+ * is made of it, or names it. A full-text index that takes its text from the table, or any virtual
+ * table that a trigger on it writes, is found by the words of their SQL. */
 #define STATEMENTS(X)                                                                              \
     X(TABLES, "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'"         \
               " ORDER BY name COLLATE NOCASE")                                                     \
-    X(COLUMNS, "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(:name, 'main')"         \
-               " WHERE hidden = 0 ORDER BY cid")                                                   \
+    X(COLUMNS,                                                                                     \
+      "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(:name, 'main')"          \
+      " WHERE hidden = 0 OR (hidden > 1 AND (name IN (SELECT \"from\" FROM"                        \
+      " pragma_foreign_key_list(:name, 'main')) OR name COLLATE NOCASE IN (SELECT f.\"to\""        \
+      " FROM pragma_table_list l, pragma_foreign_key_list(l.name, 'main') f"                       \
+      " WHERE l.schema = 'main' AND f.\"table\" = :name COLLATE NOCASE))) ORDER BY cid")           \
     X(KEYS, "SELECT x.seqno, x.coll FROM pragma_index_list(:name, 'main') i,"                      \
             " pragma_index_xinfo(i.name, 'main') x WHERE i.origin = 'pk' AND x.key = 1"            \
             " ORDER BY x.seqno")                                                                   \
@@ -205,6 +210,8 @@ static void add_column(void *context, struct sqlite3_stmt *s)
     }
     if (strlen(name) > IDENTIFIER_BYTES_MAX)
         refuse(t, "a column's name is longer than %d bytes", IDENTIFIER_BYTES_MAX);
+    if (sqlite3_column_int(s, 4) != 0)
+        refuse(t, "its column %s is computed (GENERATED), and a foreign key refers by it", name);
     t->columns = mem_grow(t->columns, (t->column_count + 1) * sizeof *t->columns);
     c = &t->columns[t->column_count];
     *c = (struct app_column){.name = mem_text(name), .ref_table = -1};

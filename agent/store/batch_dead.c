@@ -184,7 +184,26 @@ bool batch_restore(struct batch *b, struct err *e)
     return true;
 }
 
-/* Does the row, as the file has it now, name one that is not there? */
+/* Did the row name the same by this foreign key before the batch? Then it is not for us to judge.
+ */
+static bool named_before(struct batch *b, const struct work *w, const struct app_fk *fk,
+                         const struct value *values, bool *is, struct err *e)
+{
+    *is = false;
+    if (!w->present)
+        return true;
+    if (!record_decode(&b->named, w->shadow.p != NULL ? w->shadow : w->rec, e))
+        return false;
+    *is = true;
+    for (uint32_t i = 0; i < fk->n; i++) {
+        const struct cell *c = record_get(&b->named, w->b->position[fk->columns[i]]);
+
+        *is &= c != NULL && value_equal(&c->v, &values[i]);
+    }
+    return true;
+}
+
+/* Does the row, as the file has it now, name one that is not there, by our doing? */
 static bool dangles(struct batch *b, const struct work *w, const struct app_parent *named, bool *is,
                     struct err *e)
 {
@@ -207,8 +226,11 @@ static bool dangles(struct batch *b, const struct work *w, const struct app_pare
     }
     q = names ? refer_holder(b->s, parent, fk, values, e) : NULL;
     if (q != NULL) {
+        bool before = false;
+
         code = sqlite3_step(q);
-        *is = code == SQLITE_DONE;
+        if (code == SQLITE_DONE && named_before(b, w, fk, values, &before, e))
+            *is = !before;
         sqlite3_reset(q);
     }
     sqlite3_reset(row);
@@ -229,8 +251,11 @@ static bool undo_dangler(struct batch *b, struct work *w, bool *undone, struct e
             continue;
         if (!batch_undo(b, w, e))
             return false;
-        work_fail(b, w, "waits for the row of table %s that column %s refers to", parent->name,
-                  w->b->app->columns[parent->fks[named->fk].columns[0]].name);
+        work_fail(b, w,
+                  parent->number != 0 ? "waits for the row of table %s that column %s refers to"
+                                      : "refers to a row of table %s (column %s), which is not "
+                                        "shared on this PC and has no such row here",
+                  parent->name, w->b->app->columns[parent->fks[named->fk].columns[0]].name);
         return *undone = true;
     }
     return true;

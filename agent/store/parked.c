@@ -1,6 +1,7 @@
 /* Rows that are due and not in the file as they should be, with the reason, for people. */
 #include <navette/conflicts.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@ static const struct {
     const char *begins;
     const char *help;
 } helps[] = {
+    {"its table cannot be shared",
+     "undo in the table here what this names, or bring the application here to the version of the "
+     "other PCs; it then arrives by itself"},
     {"its table is not tracked",
      "share the table here with agent-cli track, or bring the application here to the version of "
      "the other PCs"},
@@ -24,6 +28,9 @@ static const struct {
      "another row has this value: change one of the two, on any PC; it then arrives by itself"},
     {"the file refuses it",
      "bring the application here to the version of the other PCs, or change the value there"},
+    {"refers to",
+     "share that table, too, here and on the PC that wrote it: agent-cli track TABLE; or make the "
+     "row here"},
     {"waits for", "nothing: it arrives with the row it waits for, which may be in this list, too"},
     {"column", "on the PC that wrote it, let the column refer to a row that exists"},
     {"table", "the table's numbers are used up: ask whoever made the application"},
@@ -39,6 +46,18 @@ static const char *help_for(const char *why)
     return "nothing for now: it is tried again by itself";
 }
 
+/* Of a table that a migration made anew the schema knows better what is in the way. */
+static char *reason(struct store *s, const char *table, const char *why)
+{
+    const struct app_table *t = table == NULL ? NULL : appdb_table(&s->app, table);
+    char text[600];
+
+    if (t == NULL || t->refused == NULL)
+        return mem_text(why);
+    snprintf(text, sizeof text, "its table cannot be shared on this PC: %s", t->refused);
+    return mem_text(text);
+}
+
 static bool list_next(struct store *s, sqlite3_stmt *q, struct store_parked *out, struct err *e)
 {
     const char *why = (const char *)sqlite3_column_text(q, 2);
@@ -49,10 +68,10 @@ static bool list_next(struct store *s, sqlite3_stmt *q, struct store_parked *out
     out->list = mem_grow(out->list, (out->n + 1) * sizeof *out->list);
     p = &out->list[out->n++];
     *p = (struct store_parked_row){.since_ms = (uint64_t)sqlite3_column_int64(q, 1),
-                                   .why = mem_text(why),
                                    .kept = sqlite3_column_int(q, 3) != 0};
-    p->help = help_for(p->why);
     ok = describe_row(s, sqlite3_column_int64(q, 0), &p->row, &rec, e);
+    p->why = reason(s, p->row.table, why);
+    p->help = help_for(p->why);
     record_close(&rec);
     return ok;
 }

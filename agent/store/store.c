@@ -606,17 +606,6 @@ bool store_match_lacks(struct store *s, bool *lacks, struct err *e)
 
 /* ---- how it is ---- */
 
-static void note_gone(const struct store *s, struct store_status *out)
-{
-    const struct app_schema *schema = &s->app.schema;
-    size_t n = 0;
-
-    out->gone_tables = schema->gone_count;
-    for (uint32_t i = 0; i < schema->gone_count && n < sizeof out->gone; i++)
-        n += (size_t)snprintf(out->gone + n, sizeof out->gone - n, "%s%s", i > 0 ? ", " : "",
-                              schema->gone[i]);
-}
-
 bool store_status(struct store *s, struct store_status *out, struct err *e)
 {
     int64_t last, minted;
@@ -629,7 +618,7 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
         return false;
     snprintf(out->unsent, sizeof out->unsent, "%s", s->unsent.text);
     out->tracked_tables = s->binding_count;
-    note_gone(s, out);
+    trouble_tables(s, out);
     for (uint32_t i = 0; i < s->ledger.actor_count; i++)
         out->staged += (int64_t)(s->ledger.actors[i].staged - s->ledger.actors[i].applied);
     if (s->app.installed) {

@@ -95,3 +95,39 @@ const char *trouble_text(const struct store *s)
             return s->trouble.stuck[a];
     return s->trouble.rule;
 }
+
+/* ---- tables that were shared ---- */
+
+static void note_gone(const struct store *s, struct store_status *out)
+{
+    const struct app_schema *schema = &s->app.schema;
+    size_t n = 0;
+
+    out->gone_tables = schema->gone_count;
+    for (uint32_t i = 0; i < schema->gone_count && n < sizeof out->gone; i++)
+        n += (size_t)snprintf(out->gone + n, sizeof out->gone - n, "%s%s", i > 0 ? ", " : "",
+                              schema->gone[i]);
+}
+
+/* Tables that were shared until a migration made of them what cannot be. */
+static void note_refused(const struct store *s, struct store_status *out)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < s->app.schema.n; i++) {
+        const struct app_table *t = &s->app.schema.tables[i];
+
+        if (t->registered == 0 || t->refused == NULL)
+            continue;
+        if (n < sizeof out->refused)
+            n += (size_t)snprintf(out->refused + n, sizeof out->refused - n, "%s%s, since %s",
+                                  out->refused_tables > 0 ? "; " : "", t->name, t->refused);
+        out->refused_tables++;
+    }
+}
+
+void trouble_tables(const struct store *s, struct store_status *out)
+{
+    note_gone(s, out);
+    note_refused(s, out);
+}

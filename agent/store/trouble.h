@@ -7,6 +7,7 @@
 #include <navette/err.h>
 #include <navette/notices.h>
 
+struct store_status;
 struct store;
 
 /* A zeroed struct has none. */
@@ -42,5 +43,8 @@ void trouble_unstick(struct trouble *t, uint32_t actor);
  * of it waits, or nobody believes what does: its author was shut out before. Good until the next
  * call of the store. */
 const char *trouble_text(const struct store *s);
+
+/* Fill in which tables that were tracked are gone from the file, or refused by now. */
+void trouble_tables(const struct store *s, struct store_status *out);
 
 #endif

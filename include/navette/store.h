@@ -176,13 +176,13 @@ bool store_fetch_next(struct slice *left, struct slice *changeset, struct err *e
 
 struct store_status {
     char journal_mode[16];
-    uint32_t tracked_tables, gone_tables; /* gone: tracked, and not in the file any more */
-    char gone[200];                       /* as many of their names as fit */
-    int64_t rows;   /* live rows tracked */
-    int64_t marks;  /* not yet drained */
-    int64_t staged; /* change-sets not yet applied */
-    int64_t parked; /* rows the file cannot hold yet */
-    int64_t kept;   /* deleted elsewhere, and here as long as rows here refer to them */
+    uint32_t tracked_tables, gone_tables, refused_tables; /* gone from the file; of a bad kind */
+    char gone[200], refused[400]; /* as many names as fit; of the refused, and why */
+    int64_t rows;                 /* live rows tracked */
+    int64_t marks;                /* not yet drained */
+    int64_t staged;               /* change-sets not yet applied */
+    int64_t parked;               /* rows the file cannot hold yet */
+    int64_t kept; /* deleted elsewhere, and here as long as rows here refer to them */
     int64_t conflicts, conflicts_dropped; /* listed; and dismissed for want of room */
     int64_t unscanned;                    /* rows of newly tracked tables not yet published */
     char trouble[480];                    /* what stands in the way, "" if nothing */

@@ -2,6 +2,8 @@
  * batch_follow.c, batch_refer.c. */
 #include "ruled.h"
 
+#include <navette/conflicts.h>
+
 static const char tills[] =
     "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total INT);"
     "CREATE TABLE line(id INTEGER PRIMARY KEY,"
@@ -377,7 +379,7 @@ static void a_parent_under_several_columns_stays_for_its_new_child(void **state)
     (void)state;
     for (size_t i = 0; i < 2 * COUNT_OF(children); i++) {
         bool deleted_first = i % 2 == 0;
-        struct site a, b, c;
+        struct site a, b, c = {0};
 
         open_pair(&a, &b, orders, orders);
         sql(&a, "INSERT INTO ordr(shop, no, total) VALUES ('N', 1, 10), ('N', 2, 20);"
@@ -493,6 +495,97 @@ static void what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone(void
     close_pair(&a, &b);
 }
 
+/* The parent's table stays on each PC: what names a row of it that is not here waits for it. */
+static void what_names_a_row_of_a_table_that_stays_elsewhere_waits(void **state)
+{
+    static const char schema[] = "CREATE TABLE till(id INTEGER PRIMARY KEY, place TEXT);"
+                                 "CREATE TABLE sale(id INTEGER PRIMARY KEY, total INT,"
+                                 " till INT REFERENCES till(id));";
+    static const char *const others[] = {"till"}, *const tracked[] = {"sale"};
+    struct site a = {0}, b = {0};
+    struct store_parked p;
+    struct err e = {0};
+
+    (void)state;
+    open_founder(&a, schema);
+    check(store_untrack(a.store, others, 1, a.now_ms, &e), &e);
+    open_site(&b, schema);
+    enrol_site(&a, &b, "B");
+    open_store(&b);
+    check(store_track(b.store, tracked, 1, &e), &e);
+    match_site(&a, &b, false);
+    sql(&a,
+        "INSERT INTO till VALUES (7, 'door'); INSERT INTO sale VALUES (1, 10, 7), (2, 20, NULL)");
+    exchange(&a, &b);
+    expect(&b, "SELECT id, total FROM sale", "2|20");
+    check(store_parked(b.store, &p, &e), &e);
+    assert_int_equal(p.n, 1);
+    assert_string_equal(p.list[0].why, "refers to a row of table till (column till), which is not "
+                                       "shared on this PC and has no such row here");
+    assert_non_null(strstr(p.list[0].help, "agent-cli track"));
+    store_parked_close(&p);
+    sql(&b, "INSERT INTO till VALUES (7, 'office'); INSERT INTO sale VALUES (3, 30, 7)");
+    exchange(&a, &b);
+    expect(&b, "SELECT id, total FROM sale", "1|10 2|20 3|30");
+    assert_int_equal(status_of(&b).parked, 0);
+    /* What the application itself left dangling holds up no edit. */
+    sql(&b, "PRAGMA foreign_keys = OFF; DELETE FROM till");
+    sql(&a, "UPDATE sale SET total = 11 WHERE id = 1");
+    a.is_large = b.is_large = true;
+    exchange(&a, &b);
+    expect(&b, "SELECT id, total FROM sale", "1|11 2|20 3|30");
+    sql(&b, "INSERT INTO till VALUES (7, 'office')");
+    a.is_large = b.is_large = false;
+    close_pair(&a, &b);
+}
+
+static const char *refusal_of(struct site *s, const char *name, struct store_tables *tables)
+{
+    struct err e = {0};
+
+    check(store_tables(s->store, tables, &e), &e);
+    for (uint32_t i = 0; i < tables->n; i++)
+        if (strcmp(tables->tables[i].name, name) == 0)
+            return tables->tables[i].refused;
+    return NULL;
+}
+
+/* What a computed column names cannot be followed: such a table stays on each PC, and does not
+ * dangle there. */
+static void a_foreign_key_by_a_computed_column_is_refused_by_name(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE sale(id INTEGER PRIMARY KEY, number TEXT,"
+        " short TEXT AS (substr(number, 2)) STORED UNIQUE);"
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT, folded TEXT AS (lower(name)));"
+        "CREATE TABLE note(id INTEGER PRIMARY KEY, said INT,"
+        " client INT AS (said) STORED REFERENCES client(id));"
+        "CREATE TABLE line(id INTEGER PRIMARY KEY, short TEXT REFERENCES sale(short));";
+    struct store_tables tables;
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    assert_string_equal(
+        refusal_of(&a, "note", &tables),
+        "its column client is computed (GENERATED), and a foreign key refers by it");
+    store_tables_close(&tables);
+    assert_string_equal(refusal_of(&a, "sale", &tables),
+                        "its column short is computed (GENERATED), and a foreign key refers by it");
+    store_tables_close(&tables);
+    assert_null(refusal_of(&a, "client", &tables));
+    store_tables_close(&tables);
+    sql(&a, "INSERT INTO client(id, name) VALUES (1, 'Ada'), (2, 'Bea')");
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO sale(number) VALUES ('T1'); INSERT INTO line VALUES (1, '1');"
+            "DELETE FROM client WHERE id = 1");
+    sql(&b, "INSERT INTO note(said) VALUES (1)");
+    exchange(&a, &b);
+    expect(&b, "SELECT name FROM client", "Ada Bea");
+    expect(&b, "SELECT count(*) FROM line", "0");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +607,8 @@ int main(void)
         cmocka_unit_test(a_child_waits_for_its_parent_under_several_columns),
         cmocka_unit_test(a_join_row_stays_for_what_names_it),
         cmocka_unit_test(what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone),
+        cmocka_unit_test(what_names_a_row_of_a_table_that_stays_elsewhere_waits),
+        cmocka_unit_test(a_foreign_key_by_a_computed_column_is_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

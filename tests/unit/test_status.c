@@ -172,6 +172,35 @@ static void a_table_that_went_is_told_until_it_is_back_or_given_up(void **state)
     floor_close(&f);
 }
 
+/* A migration made of it what cannot be shared: that is said here, and of each row that waits. */
+static void a_table_that_cannot_be_shared_any_more_is_told_until_it_can(void **state)
+{
+    struct store_parked parked;
+    struct floor f;
+    struct err e = {0};
+    struct pc a, b;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, state_is(&a, "ok") && is_settled(&a));
+    sql(&a, "CREATE VIRTUAL TABLE found USING fts5(name, content = article)");
+    AWAIT(&f, is_warned(&a, WARNING_UNSHARED));
+    assert_non_null(strstr(a.agent.warnings.list[WARNING_UNSHARED].text, "article"));
+    assert_non_null(strstr(a.agent.warnings.list[WARNING_UNSHARED].text, "full-text index found"));
+    sql(&b, "UPDATE article SET name = 'elsewhere'");
+    sql(&a, "UPDATE article SET name = 'here' WHERE id = 2");
+    AWAIT(&f, is_warned(&a, WARNING_PARKED));
+    must(store_parked(a.agent.store, &parked, &e), &e);
+    assert_non_null(strstr(parked.list[0].why, "full-text index found"));
+    assert_non_null(strstr(parked.list[0].help, "undo"));
+    store_parked_close(&parked);
+    sql(&a, "DROP TABLE found");
+    AWAIT(&f, state_is(&a, "ok") && is_settled(&a) && is_settled(&b));
+    assert_true(holds(&a, "SELECT group_concat(name) FROM article", "elsewhere,elsewhere") ||
+                holds(&a, "SELECT group_concat(name) FROM article", "elsewhere,here"));
+    floor_close(&f);
+}
+
 /* More were overwritten than anybody can list. */
 static void conflicts_that_were_dropped_are_told_until_the_list_is_read(void **state)
 {
@@ -280,6 +309,7 @@ int main(void)
         cmocka_unit_test(who_is_alone_with_something_to_say_is_told_at_once),
         cmocka_unit_test(that_nothing_is_tracked_is_told_until_something_is),
         cmocka_unit_test(a_table_that_went_is_told_until_it_is_back_or_given_up),
+        cmocka_unit_test(a_table_that_cannot_be_shared_any_more_is_told_until_it_can),
         cmocka_unit_test(conflicts_that_were_dropped_are_told_until_the_list_is_read),
         cmocka_unit_test(rows_that_wait_are_told_until_they_are_in),
         cmocka_unit_test(what_stands_in_the_way_is_told_until_it_is_gone),
