@@ -93,6 +93,10 @@ void notices_load(struct agent *a)
 void notices_take(struct agent *a)
 {
     uint32_t noticed = a->store != NULL ? store_notices(a->store) : 0;
+    const char *steps;
+
+    while (a->store != NULL && (steps = store_steps(a->store)) != NULL)
+        log_info("%s", steps);
 
     for (uint32_t i = 0; i < STORE_NOTICES; i++) {
         if ((noticed >> i & 1) == 0)

@@ -265,6 +265,7 @@ bool author_seal(struct author *a, struct err *e)
     self->latest = h.stamp > self->latest ? h.stamp : self->latest;
     ok = ok && ledger_actor_save(l, l->self, e) &&
          (a->corrected == 0 || ledger_limit(l, a->corrected, a->corrected_to, h.stamp, e));
+    steps_note(a->s, l->self, a->number, rows, bytes.n);
     a->progress->changesets++;
     a->progress->rows += rows;
     changeset_header_close(&h);

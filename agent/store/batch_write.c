@@ -60,7 +60,21 @@ static bool may_change(const struct appdb *a, enum affinity affinity, const stru
 
 /* ---- the shadow, where the file holds something else than what was written ---- */
 
-static bool read_back(struct batch *b, struct work *w, struct err *e)
+/* May the file hold what was written here and, by rule, is not said? The ledger does not know it.
+ */
+static bool holds_back(const struct binding *t)
+{
+    return t->mute || t->filter != NULL;
+}
+
+/* What of the row was not written, or only added to, is believed to be there as it was. */
+static bool is_believed(const struct binding *t, const uint8_t *mask, uint32_t column)
+{
+    return mask != NULL && holds_back(t) && (!mask[column] || t->counter[column]);
+}
+
+/* `mask`: the columns that were written in a row that was there; NULL: all. */
+static bool read_back(struct batch *b, struct work *w, const uint8_t *mask, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->select;
     struct record after = {0};
@@ -81,9 +95,13 @@ static bool read_back(struct batch *b, struct work *w, struct err *e)
     for (uint32_t i = 0; i < w->b->app->column_count; i++) {
         const struct cell *c = record_get(&b->rec, w->b->position[i]);
         struct value v = value_of_column(q, (int)i);
+        bool believed = is_believed(w->b, mask, i);
         struct cell *to;
 
-        if (c != NULL && c->v.type == VALUE_REF)
+        differs |= c == NULL && !(w->b->app->surrogate && w->b->is_key[i]);
+        if (c == NULL && believed)
+            c = record_get(&b->shadow, w->b->position[i]);
+        if (c != NULL && (believed || c->v.type == VALUE_REF))
             v = c->v;
         to = record_cell(&after, w->b->position[i]);
         *to = (struct cell){.clock = {.number = 1, .actor = b->s->ledger.self}};
@@ -278,12 +296,12 @@ static bool says_all(const struct batch *b, const struct binding *t)
 }
 
 /* The row is written: note what the file holds where that is not what rec says. */
-static bool written(struct batch *b, struct work *w, bool odd, struct err *e)
+static bool written(struct batch *b, struct work *w, const uint8_t *mask, bool odd, struct err *e)
 {
     w->shadow_after = (struct slice){NULL, 0};
     if (!odd && w->want.p == NULL && says_all(b, w->b))
         return true;
-    return record_borrow(&b->rec, w->rec, e) && read_back(b, w, e);
+    return record_borrow(&b->rec, w->rec, e) && read_back(b, w, mask, e);
 }
 
 /* It stands under a key of which the ledger learns only when the batch is done. */
@@ -318,7 +336,7 @@ static bool insert(struct batch *b, struct work *w, struct err *e)
     if (done == 1) {
         w->wrote = true;
         note_came(b, w);
-        if (!written(b, w, odd, e))
+        if (!written(b, w, NULL, odd, e))
             done = -1;
     }
     sqlite3_finalize(partial);
@@ -391,8 +409,56 @@ static bool find_differences(struct batch *b, const struct binding *t, const str
     return true;
 }
 
-static int run_update(struct batch *b, struct work *w, const struct record *to, const uint8_t *mask,
-                      bool *odd, struct err *e)
+/* The decimal that the row's column holds in the file; false with e empty: it holds none. */
+static bool held_number(struct batch *b, const struct work *w, uint32_t column,
+                        struct decimal *number, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->select;
+    struct value v = {.type = VALUE_NULL};
+    uint8_t form;
+    bool is = false;
+    int code;
+
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        v = value_of_column(q, (int)column);
+        is = decimal_of_value(&v, number, &form);
+    }
+    sqlite3_reset(q);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return sqlite_err(b->s->app.db, w->b->app->name, e);
+    return is;
+}
+
+/* A counter is to become `v`, from what is believed to be there: what was added in this file and
+ * is not said stays in it. */
+static bool add_to_held(struct batch *b, const struct work *w, uint32_t column,
+                        const struct cell *from, struct value *v, struct err *e)
+{
+    struct decimal held, before, after;
+    char room[DECIMAL_TEXT_MAX];
+    struct value sum;
+    uint8_t form, was;
+
+    if (!holds_back(w->b) || !w->b->counter[column] || from == NULL ||
+        !decimal_of_value(&from->v, &before, &was) || !decimal_of_value(v, &after, &form))
+        return true;
+    if (!held_number(b, w, column, &held, e))
+        return e->code == ERR_NONE;
+    if (!decimal_subtract(&held, &held, &before) || decimal_is_zero(&held) ||
+        !decimal_add(&after, &after, &held) || !decimal_within(&after, DECIMAL_VALUE_MAX))
+        return true;
+    sum = decimal_value(&after, form, room);
+    *v = arena_value(&b->arena, &sum);
+    return true;
+}
+
+/* `from`: what is believed to be there; NULL: that does not matter. */
+static int run_update(struct batch *b, struct work *w, const struct record *from,
+                      const struct record *to, const uint8_t *mask, bool *odd, struct err *e)
 {
     sqlite3_stmt *q;
     int done = 1;
@@ -411,6 +477,9 @@ static int run_update(struct batch *b, struct work *w, const struct record *to, 
         if (!mask[i])
             continue;
         done = batch_value(b, w, i, &record_get(to, w->b->position[i])->v, &v, e);
+        if (done == 1 && from != NULL &&
+            !add_to_held(b, w, i, record_get(from, w->b->position[i]), &v, e))
+            return -1;
         if (done == 1 && !value_bind(q, (int)(i + 1 + w->b->app->key_count), &v))
             return sqlite_err(b->s->app.db, w->b->app->name, e), -1;
         *odd |= done == 1 && may_change(&b->s->app, w->b->app->columns[i].affinity, &v);
@@ -466,7 +535,7 @@ static bool update(struct batch *b, struct work *w, struct err *e)
     if (!find_differences(b, w->b, &b->shadow, &b->rec, mask, &any, &alike, e)) {
         done = -1;
     } else if (any) {
-        done = run_update(b, w, &b->rec, mask, &odd, e);
+        done = run_update(b, w, &b->shadow, &b->rec, mask, &odd, e);
         w->wrote |= done == 1;
         if (done == 1) {
             note_replaced(b, w, mask);
@@ -477,8 +546,10 @@ static bool update(struct batch *b, struct work *w, struct err *e)
         free(mask);
         return true;
     }
+    if (done == 1 && !written(b, w, mask, odd || alike, e))
+        done = -1;
     free(mask);
-    return done >= 0 && (done == 0 || written(b, w, odd || alike, e));
+    return done >= 0;
 }
 
 bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e)
@@ -488,10 +559,10 @@ bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct
     int done;
 
     mask[column] = 1;
-    done = record_borrow(&b->rec, w->want, e) ? run_update(b, w, &b->rec, mask, &odd, e) : -1;
+    done = record_borrow(&b->rec, w->want, e) ? run_update(b, w, NULL, &b->rec, mask, &odd, e) : -1;
     free(mask);
     w->wrote |= done == 1;
-    return done >= 0 && (done == 0 || written(b, w, odd, e));
+    return done >= 0 && (done == 0 || written(b, w, NULL, odd, e));
 }
 
 bool batch_write(struct batch *b, struct work *w, struct err *e)
@@ -544,7 +615,7 @@ bool batch_undo(struct batch *b, struct work *w, struct err *e)
     else if (!find_differences(b, w->b, &b->rec, &b->shadow, mask, &any, &alike, e))
         done = -1;
     else if (any)
-        done = run_update(b, w, &b->shadow, mask, &odd, e);
+        done = run_update(b, w, &b->rec, &b->shadow, mask, &odd, e);
     free(mask);
     return done == 0 ? batch_hold(b, w, e) : done > 0;
 }

@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
+#include "steps.h"
 #include "touch.h"
 #include "trouble.h"
 #include "unsent.h"
@@ -91,6 +92,7 @@ struct store {
     uint32_t batch_rows;                    /* BATCH_ROWS, BATCH_BYTES; likewise */
     size_t batch_bytes;
     size_t row_bytes, record_bytes; /* ROW_BYTES_MAX, RECORD_BYTES_MAX; likewise */
+    struct steps steps;
     struct trouble trouble;
 };
 

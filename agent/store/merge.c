@@ -469,6 +469,7 @@ bool merge_changeset(struct store *s, uint32_t actor, uint64_t number, struct sl
         if (stamp > hlc_save(&s->ledger.clock)) /* that it may be was found out by is_ready */
             hlc_load(&s->ledger.clock, stamp);
         note_merged(s, actor, number, bytes.n);
+        steps_note(s, actor, number, h.rows, bytes.n);
         ok = ledger_actor_save(&s->ledger, actor, e);
     }
     changeset_header_close(&h);

@@ -17,4 +17,8 @@ enum store_notice {
 /* Those since the last call, each as a bit (1u << notice). */
 uint32_t store_notices(struct store *s);
 
+/* Of what was committed in one go and comes in several steps: the next thing to tell, in words for
+ * the log; NULL: nothing. Good until the next call of the store. */
+const char *store_steps(struct store *s);
+
 #endif

@@ -1,6 +1,7 @@
 /* Counters between whole stores: what the applications add up, although they write absolute
  * values. Also of behind_sums.c, publish_cells.c, reading.c. */
 #include "counted.h"
+#include "ruled.h"
 
 #include "inside.h"
 
@@ -610,6 +611,39 @@ static void the_same_sum_written_twice_is_listed(void **state)
     close_pair(&a, &b);
 }
 
+/* A stock of which this PC says nothing: what is sold here stays sold when others sell, too, and
+ * goes out when the rule does. */
+static void what_is_held_back_of_a_counter_stays_beside_what_arrives(void **state)
+{
+    static const char stocks[] =
+        "CREATE TABLE stock(id INTEGER PRIMARY KEY, name TEXT, n DECIMAL, price DECIMAL, place);";
+    struct site a, b;
+    const struct wish quiet = {.target = "stock", .kind = RULE_SUBSCRIBE, .of = &b};
+
+    (void)state;
+    open_pair(&a, &b, stocks, stocks);
+    make_counters(&a, "stock.n", true);
+    set_rule(&a, quiet);
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO stock VALUES (1, 'rice', 10, 2, 'left')");
+    exchange(&a, &b);
+    sql(&b, "UPDATE stock SET n = n - 3, place = 'right'");
+    exchange(&a, &b);
+    sql(&a, "UPDATE stock SET n = n - 1, price = 2.5");
+    exchange(&a, &b);
+    expect(&a, "SELECT n, price, place FROM stock", "9|2.5|left");
+    expect(&b, "SELECT n, price, place FROM stock", "6|2.5|right");
+    sql(&a, "UPDATE stock SET n = n - 0.5, price = 3.0"); /* 3: the file makes it another value */
+    exchange(&a, &b);
+    expect(&b, "SELECT n, price, place FROM stock", "5.5|3|right");
+    unset_rule(&a, quiet);
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT n, price, place FROM stock", "5.5|3|right");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -633,6 +667,7 @@ int main(void)
         cmocka_unit_test(who_changes_a_value_back_alone_means_it),
         cmocka_unit_test(after_a_restart_a_save_is_taken_as_it_comes),
         cmocka_unit_test(the_same_sum_written_twice_is_listed),
+        cmocka_unit_test(what_is_held_back_of_a_counter_stays_beside_what_arrives),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
