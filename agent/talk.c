@@ -10,6 +10,7 @@
 #include "fleet.h"
 #include "links.h"
 #include "log.h"
+#include "memory.h"
 #include "pump.h"
 
 #define SEND_KEEP_BYTES 65536
@@ -162,8 +163,10 @@ static uint32_t stage_all(struct talk *t, struct stage_item *items)
 {
     uint32_t i, n = list_stages(&t->stages, items);
 
-    if (t->stages.big.n > 0)
+    if (t->stages.big.n > 0) {
         pump_was_large(t->agent->pump);
+        memory_give_back(); /* what came before it is needed no more */
+    }
     store_stage_all(t->agent->store, items, n);
     clear_stages(&t->stages);
     for (i = 0; i < n; i++)

@@ -8,7 +8,7 @@
 
 #define PIECE_BYTES  65536
 #define SPARE_BYTES  4096 /* SQLite maps nothing that ends where the file does */
-#define CACHE_FEW    "PRAGMA cache_size = -1024"
+#define CACHE_FEW    "PRAGMA cache_size = -256"
 #define CACHE_ENOUGH "PRAGMA cache_size = -65536"
 
 void large_begin(struct sqlite3 *db)

@@ -5,10 +5,13 @@
 #ifndef NAVETTE_LEDGER_STATEMENTS_H
 #define NAVETTE_LEDGER_STATEMENTS_H
 
-/* Of what is large only the length is shown (ledger_large.h). */
-#define SMALL_OF(column)                                                                           \
-    "CASE WHEN length(" column ") >= " LARGE_SQL " THEN length(" column ") ELSE " column " END"
-#define ROW_COLUMNS "gid, tbl, key, present, " SMALL_OF("rec") ", " SMALL_OF("shadow")
+/* Of what is large only the length is shown (ledger_large.h), and of what lies behind it: SQLite
+ * would go through all of it. */
+#define ROW_COLUMNS                                                                                \
+    "gid, tbl, key, present,"                                                                      \
+    " CASE WHEN length(rec) >= " LARGE_SQL " THEN length(rec) ELSE rec END,"                       \
+    " CASE WHEN length(rec) >= " LARGE_SQL " OR length(shadow) >= " LARGE_SQL                      \
+    " THEN length(shadow) ELSE shadow END"
 
 #define STATEMENTS(X)                                                                              \
     X(META_GET, "SELECT value FROM meta WHERE name = :name")                                       \
