@@ -219,5 +219,9 @@ int main(int argc, char **argv)
             (double)(clock() - start) / CLOCKS_PER_SEC);
     out = fopen(argv[3], "wb");
     check(out != NULL && fwrite(other.log.p, other.log.n, 1, out) == 1 && fclose(out) == 0, &e);
+    for (int i = 0; i < ROSTER_CHECKPOINTS; i++)
+        buf_close(&sums[i]);
+    buf_close(&first);
+    roster_close(&other);
     return 0;
 }
