@@ -56,6 +56,21 @@ static void add(struct finder *f, struct edge edge)
     f->edges[f->edges_n++] = edge;
 }
 
+/* What compares the table's key of one column, where that is not by its bytes; else NULL. */
+static const char *loose_key(const struct app_table *t)
+{
+    const char *collation = t->key_count == 1 ? t->columns[t->keys[0]].collation : NULL;
+
+    return collation == NULL || sqlite3_stricmp(collation, "BINARY") == 0 ? NULL : collation;
+}
+
+/* Is the foreign key made of the child's own key, whose text names the parent in any case? It stays
+ * text: rows under natural keys are what they are called. */
+static bool is_text(const struct app_table *child, uint32_t column, const struct app_table *parent)
+{
+    return child->columns[column].in_key && loose_key(parent) != NULL;
+}
+
 /* Is it the parent's whole primary key that it names? */
 static bool names_primary(const struct key *k)
 {
@@ -74,7 +89,8 @@ static void end_key(struct finder *f)
 
     k->fk.primary = parent != NULL && k->whole && names_primary(k);
     if (parent != NULL && k->whole && k->fk.n > 0 &&
-        (!k->fk.primary || k->fk.n > 1 || parent->number == 0)) {
+        (!k->fk.primary || k->fk.n > 1 || parent->number == 0 ||
+         is_text(&f->schema->tables[f->table], k->fk.columns[0], parent))) {
         parent->fks = mem_grow(parent->fks, (parent->fk_count + 1) * sizeof *parent->fks);
         parent->fks[parent->fk_count++] = k->fk;
     }
@@ -291,7 +307,8 @@ static void resolve(struct finder *f)
             struct app_column *c = &t->columns[t->keys[k]];
             int parent = follow(f, i, t->keys[k], &c->ref_by_rule);
 
-            if (parent >= 0 && !key_reaches(s, (uint32_t)parent, i))
+            if (parent >= 0 && !is_text(t, t->keys[k], &s->tables[parent]) &&
+                !key_reaches(s, (uint32_t)parent, i))
                 refer_by_key(c, parent);
         }
         t->surrogate = t->number != 0 && t->rowid_alias && t->columns[t->keys[0]].ref_table < 0;
@@ -441,14 +458,6 @@ bool app_references_resolve(struct sqlite3 *db, const struct rules *rules,
 }
 
 /* ---- keys that ignore case, or blanks at the end ---- */
-
-/* What compares the table's key of one column, where that is not by its bytes; else NULL. */
-static const char *loose_key(const struct app_table *t)
-{
-    const char *collation = t->key_count == 1 ? t->columns[t->keys[0]].collation : NULL;
-
-    return collation == NULL || sqlite3_stricmp(collation, "BINARY") == 0 ? NULL : collation;
-}
 
 /* The key of the table that is meant, in whatever case it is written; by rule, only what is the
  * same means a row. NULL: the column holds what it holds. */

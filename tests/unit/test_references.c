@@ -586,6 +586,38 @@ static void a_foreign_key_by_a_computed_column_is_refused_by_name(void **state)
     close_pair(&a, &b);
 }
 
+/* A child whose own key names its parent, in whatever case: its key is what it is called, so it is
+ * not written as the parent is, and still waits for it and keeps it. */
+static void a_key_names_its_parent_in_another_case(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE place(code TEXT COLLATE NOCASE PRIMARY KEY, name TEXT) WITHOUT ROWID;"
+        "CREATE TABLE shelf(place TEXT COLLATE NOCASE REFERENCES place(code), at INT, what TEXT,"
+        " PRIMARY KEY(place, at)) WITHOUT ROWID;";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO place VALUES ('Nsam', 'market'), ('Mvan', 'hill')");
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO shelf VALUES ('nsam', 1, 'rice'), ('Mvan', 1, 'oil')");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT place, what FROM shelf ORDER BY what", "Mvan|oil nsam|rice");
+    assert_int_equal(status_of(&a).parked, 0);
+    sql(&a, "DELETE FROM shelf; DELETE FROM place");
+    later();
+    sql(&b, "INSERT INTO shelf VALUES ('nsam', 2, 'tea'), ('Mvan', 2, 'salt')");
+    exchange(&a, &b);
+    expect(&b, "SELECT code FROM place ORDER BY 1", "Mvan Nsam");
+    expect(&a, "SELECT place, what FROM shelf ORDER BY what", "Mvan|salt");
+    assert_int_equal(status_of(&a).parked, 1);
+    sql(&b, "UPDATE place SET name = 'square' WHERE code = 'nsam'");
+    exchange(&a, &b);
+    expect_same(&a, &b, "SELECT place, what FROM shelf ORDER BY what");
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +641,7 @@ int main(void)
         cmocka_unit_test(what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone),
         cmocka_unit_test(what_names_a_row_of_a_table_that_stays_elsewhere_waits),
         cmocka_unit_test(a_foreign_key_by_a_computed_column_is_refused_by_name),
+        cmocka_unit_test(a_key_names_its_parent_in_another_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
