@@ -349,12 +349,13 @@ static bool wrote_any(const struct batch *b, bool only_living)
     return false;
 }
 
-/* Was something said of a row that is dead and outside? A row that names it needs it in the file,
- * and may have waited for just that: one deleted before all of it was told does not fit. */
-static bool any_outside(const struct batch *b)
+/* Was something said of a row that is dead? One that is outside may be needed in the file by a row
+ * that names it and waited for just that: one deleted before all of it was told does not fit. One
+ * that stays has the value of a UNIQUE key no longer for sure: a dead row may have yielded it. */
+static bool any_dead(const struct batch *b)
 {
     for (uint32_t i = 0; i < b->n; i++)
-        if (!b->works[i].alive && !b->works[i].present && !b->works[i].waiting)
+        if (!b->works[i].alive && !b->works[i].waiting)
             return true;
     return false;
 }
@@ -366,7 +367,7 @@ static void retry_after(struct batch *b, uint32_t changesets)
 {
     if (changesets > 0 || wrote_any(b, true))
         b->s->vain_rounds = 0;
-    if ((wrote_any(b, false) || (changesets > 0 && any_outside(b))) &&
+    if ((wrote_any(b, false) || (changesets > 0 && any_dead(b))) &&
         b->s->vain_rounds < VAIN_ROUNDS_MAX) {
         b->s->vain_rounds++;
         project_retry(b->s);
