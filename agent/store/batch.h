@@ -25,16 +25,15 @@ struct work {
     bool spread;  /* what refers to it by the key it loses has been brought in */
     int64_t heir; /* 0, or the row that leaves the file, for which it stands: its key is free */
     struct row_key next; /* of one that renames: its key then; KEY_NONE: not yet known */
+    struct row_key was;  /* of one that is renamed: its key before */
     int64_t same_as;     /* by rule it is one with this row; 0: with none */
     bool collided;       /* the last refusal was of a UNIQUE value */
     bool waits;          /* the last refusal was of a reference */
     bool stays, left;   /* dead, it is to stay in the file; to be left there as it is: batch_hold */
     struct row_key key; /* in the file; given to newcomers */
     struct slice rec, shadow; /* encoded; shadow.p NULL: the file holds what rec says */
-    struct slice want; /* encoded: what is written instead of rec, where it yields a UNIQUE value; p
-                          NULL: rec */
-    struct slice
-        shadow_after;     /* read back: the file holds something else than rec; p NULL: not so */
+    struct slice want; /* encoded: written instead of rec, where it yields a value; p NULL: rec */
+    struct slice shadow_after; /* read back: the file holds something else than rec; or p NULL */
     struct value *unsaid; /* of a row that was taken out of the file, by its columns, then its local
                            ones: what only the file knew; NULL: nothing */
     enum work_state state;
@@ -105,8 +104,7 @@ void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_
  */
 MUST_USE bool batch_parents(struct batch *b, struct err *e);
 MUST_USE bool batch_keys(struct batch *b, struct err *e);
-/* The key of a natural row is in its cells. False with e empty: a row it refers to has no key yet.
- */
+/* The key of a natural row is in its cells. False with e empty: it refers to a row without one. */
 MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key,
                                 const char **why, struct err *e);
 /* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
@@ -196,5 +194,7 @@ MUST_USE bool batch_delete_dead(struct batch *b, struct err *e);
 MUST_USE bool batch_restore(struct batch *b, struct err *e);
 /* Rows whose values name a row that is not in the file are taken back, with all that follows. */
 MUST_USE bool batch_undo_danglers(struct batch *b, struct err *e);
+/* Last: a row whose key changes, where some that refer to it show the other one, is held. */
+MUST_USE bool batch_keys_agree(struct batch *b, struct err *e);
 
 #endif

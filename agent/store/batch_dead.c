@@ -278,3 +278,35 @@ bool batch_undo_danglers(struct batch *b, struct err *e)
     }
     return true;
 }
+
+/* Does a row of the file show the key that this one has no more, or has not got, and no row have
+ * it? */
+static bool shows_other_key(struct batch *b, struct work *w, bool *shows, struct err *e)
+{
+    const struct row_key key = w->key;
+    bool taken = false, ok;
+
+    w->key = w->renamed ? w->was : w->next;
+    ok = is_replaced(b, w, &taken, e) && (taken || has_children(b, w, ANY, shows, e));
+    *shows &= !taken;
+    w->key = key;
+    return ok;
+}
+
+bool batch_keys_agree(struct batch *b, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct work *w = &b->works[i];
+        bool shows = false;
+
+        if (!w->present || w->left || (!w->renamed && w->next.kind == KEY_NONE))
+            continue;
+        if (!shows_other_key(b, w, &shows, e))
+            return false;
+        if (!shows)
+            continue;
+        work_fail(b, w, "rows here that cannot follow it refer to it by another key");
+        return batch_hold(b, w, e);
+    }
+    return true;
+}

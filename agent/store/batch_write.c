@@ -514,6 +514,7 @@ static void follow_key(struct batch *b, struct work *w, const uint8_t *mask)
         w->renamed |= mask[i] && w->b->is_key[i] && w->renames;
     if (!w->renamed)
         return;
+    w->was = w->key;
     w->key = w->next;
     note_came(b, w);
 }

@@ -313,7 +313,7 @@ static bool write_rows(struct batch *b, struct err *e)
     return batch_unite(b, e) && batch_keep(b, e) && batch_parents(b, e) && batch_keys(b, e) &&
            batch_delete_dead(b, e) && batch_fit(b, e) && batch_follow(b, e) &&
            batch_undo_orphans(b, e) && batch_restore(b, e) && batch_follow(b, e) &&
-           batch_undo_danglers(b, e) && batch_nothing_dangles(b, e);
+           batch_undo_danglers(b, e) && batch_nothing_dangles(b, e) && batch_keys_agree(b, e);
 }
 
 /* ---- the batch ---- */
