@@ -56,6 +56,12 @@ static inline bool app_refers_loosely(const struct app_column *c)
     return c->ref_by_rule || c->ref_form == REF_UNIQUE;
 }
 
+/* May what a cell names be gone? A rule says that it names rows, or does so no more. */
+static inline bool app_may_dangle(const struct app_column *c)
+{
+    return c->ref_by_rule || !app_refers(c);
+}
+
 /* A column whose cells are references to this table's rows, or may be (REF_TYPED, REF_TEXT). Where
  * its table is not tracked: a foreign key to this table's primary key. */
 struct app_child {

@@ -64,7 +64,7 @@ static bool is_kept(struct batch *b, const struct app_column *column, const stru
     struct row_key key;
 
     *kept = true;
-    if (!column->ref_by_rule || row->minted || row->key.kind == KEY_NONE)
+    if (!app_may_dangle(column) || row->minted || row->key.kind == KEY_NONE)
         return true;
     if (!record_decode(&b->named, row->rec, e))
         return false;
@@ -174,8 +174,6 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
 
     if (t == NULL || !bring_named(b, index, e))
         return t == NULL;
-    if (!t->refers)
-        return true;
     if (!record_borrow(&b->rec, b->works[index].rec, e))
         return false;
     for (uint32_t i = 0; i < t->app->column_count; i++) {
@@ -183,7 +181,7 @@ static bool bring_parents_of(struct batch *b, uint32_t index, struct err *e)
         uint32_t before = b->n;
         int64_t gid;
 
-        if (!app_refers(&t->app->columns[i]) || c == NULL || c->v.type != VALUE_REF)
+        if (c == NULL || c->v.type != VALUE_REF)
             continue;
         if (!ledger_stands(&b->s->ledger, gid_pack(c->v.ref), &gid, e) ||
             !bring_parent(b, &t->app->columns[i], c, gid, e))

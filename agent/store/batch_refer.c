@@ -152,7 +152,7 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
         *out = refer_render(b->s, c, t->app, out, &b->arena);
         return 1;
     }
-    if (e->code == ERR_NONE && c->ref_by_rule) {
+    if (e->code == ERR_NONE && app_may_dangle(c)) {
         if (!key_of_dead(b, gid, &t, out, &known, e))
             return -1;
         if (known) {
@@ -172,6 +172,9 @@ bool batch_ref_keeps(struct batch *b, const struct app_column *column, const str
 {
     bool seen = false, knew = false;
 
+    *keeps = app_refers(column);
+    if (!*keeps)
+        return true;
     if (column->ref_by_rule && dead->number != 0 &&
         (!seen_before(b->s, dead, &cell->clock, &seen, e) ||
          !seen_before(b->s, &cell->clock, dead, &knew, e)))

@@ -312,6 +312,31 @@ static void what_became_such_a_reference_later_is_told_by_who_wrote_it(void **st
     close_pair(&a, &b);
 }
 
+/* ... and the row that it names went before anybody heard of it: it keeps nobody outside. */
+static void what_is_no_reference_any_more_may_name_a_row_that_is_gone(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&b, "INSERT INTO people VALUES (9, 'Zoe'); INSERT INTO tag VALUES (9, 'Client', '9', 'z')");
+    work(&b);
+    sql(&b, "DELETE FROM people WHERE name = 'Zoe'");
+    work(&b);
+    unset_rule(&a, RULE("tag.ref", RULE_REFERENCES_BY, .argument = NULL));
+    carry(&b, &a);
+    apply_all(&a);
+    expect(&a, "SELECT word FROM tag", "z");
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect(&a, "SELECT word FROM tag", "z");
+    expect(&a, "SELECT count(*) FROM people WHERE name = 'Zoe'", "0");
+    assert_int_equal(status_of(&a).parked, 0);
+    close_pair(&a, &b);
+}
+
 static void a_file_put_back_still_names_its_rows(void **state)
 {
     struct site a, b;
@@ -535,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_row_deleted_elsewhere_stays_for_what_names_it_so),
         cmocka_unit_test(a_row_that_was_let_go_with_what_names_it_goes_everywhere),
         cmocka_unit_test(what_became_such_a_reference_later_is_told_by_who_wrote_it),
+        cmocka_unit_test(what_is_no_reference_any_more_may_name_a_row_that_is_gone),
         cmocka_unit_test(a_file_put_back_still_names_its_rows),
         cmocka_unit_test(such_a_row_waits_for_its_parent),
         cmocka_unit_test(a_row_that_names_two_that_are_gone_brings_back_both),
