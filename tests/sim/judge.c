@@ -295,6 +295,38 @@ static bool doubt_explains(const int64_t *doubtful, uint32_t n, int64_t gap)
     return false;
 }
 
+/* False: there are too many to say anything. */
+static bool add_doubt(int64_t *doubtful, uint32_t *n, int64_t amount)
+{
+    if (amount != 0 && *n < DOUBTS_MAX)
+        doubtful[(*n)++] = amount;
+    else if (amount != 0)
+        return false;
+    return true;
+}
+
+/* What may count twice with this event: all that its drain took of the cell and a power cut left.
+ * Told once, of the first of these; 0: nothing. */
+static int64_t counted_twice(const struct oracle *o, const struct oracle_row *row,
+                             const struct oracle_event *event)
+{
+    bool first = true;
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (!other->twice || !other->delta || other->column != event->column ||
+            other->site != event->site || other->drain != event->drain)
+            continue;
+        if (first && other != event)
+            return 0;
+        first = false;
+        sum += other->amount;
+    }
+    return sum;
+}
+
 /* Every sale once, on top of what was written whole, which contains those its author had seen. */
 static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, int column,
                           uint32_t whole, uint32_t value)
@@ -308,14 +340,16 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *event = &o->events[row->events[i]];
 
-        if (event->column != column || !event->delta || stands_over(base, row->events[i]))
+        if (event->column != column || !event->delta)
+            continue;
+        if (!add_doubt(doubtful, &doubts, counted_twice(o, row, event)))
+            return true;
+        if (stands_over(base, row->events[i]))
             continue;
         if (!event->doubtful)
             sum += event->amount;
-        else if (doubts == DOUBTS_MAX)
+        else if (!add_doubt(doubtful, &doubts, event->amount))
             return true;
-        else
-            doubtful[doubts++] = event->amount;
     }
     return shown != INT64_MIN && doubt_explains(doubtful, doubts, shown - sum);
 }
@@ -391,12 +425,12 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
         whole += !event->delta;
         if (!event->delta && event->amount == INT64_MIN)
             return true; /* no number at first: what comes is judged by its likes */
-        if (event->delta && event->doubtful && doubts < DOUBTS_MAX)
-            doubtful[doubts++] = event->amount;
-        else if (event->delta && event->doubtful)
+        if (!add_doubt(doubtful, &doubts, counted_twice(o, row, event)))
             return true;
-        else
+        if (!event->delta || !event->doubtful)
             sum += event->amount;
+        else if (!add_doubt(doubtful, &doubts, event->amount))
+            return true;
     }
     if (whole != 1 || o->rules > 0 || is_unclocked(o, row, column))
         return true;

@@ -57,6 +57,8 @@ struct oracle_event {
     bool perhaps; /* ... if the process that died while it drained had come so far */
     bool torn;    /* a power cut left it and took a later write to its row that the same drain had
                      taken, and the agent has not looked since */
+    bool twice; /* torn, and its row was written before the agent looked: what it added to a counter
+                   may be in what the file showed then, or not, so it may count twice */
     bool unheard; /* of a row that came and went before its site was matched: nobody remembers it */
     bool filled;  /* nobody wrote it: the file of who made the row has no such column, and a
                      migration fills it in elsewhere */

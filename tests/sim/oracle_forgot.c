@@ -13,8 +13,21 @@ static uint32_t bit(uint32_t site)
 
 /* ---- what was touched ---- */
 
+/* Nobody can say of a value in the row whether it is older than this. */
+static void touch_torn(struct oracle *o, uint32_t site, uint32_t name)
+{
+    const struct oracle_row *row = oracle_row(o, name);
+
+    for (uint32_t i = 0; row != NULL && i < row->n; i++) {
+        struct oracle_event *event = &o->events[row->events[i]];
+
+        event->twice |= event->torn && event->site == site;
+    }
+}
+
 static void touch(struct oracle *o, uint32_t site, uint32_t name, int64_t tick)
 {
+    touch_torn(o, site, name);
     if (o->touch_n == o->touch_room) {
         o->touch_room = o->touch_room * 2 + 64;
         o->touches = mem_grow(o->touches, o->touch_room * sizeof *o->touches);
