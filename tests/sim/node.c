@@ -163,6 +163,7 @@ void node_agent_start(struct node *n)
             node_peek(n, &s->scratch);
             settle_commit(n, &s->scratch);
         }
+        sim_check_node(s, n->index); /* what it wrote before it died can be replaced now */
         return;
     }
     if (!node_reap(n))
