@@ -620,12 +620,13 @@ static void forget_named(struct oracle *o, uint32_t site, uint32_t name)
     }
 }
 
-/* Of what one drain of the first PC took of a counter its copies hold some: how much of that is in
- * what people write there into a copy, nobody can say. */
+/* Of what one drain of the first PC took of a cell its copies hold some. How much of that is in
+ * what people write into a copy of a counter, nobody can say; nor that what stands in the row
+ * beside what they write is older than it. */
 static void blur_copied(struct oracle *o)
 {
     for (uint32_t i = 0; i < o->event_n; i++) {
-        const struct oracle_event *event = &o->events[i];
+        struct oracle_event *event = &o->events[i];
         struct oracle_row *row = &o->rows[event->row];
         bool before = false, after = false;
 
@@ -641,6 +642,7 @@ static void blur_copied(struct oracle *o)
         }
         if (before && after)
             row->blurred |= UINT32_C(1) << event->column;
+        event->unclocked |= before && after && event->tick <= o->copied;
     }
 }
 
