@@ -13,6 +13,27 @@ static uint32_t bit(uint32_t site)
 
 /* ---- what was touched ---- */
 
+/* A power cut took the end of the row, and left what the same drain had taken of it and never said:
+ * who writes to such a row brings all of that back, as young as that. */
+static void revive(struct oracle *o, const struct oracle_row *row, uint32_t site, uint32_t drain)
+{
+    int64_t ended = -1;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *death = &o->events[row->events[i]];
+
+        if (death->column == COLUMN_DEATH && death->site == site && death->taken &&
+            death->drained && death->drain == drain)
+            ended = death->tick;
+    }
+    for (uint32_t i = 0; i < row->n; i++) {
+        struct oracle_event *event = &o->events[row->events[i]];
+
+        event->unclocked |= event->column >= 0 && event->site == site && event->tick < ended &&
+                            !event->taken && (!event->drained || event->drain == drain);
+    }
+}
+
 /* Nobody can say of a value in the row whether it is older than this. */
 static void touch_torn(struct oracle *o, uint32_t site, uint32_t name)
 {
@@ -22,6 +43,8 @@ static void touch_torn(struct oracle *o, uint32_t site, uint32_t name)
         struct oracle_event *event = &o->events[row->events[i]];
 
         event->twice |= event->torn && event->site == site;
+        if (event->torn && event->site == site)
+            revive(o, row, site, event->drain);
     }
 }
 
