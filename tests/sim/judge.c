@@ -305,28 +305,6 @@ static bool add_doubt(int64_t *doubtful, uint32_t *n, int64_t amount)
     return true;
 }
 
-/* What may count twice with this event: all that its drain took of the cell and a power cut left.
- * Told once, of the first of these; 0: nothing. */
-static int64_t counted_twice(const struct oracle *o, const struct oracle_row *row,
-                             const struct oracle_event *event)
-{
-    bool first = true;
-    int64_t sum = 0;
-
-    for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *other = &o->events[row->events[i]];
-
-        if (!other->twice || !other->delta || other->column != event->column ||
-            other->site != event->site || other->drain != event->drain)
-            continue;
-        if (first && other != event)
-            return 0;
-        first = false;
-        sum += other->amount;
-    }
-    return sum;
-}
-
 /* Every sale once, on top of what was written whole, which contains those its author had seen. */
 static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, int column,
                           uint32_t whole, uint32_t value)
@@ -342,7 +320,7 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
 
         if (event->column != column || !event->delta)
             continue;
-        if (!add_doubt(doubtful, &doubts, counted_twice(o, row, event)))
+        if (!add_doubt(doubtful, &doubts, oracle_counted_twice(o, row, event)))
             return true;
         if (stands_over(base, row->events[i]))
             continue;
@@ -425,7 +403,7 @@ static bool judge_sum(const struct oracle *o, const struct oracle_row *row, int 
         whole += !event->delta;
         if (!event->delta && event->amount == INT64_MIN)
             return true; /* no number at first: what comes is judged by its likes */
-        if (!add_doubt(doubtful, &doubts, counted_twice(o, row, event)))
+        if (!add_doubt(doubtful, &doubts, oracle_counted_twice(o, row, event)))
             return true;
         if (!event->delta || !event->doubtful)
             sum += event->amount;

@@ -181,6 +181,10 @@ bool oracle_is_several(const struct oracle *o, uint32_t name);
 /* Is a journal no proof that a file shows the event, because not all versions of the application
  * have what was written under one name? */
 bool oracle_is_vague(const struct oracle *o, const struct oracle_event *event);
+/* Of a counter: what may count twice with this event, all that its drain took of the cell and a
+ * power cut left. Told once, of the first of these; 0: nothing. */
+int64_t oracle_counted_twice(const struct oracle *o, const struct oracle_row *row,
+                             const struct oracle_event *event);
 /* Does the row show an older state than the journal of its file tells of? */
 bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_row *row,
                      const struct view_row *was);

@@ -133,6 +133,26 @@ void oracle_rewound(struct oracle *o, uint32_t site, const struct view *now)
     view_copy(&o->last[site], now);
 }
 
+int64_t oracle_counted_twice(const struct oracle *o, const struct oracle_row *row,
+                             const struct oracle_event *event)
+{
+    bool first = true;
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *other = &o->events[row->events[i]];
+
+        if (!other->twice || !other->delta || other->column != event->column ||
+            other->site != event->site || other->drain != event->drain)
+            continue;
+        if (first && other != event)
+            return 0;
+        first = false;
+        sum += other->amount;
+    }
+    return sum;
+}
+
 /* ---- what was drained ---- */
 
 void oracle_drained_perhaps(struct oracle *o, uint32_t site)

@@ -457,6 +457,41 @@ static void a_delete_of_a_row_leaves_the_one_that_gets_its_name(void **state)
     }
 }
 
+/* It had yielded its name to a living row: that is dead now too, and the earlier claim counts. */
+static void of_two_dead_rows_that_are_kept_the_earlier_one_gets_its_name_back(void **state)
+{
+    static const char things[] =
+        "CREATE TABLE thing(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);"
+        "CREATE TABLE use(id INTEGER PRIMARY KEY, thing_id INT NOT NULL REFERENCES thing(id),"
+        " n)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, things, things);
+    sql(&a, "INSERT INTO thing VALUES (1, 'tea')");
+    exchange(&a, &b);
+    later();
+    sql(&b, "INSERT INTO use VALUES (1, 1, 0)");
+    work(&b);
+    later();
+    sql(&a, "DELETE FROM thing; INSERT INTO thing VALUES (2, 'tea');"
+            "INSERT INTO use VALUES (5, 2, 0)");
+    work(&a);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, "SELECT id, name FROM thing ORDER BY id", "1|#A-tea 2|tea");
+    later();
+    sql(&a, "DELETE FROM use; DELETE FROM thing");
+    work(&a);
+    later();
+    sql(&b, "UPDATE use SET n = 1 WHERE id = 5");
+    work(&b);
+    carry(&a, &b);
+    work(&b);
+    expect(&b, "SELECT id, name FROM thing ORDER BY id", "1|tea 2|#A-tea");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_row_that_comes_back_has_the_key_that_it_had_last),
         cmocka_unit_test(a_delete_of_a_row_leaves_what_another_made_under_its_name),
         cmocka_unit_test(a_delete_of_a_row_leaves_the_one_that_gets_its_name),
+        cmocka_unit_test(of_two_dead_rows_that_are_kept_the_earlier_one_gets_its_name_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

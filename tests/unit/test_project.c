@@ -635,41 +635,6 @@ static void a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it(v
     close_pair(&a, &b);
 }
 
-/* It had yielded its name to a living row: that is dead now too, and the earlier claim counts. */
-static void of_two_dead_rows_that_are_kept_the_earlier_one_gets_its_name_back(void **state)
-{
-    static const char things[] =
-        "CREATE TABLE thing(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE);"
-        "CREATE TABLE use(id INTEGER PRIMARY KEY, thing_id INT NOT NULL REFERENCES thing(id),"
-        " n)";
-    struct site a, b;
-
-    (void)state;
-    open_pair(&a, &b, things, things);
-    sql(&a, "INSERT INTO thing VALUES (1, 'tea')");
-    exchange(&a, &b);
-    later();
-    sql(&b, "INSERT INTO use VALUES (1, 1, 0)");
-    work(&b);
-    later();
-    sql(&a, "DELETE FROM thing; INSERT INTO thing VALUES (2, 'tea');"
-            "INSERT INTO use VALUES (5, 2, 0)");
-    work(&a);
-    carry(&a, &b);
-    work(&b);
-    expect(&b, "SELECT id, name FROM thing ORDER BY id", "1|#A-tea 2|tea");
-    later();
-    sql(&a, "DELETE FROM use; DELETE FROM thing");
-    work(&a);
-    later();
-    sql(&b, "UPDATE use SET n = 1 WHERE id = 5");
-    work(&b);
-    carry(&a, &b);
-    work(&b);
-    expect(&b, "SELECT id, name FROM thing ORDER BY id", "1|tea 2|#A-tea");
-    close_pair(&a, &b);
-}
-
 /* It cannot be brought up to date, for what it refers to does not fit there. So it does not yield,
  * as it could not have its value back, and the living one waits for it. */
 static void a_dead_row_that_is_kept_and_cannot_follow_yields_nothing(void **state)
@@ -724,7 +689,6 @@ int main(void)
         cmocka_unit_test(between_these_calls_anything_may_come),
         cmocka_unit_test(a_batch_waits_in_its_turn_for_all_that_was_written_before),
         cmocka_unit_test(a_deleted_row_that_another_one_meets_is_known_as_the_file_shows_it),
-        cmocka_unit_test(of_two_dead_rows_that_are_kept_the_earlier_one_gets_its_name_back),
         cmocka_unit_test(a_dead_row_that_is_kept_and_cannot_follow_yields_nothing),
     };
 
