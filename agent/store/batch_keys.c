@@ -1,6 +1,7 @@
 /* Keys for newcomers, and the parents they need: decided under the application file's lock, so that
  * nobody takes a key meanwhile. */
 #include "batch.h"
+#include "ledger_large.h"
 #include "unite.h"
 
 #include <sqlite3.h>
@@ -49,7 +50,7 @@ bool batch_key_is_others(struct batch *b, const struct binding *t, int64_t gid,
     *is = false;
     if (t == NULL || !t->app->surrogate || key->kind == KEY_NONE)
         return true;
-    if (!ledger_row_by_key(&b->s->ledger, t->table, key, false, &holder, is, e))
+    if (!ledger_head_by_key(&b->s->ledger, t->table, key, false, &holder, is, e))
         return false;
     *is = *is && holder.gid != gid;
     return true;
@@ -90,13 +91,14 @@ static bool bring_parent(struct batch *b, const struct app_column *column, const
         w->needed |= kept;
         return true;
     }
-    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+    if (!ledger_head_get(&b->s->ledger, gid, &row, &found, e))
         return false;
     if (!found)
         return true;
     if (row.present)
         return batch_is_in_file(b, &row, &in, e);
-    if (!is_kept(b, column, cell, &row, &kept, e))
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) ||
+        !is_kept(b, column, cell, &row, &kept, e))
         return false;
     if (kept)
         batch_add(b, gid, false, true, e);
@@ -114,7 +116,7 @@ static bool bring_row(struct batch *b, int64_t gid, struct err *e)
         w->needed = true;
         return true;
     }
-    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e))
+    if (!ledger_head_get(&b->s->ledger, gid, &row, &found, e))
         return false;
     if (found && row.present)
         return batch_is_in_file(b, &row, &in, e);
@@ -290,7 +292,7 @@ static bool is_taken(struct batch *b, const struct work *w, const struct row_key
     *taken = keymap_get(&b->given, w->b->app_index, key) != 0;
     if (*taken)
         return true;
-    if (!ledger_row_by_key(&b->s->ledger, w->b->table, key, true, &row, &found, e))
+    if (!ledger_head_by_key(&b->s->ledger, w->b->table, key, true, &row, &found, e))
         return false;
     *taken = found && row.gid != w->gid;
     if (found && row.present)

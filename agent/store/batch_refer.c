@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "ledger_large.h"
 #include "refer.h"
 #include "seen.h"
 
@@ -27,7 +28,7 @@ static bool find_row(struct batch *b, int64_t gid, struct binding **t, struct va
             (!w->present && (w->state == WORK_FAILED || (!w->alive && !w->needed))))
             return false;
     } else {
-        if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) || !found)
+        if (!ledger_head_get(&b->s->ledger, gid, &row, &found, e) || !found)
             return false;
         *t = bind_by_table(b->s, row.table);
         *table = b->s->ledger.tables[row.table - 1].name;

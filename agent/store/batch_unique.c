@@ -9,6 +9,7 @@
  *
  * A claim is the greatest clock of the key's cells: a pure function of the logical state. */
 #include "batch.h"
+#include "ledger_large.h"
 #include "unite.h"
 
 #include <string.h>
@@ -52,7 +53,7 @@ static bool row_at(struct collider *c, struct binding *t, const struct row_key *
         *gid = c->b->works[at - 1].gid;
         return true;
     }
-    if (!ledger_row_by_key(&c->b->s->ledger, t->table, key, false, &row, &found, e))
+    if (!ledger_head_by_key(&c->b->s->ledger, t->table, key, false, &row, &found, e))
         return false;
     *gid = found && !row.minted ? row.gid : 0;
     return true;

@@ -39,21 +39,22 @@ static struct sqlite3_file *open_file(struct ledger *l)
     char *name;
     int flags = 0;
 
-    if (sqlite3_file_control(l->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK ||
+    if (l->large_files >= LARGE_FILES_MAX ||
+        sqlite3_file_control(l->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK ||
         vfs == NULL)
         return NULL;
-    file = mem_alloc((size_t)vfs->szOsFile);
-    name = mem_alloc(n); /* SQLite wants more than one zero behind it */
+    file = mem_alloc((size_t)vfs->szOsFile + n);
+    name = (char *)file +
+           vfs->szOsFile; /* which the file goes on naming; more than one zero behind it */
     snprintf(name, n - 4, "%s-large-%p", l->path, (void *)file); /* no other open one has it */
     if (vfs->xOpen(vfs, name, file,
                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_DELETEONCLOSE |
                        SQLITE_OPEN_TEMP_DB,
                    &flags) != SQLITE_OK ||
-        file->pMethods == NULL) {
+        file->pMethods == NULL || file->pMethods->iVersion < 3) {
         close_file(file);
-        file = NULL;
+        return NULL;
     }
-    free(name);
     return file;
 }
 
@@ -64,8 +65,7 @@ static uint8_t *map_file(struct sqlite3_file *file, size_t n)
     sqlite3_int64 most = (sqlite3_int64)(n + SPARE_BYTES);
     void *at = NULL;
 
-    if (file->pMethods->iVersion < 3 ||
-        file->pMethods->xWrite(file, spare, SPARE_BYTES, (sqlite3_int64)n) != SQLITE_OK ||
+    if (file->pMethods->xWrite(file, spare, SPARE_BYTES, (sqlite3_int64)n) != SQLITE_OK ||
         file->pMethods->xFileControl(file, SQLITE_FCNTL_MMAP_SIZE, &most) != SQLITE_OK ||
         file->pMethods->xFetch(file, 0, (int)n, &at) != SQLITE_OK)
         return NULL;
@@ -95,8 +95,11 @@ static bool load_mapped(struct large *g, struct ledger *l, sqlite3_blob *blob)
         return false;
     if (fill_file(g->file, blob, g->n))
         g->bytes = map_file(g->file, g->n);
-    if (g->bytes != NULL)
+    if (g->bytes != NULL) {
+        g->files = &l->large_files;
+        l->large_files++;
         return true;
+    }
     close_file(g->file);
     g->file = NULL;
     return false;
@@ -141,6 +144,7 @@ void large_close(struct large *g)
     } else {
         g->file->pMethods->xUnfetch(g->file, 0, g->bytes);
         close_file(g->file);
+        --*g->files;
     }
     *g = (struct large){0};
 }
@@ -222,14 +226,13 @@ bool large_store_row(struct ledger *l, const struct ledger_row *r, struct err *e
            (!r->differs || large_store(l, "row", "shadow", r->gid, &r->shadow, 1, e));
 }
 
-bool large_load_row(struct ledger *l, struct sqlite3_stmt *s, enum large_lent at,
-                    struct ledger_row *r, struct err *e)
+bool large_load_row(struct ledger *l, enum large_lent at, struct ledger_row *r, struct err *e)
 {
     static const char *const columns[] = {"rec", "shadow"};
     struct slice *slices[] = {&r->rec, &r->shadow};
 
     for (int i = 0; i < 2; i++) {
-        if (sqlite3_column_type(s, 4 + i) != SQLITE_INTEGER)
+        if (slices[i]->p != NULL || slices[i]->n == 0)
             continue;
         if (!large_load(&l->lent[at + i], l, "row", columns[i], r->gid, e))
             return false;

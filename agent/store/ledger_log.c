@@ -21,8 +21,9 @@ bool ledger_changeset_put(struct ledger *l, uint32_t actor, uint64_t number, uin
         return ledger_finish(l, s, "write a change-set", e);
     }
     large_begin(l->db);
-    sqlite3_bind_zeroblob64(s, 4, bytes.n);
-    ok = ledger_finish(l, s, "write a change-set", e) &&
+    ok = sqlite3_bind_zeroblob64(s, 4, bytes.n) == SQLITE_OK ||
+         ledger_err(l, "write a change-set", e);
+    ok = ok && ledger_finish(l, s, "write a change-set", e) &&
          large_store(l, "changeset", "bytes", sqlite3_last_insert_rowid(l->db), &bytes, 1, e);
     large_end(l->db);
     return ok;

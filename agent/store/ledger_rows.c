@@ -325,95 +325,6 @@ bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,
     return ledger_finish(l, s, "note a key", e);
 }
 
-int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
-                         const struct local_clock *b)
-{
-    int order;
-
-    if (a->stamp != b->stamp)
-        return a->stamp < b->stamp ? -1 : 1;
-    if (a->actor != b->actor) {
-        if (a->actor == 0 || b->actor == 0)
-            return a->actor == 0 ? -1 : 1;
-        order = actor_compare(&l->actors[a->actor - 1].actor, &l->actors[b->actor - 1].actor);
-        if (order != 0)
-            return order;
-    }
-    return a->number == b->number ? 0 : a->number < b->number ? -1 : 1;
-}
-
-/* Order of two values that every site computes alike (protocol/README.md): by their bytes on the
- * wire, references by the gids that were said, whatever row stands for them here. */
-static int value_order(const struct ledger *l, const struct value *a, const struct value *b)
-{
-    struct buf left, right;
-    int order;
-
-    if (a->type != b->type)
-        return a->type < b->type ? -1 : 1;
-    if (a->type == VALUE_REF)
-        return gid_order(l, gid_pack(a->ref), gid_pack(b->ref));
-    buf_open(&left, VALUE_BYTES_MAX + 32);
-    buf_open(&right, VALUE_BYTES_MAX + 32);
-    write_value(&(struct writer){&left}, a);
-    write_value(&(struct writer){&right}, b);
-    order = slice_compare(buf_slice(&left), buf_slice(&right));
-    buf_close(&left);
-    buf_close(&right);
-    return order;
-}
-
-/* Of a write and its repairs, which have one clock, the one that was repaired most stands. */
-static int repair_order(const struct ledger *l, const struct value *a, const struct value *b)
-{
-    size_t left = a->type == VALUE_TEXT ? a->bytes.n : 0;
-    size_t right = b->type == VALUE_TEXT ? b->bytes.n : 0;
-
-    return left != right ? (left < right ? -1 : 1) : value_order(l, a, b);
-}
-
-int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
-{
-    int order;
-
-    if (a->clock.stamp == 0 && b->clock.stamp == 0) {
-        order = value_order(l, cell_base(a), cell_base(b));
-        if (order != 0)
-            return order;
-    }
-    order = ledger_clock_compare(l, &a->clock, &b->clock);
-    return order != 0 ? order : repair_order(l, cell_base(a), cell_base(b));
-}
-
-static bool is_edit(const struct ledger *l, const struct record *r, const struct local_clock *c)
-{
-    return r->dead.number == 0 || ledger_clock_compare(l, c, &r->dead) > 0;
-}
-
-/* Has a total said something later than the delete? */
-static bool counted_after(const struct ledger *l, const struct record *r, const struct cell *c)
-{
-    for (uint32_t i = 0; c->counter != NULL && i < c->counter->n; i++) {
-        const struct total *t = &c->counter->totals[i];
-        struct local_clock clock = {.stamp = t->stamp, .number = t->number, .actor = t->actor};
-
-        if (t->number > 0 && is_edit(l, r, &clock))
-            return true;
-    }
-    return false;
-}
-
-bool ledger_alive(const struct ledger *l, const struct record *r)
-{
-    for (uint32_t i = 0; i < r->n; i++) {
-        const struct cell *c = &r->cells[i];
-
-        if ((c->set && is_edit(l, r, &c->clock)) || counted_after(l, r, c))
-            return true;
-    }
-    return false;
-}
-
 /* ---- tables ---- */
 
 struct ledger_table *ledger_table_find(struct ledger *l, const char *name)
@@ -490,6 +401,12 @@ bool ledger_table_save(struct ledger *l, const struct ledger_table *t, struct er
 
 /* ---- rows ---- */
 
+/* Of what is large only its length. */
+static struct slice shown(const struct value *v)
+{
+    return v->type == VALUE_INT ? (struct slice){NULL, (size_t)v->i} : v->bytes;
+}
+
 void ledger_row_of(sqlite3_stmt *s, struct ledger_row *r)
 {
     struct value key = value_of_column(s, 2), rec = value_of_column(s, 4),
@@ -505,48 +422,73 @@ void ledger_row_of(sqlite3_stmt *s, struct ledger_row *r)
     else if (key.type == VALUE_BLOB)
         r->key = (struct row_key){.kind = KEY_PACKED, .bytes = key.bytes};
     if (!r->minted)
-        r->rec = rec.bytes;
+        r->rec = shown(&rec);
     if (r->differs)
-        r->shadow = shadow.bytes;
+        r->shadow = shown(&shadow);
 }
 
-bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found, struct err *e)
+static bool row_get(struct ledger *l, int statement, int64_t gid, struct ledger_row *r, bool *found,
+                    struct err *e)
 {
     sqlite3_stmt *s;
 
     *found = false;
     if (ledger_is_news(l, gid))
         return true;
-    s = ledger_statement(l, STATEMENT_ROW_GET);
+    s = ledger_statement(l, statement);
     sqlite3_bind_int64(s, 1, gid);
     if (!look_up(l, s, found, "read a row", e))
         return false;
     if (*found)
         ledger_row_of(s, r);
-    return !*found || large_load_row(l, s, LENT_ROW, r, e);
+    return true;
+}
+
+bool ledger_row_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found, struct err *e)
+{
+    return row_get(l, STATEMENT_ROW_GET, gid, r, found, e) &&
+           (!*found || large_load_row(l, LENT_ROW, r, e));
+}
+
+bool ledger_head_get(struct ledger *l, int64_t gid, struct ledger_row *r, bool *found,
+                     struct err *e)
+{
+    return row_get(l, STATEMENT_HEAD_GET, gid, r, found, e);
+}
+
+static bool row_by_key(struct ledger *l, int statement, uint32_t table, const struct row_key *key,
+                       struct ledger_row *r, bool *found, struct err *e)
+{
+    sqlite3_stmt *s = ledger_statement(l, statement);
+
+    sqlite3_bind_int64(s, 1, table);
+    bind_key(s, 2, key);
+    if (!look_up(l, s, found, "look up a key", e))
+        return false;
+    if (*found)
+        ledger_row_of(s, r);
+    return true;
 }
 
 /* Two statements, and neither sorts: a sorter costs more than all the rest. */
 bool ledger_row_by_key(struct ledger *l, uint32_t table, const struct row_key *key, bool any,
                        struct ledger_row *r, bool *found, struct err *e)
 {
-    static const int present_then_gone[] = {STATEMENT_ROW_IN_FILE, STATEMENT_ROW_LAST_HERE};
-    static const enum large_lent lent[] = {LENT_ROW_IN_FILE, LENT_ROW_LAST_HERE};
+    enum large_lent lent = LENT_ROW_IN_FILE;
+    bool ok = row_by_key(l, STATEMENT_ROW_IN_FILE, table, key, r, found, e);
 
-    *found = false;
-    for (int i = 0; i < (any ? 2 : 1) && !*found; i++) {
-        sqlite3_stmt *s = ledger_statement(l, present_then_gone[i]);
-
-        sqlite3_bind_int64(s, 1, table);
-        bind_key(s, 2, key);
-        if (!look_up(l, s, found, "look up a key", e))
-            return false;
-        if (*found)
-            ledger_row_of(s, r);
-        if (*found && !large_load_row(l, s, lent[i], r, e))
-            return false;
+    if (ok && !*found && any) {
+        lent = LENT_ROW_LAST_HERE;
+        ok = row_by_key(l, STATEMENT_ROW_LAST_HERE, table, key, r, found, e);
     }
-    return true;
+    return ok && (!*found || large_load_row(l, lent, r, e));
+}
+
+bool ledger_head_by_key(struct ledger *l, uint32_t table, const struct row_key *key, bool any,
+                        struct ledger_row *r, bool *found, struct err *e)
+{
+    return row_by_key(l, STATEMENT_HEAD_IN_FILE, table, key, r, found, e) &&
+           (*found || !any || row_by_key(l, STATEMENT_HEAD_LAST_HERE, table, key, r, found, e));
 }
 
 static bool write_row(struct ledger *l, const struct ledger_row *r, bool known, struct err *e)
@@ -562,8 +504,9 @@ static bool write_row(struct ledger *l, const struct ledger_row *r, bool known, 
     sqlite3_bind_int64(s, 7, l->point + 1);
     if (large_is_row(r)) {
         large_begin(l->db);
-        large_bind_row(s, at + 4, at + 5, r);
-        ok = ledger_finish(l, s, "write a row", e) && large_store_row(l, r, e);
+        ok = large_bind_row(s, at + 4, at + 5, r)
+                 ? ledger_finish(l, s, "write a row", e) && large_store_row(l, r, e)
+                 : ledger_err(l, "write a row", e);
         large_end(l->db);
         return ok;
     }

@@ -13,6 +13,11 @@
     " CASE WHEN length(rec) >= " LARGE_SQL " OR length(shadow) >= " LARGE_SQL                      \
     " THEN length(shadow) ELSE shadow END"
 
+/* Without both: they may be long, and lie behind the rest. */
+#define HEAD_COLUMNS                                                                               \
+    "gid, tbl, key, present, CASE WHEN rec IS NOT NULL THEN 0 END,"                                \
+    " CASE WHEN shadow IS NOT NULL THEN 0 END"
+
 #define STATEMENTS(X)                                                                              \
     X(META_GET, "SELECT value FROM meta WHERE name = :name")                                       \
     X(META_SET,                                                                                    \
@@ -31,6 +36,11 @@
                    " WHERE tbl = :tbl AND key = :key AND present = 1 ORDER BY gid DESC LIMIT 1")   \
     X(ROW_LAST_HERE, "SELECT " ROW_COLUMNS " FROM row"                                             \
                      " WHERE tbl = :tbl AND key = :key ORDER BY gid DESC LIMIT 1")                 \
+    X(HEAD_GET, "SELECT " HEAD_COLUMNS " FROM row WHERE gid = :gid")                               \
+    X(HEAD_IN_FILE, "SELECT " HEAD_COLUMNS " FROM row"                                             \
+                    " WHERE tbl = :tbl AND key = :key AND present = 1 ORDER BY gid DESC LIMIT 1")  \
+    X(HEAD_LAST_HERE, "SELECT " HEAD_COLUMNS " FROM row"                                           \
+                      " WHERE tbl = :tbl AND key = :key ORDER BY gid DESC LIMIT 1")                \
     X(ROW_ADD, "INSERT INTO row(gid, tbl, key, present, rec, shadow, since)"                       \
                " VALUES (:gid, :tbl, :key, :present, :rec, :shadow, :since)")                      \
     X(ROW_PUT, "UPDATE OR FAIL row"                                                                \

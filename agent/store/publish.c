@@ -2,6 +2,7 @@
  * ledger and signed change-sets. */
 #include "publish.h"
 #include "drain.h"
+#include "ledger_large.h"
 #include "migration.h"
 #include "refer.h"
 #include "unite.h"
@@ -27,7 +28,7 @@ bool refer(struct store *s, const struct binding *parent, const struct value *v,
         packed_value_write(&room, v);
         key = (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&room)};
     }
-    ok = ledger_row_by_key(&s->ledger, parent->table, &key, false, &row, &found, e);
+    ok = ledger_head_by_key(&s->ledger, parent->table, &key, false, &row, &found, e);
     *gid = ok && found ? row.gid : 0;
     buf_close(&room);
     return ok;

@@ -1,6 +1,7 @@
 /* The cells of one row that the application wrote: which they are, and whether they go out as
  * values or, of a counter, as what was added. */
 #include "publish.h"
+#include "ledger_large.h"
 #include "reading.h"
 #include "refer.h"
 #include "unite.h"
@@ -211,7 +212,7 @@ static bool is_in_file(struct store *s, int64_t gid, bool *is, struct err *e)
 {
     struct ledger_row row;
 
-    if (!ledger_row_get(&s->ledger, gid, &row, is, e))
+    if (!ledger_head_get(&s->ledger, gid, &row, is, e))
         return false;
     *is = *is && row.present;
     return true;

@@ -9,6 +9,7 @@
 #include "columns.h"
 #include "filter.h"
 #include "ledger_kept.h"
+#include "ledger_large.h"
 #include "refer.h"
 #include "withhold.h"
 
@@ -113,7 +114,7 @@ bool scan_local(struct store *s, const struct value *v, struct value *local, boo
     if (v->type != VALUE_REF)
         return true;
     if (!ledger_stands(&s->ledger, gid_pack(v->ref), &gid, e) ||
-        !ledger_row_get(&s->ledger, gid, &row, known, e))
+        !ledger_head_get(&s->ledger, gid, &row, known, e))
         return false;
     b = *known ? bind_by_table(s, row.table) : NULL;
     *known = b != NULL && row.present && row.key.kind != KEY_NONE && b->app->key_count == 1;
@@ -143,7 +144,7 @@ static bool same_cell(struct store *s, const struct binding *b, uint32_t i, cons
     if (indirect)
         ok = refer_named(s, b, i, values, &arena, &named, e) &&
              ledger_stands(&s->ledger, gid_pack(c->v.ref), &gid, e) &&
-             ledger_row_get(&s->ledger, gid, &row, &found, e);
+             ledger_head_get(&s->ledger, gid, &row, &found, e);
     known = !indirect || (found && named.b != NULL && named.b->table == row.table);
     if (ok && known)
         ok = scan_local(s, &c->v, &local, &known, room, e);
@@ -179,7 +180,7 @@ bool scan_place(struct store *s, int64_t gid, const struct row_key *key, struct 
     bool found;
 
     s->ledger.told = false;
-    if (!ledger_row_get(&s->ledger, gid, &row, &found, e))
+    if (!ledger_head_get(&s->ledger, gid, &row, &found, e))
         return false;
     return ledger_row_settle(&s->ledger, gid, key, true, found && row.present, shadow, e);
 }

@@ -2,6 +2,7 @@
 
 #include "counter.h"
 #include "ledger_kept.h"
+#include "ledger_large.h"
 #include "ledger_limits.h"
 #include "ledger_names.h"
 #include "ledger_statements.h"
@@ -535,10 +536,10 @@ static bool unite_names_of(struct store *s, int64_t a, int64_t b, struct err *e)
         return false;
     if (a == b)
         return true;
-    if (!ledger_row_get(&s->ledger, a, &first, &has_first, e))
+    if (!ledger_head_get(&s->ledger, a, &first, &has_first, e))
         return false;
     keeps = has_first && first.present;
-    if (!ledger_row_get(&s->ledger, b, &second, &has_second, e))
+    if (!ledger_head_get(&s->ledger, b, &second, &has_second, e))
         return false;
     if (keeps == (has_second && second.present))
         keeps = has_first == has_second ? gid_order(&s->ledger, a, b) < 0 : has_first;

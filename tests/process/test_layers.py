@@ -246,7 +246,7 @@ TESTED_BY = {
         "cut": "belief",
         "deletes": "batch_dead publish_revive",
         "fork": "fork_repeat",
-        "ledger": "ledger_kept ledger_lasting ledger_meta ledger_rows",
+        "ledger": "ledger_kept ledger_lasting ledger_meta ledger_order ledger_rows",
         "ledger_large": "ledger_log",
         "match": "match_content",
         "project": "batch_fit batch_write",

@@ -228,6 +228,66 @@ static void what_is_small_is_kept_as_well(void **state)
     shelf_close(&s);
 }
 
+/* The rest is in memory: a process has only so many files. */
+static void only_so_many_files_are_open(void **state)
+{
+    struct large kept[LARGE_FILES_MAX + 3] = {{0}};
+    struct buf bytes = noise(LARGE_BYTES, 4);
+    struct shelf s;
+    bool found;
+
+    (void)state;
+    shelf_on_disk(&s);
+    check(ledger_begin(&s.l, false, &s.e), &s.e);
+    for (uint32_t i = 0; i < COUNT_OF(kept); i++) {
+        struct slice got;
+
+        check(ledger_changeset_put(&s.l, s.l.self, i + 1, i + 1, buf_slice(&bytes), &s.e), &s.e);
+        check(ledger_changeset_get(&s.l, s.l.self, i + 1, &got, &found, &s.e), &s.e);
+        got = ledger_keep(&s.l, got, &kept[i]);
+        assert_true(slice_equal(got, buf_slice(&bytes)));
+    }
+    check(ledger_commit(&s.l, &s.e), &s.e);
+    assert_int_equal(s.l.large_files, LARGE_FILES_MAX);
+    assert_non_null(kept[LARGE_FILES_MAX - 1].file);
+    assert_null(kept[LARGE_FILES_MAX].file);
+    for (uint32_t i = 0; i < COUNT_OF(kept); i++)
+        large_close(&kept[i]);
+    assert_int_equal(s.l.large_files, 0);
+    shelf_close(&s);
+    buf_close(&bytes);
+}
+
+static void who_asks_where_a_row_stands_reads_nothing_large(void **state)
+{
+    struct buf one = noise(LARGE_BYTES, 5), two = noise(LARGE_BYTES, 6);
+    struct ledger_row row;
+    struct row_key key;
+    struct shelf s;
+    int64_t gid;
+    bool found;
+
+    (void)state;
+    shelf_on_disk(&s);
+    gid = ledger_mint(&s.l, 0, 0);
+    key = int_key(gid);
+    check(ledger_begin(&s.l, false, &s.e), &s.e);
+    put_row(&s, gid, buf_slice(&one), buf_slice(&two), false);
+    for (int by_key = 0; by_key < 2; by_key++) {
+        check(by_key ? ledger_head_by_key(&s.l, 1, &key, true, &row, &found, &s.e)
+                     : ledger_head_get(&s.l, gid, &row, &found, &s.e),
+              &s.e);
+        assert_true(found && row.gid == gid && row.key.i == gid);
+        assert_true(row.present && row.differs && !row.minted);
+        assert_int_equal(row.rec.n + row.shadow.n, 0);
+        assert_int_equal(s.l.large_files, 0);
+    }
+    check(ledger_commit(&s.l, &s.e), &s.e);
+    shelf_close(&s);
+    buf_close(&one);
+    buf_close(&two);
+}
+
 /* From nothing to large, to another one, to one that somebody else writes at the same time, to
  * small, and away. */
 static void a_large_value_goes_from_pc_to_pc(void **state)
@@ -269,6 +329,8 @@ int main(void)
         cmocka_unit_test(a_large_record_comes_back_as_it_was),
         cmocka_unit_test(so_it_does_where_no_file_can_be_mapped),
         cmocka_unit_test(what_is_small_is_kept_as_well),
+        cmocka_unit_test(only_so_many_files_are_open),
+        cmocka_unit_test(who_asks_where_a_row_stands_reads_nothing_large),
         cmocka_unit_test(a_large_value_goes_from_pc_to_pc),
     };
 
