@@ -500,6 +500,7 @@ static bool go_on(struct regain *b, struct err *e)
     struct ledger *l = &s->ledger;
 
     l->foreign = regain_is_ours(b) ? 0 : l->self;
+    l->matched = true; /* whatever is found to differ from now on is due */
     if (!regain_limits_later(b, e) || !regain_say_parts(b, &p, e) || !say_unmarked(b, &p, e) ||
         !publish(s, &b->r.list, b->r.now_ms, &p, e) || !replay_fates(s, &b->r.list, e) ||
         !replay_fates(s, &b->left, e) || !scan_put_due(s, false, b->r.now_ms, e))
@@ -512,7 +513,6 @@ static bool go_on(struct regain *b, struct err *e)
     l->cursor = b->r.cursor;
     l->cursor_time = b->r.cursor_time;
     l->looked = 0;
-    l->matched = true;
     b->r.fork.held.self = l->self;
     return ledger_holds(l, &b->r.fork.held, e) && ledger_holds_all(l, bind_is_out, b->r.s, e) &&
            ledger_point(l, e) && (regain_is_ours(b) || again_note_copied(s, &b->site, e)) &&

@@ -376,14 +376,12 @@ what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them(voi
 
 /* C has believed B, whose clock was years ahead as its own was, when C's home is put back. By the
  * time that its ledger is built again, what B beat then is the later write; and still C's database
- * shows what B wrote: C did not. */
-static void
-what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back(void **state)
+ * shows what B wrote: C did not. `own` it wrote. */
+static void put_home_of_believer_back(const char *own)
 {
     struct site a, b, c;
     struct doomed d, dc;
 
-    (void)state;
     open_shop_of_three(&a, &b, &d, &c, &dc);
     d.ms += YEARS_MS;
     dc.ms += YEARS_MS + MINUTE_MS;
@@ -391,7 +389,7 @@ what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_
     sql(&b, "UPDATE article SET price = 'late' WHERE name = 'milk'");
     work(&b);
     dc.ms = wall_ms();
-    sql(&c, "UPDATE article SET stock = 9 WHERE name = 'milk'");
+    sql(&c, own);
     sql(&a, "UPDATE article SET price = 'right' WHERE name = 'milk'");
     work(&a);
     carry(&a, &c);
@@ -411,6 +409,19 @@ what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_
     expect_both(&a, &b, price, "right");
     expect(&c, price, "right");
     close_shop_of_three(&a, &b, &d, &c, &dc);
+}
+
+static void
+what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back(void **state)
+{
+    (void)state;
+    put_home_of_believer_back("UPDATE article SET stock = 9 WHERE name = 'milk'");
+}
+
+static void what_a_file_shows_of_a_late_write_goes_from_it_when_its_home_is_put_back(void **state)
+{
+    (void)state;
+    put_home_of_believer_back("INSERT INTO article(name) VALUES ('tea')");
 }
 
 /* It is not said to be all of the one who is named. */
@@ -641,6 +652,7 @@ int main(void)
             what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them),
         cmocka_unit_test(
             what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back),
+        cmocka_unit_test(what_a_file_shows_of_a_late_write_goes_from_it_when_its_home_is_put_back),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
