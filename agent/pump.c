@@ -332,6 +332,8 @@ static void drain(struct pump *p)
         return;
     }
     us = (uv_hrtime() - start) / 1000;
+    if (us > p->times.drain_us_max)
+        p->times.drain_us_max = us;
     status_note_trouble(a);
     job_succeeded(p, &p->drain, progress.changesets > 0);
     p->drain.due = progress.more;
@@ -348,8 +350,6 @@ static void drain(struct pump *p)
     p->worked_ms = now_of(p);
     p->times.drains++;
     p->times.drain_rows += progress.rows;
-    if (us > p->times.drain_us_max)
-        p->times.drain_us_max = us;
     changed_here(p);
 }
 

@@ -47,7 +47,7 @@ bool pump_is_idle(const struct pump *p);
 /* How long our own work took, for status. */
 struct pump_times {
     uint64_t drains, applies;            /* calls that did something */
-    uint64_t drain_us_max, apply_us_max; /* the longest one */
+    uint64_t drain_us_max, apply_us_max; /* the longest call: a slice of a drain is one */
     uint64_t drain_rows, apply_rows;
     uint64_t busy; /* times somebody else held the lock */
     uint64_t

@@ -22,6 +22,25 @@ static void it_is_idle_when_all_is_done_and_says_what_it_did(void **state)
     floor_close(&f);
 }
 
+/* It is taken in in slices, each of them a call in which nobody is heard. */
+static void a_slice_of_a_drain_is_timed_before_the_drain_is_done(void **state)
+{
+    struct floor f;
+    struct pc a, b;
+    uint64_t drains, longest;
+
+    (void)state;
+    open_pair_of_pcs(&f, &a, &b);
+    AWAIT(&f, pump_is_idle(a.agent.pump));
+    drains = pump_times(a.agent.pump)->drains;
+    longest = pump_times(a.agent.pump)->drain_us_max;
+    sql(&a, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO article(name, price) SELECT hex(randomblob(500)), 1 FROM n");
+    AWAIT(&f, pump_times(a.agent.pump)->drain_us_max > longest);
+    assert_int_equal(pump_times(a.agent.pump)->drains, drains);
+    floor_close(&f);
+}
+
 /* B's application holds its file, and A's changes a price: B has tried `times` to write it. */
 static void open_held(struct floor *f, struct pc *a, struct pc *b, uint64_t times)
 {
@@ -230,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_idle_when_all_is_done_and_says_what_it_did),
+        cmocka_unit_test(a_slice_of_a_drain_is_timed_before_the_drain_is_done),
         cmocka_unit_test(a_file_that_is_held_is_tried_again_until_it_is_let_go),
         cmocka_unit_test(a_newcomer_whose_file_is_held_is_matched_when_it_is_let_go),
         cmocka_unit_test(a_till_that_commits_all_the_time_leaves_the_loop_its_turns),
