@@ -199,11 +199,11 @@ void store_conflicts_close(struct store_conflicts *c)
 
 bool store_conflict_dismiss(struct store *s, int64_t number, uint32_t *n, struct err *e)
 {
-    uint32_t before = s->ledger.conflicts.n;
-    bool ok =
-        ledger_begin(&s->ledger, false, e) &&
-        (number == 0 ? conflict_remove_all(&s->ledger, e) : conflict_remove(&s->ledger, number, e));
+    bool ok = ledger_begin(&s->ledger, false, e);
+    uint32_t before = s->ledger.conflicts.n; /* without those of a drain that gave way */
 
+    ok = ok && (number == 0 ? conflict_remove_all(&s->ledger, e)
+                            : conflict_remove(&s->ledger, number, e));
     *n = before - s->ledger.conflicts.n;
     if (ok && number != 0 && *n == 0)
         ok = no_such(number, e);

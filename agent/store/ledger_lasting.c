@@ -55,14 +55,15 @@ void ledger_speak(struct ledger *l)
  * SQLite does the three in one. It lets the next one who writes begin the WAL anew as soon as all
  * is copied, so that one must find the file synced. */
 
-static bool checkpoint(struct ledger *l)
+/* What cannot be copied is tried again with the next large commit. But if SQLite will not sync any
+ * more, nothing may be committed, nor the WAL put away by whoever closes the ledger. */
+static void checkpoint(struct ledger *l)
 {
     const char *back = l->lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
-    bool copied =
-        sqlite3_exec(l->db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK;
 
-    return sqlite3_exec(l->db, back, NULL, NULL, NULL) == SQLITE_OK && copied;
+    if (sqlite3_exec(l->db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) == SQLITE_OK)
+        sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    l->torn |= sqlite3_exec(l->db, back, NULL, NULL, NULL) != SQLITE_OK;
 }
 
 /* If the WAL cannot be synced it is tried again with the next large commit; until then it grows. */

@@ -1,4 +1,6 @@
 /* What a person does about conflicts and parked rows. Also of describe.c, parked.c, restore.c. */
+#include "inside.h"
+#include "ledger_conflict.h"
 #include "listed.h"
 #include "ruled.h"
 
@@ -55,6 +57,27 @@ static void a_restored_value_survives_whatever_dies_after_it(void **state)
     exchange(&a, &b);
     expect(&a, "SELECT price FROM article WHERE id = 1", "11");
     expect(&b, "SELECT price FROM article WHERE id = 1", "11");
+    close_pair(&a, &b);
+}
+
+/* It takes the place of one that lasts (drain.h): what that one did to the list never happened. */
+static void what_is_dismissed_while_a_transaction_lasts_is_counted_rightly(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+    int64_t number;
+    uint32_t n = 0;
+
+    (void)state;
+    open_two_at_odds(&a, &b);
+    number = number_of(&b, 0);
+    check(ledger_begin(&b.store->ledger, false, &e) &&
+              conflict_remove(&b.store->ledger, number, &e),
+          &e);
+    b.store->ledger.lasting = &number;
+    check(store_conflict_dismiss(b.store, number, &n, &e), &e);
+    assert_int_equal(n, 1);
+    expect_listed(&b, "");
     close_pair(&a, &b);
 }
 
@@ -310,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_restored_value_is_an_edit_that_everybody_gets),
         cmocka_unit_test(a_restored_value_survives_whatever_dies_after_it),
         cmocka_unit_test(what_a_filter_holds_back_is_not_restored_from_here),
+        cmocka_unit_test(what_is_dismissed_while_a_transaction_lasts_is_counted_rightly),
         cmocka_unit_test(a_deleted_row_comes_back_whole_under_its_key),
         cmocka_unit_test(a_row_that_returned_is_deleted_again),
         cmocka_unit_test(a_restored_value_keeps_a_row_whose_other_half_is_deleted),

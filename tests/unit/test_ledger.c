@@ -587,6 +587,40 @@ static void in_another_fleet_nothing_is_left_of_what_the_file_was(void **state)
     buf_close(&room);
 }
 
+static int refuse_to_sync_again(void *arg, int action, const char *name, const char *to,
+                                const char *db, const char *trigger)
+{
+    (void)arg;
+    (void)db;
+    (void)trigger;
+    return action == SQLITE_PRAGMA && to != NULL && strcmp(name, "synchronous") == 0 &&
+                   strcmp(to, "OFF") != 0
+               ? SQLITE_DENY
+               : SQLITE_OK;
+}
+
+/* A copy is made without syncing. What is committed after it must not be lost by a power cut. */
+static void a_ledger_that_does_not_sync_again_after_a_copy_takes_no_more(void **state)
+{
+    struct shelf *s = *state;
+    struct value v = {.type = VALUE_INT, .i = 7};
+
+    must(s, ledger_begin(&s->l, false, &s->e) && ledger_meta_set(&s->l, "kept", &v, &s->e) &&
+                ledger_commit(&s->l, &s->e));
+    s->l.swollen = true;
+    assert_true(ledger_shrink(&s->l));
+    sqlite3_set_authorizer(s->l.db, refuse_to_sync_again, NULL);
+    assert_true(ledger_shrink(&s->l));
+    sqlite3_set_authorizer(s->l.db, NULL, NULL);
+    assert_false(ledger_begin(&s->l, false, &s->e));
+    assert_int_equal(s->e.code, ERR_STORE);
+    err_clear(&s->e);
+    ledger_close(&s->l);
+    assert_true(disk_has(s->disk, "/shelf/ledger.db-wal"));
+    shelf_open(s);
+    must(s, ledger_begin(&s->l, false, &s->e) && ledger_commit(&s->l, &s->e));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -617,6 +651,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_copy_that_the_disk_did_not_take_ends_all_writing_and_keeps_the_log, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_ledger_that_does_not_sync_again_after_a_copy_takes_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_another_fleet_nothing_is_left_of_what_the_file_was,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_queries_than_are_kept_work_as_well, set_up, tear_down),
