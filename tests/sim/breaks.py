@@ -22,7 +22,7 @@ SECONDS_MAX = 900  # for the weeks of one break
 BREAKS = {
     "earlier-write-wins": (
         "of two writes of a cell the earlier one stands",
-        "ledger_rows.c",
+        "ledger_order.c",
         "    order = ledger_clock_compare(l, &a->clock, &b->clock);\n    return order != 0 ? order : repair_order",
         "    order = ledger_clock_compare(l, &b->clock, &a->clock);\n    return order != 0 ? order : repair_order",
     ),
@@ -40,7 +40,7 @@ BREAKS = {
     ),
     "edits-raise-nobody": (
         "an edit later than a delete does not bring the row back",
-        "ledger_rows.c",
+        "ledger_order.c",
         "        if ((c->set && is_edit(l, r, &c->clock)) || counted_after(l, r, c))",
         "        if (c->set && r->dead.number == 0)",
     ),
