@@ -386,6 +386,23 @@ static bool is_unsaid(const struct publisher *p, const struct touched *t,
            (t->key.kind != KEY_NONE && p->stands == row->gid && record_is_empty(&p->rec));
 }
 
+/* Whoever writes a row wants it: that is later than its deletes, also those that the record of
+ * several rows does not have while one of them lives. */
+static bool wanted_stamp(struct publisher *p, uint64_t *stamp, struct err *e)
+{
+    uint64_t now = *stamp == 0 ? hlc_stamp(p->now_ms, 0) : *stamp;
+    struct parts all;
+    bool ok = parts_read(p->s, p->stands, &all, e);
+
+    if (p->rec.dead.number != 0)
+        *stamp = later(now, &p->rec.dead);
+    for (uint32_t i = 0; ok && i < all.n; i++)
+        if (all.rows[i].dead.number != 0)
+            *stamp = later(*stamp == 0 ? now : *stamp, &all.rows[i].dead);
+    parts_close(&all);
+    return ok;
+}
+
 static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
@@ -422,8 +439,8 @@ static bool publish_row(struct publisher *p, struct touched *t, struct err *e)
         for (uint32_t i = 0; i < base->n; i++)
             if (base->cells[i].set)
                 *record_cell(&p->next, i) = base->cells[i];
-    if (p->rec.dead.number != 0 && (stamp != 0 || !was_present)) /* whoever writes a row wants it */
-        stamp = later(stamp == 0 ? hlc_stamp(p->now_ms, 0) : stamp, &p->rec.dead);
+    if ((stamp != 0 || !was_present) && !wanted_stamp(p, &stamp, e))
+        return false;
     author_open(&p->author);
     set_key(p, t, &row);
     if (!cells_find(p, t, base, &stamp, e) || !publish_say(p, t, base == NULL, stamp, e) ||

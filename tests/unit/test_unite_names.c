@@ -40,6 +40,54 @@ static void a_row_put_in_again_brings_back_nothing_that_was_deleted_later(void *
     close_pair(&a, &b);
 }
 
+/* Somebody deleted the row, with both that it is made of, and somebody else had written to one of
+ * them: it lives. Who had seen the delete and puts the row in again, before his file shows that, is
+ * later than the delete, however slow his clock. */
+static void a_row_put_in_again_is_later_than_its_delete_where_a_part_lives(void **state)
+{
+    static const char shelves[] = "CREATE TABLE shelf(place TEXT PRIMARY KEY, n INT, m INT);";
+    struct site s[3];
+    struct store_progress done = {0};
+    struct err e = {0};
+    bool changed;
+
+    (void)state;
+    memset(s, 0, sizeof s);
+    open_founder(&s[0], shelves);
+    for (int i = 1; i < 3; i++)
+        join_site(&s[0], &s[i], i == 1 ? "B" : "C", shelves);
+    for (int i = 1; i < 3; i++)
+        check(roster_merge(&s[i].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+    sql(&s[0], "INSERT INTO shelf VALUES ('x', 1, 0)");
+    later();
+    sql(&s[1], "INSERT INTO shelf VALUES ('x', 2, 0)");
+    for (int round = 0; round < 2; round++) {
+        exchange(&s[0], &s[1]);
+        exchange(&s[0], &s[2]);
+    }
+    later();
+    sql(&s[0], "UPDATE shelf SET n = 3; UPDATE _navette_dirty SET t = t + 0.0005 WHERE id ="
+               " (SELECT max(id) FROM _navette_dirty)"); /* days: its clock is 43 s fast */
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[2]);
+    sql(&s[2], "UPDATE shelf SET m = 1; UPDATE _navette_dirty SET t = t + 0.0006 WHERE id ="
+               " (SELECT max(id) FROM _navette_dirty)");
+    work(&s[2]);
+    sql(&s[0], "DELETE FROM shelf");
+    exchange(&s[0], &s[1]);
+    expect(&s[1], "SELECT count(*) FROM shelf", "0");
+
+    sql(&s[1], "BEGIN IMMEDIATE; INSERT INTO shelf VALUES ('x', 4, 0)");
+    carry(&s[2], &s[1]);
+    assert_false(store_apply(s[1].store, s[1].now_ms, &done, &e));
+    sql(&s[1], "COMMIT");
+    exchange(&s[1], &s[2]);
+
+    expect_both(&s[1], &s[2], "SELECT n FROM shelf", "4");
+    for (int i = 0; i < 3; i++)
+        close_site(&s[i]);
+}
+
 /* The row whose name follows does not fit at first: it refers to one that somebody else's value
  * keeps out until that has yielded it. What names it goes along with it, or waits with it. */
 static void what_names_a_row_whose_name_follows_later_follows_too(void **state)
@@ -76,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_put_in_again_brings_back_nothing_that_was_deleted_later),
+        cmocka_unit_test(a_row_put_in_again_is_later_than_its_delete_where_a_part_lives),
         cmocka_unit_test(what_names_a_row_whose_name_follows_later_follows_too),
     };
 
