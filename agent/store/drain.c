@@ -223,7 +223,7 @@ struct draining {
     struct store_progress progress;
     int64_t cursor;
     double time;
-    bool more;    /* marks that the next one takes */
+    bool more;    /* there are marks that the next one takes, or there may be */
     bool spilled; /* the last slice wrote to the disk: the next call waits for that */
 };
 
@@ -319,6 +319,7 @@ bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct er
         ok = go_on(s, &done, e);
     if (ok && s->draining != NULL && !done) {
         ledger_rest(&s->ledger);
+        s->draining->more = true; /* the application goes on writing */
         p->more = true;
         return true;
     }
