@@ -26,6 +26,36 @@ static bool step(struct ledger *l, sqlite3_stmt *q, struct err *e)
     return ok;
 }
 
+static bool run_of(struct ledger *l, const char *sql, uint32_t actor, uint64_t number,
+                   struct err *e)
+{
+    sqlite3_stmt *q = ledger_kept(l, sql, e);
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)number);
+    return step(l, q, e);
+}
+
+static bool is_one_of(struct ledger *l, const char *sql, uint32_t actor, uint64_t number, bool *is,
+                      struct err *e)
+{
+    sqlite3_stmt *q = ledger_kept(l, sql, e);
+    int code;
+
+    *is = false;
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, actor);
+    sqlite3_bind_int64(q, 2, (int64_t)number);
+    code = sqlite3_step(q);
+    *is = code == SQLITE_ROW;
+    ledger_done(l, q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           ledger_err(l, "look for what was drained again", e);
+}
+
 /* ---- which marks ---- */
 
 static bool add_runs(struct keymap *times, struct slice in)
@@ -178,7 +208,15 @@ static bool note_rows(struct store *s, struct slice bytes, struct keymap *rows, 
     return ok;
 }
 
-/* Drained from the same marks, a row that was moved is moved as far. */
+bool again_note_ours(struct store *s, uint64_t number, struct err *e)
+{
+    return s->ledger.cursor >= s->opened_mark ||
+           run_of(&s->ledger, "INSERT OR IGNORE INTO inherited(actor, number) VALUES (?1, ?2)",
+                  s->ledger.self, number, e);
+}
+
+/* Drained from the same marks, a row that was moved is moved as far. So it may be by chance: what
+ * was written since the file was opened, and seen then, moves both. */
 static bool has_row_of(struct store *s, const struct changeset *c, const struct buf *ours,
                        bool *has, struct err *e)
 {
@@ -212,7 +250,7 @@ bool again_look(struct store *s, uint32_t actor, uint64_t number, const struct c
     enum evidence says = SAYS_NOTHING;
     struct buf bytes;
     struct reading r = {0};
-    bool noted = false, ok;
+    bool noted = false, inherited = false, ok;
 
     if (!s->ledger.matched) /* it is built again, and looks then */
         return true;
@@ -227,7 +265,10 @@ bool again_look(struct store *s, uint32_t actor, uint64_t number, const struct c
     noted = says == FOR;
     if (ok && says == SAYS_NOTHING)
         ok = again_is_noted(s, actor, number - 1, &noted, e) &&
-             (noted || ours == NULL || ours->n == 0 || has_row_of(s, c, ours, &noted, e));
+             (noted || ours == NULL || ours->n == 0 ||
+              is_one_of(&s->ledger, "SELECT 1 FROM inherited WHERE actor = ?1 AND number = ?2",
+                        actor, number, &inherited, e)) &&
+             (!inherited || has_row_of(s, c, ours, &noted, e));
     return ok && (!noted || again_note(s, actor, number, e));
 }
 
@@ -243,45 +284,21 @@ bool again_has_row(struct store *s, uint32_t actor, uint64_t stamp, bool *has, s
 
 bool again_note(struct store *s, uint32_t actor, uint64_t number, struct err *e)
 {
-    sqlite3_stmt *q =
-        ledger_kept(&s->ledger, "INSERT OR IGNORE INTO again(actor, number) VALUES (?1, ?2)", e);
-
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, actor);
-    sqlite3_bind_int64(q, 2, (int64_t)number);
-    return step(&s->ledger, q, e);
+    return run_of(&s->ledger, "INSERT OR IGNORE INTO again(actor, number) VALUES (?1, ?2)", actor,
+                  number, e);
 }
 
 bool again_is_noted(struct store *s, uint32_t actor, uint64_t number, bool *noted, struct err *e)
 {
-    sqlite3_stmt *q;
-    int code;
-
     if (!again_may_be(s, actor, noted, e) || !*noted)
         return e->code == ERR_NONE;
-    *noted = false;
-    q = ledger_kept(&s->ledger, "SELECT 1 FROM again WHERE actor = ?1 AND number = ?2", e);
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, actor);
-    sqlite3_bind_int64(q, 2, (int64_t)number);
-    code = sqlite3_step(q);
-    *noted = code == SQLITE_ROW;
-    ledger_done(&s->ledger, q);
-    return code == SQLITE_ROW || code == SQLITE_DONE ||
-           ledger_err(&s->ledger, "look for what was drained again", e);
+    return is_one_of(&s->ledger, "SELECT 1 FROM again WHERE actor = ?1 AND number = ?2", actor,
+                     number, noted, e);
 }
 
 bool again_forget(struct ledger *l, uint32_t actor, uint64_t number, struct err *e)
 {
-    sqlite3_stmt *q = ledger_kept(l, "DELETE FROM again WHERE actor = ?1 AND number > ?2", e);
-
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, actor);
-    sqlite3_bind_int64(q, 2, (int64_t)number);
-    return step(l, q, e);
+    return run_of(l, "DELETE FROM again WHERE actor = ?1 AND number > ?2", actor, number, e);
 }
 
 /* ---- owing ---- */

@@ -20,6 +20,9 @@
 /* Once the marks of a copy of another PC's database have been drained, and a point is made of that;
  * inside a ledger transaction. */
 MUST_USE bool again_note_copied(struct store *s, const struct site_id *of, struct err *e);
+/* A change-set of ours is made. If marks that lay in the file when it was opened may be in it,
+ * another ledger may have drained these before: of any other one nobody has said what it says. */
+MUST_USE bool again_note_ours(struct store *s, uint64_t number, struct err *e);
 /* May this actor have said what we have drained? It is of our own site, or of that PC's. */
 MUST_USE bool again_may_be(struct store *s, uint32_t actor, bool *may, struct err *e);
 /* A change-set of one that may, which is about to be taken into the log as number `number` of

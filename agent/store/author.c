@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "ledger_conflict.h"
 #include "ledger_limits.h"
 #include "migration.h"
@@ -260,7 +261,7 @@ bool author_seal(struct author *a, struct err *e)
     ok = body_finish(&a->body, &body, e) &&
          changeset_seal(&h, rows, buf_slice(&body), a->s->keys, &bytes, self->hash, e) &&
          ledger_changeset_put(l, l->self, a->number, h.stamp, buf_slice(&bytes), e) &&
-         save_said(l, e);
+         again_note_ours(a->s, a->number, e) && save_said(l, e);
     self->staged = self->merged = self->applied = a->number;
     self->latest = h.stamp > self->latest ? h.stamp : self->latest;
     ok = ok && ledger_actor_save(l, l->self, e) &&

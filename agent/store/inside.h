@@ -51,7 +51,7 @@ struct store {
     struct due_list due;    /* rows of the merged change-sets */
     struct arena due_arena; /* what they point into */
     bool due_stale;         /* such a row was written again: look all of them up */
-    int64_t opened_mark;    /* marks up to here may have been drained by a ledger that was lost */
+    int64_t opened_mark;    /* marks up to here lay in the file when recover began */
     bool astray;            /* the two files do not stand together: recover before anything else */
     bool half;              /* ... only because the ledger is to follow a large batch */
     int64_t *held; /* rows that the batch must leave: what it did to them cannot be undone */

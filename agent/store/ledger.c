@@ -309,7 +309,7 @@ static bool start_anew(struct ledger *l, const uint8_t *fleet, const struct site
              "DELETE FROM point; DELETE FROM placed; DELETE FROM fate; DELETE FROM lived;"
              "DELETE FROM conflict; DELETE FROM repair; DELETE FROM unsent; DELETE FROM part;"
              "DELETE FROM aside; DELETE FROM repeated; DELETE FROM correction;"
-             "DELETE FROM again; DELETE FROM owed;"
+             "DELETE FROM inherited; DELETE FROM again; DELETE FROM owed;"
              "DELETE FROM changeset; DELETE FROM seen; DELETE FROM actor;"
              "DELETE FROM meta WHERE name IN ('aside', 'parted', 'known',"
              " 'copied', 'copied_point');"

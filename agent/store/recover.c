@@ -308,8 +308,10 @@ bool recover_look(struct store *s, struct err *e)
 bool recover(struct store *s, uint64_t now_ms, struct err *e)
 {
     struct app_state state = {0};
-    bool ok =
-        (!s->app.installed || app_state_read(&s->app, &state, e)) && decide(s, &state, now_ms, e);
+    double time;
+    bool ok = marks_last(&s->app, &s->opened_mark, &time, e) &&
+              (!s->app.installed || app_state_read(&s->app, &state, e)) &&
+              decide(s, &state, now_ms, e);
 
     s->astray = !ok; /* what was begun must be finished first */
     app_state_close(&state);

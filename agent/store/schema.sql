@@ -53,6 +53,13 @@ CREATE TABLE repeated(
 CREATE INDEX repeated_number ON repeated(actor, number);
 CREATE INDEX repeated_by ON repeated(by_actor, actor, by_number, until);
 
+-- Change-sets of ours that may be made of marks which lay in the file when it was opened: another ledger may have drained those.
+CREATE TABLE inherited(
+    actor INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY(actor, number)
+) WITHOUT ROWID;
+
 -- Change-sets of our own site that others brought, and whose marks this ledger has drained, too (again.h).
 CREATE TABLE again(
     actor INTEGER NOT NULL,

@@ -42,7 +42,6 @@ static bool take_roster(struct store *s)
 bool store_open(struct store **out, const struct store_options *o, uint64_t now_ms, struct err *e)
 {
     struct store *s = mem_alloc(sizeof *s);
-    double time;
 
     /* One thread uses SQLite. Where somebody started the library already this changes nothing. */
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
@@ -66,8 +65,7 @@ bool store_open(struct store **out, const struct store_options *o, uint64_t now_
         ledger_open(&s->ledger, o->home, o->vfs, o->exclusive, o->roster->fleet, &o->keys->site,
                     o->roster->site_count <= 1, e) &&
         take_roster(s) && bind_schema(s, true, e) && recover(s, now_ms, e) && merge_reload(s, e) &&
-        look_for_repairs(s, e) && unsent_open(s, e) &&
-        marks_last(&s->app, &s->opened_mark, &time, e))
+        look_for_repairs(s, e) && unsent_open(s, e))
         return true;
     store_close(s);
     *out = NULL;

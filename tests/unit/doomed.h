@@ -59,6 +59,35 @@ static inline void put_doomed_back(struct site *s, struct doomed *d)
     sql(s, "PRAGMA foreign_keys = ON");
 }
 
+/* A copy of B's whole disk, as it is now. */
+static inline void keep_all(struct site *b, struct doomed *d)
+{
+    char ledger[128];
+
+    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
+    work(b);
+    keep_doomed(b, d);
+    close_store(b);
+    disk_copy_database(d->disk, ledger, "ledger");
+    open_store(b);
+}
+
+/* Leaves it stopped. */
+static inline void put_doomed_home_back(struct site *b, struct doomed *d)
+{
+    char ledger[128];
+
+    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
+    close_store(b);
+    disk_copy_database(d->disk, "ledger", ledger);
+}
+
+static inline void put_all_back(struct site *b, struct doomed *d)
+{
+    put_doomed_back(b, d);
+    put_doomed_home_back(b, d);
+}
+
 /* A founder on an ordinary disk, and a doomed member. */
 static inline void open_doomed_pair(struct site *a, struct site *b, struct doomed *d,
                                     const char *pragmas, const char *schema)

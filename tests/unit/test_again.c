@@ -214,6 +214,34 @@ static void of_what_was_drained_together_only_what_is_drained_again_is_taken_off
     close_pair(&a, &b);
 }
 
+/* Its clock is slow, and what it sells in either history is moved behind what it had seen. */
+static void two_sales_moved_to_one_time_in_two_histories_are_two(void **state)
+{
+    static const char stock[] = "SELECT stock FROM article";
+    struct site a, b;
+    struct doomed d;
+
+    (void)state;
+    open_doomed_pair(&a, &b, &d, NULL, articles);
+    make_counters(&a, "article.stock", true);
+    share_rules(&a, &b);
+    sql(&a, "INSERT INTO article VALUES ('R', 1000)");
+    meet(&a, &b);
+    d.ms -= 60000;
+    keep_all(&b, &d);
+    sql(&b, "UPDATE article SET stock = stock - 20");
+    work(&b);
+    meet(&a, &b);
+    put_all_back(&b, &d);
+    open_store(&b);
+    work(&b);
+    sql(&b, "UPDATE article SET stock = stock - 3");
+    work(&b);
+    meet(&a, &b);
+    expect_both(&a, &b, stock, "977");
+    close_doomed_pair(&a, &b, &d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_home_that_goes_back_twice_takes_off_once),
         cmocka_unit_test(of_what_was_drained_together_only_what_is_drained_again_is_taken_off),
         cmocka_unit_test(what_comes_after_the_ledger_was_built_again_counts_once),
+        cmocka_unit_test(two_sales_moved_to_one_time_in_two_histories_are_two),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);

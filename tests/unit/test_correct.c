@@ -231,35 +231,6 @@ static void what_was_said_after_another_pcs_is_corrected_after_it(void **state)
     }
 }
 
-/* A copy of B's whole disk, as it is now. */
-static void keep_all(struct site *b, struct doomed *d)
-{
-    char ledger[128];
-
-    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
-    work(b);
-    keep_doomed(b, d);
-    close_store(b);
-    disk_copy_database(d->disk, ledger, "ledger");
-    open_store(b);
-}
-
-/* Leaves it stopped. */
-static void put_home_back(struct site *b, struct doomed *d)
-{
-    char ledger[128];
-
-    snprintf(ledger, sizeof ledger, "%s/ledger.db", b->home);
-    close_store(b);
-    disk_copy_database(d->disk, "ledger", ledger);
-}
-
-static void put_all_back(struct site *b, struct doomed *d)
-{
-    put_doomed_back(b, d);
-    put_home_back(b, d);
-}
-
 /* The whole PC is put back while its clock is ahead. It goes on under another name before it says
  * again what it had written first. */
 static void what_is_said_again_is_corrected_before_what_was_written_over_it(void **state)
@@ -351,7 +322,7 @@ what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them(voi
     exchange(&a, &b);
     write_years_ahead(&b, &d, "UPDATE article SET price = 'first' WHERE name = 'milk'");
     carry(&b, &a);
-    put_home_back(&b, &d);
+    put_doomed_home_back(&b, &d);
     open_store(&b);
     match_site(&a, &b, false);
     second = *store_actor(b.store);
@@ -397,7 +368,7 @@ static void put_home_of_believer_back(const char *own)
     carry(&b, &c);
     work(&c);
     expect(&c, price, "late");
-    put_home_back(&c, &dc);
+    put_doomed_home_back(&c, &dc);
     dc.ms = wall_ms();
     d.ms = wall_ms() - 2 * MINUTE_MS;
     assert_true(correct(&b));
@@ -599,7 +570,7 @@ static void what_waits_for_its_correction_does_not_keep_out_another_history(void
     sql(&b, "INSERT INTO article(name) VALUES ('coffee')");
     sql(&c, "INSERT INTO article(name) VALUES ('sugar')");
     exchange(&b, &c);
-    put_home_back(&b, &d);
+    put_doomed_home_back(&b, &d);
     open_store(&b);
     assert_int_equal(store_state(b.store), STORE_MATCHING);
     assert_int_equal(stage_one_of(&a, &b, &first, number), ERR_NONE);
