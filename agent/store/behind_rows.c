@@ -414,6 +414,14 @@ static bool unwatched_row(struct recovery *r, struct binding *b, int64_t gid,
     return refer_touched(r->s, &r->list, t, e);
 }
 
+/* Was the row, which is dead, written again under its natural key, and nobody remembers that? It
+ * does not stay for the sake of others: none can name it. */
+static bool is_back(const struct recovery *r, const struct binding *b)
+{
+    return is_unwatched(r, b) && !b->app->surrogate && b->app->child_count == 0 &&
+           b->app->fk_count == 0 && !ledger_alive(&r->s->ledger, &r->rec);
+}
+
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
@@ -431,7 +439,8 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
         (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
         return false;
     /* Written without a mark, while the triggers were missing: who it is, its content must say. */
-    if (!found || (!row.present && !same && (b->app->surrogate || b->refers)))
+    if (!found || (!row.present && !same && (b->app->surrogate || b->refers)) ||
+        (!row.minted && is_back(r, b)))
         return refer_touched(r->s, &r->list, scan_touch(&r->list, b, values, &r->key_room), e);
     keymap_put(&r->seen, 0, &id, 1);
     if (row.minted)

@@ -197,6 +197,36 @@ what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it(
     close_pair(&a, &b);
 }
 
+/* Under a natural key: it was deleted, and another PC put it in again, which has forgotten that. */
+static void a_row_that_only_the_file_knows_to_be_in_again_stays(void **state)
+{
+    static const char settings[] = "SELECT name, value FROM setting";
+    static const char table[] = "CREATE TABLE setting(name TEXT PRIMARY KEY, value);";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, table, table);
+    sql(&a, "INSERT INTO setting VALUES ('vat', 19), ('name', 'shop')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM setting");
+    exchange(&a, &b);
+    keep_ledger(&a);
+    keep_ledger(&b);
+    keep_database(&b);
+    later();
+    sql(&b, "INSERT INTO setting VALUES ('vat', 19)");
+    exchange(&a, &b);
+    expect_both(&a, &b, settings, "vat|19");
+    put_ledger_back(&a);
+    put_ledger_back(&b);
+    put_database_back(&b, &b);
+    open_store(&b);
+    work(&b);
+    rematch(&a, &b);
+    expect_both(&a, &b, settings, "vat|19");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +238,7 @@ int main(void)
         cmocka_unit_test(what_another_history_sold_meanwhile_is_not_taken_for_what_the_file_held),
         cmocka_unit_test(
             what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it),
+        cmocka_unit_test(a_row_that_only_the_file_knows_to_be_in_again_stays),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
