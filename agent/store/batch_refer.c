@@ -186,28 +186,6 @@ bool batch_ref_keeps(struct batch *b, const struct app_column *column, const str
 
 /* ---- children ---- */
 
-static sqlite3_stmt *children_statement(struct batch *b, const struct app_table *t,
-                                        const struct app_child *c, struct err *e)
-{
-    const struct app_table *table = &b->s->app.schema.tables[c->table];
-    sqlite3_str *sql = sqlite3_str_new(b->s->app.db);
-    sqlite3_stmt *q = NULL;
-    char *text;
-
-    for (uint32_t i = 0; i < table->key_count; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "SELECT " : ", ",
-                            table->columns[table->keys[i]].name);
-    if (table->key_count == 0)
-        sqlite3_str_appendall(sql, "SELECT 1");
-    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", table->name);
-    refer_condition(sql, &b->s->app.schema, c, t);
-    text = sqlite3_str_finish(sql);
-    if (text == NULL || sqlite3_prepare_v2(b->s->app.db, text, -1, &q, NULL) != SQLITE_OK)
-        sqlite_err(b->s->app.db, table->name, e);
-    sqlite3_free(text);
-    return q;
-}
-
 /* What those hold that show this column of the row: what it holds itself, or held before. */
 static bool held_value(struct batch *b, const struct work *w, uint32_t column, struct value *v,
                        struct err *e)
@@ -256,7 +234,7 @@ sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t chi
     if (bt->children == NULL)
         bt->children = mem_alloc((t->child_count + 1) * sizeof *bt->children);
     if (bt->children[child] == NULL)
-        bt->children[child] = children_statement(b, t, c, e);
+        bt->children[child] = refer_children(b->s, t, c, e);
     if (bt->children[child] == NULL)
         return NULL;
     if (column->ref_form == REF_UNIQUE) {

@@ -415,18 +415,49 @@ void refer_condition(sqlite3_str *sql, const struct app_schema *s, const struct 
     sqlite3_str_appendall(sql, " = ?1");
 }
 
-sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk, const struct value *values,
-                              struct err *e)
+/* SELECT of the keys of a table's rows; a condition follows. */
+static sqlite3_str *select_keys(struct store *s, const struct app_table *t)
 {
-    const struct app_table *t = &s->app.schema.tables[fk->table];
     sqlite3_str *sql = sqlite3_str_new(s->app.db);
-    sqlite3_stmt *q = NULL;
-    char *text;
 
     sqlite3_str_appendall(sql, "SELECT ");
     for (uint32_t i = 0; i < t->key_count; i++)
         sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
     sqlite3_str_appendf(sql, "%s FROM main.\"%w\"", t->key_count == 0 ? "1" : "", t->name);
+    return sql;
+}
+
+/* Finishes `sql`. */
+static sqlite3_stmt *prepare(struct store *s, sqlite3_str *sql, const struct app_table *t,
+                             struct err *e)
+{
+    char *text = sqlite3_str_finish(sql);
+    sqlite3_stmt *q = NULL;
+
+    if (text == NULL || sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
+        sqlite_err(s->app.db, t->name, e);
+    sqlite3_free(text);
+    return q;
+}
+
+sqlite3_stmt *refer_children(struct store *s, const struct app_table *parent,
+                             const struct app_child *c, struct err *e)
+{
+    const struct app_table *t = &s->app.schema.tables[c->table];
+    sqlite3_str *sql = select_keys(s, t);
+
+    sqlite3_str_appendall(sql, " WHERE ");
+    refer_condition(sql, &s->app.schema, c, parent);
+    return prepare(s, sql, t, e);
+}
+
+sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk, const struct value *values,
+                              struct err *e)
+{
+    const struct app_table *t = &s->app.schema.tables[fk->table];
+    sqlite3_str *sql = select_keys(s, t);
+    sqlite3_stmt *q;
+
     for (uint32_t i = 0; i < fk->n; i++) {
         const char *collation = s->app.schema.tables[fk->parent].columns[fk->to[i]].collation;
 
@@ -436,10 +467,7 @@ sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk, const st
             sqlite3_str_appendf(sql, " COLLATE %s", collation);
         sqlite3_str_appendf(sql, " = ?%d", (int)i + 1);
     }
-    text = sqlite3_str_finish(sql);
-    if (text == NULL || sqlite3_prepare_v2(s->app.db, text, -1, &q, NULL) != SQLITE_OK)
-        sqlite_err(s->app.db, t->name, e);
-    sqlite3_free(text);
+    q = prepare(s, sql, t, e);
     for (uint32_t i = 0; q != NULL && i < fk->n; i++)
         if (!value_bind(q, (int)i + 1, &values[i])) {
             sqlite_err(s->app.db, t->name, e);

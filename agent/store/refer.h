@@ -40,6 +40,10 @@ MUST_USE bool refer_value(struct store *s, const struct binding *b, uint32_t col
 void refer_condition(struct sqlite3_str *sql, const struct app_schema *s, const struct app_child *c,
                      const struct app_table *parent);
 
+/* SELECT of the keys of the rows that fulfil it; finalize it. NULL on failure. */
+struct sqlite3_stmt *refer_children(struct store *s, const struct app_table *parent,
+                                    const struct app_child *c, struct err *e);
+
 /* SELECT of the keys of the rows that show these values in a foreign key, not one of them NULL;
  * finalize it. NULL on failure. */
 struct sqlite3_stmt *refer_referring(struct store *s, const struct app_fk *fk,

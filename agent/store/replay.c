@@ -210,26 +210,6 @@ static bool child_add(struct replay *r, struct binding *b, sqlite3_stmt *stateme
     return true;
 }
 
-static sqlite3_stmt *select_children(struct store *s, const struct app_table *parent,
-                                     const struct app_child *c, struct err *e)
-{
-    const struct app_table *t = &s->app.schema.tables[c->table];
-    sqlite3_str *sql = sqlite3_str_new(s->app.db);
-    sqlite3_stmt *statement = NULL;
-    char *text;
-
-    sqlite3_str_appendall(sql, "SELECT ");
-    for (uint32_t i = 0; i < t->key_count; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i == 0 ? "" : ", ", t->columns[t->keys[i]].name);
-    sqlite3_str_appendf(sql, " FROM main.\"%w\" WHERE ", t->name);
-    refer_condition(sql, &s->app.schema, c, parent);
-    text = sqlite3_str_finish(sql);
-    if (sqlite3_prepare_v2(s->app.db, text, -1, &statement, NULL) != SQLITE_OK)
-        sqlite_err(s->app.db, t->name, e);
-    sqlite3_free(text);
-    return statement;
-}
-
 /* Finalizes the statement. */
 static bool add_children(struct replay *r, struct binding *b, sqlite3_stmt *q, uint32_t by,
                          struct err *e)
@@ -261,7 +241,7 @@ static bool touch_children(struct replay *r, uint32_t slot, struct err *e)
         if (!key_values(parent->app, &r->slots[slot].key, &key, e))
             return false;
         key = refer_render(r->s, &t->columns[c->column], parent->app, &key, &r->list->arena);
-        statement = select_children(r->s, parent->app, c, e);
+        statement = refer_children(r->s, parent->app, c, e);
         if (statement != NULL && !value_bind(statement, 1, &key))
             sqlite_err(r->s->app.db, b->app->name, e);
         if (statement == NULL || e->code != ERR_NONE) {
