@@ -156,6 +156,7 @@ CREATE TABLE alias(
     gid INTEGER PRIMARY KEY,
     stands INTEGER NOT NULL
 );
+CREATE INDEX alias_stands ON alias(stands);
 
 -- Rows that are one, united or by name: of each gid its latest write and its delete. The row that stands for them is dead when all are.
 -- lives: its latest write is the later of the two.

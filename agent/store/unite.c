@@ -276,10 +276,10 @@ bool value_same(struct store *s, const struct value *a, const struct value *b, b
 
 struct party {
     struct ledger_row row;
-    bool known; /* its row is in the ledger */
+    bool known;   /* its row is in the ledger */
+    bool several; /* others are part of it already */
     struct record rec;
     struct buf rec_bytes, shadow_bytes, key_bytes;
-    struct parts parts;
 };
 
 static void party_close(struct party *p)
@@ -288,22 +288,18 @@ static void party_close(struct party *p)
     buf_close(&p->rec_bytes);
     buf_close(&p->shadow_bytes);
     buf_close(&p->key_bytes);
-    parts_close(&p->parts);
 }
 
 /* The row as it stands, copied: it is about to be looked up for another one. One of which nobody
  * has heard, since its insert was waived (waive.c), has nothing to bring along but its gid. */
 static bool party_read(struct store *s, uint32_t table, int64_t gid, struct party *p, struct err *e)
 {
-    struct part self = {.gid = gid};
-
     buf_open(&p->rec_bytes, SIZE_MAX / 2);
     buf_open(&p->shadow_bytes, SIZE_MAX / 2);
     if (!ledger_row_get(&s->ledger, gid, &p->row, &p->known, e))
         return false;
     if (!p->known) {
         p->row = (struct ledger_row){.gid = gid, .table = table};
-        add(&p->parts, &self);
         return true;
     }
     if (p->row.minted)
@@ -313,17 +309,12 @@ static bool party_read(struct store *s, uint32_t table, int64_t gid, struct part
         buf_add(&p->key_bytes, p->row.key.bytes.p, p->row.key.bytes.n);
         p->row.key.bytes = buf_slice(&p->key_bytes);
     }
-    if (!record_decode(&p->rec, p->row.rec, e) || !parts_read(s, gid, &p->parts, e))
+    if (!record_decode(&p->rec, p->row.rec, e) || !parts_any(s, gid, false, &p->several, e))
         return false;
     buf_add(&p->shadow_bytes, p->row.differs ? p->row.shadow.p : p->row.rec.p,
             p->row.differs ? p->row.shadow.n : p->row.rec.n);
     p->row.shadow = buf_slice(&p->shadow_bytes);
     p->row.differs = p->row.present; /* what the file holds stays on record */
-    if (p->parts.n > 0)
-        return true;
-    self.life = latest_write(s, &p->rec);
-    self.dead = p->rec.dead;
-    add(&p->parts, &self);
     return true;
 }
 
@@ -373,25 +364,44 @@ static bool absorb_cells(struct store *s, struct party *keep, const struct party
     return true;
 }
 
+/* One that is made of no other row is a part of `stands`. */
+static bool part_self(struct store *s, const struct party *p, int64_t stands, struct err *e)
+{
+    const struct part self = {
+        .gid = p->row.gid, .life = latest_write(s, &p->rec), .dead = p->rec.dead};
+
+    return part_put(s, &self, stands, e);
+}
+
+static bool parts_move(struct store *s, int64_t from, int64_t to, struct err *e)
+{
+    sqlite3_stmt *q = ledger_kept(&s->ledger, "UPDATE part SET stands = ?2 WHERE stands = ?1", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, to);
+    code = sqlite3_step(q);
+    ledger_done(&s->ledger, q);
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "note united rows", e);
+}
+
 /* `gone` is part of `keep` from here on, and leaves the file. */
 static bool absorb(struct store *s, struct party *keep, struct party *gone, struct err *e)
 {
-    if (!absorb_cells(s, keep, gone, e))
-        return false;
-    for (uint32_t i = 0; i < gone->parts.n; i++)
-        add(&keep->parts, &gone->parts.rows[i]);
-    for (uint32_t i = 0; i < keep->parts.n; i++)
-        if (!part_put(s, &keep->parts.rows[i], keep->row.gid, e))
-            return false;
-    if (!common_death(s, keep->row.gid, &keep->rec.dead, e) || !party_write(s, keep, e))
+    if ((!keep->several && !part_self(s, keep, keep->row.gid, e)) ||
+        !(gone->several ? parts_move(s, gone->row.gid, keep->row.gid, e)
+                        : part_self(s, gone, keep->row.gid, e)) ||
+        !absorb_cells(s, keep, gone, e) || !common_death(s, keep->row.gid, &keep->rec.dead, e) ||
+        !party_write(s, keep, e))
         return false;
     record_clear(&gone->rec); /* its bytes have been copied with keep's */
     gone->rec.dead = (struct local_clock){.actor = s->ledger.self, .number = 1};
     return party_write(s, gone, e);
 }
 
-/* From here on `to` stands for `from` and what that stood for; names that name these are old. */
-static bool stand_for(struct store *s, int64_t from, int64_t to, struct err *e)
+bool unite_stand_for(struct store *s, int64_t from, int64_t to, struct err *e)
 {
     s->united = mem_grow(s->united, (s->united_count + 1) * sizeof *s->united);
     s->united[s->united_count++] = from;
@@ -417,18 +427,52 @@ static bool in_one_table(struct store *s, uint32_t table, int64_t a, int64_t b, 
     return tables[0] == tables[1] || rename_united(s, tables[0], tables[1], e);
 }
 
-/* The one in the file stays there; of two that are, the smaller gid, as every site orders them. */
-static bool stays(const struct store *s, const struct party *a, const struct party *b)
+/* Of how many rows it is made, `most` at most. */
+static bool parts_count(struct store *s, int64_t stands, uint32_t most, uint32_t *n, struct err *e)
 {
+    sqlite3_stmt *q = ledger_kept(
+        &s->ledger, "SELECT count(*) FROM (SELECT 1 FROM part WHERE stands = ?1 LIMIT ?2)", e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, stands);
+    sqlite3_bind_int64(q, 2, most);
+    code = sqlite3_step(q);
+    *n = code == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(q, 0) : 0;
+    ledger_done(&s->ledger, q);
+    return code == SQLITE_ROW || ledger_err(&s->ledger, "count united rows", e);
+}
+
+#define PARTS_FEW 256 /* no shop has so many rows that are one */
+
+/* The one in the file stays there; of two that are, the smaller gid, as every site orders them. But
+ * what is made of very many rows stays whatever it is called: each of them would be written. It
+ * takes no longer to find out than the smaller one is large. */
+static bool find_stays(struct store *s, const struct party *a, const struct party *b, bool *first,
+                       struct err *e)
+{
+    uint32_t most = PARTS_FEW, left, right;
+
+    *first = a->row.present;
     if (a->row.present != b->row.present)
-        return a->row.present;
-    return gid_order(&s->ledger, a->row.gid, b->row.gid) < 0;
+        return true;
+    do {
+        if (!parts_count(s, a->row.gid, most, &left, e) ||
+            !parts_count(s, b->row.gid, most, &right, e))
+            return false;
+    } while (left == most && right == most && (most *= 4) > 0);
+    *first = left < PARTS_FEW && right < PARTS_FEW
+                 ? gid_order(&s->ledger, a->row.gid, b->row.gid) < 0
+                 : left > right;
+    return true;
 }
 
 bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e)
 {
     struct party first = {0}, second = {0};
     bool ok = ledger_stands(&s->ledger, a, &a, e) && ledger_stands(&s->ledger, b, &b, e);
+    bool stays = true;
 
     if (!ok || a == b)
         return ok;
@@ -442,159 +486,13 @@ bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct er
         ok = err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united",
                      s->ledger.tables[first.row.table - 1].name,
                      s->ledger.tables[second.row.table - 1].name);
-    if (ok && stays(s, &first, &second))
-        ok = absorb(s, &first, &second, e) && stand_for(s, b, a, e);
+    ok = ok && find_stays(s, &first, &second, &stays, e);
+    if (ok && stays)
+        ok = absorb(s, &first, &second, e) && unite_stand_for(s, b, a, e);
     else if (ok)
-        ok = absorb(s, &second, &first, e) && stand_for(s, a, b, e);
+        ok = absorb(s, &second, &first, e) && unite_stand_for(s, a, b, e);
     party_close(&first);
     party_close(&second);
-    return ok;
-}
-
-/* ---- names that name united rows ---- */
-
-struct naming {
-    struct keymap gone; /* gids that others stand for since they were looked at last */
-    struct arena arena;
-    struct buf name;
-    struct stale {
-        uint32_t table;
-        int64_t gid;
-        struct slice before, after;
-    } * names;
-    uint32_t n;
-};
-
-/* The name of a row under a natural key, as it is now that others stand for some rows in it. */
-static bool name_anew(struct store *s, struct naming *m, struct slice left, bool *changed,
-                      struct err *e)
-{
-    *changed = false;
-    buf_clear(&m->name);
-    while (left.n > 0) {
-        struct value v = {.type = VALUE_REF};
-        struct row_key id = {.kind = KEY_INT};
-        struct actor actor;
-        uint32_t number;
-
-        if (*left.p != VALUE_REF) {
-            if (!packed_value_read(&left, &v))
-                return err_set(e, ERR_STORE, "the name of a row in the ledger is damaged");
-        } else if (left.n < 1 + ACTOR_BYTES + 8) {
-            return err_set(e, ERR_STORE, "the name of a row in the ledger is cut off");
-        } else {
-            memcpy(actor.bytes, left.p + 1, ACTOR_BYTES);
-            if (!ledger_actor(&s->ledger, &actor, &number, e))
-                return false;
-            v.ref = (struct gid){number, be64_read(left.p + 1 + ACTOR_BYTES)};
-            id.i = gid_pack(v.ref);
-            if (keymap_get(&m->gone, 0, &id) != 0) {
-                if (!ledger_stands(&s->ledger, id.i, &id.i, e))
-                    return false;
-                *changed |= id.i != gid_pack(v.ref);
-                v.ref = gid_unpack(id.i);
-            }
-            left.p += 1 + ACTOR_BYTES + 8;
-            left.n -= 1 + ACTOR_BYTES + 8;
-        }
-        identity_write(&s->ledger, &v, 1, &m->name);
-    }
-    return true;
-}
-
-static bool find_stale(struct store *s, struct naming *m, struct err *e)
-{
-    sqlite3_stmt *q = ledger_prepare(&s->ledger, "SELECT tbl, gid, identity FROM natural_key", e);
-    int code = SQLITE_DONE;
-    bool ok = q != NULL, changed;
-
-    while (ok && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct slice name = {sqlite3_column_blob(q, 2), (size_t)sqlite3_column_bytes(q, 2)};
-
-        ok = name_anew(s, m, name, &changed, e);
-        if (!ok || !changed)
-            continue;
-        m->names = mem_grow(m->names, (m->n + 1) * sizeof *m->names);
-        m->names[m->n++] = (struct stale){.table = (uint32_t)sqlite3_column_int64(q, 0),
-                                          .gid = sqlite3_column_int64(q, 1),
-                                          .before = arena_copy(&m->arena, name),
-                                          .after = arena_copy(&m->arena, buf_slice(&m->name))};
-    }
-    if (ok && code != SQLITE_DONE)
-        ok = ledger_err(&s->ledger, "read the names of rows", e);
-    sqlite3_finalize(q);
-    return ok;
-}
-
-/* Two rows have one name: they are one. As unite_rows, the one in the file stays there. */
-static bool unite_names_of(struct store *s, int64_t a, int64_t b, struct err *e)
-{
-    struct ledger_row first, second;
-    bool has_first, has_second, keeps;
-
-    if (!ledger_stands(&s->ledger, a, &a, e) || !ledger_stands(&s->ledger, b, &b, e))
-        return false;
-    if (a == b)
-        return true;
-    if (!ledger_head_get(&s->ledger, a, &first, &has_first, e))
-        return false;
-    keeps = has_first && first.present;
-    if (!ledger_head_get(&s->ledger, b, &second, &has_second, e))
-        return false;
-    if (keeps == (has_second && second.present))
-        keeps = has_first == has_second ? gid_order(&s->ledger, a, b) < 0 : has_first;
-    return unite_named(s, keeps ? b : a, keeps ? a : b, e) &&
-           stand_for(s, keeps ? b : a, keeps ? a : b, e);
-}
-
-static bool forget_name(struct store *s, const struct stale *name, struct err *e)
-{
-    sqlite3_stmt *q =
-        ledger_prepare(&s->ledger, "DELETE FROM natural_key WHERE tbl = ?1 AND identity = ?2", e);
-    int code;
-
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, name->table);
-    ledger_bind_bytes(q, 2, name->before);
-    code = sqlite3_step(q);
-    sqlite3_finalize(q);
-    return code == SQLITE_DONE || ledger_err(&s->ledger, "forget a name", e);
-}
-
-static bool take_names(struct store *s, const struct naming *m, struct err *e)
-{
-    for (uint32_t i = 0; i < m->n; i++) {
-        const struct stale *name = &m->names[i];
-        int64_t other;
-
-        if (!forget_name(s, name, e) ||
-            !ledger_natural_get(&s->ledger, name->table, name->after, &other, e))
-            return false;
-        if (other == 0 ? !ledger_natural_put(&s->ledger, name->table, name->after, name->gid, e)
-                       : !unite_names_of(s, name->gid, other, e))
-            return false;
-    }
-    return true;
-}
-
-bool unite_names(struct store *s, struct err *e)
-{
-    bool ok = true;
-
-    while (ok && s->united_count > 0) {
-        struct naming m = {0};
-
-        for (uint32_t i = 0; i < s->united_count; i++)
-            keymap_put(&m.gone, 0, &(struct row_key){.kind = KEY_INT, .i = s->united[i]}, 1);
-        s->united_count = 0;
-        buf_open(&m.name, BODY_BYTES_MAX);
-        ok = find_stale(s, &m, e) && take_names(s, &m, e);
-        free(m.names);
-        buf_close(&m.name);
-        arena_close(&m.arena);
-        keymap_close(&m.gone);
-    }
     return ok;
 }
 

@@ -32,6 +32,8 @@ MUST_USE bool unite_inserted(struct store *s, uint32_t table, struct slice ident
  * it is known that `stands` does. What was written is that row's. */
 MUST_USE bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e);
 
+/* From here on `to` stands for `from` and what that stood for; names that name these are old. */
+MUST_USE bool unite_stand_for(struct store *s, int64_t from, int64_t to, struct err *e);
 /* After any of these: rows whose natural keys name a row that is one with another now have another
  * name, which a row may have already: that is the same row then. In whatever order somebody hears
  * of the rows and of the two that are one, this is what comes of it. */

@@ -137,7 +137,7 @@ BREAKS = {
     ),
     "names-stay-behind": (
         "rows whose keys name two rows that are one by now stay two rows",
-        "unite.c",
+        "unite_names.c",
         "        ok = find_stale(s, &m, e) && take_names(s, &m, e);\n",
         "        ok = find_stale(s, &m, e);\n",
     ),

@@ -7,6 +7,8 @@
 #include <navette/changeset.h>
 #include <navette/hlc.h>
 
+#include "unite.h"
+
 static const char schema[] = "CREATE TABLE setting(name TEXT PRIMARY KEY, value);";
 
 /* The first change-set of an actor that `by` makes up: of each of `n` rows, all of one name, that
@@ -91,10 +93,68 @@ static void many_rows_of_one_name_cost_no_more_than_as_many_others(void **state)
         fail_msg("2500 rows take %.2f s, 20000 take %.2f s", few, many);
 }
 
+static int add_steps(void *steps)
+{
+    *(uint64_t *)steps += 10;
+    return 0;
+}
+
+/* The steps of SQLite's machine that it takes to say of `n` rows that they are one: the first two,
+ * that and the next, and so on; or (`falling`) from the last one on. */
+static uint64_t steps_of(uint32_t n, bool falling)
+{
+    struct ledger_row row;
+    struct err e = {0};
+    uint64_t steps = 0;
+    struct site s = {0};
+    int64_t *gids = mem_alloc(n * sizeof *gids);
+    bool found;
+
+    open_founder(&s, "CREATE TABLE note(id INTEGER PRIMARY KEY, text);");
+    for (uint32_t i = 0; i < n; i++)
+        sql(&s, "INSERT INTO note(text) VALUES ('same')");
+    work(&s);
+    check(ledger_begin(&s.store->ledger, false, &e), &e);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct row_key key = {.kind = KEY_INT, .i = i + 1};
+
+        check(ledger_row_by_key(&s.store->ledger, 1, &key, false, &row, &found, &e), &e);
+        assert_true(found);
+        gids[i] = row.gid;
+    }
+    sqlite3_progress_handler(s.store->ledger.db, 10, add_steps, &steps);
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        uint32_t at = falling ? n - 2 - i : i;
+
+        check(unite_rows(s.store, 1, gids[at], gids[at + 1], &e), &e);
+    }
+    sqlite3_progress_handler(s.store->ledger.db, 0, NULL, NULL);
+    check(unite_names(s.store, &e) && ledger_commit(&s.store->ledger, &e), &e);
+    work(&s);
+    expect(&s, "SELECT count(*) FROM note", "1");
+    free(gids);
+    close_site(&s);
+    return steps;
+}
+
+static void rows_that_are_said_to_be_one_in_any_order_cost_no_more_than_as_many_others(void **state)
+{
+    (void)state;
+    for (int falling = 0; falling < 2; falling++) {
+        uint64_t few = steps_of(1000, falling != 0), many = steps_of(4000, falling != 0);
+
+        if (many > 6 * few)
+            fail_msg("1000 rows take %llu steps, 4000 take %llu", (unsigned long long)few,
+                     (unsigned long long)many);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_rows_of_one_name_cost_no_more_than_as_many_others),
+        cmocka_unit_test(
+            rows_that_are_said_to_be_one_in_any_order_cost_no_more_than_as_many_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
