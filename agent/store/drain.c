@@ -283,7 +283,10 @@ static bool end(struct store *s, struct err *e)
     s->ledger.cursor_time = d->time;
     project_retry(s);
     ledger_speak(&s->ledger);
-    return ledger_point(&s->ledger, e) && ledger_commit(&s->ledger, e);
+    if (!ledger_point(&s->ledger, e) || !settings_write(s, e) || !ledger_commit(&s->ledger, e))
+        return false;
+    settings_close(&s->settings);
+    return true;
 }
 
 static bool go_on(struct store *s, bool *done, struct err *e)
@@ -314,7 +317,7 @@ bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct er
         drain_drop(s);
     }
     if (s->draining == NULL)
-        ok = begin(s, now_ms, p, e);
+        ok = settings_flush(s, e) && begin(s, now_ms, p, e);
     if (ok && s->draining != NULL)
         ok = go_on(s, &done, e);
     if (ok && s->draining != NULL && !done) {

@@ -9,6 +9,7 @@
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
+#include "settings.h"
 #include "steps.h"
 #include "touch.h"
 #include "trouble.h"
@@ -93,6 +94,7 @@ struct store {
     size_t batch_bytes;
     size_t row_bytes, record_bytes; /* ROW_BYTES_MAX, RECORD_BYTES_MAX; likewise */
     struct steps steps;
+    struct settings settings;
     struct trouble trouble;
 };
 

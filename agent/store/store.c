@@ -81,10 +81,15 @@ static void release_memory(struct store *s, const struct store_progress *p)
 
 void store_close(struct store *s)
 {
+    struct err e = {0};
+
     if (s == NULL)
         return;
     bind_close(s);
     remerge_drop(s);
+    if (!settings_flush(s, &e))
+        err_clear(&e); /* as after a crash */
+    settings_close(&s->settings);
     ledger_close(&s->ledger);
     appdb_close(&s->app);
     due_clear(s);
@@ -643,35 +648,4 @@ bool store_status(struct store *s, struct store_status *out, struct err *e)
 const char *store_trouble(const struct store *s)
 {
     return trouble_text(s);
-}
-
-bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e)
-{
-    struct buf room;
-    struct value v;
-    char full[96];
-    bool ok;
-
-    snprintf(full, sizeof full, "agent.%s", name);
-    buf_open(&room, 1u << 20);
-    ok = ledger_meta_get(&s->ledger, full, &v, &room, e);
-    if (ok && v.type == VALUE_BLOB)
-        buf_add(out, v.bytes.p, v.bytes.n);
-    buf_close(&room);
-    return ok;
-}
-
-bool store_meta_set(struct store *s, const char *name, struct slice value, struct err *e)
-{
-    char full[96];
-    bool ok;
-
-    snprintf(full, sizeof full, "agent.%s", name);
-    ok =
-        ledger_begin(&s->ledger, false, e) &&
-        ledger_meta_set(&s->ledger, full, &(struct value){.type = VALUE_BLOB, .bytes = value}, e) &&
-        ledger_commit(&s->ledger, e);
-    if (!ok)
-        ledger_rollback(&s->ledger);
-    return ok;
 }

@@ -188,12 +188,12 @@ struct store_status {
     char trouble[480];                    /* what stands in the way, "" if nothing */
     char unsent[400]; /* a value that is too long to be sent, "" if there is none */
 };
-
 MUST_USE bool store_status(struct store *s, struct store_status *out, struct err *e);
 /* The same words as in its `trouble`; they may change with every call of the store. */
 const char *store_trouble(const struct store *s);
 
-/* Free settings of the agent kept in the ledger (small values). get: `out` empty when absent. */
+/* Settings of the agent kept in the ledger (small values). get: `out` empty when absent. set: while
+ * a drain in slices lasts it may wait in memory until that is done; a crash takes it along then. */
 MUST_USE bool store_meta_get(struct store *s, const char *name, struct buf *out, struct err *e);
 MUST_USE bool store_meta_set(struct store *s, const char *name, struct slice value, struct err *e);
 

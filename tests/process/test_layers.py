@@ -245,6 +245,7 @@ TESTED_BY = {
         "counters": "behind_sums publish_cells reading",
         "cut": "belief",
         "deletes": "batch_dead publish_revive",
+        "drain": "settings",
         "fork": "fork_repeat",
         "ledger": "ledger_kept ledger_lasting ledger_meta ledger_order ledger_rows",
         "ledger_large": "ledger_log",

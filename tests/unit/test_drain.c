@@ -1,5 +1,5 @@
 /* What the application wrote in one go comes into the ledger in slices, and all of it counts at
- * once, or none. */
+ * once, or none. Also of settings.c. */
 #include "doomed.h"
 #include "library.h"
 
@@ -277,13 +277,77 @@ static void another_transaction_takes_its_place_until_it_is_done_in_one_go(void 
     open_scene(&s);
     for (int i = 0; i < DRAIN_INTERRUPTIONS; i++) {
         go_halfway(&s);
-        check(store_meta_set(s.b.store, "test", slice_text("kept"), &e), &e);
+        check(ledger_begin(&s.b.store->ledger, false, &e), &e);
+        check(ledger_commit(&s.b.store->ledger, &e), &e);
         assert_false(drain_is_under_way(s.b.store));
         assert_int_equal(rows_in_ledger(&s.b), 0);
     }
     drain_once(&s.b, &p);
     assert_false(drain_is_under_way(s.b.store));
     assert_int_equal(rows_in_ledger(&s.b), ROWS);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
+static void expect_note(struct site *s, const char *name, const char *value)
+{
+    struct err e = {0};
+    struct buf out;
+
+    buf_open(&out, 100);
+    check(store_meta_get(s->store, name, &out, &e), &e);
+    buf_add_byte(&out, 0);
+    assert_string_equal((const char *)out.p, value);
+    buf_close(&out);
+}
+
+/* What the agent notes of members that come and go waits for it, and is there afterwards. */
+static void what_is_noted_meanwhile_does_not_take_its_place(void **state)
+{
+    struct store_progress p = {.more = true};
+    struct err e = {0};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    go_halfway(&s);
+    for (int i = 0; i < 2 * DRAIN_INTERRUPTIONS; i++) {
+        check(store_meta_set(s.b.store, "seen", slice_text(i % 2 == 0 ? "away" : "here"), &e), &e);
+        check(store_meta_set(s.b.store, "told", slice_text("once"), &e), &e);
+        expect_note(&s.b, "seen", i % 2 == 0 ? "away" : "here");
+    }
+    assert_true(drain_is_under_way(s.b.store));
+    while (p.more)
+        drain_once(&s.b, &p);
+    restart_agent(&s.b, &s.db);
+    expect_note(&s.b, "seen", "here");
+    expect_note(&s.b, "told", "once");
+    go_halfway(&s);
+    check(store_meta_set(s.b.store, "seen", slice_text("stopped"), &e), &e);
+    close_store(&s.b);
+    open_store(&s.b);
+    expect_note(&s.b, "seen", "stopped");
+    close_scene(&s);
+}
+
+/* Very much does not wait in memory, and nothing is lost of it. */
+static void too_much_that_is_noted_meanwhile_does_not_wait(void **state)
+{
+    static uint8_t much[SETTINGS_BYTES_MAX / 4];
+    struct err e = {0};
+    struct scene s;
+    char name[16];
+
+    (void)state;
+    memset(much, 'x', sizeof much);
+    open_scene(&s);
+    go_halfway(&s);
+    for (int i = 0; drain_is_under_way(s.b.store); i++) {
+        assert_in_range(i, 0, 4);
+        snprintf(name, sizeof name, "seen.%d", i);
+        check(store_meta_set(s.b.store, name, SLICE(much), &e), &e);
+    }
+    assert_int_equal(s.b.store->settings.n, 0);
     expect_all_of_it_once(&s);
     close_scene(&s);
 }
@@ -328,6 +392,8 @@ int main(void)
         cmocka_unit_test(what_is_written_meanwhile_is_said_next),
         cmocka_unit_test(a_schema_that_moves_meanwhile_begins_it_again),
         cmocka_unit_test(another_transaction_takes_its_place_until_it_is_done_in_one_go),
+        cmocka_unit_test(what_is_noted_meanwhile_does_not_take_its_place),
+        cmocka_unit_test(too_much_that_is_noted_meanwhile_does_not_wait),
         cmocka_unit_test(a_clock_that_is_put_right_meanwhile_leaves_no_number_out),
     };
 

@@ -163,7 +163,10 @@ static void another_transaction_takes_its_place_and_then_it_is_done_in_one_go(vo
     (void)state;
     open_scene(&s);
     go_halfway(&s);
-    check(store_meta_set(s.c.store, "test", slice_text("kept"), &e), &e);
+    check(store_meta_set(s.c.store, "test", slice_text("kept"), &e), &e); /* it waits */
+    assert_true(remerge_is_under_way(s.c.store));
+    check(ledger_begin(&s.c.store->ledger, false, &e), &e);
+    check(ledger_commit(&s.c.store->ledger, &e), &e);
     assert_false(remerge_is_under_way(s.c.store));
     work(&s.c);
     expect(&s.c, by_a, "0");
