@@ -328,10 +328,10 @@ static bool party_write(struct store *s, struct party *p, struct err *e)
            ledger_due_put(&s->ledger, p->row.gid, 0, NULL, e);
 }
 
-static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
+/* `sql` lets `to` stand where `from` did. */
+static bool move_to(struct store *s, const char *sql, int64_t from, int64_t to, struct err *e)
 {
-    sqlite3_stmt *q =
-        ledger_prepare(&s->ledger, "UPDATE alias SET stands = ?2 WHERE stands = ?1", e);
+    sqlite3_stmt *q = ledger_kept(&s->ledger, sql, e);
     int code;
 
     if (q == NULL)
@@ -339,9 +339,14 @@ static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
     sqlite3_bind_int64(q, 1, from);
     sqlite3_bind_int64(q, 2, to);
     code = sqlite3_step(q);
-    sqlite3_finalize(q);
-    return code == SQLITE_DONE ? ledger_alias(&s->ledger, from, to, e)
-                               : ledger_err(&s->ledger, "unite two rows", e);
+    ledger_done(&s->ledger, q);
+    return code == SQLITE_DONE || ledger_err(&s->ledger, "unite two rows", e);
+}
+
+static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
+{
+    return move_to(s, "UPDATE alias SET stands = ?2 WHERE stands = ?1", from, to, e) &&
+           ledger_alias(&s->ledger, from, to, e);
 }
 
 /* Of each cell the later write, and all totals. */
@@ -373,25 +378,12 @@ static bool part_self(struct store *s, const struct party *p, int64_t stands, st
     return part_put(s, &self, stands, e);
 }
 
-static bool parts_move(struct store *s, int64_t from, int64_t to, struct err *e)
-{
-    sqlite3_stmt *q = ledger_kept(&s->ledger, "UPDATE part SET stands = ?2 WHERE stands = ?1", e);
-    int code;
-
-    if (q == NULL)
-        return false;
-    sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int64(q, 2, to);
-    code = sqlite3_step(q);
-    ledger_done(&s->ledger, q);
-    return code == SQLITE_DONE || ledger_err(&s->ledger, "note united rows", e);
-}
-
 /* `gone` is part of `keep` from here on, and leaves the file. */
 static bool absorb(struct store *s, struct party *keep, struct party *gone, struct err *e)
 {
     if ((!keep->several && !part_self(s, keep, keep->row.gid, e)) ||
-        !(gone->several ? parts_move(s, gone->row.gid, keep->row.gid, e)
+        !(gone->several ? move_to(s, "UPDATE part SET stands = ?2 WHERE stands = ?1", gone->row.gid,
+                                  keep->row.gid, e)
                         : part_self(s, gone, keep->row.gid, e)) ||
         !absorb_cells(s, keep, gone, e) || !common_death(s, keep->row.gid, &keep->rec.dead, e) ||
         !party_write(s, keep, e))
