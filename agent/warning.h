@@ -104,8 +104,7 @@
     X(BUSY, "database-busy", false, "the application holds its database for long; let it finish")  \
     X(DROP, "drop-rejected", false, "see archive/rejected in the drop folder and its .reason.txt") \
     X(UNSHARED, "table-not-shared", false,                                                         \
-      "undo in the table what the text names, and it is shared again by itself, with all that "    \
-      "was "                                                                                       \
+      "undo in the table what the text names, and it is shared again by itself, with what was "    \
       "written meanwhile; or give it up: `agent-cli untrack TABLE`")                               \
     X(GONE, "tables-gone", false,                                                                  \
       "put them back, even empty: the rows that other PCs have come by themselves; or "            \

@@ -44,8 +44,8 @@ static struct sqlite3_file *open_file(struct ledger *l)
         vfs == NULL)
         return NULL;
     file = mem_alloc((size_t)vfs->szOsFile + n);
-    name = (char *)file +
-           vfs->szOsFile; /* which the file goes on naming; more than one zero behind it */
+    /* Which the open file goes on naming; there is more than one zero behind it. */
+    name = (char *)file + vfs->szOsFile;
     snprintf(name, n - 4, "%s-large-%p", l->path, (void *)file); /* no other open one has it */
     if (vfs->xOpen(vfs, name, file,
                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_DELETEONCLOSE |

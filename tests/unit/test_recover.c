@@ -495,7 +495,6 @@ static void a_file_that_is_ahead_does_not_keep_its_pc_from_joining(void **state)
     close_pair(&a, &b);
 }
 
-/* Its clock is slow, and what the edit replaced shows a mark that nobody has said yet. */
 /* The file goes back to when two rows that are one by now were apart, and the application writes to
  * one of them: what it did not write is not said again, and of a counter only what it added. */
 static void an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that(void **state)
@@ -626,6 +625,7 @@ static void rows_said_before_their_marks_are_in_the_file_after_a_power_cut(void 
     assert_in_range(at, 10, STEPS_MAX);
 }
 
+/* Its clock is slow, and what the edit replaced shows a mark that nobody has said yet. */
 static void an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts(void **state)
 {
     struct site a, b;
