@@ -414,33 +414,106 @@ static bool unwatched_row(struct recovery *r, struct binding *b, int64_t gid,
     return refer_touched(r->s, &r->list, t, e);
 }
 
-/* Was the row, which is dead, written again under its natural key, and nobody remembers that? It
- * does not stay for the sake of others: none can name it. */
-static bool is_back(const struct recovery *r, const struct binding *b)
+/* A row that the file shows. */
+struct shown {
+    struct binding *b;
+    struct row_key key;
+    const struct value *values;
+};
+
+/* Does the statement show a row of `child` beside this one? It is finalized. */
+static bool shows_other(struct recovery *r, sqlite3_stmt *q, const struct app_table *child,
+                        const struct shown *t, bool *other, struct err *e)
 {
-    return is_unwatched(r, b) && !b->app->surrogate && b->app->child_count == 0 &&
-           b->app->fk_count == 0 && !ledger_alive(&r->s->ledger, &r->rec);
+    struct value keys[COLUMNS_MAX];
+    int code = -1;
+
+    while (q != NULL && !*other && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct row_key key;
+
+        for (uint32_t i = 0; i < child->key_count; i++)
+            keys[child->keys[i]] = value_of_column(q, (int)i);
+        key = key_of_row(child, keys, &r->key_room);
+        *other = child != t->b->app || !row_key_equal(&key, &t->key);
+    }
+    if (q != NULL && code != SQLITE_ROW && code != SQLITE_DONE)
+        sqlite_err(r->s->app.db, child->name, e);
+    sqlite3_finalize(q);
+    return e->code == ERR_NONE;
+}
+
+/* Does another row of the file refer, or seem to refer, to this one? */
+static bool is_named(struct recovery *r, const struct shown *t, bool *is, struct err *e)
+{
+    const struct app_table *app = t->b->app;
+    struct app_schema *schema = &r->s->app.schema;
+
+    *is = false;
+    for (uint32_t k = 0; k < app->fk_count && !*is; k++) {
+        const struct app_fk *fk = &app->fks[k];
+        struct value values[KEY_COLUMNS_MAX];
+
+        for (uint32_t i = 0; fk->primary && i < fk->n; i++)
+            values[i] = t->values[fk->to[i]];
+        if (fk->primary && !shows_other(r, refer_referring(r->s, fk, values, e),
+                                        &schema->tables[fk->table], t, is, e))
+            return false;
+    }
+    for (uint32_t i = 0; i < app->child_count && !*is; i++) {
+        const struct app_child *c = &app->children[i];
+        const struct app_column *column = &schema->tables[c->table].columns[c->column];
+        struct value v = column->ref_form == REF_UNIQUE
+                             ? t->values[column->ref_column]
+                             : refer_render(r->s, column, app, &t->values[app->keys[0]], &r->arena);
+        sqlite3_stmt *q = refer_children(r->s, app, c, e);
+
+        if (q != NULL && !value_bind(q, 1, &v)) {
+            sqlite3_finalize(q);
+            return sqlite_err(r->s->app.db, app->name, e);
+        }
+        if (!shows_other(r, q, &schema->tables[c->table], t, is, e))
+            return false;
+    }
+    return true;
+}
+
+/* Was the row, which is dead, written again under its natural key, and nobody remembers that? It
+ * does not stay because others name it, or because no delete of others comes in here. */
+static bool is_back(struct recovery *r, const struct shown *t, bool *back, struct err *e)
+{
+    bool named;
+
+    *back = is_unwatched(r, t->b) && !t->b->app->surrogate &&
+            !ledger_alive(&r->s->ledger, &r->rec) && !stayed_out(r, t->b, &r->rec.dead);
+    if (!*back)
+        return true;
+    if (!is_named(r, t, &named, e))
+        return false;
+    *back = !named;
+    return true;
 }
 
 static bool recover_row(struct recovery *r, struct binding *b, const struct value *values,
                         struct err *e)
 {
     struct row_key key = key_of_row(b->app, values, &r->key_room), id;
+    struct shown shown = {.b = b, .values = values};
     struct ledger_row row;
-    bool found, same = false;
+    bool found, same = false, back = false;
 
     if (keymap_get(&r->here, b->app_index, &key) != 0)
         return true;
-    key = arena_key(&r->arena, &key);
+    shown.key = key = arena_key(&r->arena, &key);
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
     id = int_key(found ? row.gid : 0);
     if (found && !row.minted &&
         (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
         return false;
+    if (found && !row.minted && !is_back(r, &shown, &back, e))
+        return false;
     /* Written without a mark, while the triggers were missing: who it is, its content must say. */
-    if (!found || (!row.present && !same && (b->app->surrogate || b->refers)) ||
-        (!row.minted && is_back(r, b)))
+    if (!found || (!row.present && !same && (b->app->surrogate || b->refers)) || back)
         return refer_touched(r->s, &r->list, scan_touch(&r->list, b, values, &r->key_room), e);
     keymap_put(&r->seen, 0, &id, 1);
     if (row.minted)

@@ -227,6 +227,90 @@ static void a_row_that_only_the_file_knows_to_be_in_again_stays(void **state)
     close_pair(&a, &b);
 }
 
+/* With rows of the fleet under natural keys, some of which name others. */
+static void open_words(struct site *a, struct site *b)
+{
+    static const char words[] = "CREATE TABLE word(word TEXT PRIMARY KEY, n INTEGER);"
+                                "CREATE TABLE use(id INTEGER PRIMARY KEY, word TEXT"
+                                " REFERENCES word(word));";
+
+    open_pair(a, b, words, words);
+    sql(a, "INSERT INTO word VALUES ('red', 1)");
+    exchange(a, b);
+}
+
+/* What `news` on B came to is in its file alone: neither a change-set nor a mark tells of it. */
+static void forget(struct site *a, struct site *b, const char *news)
+{
+    keep_ledger(b);
+    later();
+    sql(b, news);
+    work(b);
+    sql(a, "INSERT INTO use VALUES (9, NULL)");
+    work(a);
+    carry(a, b);
+    work(b);
+    tidy(b);
+    put_ledger_back(b);
+    rematch(b, a);
+    exchange(a, b);
+    exchange(a, b);
+}
+
+/* It was deleted, everybody knew, and it is as it was. */
+static void a_row_put_in_again_by_what_nobody_has_any_more_is_there(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_words(&a, &b);
+    sql(&a, "DELETE FROM word");
+    exchange(&a, &b);
+    forget(&a, &b, "INSERT INTO word VALUES ('red', 1)");
+    expect_both(&a, &b, "SELECT word, n FROM word", "red|1");
+    close_pair(&a, &b);
+}
+
+/* One that was deleted elsewhere, and stays because a row names it, was not put in again. */
+static void a_deleted_row_that_is_named_is_not_back_because_something_is_forgotten(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_words(&a, &b);
+    sql(&a, "INSERT INTO use VALUES (1, 'red')");
+    work(&a);
+    sql(&b, "DELETE FROM word");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    forget(&a, &b, "INSERT INTO word VALUES ('blue', 2)");
+    expect_both(&a, &b, "SELECT word FROM word ORDER BY word", "blue red");
+    sql(&a, "DELETE FROM use");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT word FROM word", "blue");
+    close_pair(&a, &b);
+}
+
+/* Nor was one whose delete does not come in here. */
+static void a_deleted_row_that_a_rule_leaves_in_the_file_is_not_said_again(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_words(&a, &b);
+    set_rule(&b, (struct wish){.target = "word", .kind = RULE_PUBLISH, .of = &b});
+    share_rosters(&a, &b);
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM word");
+    exchange(&a, &b);
+    expect(&b, "SELECT word FROM word", "red");
+    forget(&a, &b, "INSERT INTO word VALUES ('blue', 2)");
+    expect(&a, "SELECT word FROM word", "blue");
+    expect(&b, "SELECT word FROM word ORDER BY word", "blue red");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +323,9 @@ int main(void)
         cmocka_unit_test(
             what_refers_by_rule_to_a_row_that_went_while_its_ledger_was_lost_still_names_it),
         cmocka_unit_test(a_row_that_only_the_file_knows_to_be_in_again_stays),
+        cmocka_unit_test(a_row_put_in_again_by_what_nobody_has_any_more_is_there),
+        cmocka_unit_test(a_deleted_row_that_is_named_is_not_back_because_something_is_forgotten),
+        cmocka_unit_test(a_deleted_row_that_a_rule_leaves_in_the_file_is_not_said_again),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
