@@ -320,6 +320,16 @@ static void changed_here(struct pump *p)
     control_poke(p->agent->control);
 }
 
+static void count_drained(struct pump *p, uint32_t changesets, uint32_t rows)
+{
+    if (changesets == 0)
+        return;
+    p->tidy.due = true;
+    p->worked_ms = now_of(p);
+    p->times.drains++;
+    p->times.drain_rows += rows;
+}
+
 static void drain(struct pump *p)
 {
     struct agent *a = p->agent;
@@ -342,14 +352,11 @@ static void drain(struct pump *p)
         p->apply.due = true;
         p->apply_since_ms = now_of(p);
     }
+    count_drained(p, progress.changesets, progress.rows);
     if (progress.changesets == 0)
         return;
     log_debug("drained changesets=%u rows=%u us=%llu", progress.changesets, progress.rows,
               (unsigned long long)us);
-    p->tidy.due = true;
-    p->worked_ms = now_of(p);
-    p->times.drains++;
-    p->times.drain_rows += progress.rows;
     changed_here(p);
 }
 
@@ -379,6 +386,8 @@ static void apply(struct pump *p)
     if (!progress.more || progress.changesets > 0) /* else the file is still to be written */
         p->apply_since_ms = now_of(p);
     p->drain.due |= store_owes(a->store);
+    p->tidy.due |= progress.tidy;
+    count_drained(p, progress.drained, progress.drained_rows);
     changed_here(p);
     if (progress.changesets == 0 && progress.rows == 0)
         return;

@@ -210,22 +210,23 @@ static void tell_keys(struct talk *t)
     struct buf keys = {0}, send = {0};
     struct store_status status;
     struct err e = {0};
+    bool ok;
 
-    t->keys_owed = uv_now(t->agent->loop) < t->keys_ms ||
-                   link_queued(t->link) >= SYNC_UNSENT_BYTES ||
-                   store_state(t->agent->store) != STORE_READY ||
-                   !store_status(t->agent->store, &status, &e) || status.unscanned > 0;
-    if (t->keys_owed)
+    if (uv_now(t->agent->loop) < t->keys_ms || link_queued(t->link) >= SYNC_UNSENT_BYTES ||
+        store_state(t->agent->store) != STORE_READY ||
+        !store_status(t->agent->store, &status, &e) || status.unscanned > 0)
         return;
     t->keys_ms = uv_now(t->agent->loop) + KEYS_EVERY_MS;
-    buf_open(&keys, KEYS_BYTES_MAX);
-    if (store_keys(t->agent->store, &keys, &e)) {
+    buf_open(&keys, t->keys_owed);
+    t->keys_owed = 0;
+    ok = store_keys(t->agent->store, &keys, &e);
+    if (ok)
         sync_tell_keys(buf_slice(&keys), &send);
-        link_send_all(t->link, buf_slice(&send));
-    } else {
+    else
         pump_failed(t->agent->pump, "keys", &e);
-    }
-    buf_close(&keys);
+    buf_close(&keys); /* it may be much: not twice for longer than it takes to copy it */
+    if (ok)
+        link_send_all(t->link, buf_slice(&send));
     buf_close(&send);
 }
 
@@ -252,8 +253,10 @@ static bool step_once(struct talk *t, const struct sync_event *ev, struct err *e
         tell_fork(t);
     if (todo->roster.n > 0 && is_believed(t))
         take_roster(t, todo->roster);
-    if (todo->keys_wanted && !t->sync.stranger)
+    if (todo->keys_wanted > 0 && !t->sync.stranger) {
+        t->keys_owed = todo->keys_wanted;
         tell_keys(t);
+    }
     if (todo->keys.n > 0 && t->keys_asked && !t->sync.stranger) {
         t->keys_asked = false;
         t->keys_told = true;
@@ -394,7 +397,7 @@ void talk_local(struct talk *t)
         return;
     }
     step_or_close(t, &ev);
-    if (t->keys_owed && t->link->state == LINK_OPEN)
+    if (t->keys_owed > 0 && t->link->state == LINK_OPEN)
         tell_keys(t);
 }
 
@@ -438,7 +441,7 @@ void talk_tick(struct talk *t)
         struct sync_event ev = event_of(t, SYNC_TIMEOUT);
 
         step_or_close(t, &ev);
-        if (t->keys_owed && t->link->state == LINK_OPEN)
+        if (t->keys_owed > 0 && t->link->state == LINK_OPEN)
             tell_keys(t);
     }
     if (t->link->state == LINK_OPEN && t->stranger_until_ms != 0)
@@ -472,7 +475,7 @@ bool talk_is_idle(const struct talk *t)
     const struct sync *s = &t->sync;
 
     return !t->stepping && s->window.n == 0 && !s->fetching && s->staging == 0 && !s->asking &&
-           t->stages.n == 0 && t->stages.big.n == 0 && !t->keys_asked && !t->keys_owed &&
+           t->stages.n == 0 && t->stages.big.n == 0 && !t->keys_asked && t->keys_owed == 0 &&
            vector_covers(s->have, &s->peer_have);
 }
 

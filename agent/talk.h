@@ -34,7 +34,7 @@ struct talk {
     struct brief_debt debt;
     bool keys_asked;            /* we asked the peer for its keys, and have no answer yet */
     bool keys_told;             /* it has answered */
-    bool keys_owed;             /* the peer asked for our keys and has to wait for them */
+    size_t keys_owed;           /* so many bytes of our keys the peer asked for, and waits; 0: no */
     uint64_t keys_ms;           /* uv_now: no sooner is it told them again */
     uint64_t useful;            /* messages that brought change-sets or acknowledged some */
     uint64_t staged;            /* change-sets taken in on this link */

@@ -288,9 +288,9 @@ static bool on_bye(struct sync_turn *t, const struct message_bye *m)
 
 static bool on_askkeys(struct sync_turn *t, const struct message_askkeys *m)
 {
-    (void)m; /* a limit below ours is for later versions */
     t->unmoved = true;
-    t->out->keys_wanted = true;
+    if (m->bytes >= KEYS_BYTES_MIN)
+        t->out->keys_wanted = m->bytes < KEYS_BYTES_MAX ? (size_t)m->bytes : KEYS_BYTES_MAX;
     return true;
 }
 

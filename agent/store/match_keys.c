@@ -68,16 +68,19 @@ bool store_keys(struct store *s, struct buf *out, struct err *e)
 {
     struct writer w = {.out = out};
     struct teller t = {.s = s};
+    size_t room = out->max - out->n, head = (ACTORS_MAX + 1) * (ACTOR_BYTES + 8);
+    uint32_t actors = s->ledger.actor_count;
     bool ok = true;
 
-    buf_open(&t.entries, KEYS_BYTES_MAX - (ACTORS_MAX + 1) * (ACTOR_BYTES + 8));
+    buf_open(&t.entries, room > head ? room - head : 0);
     for (uint32_t i = 0; ok && i < s->binding_count; i++)
         if (s->bindings[i].app->surrogate)
             ok = tell_table(&t, &s->bindings[i], e);
     if (ok) {
         write_array(&w, 2);
-        write_array(&w, s->ledger.actor_count);
-        for (uint32_t i = 0; i < s->ledger.actor_count; i++)
+        actors = t.count > 0 ? actors : 0; /* nobody is named: there may be no room for them */
+        write_array(&w, actors);
+        for (uint32_t i = 0; i < actors; i++)
             write_bin(&w, SLICE(s->ledger.actors[i].actor.bytes));
         write_array(&w, t.count);
         buf_add(out, t.entries.p, t.entries.n);

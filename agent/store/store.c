@@ -517,9 +517,22 @@ bool store_tidy(struct store *s, bool *more, struct err *e)
     return ok;
 }
 
-static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+/* What the application wrote comes first. */
+static bool drain_before(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
 {
     struct store_progress drained = {0};
+
+    if (!store_drain(s, now_ms, &drained, e))
+        return false;
+    p->drained += drained.changesets;
+    p->drained_rows += drained.rows;
+    p->tidy |= drained.tidy;
+    p->more = drained.more;
+    return true;
+}
+
+static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, struct err *e)
+{
     uint64_t pause_ms;
     bool parked, projects, full;
 
@@ -528,9 +541,12 @@ static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, st
         return false;
     if (p->more)
         return true;
-    p->more = drain_is_under_way(s); /* what the application wrote comes first */
-    if (p->more)
-        return store_drain(s, now_ms, &drained, e);
+    if (drain_is_under_way(s)) {
+        if (!drain_before(s, now_ms, p, e))
+            return false;
+        p->more = true;
+        return true;
+    }
     projects = s->ledger.matched && s->app.installed;
     if (projects && !make_ours(s, p, e))
         return false;
@@ -553,13 +569,12 @@ static bool apply(struct store *s, uint64_t now_ms, struct store_progress *p, st
     if (!projects)
         return settle_unprojected(s, e);
     if (!project(s, now_ms, p, e)) {
-        /* What the application wrote meanwhile comes first; then once more. */
+        /* Drained first; then once more. */
         if (!is_behind_marks(s, e))
             return false;
         err_clear(e);
-        if (!store_drain(s, now_ms, &drained, e))
+        if (!drain_before(s, now_ms, p, e))
             return false;
-        p->more = drained.more;
         if (p->more)
             return true;
         if (!project(s, now_ms, p, e))

@@ -25,6 +25,7 @@
 #define ROW_BYTES_MAX          (16 * VALUE_BYTES_MAX) /* texts and blobs of a row; likewise */
 #define CHANGESET_BYTES_MAX    (BODY_BYTES_MAX + HEADER_BYTES_MAX + 128u)
 #define KEYS_BYTES_MAX         (32u << 20) /* a member's local keys, for a newcomer */
+#define KEYS_BYTES_MIN         3           /* of none */
 #define PICKS_BYTES_MAX        (1u << 20)  /* which rows of an outline are asked for */
 #define FRAME_BYTES_MAX        65535       /* one Noise message on the wire */
 #define MESSAGE_BYTES_MAX      (CHANGESET_BYTES_MAX + 64u)

@@ -85,11 +85,11 @@ MUST_USE bool store_changed(struct store *s, bool *changed, struct err *e);
 bool store_owes(const struct store *s);
 
 struct store_progress {
-    uint32_t changesets; /* made, or given away only now; or applied */
-    uint32_t rows;
+    uint32_t changesets;                  /* made, or given away only now; or applied */
+    uint32_t rows, drained, drained_rows; /* the latter two of store_apply: what it drained first */
     bool more;         /* there is more to do: call again after the loop had its turn */
     bool apply;        /* of store_drain: rows wait to be put into the file; call store_apply */
-    bool tidy;         /* of store_drain: tables may have come; call store_tidy */
+    bool tidy;         /* tables may have come; call store_tidy */
     uint64_t again_ms; /* of store_apply, where `more` is false: call again after so long, for rows
                           that the file refused; 0: no need */
 };
@@ -144,7 +144,7 @@ MUST_USE bool store_match(struct store *s, bool copy, const struct slice *keys, 
 MUST_USE bool store_match_lacks(struct store *s, bool *lacks, struct err *e);
 /* For a newcomer that matches its rows with ours, `keys` of store_match: the rows that have another
  * key in this file than in their author's. [actors: [bin 24...], [[actor index, counter, key]...]];
- * when they do not fit into KEYS_BYTES_MAX, as many as do. */
+ * when they do not fit into `out` (KEYS_BYTES_MIN or more), as many as do. */
 MUST_USE bool store_keys(struct store *s, struct buf *out, struct err *e);
 
 /* ---- a copy of the application's file ----

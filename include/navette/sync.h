@@ -154,8 +154,8 @@ struct sync_actions {
     struct actor fetch_actor;
     uint64_t fetch_after;
     size_t fetch_bytes;
-    /* The peer wants to match its rows with ours: answer with sync_tell_keys. */
-    bool keys_wanted;
+    /* To match its rows the peer wants sync_tell_keys, of so many bytes at most; 0: it does not. */
+    size_t keys_wanted;
     /* The peer's local keys, asked for with sync_ask_keys. Borrows the event's bytes. */
     struct slice keys;
     /* Make a change-set of it, with the help of sync_ask, then answer SYNC_REBUILT. A later one

@@ -199,7 +199,7 @@ static bool step(struct node *n, uint32_t peer, const struct follow *event, stru
         sim_trace(s, n, "link with %u ends: %s", peer, e.text);
     if (todo.fork && !s->options.forks)
         sim_fail(s, "PC %u sees two histories of one actor on PC %u", n->index, peer);
-    if (ok && todo.keys_wanted)
+    if (ok && todo.keys_wanted > 0)
         t->keys_owed = true;
     if (ok && todo.keys.n > 0)
         node_take_keys(n, todo.keys);

@@ -229,6 +229,23 @@ static void meanwhile_nothing_is_staged_and_what_others_said_comes_in_afterwards
     close_scene(&s);
 }
 
+static void what_is_drained_before_an_apply_is_counted(void **state)
+{
+    struct store_progress p = {0};
+    struct err e = {0};
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    go_halfway(&s);
+    while (drain_is_under_way(s.b.store))
+        check(store_apply(s.b.store, s.b.now_ms, &p, &e), &e);
+    assert_int_equal(p.drained, 1);
+    assert_int_equal(p.drained_rows, ROWS);
+    expect_all_of_it_once(&s);
+    close_scene(&s);
+}
+
 /* Whoever drains need not hear of it once more. */
 static void what_is_written_meanwhile_is_said_next(void **state)
 {
@@ -389,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_crash_in_the_middle_begins_it_again),
         cmocka_unit_test(whenever_the_agent_dies_all_of_it_is_said_once),
         cmocka_unit_test(meanwhile_nothing_is_staged_and_what_others_said_comes_in_afterwards),
+        cmocka_unit_test(what_is_drained_before_an_apply_is_counted),
         cmocka_unit_test(what_is_written_meanwhile_is_said_next),
         cmocka_unit_test(a_schema_that_moves_meanwhile_begins_it_again),
         cmocka_unit_test(another_transaction_takes_its_place_until_it_is_done_in_one_go),

@@ -89,6 +89,33 @@ static void a_founders_keys_are_its_own_and_need_not_be_told(void **state)
     close_site(&a);
 }
 
+static void no_more_keys_are_told_than_there_is_room_for(void **state)
+{
+    struct site a, b;
+    struct told all;
+    struct err e = {0};
+    struct buf few;
+
+    (void)state;
+    open_apart(&a, &b);
+    all = keys_of(&b);
+    assert_true(all.keys.n > 100);
+    for (size_t room = KEYS_BYTES_MIN; room < all.keys.n; room += 10) {
+        buf_open(&few, room);
+        check(store_keys(b.store, &few, &e), &e);
+        assert_false(few.overflow);
+        assert_int_equal(few.n, KEYS_BYTES_MIN);
+        buf_close(&few);
+    }
+    buf_open(&few, (ACTORS_MAX + 1) * (ACTOR_BYTES + 8) + 64);
+    check(store_keys(b.store, &few, &e), &e);
+    assert_false(few.overflow);
+    assert_in_range(few.n, KEYS_BYTES_MIN + 1, all.keys.n - 1);
+    buf_close(&few);
+    buf_close(&all.bytes);
+    close_pair(&a, &b);
+}
+
 /* The one who is asked second, too, and with any other number of answers. */
 static void of_several_members_the_one_whose_copy_it_is_is_believed(void **state)
 {
@@ -190,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_founders_keys_are_its_own_and_need_not_be_told),
+        cmocka_unit_test(no_more_keys_are_told_than_there_is_room_for),
         cmocka_unit_test(of_several_members_the_one_whose_copy_it_is_is_believed),
         cmocka_unit_test(keys_that_are_none_are_refused_and_nothing_is_matched),
         cmocka_unit_test(keys_of_what_is_not_known_are_passed_over),

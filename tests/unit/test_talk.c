@@ -120,6 +120,23 @@ static void keys_are_told_once_for_many_questions(void **state)
     close_scene(&s);
 }
 
+/* Who has room for no answer gets none, and one who has some gets no more than that. */
+static void keys_are_told_in_as_many_bytes_as_were_asked_for(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    says(&s, &(struct message){.kind = MESSAGE_KIND_ASKKEYS, .askkeys = {.bytes = 2}});
+    says(&s, &(struct message){.kind = MESSAGE_KIND_PING, .ping = {.token = 5, .wall_ms = 1}});
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_PONG] == 1);
+    assert_int_equal(s.v.heard[MESSAGE_KIND_KEYS], 0);
+    says(&s, &(struct message){.kind = MESSAGE_KIND_ASKKEYS, .askkeys = {.bytes = 3}});
+    AWAIT(&s.f, s.v.heard[MESSAGE_KIND_KEYS] == 1);
+    visitor_leaves(&s.v);
+    close_scene(&s);
+}
+
 static void a_question_about_an_outline_that_nobody_told_ends_it(void **state)
 {
     struct message m = {.kind = MESSAGE_KIND_ASK,
@@ -303,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_second_hello_ends_it),
         cmocka_unit_test(who_says_nothing_any_more_is_left),
         cmocka_unit_test(keys_are_told_once_for_many_questions),
+        cmocka_unit_test(keys_are_told_in_as_many_bytes_as_were_asked_for),
         cmocka_unit_test(a_question_about_an_outline_that_nobody_told_ends_it),
         cmocka_unit_test(a_roster_that_does_not_fit_is_told_as_long_as_its_link_stands),
         cmocka_unit_test(who_brings_what_is_not_taken_and_does_not_read_is_told_once_it_reads),
