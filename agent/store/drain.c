@@ -317,7 +317,7 @@ bool drain(struct store *s, uint64_t now_ms, struct store_progress *p, struct er
         drain_drop(s);
     }
     if (s->draining == NULL)
-        ok = settings_flush(s, e) && begin(s, now_ms, p, e);
+        ok = begin(s, now_ms, p, e);
     if (ok && s->draining != NULL)
         ok = go_on(s, &done, e);
     if (ok && s->draining != NULL && !done) {

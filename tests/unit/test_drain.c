@@ -340,6 +340,13 @@ static void what_is_noted_meanwhile_does_not_take_its_place(void **state)
     expect_note(&s.b, "seen", "here");
     expect_note(&s.b, "told", "once");
     go_halfway(&s);
+    check(store_meta_set(s.b.store, "told", slice_text("twice"), &e), &e);
+    check(ledger_begin(&s.b.store->ledger, false, &e), &e);
+    check(ledger_commit(&s.b.store->ledger, &e), &e);
+    drain_once(&s.b, &p);
+    restart_agent(&s.b, &s.db);
+    expect_note(&s.b, "told", "twice");
+    go_halfway(&s);
     check(store_meta_set(s.b.store, "seen", slice_text("stopped"), &e), &e);
     close_store(&s.b);
     open_store(&s.b);
