@@ -22,9 +22,8 @@ static bool wants_writing(const struct work *w)
 
 static bool may_try_again(const struct work *w)
 {
-    return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted &&
-           !w->left && (w->present || w->key.kind != KEY_NONE) &&
-           (w->alive || w->needed);
+    return w->state == WORK_FAILED && w->b != NULL && !w->wrote && !w->deleted && !w->left &&
+           (w->present || w->key.kind != KEY_NONE) && (w->alive || w->needed);
 }
 
 static void count_failures(struct batch *b)

@@ -329,8 +329,7 @@ static struct work *load_holder(struct collider *c, int64_t gid, bool *ready, st
     }
     if (!known && h->state == WORK_OPEN)
         h->state = WORK_DONE;
-    *ready =
-        h->state == WORK_DONE && !h->left && !h->deleted && (h->present || h->wrote);
+    *ready = h->state == WORK_DONE && !h->left && !h->deleted && (h->present || h->wrote);
     return h;
 }
 

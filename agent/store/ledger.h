@@ -59,10 +59,10 @@ struct ledger {
     uint32_t actor_count, actor_room;
     uint32_t self, aside; /* our present actor; whose chain is in doubt (fork.h), 0: none's */
     uint64_t parted;      /* of that chain: the first change-set that is not ours; 0: none yet */
-    struct ledger_table *tables; /* [id - 1] */
+    struct ledger_table *tables;       /* [id - 1] */
     uint32_t table_count, large_files; /* the latter: of ledger_large.h, that are open */
-    const struct roster *roster; /* lent; NULL: everybody is believed (belief.h) */
-    struct vector have, applied; /* `have`: in the log, as far as its authors are believed */
+    const struct roster *roster;       /* lent; NULL: everybody is believed (belief.h) */
+    struct vector have, applied;       /* `have`: in the log, as far as its authors are believed */
     struct {
         int64_t first, last;
         double time;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define STAMP_MS_SHIFT 16 /* a clock counts within its millisecond */
-#define STAMP_RAISE    2 /* a write is said so much above what it was written over, at least */
+#define STAMP_RAISE    2  /* a write is said so much above what it was written over, at least */
 
 void oracle_open(struct oracle *o, const struct shape *shape, struct words *words, uint32_t sites)
 {

@@ -66,8 +66,8 @@ void oracle_touched(struct oracle *o, uint32_t site, const struct app *app)
         const struct view_row *is = &app->now.rows[i];
         const struct view_row *was = view_find(&app->before, is->table, is->name);
 
-        if (was != NULL && memcmp(was->raw, is->raw,
-                                  o->shape->tables[is->table].columns_n * sizeof *is->raw) != 0)
+        if (was != NULL &&
+            memcmp(was->raw, is->raw, o->shape->tables[is->table].columns_n * sizeof *is->raw) != 0)
             touch(o, site, is->name, app->now.tick);
     }
 }
