@@ -20,8 +20,8 @@
 /* Once the marks of a copy of another PC's database have been drained, and a point is made of that;
  * inside a ledger transaction. */
 MUST_USE bool again_note_copied(struct store *s, const struct site_id *of, struct err *e);
-/* A change-set of ours is made. If marks that lay in the file when it was opened may be in it,
- * another ledger may have drained these before: of any other one nobody has said what it says. */
+/* A change-set of ours is made. If marks that lay in the file when it was opened, or when recover
+ * looked at it again, may be in it, another ledger may have drained these before. */
 MUST_USE bool again_note_ours(struct store *s, uint64_t number, struct err *e);
 /* May this actor have said what we have drained? It is of our own site, or of that PC's. */
 MUST_USE bool again_may_be(struct store *s, uint32_t actor, bool *may, struct err *e);

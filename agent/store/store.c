@@ -114,13 +114,15 @@ enum store_state store_state(const struct store *s)
 
 /* Before anything else: the ledger's half of a batch that the file has already, or whatever else
  * keeps the two files apart. Then what is under way there (remerge.h) may still be. Settings that
- * waited for what is under way no more go first. */
+ * waited for what is under way no more go first; if they cannot be written they wait on, and what
+ * has to be written says what is wrong. */
 static bool ready(struct store *s, uint64_t now_ms, struct err *e)
 {
     if (remerge_is_under_way(s))
         return now_ms != 0 ? remerge_step(s, now_ms, e) : remerge_busy(e);
-    return (s->ledger.lasting != NULL || settings_flush(s, e)) &&
-           bind_schema(s, s->bindings == NULL, e) &&
+    if (s->ledger.lasting == NULL && !settings_flush(s, e))
+        err_clear(e);
+    return bind_schema(s, s->bindings == NULL, e) &&
            (!s->astray || (recover(s, now_ms, e) && merge_reload(s, e))) && fork_settle_now(s, e) &&
            remerge_if_due(s, now_ms, e);
 }
