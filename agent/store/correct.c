@@ -1,3 +1,5 @@
+#include "correct.h"
+
 #include <navette/ahead.h>
 
 #include <stdio.h>
@@ -15,6 +17,12 @@
 #include "remerge.h"
 
 #define DAY_MS UINT64_C(86400000)
+
+void uncorrected_close(struct uncorrected *u)
+{
+    vector_close(&u->needs);
+    *u = (struct uncorrected){0};
+}
 
 /* No PC takes a later stamp now. */
 static uint64_t stamp_limit(uint64_t now_ms)
@@ -129,6 +137,8 @@ bool store_ahead(struct store *s, uint64_t now_ms, struct store_ahead *out, stru
     }
     if (latest > limit)
         out->ahead_ms = hlc_stamp_wall_ms(latest) - now_ms;
+    else if (!out->left)
+        uncorrected_close(&s->uncorrected);
     ledger_rest(&s->ledger);
     return true;
 }
@@ -226,12 +236,28 @@ static bool saw_more(const struct correction *c, const struct vector *needs, boo
     return ok;
 }
 
+/* What is here of `actor` beyond `until` has to wait. */
+static void note_uncorrected(struct store *s, uint32_t actor, uint64_t until,
+                             const struct vector *needs)
+{
+    struct uncorrected *u = &s->uncorrected;
+
+    for (uint32_t i = 0; i < needs->n; i++) {
+        const struct vector_entry *need = &needs->entries[i];
+
+        if (need->number > vector_get(&u->needs, &need->actor))
+            (void)vector_set(&u->needs, &need->actor, need->number, NULL); /* full: when room is */
+    }
+    u->actor = u->actor == 0 ? actor : u->actor;
+    u->changesets += s->ledger.actors[actor - 1].staged - until;
+}
+
 /* Up to which number can the stamps of one of our actors be corrected? 0: nothing to correct. */
 static bool find_last(struct correction *c, uint32_t actor, uint64_t *last, struct err *e)
 {
     uint64_t believed = ledger_believed(&c->s->ledger, &c->s->ledger.actors[actor - 1].actor);
     uint64_t until = 0;
-    bool late = false, more;
+    bool late = false, more = false;
     struct walk w;
 
     *last = 0;
@@ -242,6 +268,8 @@ static bool find_last(struct correction *c, uint32_t actor, uint64_t *last, stru
         late |= w.stamp > c->limit;
         until = w.number;
     }
+    if (more)
+        note_uncorrected(c->s, actor, until, &w.h.needs);
     walk_close(&w);
     *last = late ? until : 0;
     return e->code == ERR_NONE;
@@ -302,6 +330,8 @@ static bool correct_all(struct correction *c, bool *did, struct err *e)
             (last > 0 && (!author_correct(&c->author, a, last, e) || !find_first(c, a, e))))
             return false;
         *did |= last > 0;
+        if (last > 0)
+            uncorrected_close(&c->s->uncorrected); /* what waited may do so no more */
         a = next_late(c, last > 0 ? 0 : a);
     }
     return true;
@@ -326,6 +356,7 @@ bool store_correct(struct store *s, uint64_t now_ms, bool *did, struct err *e)
     bool ok;
 
     *did = false;
+    uncorrected_close(&s->uncorrected);
     if (!s->ledger.matched || s->astray)
         return true;
     c.first = mem_alloc((s->ledger.actor_count + 1) * sizeof *c.first);

@@ -6,6 +6,7 @@
 
 #include "bind.h"
 #include "capture.h"
+#include "correct.h"
 #include "ledger.h"
 #include "ledger_points.h"
 #include "replaced.h"
@@ -62,13 +63,13 @@ struct store {
     uint32_t vain_rounds;  /* in which only dead rows that stay were written */
     int64_t parked_after;  /* where that round stands */
     uint32_t parked_tried; /* rows in it so far */
-    uint64_t parked_ms,
-        parked_pause_ms;     /* the last round ended; so much later the next may begin */
-    bool renamed;            /* a table renamed here may not have been announced yet */
-    bool vanished;           /* rows went without an event: their tables are to be compared */
-    int64_t swept;           /* the cursor up to which rows have been counted */
-    bool repairs, due_open;  /* table `repair` may hold rows; `due` such as are not parked */
-    bool owes;               /* table `owed` may have rows */
+    uint64_t parked_ms, parked_pause_ms; /* a round ended; how much later the next may begin */
+    bool renamed;                        /* a table renamed here may not have been announced yet */
+    bool vanished;          /* rows went without an event: their tables are to be compared */
+    int64_t swept;          /* the cursor up to which rows have been counted */
+    bool repairs, due_open; /* table `repair` may hold rows; `due` such as are not parked */
+    bool owes;              /* table `owed` may have rows */
+    struct uncorrected uncorrected;
     struct drained *drained; /* again.c; NULL: not needed yet */
     struct copied *copied;   /* likewise */
     uint32_t history;        /* store_history */
@@ -78,10 +79,9 @@ struct store {
     uint32_t look_ups_left;                 /* in the log, of the call under way (conflict.c) */
     uint64_t remerged_ms, remerge_pause_ms; /* remerge_if_due did so last; not again before that */
     uint64_t remerge_read;                  /* change-sets that were read for it since `open` */
-    uint64_t remerge_slice;                 /* rows read in one call */
+    uint64_t remerge_slice, drain_slice;    /* rows read in one call; DRAIN_SLICE, less in tests */
     struct remerge *remerge;                /* under way; NULL: no */
     struct draining *draining;              /* likewise */
-    uint64_t drain_slice;                   /* DRAIN_SLICE; less in tests */
     uint32_t drain_interruptions;           /* of the one that is to be done */
     uint64_t noticed_ms;                    /* when what is listed for a person was noticed: now */
     struct replaced *replaced;              /* what applies replaced lately */

@@ -104,6 +104,7 @@ void store_close(struct store *s)
     unsent_close(s);
     again_close(s);
     vector_close(&s->early);
+    uncorrected_close(&s->uncorrected);
     free(s);
 }
 

@@ -2,7 +2,9 @@
  * any more, because all PCs that had it were put back from copies, it would wait for ever, and its
  * author's chain behind it. What is merged does not depend on the order in which it comes: that the
  * one waits for the other only keeps half a story out of sight. So nothing waits for what nobody
- * has; and if somebody has it after all, it is merged when it comes. */
+ * has; and if somebody has it after all, it is merged when it comes. What we have to correct
+ * (correct.h) waits likewise for what its author had applied, also where it is merged: a ledger
+ * that is built again merges what the file held without what nobody has (regain.c). */
 #include "belief.h"
 #include "describe.h"
 #include "fork.h"
@@ -60,6 +62,27 @@ static bool has_one(const struct store_peer *peers, uint32_t n, const struct vec
     return false;
 }
 
+/* Those of `needs` that are lacking and that no peer has, into `lacking`. */
+static bool find_lacking(struct store *s, const struct vector *needs,
+                         const struct store_peer *peers, uint32_t n, struct vector *lacking,
+                         struct err *e)
+{
+    bool ok = true;
+
+    lacking->n = 0;
+    for (uint32_t i = 0; ok && i < needs->n; i++) {
+        struct vector_entry need = needs->entries[i];
+        uint64_t believed = ledger_believed(&s->ledger, &need.actor);
+        bool lacks;
+
+        need.number = need.number < believed ? need.number : believed;
+        ok = is_lacking(s, &need.actor, need.number, &lacks, e);
+        if (ok && lacks && !has_one(peers, n, &need))
+            vector_set(lacking, &need.actor, need.number, NULL);
+    }
+    return ok;
+}
+
 /* What the next change-set of `actor` waits for and no peer has; l->needs is empty when there is
  * none. */
 static bool lack_read(struct store *s, uint32_t actor, const struct store_peer *peers, uint32_t n,
@@ -73,26 +96,21 @@ static bool lack_read(struct store *s, uint32_t actor, const struct store_peer *
     l->needs.n = 0;
     if (a->merged >= a->staged || trouble_is_stuck(&s->trouble, actor))
         return true;
-    ok = read_needs(s, actor, l->next.number, &needs, e);
-    for (uint32_t i = 0; ok && i < needs.n; i++) {
-        struct vector_entry need = needs.entries[i];
-        uint64_t believed = ledger_believed(&s->ledger, &need.actor);
-        bool lacking;
-
-        need.number = need.number < believed ? need.number : believed;
-        ok = is_lacking(s, &need.actor, need.number, &lacking, e);
-        if (ok && lacking && !has_one(peers, n, &need))
-            vector_set(&l->needs, &need.actor, need.number, NULL);
-    }
+    ok = read_needs(s, actor, l->next.number, &needs, e) &&
+         find_lacking(s, &needs, peers, n, &l->needs, e);
     vector_close(&needs);
     return ok;
 }
 
-static void tell(struct store *s, uint32_t actor, const struct lack *l, struct store_lack *out)
+static void tell(struct store *s, uint32_t actor, uint64_t changesets, const struct lack *l,
+                 struct store_lack *out)
 {
     struct site_id site = actor_site(&l->needs.entries[0].actor);
     const struct roster_site *of = roster_author(s->roster, &site);
 
+    out->changesets += changesets;
+    if (out->changesets > changesets)
+        return;
     describe_actor(s, actor, out->waiting);
     if (of != NULL)
         snprintf(out->lacking, sizeof out->lacking, "%s", of->name);
@@ -130,7 +148,7 @@ static bool tell_history(struct store *s, struct store_lack *out, struct err *e)
 
 bool store_lacks_nothing(const struct store *s)
 {
-    return vector_covers(&s->ledger.applied, &s->ledger.have) &&
+    return vector_covers(&s->ledger.applied, &s->ledger.have) && s->uncorrected.actor == 0 &&
            (!fork_is_open(s) || fork_has_parted(s));
 }
 
@@ -143,12 +161,12 @@ bool store_lacks(struct store *s, const struct store_peer *peers, uint32_t n,
     *out = (struct store_lack){0};
     for (uint32_t a = 1; ok && a <= s->ledger.actor_count; a++) {
         ok = lack_read(s, a, peers, n, &l, e);
-        if (!ok || l.needs.n == 0)
-            continue;
-        if (out->changesets == 0)
-            tell(s, a, &l, out);
-        out->changesets += s->ledger.actors[a - 1].staged - s->ledger.actors[a - 1].merged;
+        if (ok && l.needs.n > 0)
+            tell(s, a, s->ledger.actors[a - 1].staged - s->ledger.actors[a - 1].merged, &l, out);
     }
+    ok = ok && find_lacking(s, &s->uncorrected.needs, peers, n, &l.needs, e);
+    if (ok && l.needs.n > 0)
+        tell(s, s->uncorrected.actor, s->uncorrected.changesets, &l, out);
     ok = ok && (!lacks_history(s, peers, n) || tell_history(s, out, e));
     vector_close(&l.needs);
     ledger_rest(&s->ledger);
@@ -201,6 +219,14 @@ static bool waive_all(struct store *s, const struct store_peer *peers, uint32_t 
             continue;
         if (ok && l.needs.n > 0) {
             ok = (*did || ledger_begin(&s->ledger, false, e)) && waive_needs(s, a, &l.needs, e);
+            *did = true;
+        }
+    }
+    if (ok && all) {
+        ok = find_lacking(s, &s->uncorrected.needs, peers, n, &l.needs, e);
+        if (ok && l.needs.n > 0) {
+            ok = (*did || ledger_begin(&s->ledger, false, e)) &&
+                 waive_needs(s, s->uncorrected.actor, &l.needs, e);
             *did = true;
         }
     }

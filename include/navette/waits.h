@@ -28,14 +28,15 @@ struct store_peer {
 
 /* Change-sets that wait for such as neither are here nor any of the `n` peers has. So do those of
  * this PC's own that were laid aside (its disk went back), for those that others had in their
- * place. */
+ * place; and those whose stamps it has to correct (ahead.h), for what their author had. */
 struct store_lack {
     uint64_t changesets;              /* that wait; 0: none */
     char waiting[NAME_BYTES_MAX + 1]; /* whose, for whose: the first ones; "": of no member */
     char lacking[NAME_BYTES_MAX + 1];
 };
 
-/* Nothing does for certain: all that is here is applied, and nothing is laid aside. */
+/* Nothing does for certain: all that is here is applied, and nothing is laid aside, or was left
+ * when stamps were corrected last. */
 bool store_lacks_nothing(const struct store *s);
 MUST_USE bool store_lacks(struct store *s, const struct store_peer *peers, uint32_t n,
                           struct store_lack *out, struct err *e);

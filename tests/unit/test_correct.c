@@ -37,6 +37,11 @@ static bool correct(struct site *s)
     return did;
 }
 
+static struct store_peer peer_of(const struct site *s)
+{
+    return (struct store_peer){store_have(s->store), store_applied(s->store)};
+}
+
 static uint64_t waits_at(struct site *s)
 {
     struct store_early early;
@@ -345,6 +350,61 @@ what_was_said_over_own_words_that_are_not_here_again_is_corrected_after_them(voi
     close_doomed_pair(&a, &b, &d);
 }
 
+/* What B had seen when its clock was ahead went with A's disk; C has what B said then. B's home is
+ * put back, and its database shows it still. */
+static void what_was_said_after_what_nobody_has_is_corrected_when_that_is_certain(void **state)
+{
+    struct store_peer peers[2];
+    struct store_lack lack;
+    struct site a, b, c;
+    struct doomed d, dc;
+    struct err e = {0};
+    bool did;
+
+    (void)state;
+    open_shop_of_three(&a, &b, &d, &c, &dc);
+    exchange(&a, &c);
+    keep_pc(&a);
+    keep_all(&b, &d);
+    sql(&a, "UPDATE article SET stock = 9 WHERE name = 'milk'");
+    exchange(&a, &b);
+    write_years_ahead(&b, &d, "UPDATE article SET price = 'later' WHERE name = 'milk'");
+    carry_own(&b, &c);
+    put_pc_back(&a);
+    put_doomed_home_back(&b, &d);
+    d.ms = wall_ms();
+    open_store(&b);
+    match_site(&c, &b, false);
+    assert_true(ahead_of(&b) > 0);
+    assert_false(correct(&b));
+    peers[0] = peer_of(&a);
+    peers[1] = peer_of(&c);
+    assert_false(store_lacks_nothing(b.store));
+    check(store_lacks(b.store, peers, 2, &lack, &e), &e);
+    assert_int_equal(lack.changesets, 1);
+    assert_string_equal(lack.waiting, "B");
+    check(store_waive(b.store, peers, 1, false, &did, &e), &e);
+    assert_false(did || correct(&b)); /* who is away may have it */
+    check(store_waive(b.store, peers, 2, true, &did, &e), &e);
+    assert_true(did);
+    assert_true(correct(&b));
+    assert_int_equal(ahead_of(&b), 0);
+    assert_true(store_lacks_nothing(b.store));
+    exchange(&b, &c);
+    exchange(&a, &b);
+    peers[1] = peer_of(&b);
+    check(store_waive(c.store, peers, 2, true, &did, &e), &e);
+    assert_true(did);
+    peers[0] = peer_of(&c);
+    check(store_waive(a.store, peers, 2, true, &did, &e), &e);
+    assert_true(did); /* it does not remember it, either */
+    work(&a);
+    work(&c);
+    expect_both(&a, &b, price, "later");
+    expect(&c, price, "later");
+    close_shop_of_three(&a, &b, &d, &c, &dc);
+}
+
 /* C has believed B, whose clock was years ahead as its own was, when C's home is put back. By the
  * time that its ledger is built again, what B beat then is the later write; and still C's database
  * shows what B wrote: C did not. `own` it wrote. */
@@ -624,6 +684,7 @@ int main(void)
         cmocka_unit_test(
             what_a_file_shows_of_a_late_write_is_not_taken_for_its_own_when_its_home_is_put_back),
         cmocka_unit_test(what_a_file_shows_of_a_late_write_goes_from_it_when_its_home_is_put_back),
+        cmocka_unit_test(what_was_said_after_what_nobody_has_is_corrected_when_that_is_certain),
         cmocka_unit_test(what_waits_of_two_pcs_is_of_one_and_others),
         cmocka_unit_test(what_waits_of_a_pc_that_is_gone_comes_in_when_it_is_shut_out),
         cmocka_unit_test(a_correction_of_anothers_stamps_waits_until_that_one_is_known_to_be_out),
