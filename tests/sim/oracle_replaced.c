@@ -50,7 +50,7 @@ bool oracle_is_put_back(const struct oracle *o, uint32_t site, uint32_t name, in
         const struct oracle_replaced *r = &o->replaced[i];
 
         if (r->site == site && oracle_same(o, r->row) == oracle_same(o, name) &&
-            r->column == column && r->value == value)
+            r->column == column && oracle_same(o, r->value) == oracle_same(o, value))
             return true;
     }
     return false;
