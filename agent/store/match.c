@@ -609,6 +609,7 @@ static void matcher_close(struct matcher *m)
     keymap_close(&m->by_content);
     keymap_close(&m->by_likeness);
     free(m->tables);
+    free(m->origins);
     free(m->had);
     free(m->values);
     arena_close(&m->arena);

@@ -32,6 +32,12 @@ struct match_table {
     bool has_unique;
 };
 
+/* match_copy.c: what tells which rows of a table a copy was made with. */
+struct match_origin {
+    int64_t last;  /* the highest key under which file and fleet hold one row alike; or INT64_MIN */
+    bool *telling; /* by column: no two rows of the fleet have one value there; NULL: not read */
+};
+
 struct matcher {
     struct store *s;
     bool copy;
@@ -57,6 +63,7 @@ struct matcher {
     struct buf key_room, value_room;
     int64_t cursor; /* last mark that the snapshot contains */
     double cursor_time;
+    struct match_origin *origins; /* match_copy.c, by app_index */
     /* match_content.c: */
     struct match_table *tables;            /* by app_index */
     struct keymap by_content, by_likeness; /* 1 + index of the first candidate with a signature */
@@ -75,6 +82,14 @@ bool match_is_evident(const struct matcher *m);
 /* Pair rows whose content differs, if the file is a copy: because a person said so (m->copy), or
  * because nearly all of it is equal. */
 MUST_USE bool match_copies(struct matcher *m, struct err *e);
+/* Rows have been paired by content: learn from them up to where the copy goes. */
+MUST_USE bool match_find_origins(struct matcher *m, struct err *e);
+/* Is the row of the file, which holds something else than this row of the fleet under the same key
+ * and with the same UNIQUE values (`unique`, by column), that one all the same? Or did both PCs
+ * make a row each, after the copy, under one number? Decodes others into m->rec. */
+MUST_USE bool match_was_copied(struct matcher *m, const struct candidate *c,
+                               const struct touched *t, const bool *unique, bool *was,
+                               struct err *e);
 /* The row that a reference of the file names: the fleet's, 0 if it is not paired (or not `there`).
  */
 MUST_USE bool match_named(struct matcher *m, const struct named *named, int64_t *gid, bool *there,

@@ -494,7 +494,8 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
  *     this PC once had the row under this key, or made it under this key
  *     the file held the row when this PC last said something
  *     nothing differs but what somebody has written since the row was made
- *     the file is said to be a copy, and the row is older than the fleet, under this key
+ *     the file is said to be a copy, and was made with the row, which is older than the fleet,
+ * under this key
  *
  * and always its UNIQUE keys, or where there are none most of its columns; but for a key that this
  * PC gave and that no other row can have (AUTOINCREMENT). */
@@ -504,7 +505,7 @@ static bool may_be(struct signer *g, const struct candidate *c, const struct tou
     struct matcher *m = g->m;
     bool may, ours = ledger_is_ours(&m->s->ledger, gid_unpack(c->gid).actor);
     struct likeness l;
-    bool fits;
+    bool fits, was;
 
     *rating = 0;
     if (!may_be_here(m, c, &may, e) || !may)
@@ -519,8 +520,11 @@ static bool may_be(struct signer *g, const struct candidate *c, const struct tou
     else if (fits && ((l.had && !ours) || l.as_made))
         *rating = 500;
     else if (fits && (m->copy || m->evident) && l.old && has_key(m, c, t, false) &&
-             l.equal * 2 > l.columns)
-        *rating = 200;
+             (l.keyed || l.equal * 2 > l.columns)) {
+        if (!match_was_copied(m, c, t, m->tables[t->b->app_index].unique, &was, e))
+            return false;
+        *rating = was ? 200 : 0;
+    }
     if (*rating > 0)
         *rating += l.equal < 100 ? l.equal : 100;
     return true;
@@ -613,7 +617,7 @@ static bool turn(struct signer *g, struct err *e)
     bool ok = index_candidates(g, e) && pair_contents(g, e) && match_by_keys(m, e);
 
     count_pairs(m);
-    return ok && pair_contents(g, e) && pair_all_edited(g, e);
+    return ok && pair_contents(g, e) && match_find_origins(m, e) && pair_all_edited(g, e);
 }
 
 bool match_contents(struct matcher *m, struct err *e)

@@ -90,6 +90,25 @@ def test_two_copies_of_one_database_join_without_doubling_a_row(shop, real_data,
         shop.wait_equal(pc, type("Original", (), {"name": "the original", "db": original}))
 
 
+def test_copies_that_sold_before_they_joined_keep_all_their_sales(shop, real_data):
+    """Both tills number by the highest ticket in their file: equal ids, equal tickets, other sales."""
+    lan = shop.network.lan()
+    a, b = (shop.pc(name, lan, tables=False) for name in ("CAISSE01", "COMPTA01"))
+    for pc in (a, b):
+        copy(real_data, pc.db)
+    articles = a.value("SELECT count(*) FROM supermarket_article")
+    tills = Tills(real_data, (a.db, b.db), [shop.directory / (site + ".jsonl") for site in "AB"], 0, tickets="real")
+    tills.finish()
+    for pc in (a, b):
+        pc.init()
+        pc.cli("track", "--all")
+        pc.start()
+    shop.enrol(b, a, "--copy")
+    for pc in (a, b):
+        tills.check(pc.db)
+        assert pc.value("SELECT count(*) FROM supermarket_article") == articles
+
+
 def refusals(results):
     return sum(sum(errors(result).values()) for result in results)
 
