@@ -24,11 +24,14 @@ struct remerge {
     uint64_t after_stamp; /* ...at this stamp */
     uint64_t slice, left; /* work that may be done in a call, and what is left of it */
     struct keymap rows;   /* by gid: those that are merged anew */
-    int64_t *gids;
+    struct anew {
+        int64_t gid;
+        bool in_step; /* the file showed what the record held */
+    } * list;
     uint32_t n, room;
     struct merged_changeset *repairs; /* change-sets that have some of these rows */
     uint32_t repair_n, repair_room;
-    struct record rec;
+    struct record rec, shown;
     uint64_t lowest; /* of the stamps that rows were given; UINT64_MAX: none was */
     uint64_t work;   /* in all */
     struct buf key, rec_bytes, shadow, lowered;
@@ -51,9 +54,10 @@ static void remerge_free(struct remerge *m)
     if (m == NULL)
         return;
     keymap_close(&m->rows);
-    free(m->gids);
+    free(m->list);
     free(m->repairs);
     record_close(&m->rec);
+    record_close(&m->shown);
     buf_close(&m->key);
     buf_close(&m->rec_bytes);
     buf_close(&m->shadow);
@@ -106,9 +110,9 @@ static void add(struct remerge *m, int64_t gid)
         return;
     if (m->n == m->room) {
         m->room = m->room * 2 + 64;
-        m->gids = mem_grow(m->gids, m->room * sizeof *m->gids);
+        m->list = mem_grow(m->list, m->room * sizeof *m->list);
     }
-    m->gids[m->n++] = gid;
+    m->list[m->n++] = (struct anew){.gid = gid};
     keymap_put(&m->rows, 0, &key, m->n);
 }
 
@@ -206,11 +210,11 @@ static bool correct_shadow(struct remerge *m, struct ledger_row *row, struct err
 
 /* What it holds was written, so it stays, with the stamps that count: what may beat it now is no
  * earlier than those. A row that another one stands for has nothing but what the file shows. */
-static bool lower(struct remerge *m, int64_t gid, struct err *e)
+static bool lower(struct remerge *m, uint32_t at, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     struct ledger_row row;
-    int64_t stands;
+    int64_t gid = m->list[at].gid, stands;
     bool found;
 
     if (!ledger_stands(l, gid, &stands, e) || !ledger_row_get(l, gid, &row, &found, e))
@@ -219,6 +223,7 @@ static bool lower(struct remerge *m, int64_t gid, struct err *e)
         add(m, stands);
     if (!found)
         return true;
+    m->list[at].in_step = row.present && !row.differs && !row.minted && stands == gid;
     buf_clear(&m->key);
     buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
     row.key.bytes = buf_slice(&m->key);
@@ -246,7 +251,7 @@ static bool lower_all(struct remerge *m, bool *done, struct err *e)
 
     for (; ok && m->at < m->n && m->left > 0; m->at++) { /* the list grows */
         spend(m, WORK_MERGE);
-        ok = lower(m, m->gids[m->at], e);
+        ok = lower(m, m->at, e);
     }
     *done = m->at == m->n;
     return ok;
@@ -342,33 +347,52 @@ static bool merge_repairs(struct remerge *m, bool *done, struct err *e)
     return ok;
 }
 
+/* A row that was in step had all in the file that is merged now, also what its record did not hold:
+ * whoever writes over what the file shows has seen that, too. */
+static bool see_all(struct remerge *m, struct ledger_row *row, struct err *e)
+{
+    struct record *shown = &m->shown;
+
+    if (!record_decode(shown, row->shadow, e))
+        return false;
+    for (uint32_t i = 0; i < shown->n && i < m->rec.n; i++)
+        if (shown->cells[i].set && m->rec.cells[i].set &&
+            ledger_clock_compare(&m->s->ledger, &m->rec.cells[i].clock, &shown->cells[i].clock) > 0)
+            shown->cells[i].clock = m->rec.cells[i].clock;
+    buf_clear(&m->shadow);
+    record_encode(shown, &m->shadow);
+    row->shadow = buf_slice(&m->shadow);
+    return true;
+}
+
 /* What the file shows already needs no shadow; of the rest it is to be told. A row may live or be
  * dead now although it holds the same. */
-static bool settle(struct remerge *m, int64_t gid, struct err *e)
+static bool settle(struct remerge *m, const struct anew *one, struct err *e)
 {
     struct ledger *l = &m->s->ledger;
     struct ledger_row row;
-    bool found;
+    bool found, shows;
 
-    if (!ledger_row_get(l, gid, &row, &found, e) || !found || row.minted)
+    if (!ledger_row_get(l, one->gid, &row, &found, e) || !found || row.minted)
         return e->code == ERR_NONE;
-    if (!record_decode(&m->rec, row.rec, e))
+    buf_clear(&m->key);
+    buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
+    buf_clear(&m->rec_bytes);
+    buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
+    row.key.bytes = buf_slice(&m->key);
+    row.rec = buf_slice(&m->rec_bytes);
+    if (!record_decode(&m->rec, row.rec, e) ||
+        (one->in_step && row.differs && !see_all(m, &row, e)))
         return false;
-    if (row.present && row.differs && slice_equal(row.rec, row.shadow) &&
-        ledger_alive(l, &m->rec)) {
-        buf_clear(&m->key);
-        buf_add(&m->key, row.key.bytes.p, row.key.bytes.n);
-        buf_clear(&m->rec_bytes);
-        buf_add(&m->rec_bytes, row.rec.p, row.rec.n);
-        row.key.bytes = buf_slice(&m->key);
-        row.rec = buf_slice(&m->rec_bytes);
-        row.differs = false;
-        return ledger_row_put(l, &row, true, true, e);
-    }
-    if (!l->matched)
+    shows =
+        row.present && row.differs && slice_equal(row.rec, row.shadow) && ledger_alive(l, &m->rec);
+    row.differs &= !shows;
+    if ((shows || one->in_step) && !ledger_row_put(l, &row, true, row.present, e))
+        return false;
+    if (shows || !l->matched)
         return true;
     m->s->due_open = m->s->due_stale = true;
-    return ledger_due_put(l, gid, m->s->noticed_ms, NULL, e);
+    return ledger_due_put(l, one->gid, m->s->noticed_ms, NULL, e);
 }
 
 static bool settle_all(struct remerge *m, bool *done, struct err *e)
@@ -377,7 +401,7 @@ static bool settle_all(struct remerge *m, bool *done, struct err *e)
 
     for (; ok && m->at < m->n && m->left > 0; m->at++) {
         spend(m, WORK_MERGE);
-        ok = settle(m, m->gids[m->at], e);
+        ok = settle(m, &m->list[m->at], e);
     }
     *done = m->at == m->n;
     return ok;

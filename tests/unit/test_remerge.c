@@ -15,6 +15,7 @@
 
 static const char goods[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, price TEXT);";
 static const char by_a[] = "SELECT count(*) FROM article WHERE price = 'a'";
+static const char by_c[] = "SELECT count(*) FROM article WHERE price = 'c'";
 static const char all[] = "SELECT id, price FROM article ORDER BY id";
 
 /* C has believed what B wrote with its clock years ahead, as its own was; it beat what A wrote. */
@@ -178,12 +179,32 @@ static void another_transaction_takes_its_place_and_then_it_is_done_in_one_go(vo
     close_scene(&s);
 }
 
+/* What had lost to what the file shows was in that file, too. */
+static void what_is_written_meanwhile_stands_over_all_that_was_merged(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s);
+    sql(&s.c, "UPDATE article SET price = 'c' WHERE id = 1"); /* over b; its clock is behind a's */
+    work(&s.c);
+    expect(&s.c, by_c, "1");
+    exchange(&s.a, &s.c);
+    exchange(&s.a, &s.b);
+    expect(&s.a, by_c, "1");
+    expect(&s.a, by_a, "59");
+    expect_same(&s.a, &s.b, all);
+    expect_same(&s.a, &s.c, all);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_done_in_slices_while_all_else_waits),
         cmocka_unit_test(a_crash_in_the_middle_begins_it_again),
         cmocka_unit_test(another_transaction_takes_its_place_and_then_it_is_done_in_one_go),
+        cmocka_unit_test(what_is_written_meanwhile_stands_over_all_that_was_merged),
     };
 
     return cmocka_run_group_tests(tests, library_start, NULL);
