@@ -13,24 +13,52 @@ static uint32_t bit(uint32_t site)
 
 /* ---- what was touched ---- */
 
-/* A power cut took the end of the row, and left what the same drain had taken of it and never said:
- * who writes to such a row brings all of that back, as young as that. */
-static void revive(struct oracle *o, const struct oracle_row *row, uint32_t site, uint32_t drain)
+/* Which drain has found it? What may be gone is found, too, by its mark. 0: none yet. */
+static uint32_t found_by(const struct oracle *o, const struct oracle_event *event)
 {
-    int64_t ended = -1;
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < o->touch_n && !event->drained; i++) {
+        const struct oracle_touch *touch = &o->touches[i];
+
+        if (touch->site == event->site && touch->tick == event->tick &&
+            oracle_row(o, touch->name) == row)
+            return touch->drain;
+    }
+    return event->drained ? event->drain : 0;
+}
+
+/* Has the drain that found it found its row's end behind it, or, behind that, what stood there
+ * before? The agent has never said it then. */
+static bool was_unsaid(const struct oracle *o, const struct oracle_row *row,
+                       const struct oracle_event *event, uint32_t drain)
+{
+    const struct oracle_event *first = NULL, *last = NULL;
+    bool ended = false;
 
     for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *death = &o->events[row->events[i]];
+        const struct oracle_event *other = &o->events[row->events[i]];
 
-        if (death->column == COLUMN_DEATH && death->site == site && death->taken &&
-            death->drained && death->drain == drain)
-            ended = death->tick;
+        if (other->site != event->site || found_by(o, other) != drain)
+            continue;
+        ended |= other->column == COLUMN_DEATH && other->tick > event->tick && other->taken;
+        if (other->column != event->column)
+            continue;
+        first = first == NULL ? other : first;
+        last = other;
     }
+    return ended || (first != last && first->was == last->is);
+}
+
+/* A power cut left of a drain what that had never said: who writes to such a row brings all of that
+ * back, as young as that. */
+static void revive(struct oracle *o, const struct oracle_row *row, uint32_t site, uint32_t drain)
+{
     for (uint32_t i = 0; i < row->n; i++) {
         struct oracle_event *event = &o->events[row->events[i]];
 
-        event->unclocked |= event->column >= 0 && event->site == site && event->tick < ended &&
-                            !event->taken && (!event->drained || event->drain == drain);
+        event->unclocked |= event->column >= 0 && event->site == site && !event->taken &&
+                            found_by(o, event) == drain && was_unsaid(o, row, event, drain);
     }
 }
 
@@ -44,7 +72,7 @@ static void touch_torn(struct oracle *o, uint32_t site, uint32_t name)
 
         event->twice |= event->torn && event->site == site;
         if (event->torn && event->site == site)
-            revive(o, row, site, event->drain);
+            revive(o, row, site, found_by(o, event));
     }
 }
 
@@ -90,7 +118,7 @@ static void tear_row(struct oracle *o, const struct oracle_row *row, uint32_t si
     for (uint32_t i = 0; i < row->n; i++) {
         struct oracle_event *left = &o->events[row->events[i]];
 
-        if (left->site == site && left->tick <= tick && left->drain == drain)
+        if (left->site == site && left->tick <= tick && found_by(o, left) == drain)
             left->torn = true;
     }
 }
