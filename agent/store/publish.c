@@ -215,32 +215,46 @@ static bool part_goes(struct publisher *p, const struct touched *t, const struct
     return true;
 }
 
-static bool delete_part(struct publisher *p, const struct touched *t, int64_t gid,
-                        const struct local_clock *dead, struct err *e)
+/* Those that go with the row under way, and a stamp after all that the file has shown of them: also
+ * after what said no more than that the row is wanted, of which no cell tells. */
+static bool find_going(struct publisher *p, const struct touched *t, struct parts *all,
+                       uint64_t *stamp, struct err *e)
 {
-    bool united;
+    uint32_t n = all->n;
 
-    author_row(&p->author, t->b, CHANGE_DELETE, gid, dead->stamp, NULL, NULL, 0);
-    return unite_note(p->s, gid, p->stands, dead, true, &p->rec, &united, e);
+    all->n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct part one = all->rows[i];
+        bool goes;
+
+        *stamp = after_death(p, *stamp, &one.dead);
+        if (!part_goes(p, t, &one, &goes, e))
+            return false;
+        if (goes && part_seen(p, &one))
+            *stamp = later(*stamp, &one.life);
+        if (goes)
+            all->rows[all->n++] = one;
+    }
+    return true;
 }
 
 /* Delete a row that was united with others. `united` false: it is an ordinary row. */
 static bool delete_parts(struct publisher *p, const struct touched *t, struct local_clock *dead,
                          bool *united, struct err *e)
 {
+    const struct part unheard = {.gid = t->gid}; /* nobody had heard of it before */
     struct parts all;
-    bool ok = parts_read(p->s, p->stands, &all, e), goes, named = false;
+    bool ok = parts_read(p->s, p->stands, &all, e), named = false, noted;
 
     *united = ok && all.n > 0;
-    for (uint32_t i = 0; ok && i < all.n; i++)
-        dead->stamp = after_death(p, dead->stamp, &all.rows[i].dead);
-    for (uint32_t i = 0; ok && i < all.n; i++) {
-        named |= all.rows[i].gid == t->gid;
-        ok = part_goes(p, t, &all.rows[i], &goes, e) &&
-             (!goes || delete_part(p, t, all.rows[i].gid, dead, e));
+    ok = ok && find_going(p, t, &all, &dead->stamp, e);
+    for (uint32_t i = 0; ok && *united && i < all.n + !named; i++) {
+        const struct part *one = i < all.n ? &all.rows[i] : &unheard;
+
+        named |= one->gid == t->gid;
+        author_row(&p->author, t->b, CHANGE_DELETE, one->gid, dead->stamp, NULL, NULL, 0);
+        ok = unite_note(p->s, one->gid, p->stands, dead, true, &p->rec, &noted, e);
     }
-    if (ok && *united && !named) /* nobody had heard of this part before */
-        ok = delete_part(p, t, t->gid, dead, e);
     parts_close(&all);
     return ok;
 }

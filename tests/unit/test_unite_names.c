@@ -120,12 +120,66 @@ static void what_names_a_row_whose_name_follows_later_follows_too(void **state)
     close_pair(&a, &b);
 }
 
+/* Two clients are said to be one, and so are their cards, which the file of `moves` shows apart:
+ * there one of them goes, and the other gets another key with its client's. That says no more than
+ * that the card is wanted, at that time. */
+static void delete_what_was_only_wanted(struct site *makes, struct site *moves, int one)
+{
+    const int64_t clients[] = {one, one + 1};
+    struct err e = {0};
+    char text[400];
+
+    snprintf(text, sizeof text,
+             "INSERT INTO client VALUES (%d, 'x%d'), (%d, 'y%d');"
+             "INSERT INTO card VALUES (%d)",
+             one, one, one + 1, one, one);
+    sql(makes, text);
+    exchange(makes, moves);
+    later();
+    snprintf(text, sizeof text, "INSERT INTO card VALUES (%d)", one + 1);
+    sql(moves, text);
+    work(moves);
+    check(store_unite(moves->store, "client", clients, moves->now_ms, &e), &e);
+    later();
+    snprintf(text, sizeof text,
+             "BEGIN; PRAGMA defer_foreign_keys = ON;"
+             "DELETE FROM card WHERE client_id = %d; UPDATE client SET id = %d WHERE id = %d;"
+             "UPDATE card SET client_id = %d; UPDATE _navette_dirty SET t = t + 0.0005 WHERE id >"
+             " (SELECT max(id) - 3 FROM _navette_dirty); COMMIT",
+             one + 1, one + 2, one, one + 2); /* days: its clock is 43 s fast */
+    sql(moves, text);
+    exchange(makes, moves);
+    exchange(makes, moves);
+    expect_both(makes, moves, "SELECT count(*) FROM card", "1");
+    sql(makes, "DELETE FROM card");
+    exchange(makes, moves);
+    exchange(makes, moves);
+    expect_both(makes, moves, "SELECT count(*) FROM card", "0");
+}
+
+/* Who deletes the card after that deletes it for good, however slow his clock. (Whose gids are
+ * smaller is chance: each of the two makes it once.) */
+static void a_delete_is_later_than_a_write_that_only_said_that_the_row_is_wanted(void **state)
+{
+    static const char cards[] =
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT UNIQUE);"
+        "CREATE TABLE card(client_id INT PRIMARY KEY REFERENCES client(id)) WITHOUT ROWID;";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, cards, cards);
+    delete_what_was_only_wanted(&a, &b, 10);
+    delete_what_was_only_wanted(&b, &a, 20);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_put_in_again_brings_back_nothing_that_was_deleted_later),
         cmocka_unit_test(a_row_put_in_again_is_later_than_its_delete_where_a_part_lives),
         cmocka_unit_test(what_names_a_row_whose_name_follows_later_follows_too),
+        cmocka_unit_test(a_delete_is_later_than_a_write_that_only_said_that_the_row_is_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
