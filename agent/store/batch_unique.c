@@ -469,6 +469,30 @@ static bool wants_same(struct collider *c, const struct work *w, const struct wo
     return true;
 }
 
+/* A row that waits for others shows a value in this key that it does not want any more. What it
+ * wants is taken by a row that does not yield it: so it is to want a mark, which tells what it will
+ * show. */
+static bool yield_waiting(struct collider *c, struct work *h, const struct app_unique *u,
+                          bool *moved, struct err *e)
+{
+    const uint32_t i = (uint32_t)(h - c->b->works);
+    struct work *other;
+    int64_t holder;
+    bool ready, yields;
+    int column;
+
+    if (!find_holder(c, h, u, &holder, e))
+        return false;
+    other = holder == 0 ? NULL : load_holder(c, holder, &ready, e);
+    h = &c->b->works[i];
+    if (other == NULL || !ready)
+        return e->code == ERR_NONE;
+    if (!holder_yields(c, h, other, u, &yields, e) || (!yields && !put_mark(c, h, u, &column, e)))
+        return false;
+    *moved = !yields && column >= 0;
+    return true;
+}
+
 /* Work i waits for the holder to get into shape, and that one waits for others, for this one maybe.
  * What the two of them want both can be settled all the same: one of them is to want it no more. */
 static bool settle_waiting(struct collider *c, uint32_t i, const struct app_unique *u,
@@ -481,10 +505,13 @@ static bool settle_waiting(struct collider *c, uint32_t i, const struct app_uniq
     *moved = false;
     if (h == NULL || !(is_outside(h) && (h->collided || h->waits)))
         return true;
-    if (!wants_same(c, w, h, u, &same, e) || (same && !holder_yields(c, w, h, u, &yields, e)) ||
-        (same && !put_mark(c, yields ? h : w, u, &column, e)))
+    if (!wants_same(c, w, h, u, &same, e))
         return false;
-    *moved = same && column >= 0;
+    if (!same)
+        return !h->waits || yield_waiting(c, h, u, moved, e);
+    if (!holder_yields(c, w, h, u, &yields, e) || !put_mark(c, yields ? h : w, u, &column, e))
+        return false;
+    *moved = column >= 0;
     return true;
 }
 

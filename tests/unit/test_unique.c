@@ -403,6 +403,37 @@ static void rows_that_wait_for_each_other_yield_too(void **state)
     close_pair(&a, &b);
 }
 
+/* The parent wants what its child shows, a mark, and the child waits for the parent: it is about to
+ * show the same again, since what it wants itself is another's. */
+static void a_row_that_shows_a_mark_yields_it_to_the_parent_it_waits_for(void **state)
+{
+    static const char people[] = "CREATE TABLE person(id INTEGER PRIMARY KEY, code TEXT UNIQUE,"
+                                 " chief INT REFERENCES person(id))";
+    static const char chiefs[] = "SELECT p.code, c.code FROM person p LEFT JOIN person c"
+                                 " ON c.id = p.chief ORDER BY p.code";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, people, people);
+    sql(&a, "INSERT INTO person VALUES (1, 'S', NULL)");
+    work(&a);
+    later();
+    sql(&b, "INSERT INTO person VALUES (1, 'S', NULL)");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    sql(&b,
+        "INSERT INTO person VALUES (2, '#B-S', NULL); UPDATE person SET chief = 2 WHERE id = 1");
+    work(&b);
+    carry(&b, &a);
+    work(&a);
+    expect(&a, chiefs, "#B-#B-S|#B-S #B-S|NULL S|NULL");
+    assert_int_equal(status_of(&a).parked, 0);
+    exchange(&a, &b);
+    expect_same(&a, &b, chiefs);
+    close_pair(&a, &b);
+}
+
 /* ---- keys without a text that could bear a mark ---- */
 
 static const char desks[] =
@@ -666,6 +697,7 @@ int main(void)
         cmocka_unit_test(it_lands_as_well_when_the_other_one_goes_or_changes),
         cmocka_unit_test(nobody_yields_to_a_row_that_stays_outside),
         cmocka_unit_test(rows_that_wait_for_each_other_yield_too),
+        cmocka_unit_test(a_row_that_shows_a_mark_yields_it_to_the_parent_it_waits_for),
         cmocka_unit_test(a_row_that_waits_changes_places_with_one_that_changes),
         cmocka_unit_test(nobody_yields_to_a_row_whose_parent_stays_outside),
         cmocka_unit_test(a_row_that_waits_is_passed_on),
