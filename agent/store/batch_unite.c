@@ -129,11 +129,38 @@ static bool spread(struct batch *b, uint32_t i, struct err *e)
     return bring_children(b, i, stands, e);
 }
 
+/* A row that waits may have waited for the row that another one stands for now: what it names by
+ * rule is shown under a key that no row has any more, and nobody else would find it there. */
+static bool point_waiting(struct batch *b, struct work *w, struct err *e)
+{
+    for (uint32_t i = 0; i < w->b->app->column_count; i++) {
+        const struct cell *cell;
+        int64_t gid, stands;
+
+        if (!w->b->app->columns[i].ref_by_rule)
+            continue;
+        if (!record_borrow(&b->rec, w->rec, e))
+            return false;
+        cell = record_get(&b->rec, w->b->position[i]);
+        if (cell == NULL || cell->v.type != VALUE_REF)
+            continue;
+        gid = gid_pack(cell->v.ref);
+        if (!ledger_stands(&b->s->ledger, gid, &stands, e) ||
+            (stands != gid && !point_anew(b, w, i, e)))
+            return false;
+    }
+    return true;
+}
+
 /* What is brought in may in turn be named by others: round and round until nothing comes. */
 bool batch_unite(struct batch *b, struct err *e)
 {
     bool again = b->s->ledger.aliases;
 
+    for (uint32_t i = 0; again && i < b->n; i++)
+        if (b->works[i].waiting && b->works[i].present && b->works[i].b != NULL &&
+            !point_waiting(b, &b->works[i], e))
+            return false;
     while (again) {
         again = false;
         for (uint32_t i = 0; i < b->n; i++) { /* b->n grows */

@@ -1,6 +1,7 @@
 /* Two rows that a person has said to be one, and that some file still shows apart: what people
  * write there. Of unite.c, publish_cells.c and merge.c. */
-#include "unit/sites.h"
+#include "unit/codes.h"
+#include "unit/ruled.h"
 
 static const char schema[] =
     "CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INT REFERENCES groups(id));";
@@ -124,12 +125,66 @@ static void a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back(void **
     close_shops(s, 3);
 }
 
+static void say_in_anothers_place(struct site *s)
+{
+    s->now_ms += 31000; /* whose it is to say it is silent */
+    drain_all(s);
+}
+
+/* One says that the other's article and its own are one. The other has deleted that one, and made
+ * another with the same code, so that what stands for the first waits until it is one with the
+ * second. So does the line that goes on naming the first, under a key that no article has. */
+static void let_one_go_that_is_named(struct site *says, struct site *lets_go, const char *code)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "INSERT INTO article(code) VALUES ('%s')", code);
+    sql(says, text);
+    work(says);
+    later();
+    sql(lets_go, text);
+    sql(lets_go, "INSERT INTO line(article) SELECT max(id) FROM article");
+    work(lets_go);
+    carry(lets_go, says);
+    work(says);
+    say_in_anothers_place(says);
+    sql(lets_go, "DELETE FROM article WHERE id = (SELECT max(id) FROM article)");
+    work(lets_go);
+    sql(lets_go, text);
+    work(lets_go);
+    exchange(says, lets_go);
+    say_in_anothers_place(says);
+    exchange(says, lets_go);
+}
+
+/* Whose gids are smaller is chance: each lets one go. */
+static void what_names_a_row_that_left_follows_when_the_one_that_stands_comes_in(void **state)
+{
+    static const char lines[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE);"
+        "CREATE TABLE line(id INTEGER PRIMARY KEY, article INT);";
+    struct site a = {0}, b = {0};
+
+    (void)state;
+    open_founder(&a, lines);
+    merge_codes(&a);
+    set_rule(&a, (struct wish){"line.article", RULE_REFERENCES, .argument = "article"});
+    join_site(&a, &b, "B", lines);
+
+    let_one_go_that_is_named(&a, &b, "R");
+    let_one_go_that_is_named(&b, &a, "S");
+
+    expect_both(&a, &b, "SELECT count(*) FROM line WHERE article IN (SELECT id FROM article)", "2");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_to_the_other_row_of_the_two_is_an_edit),
         cmocka_unit_test(a_reference_that_only_follows_the_row_that_stands_is_no_edit),
         cmocka_unit_test(a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back),
+        cmocka_unit_test(what_names_a_row_that_left_follows_when_the_one_that_stands_comes_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
