@@ -281,15 +281,14 @@ bool batch_undo_danglers(struct batch *b, struct err *e)
 
 /* Does a row of the file show the key that this one has no more, or has not got, and no row have
  * it? */
-static bool shows_other_key(struct batch *b, struct work *w, bool *shows, struct err *e)
+static bool shows_other_key(struct batch *b, const struct work *w, bool *shows, struct err *e)
 {
-    const struct row_key key = w->key;
+    struct work other = *w;
     bool taken = false, ok;
 
-    w->key = w->renamed ? w->was : w->next;
-    ok = is_replaced(b, w, &taken, e) && (taken || has_children(b, w, ANY, shows, e));
+    other.key = w->renamed ? w->was : w->next;
+    ok = is_replaced(b, &other, &taken, e) && (taken || has_children(b, &other, ANY, shows, e));
     *shows &= !taken;
-    w->key = key;
     return ok;
 }
 

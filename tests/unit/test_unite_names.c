@@ -1,5 +1,6 @@
 /* Rows under natural keys that are one because the rows that they name are. Of unite.c. */
 #include "unit/codes.h"
+#include "unit/ruled.h"
 
 static const char schema[] =
     "CREATE TABLE article(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
@@ -173,12 +174,40 @@ static void a_delete_is_later_than_a_write_that_only_said_that_the_row_is_wanted
     close_pair(&a, &b);
 }
 
+/* A card bears the number of its client, and names besides an id of the same number. It takes the
+ * other client's number, and nothing goes on naming the one it had. */
+static void a_row_that_names_its_old_number_in_another_table_takes_a_new_one(void **state)
+{
+    static const char cards[] = "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT UNIQUE);"
+                                "CREATE TABLE house(id INTEGER PRIMARY KEY);"
+                                "CREATE TABLE card(client_id INTEGER PRIMARY KEY REFERENCES "
+                                "client(id), type TEXT, ref INT);";
+    struct site a = {0}, b = {0};
+    struct err e = {0};
+
+    (void)state;
+    open_founder(&a, cards);
+    set_rule(&a, (struct wish){"card.ref", RULE_REFERENCES_BY, .argument = "type"});
+    join_site(&a, &b, "B", cards);
+    sql(&a, "INSERT INTO client VALUES (1, 'x'), (2, 'y'); INSERT INTO house VALUES (2);"
+            "INSERT INTO card VALUES (2, 'house', 2)");
+    exchange(&a, &b);
+    check(store_unite(a.store, "client", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT count(*) FROM client", "1");
+    expect(&a, "SELECT client_id, ref FROM card", "1|2");
+    assert_int_equal(status_of(&a).parked + status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_put_in_again_brings_back_nothing_that_was_deleted_later),
         cmocka_unit_test(a_row_put_in_again_is_later_than_its_delete_where_a_part_lives),
         cmocka_unit_test(what_names_a_row_whose_name_follows_later_follows_too),
+        cmocka_unit_test(a_row_that_names_its_old_number_in_another_table_takes_a_new_one),
         cmocka_unit_test(a_delete_is_later_than_a_write_that_only_said_that_the_row_is_wanted),
     };
 
