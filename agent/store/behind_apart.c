@@ -3,20 +3,29 @@
  * up in the log. */
 #include "behind.h"
 
+#include <stdlib.h>
+
 #include <sqlite3.h>
 
 #include "counter.h"
 #include "ledger_limits.h"
 #include "reading.h"
 
-/* The latest write of one cell, by the name of its row, that the file held. */
+/* Rows, by gid. */
+struct gids {
+    int64_t *all;
+    uint32_t n;
+};
+
+/* The latest write of one cell, by any of the names that its row had there, that the file held. */
 struct search {
     struct recovery *r;
     int64_t gid;
+    struct gids names; /* the first is `gid` */
     uint32_t table, position;
     bool found;
     struct cell cell;
-    struct total *seen; /* that its author had seen, of the same row */
+    struct total *seen; /* that its author had seen, of rows that it is one with */
     uint32_t seen_n;
 };
 
@@ -124,18 +133,104 @@ bool behind_alone(struct recovery *r, int64_t gid, bool *alone, struct err *e)
     return true;
 }
 
+/* ---- which rows it was ---- */
+
+static void add(struct gids *g, int64_t gid)
+{
+    g->all = mem_grow(g->all, (g->n + 1) * sizeof *g->all);
+    g->all[g->n++] = gid;
+}
+
+static bool has(const struct gids *g, int64_t gid)
+{
+    for (uint32_t i = 0; i < g->n; i++)
+        if (g->all[i] == gid)
+            return true;
+    return false;
+}
+
+/* The pairs of rows that a change-set makes one, of those that `stands` stands for by now. */
+static bool read_pairs(struct ledger *l, struct slice bytes, int64_t stands, struct gids *pairs,
+                       struct err *e)
+{
+    struct reading in;
+    bool ok = reading_open(&in, l, bytes, e);
+
+    while (ok && body_next_table(&in.body))
+        while (ok && body_next_row(&in.body)) {
+            const struct body_row *row = &in.body.row;
+            int64_t to = 0;
+
+            if (row->op != CHANGE_UNITE)
+                continue;
+            ok = ledger_stands(l, reading_gid(&in, row->gid), &to, e);
+            if (!ok || to != stands)
+                continue;
+            add(pairs, reading_gid(&in, row->gid));
+            add(pairs, reading_gid(&in, row->with));
+        }
+    ok = ok && body_read_end(&in.body);
+    reading_close(&in);
+    return ok;
+}
+
+/* All rows that hang together with the first of `names` by these pairs. */
+static void follow_pairs(const struct gids *pairs, struct gids *names)
+{
+    for (uint32_t at = 0; at < names->n; at++)
+        for (uint32_t i = 0; i < pairs->n; i++)
+            if (pairs->all[i] == names->all[at] && !has(names, pairs->all[i ^ 1]))
+                add(names, pairs->all[i ^ 1]);
+}
+
+/* What the row was one with when the file held it, as far as anybody had said so. `known` false:
+ * that is too far back. */
+static bool find_names(struct search *f, bool *known, struct err *e)
+{
+    struct store *s = f->r->s;
+    sqlite3_stmt *q = ledger_prepare(
+        &s->ledger, "SELECT actor, number, bytes FROM changeset ORDER BY stamp DESC", e);
+    struct gids pairs = {0};
+    int code = SQLITE_DONE;
+    int64_t stands;
+    bool ok = q != NULL && ledger_stands(&s->ledger, f->gid, &stands, e);
+
+    *known = true;
+    add(&f->names, f->gid);
+    while (ok && *known && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct local_clock clock = {.actor = (uint32_t)sqlite3_column_int64(q, 0),
+                                    .number = (uint64_t)sqlite3_column_int64(q, 1)};
+
+        if (!behind_saw(f->r, f->gid, &clock))
+            continue;
+        *known = s->look_ups_left > 0;
+        s->look_ups_left -= *known;
+        ok = !*known || read_pairs(&s->ledger, value_of_column(q, 2).bytes, stands, &pairs, e);
+    }
+    sqlite3_finalize(q);
+    follow_pairs(&pairs, &f->names);
+    free(pairs.all);
+    return ok &&
+           (code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(&s->ledger, "read the log", e));
+}
+
 /* ---- what was written ---- */
 
-static void take_seen(struct search *f, const struct reading *in, const struct body_counter *c)
+/* By the name `gid` of the row. */
+static void take_seen(struct search *f, const struct reading *in, int64_t gid,
+                      const struct body_counter *c)
 {
     f->seen_n = 0;
     f->seen = record_alloc(&f->r->shadow, (c->seen_n + 1) * sizeof *f->seen);
-    for (uint32_t i = 0; i < c->seen_n; i++)
-        if (c->seen[i].row.counter == 0)
-            f->seen[f->seen_n++] = (struct total){.gid = f->gid,
+    for (uint32_t i = 0; i < c->seen_n; i++) {
+        const int64_t of = c->seen[i].row.counter == 0 ? gid : reading_gid(in, c->seen[i].row);
+
+        if (has(&f->names, of))
+            f->seen[f->seen_n++] = (struct total){.gid = of,
                                                   .actor = in->actors[c->seen[i].actor],
                                                   .seen_number = c->seen[i].number,
                                                   .seen = c->seen[i].total};
+    }
 }
 
 /* Cell i of the row that is read. */
@@ -165,7 +260,7 @@ static void take_cell(struct search *f, const struct reading *in, uint32_t actor
     f->cell = cell;
     f->seen_n = 0;
     if (c != NULL)
-        take_seen(f, in, c);
+        take_seen(f, in, reading_gid(in, row->gid), c);
 }
 
 static bool look_into(struct search *f, uint32_t actor, struct slice bytes, struct err *e)
@@ -179,7 +274,7 @@ static bool look_into(struct search *f, uint32_t actor, struct slice bytes, stru
         while (ok && body_next_row(&in.body)) {
             const struct body_row *row = &in.body.row;
 
-            if (in.table->id != f->table || reading_gid(&in, row->gid) != f->gid)
+            if (in.table->id != f->table || !has(&f->names, reading_gid(&in, row->gid)))
                 continue;
             for (uint32_t i = 0; i < row->n; i++)
                 if (in.positions[row->columns[i]] == f->position)
@@ -221,7 +316,7 @@ static bool search(struct search *f, bool *known, struct err *e)
 
 /* ---- a counter ---- */
 
-/* What had been added, by the name of this row. */
+/* What had been added, by the names of this row. */
 static bool add_totals(struct search *f, const struct cell *have, bool *known, struct err *e)
 {
     struct record *shadow = &f->r->shadow;
@@ -231,14 +326,14 @@ static bool add_totals(struct search *f, const struct cell *have, bool *known, s
     for (uint32_t i = 0; *known && i < have->counter->n; i++) {
         struct total *t = &totals[n];
 
-        if (have->counter->totals[i].gid != f->gid)
+        if (!has(&f->names, have->counter->totals[i].gid))
             continue;
         *t = have->counter->totals[i];
         t->seen_number = 0;
         if (!behind_total(f->r, f->gid, f->table, f->position, t, known, e))
             return false;
         for (uint32_t k = 0; k < f->seen_n; k++)
-            if (f->seen[k].actor == t->actor) {
+            if (f->seen[k].actor == t->actor && f->seen[k].gid == t->gid) {
                 t->seen_number = f->seen[k].seen_number;
                 t->seen = f->seen[k].seen;
             }
@@ -255,12 +350,11 @@ bool behind_part(struct recovery *r, int64_t gid, uint32_t table, uint32_t posit
 {
     const struct cell *have = record_get(&r->rec, position);
     struct search f = {.r = r, .gid = gid, .table = table, .position = position};
+    bool ok = find_names(&f, known, e) && (!*known || search(&f, known, e)) &&
+              (!*known || have == NULL || have->counter == NULL || add_totals(&f, have, known, e));
 
-    if (!search(&f, known, e))
-        return false;
-    if (*known && have != NULL && have->counter != NULL && !add_totals(&f, have, known, e))
-        return false;
-    if (*known)
+    if (ok && *known)
         *at = f.cell;
-    return true;
+    free(f.names.all);
+    return ok;
 }

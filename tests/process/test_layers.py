@@ -252,7 +252,7 @@ TESTED_BY = {
         "match": "match_content",
         "project": "batch_fit batch_write",
         "rebuild": "outlined said",
-        "recover": "follow behind_apart",
+        "recover": "follow",
         "references": "appref batch_follow batch_refer",
         "regain": "placed regain_place",
         "rulecheck": "rulenames",

@@ -1,8 +1,7 @@
 /* Two files that must agree whatever happens between any two steps: crashes, power cuts, copies
- * put back, files of others. Also of follow.c, behind_apart.c. */
+ * put back, files of others. Also of follow.c. */
 #include "doomed.h"
 #include "library.h"
-#include "rules_of.h"
 
 #define STEPS_MAX 400
 
@@ -495,73 +494,6 @@ static void a_file_that_is_ahead_does_not_keep_its_pc_from_joining(void **state)
     close_pair(&a, &b);
 }
 
-/* The file goes back to when two rows that are one by now were apart, and the application writes to
- * one of them: what it did not write is not said again, and of a counter only what it added. */
-static void an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that(void **state)
-{
-    static const char *const writes[] = {"UPDATE article SET price = 7 WHERE id = 1",
-                                         "UPDATE article SET price = 7, stock = stock - 1"
-                                         " WHERE id = 1"};
-
-    (void)state;
-    for (int counts = 0; counts < 2; counts++) {
-        struct site a, b;
-        struct err e = {0};
-
-        open_pair(&a, &b, shop, shop);
-        if (counts != 0) {
-            make_counters(&a, "article.stock", true);
-            share_rules(&a, &b);
-        }
-        sql(&a, "INSERT INTO article VALUES (1, 'R1', 5, 10)");
-        exchange(&a, &b);
-        later();
-        sql(&a, "INSERT INTO article VALUES (2, 'R2', 6, 60)");
-        exchange(&a, &b);
-        keep_database(&a);
-        check(store_unite(a.store, "article", (int64_t[]){1, 2}, a.now_ms, &e), &e);
-        exchange(&a, &b);
-        put_database_back(&a, &a);
-        later();
-        sql(&a, writes[counts]);
-        open_store(&a);
-        exchange(&a, &b);
-        exchange(&a, &b);
-        expect(&a, articles, counts != 0 ? "R2|7|59" : "R2|7|60");
-        expect_same(&a, &b, articles);
-        close_pair(&a, &b);
-    }
-}
-
-/* So it is when the other one of them had been deleted in that file. */
-static void an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that(void **state)
-{
-    struct site a, b;
-    struct err e = {0};
-
-    (void)state;
-    open_pair(&a, &b, shop, shop);
-    sql(&a, "INSERT INTO article VALUES (1, 'R1', 5, 10)");
-    exchange(&a, &b);
-    later();
-    sql(&a, "INSERT INTO article VALUES (2, 'R2', 6, 60)");
-    exchange(&a, &b);
-    sql(&a, "DELETE FROM article WHERE id = 2");
-    work(&a);
-    keep_database(&a);
-    check(store_unite(b.store, "article", (int64_t[]){1, 2}, b.now_ms, &e), &e);
-    exchange(&a, &b);
-    put_database_back(&a, &a);
-    later();
-    sql(&a, "UPDATE article SET price = 7 WHERE id = 1");
-    open_store(&a);
-    exchange(&a, &b);
-    exchange(&a, &b);
-    expect(&a, articles, "R2|7|60");
-    expect_same(&a, &b, articles);
-    close_pair(&a, &b);
-}
-
 /* Nobody else has heard of the row, which came and went; what others say under its name is another,
  * and who refers to it says so in words that they know. */
 static void a_name_that_a_lost_delete_freed_is_that_of_whoever_says_it(void **state)
@@ -671,8 +603,6 @@ int main(void)
         cmocka_unit_test(rows_deleted_while_a_file_was_not_known_do_not_come_back),
         cmocka_unit_test(a_ledger_put_back_on_a_lonely_pc_brings_nothing_back_and_doubles_nothing),
         cmocka_unit_test(a_file_that_is_ahead_does_not_keep_its_pc_from_joining),
-        cmocka_unit_test(an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that),
-        cmocka_unit_test(an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that),
         cmocka_unit_test(a_name_that_a_lost_delete_freed_is_that_of_whoever_says_it),
         cmocka_unit_test(rows_said_before_their_marks_are_in_the_file_after_a_power_cut),
         cmocka_unit_test(an_edit_of_a_number_that_an_old_file_shows_with_a_mark_counts),
