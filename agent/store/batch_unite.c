@@ -7,6 +7,9 @@
 
 #include <sqlite3.h>
 
+#include "ledger_large.h"
+#include "refer.h"
+
 /* The row of the file refers in this column to what leaves: let it be written anew, as it would be
  * if the file had NULL there. Where NULL is wanted it is, as the file has something else. */
 static bool point_anew(struct batch *b, struct work *w, uint32_t column, struct err *e)
@@ -129,6 +132,37 @@ static bool spread(struct batch *b, uint32_t i, struct err *e)
     return bring_children(b, i, stands, e);
 }
 
+/* Is the row to show another key in this column than it does? Not where it names one that has gone:
+ * that may dangle. */
+static bool is_behind(struct batch *b, const struct work *w, uint32_t column, int64_t gid,
+                      bool *behind, struct err *e)
+{
+    sqlite3_stmt *q = w->b->app->select;
+    struct value meant, shown;
+    struct ledger_row row;
+    bool known, found;
+    int code;
+
+    if (!refer_value(b->s, w->b, column, gid, &b->arena, &meant, &known, e) ||
+        !ledger_row_get(&b->s->ledger, gid, &row, &found, e) ||
+        (found && !row.minted && !record_borrow(&b->named, row.rec, e)))
+        return false;
+    *behind = !known && found && !row.minted && ledger_alive(&b->s->ledger, &b->named);
+    if (!known)
+        return true;
+    sqlite3_reset(q);
+    if (!key_bind(q, 1, w->b->app, &w->key, e))
+        return false;
+    code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        shown = value_of_column(q, (int)column);
+        *behind = !value_equal(&shown, &meant);
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_ROW || code == SQLITE_DONE ||
+           sqlite_err(b->s->app.db, w->b->app->name, e);
+}
+
 /* A row that waits may have waited for the row that another one stands for now: what it names by
  * rule is shown under a key that no row has any more, and nobody else would find it there. */
 static bool point_waiting(struct batch *b, struct work *w, struct err *e)
@@ -136,6 +170,7 @@ static bool point_waiting(struct batch *b, struct work *w, struct err *e)
     for (uint32_t i = 0; i < w->b->app->column_count; i++) {
         const struct cell *cell;
         int64_t gid, stands;
+        bool behind;
 
         if (!w->b->app->columns[i].ref_by_rule)
             continue;
@@ -145,8 +180,11 @@ static bool point_waiting(struct batch *b, struct work *w, struct err *e)
         if (cell == NULL || cell->v.type != VALUE_REF)
             continue;
         gid = gid_pack(cell->v.ref);
-        if (!ledger_stands(&b->s->ledger, gid, &stands, e) ||
-            (stands != gid && !point_anew(b, w, i, e)))
+        if (!ledger_stands(&b->s->ledger, gid, &stands, e))
+            return false;
+        if (stands == gid)
+            continue;
+        if (!is_behind(b, w, i, stands, &behind, e) || (behind && !point_anew(b, w, i, e)))
             return false;
     }
     return true;
