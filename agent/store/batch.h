@@ -100,15 +100,14 @@ struct work *batch_find(struct batch *b, int64_t gid);
 struct work *batch_add(struct batch *b, int64_t gid, bool waiting, bool needed, struct err *e);
 void work_fail(struct batch *b, struct work *w, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* batch_keys.c: bring in the parents that rows in the file need, then give every newcomer its key.
- */
+/* batch_keys.c: bring in the parents that rows in the file need, then give newcomers their keys. */
 MUST_USE bool batch_parents(struct batch *b, struct err *e);
 MUST_USE bool batch_keys(struct batch *b, struct err *e);
 /* The key of a natural row is in its cells. False with e empty: it refers to a row without one. */
 MUST_USE bool batch_natural_key(struct batch *b, struct work *w, struct row_key *key,
                                 const char **why, struct err *e);
-/* Is the row that the ledger believes to be in the file really there? REPLACE deletes without an
- * event. */
+/* Is the row that the ledger believes in the file really there? REPLACE deletes without an event.
+ */
 MUST_USE bool batch_is_in_file(struct batch *b, const struct ledger_row *row, bool *in,
                                struct err *e);
 /* Rows of this table have gone without an event. */
@@ -126,14 +125,16 @@ MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t colum
 /* Back to what the file held before the batch; where that is not possible the row is held. */
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
 
-/* batch_refer.c: references. */
-/* The local key value of the row that a reference names. False with e empty: it is not in the file;
- * `name` says which table. */
+/* batch_refer.c: references. The local key value of the row that one names. False with e empty: it
+ * is not in the file; `name` says which table. */
 bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e);
 /* The value of a column as the file has it: references become what names the row here. 1 fine, 0
  * not possible now (the work has failed), -1 error. */
 int batch_value(struct batch *b, struct work *w, uint32_t column, const struct value *in,
                 struct value *out, struct err *e);
+/* What the file holds in this column of the row, or held; borrowed from b->arena. */
+MUST_USE bool batch_held(struct batch *b, const struct work *w, uint32_t column, struct value *v,
+                         struct err *e);
 /* The rows of the file that refer to this one by its child-th reference, ready to step; a row of it
  * is their key. */
 struct sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t child,
@@ -171,8 +172,7 @@ MUST_USE bool batch_nothing_dangles(struct batch *b, struct err *e);
  * again. */
 MUST_USE bool batch_collide(struct batch *b, uint32_t *moved, struct err *e);
 
-/* batch_fit.c: write all that are to be written; then take back those whose parents the file
- * refuses. */
+/* batch_fit.c: write all that are to be; then take back those whose parents the file refuses. */
 MUST_USE bool batch_fit(struct batch *b, struct err *e);
 MUST_USE bool batch_undo_orphans(struct batch *b, struct err *e);
 

@@ -186,9 +186,9 @@ bool batch_ref_keeps(struct batch *b, const struct app_column *column, const str
 
 /* ---- children ---- */
 
-/* What those hold that show this column of the row: what it holds itself, or held before. */
-static bool held_value(struct batch *b, const struct work *w, uint32_t column, struct value *v,
-                       struct err *e)
+/* So do the rows that show this column of the row. */
+bool batch_held(struct batch *b, const struct work *w, uint32_t column, struct value *v,
+                struct err *e)
 {
     sqlite3_stmt *q = w->b->app->select;
     const struct cell *cell;
@@ -238,7 +238,7 @@ sqlite3_stmt *batch_children(struct batch *b, const struct work *w, uint32_t chi
     if (bt->children[child] == NULL)
         return NULL;
     if (column->ref_form == REF_UNIQUE) {
-        if (!held_value(b, w, column->ref_column, &v, e))
+        if (!batch_held(b, w, column->ref_column, &v, e))
             return NULL;
     } else {
         if (!key_values(t, &w->key, &v, e))

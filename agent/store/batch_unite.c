@@ -137,30 +137,21 @@ static bool spread(struct batch *b, uint32_t i, struct err *e)
 static bool is_behind(struct batch *b, const struct work *w, uint32_t column, int64_t gid,
                       bool *behind, struct err *e)
 {
-    sqlite3_stmt *q = w->b->app->select;
     struct value meant, shown;
     struct ledger_row row;
     bool known, found;
-    int code;
 
     if (!refer_value(b->s, w->b, column, gid, &b->arena, &meant, &known, e) ||
-        !ledger_row_get(&b->s->ledger, gid, &row, &found, e) ||
+        (known && !batch_held(b, w, column, &shown, e)))
+        return false;
+    *behind = known && !value_equal(&shown, &meant);
+    if (known)
+        return true;
+    if (!ledger_row_get(&b->s->ledger, gid, &row, &found, e) ||
         (found && !row.minted && !record_borrow(&b->named, row.rec, e)))
         return false;
-    *behind = !known && found && !row.minted && ledger_alive(&b->s->ledger, &b->named);
-    if (!known)
-        return true;
-    sqlite3_reset(q);
-    if (!key_bind(q, 1, w->b->app, &w->key, e))
-        return false;
-    code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        shown = value_of_column(q, (int)column);
-        *behind = !value_equal(&shown, &meant);
-    }
-    sqlite3_reset(q);
-    return code == SQLITE_ROW || code == SQLITE_DONE ||
-           sqlite_err(b->s->app.db, w->b->app->name, e);
+    *behind = found && !row.minted && ledger_alive(&b->s->ledger, &b->named);
+    return true;
 }
 
 /* A row that waits may have waited for the row that another one stands for now: what it names by

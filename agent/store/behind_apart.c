@@ -29,6 +29,47 @@ struct search {
     uint32_t seen_n;
 };
 
+/* ---- what was said to be one ---- */
+
+static void add(struct gids *g, int64_t gid)
+{
+    g->all = mem_grow(g->all, (g->n + 1) * sizeof *g->all);
+    g->all[g->n++] = gid;
+}
+
+static bool has(const struct gids *g, int64_t gid)
+{
+    for (uint32_t i = 0; i < g->n; i++)
+        if (g->all[i] == gid)
+            return true;
+    return false;
+}
+
+/* The pairs of rows that a change-set makes one, of those that `stands` stands for by now. */
+static bool read_pairs(struct ledger *l, struct slice bytes, int64_t stands, struct gids *pairs,
+                       struct err *e)
+{
+    struct reading in;
+    bool ok = reading_open(&in, l, bytes, e);
+
+    while (ok && body_next_table(&in.body))
+        while (ok && body_next_row(&in.body)) {
+            const struct body_row *row = &in.body.row;
+            int64_t to = 0;
+
+            if (row->op != CHANGE_UNITE)
+                continue;
+            ok = ledger_stands(l, reading_gid(&in, row->gid), &to, e);
+            if (!ok || to != stands)
+                continue;
+            add(pairs, reading_gid(&in, row->gid));
+            add(pairs, reading_gid(&in, row->with));
+        }
+    ok = ok && body_read_end(&in.body);
+    reading_close(&in);
+    return ok;
+}
+
 /* ---- was it apart? ---- */
 
 /* Is there another row in the file that it is one with? `of_several` false: it is one with none. */
@@ -53,26 +94,6 @@ static bool stands_beside(struct ledger *l, int64_t gid, int64_t stands, bool *b
     return ok;
 }
 
-static bool says_unite(struct ledger *l, struct slice bytes, int64_t stands, bool *says,
-                       struct err *e)
-{
-    struct reading in;
-    bool ok = reading_open(&in, l, bytes, e);
-
-    while (ok && body_next_table(&in.body))
-        while (ok && body_next_row(&in.body)) {
-            int64_t to = 0;
-
-            if (in.body.row.op != CHANGE_UNITE)
-                continue;
-            ok = ledger_stands(l, reading_gid(&in, in.body.row.gid), &to, e);
-            *says |= to == stands;
-        }
-    ok = ok && body_read_end(&in.body);
-    reading_close(&in);
-    return ok;
-}
-
 /* Has a change-set that the file had, or (`saw` false) had not, said that it is one with another?
  */
 static bool find_unite(struct recovery *r, int64_t gid, int64_t stands, bool saw, bool *found,
@@ -81,6 +102,7 @@ static bool find_unite(struct recovery *r, int64_t gid, int64_t stands, bool saw
     struct ledger *l = &r->s->ledger;
     sqlite3_stmt *q =
         ledger_prepare(l, "SELECT actor, number, bytes FROM changeset ORDER BY stamp DESC", e);
+    struct gids pairs = {0};
     int code = SQLITE_DONE;
     bool ok = q != NULL;
 
@@ -92,8 +114,10 @@ static bool find_unite(struct recovery *r, int64_t gid, int64_t stands, bool saw
         if (clock.number > l->actors[clock.actor - 1].merged || behind_saw(r, gid, &clock) != saw)
             continue;
         r->s->look_ups_left--;
-        ok = says_unite(l, value_of_column(q, 2).bytes, stands, found, e);
+        ok = read_pairs(l, value_of_column(q, 2).bytes, stands, &pairs, e);
+        *found = pairs.n > 0;
     }
+    free(pairs.all);
     sqlite3_finalize(q);
     return ok && (code == SQLITE_ROW || code == SQLITE_DONE || ledger_err(l, "read the log", e));
 }
@@ -134,45 +158,6 @@ bool behind_alone(struct recovery *r, int64_t gid, bool *alone, struct err *e)
 }
 
 /* ---- which rows it was ---- */
-
-static void add(struct gids *g, int64_t gid)
-{
-    g->all = mem_grow(g->all, (g->n + 1) * sizeof *g->all);
-    g->all[g->n++] = gid;
-}
-
-static bool has(const struct gids *g, int64_t gid)
-{
-    for (uint32_t i = 0; i < g->n; i++)
-        if (g->all[i] == gid)
-            return true;
-    return false;
-}
-
-/* The pairs of rows that a change-set makes one, of those that `stands` stands for by now. */
-static bool read_pairs(struct ledger *l, struct slice bytes, int64_t stands, struct gids *pairs,
-                       struct err *e)
-{
-    struct reading in;
-    bool ok = reading_open(&in, l, bytes, e);
-
-    while (ok && body_next_table(&in.body))
-        while (ok && body_next_row(&in.body)) {
-            const struct body_row *row = &in.body.row;
-            int64_t to = 0;
-
-            if (row->op != CHANGE_UNITE)
-                continue;
-            ok = ledger_stands(l, reading_gid(&in, row->gid), &to, e);
-            if (!ok || to != stands)
-                continue;
-            add(pairs, reading_gid(&in, row->gid));
-            add(pairs, reading_gid(&in, row->with));
-        }
-    ok = ok && body_read_end(&in.body);
-    reading_close(&in);
-    return ok;
-}
 
 /* All rows that hang together with the first of `names` by these pairs. */
 static void follow_pairs(const struct gids *pairs, struct gids *names)

@@ -494,8 +494,7 @@ static bool compare(struct signer *g, const struct candidate *c, const struct to
  *     this PC once had the row under this key, or made it under this key
  *     the file held the row when this PC last said something
  *     nothing differs but what somebody has written since the row was made
- *     the file is said to be a copy, and was made with the row, which is older than the fleet,
- * under this key
+ *     the file is said to be a copy and was made with the row, older than the fleet, by this key
  *
  * and always its UNIQUE keys, or where there are none most of its columns; but for a key that this
  * PC gave and that no other row can have (AUTOINCREMENT). */

@@ -19,8 +19,7 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
-#define TELLING_ROWS_MIN 5 /* of fewer rows nobody can say which of their columns tell them apart  \
-                            */
+#define TELLING_ROWS_MIN 5 /* of fewer nobody can say which columns tell them apart */
 #define EVIDENCE_ROWS_MIN                                                                          \
     20 /* a file with fewer equal rows is taken for a copy only if somebody says so */
 
