@@ -1,6 +1,6 @@
 /* Rows that an agent could not bring up to date in its file: what they wait for is not there yet.
  * Then the journal tells of more than the row shows. */
-#include "oracle.h"
+#include "oracle_unite.h"
 
 static bool has_seen(const struct oracle *o, const struct oracle_event *event, uint32_t site)
 {
@@ -51,11 +51,33 @@ static bool shows_older(const struct oracle *o, const struct oracle_row *row, ui
     return any;
 }
 
+/* Has the site seen a write that may count, of a row's name that its file does not show? What the
+ * cell shows instead is older then, or later: nobody can tell. */
+static bool may_wait(const struct oracle *o, const struct oracle_row *row, uint32_t site,
+                     int column)
+{
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+        const struct oracle_row *named =
+            event->column == column ? oracle_row(o, event->value) : NULL;
+
+        if (named != NULL && oracle_shown(o, named, &o->last[site], NULL) == NULL &&
+            has_seen(o, event, site) && !event->doubtful &&
+            !is_replaced(o, row, site, row->events[i]))
+            return true;
+    }
+    return false;
+}
+
 bool oracle_is_stuck(const struct oracle *o, uint32_t site, const struct oracle_row *row,
                      const struct view_row *was)
 {
     const struct shape_table *t = &o->shape->tables[was->table];
 
+    for (uint32_t c = t->keys; c < t->columns_n && o->shape->journal; c++)
+        if (t->columns[c].role == SHAPE_REF && !shape_loose(&t->columns[c]) &&
+            may_wait(o, row, site, (int)c))
+            return true;
     for (uint32_t c = t->keys; c < t->columns_n && o->shape->journal; c++)
         if (t->columns[c].role == SHAPE_DATA && t->columns[c].values != SHAPE_TICKET &&
             !t->columns[c].local && !t->columns[c].vague && was->cells[c] != WORD_ABSENT &&
