@@ -514,7 +514,8 @@ static void bound_clock(struct oracle *o, struct oracle_event *event, uint64_t w
 
     find_times(o, event, &first, &last);
     event->earliest = first << STAMP_MS_SHIFT;
-    event->latest = row->unions != 0 || row->unbound || oracle_is_vague(o, event)
+    event->latest = row->unions != 0 || row->unbound || oracle_is_vague(o, event) ||
+                            oracle_may_be_another(o, event)
                         ? UINT64_MAX
                         : (last + 1) << STAMP_MS_SHIFT;
     for (uint32_t i = 0; i < event->over_n; i++) {

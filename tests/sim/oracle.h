@@ -170,6 +170,9 @@ MUST_USE bool oracle_keys(const struct oracle *o, uint32_t site, const struct vi
 /* Rows stand under these keys; or, when the site has drained, those of its last view are known. */
 void oracle_remember_keys(struct oracle *o, uint32_t site, const struct view *now);
 void oracle_know_keys(struct oracle *o, uint32_t site);
+/* Has its row a key that one had there which has died? It may be taken for that one, saved again:
+ * then it is later than that one's end. */
+bool oracle_may_be_another(const struct oracle *o, const struct oracle_event *event);
 /* Was anything ever said of a row of this name? */
 bool oracle_knows(const struct oracle *o, uint32_t name);
 /* Was it, or one of its name, ever deleted? */

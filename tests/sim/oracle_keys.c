@@ -124,6 +124,28 @@ static bool shared_elsewhere(const struct oracle *o, uint32_t a, uint32_t b)
     return false;
 }
 
+/* Did another row that has died have this key, number `key` of those that are known, there, too? */
+static bool shared_at(const struct oracle *o, uint32_t site, uint32_t key, uint32_t name)
+{
+    for (uint32_t i = 0; i < o->key_n; i++) {
+        const struct oracle_key *k = &o->keys[i], *of = &o->keys[key];
+
+        if (k->site == site && k->table == of->table && k->key == of->key && k->row != name &&
+            oracle_has_died(o, k->row))
+            return true;
+    }
+    return false;
+}
+
+bool oracle_may_be_another(const struct oracle *o, const struct oracle_event *event)
+{
+    for (uint32_t i = 0; i < o->key_n; i++)
+        if (o->keys[i].site == event->site && o->keys[i].row == event->name &&
+            shared_at(o, event->site, i, event->name))
+            return true;
+    return false;
+}
+
 /* Is it that row, which has yielded its mark to another one, until somebody says that they are one?
  */
 static bool has_yielded(const struct oracle *o, uint32_t name, uint32_t bare)
