@@ -33,6 +33,20 @@ static bool is_fill_in(const struct oracle *o, uint32_t word)
            strcmp(text, "'" SHAPE_FILL_IN "'") == 0;
 }
 
+/* The row as its file showed it before: by its key, for it may have yielded its mark since. */
+static const struct view_row *find_before(const struct oracle *o, uint32_t site,
+                                          const struct view_row *is)
+{
+    const struct view *last = &o->last[site];
+
+    if (!shape_surrogate(&o->shape->tables[is->table]))
+        return view_find(last, is->table, is->name);
+    for (uint32_t i = 0; i < last->n; i++)
+        if (last->rows[i].table == is->table && last->rows[i].raw[0] == is->raw[0])
+            return &last->rows[i];
+    return NULL;
+}
+
 /* Local columns are as the application left them; rows that came have the fill-in value, also those
  * that came back, or may be what another row was called. */
 static bool locals_stand(const struct oracle *o, uint32_t site, const struct view *now,
@@ -40,7 +54,7 @@ static bool locals_stand(const struct oracle *o, uint32_t site, const struct vie
 {
     for (uint32_t i = 0; i < now->n; i++) {
         const struct view_row *is = &now->rows[i];
-        const struct view_row *was = view_find(&o->last[site], is->table, is->name);
+        const struct view_row *was = find_before(o, site, is);
         const struct shape_table *t = &o->shape->tables[is->table];
 
         const struct oracle_row *row = oracle_row(o, is->name);
