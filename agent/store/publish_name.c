@@ -68,7 +68,7 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
          ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &gid, e) &&
          (t->gid == 0 || ledger_stands(&p->s->ledger, t->gid, &stands, e));
     if (ok && gid == 0) {
-        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->first);
+        t->gid = t->birth != 0 ? t->birth : ledger_mint(&p->s->ledger, t->first_ms, t->first);
         ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
     } else if (ok && stands != gid) {
         t->gid = gid;

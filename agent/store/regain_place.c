@@ -406,7 +406,7 @@ bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e)
         !find_birth(b, t, &t->gid, e))
         return false;
     if (t->gid == 0)
-        return true;
+        return !t->made || t->first == 0 || name_birth(b, t, &t->birth, e);
     if (!ledger_row_get(&b->s->ledger, t->gid, &row, &found, e))
         return false;
     if (t->key.kind != KEY_NONE)

@@ -16,6 +16,7 @@ struct touched {
     struct binding *b;
     struct row_key key;        /* KEY_NONE: it is gone */
     int64_t gid;               /* 0: a new row */
+    int64_t birth;             /* natural: what it is called if it is new; 0: a gid of ours */
     uint64_t wall_ms;          /* when the application wrote it last; 0: the zero clock */
     uint64_t first_ms;         /* when its first mark was made, by whatever clock; 0: not known */
     int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */

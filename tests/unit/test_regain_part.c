@@ -226,6 +226,37 @@ static void what_the_copied_pc_says_only_later_counts_once(void **state)
     close_pair(&a, &b);
 }
 
+/* C had it in its copy, and says it before anybody has heard of A's: it is A's row all the same,
+ * and goes when A says that it has gone. */
+static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(void **state)
+{
+    static const char tags[] = "CREATE TABLE tag(name TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID";
+    static const char names[] = "SELECT group_concat(name) FROM tag";
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, tags, tags);
+    sql(&a, "INSERT INTO tag VALUES ('blue', 'x')");
+    exchange(&a, &b);
+    tidy(&a);
+    sql(&a, "INSERT INTO tag VALUES ('red', 'x')");
+    keep_database(&a);
+    drain_all(&a);
+    later();
+    sql(&a, "DELETE FROM tag WHERE name = 'red'");
+    drain_all(&a);
+    copy_of(&a, &c);
+    join_copy(&b, &c, "C");
+    expect(&b, names, "blue,red");
+    carry(&a, &b);
+    work(&b);
+    exchange(&b, &c);
+    expect(&b, names, "blue");
+    expect_same(&b, &c, names);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* How many actors of this PC others may know of. */
 static uint32_t names_given(const struct site *s)
 {
@@ -284,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
         cmocka_unit_test(what_the_copied_pc_says_only_later_counts_once),
+        cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
         cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
     };
     struct err e = {0};
