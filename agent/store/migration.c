@@ -14,6 +14,8 @@
 #include "ledger_kept.h"
 #include "ledger_meta.h"
 #include "ledger_names.h"
+#include "refer.h"
+#include "scan.h"
 
 #define STATES_MAX    4096 /* remembered, the latest; an application has some hundred migrations */
 #define BULK_ROWS_MIN 5    /* fewer rows are no data migration, unless they are all there are */
@@ -256,16 +258,67 @@ static bool may_be_derived(const struct migration *m, const struct touched *t)
     return t->gid != 0 && (t->marks == 0 || t->first <= m->until);
 }
 
+/* Does the row hold in any column what it did not hold when it was read last? */
+static bool differs(struct store *s, const struct touched *t, const struct record *was,
+                    struct buf *room, bool *does, struct err *e)
+{
+    const struct app_table *app = t->b->app;
+
+    *does = false;
+    for (uint32_t i = 0; i < app->column_count && !*does; i++) {
+        const struct cell *c = record_get(was, t->b->position[i]);
+        struct named named = touched_named(s, t, i);
+        const struct value *now = named.b != NULL ? &named.key : &t->values[i];
+        struct value local;
+        bool known = false;
+
+        if (app->surrogate && t->b->is_key[i])
+            continue;
+        if (c != NULL && !scan_local(s, &c->v, &local, &known, room, e))
+            return false;
+        *does = !known || !value_equal(&local, now);
+    }
+    return true;
+}
+
+/* Was the row changed by what touched it, and may that have been a migration? */
+static bool is_changed(struct store *s, const struct touched *t, struct buf *room, bool *changed,
+                       struct err *e)
+{
+    struct record was = {0};
+    struct ledger_row row;
+    bool found, ok;
+
+    *changed = t->key.kind != KEY_NONE && t->wall_ms != 0 && may_be_derived(s->migration, t);
+    if (!*changed)
+        return true;
+    ok = ledger_row_get(&s->ledger, t->gid, &row, &found, e);
+    if (ok && found && !row.minted)
+        ok = record_decode(&was, row.differs ? row.shadow : row.rec, e) &&
+             differs(s, t, &was, room, changed, e);
+    record_close(&was);
+    return ok;
+}
+
 /* A data migration changed rows that were there before. */
 static bool find_bulk(struct store *s, struct touch_list *l, const struct binding *b, bool *any,
                       struct err *e)
 {
     uint32_t n = 0;
     int64_t rows;
+    struct buf room;
+    bool ok = true;
 
-    for (uint32_t i = 0; i < l->n; i++)
-        n += l->rows[i].b == b && l->rows[i].key.kind != KEY_NONE && l->rows[i].wall_ms != 0 &&
-             may_be_derived(s->migration, &l->rows[i]);
+    buf_open(&room, VALUE_BYTES_MAX + 64);
+    for (uint32_t i = 0; ok && i < l->n; i++) {
+        bool changed = false;
+
+        ok = l->rows[i].b != b || is_changed(s, &l->rows[i], &room, &changed, e);
+        n += changed;
+    }
+    buf_close(&room);
+    if (!ok)
+        return false;
     if (n < FEW_ROWS_MIN)
         return true;
     if (!count_rows(s, b->table, &rows, e))

@@ -108,6 +108,26 @@ static void a_change_of_a_tables_only_row_is_none(void **state)
     close_pair(&a, &b);
 }
 
+/* Both rows were saved before the migration, and one was changed: that is the work of a person. */
+static void rows_that_were_saved_as_they_were_make_no_migration(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id > 2");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 9 WHERE id = 1; UPDATE article SET name = name;"
+            "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002')");
+    work(&a);
+    later();
+    sql(&b, "UPDATE article SET price = 8 WHERE id = 2");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT group_concat(price) FROM article", "9,8");
+    assert_null(store_waits(a.store));
+    close_pair(&a, &b);
+}
+
 /* Both were migrated while they were apart: only what a person had changed is listed. */
 static void what_both_derived_alike_is_no_conflict(void **state)
 {
@@ -255,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_price_times_a_hundred_on_each_pc_is_not_times_ten_thousand),
         cmocka_unit_test(a_small_table_that_was_changed_whole_is_guarded_too),
         cmocka_unit_test(a_change_of_a_tables_only_row_is_none),
+        cmocka_unit_test(rows_that_were_saved_as_they_were_make_no_migration),
         cmocka_unit_test(what_both_derived_alike_is_no_conflict),
         cmocka_unit_test(nothing_else_waits),
         cmocka_unit_test(what_waits_can_be_let_in),
