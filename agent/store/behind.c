@@ -18,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#include "placed.h"
 #include "scan.h"
 
 /* ---- the fork ---- */
@@ -242,6 +243,51 @@ static bool put_lost_due(struct recovery *r, struct err *e)
            scan_forget_unheard(r->s, e);
 }
 
+/* Has the table columns that came since the agent wrote into the file last? Nothing of what others
+ * said of them is in it. */
+static bool has_later_columns(struct recovery *r, uint32_t table, const struct app_state *state,
+                              bool *has, struct err *e)
+{
+    sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
+                                     "SELECT 1 FROM meta WHERE name = 'came.' || ?1 AND value >="
+                                     " (SELECT min(id) FROM point WHERE token = ?2)",
+                                     e);
+    int code;
+
+    if (q == NULL)
+        return false;
+    sqlite3_bind_int64(q, 1, table);
+    sqlite3_bind_blob(q, 2, state->token, sizeof state->token, SQLITE_STATIC);
+    code = sqlite3_step(q);
+    *has = code == SQLITE_ROW;
+    sqlite3_finalize(q);
+    return *has || code == SQLITE_DONE ||
+           ledger_err(&r->s->ledger, "look for columns that came", e);
+}
+
+/* Where triggers were missing since the file was told its point, no mark tells what the application
+ * wrote: a migration made the table anew before we looked. If it brought columns, what differs may
+ * be what it filled in. */
+static bool find_unwatched(struct recovery *r, const struct app_state *state, struct err *e)
+{
+    struct store *s = r->s;
+    struct placed_point told = {0};
+    bool ok = state->point.n == 0 || placed_point_read(&told, buf_slice(&state->point), e);
+
+    r->unwatched = mem_alloc((s->app.schema.n + 1) * sizeof *r->unwatched);
+    for (uint32_t i = 0; ok && i < s->binding_count; i++) {
+        const struct app_table *t = s->bindings[i].app;
+        bool missed = false, later = false;
+
+        for (uint32_t k = 0; k < told.table_n; k++)
+            missed |= told.tables[k].number == t->number && told.tables[k].repairs != t->repairs;
+        ok = !missed || has_later_columns(r, s->bindings[i].table, state, &later, e);
+        r->unwatched[s->bindings[i].app_index] = missed && !later;
+    }
+    placed_point_close(&told);
+    return ok;
+}
+
 /* The ledger had let go of a file, and gets one that it knows: its rows need not be matched. */
 static bool attach(struct recovery *r, struct err *e)
 {
@@ -314,8 +360,9 @@ bool behind(struct store *s, const struct app_state *state, uint64_t now_ms, boo
 
     behind_open(&r, s, now_ms);
     ok = appdb_read(&s->app, e) && look_for_fork(&r, state, known, e) &&
-         (!*known || (ledger_begin(&s->ledger, false, e) && attach(&r, e) && go_back(&r, e) &&
-                      behind_relive(&r, e) && behind_find_let_go(&r, e) && behind_rows(&r, e)));
+         (!*known || (ledger_begin(&s->ledger, false, e) && attach(&r, e) &&
+                      find_unwatched(&r, state, e) && go_back(&r, e) && behind_relive(&r, e) &&
+                      behind_find_let_go(&r, e) && behind_rows(&r, e)));
     appdb_end(&s->app);
     if (ok && *known)
         ok = go_on(&r, state, e);

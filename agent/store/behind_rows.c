@@ -13,6 +13,8 @@
 #include "scan.h"
 #include "unite.h"
 
+#define NOWHERE UINT32_MAX
+
 /* ---- references ---- */
 
 /* The row that a reference of the file names, news included. 0: none. */
@@ -90,15 +92,28 @@ static bool differ_by_mark(const struct value *a, const struct value *b)
     return repair_is_mark(a, b) || repair_is_mark(b, a);
 }
 
-/* A column that a migration brought since is not what the file held, but what it will be found to
- * hold (publish_fresh.c): under the name that it had before, if it had one. */
-static void make_fresh(struct recovery *r, const struct fresh *f, const struct cell *file)
+/* Where the ledger has what the file held in the column. One that a migration brought since is not
+ * what was held, but what it will be found to hold (publish_fresh.c): under the name that it had
+ * before, if it had one; else NOWHERE. */
+static uint32_t held_at(const struct binding *b, uint32_t column)
 {
-    const struct cell *have = f->from < 0 ? NULL : record_get(&r->rec, (uint32_t)f->from);
+    const struct fresh *f = columns_fresh(b, column);
 
-    if (f->from >= 0)
-        *record_cell(&r->shadow, (uint32_t)f->from) =
-            have != NULL && value_equal(&have->v, &file->v) ? *have : *file;
+    if (f == NULL)
+        return b->position[column];
+    return f->from < 0 ? NOWHERE : (uint32_t)f->from;
+}
+
+/* Did the application see what the ledger has there? Where the file went back to before a column
+ * got its present name, cells that were carried over since were seen under the old one. */
+static bool saw_held(const struct recovery *r, const struct binding *b, int64_t gid,
+                     uint32_t column, const struct cell *have)
+{
+    const struct cell *under_old = record_get(&r->rec, b->position[column]);
+
+    return saw_cell(r, b, gid, have) ||
+           (under_old != NULL && under_old->clock.stamp == have->clock.stamp &&
+            saw_cell(r, b, gid, under_old));
 }
 
 /* A counter as it was at the fork. Where the file has the beginning of what one drain took of the
@@ -106,19 +121,19 @@ static void make_fresh(struct recovery *r, const struct fresh *f, const struct c
 static bool sum_at_fork(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
                         struct cell *file, bool *known, struct err *e)
 {
-    const struct cell *have = record_get(&r->rec, b->position[column]);
+    uint32_t position = held_at(b, column);
+    const struct cell *have = record_get(&r->rec, position);
     struct value shown = file->v;
     struct cell whole = *file;
 
     if (!behind_saw(r, gid, &have->clock))
-        return !b->counter[column] ||
-               behind_set(r, gid, b->table, b->position[column], file, known, e);
-    if (!behind_sum(r, gid, b->table, b->position[column], file, known, e))
+        return !b->counter[column] || behind_set(r, gid, b->table, position, file, known, e);
+    if (!behind_sum(r, gid, b->table, position, file, known, e))
         return false;
     if (!*known || r->begun.n == 0 || value_equal(&file->v, &shown))
         return true;
     r->whole = gid;
-    if (!behind_sum(r, gid, b->table, b->position[column], &whole, known, e))
+    if (!behind_sum(r, gid, b->table, position, &whole, known, e))
         return false;
     r->whole = 0;
     if (*known && value_equal(&whole.v, &shown))
@@ -133,7 +148,8 @@ static bool sum_at_fork(struct recovery *r, const struct binding *b, int64_t gid
 static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, uint32_t column,
                       struct cell *file, bool same, struct err *e)
 {
-    const struct cell *have = record_get(&r->rec, b->position[column]);
+    uint32_t position = held_at(b, column);
+    const struct cell *have = record_get(&r->rec, position);
     struct value shown = file->v;
     bool known;
 
@@ -141,11 +157,11 @@ static bool part_cell(struct recovery *r, const struct binding *b, int64_t gid, 
         *file = *have;
         return true;
     }
-    if (!behind_part(r, gid, b->table, b->position[column], file, &known, e))
+    if (!behind_part(r, gid, b->table, position, file, &known, e))
         return false;
     if (known && differ_by_mark(&shown, &file->v))
         file->v = shown;
-    return known || same || note_conflict(r, b, gid, b->position[column], file, e);
+    return known || same || note_conflict(r, b, gid, position, file, e);
 }
 
 static bool is_unwatched(const struct recovery *r, const struct binding *b)
@@ -174,31 +190,30 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
     if (news && !behind_apart(r, gid, &apart, e))
         return false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
-        const struct cell *have = record_get(&r->rec, b->position[i]);
+        uint32_t position = held_at(b, i);
+        const struct cell *have = record_get(&r->rec, position);
         struct cell file;
         bool written, known = false, same = false;
 
+        if (position == NOWHERE)
+            continue;
         if (!file_cell(r, b, i, values, &file, e) ||
             (have != NULL && !value_same(r->s, &have->v, &file.v, &same, e)))
             return false;
-        if (columns_fresh(b, i) != NULL) {
-            make_fresh(r, columns_fresh(b, i), &file);
-            continue;
-        }
         if (have == NULL && has_no_beginning(r, b)) {
-            behind_added(r, gid, b->position[i], &file, &known);
+            behind_added(r, gid, position, &file, &known);
             if (known && values[i].type != VALUE_NULL)
-                *record_cell(&r->shadow, b->position[i]) = file;
+                *record_cell(&r->shadow, position) = file;
             continue;
         }
         if (apart && have != NULL) {
             if (!part_cell(r, b, gid, i, &file, same, e))
                 return false;
-            *record_cell(&r->shadow, b->position[i]) = file;
+            *record_cell(&r->shadow, position) = file;
             continue;
         }
         if (news && have != NULL && (have->counter != NULL || b->counter[i]) &&
-            !saw_cell(r, b, gid, have) && !sum_at_fork(r, b, gid, i, &file, &known, e))
+            !saw_held(r, b, gid, i, have) && !sum_at_fork(r, b, gid, i, &file, &known, e))
             return false;
         if (known || have == NULL) {
             written = false;
@@ -208,15 +223,15 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         } else {
             written = news && !repair_is_mark(&file.v, &have->v);
         }
-        if (written && saw_cell(r, b, gid, have) && !repair_is_mark(&have->v, &file.v))
+        if (written && saw_held(r, b, gid, i, have) && !repair_is_mark(&have->v, &file.v))
             file = *have;
         else if (written && !stayed_out(r, b, &have->clock) &&
-                 !note_conflict(r, b, gid, b->position[i], &file, e))
+                 !note_conflict(r, b, gid, position, &file, e))
             return false;
         if (!known && have != NULL && differ_by_mark(&file.v, &have->v) &&
-            saw_cell(r, b, gid, have))
+            saw_held(r, b, gid, i, have))
             file.clock = have->clock;
-        *record_cell(&r->shadow, b->position[i]) = file;
+        *record_cell(&r->shadow, position) = file;
     }
     return true;
 }
@@ -417,6 +432,7 @@ static bool unwatched_row(struct recovery *r, struct binding *b, int64_t gid,
 /* A row that the file shows. */
 struct shown {
     struct binding *b;
+    int64_t gid;
     struct row_key key;
     const struct value *values;
 };
@@ -477,14 +493,16 @@ static bool is_named(struct recovery *r, const struct shown *t, bool *is, struct
     return true;
 }
 
-/* Was the row, which is dead, written again under its natural key, and nobody remembers that? It
- * does not stay because others name it, or because no delete of others comes in here. */
+/* Was the row, which is dead as the file knows, written again under its natural key, and nobody
+ * remembers that? It does not stay because others name it, or because no delete of others comes in
+ * here. */
 static bool is_back(struct recovery *r, const struct shown *t, bool *back, struct err *e)
 {
     bool named;
 
     *back = is_unwatched(r, t->b) && !t->b->app->surrogate &&
-            !ledger_alive(&r->s->ledger, &r->rec) && !stayed_out(r, t->b, &r->rec.dead);
+            !ledger_alive(&r->s->ledger, &r->rec) && !stayed_out(r, t->b, &r->rec.dead) &&
+            behind_saw(r, t->gid, &r->rec.dead);
     if (!*back)
         return true;
     if (!is_named(r, t, &named, e))
@@ -507,6 +525,7 @@ static bool recover_row(struct recovery *r, struct binding *b, const struct valu
     if (!ledger_row_by_key(&r->s->ledger, b->table, &key, true, &row, &found, e))
         return false;
     id = int_key(found ? row.gid : 0);
+    shown.gid = id.i;
     if (found && !row.minted &&
         (!record_decode(&r->rec, row.rec, e) || !scan_same(r->s, b, &r->rec, values, &same, e)))
         return false;

@@ -15,9 +15,10 @@
 #define GUESS_ROWS_MAX  20000 /* compared to see whether a column is an old one */
 #define GUESS_PAIRS_MAX 64
 
-/* ---- what is remembered of a table: meta columns.ID ----
+/* ---- what is remembered of a table: meta columns.ID, came.ID ----
  *
  *     columns = (state: u8, name, 0, name it had before or nothing, 0)...
+ *     came = the last point (schema.sql) before its latest column came
  */
 
 enum {
@@ -266,6 +267,7 @@ struct pair {
     uint32_t column;   /* fresh */
     uint32_t position; /* of one that went */
     bool in_place;     /* it stands where the other one stood */
+    bool alone;        /* ... and no other one went there */
     bool sure;         /* ... and nothing else can stand there */
     uint32_t equal;
     bool varied; /* not all that is equal is one value */
@@ -309,6 +311,7 @@ static void find_place(const struct binding *b, const struct notes *n, uint32_t 
         (old == 0) == (now == 0) &&
         (old == 0 || sqlite3_stricmp(n->list[old - 1].name, b->app->columns[now - 1].name) == 0);
     p->in_place = posts && gone - old == p->column - now;
+    p->alone = p->in_place && old_end - old == 1;
     p->sure = p->in_place && old_end < n->n && now_end < b->app->column_count &&
               old_end - old == now_end - now &&
               sqlite3_stricmp(n->list[old_end].name, b->app->columns[now_end].name) == 0;
@@ -443,13 +446,59 @@ static bool count_marked(struct store *s, const struct binding *b, int64_t *n, s
     return code == SQLITE_ROW;
 }
 
+/* What the column's DEFAULT says; "NULL" if it has none. Free with sqlite3_free; NULL: it cannot be
+ * NULL and has none. */
+static bool find_default(struct store *s, const struct binding *b, uint32_t column, char **text,
+                         struct err *e)
+{
+    static const char sql[] = "SELECT dflt_value, \"notnull\" FROM pragma_table_xinfo(?1, 'main')"
+                              " WHERE name = ?2";
+    sqlite3_stmt *q = NULL;
+    int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
+
+    *text = NULL;
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(q, 1, b->app->name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, b->app->columns[column].name, -1, SQLITE_STATIC);
+        code = sqlite3_step(q);
+    }
+    if (code == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
+        *text = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(q, 0));
+    else if (code == SQLITE_ROW && sqlite3_column_int(q, 1) == 0)
+        *text = sqlite3_mprintf("NULL");
+    else if (code != SQLITE_ROW)
+        sqlite_err(s->app.db, b->app->name, e);
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW;
+}
+
+/* A column that cannot be NULL and has no default comes to a table with rows only where that is
+ * made anew, and loses its triggers. Else it is the one that went from its place. */
+static bool find_sure(struct store *s, const struct binding *b, struct guess *g, struct err *e)
+{
+    bool kept = s->ledger.tables[b->table - 1].scan == SCAN_NONE, ok = true;
+
+    for (uint32_t i = 0; ok && i < g->n && g->rows > 0; i++) {
+        struct pair *p = &g->pairs[i];
+        char *text = NULL;
+
+        if (!kept || !p->alone || p->sure)
+            continue;
+        ok = find_default(s, b, p->column, &text, e);
+        p->sure = ok && text == NULL;
+        sqlite3_free(text);
+    }
+    return ok;
+}
+
 static bool find_renamed(struct store *s, struct binding *b, const struct notes *n, struct err *e)
 {
     struct guess g = {0};
     bool ok;
 
     guess_pairs(s, b, n, &g);
-    ok = g.n == 0 || (guess_rows(s, b, &g, e) && count_marked(s, b, &g.marked, e));
+    ok = g.n == 0 ||
+         (guess_rows(s, b, &g, e) && find_sure(s, b, &g, e) && count_marked(s, b, &g.marked, e));
     for (uint32_t i = 0; ok && i < g.n; i++) {
         struct fresh *f = &b->fresh[g.pairs[i].column];
 
@@ -499,32 +548,6 @@ static bool query_fill(struct store *s, struct binding *b, uint32_t column, cons
         sqlite_err(s->app.db, b->app->name, e);
     sqlite3_finalize(q);
     return code == SQLITE_ROW || code == SQLITE_DONE;
-}
-
-/* What the column's DEFAULT says; "NULL" if it has none. Free with sqlite3_free; NULL: it cannot be
- * NULL and has none. */
-static bool find_default(struct store *s, const struct binding *b, uint32_t column, char **text,
-                         struct err *e)
-{
-    static const char sql[] = "SELECT dflt_value, \"notnull\" FROM pragma_table_xinfo(?1, 'main')"
-                              " WHERE name = ?2";
-    sqlite3_stmt *q = NULL;
-    int code = sqlite3_prepare_v2(s->app.db, sql, -1, &q, NULL);
-
-    *text = NULL;
-    if (code == SQLITE_OK) {
-        sqlite3_bind_text(q, 1, b->app->name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(q, 2, b->app->columns[column].name, -1, SQLITE_STATIC);
-        code = sqlite3_step(q);
-    }
-    if (code == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
-        *text = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(q, 0));
-    else if (code == SQLITE_ROW && sqlite3_column_int(q, 1) == 0)
-        *text = sqlite3_mprintf("NULL");
-    else if (code != SQLITE_ROW)
-        sqlite_err(s->app.db, b->app->name, e);
-    sqlite3_finalize(q);
-    return code == SQLITE_ROW;
 }
 
 /* Does some row hold the default? */
@@ -613,6 +636,15 @@ static bool refers_now(const struct binding *b, const struct notes *n)
     return false;
 }
 
+static bool note_came(struct store *s, const struct binding *b, struct err *e)
+{
+    const struct value point = {.type = VALUE_INT, .i = s->ledger.point};
+    char name[32];
+
+    snprintf(name, sizeof name, "came.%u", b->table);
+    return ledger_meta_set(&s->ledger, name, &point, e);
+}
+
 static bool compare(struct store *s, struct binding *b, const struct notes *n, struct err *e)
 {
     struct ledger_table *t = &s->ledger.tables[b->table - 1];
@@ -620,7 +652,7 @@ static bool compare(struct store *s, struct binding *b, const struct notes *n, s
 
     if (fresh > 0 && !read_file(s, b, n, e))
         return false;
-    if (arrived > 0 && !strip(s, b, n, e))
+    if (arrived > 0 && (!strip(s, b, n, e) || !note_came(s, b, e)))
         return false;
     if (arrived > 0 || refers_now(b, n)) {
         t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;

@@ -286,6 +286,64 @@ static void an_edit_does_not_take_back_what_the_file_lost_of_its_row(void **stat
     close_pair(&a, &b);
 }
 
+/* A migration made the table anew in the old file, and its triggers were gone until the agent came:
+ * what differs from what the file held then was written there. */
+static void what_was_written_in_an_old_file_without_its_triggers_counts(void **state)
+{
+    static const char make_anew[] =
+        "CREATE TABLE made(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, price DECIMAL,"
+        " stock INTEGER);"
+        "INSERT INTO made SELECT * FROM article; DROP TABLE article;"
+        "ALTER TABLE made RENAME TO article";
+    static const char articles[] = "SELECT ref, price, stock FROM article ORDER BY ref";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1), (2, 'R2', 2, 2), (3, 'R3', 3, 3)");
+    exchange(&a, &b);
+    tidy(&a); /* the file is told where it stands */
+    keep_database(&a);
+    sql(&a, "UPDATE article SET price = 5 WHERE id = 2");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, make_anew);
+    sql(&a, "UPDATE article SET stock = 9 WHERE id = 1; DELETE FROM article WHERE id = 3");
+    expect_both_settled(&a, &b, articles, "R1|1|9 R2|5|2");
+    close_pair(&a, &b);
+}
+
+/* But not what the migration filled into a column that the others had already: what they say of it
+ * is only about to be written. */
+static void what_a_migration_filled_in_is_not_taken_for_written_in_an_old_file(void **state)
+{
+    static const char make_anew[] =
+        "CREATE TABLE made(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, price DECIMAL,"
+        " stock INTEGER, shelf INTEGER NOT NULL DEFAULT 9);"
+        "INSERT INTO made SELECT *, 9 FROM article; DROP TABLE article;"
+        "ALTER TABLE made RENAME TO article";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1), (2, 'R2', 2, 2)");
+    exchange(&a, &b);
+    sql(&b, make_anew);
+    work(&b);
+    sql(&b, "UPDATE article SET shelf = 5 WHERE id = 1");
+    exchange(&a, &b);
+    tidy(&a);
+    later();
+    sql(&a, make_anew);
+    drain_all(&a);
+    keep_database(&a);
+    exchange(&a, &b);
+    expect(&a, "SELECT ref, shelf FROM article ORDER BY ref", "R1|5 R2|9");
+    go_back(&a);
+    expect_both_settled(&a, &b, "SELECT ref, shelf FROM article ORDER BY ref", "R1|5 R2|9");
+    close_pair(&a, &b);
+}
+
 /* Its natural key refers to a row that gets another key: the row has not gone, and what it holds in
  * the old file is not the application's answer to what it had written later. */
 static void a_row_whose_key_follows_its_parents_keeps_what_the_file_lost(void **state)
@@ -600,6 +658,8 @@ int main(void)
         cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
         cmocka_unit_test(an_edit_of_what_the_file_kept_counts),
         cmocka_unit_test(an_edit_does_not_take_back_what_the_file_lost_of_its_row),
+        cmocka_unit_test(what_was_written_in_an_old_file_without_its_triggers_counts),
+        cmocka_unit_test(what_a_migration_filled_in_is_not_taken_for_written_in_an_old_file),
         cmocka_unit_test(a_row_whose_key_follows_its_parents_keeps_what_the_file_lost),
         cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),
         cmocka_unit_test(what_is_not_in_the_file_again_is_not_taken_for_seen),

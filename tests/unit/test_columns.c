@@ -311,6 +311,59 @@ static void an_edit_under_a_name_that_is_not_known_beats_what_it_replaced(void *
     close_pair(&a, &b);
 }
 
+/* Nor is such a column known by what it holds. But no other one than that can have come to a table
+ * with rows: it has no default, and cannot be empty. */
+static void a_column_that_cannot_be_empty_is_known_by_its_place(void **state)
+{
+    static const char club[] = "CREATE TABLE club(id INTEGER PRIMARY KEY, name TEXT, fee INTEGER"
+                               " NOT NULL); INSERT INTO club VALUES (1, 'Chess', 5)";
+    static const char no_club[] =
+        "CREATE TABLE club(id INTEGER PRIMARY KEY, name TEXT, fee INTEGER NOT NULL)";
+    static const char rename_it[] = "ALTER TABLE club RENAME COLUMN fee TO price";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, club, no_club);
+    sql(&a, "UPDATE club SET fee = 6");
+    exchange(&a, &b);
+    later();
+    sql(&a, "UPDATE club SET fee = 7");
+    sql(&a, rename_it);
+    exchange(&a, &b);
+    sql(&b, rename_it);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price FROM club", "7");
+    close_pair(&a, &b);
+}
+
+/* The file went back to before the migration, which runs once more: what was written there in
+ * between had seen what the agent has carried over since. */
+static void an_edit_in_a_file_from_before_its_migration_counts_under_the_new_name(void **state)
+{
+    static const char rename_it[] = "ALTER TABLE article RENAME COLUMN price TO cost";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&a, "UPDATE article SET price = price + 1");
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&a, rename_it);
+    sql(&b, "UPDATE article SET stock = 11 WHERE id = 3");
+    exchange(&a, &b);
+    put_database_back(&a, &a);
+    later();
+    sql(&a, "UPDATE article SET price = 12 WHERE id = 1");
+    open_store(&a);
+    work(&a);
+    expect(&a, "SELECT price, stock FROM article ORDER BY id", "12|100 21|50 31|11");
+    sql(&a, rename_it);
+    sql(&b, rename_it);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT cost, stock FROM article ORDER BY id", "12|100 21|50 31|11");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +379,8 @@ int main(void)
         cmocka_unit_test(a_mark_that_is_said_after_a_migration_leaves_the_new_column_alone),
         cmocka_unit_test(a_row_that_came_right_before_the_migration_has_no_default),
         cmocka_unit_test(an_edit_under_a_name_that_is_not_known_beats_what_it_replaced),
+        cmocka_unit_test(a_column_that_cannot_be_empty_is_known_by_its_place),
+        cmocka_unit_test(an_edit_in_a_file_from_before_its_migration_counts_under_the_new_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
