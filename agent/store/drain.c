@@ -98,16 +98,16 @@ static bool is_unheard(struct store *s, int64_t gid, bool *unheard, struct err *
 
 /* A row of the file that one in the list refers to and that nobody knows: it was written while its
  * table had no triggers, or was to go again, and is as new as the one that names it. */
-static bool add_parent(struct parents *p, uint32_t child, const struct app_column *c,
-                       const struct value *v, struct err *e)
+static bool add_parent(struct parents *p, uint32_t child, const struct named *named, struct err *e)
 {
-    struct binding *parent = bind_by_app(p->s, &p->s->app.schema.tables[c->ref_table]);
+    struct binding *parent = named->b;
+    const struct value *v = &named->key;
     struct row_key key = int_key(v->i);
     struct touched t = p->list->rows[child];
     bool unheard = true;
     int64_t gid;
 
-    if (parent == NULL || v->type == VALUE_NULL || unsent_key(v, 1))
+    if (v->type == VALUE_NULL || unsent_key(v, 1))
         return true;
     if (v->type != VALUE_INT) {
         buf_clear(&p->room);
@@ -125,7 +125,7 @@ static bool add_parent(struct parents *p, uint32_t child, const struct app_colum
                          .key = arena_key(&p->list->arena, &key),
                          .wall_ms = t.wall_ms == 0 ? p->now_ms : t.wall_ms,
                          .last = t.last};
-    if (!read_row(p->s, &t, &p->list->arena, e))
+    if (!read_row(p->s, &t, &p->list->arena, e) || !refer_touched(p->s, p->list, &t, e))
         return false;
     if (t.key.kind == KEY_NONE)
         return true; /* it names nothing */
@@ -146,9 +146,13 @@ bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struc
     for (uint32_t i = 0; ok && i < l->n; i++) { /* the list grows */
         const struct app_table *t = l->rows[i].b->app;
 
-        for (uint32_t c = 0; ok && l->rows[i].values != NULL && c < t->column_count; c++)
+        for (uint32_t c = 0; ok && l->rows[i].values != NULL && c < t->column_count; c++) {
+            struct named named = {0};
+
             if (t->columns[c].ref_table >= 0)
-                ok = add_parent(&p, i, &t->columns[c], &l->rows[i].values[c], e);
+                named = touched_named(s, &l->rows[i], c);
+            ok = named.b == NULL || add_parent(&p, i, &named, e);
+        }
     }
     keymap_close(&p.here);
     buf_close(&p.room);

@@ -374,6 +374,29 @@ static void a_row_that_nobody_saw_is_known_when_another_names_it(void **state)
     close_pair(&a, &b);
 }
 
+/* Likewise by a number, which is another row's elsewhere. */
+static void such_a_row_is_known_also_when_it_is_named_by_its_number(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE client(id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE invoice(id INTEGER PRIMARY KEY, of_number TEXT REFERENCES client(number)"
+        " ON UPDATE CASCADE)";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    sql(&b, "INSERT INTO client VALUES (5, 'T1')");
+    work(&b);
+    later();
+    sql(&a, "BEGIN; CREATE TABLE n(id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE);"
+            "DROP TABLE client; ALTER TABLE n RENAME TO client; COMMIT;"
+            "INSERT INTO client VALUES (1, 'T1'); INSERT INTO invoice VALUES (1, 'T1')");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT number FROM client ORDER BY number", "#A-T1 T1");
+    expect_both(&a, &b, "SELECT of_number FROM invoice", "#A-T1");
+    close_pair(&a, &b);
+}
+
 /* Dropping a table, on one PC or on all, deletes nothing elsewhere, and nobody waits for it. */
 static void a_dropped_table_is_no_delete_and_comes_back_whole(void **state)
 {
@@ -496,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_former_name_may_be_given_to_a_new_table),
         cmocka_unit_test(a_table_that_a_migration_brings_is_shared_by_itself),
         cmocka_unit_test(a_row_that_nobody_saw_is_known_when_another_names_it),
+        cmocka_unit_test(such_a_row_is_known_also_when_it_is_named_by_its_number),
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
         cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
