@@ -74,7 +74,7 @@ static void find_mark(struct copied *c, const struct touched *t, const struct bo
     int64_t ms = (int64_t)hlc_stamp_wall_ms(row->stamp), mark = 0;
 
     if (has_time(row) && ms == (int64_t)t->wall_ms)
-        mark = t->last;
+        mark = t->latest;
     else if ((has_time(row) && ms == (int64_t)t->first_ms) ||
              row->gid.counter == gid_counter(t->first_ms, t->first))
         mark = t->first;

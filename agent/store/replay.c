@@ -90,8 +90,10 @@ static void touch(struct touch_list *l, uint32_t row, const struct mark *m, uint
         t->first = m->id;
         t->first_ms = (uint64_t)ms.i;
     }
-    if (t->marks == 0 || wall_ms > t->wall_ms) /* the clock may have been put back in between */
+    if (t->marks == 0 || wall_ms > t->wall_ms) { /* the clock may have been put back in between */
         t->wall_ms = wall_ms;
+        t->latest = m->id;
+    }
     t->last = m->id;
     t->marks++;
 }

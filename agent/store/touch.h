@@ -20,6 +20,7 @@ struct touched {
     uint64_t wall_ms;          /* when the application wrote it last; 0: the zero clock */
     uint64_t first_ms;         /* when its first mark was made, by whatever clock; 0: not known */
     int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */
+    int64_t latest;            /* the one of `wall_ms`: clocks are put back */
     uint32_t marks;            /* how many have */
     bool mixed;   /* its marks alone do not tell its fate: others did something at its key */
     bool derived; /* by a data migration (migration.h) */

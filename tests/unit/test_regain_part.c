@@ -226,6 +226,34 @@ static void what_the_copied_pc_says_only_later_counts_once(void **state)
     close_pair(&a, &b);
 }
 
+/* Nobody had heard of the row either: C says it whole, with all that A had added to it. */
+static void what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once(void **state)
+{
+    static const char stock[] = "SELECT stock FROM article WHERE ref = 'four'";
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    drain_all(&a);
+    later();
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id = 4");
+    drain_all(&a);
+    keep_database(&a);
+    copy_of(&a, &c);
+    sql(&c, "UPDATE article SET stock = stock + 1000 WHERE id = 4");
+    join_copy(&b, &c, "C");
+    expect(&b, stock, "1014");
+    carry(&a, &b);
+    work(&b);
+    exchange(&b, &c);
+    exchange(&b, &c);
+    expect(&b, stock, "1014");
+    expect_same(&b, &c, all);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* C had it in its copy, and says it before anybody has heard of A's: it is A's row all the same,
  * and goes when A says that it has gone. */
 static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(void **state)
@@ -253,6 +281,26 @@ static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(vo
     exchange(&b, &c);
     expect(&b, names, "blue");
     expect_same(&b, &c, names);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
+/* C's clock is a day slow: the latest of the row's marks is A's, but the last one is not. */
+static void what_a_copy_whose_clock_is_slow_wrote_itself_counts(void **state)
+{
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET place = 'y' WHERE id = 1");
+    keep_database(&a);
+    copy_of(&a, &c);
+    exchange(&a, &b);
+    sql(&c, "UPDATE article SET ref = 'uno' WHERE id = 1;"
+            "UPDATE _navette_dirty SET t = t - 1 WHERE id = (SELECT max(id) FROM _navette_dirty)");
+    join_copy(&b, &c, "C");
+    expect(&b, "SELECT ref, place FROM article WHERE id = 1", "uno|y");
+    expect_same(&b, &c, all);
     close_site(&c);
     close_pair(&a, &b);
 }
@@ -315,7 +363,9 @@ int main(void)
         cmocka_unit_test(a_row_that_nobody_has_heard_of_is_one_in_all_copies),
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
         cmocka_unit_test(what_the_copied_pc_says_only_later_counts_once),
+        cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
+        cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
         cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
     };
     struct err e = {0};
