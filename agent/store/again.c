@@ -380,6 +380,16 @@ static bool has_ours(const struct store *s, const struct cell *c, int64_t gid)
     return any;
 }
 
+/* Did we write the cell whole, not having seen this? What our file held then is in it. */
+static bool holds(const struct store *s, const struct cell *c, const struct total *t)
+{
+    const struct total *have = c == NULL ? NULL : counter_find(c, t->gid, t->actor);
+
+    return c != NULL && c->set && c->clock.stamp > t->stamp &&
+           ledger_is_ours(&s->ledger, c->clock.actor) &&
+           (have == NULL || have->seen_number < t->number);
+}
+
 /* What our other chains say of a row since a write of it. */
 struct mention {
     bool deleted, written;
@@ -449,12 +459,11 @@ bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
                      const struct total *t, struct err *e)
 {
     bool unsaid = false;
-    const struct total *have =
-        position < r->n ? counter_find(&r->cells[position], t->gid, t->actor) : NULL;
+    const struct cell *c = position < r->n ? &r->cells[position] : NULL;
+    const struct total *have = c == NULL ? NULL : counter_find(c, t->gid, t->actor);
     struct decimal added = t->total;
 
-    if (!ledger_is_ours(&s->ledger, t->actor) &&
-        (position >= r->n || !has_ours(s, &r->cells[position], t->gid)))
+    if (!ledger_is_ours(&s->ledger, t->actor) && !has_ours(s, c, t->gid) && !holds(s, c, t))
         return true;
     if (ledger_is_ours(&s->ledger, t->actor) && !went_unsaid(s, t, &unsaid, e))
         return false;
