@@ -115,7 +115,7 @@ static bool find_unite(struct recovery *r, int64_t gid, int64_t stands, bool saw
             continue;
         r->s->look_ups_left--;
         ok = read_pairs(l, value_of_column(q, 2).bytes, stands, &pairs, e);
-        *found = pairs.n > 0;
+        *found = has(&pairs, gid);
     }
     free(pairs.all);
     sqlite3_finalize(q);

@@ -105,12 +105,48 @@ static void what_is_sold_from_a_row_that_was_two_before_counts_once(void **state
     close_pair(&a, &b);
 }
 
+/* So it is when the other one had been one with a third before, as that file knew, and both had
+ * gone: the row is apart, although others of those that it is one with were not. */
+static void an_edit_in_a_file_where_two_others_of_three_had_gone_is_no_more_than_that(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 5, 10)");
+    exchange(&a, &b);
+    later();
+    sql(&a, "INSERT INTO article VALUES (2, 'R2', 6, 60), (3, 'R3', 6, 60)");
+    exchange(&a, &b);
+    check(store_unite(b.store, "article", (int64_t[]){2, 3}, b.now_ms, &e), &e);
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id <> 1");
+    work(&a);
+    keep_database(&a);
+    check(store_unite(b.store, "article", (int64_t[]){1, 2}, b.now_ms, &e), &e);
+    exchange(&a, &b);
+    expect(&a, "SELECT id, price, stock FROM article", "1|6|60");
+
+    put_database_back(&a, &a);
+    later();
+    sql(&a, "UPDATE article SET price = 7 WHERE id = 1");
+    open_store(&a);
+    exchange(&a, &b);
+    exchange(&a, &b);
+
+    expect(&a, "SELECT id, price, stock FROM article", "1|7|60");
+    expect_same(&a, &b, articles);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_in_a_file_where_two_rows_were_apart_is_no_more_than_that),
         cmocka_unit_test(an_edit_in_a_file_where_one_of_two_rows_had_gone_is_no_more_than_that),
         cmocka_unit_test(what_is_sold_from_a_row_that_was_two_before_counts_once),
+        cmocka_unit_test(an_edit_in_a_file_where_two_others_of_three_had_gone_is_no_more_than_that),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
