@@ -326,7 +326,7 @@ static bool go_on(struct recovery *r, const struct app_state *state, struct err 
 
 void behind_open(struct recovery *r, struct store *s, uint64_t now_ms)
 {
-    *r = (struct recovery){.s = s, .now_ms = now_ms};
+    *r = (struct recovery){.s = s, .now_ms = now_ms, .list = {.recovery = r}};
     buf_open(&r->key_room, VALUE_BYTES_MAX * 2);
     buf_open(&r->bytes, SIZE_MAX / 2);
 }

@@ -1,6 +1,7 @@
 /* The cells of one row that the application wrote: which they are, and whether they go out as
  * values or, of a counter, as what was added. */
 #include "publish.h"
+#include "behind.h"
 #include "ledger_large.h"
 #include "reading.h"
 #include "refer.h"
@@ -68,49 +69,58 @@ void cells_seen(struct publisher *p, const struct touched *t, const struct cell 
     c->seen_n = k->n;
 }
 
-/* Has the file been brought to what this write says? What is merged only may be later. */
-static bool is_applied(const struct publisher *p, uint32_t actor, uint64_t number)
+/* Had the file been brought to what this write says of the row? What is merged only may be later;
+ * so is what a file that went back had lost when the application wrote. */
+static bool is_applied(const struct publisher *p, const struct touched *t, uint32_t actor,
+                       uint64_t number)
 {
+    const struct local_clock clock = {.actor = actor, .number = number};
+
+    if (p->list->recovery != NULL)
+        return behind_saw(p->list->recovery, t->gid, &clock);
     return actor == 0 || number <= p->s->ledger.actors[actor - 1].applied;
 }
 
 /* Was the row, which is not in the file, deleted as far as the file tells? */
-static bool is_dead_here(const struct publisher *p)
+static bool is_dead_here(const struct publisher *p, const struct touched *t)
 {
     const struct ledger *l = &p->s->ledger;
 
     for (uint32_t i = 0; i < p->rec.n; i++) {
         const struct cell *c = &p->rec.cells[i];
 
-        if (c->set && is_applied(p, c->clock.actor, c->clock.number) &&
+        if (c->set && is_applied(p, t, c->clock.actor, c->clock.number) &&
             ledger_clock_compare(l, &c->clock, &p->rec.dead) > 0)
             return false;
         for (uint32_t k = 0; c->counter != NULL && k < c->counter->n; k++) {
-            const struct total *t = &c->counter->totals[k];
-            struct local_clock said = {.stamp = t->stamp, .actor = t->actor, .number = t->number};
+            const struct total *said = &c->counter->totals[k];
+            struct local_clock clock = {
+                .stamp = said->stamp, .actor = said->actor, .number = said->number};
 
-            if (t->number > 0 && is_applied(p, t->actor, t->number) &&
-                ledger_clock_compare(l, &said, &p->rec.dead) > 0)
+            if (said->number > 0 && is_applied(p, t, said->actor, said->number) &&
+                ledger_clock_compare(l, &clock, &p->rec.dead) > 0)
                 return false;
         }
     }
     return p->rec.dead.number != 0;
 }
 
-/* What its actor had said by the last of his change-sets that the file holds; number 0: nothing, or
+/* What its actor had said by the last of his change-sets that the file held; number 0: nothing, or
  * it is too far back to be looked for. */
 static bool total_applied(struct publisher *p, const struct touched *t, uint32_t position,
                           struct total *total, struct err *e)
 {
     struct ledger *l = &p->s->ledger;
-    uint64_t number = l->actors[total->actor - 1].applied;
-    bool says = total->number <= number, found;
+    uint64_t number = total->number;
+    bool says = number == 0 || is_applied(p, t, total->actor, number), found;
     struct slice bytes;
 
     if (says)
         return true;
     total->number = 0;
-    for (; !says && number > 0 && p->s->look_ups_left > 0; number--) {
+    while (!says && --number > 0 && p->s->look_ups_left > 0) {
+        if (!is_applied(p, t, total->actor, number))
+            continue;
         p->s->look_ups_left--;
         if (!ledger_changeset_get(l, total->actor, number, &bytes, &found, e) ||
             (found && !reading_total(l, bytes, t->b->table, position, total, &says, e)))
@@ -119,7 +129,8 @@ static bool total_applied(struct publisher *p, const struct touched *t, uint32_t
     return true;
 }
 
-/* The cell, without what has been added since. */
+/* The cell, without what has been added since. What was in a write that the file did not hold tells
+ * nothing of what was in the file. */
 static bool as_applied(struct publisher *p, const struct touched *t, uint32_t position,
                        const struct cell **c, struct err *e)
 {
@@ -127,13 +138,17 @@ static bool as_applied(struct publisher *p, const struct touched *t, uint32_t po
     struct cell *out;
     struct total *totals;
     uint32_t n = 0;
+    bool held;
 
     if (k == NULL)
         return true;
+    held = is_applied(p, t, (*c)->clock.actor, (*c)->clock.number);
     out = record_alloc(&p->next, sizeof *out);
     totals = counter_totals(&p->next, k->n);
     for (uint32_t i = 0; i < k->n; i++) {
         totals[n] = k->totals[i];
+        if (!held)
+            totals[n].seen_number = 0;
         if (!total_applied(p, t, position, &totals[n], e))
             return false;
         n += totals[n].number != 0 || totals[n].seen_number != 0;
@@ -152,7 +167,7 @@ static bool saw(struct publisher *p, const struct touched *t, uint32_t column,
 {
     uint32_t position = t->b->position[column];
 
-    if (*c != NULL || !is_dead_here(p))
+    if (*c != NULL || !is_dead_here(p, t))
         return true;
     *c = record_get(&p->rec, position);
     return as_applied(p, t, position, c, e);

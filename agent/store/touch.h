@@ -10,6 +10,7 @@
 
 struct binding;
 struct named;
+struct recovery;
 struct store;
 
 struct touched {
@@ -39,6 +40,7 @@ struct touch_list {
     struct arena arena;
     enum touch_part part; /* all of them are there to be named by these */
     struct keymap *times; /* not NULL: when marks touched them, in ms, by 1 + index into `rows` */
+    const struct recovery *recovery; /* not NULL: of a file that went back (behind.h) */
 };
 
 static inline bool touch_is_unmarked(const struct touched *t)

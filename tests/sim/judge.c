@@ -304,22 +304,6 @@ static bool add_doubt(int64_t *doubtful, uint32_t *n, int64_t amount)
     return true;
 }
 
-/* Did somebody delete the row with this sale, and who wrote it whole did not see that in a file
- * that had gone back? Its agent may have known of both: then the sale went with the row of before.
- */
-static bool went_with_row(const struct oracle *o, const struct oracle_row *row,
-                          const struct oracle_event *whole, uint32_t sale)
-{
-    for (uint32_t i = 0; i < row->n; i++) {
-        const struct oracle_event *death = &o->events[row->events[i]];
-
-        if (o->lost[whole->site] && death->column == COLUMN_DEATH && stands_over(death, sale) &&
-            !stands_over(whole, row->events[i]))
-            return true;
-    }
-    return false;
-}
-
 /* Every sale once, on top of what was written whole, which contains those its author had seen. */
 static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, int column,
                           uint32_t whole, uint32_t value)
@@ -339,7 +323,7 @@ static bool sum_stands_on(const struct oracle *o, const struct oracle_row *row, 
             return true;
         if (stands_over(base, row->events[i]))
             continue;
-        if (!event->doubtful && !went_with_row(o, row, base, row->events[i]))
+        if (!event->doubtful)
             sum += event->amount;
         else if (!add_doubt(doubtful, &doubts, event->amount))
             return true;

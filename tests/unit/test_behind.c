@@ -1,6 +1,6 @@
 /* A file that went back to where it stood between two writes that one drain took, or to where its
  * keys named other rows than they do now. Also of behind_laps.c, behind_rows.c, ledger_points.c,
- * replay.c. */
+ * replay.c, and publish_cells.c. */
 #include "library.h"
 #include "sites.h"
 
@@ -539,6 +539,57 @@ static void what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts(vo
     close_pair(&a, &b);
 }
 
+/* The setting came, changed and went, and A's file goes back to before that. Who makes it anew
+ * there has seen nothing of it: the change counts, as if A had been away all the time. */
+static void what_was_added_to_a_name_counts_where_an_old_file_begins_it_anew(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    make_counters(&a, "setting.value", true);
+    share_rules(&a, &b);
+    exchange(&a, &b);
+    keep_database(&a);
+    sql(&b, "INSERT INTO setting VALUES ('count', 100)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE setting SET value = value - 3");
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM setting");
+    exchange(&a, &b);
+    go_back(&a);
+    later();
+    sql(&a, "INSERT INTO setting VALUES ('count', 50)");
+    expect_both_settled(&a, &b, "SELECT value FROM setting", "47");
+    close_pair(&a, &b);
+}
+
+/* Here all of that was in the old file, by what A had and by what it drained later. */
+static void what_was_added_to_a_name_before_it_went_in_the_old_file_does_not_count(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    make_counters(&a, "setting.value", true);
+    share_rules(&a, &b);
+    sql(&b, "INSERT INTO setting VALUES ('count', 100)");
+    exchange(&a, &b);
+    sql(&b, "UPDATE setting SET value = value - 3");
+    exchange(&a, &b);
+    sql(&a, "UPDATE setting SET value = value - 5");
+    work(&a);
+    sql(&a, "DELETE FROM setting");
+    keep_database(&a);
+    sql(&a, "INSERT INTO client VALUES (1, 'Ana')");
+    exchange(&a, &b);
+    go_back(&a);
+    later();
+    sql(&a, "INSERT INTO setting VALUES ('count', 50)");
+    expect_both_settled(&a, &b, "SELECT value FROM setting", "50");
+    close_pair(&a, &b);
+}
+
 /* Nobody wrote that number again: the old file only did not have the mark yet. */
 static void a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew(void **state)
 {
@@ -668,6 +719,8 @@ int main(void)
         cmocka_unit_test(what_the_file_kept_of_a_drain_is_not_sold_again),
         cmocka_unit_test(what_is_sold_in_a_file_from_before_the_number_was_written_anew_counts),
         cmocka_unit_test(what_is_sold_in_an_old_file_of_a_row_that_stays_for_others_counts),
+        cmocka_unit_test(what_was_added_to_a_name_counts_where_an_old_file_begins_it_anew),
+        cmocka_unit_test(what_was_added_to_a_name_before_it_went_in_the_old_file_does_not_count),
         cmocka_unit_test(a_number_that_was_marked_since_the_copy_was_made_is_not_given_anew),
         cmocka_unit_test(a_file_from_before_the_first_drain_is_known_to_lack_its_rows),
         cmocka_unit_test(a_row_that_went_as_a_part_of_another_one_goes_again),
