@@ -126,7 +126,7 @@ MUST_USE bool batch_write_column(struct batch *b, struct work *w, uint32_t colum
 MUST_USE bool batch_undo(struct batch *b, struct work *w, struct err *e);
 
 /* batch_refer.c: references. The local key value of the row that one names. False with e empty: it
- * is not in the file; `name` says which table. */
+ * is not in the file; `table` becomes its table's name, where anything is known of it. */
 bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **table, struct err *e);
 /* The value of a column as the file has it: references become what names the row here. 1 fine, 0
  * not possible now (the work has failed), -1 error. */

@@ -187,7 +187,7 @@ static bool look_at(struct follower *f, uint32_t column, const struct cell *cell
     struct binding *parent = bind_by_app(s, &s->app.schema.tables[c->ref_table]);
     struct named named;
     struct value key;
-    const char *table;
+    const char *table = NULL;
     int64_t gid;
 
     *right = true;

@@ -9,7 +9,8 @@
 
 enum { VALUE_STEPS_MAX = 32 };
 
-/* The row is or gets into the file: its table and its key there. */
+/* The row is or gets into the file: its table and its key there. `table` becomes its name where
+ * anything is known of the row. */
 static bool find_row(struct batch *b, int64_t gid, struct binding **t, struct value *v,
                      const char **table, struct err *e)
 {
@@ -18,7 +19,6 @@ static bool find_row(struct batch *b, int64_t gid, struct binding **t, struct va
     struct row_key key;
     bool found, in;
 
-    *table = "other";
     if (w != NULL) {
         *t = w->b;
         key = w->renames && w->state != WORK_FAILED ? w->next : w->key;
@@ -46,6 +46,12 @@ bool batch_refer(struct batch *b, int64_t gid, struct value *v, const char **tab
     return find_row(b, gid, &t, v, table, e);
 }
 
+/* Of which table is the row that the column names, as far as the column tells? */
+static const char *named_table(const struct batch *b, const struct app_column *c)
+{
+    return c->ref_table < 0 ? "other" : b->s->app.schema.tables[c->ref_table].name;
+}
+
 /* What the file holds of the row, or will once the batch is written. */
 static bool read_coming(struct batch *b, int64_t gid, struct record *r, struct err *e)
 {
@@ -69,7 +75,7 @@ static bool read_coming(struct batch *b, int64_t gid, struct record *r, struct e
 static int value_of_unique(struct batch *b, struct work *w, const struct app_column *c, int64_t gid,
                            struct value *out, struct err *e)
 {
-    const char *child = c->name, *table = "other";
+    const char *child = c->name, *table = named_table(b, c);
 
     for (int step = 0; step < VALUE_STEPS_MAX; step++) {
         const struct cell *cell;
@@ -133,8 +139,8 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
                 struct value *out, struct err *e)
 {
     const struct app_column *c = &w->b->app->columns[column];
+    const char *table = named_table(b, c);
     struct binding *t;
-    const char *table;
     int64_t gid;
     bool known;
 

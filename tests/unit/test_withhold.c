@@ -3,6 +3,8 @@
 #include "ruled.h"
 #include "wentback.h"
 
+#include <navette/conflicts.h>
+
 static const char users[] =
     "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
     "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT UNIQUE, password TEXT NOT NULL, seen TEXT,"
@@ -382,6 +384,8 @@ static void a_row_that_nobody_heard_of_is_said_where_it_stays_and_is_written(voi
 
 static void rows_that_do_not_match_stay_until_they_do(void **state)
 {
+    struct store_parked p;
+    struct err e = {0};
     struct site a, b;
 
     (void)state;
@@ -393,7 +397,11 @@ static void rows_that_do_not_match_stay_until_they_do(void **state)
     exchange(&a, &b);
     expect(&b, "SELECT total FROM sale", "100");
     expect(&b, "SELECT n FROM line", "(none)"); /* it waits for its sale */
-    assert_int_equal(status_of(&b).parked, 1);
+    check(store_parked(b.store, &p, &e), &e);
+    assert_int_equal(p.n, 1);
+    assert_string_equal(p.list[0].why,
+                        "waits for the row of table sale that column sale_id refers to");
+    store_parked_close(&p);
     assert_int_equal(status_of(&a).unscanned, 0);
     sql(&a, "UPDATE sale SET total = 201 WHERE id = 2");
     exchange(&a, &b);
