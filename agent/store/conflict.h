@@ -19,6 +19,7 @@
 #define CONFLICT_RETURNED    "returned"    /* a delete beaten by a write of the row, unseen */
 #define CONFLICT_PUT_BACK    "put-back"    /* written into a file that had been put back */
 #define CONFLICT_YIELDED     "yielded"     /* another row has this UNIQUE value */
+#define CONFLICT_UNITED      "united"      /* a cell in which two rows differed that are one now */
 
 #define CONFLICT_STALE    "stale"    /* put back by a save of what had been read before an apply */
 #define CONFLICT_DOUBTFUL "doubtful" /* a counter written right after an apply changed it */

@@ -54,6 +54,12 @@ static char *sentence(const char *why, const struct store_write *lost,
                  "it is marked with the name of its PC. Give the row a value of its own, or, if "
                  "both are one thing, make one of them: agent-cli conflicts merge.",
                  loser);
+    else if (strcmp(why, CONFLICT_UNITED) == 0)
+        snprintf(
+            text, sizeof text,
+            "It stood in one of two rows that are one now, by rule or because somebody said so; "
+            "of what %s and %s had written there the later stays.",
+            loser, winner);
     else if (strcmp(why, CONFLICT_STALE) == 0)
         snprintf(text, sizeof text,
                  "An application on %s saved a row that it had read before %s's change came, and "
@@ -74,7 +80,7 @@ static const char *word_of(const char *why)
 {
     static const char *const words[] = {CONFLICT_OVERWRITTEN, CONFLICT_MATCHED,  CONFLICT_DELETED,
                                         CONFLICT_RETURNED,    CONFLICT_PUT_BACK, CONFLICT_YIELDED,
-                                        CONFLICT_STALE,       CONFLICT_DOUBTFUL};
+                                        CONFLICT_UNITED,      CONFLICT_STALE,    CONFLICT_DOUBTFUL};
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcmp(words[i], why) == 0)

@@ -115,6 +115,29 @@ bool conflict_remove_all(struct ledger *l, struct err *e)
     return ok && save_dropped(l, 0, e) && conflict_load(l, e);
 }
 
+bool conflict_move(struct ledger *l, int64_t from, int64_t to, struct err *e)
+{
+    sqlite3_stmt *s;
+    bool ok;
+
+    if (!conflict_may_be(l, from))
+        return true;
+    s = ledger_prepare(l, "UPDATE conflict SET gid = ?2 WHERE gid = ?1", e);
+    if (s == NULL)
+        return false;
+    sqlite3_bind_int64(s, 1, from);
+    sqlite3_bind_int64(s, 2, to);
+    ok = ledger_finish(l, s, "move conflicts to a united row", e);
+    sqlite3_finalize(s);
+    if (ok) {
+        uint16_t n = (uint16_t)sqlite3_changes(l->db);
+
+        *bucket(l, from) = (uint16_t)(*bucket(l, from) - n);
+        *bucket(l, to) = (uint16_t)(*bucket(l, to) + n);
+    }
+    return ok;
+}
+
 static bool remove_oldest(struct ledger *l, bool hidden, struct err *e)
 {
     sqlite3_stmt *s = ledger_statement(l, STATEMENT_CONFLICT_OLDEST);

@@ -40,6 +40,8 @@ MUST_USE bool conflict_put(struct ledger *l, struct conflict *c, struct err *e);
 /* Harmless if there is none. */
 MUST_USE bool conflict_remove(struct ledger *l, int64_t id, struct err *e);
 MUST_USE bool conflict_remove_all(struct ledger *l, struct err *e);
+/* What is listed of row `from` is of `to`. */
+MUST_USE bool conflict_move(struct ledger *l, int64_t from, int64_t to, struct err *e);
 
 /* ---- reading ---- */
 /* May this row have any? Mostly not, and then nothing need be read. */

@@ -239,6 +239,7 @@ bool repair_publish(struct store *s, uint64_t now_ms, struct store_progress *p, 
     buf_open(&r.bytes, SIZE_MAX / 2);
     buf_open(&r.key, SIZE_MAX / 2);
     buf_open(&r.shadow_bytes, SIZE_MAX / 2);
+    s->noticed_ms = now_ms;
     ok = ledger_begin(&s->ledger, false, e);
     author_begin(&r.author, s, now_ms, p);
     ok = ok && repair_rows(&r, s, now_ms, &left, e) && unite_names(s, e) &&
@@ -273,27 +274,147 @@ static bool row_at(struct store *s, const struct binding *b, int64_t key, int64_
     return true;
 }
 
+/* Two rows that a person makes one, and the row of both. */
+struct pair {
+    int64_t gids[2];
+    struct record shown[2]; /* by the file, before */
+    struct record rec;
+    struct ledger_row row; /* its shadow is in `shadow` */
+    struct buf shadow, bytes;
+};
+
+static bool load_pair(struct pair *u, struct store *s, const struct binding *b,
+                      const int64_t keys[2], struct err *e)
+{
+    struct ledger_row row;
+    bool found;
+
+    for (int i = 0; i < 2; i++)
+        if (!row_at(s, b, keys[i], &u->gids[i], e) ||
+            !ledger_row_get(&s->ledger, u->gids[i], &row, &found, e) ||
+            !record_decode(&u->shown[i], row.differs ? row.shadow : row.rec, e))
+            return false;
+    return true;
+}
+
+static bool load_united(struct pair *u, struct store *s, struct err *e)
+{
+    struct slice shadow;
+    int64_t gid;
+    bool found;
+
+    if (!ledger_stands(&s->ledger, u->gids[0], &gid, e) ||
+        !ledger_row_get(&s->ledger, gid, &u->row, &found, e))
+        return false;
+    shadow = u->row.differs ? u->row.shadow : u->row.rec;
+    buf_add(&u->shadow, shadow.p, shadow.n);
+    u->row.shadow = buf_slice(&u->shadow);
+    u->row.differs = u->row.present;
+    return record_decode(&u->rec, u->row.rec, e);
+}
+
+/* What one of the two shows behind a mark because the other one has it; NULL: nothing. */
+static const struct value *unmarked(const struct pair *u, uint32_t position)
+{
+    const struct cell *a = record_get(&u->shown[0], position);
+    const struct cell *b = record_get(&u->shown[1], position);
+
+    if (a == NULL || b == NULL)
+        return NULL;
+    if (repair_is_mark(&a->v, &b->v))
+        return &b->v;
+    return repair_is_mark(&b->v, &a->v) ? &a->v : NULL;
+}
+
+/* One row takes no value away from itself: what is behind the mark is said anew. It is derived, and
+ * so just above the write that bore the mark: what a person wrote over that, with however slow a
+ * clock, is two above it at least. */
+static bool drop_mark(struct pair *u, struct store *s, struct author *a, struct binding *b,
+                      uint32_t index, const struct value *v, struct err *e)
+{
+    const struct conflict_row about = {
+        .s = s, .gid = u->row.gid, .table = u->row.table, .own_key = b->position[b->app->keys[0]]};
+    uint32_t position = b->position[b->order[index]];
+    struct cell *have = record_cell(&u->rec, position);
+    struct cell write = {.v = *v, .set = true};
+    struct value said = *v;
+    bool united;
+
+    if (!have->set || (!value_equal(&have->v, v) && !repair_is_mark(&have->v, v)))
+        return true;
+    author_open(a);
+    write.clock = (struct local_clock){
+
+        .stamp = have->clock.stamp + 1, .actor = s->ledger.self, .number = a->number};
+    if (!unite_note(s, u->row.gid, u->row.gid, &write.clock, false, &u->rec, &united, e) ||
+        !conflict_cell(&about, position, &write, have, e))
+        return false;
+    *have = write;
+    author_row(a, b, CHANGE_UPDATE, u->row.gid, write.clock.stamp, &index, &said, 1);
+    return true;
+}
+
+static bool drop_marks(struct pair *u, struct store *s, struct author *a, struct binding *b,
+                       struct err *e)
+{
+    bool any = false;
+
+    if (!load_united(u, s, e))
+        return false;
+    for (uint32_t i = 0; i < b->app->column_count; i++) {
+        const struct value *v = unmarked(u, b->position[b->order[i]]);
+
+        if (v == NULL)
+            continue;
+        any = true;
+        if (!drop_mark(u, s, a, b, i, v, e))
+            return false;
+    }
+    if (!any)
+        return true;
+    record_encode(&u->rec, &u->bytes);
+    u->row.rec = buf_slice(&u->bytes);
+    s->due_open = s->due_stale = true;
+    return ledger_row_put(&s->ledger, &u->row, true, u->row.present, e) &&
+           ledger_due_put(&s->ledger, u->row.gid, a->now_ms, NULL, e);
+}
+
+static void pair_close(struct pair *u)
+{
+    record_close(&u->shown[0]);
+    record_close(&u->shown[1]);
+    record_close(&u->rec);
+    buf_close(&u->shadow);
+    buf_close(&u->bytes);
+}
+
 bool repair_unite(struct store *s, const struct binding *b, const int64_t keys[2], uint64_t now_ms,
                   struct store_progress *p, struct err *e)
 {
+    struct binding *t = bind_by_table(s, b->table);
     struct author author;
-    int64_t gids[2] = {0};
+    struct pair u = {0};
     uint64_t before;
     bool ok;
 
+    s->noticed_ms = now_ms;
+    s->look_ups_left = LOOK_UPS_MAX;
+    buf_open(&u.shadow, SIZE_MAX / 2);
+    buf_open(&u.bytes, SIZE_MAX / 2);
     ok = ledger_begin(&s->ledger, false, e);
     author_begin(&author, s, now_ms, p);
     before = author.number - 1;
-    ok = ok && row_at(s, b, keys[0], &gids[0], e) && row_at(s, b, keys[1], &gids[1], e);
+    ok = ok && load_pair(&u, s, b, keys, e);
     if (ok) {
-        author_unite(&author, bind_by_table(s, b->table), gids[0], gids[1]);
-        ok = unite_rows(s, b->table, gids[0], gids[1], e) && unite_names(s, e) &&
-             author_seal(&author, e) && ledger_holds_not(&s->ledger, before, e) &&
-             ledger_commit(&s->ledger, e);
+        author_unite(&author, t, u.gids[0], u.gids[1]);
+        ok = unite_rows(s, b->table, u.gids[0], u.gids[1], e) && drop_marks(&u, s, &author, t, e) &&
+             unite_names(s, e) && author_seal(&author, e) &&
+             ledger_holds_not(&s->ledger, before, e) && ledger_commit(&s->ledger, e);
     }
     if (!ok)
         ledger_rollback(&s->ledger);
     author_close(&author);
+    pair_close(&u);
     return ok;
 }
 

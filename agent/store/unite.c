@@ -1,6 +1,8 @@
 #include "unite.h"
 
+#include "conflict.h"
 #include "counter.h"
+#include "ledger_conflict.h"
 #include "ledger_kept.h"
 #include "ledger_large.h"
 #include "ledger_limits.h"
@@ -369,6 +371,39 @@ static bool absorb_cells(struct store *s, struct party *keep, const struct party
     return true;
 }
 
+/* What is listed of either is the united row's. Of each cell in which they differ, and both live, a
+ * person should know what is no longer there; not where one PC wrote both, where people had both
+ * before them, and not of a mark: it stood there because of the other row. */
+static bool list_lost(struct store *s, const struct party *keep, const struct party *gone,
+                      struct err *e)
+{
+    const struct binding *b = bind_by_table(s, keep->row.table);
+    struct conflict_row about = {.s = s, .gid = keep->row.gid, .table = keep->row.table};
+
+    if (!conflict_move(&s->ledger, gone->row.gid, keep->row.gid, e))
+        return false;
+    if (b == NULL || !ledger_alive(&s->ledger, &keep->rec) || !ledger_alive(&s->ledger, &gone->rec))
+        return true;
+    about.own_key = b->position[b->app->keys[0]];
+    for (uint32_t i = 0; i < gone->rec.n; i++) {
+        const struct cell *theirs = record_get(&gone->rec, i), *have = record_get(&keep->rec, i);
+        bool same = true;
+        int order;
+
+        if (i == about.own_key || theirs == NULL || have == NULL || !theirs->set || !have->set ||
+            theirs->counter != NULL || have->counter != NULL ||
+            theirs->clock.actor == have->clock.actor || repair_is_mark(&theirs->v, &have->v) ||
+            repair_is_mark(&have->v, &theirs->v))
+            continue;
+        order = ledger_cell_compare(&s->ledger, theirs, have);
+        if (!value_same(s, &theirs->v, &have->v, &same, e) ||
+            (!same && !conflict_note(&about, i, CONFLICT_UNITED, order > 0 ? have : theirs,
+                                     order > 0 ? theirs : have, e)))
+            return false;
+    }
+    return true;
+}
+
 /* One that is made of no other row is a part of `stands`. */
 static bool part_self(struct store *s, const struct party *p, int64_t stands, struct err *e)
 {
@@ -478,7 +513,8 @@ bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct er
         ok = err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united",
                      s->ledger.tables[first.row.table - 1].name,
                      s->ledger.tables[second.row.table - 1].name);
-    ok = ok && find_stays(s, &first, &second, &stays, e);
+    ok = ok && find_stays(s, &first, &second, &stays, e) &&
+         list_lost(s, stays ? &first : &second, stays ? &second : &first, e);
     if (ok && stays)
         ok = absorb(s, &first, &second, e) && unite_stand_for(s, b, a, e);
     else if (ok)

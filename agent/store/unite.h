@@ -19,8 +19,8 @@ struct parts {
     uint32_t n, room;
 };
 
-/* a and b, of this table, are one. Both become due. ERR_INPUT when that cannot be. Doing it again
- * is harmless. */
+/* a and b, of this table, are one. Both become due, and what differs is listed (conflict.h).
+ * ERR_INPUT when that cannot be. Doing it again is harmless. */
 MUST_USE bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e);
 
 /* A row of this gid was inserted under this natural key (identity_write): `gid` becomes the row

@@ -31,7 +31,8 @@ struct store_conflict {
     uint64_t noticed_ms; /* here */
     struct store_row row;
     char *column;    /* of a deleted or returned row: one that was written */
-    const char *why; /* overwritten matched deleted returned put-back yielded, or other */
+    const char *why; /* overwritten matched deleted returned put-back yielded united stale doubtful,
+                        or other */
     char *text;      /* the same in a sentence */
     struct store_write lost, won, now;
 };

@@ -127,13 +127,18 @@ def test_two_rows_that_are_one_thing_become_one(shop):
     for pc in (a, b):
         wait_for(lambda: len(pc.sql(rows)) == 2, "both are on " + pc.name)
         wait_for(lambda: [c["why"] for c in pc.ask("conflicts")["conflicts"]] == ["yielded"], pc.name + " lists it")
-        assert "agent-cli conflicts merge" in pc.ask("conflicts")["conflicts"][0]["text"]
+        one, = pc.ask("conflicts")["conflicts"]
+        assert "agent-cli conflicts merge" in one["text"]
+        assert 'another row has "NEU", which COMPTA01 gave' in short(pc, "conflicts")
+        assert "won" not in short(pc, "conflicts", "show", one["number"])
     shop.wait_equal(a, b)
     marked, plain = a.sql(rows)
     assert (marked[1], plain[1]) == ("#COMPTA01-NEU", "NEU")
     assert "one" in short(a, "conflicts", "merge", "shop_article", plain[0], marked[0])
     for pc in (a, b):
-        wait_for(lambda: len(pc.sql(rows)) == 1, "one is left on " + pc.name)
+        wait_for(lambda: [row[1:] for row in pc.sql(rows)] == [("NEU", 20)], "one is left on " + pc.name)
+        wait_for(lambda: [(c["why"], c["lost"]["value"], c["won"]["value"]) for c in pc.ask("conflicts")["conflicts"]]
+                 == [("united", "10", "20")], "%s lists the price that is no longer there" % pc.name)
     shop.wait_equal(a, b)
     assert a.cli("conflicts", "merge", "shop_article", plain[0], 999999, ok=None).returncode not in (0, USAGE)
     assert a.cli("conflicts", "merge", "shop_article", "one", "two", ok=None).returncode == USAGE

@@ -52,16 +52,20 @@ static const char *author_of(struct json_object *w)
 static void print_story(FILE *out, struct json_object *c)
 {
     struct json_object *lost = field(c, "lost"), *won = field(c, "won");
-    char lost_text[300], won_text[300], line[1600];
+    char lost_text[300], won_text[300], now_text[300], line[1600];
 
     format_write(lost_text, sizeof lost_text, lost);
     format_write(won_text, sizeof won_text, won);
+    format_write(now_text, sizeof now_text, field(c, "now"));
     if (is(c, "why", "returned"))
         snprintf(line, sizeof line, "%s had deleted the row; it is back, since %s wrote %s",
                  author_of(lost), author_of(won), won_text);
     else if (is(c, "why", "deleted"))
         snprintf(line, sizeof line, "%s of %s was lost: %s deleted the row", lost_text,
                  author_of(lost), author_of(won));
+    else if (is(c, "why", "yielded"))
+        snprintf(line, sizeof line, "another row has %s, which %s gave this one: it is %s now",
+                 lost_text, author_of(lost), now_text);
     else if (is(c, "why", "other"))
         snprintf(line, sizeof line, "%s of %s: %.500s", lost_text, author_of(lost),
                  text(c, "text"));
@@ -137,6 +141,7 @@ static void print_write(FILE *out, const char *name, struct json_object *w)
 
 void text_conflict(FILE *out, struct json_object *c)
 {
+    bool yielded = is(c, "why", "yielded"); /* to nothing that is written in the same place */
     char line[1200];
 
     snprintf(line, sizeof line, "%" PRId64, number(c, "number"));
@@ -146,13 +151,16 @@ void text_conflict(FILE *out, struct json_object *c)
     print_label(out, "column", text(c, "column"));
     print_label(out, "why", text(c, "text"));
     print_write(out, "lost", field(c, "lost"));
-    print_write(out, "won", field(c, "won"));
+    if (!yielded)
+        print_write(out, "won", field(c, "won"));
     format_write(line, sizeof line, field(c, "now"));
     print_label(out, "now", line);
     snprintf(line, sizeof line, "%.10s %.8s (times are UTC)", text(c, "noticed"),
              strlen(text(c, "noticed")) > 11 ? text(c, "noticed") + 11 : "");
     print_label(out, "noticed", line);
-    fprintf(out, "\n`agent-cli conflicts restore %" PRId64 "` brings the lost value back.\n",
+    fprintf(out,
+            yielded ? "\n`agent-cli conflicts dismiss %" PRId64 "` takes it off the list.\n"
+                    : "\n`agent-cli conflicts restore %" PRId64 "` brings the lost value back.\n",
             number(c, "number"));
 }
 
