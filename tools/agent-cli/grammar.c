@@ -56,9 +56,9 @@ const struct command grammar_commands[COMMANDS] = {
     [CONFLICTS_MERGE] =
         {"conflicts merge", "TABLE KEY KEY", "make one row of two",
          "The rows of TABLE under these two keys (numbers, as this PC's database has "
-         "them) are one thing. Of each column the later value stays, what refers to "
-         "either row refers to the one that stays, and the other PCs do the same. It "
-         "cannot be undone.",
+         "them) are one thing. Of each column the later value stays (the other is "
+         "in `agent-cli conflicts`), what refers to either row refers to the one that "
+         "stays, and the other PCs do the same. It cannot be undone.",
          3, 3, run_conflicts_merge},
     [CONFLICTS] = {"conflicts", "", "values that lost because two PCs wrote apart",
                    "Two PCs that are apart can write into the same place. The later write counts; "
