@@ -116,12 +116,25 @@ static void touch_natural(struct replay *r, uint32_t slot, const struct mark *m,
     r->list->rows[at->holder - 1].made |= m->op == MARK_INSERT;
 }
 
+/* The row leaves its key. Of one that nobody has heard of nothing else will tell that the key was
+ * used, and what shows it without a foreign key would come to show another row. */
+static void leave_key(struct replay *r, const struct slot *at)
+{
+    const struct touched *t = &r->list->rows[at->holder - 1];
+    struct ledger_table *table = &r->s->ledger.tables[at->b->table - 1];
+
+    if (t->gid == 0 && at->key.i > table->key_floor)
+        table->key_floor = at->key.i;
+}
+
 static void hold(struct replay *r, uint32_t slot, uint32_t holder)
 {
     struct slot *to = &r->slots[slot];
 
-    if (to->holder != 0 && to->holder != holder)
+    if (to->holder != 0 && to->holder != holder) {
+        leave_key(r, to);
         r->list->rows[to->holder - 1].key.kind = KEY_NONE; /* REPLACE of another row */
+    }
     to->holder = holder;
     r->list->rows[holder - 1].key = to->key;
 }
@@ -144,9 +157,12 @@ static void replay_surrogate(struct replay *r, const struct mark *m, bool moved,
     if (m->op == MARK_DELETE) {
         if (holder == 0)
             return;
+        leave_key(r, &r->slots[at]);
         r->slots[at].holder = 0;
         r->list->rows[holder - 1].key.kind = KEY_NONE;
     } else {
+        if (moved && holder != 0)
+            leave_key(r, &r->slots[from]);
         if (moved)
             r->slots[from].holder = 0;
         if (holder == 0)

@@ -544,11 +544,34 @@ static void what_dangles_never_names_another_row(void **state)
     close_pair(&a, &b);
 }
 
+/* Nobody remembers the row that had the number; the tag still shows it. */
+static void the_number_of_a_row_that_went_unheard_of_is_given_to_no_other(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&b,
+        "BEGIN; INSERT INTO people VALUES (3, 'Al');"
+        "INSERT INTO tag VALUES (1, 'Client', '3', 't'); DELETE FROM people WHERE id = 3; COMMIT");
+    work(&b);
+    sql(&a, "INSERT INTO people VALUES (3, 'Eve')");
+    exchange(&a, &b);
+    expect(&b, "SELECT count(*) FROM people WHERE name = 'Eve'", "1");
+    expect(&b, tags, "t|3");
+    sql(&b, "UPDATE tag SET word = 'u'");
+    exchange(&a, &b);
+    expect(&b, tags, "u|3");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_goes_although_one_that_comes_has_its_number),
         cmocka_unit_test(a_delete_that_knows_better_counts_although_an_older_one_is_later),
+        cmocka_unit_test(the_number_of_a_row_that_went_unheard_of_is_given_to_no_other),
         cmocka_unit_test(what_dangles_never_names_another_row),
         cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
         cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
