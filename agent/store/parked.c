@@ -26,9 +26,9 @@ static const struct {
      "fill in the column, on any PC; or bring the application here to the version of the others"},
     {"the file refuses it: UNIQUE",
      "another row has this value: change one of the two, on any PC, and it arrives by itself; or, "
-     "if "
-     "equal values always mean one thing, let such rows become one: agent-cli rules set "
-     "TABLE.COLUMN merge"},
+     "if"
+     " equal values always mean one thing, let such rows become one: agent-cli rules set"
+     " TABLE.COLUMN merge"},
     {"the file refuses it",
      "bring the application here to the version of the other PCs, or change the value there"},
     {"refers to",

@@ -344,7 +344,6 @@ static bool drop_mark(struct pair *u, struct store *s, struct author *a, struct 
         return true;
     author_open(a);
     write.clock = (struct local_clock){
-
         .stamp = have->clock.stamp + 1, .actor = s->ledger.self, .number = a->number};
     if (!unite_note(s, u->row.gid, u->row.gid, &write.clock, false, &u->rec, &united, e) ||
         !conflict_cell(&about, position, &write, have, e))

@@ -242,7 +242,7 @@ TESTED_BY = {
         "conflict": "ledger_conflict",
         "conflicts": "describe parked restore",
         "correct": "ledger_limits regain_limits remerge",
-        "counters": "behind_sums publish_cells reading",
+        "counters": "publish_cells reading",
         "cut": "belief",
         "deletes": "batch_dead publish_revive",
         "drain": "settings",

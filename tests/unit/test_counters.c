@@ -1,5 +1,5 @@
 /* Counters between whole stores: what the applications add up, although they write absolute
- * values. Also of behind_sums.c, publish_cells.c, reading.c. */
+ * values. Also of publish_cells.c, reading.c. */
 #include "counted.h"
 #include "ruled.h"
 

@@ -21,6 +21,15 @@ static inline void put_pc_back(struct site *s)
     open_store(s);
 }
 
+/* A file went back while its agent was stopped: what both come to when it has started. */
+static inline void expect_both_settled(struct site *a, struct site *b, const char *text,
+                                       const char *answer)
+{
+    open_store(a);
+    exchange(a, b);
+    expect_both(a, b, text, answer);
+}
+
 /* Three that are in step, and a copy of B's disk, with so many change-sets of `first` in it. */
 static inline uint64_t keep_one_of_three(struct site *a, struct site *b, struct site *c,
                                          const char *schema, struct actor *first)
