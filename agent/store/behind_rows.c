@@ -58,8 +58,8 @@ static bool file_cell(struct recovery *r, const struct binding *b, uint32_t colu
 static bool stayed_out(const struct recovery *r, const struct binding *b,
                        const struct local_clock *c)
 {
-    return c->stamp != 0 && c->actor != 0 && !ledger_is_ours(&r->s->ledger, c->actor) &&
-           bind_is_out(r->s, b->table);
+    return !r->copied && c->stamp != 0 && c->actor != 0 &&
+           !ledger_is_ours(&r->s->ledger, c->actor) && bind_is_out(r->s, b->table);
 }
 
 /* Did the application see all that the cell shows? */

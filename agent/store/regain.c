@@ -558,6 +558,7 @@ static bool regain_rows(struct regain *b, struct err *e)
     if (!regain_place(b, e) || !behind_find_let_go(r, e) || !regain_tables(b, e) ||
         !note_point(b, e))
         return false;
+    r->copied = !regain_is_ours(b);
     r->fork.mark = b->point.mark;
     r->fork.point = b->s->ledger.point;
     return behind_find_laps(r, NULL, e) && behind_relive(r, e) && regain_settle_marks(b, e) &&

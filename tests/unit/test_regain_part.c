@@ -2,6 +2,7 @@
 #include "sites.h"
 
 #include "rules_of.h"
+#include "unit/ruled.h"
 
 static const char articles[] =
     "CREATE TABLE article(id INTEGER PRIMARY KEY, ref TEXT, stock INTEGER, place TEXT)";
@@ -305,6 +306,31 @@ static void what_a_copy_whose_clock_is_slow_wrote_itself_counts(void **state)
     close_pair(&a, &b);
 }
 
+/* Into C's table nothing comes by rule; but what its copy holds of A came with that. */
+static void what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said(void **state)
+{
+    struct site a, b, c;
+    struct err e = {0};
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "UPDATE article SET place = 'y' WHERE id = 1");
+    keep_database(&a);
+    copy_of(&a, &c);
+    exchange(&a, &b);
+    sql(&c, "UPDATE article SET ref = 'uno' WHERE id = 1");
+    enrol_site(&b, &c, "C");
+    set_rule(&b, (struct wish){.target = "article", .kind = RULE_PUBLISH, .of = &c});
+    share_rosters(&b, &c);
+    open_store(&c);
+    check(store_track(c.store, NULL, 0, &e), &e);
+    match_site(&b, &c, false);
+    exchange(&b, &c);
+    expect(&b, "SELECT ref, place FROM article WHERE id = 1", "uno|y");
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* How many actors of this PC others may know of. */
 static uint32_t names_given(const struct site *s)
 {
@@ -366,6 +392,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
         cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
+        cmocka_unit_test(what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said),
         cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
     };
     struct err e = {0};
