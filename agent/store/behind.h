@@ -29,7 +29,7 @@ struct recovery {
     uint64_t now_ms;
     bool attached; /* until now no row was matched */
     bool anew;     /* the ledger was made anew since the fork (regain.c) */
-    bool copied;   /* the file is a copy of another PC's: what came into that by rule nobody knows */
+    bool copied;   /* the file is a copy of another PC: what came into that by rule nobody knows */
     struct {
         struct held held; /* change-sets that the file held */
         uint64_t said;    /* our last one then */
