@@ -481,12 +481,12 @@ static bool has_seen(const struct cell *set, const struct total *t)
     return seen != NULL && seen->seen_number > 0;
 }
 
-bool again_owe_value(struct store *s, const struct record *r, uint32_t position,
+bool again_owe_value(struct store *s, int64_t gid, const struct record *r, uint32_t position,
                      const struct cell *set, struct err *e)
 {
     const struct cell *c = position < r->n ? &r->cells[position] : NULL;
     const struct counter *k = c == NULL ? NULL : c->counter;
-    bool wins = k == NULL || !c->set || ledger_cell_compare(&s->ledger, set, c) > 0;
+    bool wins = k == NULL || !c->set || ledger_cell_compare(&s->ledger, gid, set, c) > 0;
 
     for (uint32_t i = 0; k != NULL && i < k->n; i++) {
         const struct total *t = &k->totals[i];

@@ -47,8 +47,8 @@ MUST_USE bool again_forget(struct ledger *l, uint32_t actor, uint64_t number, st
 MUST_USE bool again_owe_added(struct store *s, const struct record *r, uint32_t position,
                               const struct total *t, struct err *e);
 /* ...and so is what we have said of the same time, if it is a value, in which all of that is. */
-MUST_USE bool again_owe_value(struct store *s, const struct record *r, uint32_t position,
-                              const struct cell *set, struct err *e);
+MUST_USE bool again_owe_value(struct store *s, int64_t gid, const struct record *r,
+                              uint32_t position, const struct cell *set, struct err *e);
 /* Whenever the schema is read: what waits for a table or a column may have it now. */
 MUST_USE bool again_load(struct store *s, struct err *e);
 /* Take off what is owed; a ledger transaction of its own. */

@@ -182,7 +182,7 @@ void author_row(struct author *a, struct binding *b, enum change_op op, int64_t 
 void author_repair(struct author *a, struct binding *b, int64_t gid, const struct local_clock *of,
                    uint32_t column, const struct value *value)
 {
-    struct gid g = gid_unpack(gid);
+    struct gid g = gid_unpack(of->row == 0 ? gid : of->row);
     struct gid with = {0, of->number};
     uint32_t o = 0;
 

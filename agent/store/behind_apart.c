@@ -224,7 +224,10 @@ static void take_cell(struct search *f, const struct reading *in, uint32_t actor
     const struct body_row *row = &in->body.row;
     const struct body_counter *c = NULL;
     struct cell cell = {.v = row->values[i],
-                        .clock = {.actor = actor, .number = in->h.number, .stamp = row->stamp},
+                        .clock = {.actor = actor,
+                                  .number = in->h.number,
+                                  .stamp = row->stamp,
+                                  .row = reading_gid(in, row->gid)},
                         .set = true};
 
     for (uint32_t k = 0; k < row->counter_n; k++)
@@ -238,7 +241,7 @@ static void take_cell(struct search *f, const struct reading *in, uint32_t actor
     if (cell.v.type == VALUE_REF)
         cell.v.ref.actor = in->actors[cell.v.ref.actor];
     ledger_stamp_clock(&f->r->s->ledger, &cell.clock);
-    if (f->found && ledger_cell_compare(&f->r->s->ledger, &cell, &f->cell) <= 0)
+    if (f->found && ledger_cell_compare(&f->r->s->ledger, 0, &cell, &f->cell) <= 0)
         return;
     f->found = true;
     cell.v = arena_value(&f->r->arena, &cell.v);

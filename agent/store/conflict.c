@@ -22,9 +22,9 @@ static const struct cell *lost_of(const struct conflict *c)
     return record_get(&c->cells, CONFLICT_LOST);
 }
 
-static bool is_later(const struct ledger *l, const struct cell *a, const struct cell *b)
+static bool is_later(const struct conflict_row *row, const struct cell *a, const struct cell *b)
 {
-    return ledger_cell_compare(l, a, b) > 0;
+    return ledger_cell_compare(&row->s->ledger, row->gid, a, b) > 0;
 }
 
 /* A write under the zero clock was not made by anybody who looked. */
@@ -112,7 +112,7 @@ static bool add(const struct conflict_row *row, uint32_t position, const char *w
         add_newer(&c.newer, &won->clock);
     for (uint32_t i = 0; others != NULL && i < others->n; i++)
         if (others->list[i].position == position && lost_of(&others->list[i]) != NULL &&
-            is_later(l, lost_of(&others->list[i]), lost))
+            is_later(row, lost_of(&others->list[i]), lost))
             add_newer(&c.newer, &lost_of(&others->list[i])->clock);
     if (late)
         write_past(l, &lost->clock, &c.past);
@@ -140,8 +140,8 @@ static bool settle(const struct conflict_row *row, uint32_t position, const stru
             const struct conflict *other = &list.list[o];
 
             if (o != i && other->position == position && !of_row(other) && lost_of(other) != NULL &&
-                (is_later(l, lost_of(other), lost_of(c)) ||
-                 (!is_later(l, lost_of(c), lost_of(other)) && o < i)))
+                (is_later(row, lost_of(other), lost_of(c)) ||
+                 (!is_later(row, lost_of(c), lost_of(other)) && o < i)))
                 ok = value_same(row->s, &lost_of(other)->v, &lost_of(c)->v, &hidden, e);
         }
         if (ok && hidden != c->hidden) {
@@ -267,7 +267,7 @@ static bool meet(const struct conflict_row *row, struct conflict *c, const struc
     const struct cell *won = record_get(&c->cells, CONFLICT_WON);
     bool same, saw_same, saw_later, covers, changed;
 
-    if (lost == NULL || !is_later(l, write, lost))
+    if (lost == NULL || !is_later(row, write, lost))
         return true;
     if (!value_same(row->s, &lost->v, &write->v, &same, e) ||
         !value_same(row->s, &lost->v, &had->v, &saw_same, e))
@@ -283,7 +283,7 @@ static bool meet(const struct conflict_row *row, struct conflict *c, const struc
     if (covers && (same || saw_same || !saw_later))
         return conflict_remove(l, c->id, e);
     changed = add_newer(&c->newer, &write->clock);
-    if (!covers && won != NULL && is_later(l, write, won)) {
+    if (!covers && won != NULL && is_later(row, write, won)) {
         *record_cell(&c->cells, CONFLICT_WON) = *write;
         changed = true;
     }
@@ -307,7 +307,7 @@ bool conflict_cell(const struct conflict_row *row, uint32_t position, const stru
                    const struct cell *had, struct err *e)
 {
     struct ledger *l = &row->s->ledger;
-    bool wins = is_later(l, write, had);
+    bool wins = is_later(row, write, had);
     bool known = wins && knew(l, write, &had->clock);
     bool matched = write->clock.stamp == 0 || had->clock.stamp == 0;
     const struct cell *now = wins ? write : had;

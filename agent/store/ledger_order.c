@@ -41,7 +41,8 @@ static int value_order(const struct ledger *l, const struct value *a, const stru
     return order;
 }
 
-/* Of a write and its repairs, which have one clock, the one that was repaired most stands. */
+/* Of a write and its repairs, which have one clock and one row, the one that was repaired most
+ * stands. */
 static int repair_order(const struct ledger *l, const struct value *a, const struct value *b)
 {
     size_t left = a->type == VALUE_TEXT ? a->bytes.n : 0;
@@ -50,8 +51,21 @@ static int repair_order(const struct ledger *l, const struct value *a, const str
     return left != right ? (left < right ? -1 : 1) : value_order(l, a, b);
 }
 
-int ledger_cell_compare(const struct ledger *l, const struct cell *a, const struct cell *b)
+static int64_t row_of(const struct local_clock *c, int64_t own)
 {
+    return c->row == 0 ? own : c->row;
+}
+
+bool ledger_clock_same(int64_t own, const struct local_clock *a, const struct local_clock *b)
+{
+    return a->stamp == b->stamp && a->actor == b->actor && a->number == b->number &&
+           row_of(a, own) == row_of(b, own);
+}
+
+int ledger_cell_compare(const struct ledger *l, int64_t own, const struct cell *a,
+                        const struct cell *b)
+{
+    int64_t left = row_of(&a->clock, own), right = row_of(&b->clock, own);
     int order;
 
     if (a->clock.stamp == 0 && b->clock.stamp == 0) {
@@ -60,6 +74,8 @@ int ledger_cell_compare(const struct ledger *l, const struct cell *a, const stru
             return order;
     }
     order = ledger_clock_compare(l, &a->clock, &b->clock);
+    if (order == 0 && left != right)
+        order = gid_order(l, left, right);
     return order != 0 ? order : repair_order(l, cell_base(a), cell_base(b));
 }
 

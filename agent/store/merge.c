@@ -101,10 +101,9 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
 }
 
 /* Is one the write, and the other its repair? */
-static bool is_one_write(const struct cell *have, const struct cell *theirs)
+static bool is_one_write(int64_t own, const struct cell *have, const struct cell *theirs)
 {
-    return have->set && have->clock.stamp == theirs->clock.stamp &&
-           have->clock.actor == theirs->clock.actor && have->clock.number == theirs->clock.number;
+    return have->set && ledger_clock_same(own, &have->clock, &theirs->clock);
 }
 
 /* Where its author's PC went back (fork.h), something else may stand under the number that whoever
@@ -177,7 +176,7 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
 {
     struct cell *have = record_cell(&m->rec, position);
     struct cell had = cell_plain(have);
-    bool repair = m->body.row.op == CHANGE_REPAIR, one = is_one_write(have, theirs);
+    bool repair = m->body.row.op == CHANGE_REPAIR, one = is_one_write(about->gid, have, theirs);
 
     if (repair && !one && !may_come(&m->s->ledger, &theirs->clock))
         return true;
@@ -186,9 +185,9 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
         return false;
     if (counter != NULL)
         theirs->counter = seen_totals(m, &theirs->v, counter);
-    if (m->owes && !repair && !again_owe_value(m->s, &m->rec, position, theirs, e))
+    if (m->owes && !repair && !again_owe_value(m->s, about->gid, &m->rec, position, theirs, e))
         return false;
-    if (have->set && ledger_cell_compare(&m->s->ledger, theirs, have) <= 0)
+    if (have->set && ledger_cell_compare(&m->s->ledger, about->gid, theirs, have) <= 0)
         return repair || !one || m->anew != NULL || value_equal(&had.v, &theirs->v) ||
                conflict_note(about, position, CONFLICT_YIELDED, theirs, NULL, e);
     if (repair && one && m->anew == NULL &&
@@ -199,8 +198,9 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
     return counter_set(&m->rec, position, theirs, e);
 }
 
-static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock *clock,
-                        struct err *e)
+/* `named`: of the rows that are one the one that is said to be written. */
+static bool merge_cells(struct merger *m, int64_t gid, int64_t named,
+                        const struct local_clock *clock, struct err *e)
 {
     const struct body_row *row = &m->body.row;
     const struct conflict_row about = listed(m, gid);
@@ -212,6 +212,7 @@ static bool merge_cells(struct merger *m, int64_t gid, const struct local_clock 
         const struct body_counter *counter = next_counter(row, &next, i);
         uint32_t position = m->positions[row->columns[i]];
 
+        theirs.clock.row = named == gid ? 0 : named;
         if (change_has_some(row->op) && !m->body.table.surrogate &&
             row->columns[i] < m->body.table.keys)
             continue; /* a natural key is the row's name and does not change */
@@ -364,11 +365,11 @@ static bool merge_row(struct merger *m, struct err *e)
         row.key.bytes = buf_slice(&key);
     }
     had = m->rec.dead;
-    /* A repair is no write: of which of the rows that are one what it repairs was is not said. */
+    /* A repair is no write: what it repairs is noted, or will be. */
     if (in->op != CHANGE_REPAIR)
         ok = unite_note(m->s, named, gid, &clock, in->op == CHANGE_DELETE, &m->rec, &united, e);
     if (ok && in->op != CHANGE_DELETE)
-        ok = merge_cells(m, gid, &clock, e);
+        ok = merge_cells(m, gid, named, &clock, e);
     else if (ok)
         ok = merge_delete(m, gid, &clock, united, &had, e);
     encode_row(m, &row);

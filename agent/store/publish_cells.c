@@ -563,7 +563,7 @@ static bool merge_value(struct publisher *p, const struct touched *t, uint32_t c
         return false;
     if (c != NULL)
         mine.counter = cells_totals(p, &mine.v, t, c);
-    if ((!have->set || ledger_cell_compare(&p->s->ledger, &mine, have) > 0) &&
+    if ((!have->set || ledger_cell_compare(&p->s->ledger, t->gid, &mine, have) > 0) &&
         !counter_set(&p->rec, position, &mine, e))
         return false;
     settle_next(p, &mine, position);

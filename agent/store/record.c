@@ -8,7 +8,7 @@
 
 #include "counter.h"
 
-#define RECORD_VERSION    1
+#define RECORD_VERSION    2
 #define TYPE_COUNTER      6
 #define TYPE_UNSET        7
 #define CLOCK_FOLLOWS     31
@@ -341,7 +341,8 @@ void record_close(struct record *r)
 
 static bool same_clock(const struct local_clock *a, const struct local_clock *b)
 {
-    return a->stamp == b->stamp && a->actor == b->actor && a->number == b->number;
+    return a->stamp == b->stamp && a->actor == b->actor && a->number == b->number &&
+           a->row == b->row;
 }
 
 /* Index of `c` among the first *n of `list`, added when new. Rows have few distinct clocks. */
@@ -383,8 +384,10 @@ void record_encode_apart(const struct record *r, struct buf *out, struct record_
     varint_write(out, dead);
     for (uint32_t i = 0; i < count; i++) {
         u64_write(out, list[i].stamp);
-        varint_write(out, list[i].actor);
+        varint_write(out, (uint64_t)list[i].actor << 1 | (list[i].row != 0));
         varint_write(out, list[i].number);
+        if (list[i].row != 0)
+            varint_write(out, (uint64_t)list[i].row);
     }
     for (uint32_t i = 0; i < r->n; i++) {
         const struct cell *c = &r->cells[i];
@@ -411,12 +414,13 @@ void record_encode_apart(const struct record *r, struct buf *out, struct record_
 static bool read_clocks(struct slice *in, struct local_clock *list, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t actor;
+        uint64_t actor, row = 0;
 
         if (!u64_read(in, &list[i].stamp) || !varint_read(in, &actor) ||
-            !varint_read(in, &list[i].number))
+            !varint_read(in, &list[i].number) || ((actor & 1) != 0 && !varint_read(in, &row)))
             return false;
-        list[i].actor = (uint32_t)actor;
+        list[i].actor = (uint32_t)(actor >> 1);
+        list[i].row = (int64_t)row;
     }
     return true;
 }

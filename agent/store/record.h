@@ -1,9 +1,9 @@
 /* A row's cells with their clocks, as the ledger stores them. Local to one ledger: actors are its
  * small numbers.
  *
- *     record  = version 1: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
- *               clock index + 1), clocks * (stamp: u64 BE, actor: varint, number: varint),
- *               cells * cell
+ *     record  = version 2: u8, cells: varint, clocks: varint, dead: varint (0: never deleted, else
+ *               clock index + 1), clocks * clock, cells * cell
+ *     clock   = stamp: u64 BE, actor << 1 | 1 if a row follows: varint, number: varint, row: varint
  *     cell    = type and clock: u8 = type | clock index << 3 (31: index follows as varint), value
  *     value   = nothing | zigzag varint | f64 BE | varint length, bytes | varint gid
  *
@@ -24,6 +24,7 @@
 struct local_clock {
     uint64_t stamp;
     uint64_t number; /* 0: no clock at all */
+    int64_t row; /* of rows that are one, the one that was written, a gid. 0: the one that stands */
     uint32_t actor;
 };
 

@@ -351,15 +351,22 @@ static bool point_to(struct store *s, int64_t from, int64_t to, struct err *e)
            ledger_alias(&s->ledger, from, to, e);
 }
 
+/* Its cells are about to meet those of another row: they tell whose they are. */
+static void tell_apart(struct party *p)
+{
+    for (uint32_t i = 0; i < p->rec.n; i++)
+        if (p->rec.cells[i].set && p->rec.cells[i].clock.row == 0)
+            p->rec.cells[i].clock.row = p->row.gid;
+}
+
 /* Of each cell the later write, and all totals. */
 static bool absorb_cells(struct store *s, struct party *keep, const struct party *gone,
                          struct err *e)
 {
     for (uint32_t i = 0; i < gone->rec.n; i++) {
-        const struct cell *theirs = &gone->rec.cells[i];
-        struct cell *have = record_cell(&keep->rec, i);
-        bool wins =
-            theirs->set && (!have->set || ledger_cell_compare(&s->ledger, theirs, have) > 0);
+        struct cell *theirs = &gone->rec.cells[i], *have = record_cell(&keep->rec, i);
+        bool wins = theirs->set && (!have->set || ledger_cell_compare(&s->ledger, keep->row.gid,
+                                                                      theirs, have) > 0);
 
         if (theirs->counter != NULL || have->counter != NULL) {
             if (!counter_unite(&keep->rec, i, theirs, wins, e))
@@ -395,7 +402,7 @@ static bool list_lost(struct store *s, const struct party *keep, const struct pa
             theirs->clock.actor == have->clock.actor || repair_is_mark(&theirs->v, &have->v) ||
             repair_is_mark(&have->v, &theirs->v))
             continue;
-        order = ledger_cell_compare(&s->ledger, theirs, have);
+        order = ledger_cell_compare(&s->ledger, keep->row.gid, theirs, have);
         if (!value_same(s, &theirs->v, &have->v, &same, e) ||
             (!same && !conflict_note(&about, i, CONFLICT_UNITED, order > 0 ? have : theirs,
                                      order > 0 ? theirs : have, e)))
@@ -513,8 +520,9 @@ bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct er
         ok = err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united",
                      s->ledger.tables[first.row.table - 1].name,
                      s->ledger.tables[second.row.table - 1].name);
-    ok = ok && find_stays(s, &first, &second, &stays, e) &&
-         list_lost(s, stays ? &first : &second, stays ? &second : &first, e);
+    ok = ok && find_stays(s, &first, &second, &stays, e);
+    tell_apart(stays ? &second : &first);
+    ok = ok && list_lost(s, stays ? &first : &second, stays ? &second : &first, e);
     if (ok && stays)
         ok = absorb(s, &first, &second, e) && unite_stand_for(s, b, a, e);
     else if (ok)
@@ -534,8 +542,9 @@ bool unite_named(struct store *s, int64_t early, int64_t stands, struct err *e)
         return ok;
     if (!ledger_row_get(&s->ledger, stands, &row, &found, e) || !found || row.minted)
         return e->code == ERR_NONE;
-    ok = party_read(s, row.table, stands, &keep, e) && party_read(s, row.table, early, &gone, e) &&
-         absorb(s, &keep, &gone, e);
+    ok = party_read(s, row.table, stands, &keep, e) && party_read(s, row.table, early, &gone, e);
+    tell_apart(&gone);
+    ok = ok && absorb(s, &keep, &gone, e);
     party_close(&keep);
     party_close(&gone);
     return ok;

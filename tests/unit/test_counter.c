@@ -75,7 +75,7 @@ static void apply(struct record *r, const struct op *o)
                                    .seen = whole(o->seen[i].total)};
     if (o->seen_n > 0)
         set.counter = counter_of(r, &set.v, totals, o->seen_n);
-    if (!record_cell(r, 0)->set || ledger_cell_compare(&l, &set, record_cell(r, 0)) > 0)
+    if (!record_cell(r, 0)->set || ledger_cell_compare(&l, 0, &set, record_cell(r, 0)) > 0)
         assert_true(counter_set(r, 0, &set, &e));
 }
 

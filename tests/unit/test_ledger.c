@@ -371,6 +371,15 @@ static struct cell cell_of(uint64_t stamp, uint32_t actor, uint64_t number, stru
         .v = v, .clock = {.stamp = stamp, .actor = actor, .number = number}, .set = true};
 }
 
+/* One of the rows that one change-set wrote, and that are one. */
+static struct cell cell_of_row(const struct gid *row, struct value v)
+{
+    struct cell c = cell_of(9, 2, 4, v);
+
+    c.clock.row = gid_pack(*row);
+    return c;
+}
+
 /* Sites merge in any order. One that puts the same cells in a circle would leave each with another
  * winner. */
 static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void **state)
@@ -379,6 +388,7 @@ static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void *
     const struct value integer = {.type = VALUE_INT, .i = 4},
                        ref = {.type = VALUE_REF, .ref = {1, 5}},
                        other_ref = {.type = VALUE_REF, .ref = {2, 1}};
+    const int64_t own = gid_pack((struct gid){2, 7});
     const struct cell cells[] = {
         cell_of(0, 1, 1, (struct value){.type = VALUE_INT, .i = 5}),
         cell_of(0, 1, 2, (struct value){.type = VALUE_INT, .i = 3}),
@@ -390,6 +400,9 @@ static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void *
         cell_of(0, 3, 2, (struct value){.type = VALUE_TEXT, .bytes = slice_text("4")}),
         cell_of(9, 1, 4, (struct value){.type = VALUE_NULL}),
         cell_of(9, 2, 4, integer),
+        cell_of_row(&ref.ref, ref),
+        cell_of_row(&other_ref.ref, integer),
+        cell_of_row(&other_ref.ref, ref),
     };
     uint32_t id;
 
@@ -402,13 +415,13 @@ static void of_any_cells_the_same_one_wins_in_whatever_order_they_are_met(void *
     must(s, ledger_commit(&s->l, &s->e));
     for (size_t a = 0; a < COUNT_OF(cells); a++)
         for (size_t b = 0; b < COUNT_OF(cells); b++) {
-            int ab = ledger_cell_compare(&s->l, &cells[a], &cells[b]);
+            int ab = ledger_cell_compare(&s->l, own, &cells[a], &cells[b]);
 
-            assert_int_equal(ab, -ledger_cell_compare(&s->l, &cells[b], &cells[a]));
+            assert_int_equal(ab, -ledger_cell_compare(&s->l, own, &cells[b], &cells[a]));
             assert_int_equal(ab == 0, a == b);
             for (size_t c = 0; c < COUNT_OF(cells) && ab < 0; c++)
-                if (ledger_cell_compare(&s->l, &cells[b], &cells[c]) < 0)
-                    assert_true(ledger_cell_compare(&s->l, &cells[a], &cells[c]) < 0);
+                if (ledger_cell_compare(&s->l, own, &cells[b], &cells[c]) < 0)
+                    assert_true(ledger_cell_compare(&s->l, own, &cells[a], &cells[c]) < 0);
         }
 }
 

@@ -33,6 +33,7 @@ static void expect_same_clock(const struct local_clock *a, const struct local_cl
     assert_true(a->stamp == b->stamp);
     assert_true(a->number == b->number);
     assert_int_equal(a->actor, b->actor);
+    assert_true(a->row == b->row);
 }
 
 static void expect_same(const struct record *a, const struct record *b)
@@ -86,7 +87,9 @@ static void every_kind_of_value_comes_back_bit_for_bit(void **state)
     (void)state;
     for (uint32_t i = 0; i < COUNT_OF(values); i++)
         *record_cell(&r, 2 * i) = (struct cell){
-            .v = values[i], .clock = {.stamp = i % 3, .number = 1 + i, .actor = i}, .set = true};
+            .v = values[i],
+            .clock = {.stamp = i % 3, .number = 1 + i, .actor = i, .row = (int64_t)(i % 2) << 50},
+            .set = true};
     expect_round_trip(&r);
     r.dead = (struct local_clock){.stamp = UINT64_MAX, .number = UINT64_MAX, .actor = UINT32_MAX};
     expect_round_trip(&r);

@@ -130,6 +130,27 @@ static void pure_join_rows_are_one_without_a_rule(void **state)
     close_shops(s, 2);
 }
 
+/* What one statement writes to two rows has one clock. Of rows that are one, it is what it wrote to
+ * one of them: a type stays with its id. */
+static void what_one_statement_wrote_to_two_rows_is_not_mixed(void **state)
+{
+    struct site s[2];
+    struct err e = {0};
+
+    (void)state;
+    open_shops(s, 2, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, NULL, 'a long name', 3), (2, NULL, 'tea', 9)");
+    exchange(&s[0], &s[1]);
+    sql(&s[0], "UPDATE article SET name = name || '!', price = price * 2");
+    work(&s[0]);
+    tick(&s[1]);
+    check(store_unite(s[1].store, "article", (int64_t[]){1, 2}, s[1].now_ms, &e), &e);
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT name, price FROM article", "tea!|18");
+    close_shops(s, 2);
+}
+
 /* A took its article away before anybody said that B's is the same one: B's was never deleted. */
 static void a_delete_takes_only_the_part_that_it_meant(void **state)
 {
@@ -650,6 +671,7 @@ int main(void)
         cmocka_unit_test(an_article_that_two_shops_made_under_one_code_is_one_by_rule),
         cmocka_unit_test(such_a_row_keeps_its_key_in_an_older_database),
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
+        cmocka_unit_test(what_one_statement_wrote_to_two_rows_is_not_mixed),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
         cmocka_unit_test(a_row_that_names_the_one_it_becomes_one_with_names_itself),
