@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "correct.h"
 #include "ledger.h"
+#include "ledger_order.h"
 #include "ledger_points.h"
 #include "replaced.h"
 #include "settings.h"
@@ -90,9 +91,8 @@ struct store {
     struct unsent unsent;                   /* values too long to be sent */
     size_t body_soft, body_full;            /* BODY_BYTES_SOFT, BODY_BYTES_FULL; less in tests */
     uint64_t scan_steps;                    /* SCAN_STEPS; likewise */
-    uint32_t batch_rows;                    /* BATCH_ROWS, BATCH_BYTES; likewise */
-    size_t batch_bytes;
-    size_t row_bytes, record_bytes; /* ROW_BYTES_MAX, RECORD_BYTES_MAX; likewise */
+    uint32_t batch_rows;                    /* BATCH_ROWS; likewise */
+    size_t batch_bytes, row_bytes, record_bytes; /* likewise */
     struct steps steps;
     struct settings settings;
     struct trouble trouble;

@@ -128,18 +128,6 @@ MUST_USE bool ledger_natural_get(struct ledger *l, uint32_t table, struct slice 
 MUST_USE bool ledger_natural_put(struct ledger *l, uint32_t table, struct slice identity,
                                  int64_t gid, struct err *e);
 
-/* Order of two clocks: later stamp, then actor, then number. Of two cells: if both stamps are zero
- * by their values first; if the clocks are equal that of the row with the greater gid (`own` where
- * they name none), of one row the longer text (a repair), then the greater value. */
-int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
-                         const struct local_clock *b);
-int ledger_cell_compare(const struct ledger *l, int64_t own, const struct cell *a,
-                        const struct cell *b);
-/* Is it one write, or a write and its repair, to one row or to rows that are one? */
-bool ledger_clock_same(int64_t own, const struct local_clock *a, const struct local_clock *b);
-/* A record is alive when some cell is later than its delete. */
-bool ledger_alive(const struct ledger *l, const struct record *r);
-
 /* ---- tables ---- */
 /* By name, added when new; a name that stands for another table gives that one. */
 MUST_USE bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t,

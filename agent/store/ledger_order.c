@@ -1,7 +1,7 @@
-/* Which of two clocks, or of two cells, is the later one, and what that makes of a row. */
-#include "ledger.h"
+#include "ledger_order.h"
 
 #include "counter.h"
+#include "ledger.h"
 
 int ledger_clock_compare(const struct ledger *l, const struct local_clock *a,
                          const struct local_clock *b)

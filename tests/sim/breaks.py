@@ -23,8 +23,8 @@ BREAKS = {
     "earlier-write-wins": (
         "of two writes of a cell the earlier one stands",
         "ledger_order.c",
-        "    order = ledger_clock_compare(l, &a->clock, &b->clock);\n    return order != 0 ? order : repair_order",
-        "    order = ledger_clock_compare(l, &b->clock, &a->clock);\n    return order != 0 ? order : repair_order",
+        "    order = ledger_clock_compare(l, &a->clock, &b->clock);\n    if (order == 0 && left",
+        "    order = ledger_clock_compare(l, &b->clock, &a->clock);\n    if (order == 0 && left",
     ),
     "no-raised-clocks": (
         "an edit by a PC with a slow clock does not beat what it replaced",

@@ -12,6 +12,7 @@
 #include <navette/bounds.h>
 
 #include "ledger.h"
+#include "ledger_order.h"
 #include "random.h"
 
 #define OPS_MAX 6

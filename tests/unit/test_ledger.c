@@ -1,6 +1,7 @@
 /* The ledger: what is durable when, what a rollback leaves, and the order of cells. Also of
  * ledger_kept.c, ledger_lasting.c, ledger_meta.c, ledger_order.c, ledger_rows.c. */
 #include "ledger.h"
+#include "ledger_order.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
