@@ -82,7 +82,7 @@ struct parents {
     uint64_t now_ms;
 };
 
-/* Nothing was said of the row: it was to go (behind.h). */
+/* Nothing was said of the row, but perhaps that it is gone: it was to go (behind.h). */
 static bool is_unheard(struct store *s, int64_t gid, bool *unheard, struct err *e)
 {
     struct record rec = {0};
@@ -91,7 +91,7 @@ static bool is_unheard(struct store *s, int64_t gid, bool *unheard, struct err *
 
     ok = ledger_row_get(&s->ledger, gid, &row, &found, e) &&
          (!found || row.minted || record_decode(&rec, row.rec, e));
-    *unheard = ok && found && !row.minted && record_is_empty(&rec);
+    *unheard = ok && found && !row.minted && !record_has_cells(&rec);
     record_close(&rec);
     return ok;
 }

@@ -392,12 +392,12 @@ static bool publish_absent(struct publisher *p, struct touched *t, struct ledger
     return fresh_carry(p, t, e) && write_row(p, row, true, false, e);
 }
 
-/* Has nothing been said yet of the row, which is in the file? */
+/* Has nothing been said yet of the row, which is in the file, but perhaps that it is gone? */
 static bool is_unsaid(const struct publisher *p, const struct touched *t,
                       const struct ledger_row *row)
 {
     return row->minted ||
-           (t->key.kind != KEY_NONE && p->stands == row->gid && record_is_empty(&p->rec));
+           (t->key.kind != KEY_NONE && p->stands == row->gid && !record_has_cells(&p->rec));
 }
 
 /* Whoever writes a row wants it: that is later than its deletes, also those that the record of

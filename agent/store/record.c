@@ -314,11 +314,6 @@ bool record_has_cells(const struct record *r)
     return any;
 }
 
-bool record_is_empty(const struct record *r)
-{
-    return r->dead.number == 0 && !record_has_cells(r);
-}
-
 const struct cell *record_get(const struct record *r, uint32_t position)
 {
     return position < r->n && r->cells[position].set ? &r->cells[position] : NULL;

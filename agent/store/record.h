@@ -79,8 +79,6 @@ void record_close(struct record *r);
 /* The cell at a position, made (unset) if it is beyond the end. Pointers to other cells become
  * invalid. */
 struct cell *record_cell(struct record *r, uint32_t position);
-/* Has nothing ever been said of the row: no cell, no total, no delete? */
-bool record_is_empty(const struct record *r);
 /* Has any cell or total been said? */
 bool record_has_cells(const struct record *r);
 /* NULL when it is not set: nothing is shown there. */

@@ -190,6 +190,37 @@ static void such_a_row_stays_also_when_it_was_to_go_already(void **state)
     go_on_with_what_was_to_go(true);
 }
 
+/* It was deleted in that file, so its end is all that others have heard; the file goes back again,
+ * and the application writes to one cell of it, or names it. */
+static void such_a_row_is_said_whole_also_when_its_end_was_said(void **state)
+{
+    static const char *const writes[] = {"UPDATE article SET price = 7 WHERE id = 1",
+                                         "INSERT INTO stock_place VALUES (1, 'shelf', 2)"};
+    static const char *const prices[] = {"R1|7|3", "R1|5|3"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct site a, b;
+
+        open_pair(&a, &b, shop, shop);
+        sql(&a, "INSERT INTO article VALUES (1, 'R1', 5, 3)");
+        keep_database(&a);
+        sql(&a, "DELETE FROM article");
+        exchange(&a, &b);
+        go_back(&a);
+        open_store(&a);
+        sql(&a, "DELETE FROM article");
+        drain_all(&a);
+        go_back(&a);
+        open_store(&a);
+        drain_all(&a);
+        sql(&a, writes[i]);
+        exchange(&a, &b);
+        expect_both(&a, &b, "SELECT ref, price, stock FROM article", prices[i]);
+        close_pair(&a, &b);
+    }
+}
+
 static void a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again(void **state)
 {
     struct site a, b;
@@ -568,6 +599,7 @@ int main(void)
         cmocka_unit_test(such_a_row_stays_everywhere_when_the_application_goes_on_with_it),
         cmocka_unit_test(a_row_whose_end_alone_was_said_is_said_whole_when_the_application_goes_on),
         cmocka_unit_test(such_a_row_stays_also_when_it_was_to_go_already),
+        cmocka_unit_test(such_a_row_is_said_whole_also_when_its_end_was_said),
         cmocka_unit_test(a_natural_row_that_went_before_anybody_had_heard_of_it_goes_again),
         cmocka_unit_test(a_file_that_goes_back_twice_doubles_nothing),
         cmocka_unit_test(an_edit_of_what_the_file_kept_counts),

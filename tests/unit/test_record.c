@@ -123,19 +123,19 @@ static void an_empty_record_and_unset_cells_come_back(void **state)
     record_close(&r);
 }
 
-static void a_record_is_empty_until_something_is_said(void **state)
+static void a_record_has_no_cells_until_one_is_said(void **state)
 {
     struct record r = {0};
 
     (void)state;
-    assert_true(record_is_empty(&r));
+    assert_false(record_has_cells(&r));
     record_cell(&r, 2);
-    assert_true(record_is_empty(&r));
+    assert_false(record_has_cells(&r));
     record_cell(&r, 1)->set = true;
-    assert_false(record_is_empty(&r));
+    assert_true(record_has_cells(&r));
     record_clear(&r);
     r.dead.number = 1;
-    assert_false(record_is_empty(&r));
+    assert_false(record_has_cells(&r));
     record_close(&r);
 }
 
@@ -264,7 +264,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_value_comes_back_bit_for_bit),
         cmocka_unit_test(a_row_of_the_widest_table_comes_back_with_a_clock_for_each_cell),
         cmocka_unit_test(an_empty_record_and_unset_cells_come_back),
-        cmocka_unit_test(a_record_is_empty_until_something_is_said),
+        cmocka_unit_test(a_record_has_no_cells_until_one_is_said),
         cmocka_unit_test(what_was_decoded_outlives_the_bytes_it_came_from),
         cmocka_unit_test(
             a_record_that_was_cut_or_changed_is_refused_or_read_but_never_beyond_its_end),
