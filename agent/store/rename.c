@@ -296,15 +296,16 @@ static bool follow_number(struct store *s, const struct app_table *t, struct led
         return false;
     if (any)
         return true;
-    s->renamed = true;
-    if (!join_tables(s, (*lt)->id, into, e) || !set_meta_number(s, "announce", into, 1, e))
+    if (!join_tables(s, (*lt)->id, into, e))
         return false;
     *lt = ledger_table_standing(&s->ledger, into);
     return true;
 }
 
-/* The table's own name is the one that the file has. Where the file has both, and the one under
- * this name is not the one known (`claimed` false), they are two tables from now on. */
+/* The table's own name is the one that the file has. Others may have heard of it under the former
+ * one only, also where it was known here already which table the new one is. Where the file has
+ * both, and the one under this name is not the one known (`claimed` false), they are two tables
+ * from now on. */
 static bool take_name(struct store *s, const struct app_table *t, bool claimed,
                       struct ledger_table **lt, struct err *e)
 {
@@ -312,8 +313,10 @@ static bool take_name(struct store *s, const struct app_table *t, bool claimed,
 
     if (named == *lt)
         return true;
+    s->renamed |= claimed;
     if (claimed || !is_in_file(s, *lt, t))
-        return ledger_table_swap(&s->ledger, named, *lt, e);
+        return ledger_table_swap(&s->ledger, named, *lt, e) &&
+               (!claimed || set_meta_number(s, "announce", (*lt)->id, 1, e));
     *lt = named;
     named->scan = SCAN_MATCH;
     return ledger_table_stand(&s->ledger, named, 0, e) && ledger_table_save(&s->ledger, named, e);

@@ -1,6 +1,7 @@
 /* Schemas that change under a running fleet, on one PC before the other. Also of columns.c,
  * ledger_names.c, rename.c, rename_find.c, scan.c. */
 #include "ruled.h"
+#include "three_pcs.h"
 #include "unit/sites.h"
 
 static const char goods[] =
@@ -137,6 +138,35 @@ static void a_table_renamed_twice_is_the_same_by_all_its_names(void **state)
     exchange(&a, &b);
     expect(&a, "SELECT * FROM text ORDER BY id", "1|one 2|two");
     expect(&b, "SELECT * FROM note ORDER BY id", "1|one 2|two");
+    close_pair(&a, &b);
+}
+
+/* He who was there first has said what it is called; the next one has rows of his own that the
+ * third knows by the name between. */
+static void a_table_is_known_by_a_name_between_where_another_had_the_last_one_first(void **state)
+{
+    static const char schema[] = "CREATE TABLE note(id INTEGER PRIMARY KEY, text)";
+    struct site a, b, c = {0};
+
+    (void)state;
+    open_three(&a, &b, &c, schema);
+    sql(&a, "ALTER TABLE note RENAME TO memo");
+    sql(&b, "ALTER TABLE note RENAME TO text");
+    exchange(&a, &b);
+    sql(&c, "INSERT INTO note VALUES (1, 'one')");
+    exchange(&b, &c);
+    sql(&b, "UPDATE text SET text = 'first'");
+    exchange(&a, &b);
+    exchange(&a, &c);
+    sql(&a, "INSERT INTO memo VALUES (2, 'two')");
+    exchange(&a, &c);
+    expect(&c, "SELECT * FROM note ORDER BY id", "1|first");
+    sql(&a, "ALTER TABLE memo RENAME TO text");
+    exchange(&a, &c);
+    exchange(&a, &b);
+    expect(&c, "SELECT * FROM note ORDER BY id", "1|first 2|two");
+    expect_both(&a, &b, "SELECT * FROM text ORDER BY id", "1|first 2|two");
+    close_site(&c);
     close_pair(&a, &b);
 }
 
@@ -522,6 +552,7 @@ int main(void)
         cmocka_unit_test(such_a_row_is_known_also_when_it_is_named_by_its_number),
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
         cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
+        cmocka_unit_test(a_table_is_known_by_a_name_between_where_another_had_the_last_one_first),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
         cmocka_unit_test(a_table_of_new_rows_that_was_made_anew_and_renamed_is_the_same),
         cmocka_unit_test(a_delete_is_not_forgotten_when_its_table_is_made_anew_and_renamed),
