@@ -18,6 +18,11 @@
 #define OPS_MAX 6
 #define ACTORS  3
 
+static struct local_clock clock_of(uint64_t stamp, uint64_t number, uint32_t actor)
+{
+    return (struct local_clock){.stamp = stamp, .number = number, .actor = actor};
+}
+
 struct op {
     bool delta;
     struct local_clock clock;
@@ -242,7 +247,7 @@ static void expect_shown(struct record *r, int64_t value)
 
 static void a_total_that_fell_counts_if_it_is_the_newer_one(void **state)
 {
-    struct op set = {.clock = {1, 1, 1}, .total = 10}, up = delta_of(2, 2, 5),
+    struct op set = {.clock = clock_of(1, 1, 1), .total = 10}, up = delta_of(2, 2, 5),
               down = delta_of(2, 3, -5);
     struct record r = {0};
 
@@ -259,7 +264,7 @@ static void a_total_that_fell_counts_if_it_is_the_newer_one(void **state)
 
 static void totals_without_a_value_show_nothing_until_it_comes(void **state)
 {
-    struct op set = {.clock = {1, 1, 1}, .total = 10}, sold = delta_of(2, 2, -3);
+    struct op set = {.clock = clock_of(1, 1, 1), .total = 10}, sold = delta_of(2, 2, -3);
     struct record r = {0}, back = {0};
     struct buf bytes;
     struct err e = {0};
@@ -279,9 +284,10 @@ static void totals_without_a_value_show_nothing_until_it_comes(void **state)
 
 static void what_is_no_number_is_shown_as_it_was_written(void **state)
 {
-    struct op sold = delta_of(2, 2, -3), set = {.clock = {9, 1, 9}, .total = 4};
-    struct cell unknown = {
-        .v = {.type = VALUE_TEXT, .bytes = slice_text("many")}, .clock = {5, 1, 5}, .set = true};
+    struct op sold = delta_of(2, 2, -3), set = {.clock = clock_of(9, 1, 9), .total = 4};
+    struct cell unknown = {.v = {.type = VALUE_TEXT, .bytes = slice_text("many")},
+                           .clock = clock_of(5, 1, 5),
+                           .set = true};
     struct record r = {0};
     struct err e = {0};
 
@@ -298,8 +304,9 @@ static void what_is_no_number_is_shown_as_it_was_written(void **state)
 static void the_sum_has_the_form_of_what_was_written_last(void **state)
 {
     struct record r = {0};
-    struct cell set = {
-        .v = {.type = VALUE_TEXT, .bytes = slice_text("10.00")}, .clock = {1, 1, 1}, .set = true};
+    struct cell set = {.v = {.type = VALUE_TEXT, .bytes = slice_text("10.00")},
+                       .clock = clock_of(1, 1, 1),
+                       .set = true};
     struct total t = {.gid = 1, .actor = 2, .number = 2, .stamp = 2, .form = DECIMAL_TEXT + 1};
     struct err e = {0};
 
@@ -326,7 +333,7 @@ static void the_sum_has_the_form_of_what_was_written_last(void **state)
 
 static void what_a_file_shows_has_everything_in_it(void **state)
 {
-    struct op set = {.clock = {1, 1, 1}, .total = 10}, sold = delta_of(2, 2, -3),
+    struct op set = {.clock = clock_of(1, 1, 1), .total = 10}, sold = delta_of(2, 2, -3),
               more = delta_of(2, 3, -4);
     struct value shown = {.type = VALUE_INT, .i = 6};
     struct record r = {0};
@@ -344,8 +351,8 @@ static void what_a_file_shows_has_everything_in_it(void **state)
 /* Of two rows that are one now all totals count, and one set. */
 static void cells_of_united_rows_keep_all_totals(void **state)
 {
-    struct op set = {.clock = {1, 1, 1}, .total = 10},
-              other_set = {.clock = {2, 2, 1}, .total = 20}, sold = delta_of(2, 2, -3),
+    struct op set = {.clock = clock_of(1, 1, 1), .total = 10},
+              other_set = {.clock = clock_of(2, 2, 1), .total = 20}, sold = delta_of(2, 2, -3),
               other_sold = delta_of(2, 4, -5);
     struct record a = {0}, b = {0};
     struct err e = {0};
@@ -369,7 +376,7 @@ static void a_cell_has_no_more_totals_than_it_may(void **state)
     struct record r = {0};
     struct total t = {.actor = 1, .number = 1, .total = whole(DECIMAL_TOTAL_MAX)};
     struct cell set = {
-        .v = {.type = VALUE_INT, .i = DECIMAL_VALUE_MAX}, .clock = {1, 1, 1}, .set = true};
+        .v = {.type = VALUE_INT, .i = DECIMAL_VALUE_MAX}, .clock = clock_of(1, 1, 1), .set = true};
     struct err e = {0};
 
     (void)state;
