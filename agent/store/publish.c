@@ -216,10 +216,12 @@ static bool part_goes(struct publisher *p, const struct touched *t, const struct
 }
 
 /* Those that go with the row under way, and a stamp after all that the file has shown of them: also
- * after what said no more than that the row is wanted, of which no cell tells. */
+ * after what said no more than that the row is wanted, of which no cell tells. The last delete of a
+ * row that lives is the latest of all: it tells what was known when the whole row went. */
 static bool find_going(struct publisher *p, const struct touched *t, struct parts *all,
                        uint64_t *stamp, struct err *e)
 {
+    const bool lives = p->rec.dead.number == 0;
     uint32_t n = all->n;
 
     all->n = 0;
@@ -227,7 +229,7 @@ static bool find_going(struct publisher *p, const struct touched *t, struct part
         const struct part one = all->rows[i];
         bool goes;
 
-        *stamp = after_death(p, *stamp, &one.dead);
+        *stamp = lives ? later(*stamp, &one.dead) : after_death(p, *stamp, &one.dead);
         if (!part_goes(p, t, &one, &goes, e))
             return false;
         if (goes && part_seen(p, &one))

@@ -515,6 +515,33 @@ static void a_delete_that_knows_better_counts_although_an_older_one_is_later(voi
     close_pair(&a, &b);
 }
 
+/* B, whose clock is ahead, deletes one of two sales that A makes one and tags. Then B, who knows
+ * the tag by now, deletes what they are. */
+static void who_deletes_a_row_of_two_knows_better_than_when_he_deleted_a_part(void **state)
+{
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_shops(&a, &b);
+    exchange(&a, &b);
+    sql(&b, "DELETE FROM shop_sale WHERE total = 11;"
+            "UPDATE _navette_dirty SET t = t + 0.001"
+            " WHERE id = (SELECT max(id) FROM _navette_dirty)");
+    work(&b);
+    sql(&a, "INSERT INTO tag VALUES (1, 'shop_sale', '2', 't')");
+    work(&a);
+    check(store_unite(a.store, "shop_sale", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT count(*) FROM shop_sale WHERE total < 12", "1");
+    sql(&b, "DELETE FROM shop_sale WHERE total < 12");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT count(*) FROM shop_sale WHERE total < 12", "0");
+    close_pair(&a, &b);
+}
+
 /* What speaks of a row that is gone must not come to speak of the one that got its number in a file
  * that went back. */
 static void what_dangles_never_names_another_row(void **state)
@@ -572,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_row_goes_although_one_that_comes_has_its_number),
         cmocka_unit_test(a_delete_that_knows_better_counts_although_an_older_one_is_later),
         cmocka_unit_test(the_number_of_a_row_that_went_unheard_of_is_given_to_no_other),
+        cmocka_unit_test(who_deletes_a_row_of_two_knows_better_than_when_he_deleted_a_part),
         cmocka_unit_test(what_dangles_never_names_another_row),
         cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
         cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
