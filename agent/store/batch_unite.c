@@ -127,8 +127,13 @@ static bool spread(struct batch *b, uint32_t i, struct err *e)
     stander = batch_add(b, stands, false, present, e);
     if (stander == NULL && e->code != ERR_NONE)
         return false;
-    if (stander != NULL && present && !stander->present && stander->heir == 0)
+    if (stander != NULL && present && !stander->present && stander->heir == 0) {
         stander->heir = gid;
+        /* Where it stood itself before, it is still named by rule. */
+        if (stander->key.kind != KEY_NONE &&
+            !bring_children(b, (uint32_t)(stander - b->works), stands, e))
+            return false;
+    }
     return bring_children(b, i, stands, e);
 }
 

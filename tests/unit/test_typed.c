@@ -542,6 +542,28 @@ static void who_deletes_a_row_of_two_knows_better_than_when_he_deleted_a_part(vo
     close_pair(&a, &b);
 }
 
+/* Two sales are made one, and before the file shows that the application deletes one of them there:
+ * what named it names the other one. */
+static void what_named_the_one_of_two_that_went_names_what_they_are(void **state)
+{
+    (void)state;
+    for (int gone = 1; gone <= 2; gone++) {
+        struct site a, b;
+        struct err e = {0};
+
+        open_shops(&a, &b);
+        sql(&a, "INSERT INTO tag VALUES (1, 'shop_sale', '1', 't'), (2, 'shop_sale', '2', 'u')");
+        exchange(&a, &b);
+        check(store_unite(a.store, "shop_sale", (int64_t[]){1, 2}, a.now_ms, &e), &e);
+        sql(&a, gone == 1 ? "DELETE FROM shop_sale WHERE id = 1"
+                          : "DELETE FROM shop_sale WHERE id = 2");
+        exchange(&a, &b);
+        exchange(&a, &b);
+        expect_both(&a, &b, tags, "t|sale 11 u|sale 11");
+        close_pair(&a, &b);
+    }
+}
+
 /* What speaks of a row that is gone must not come to speak of the one that got its number in a file
  * that went back. */
 static void what_dangles_never_names_another_row(void **state)
@@ -600,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_delete_that_knows_better_counts_although_an_older_one_is_later),
         cmocka_unit_test(the_number_of_a_row_that_went_unheard_of_is_given_to_no_other),
         cmocka_unit_test(who_deletes_a_row_of_two_knows_better_than_when_he_deleted_a_part),
+        cmocka_unit_test(what_named_the_one_of_two_that_went_names_what_they_are),
         cmocka_unit_test(what_dangles_never_names_another_row),
         cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
         cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
