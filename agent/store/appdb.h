@@ -58,7 +58,7 @@ struct app_table {
 };
 
 struct app_schema {
-    struct app_table *tables; /* ordinary tables of main, without sqlite_%, _navette_% and shadow
+    struct app_table *tables; /* ordinary tables of main, without sqlite_%, ours and shadow
                                  tables; virtual tables and views appear as refused */
     uint32_t n;
     char **gone; /* names of tracked tables that are not in the file (any more) */

@@ -16,6 +16,7 @@
 #include "appname.h"
 #include "appref.h"
 #include "apprule.h"
+#include "capture.h"
 
 /* PRAGMA table_list tells virtual tables and their shadow tables from ordinary ones. The key's
  * index, if there is one, tells which collations compare the key; only a rowid alias has none
@@ -159,11 +160,6 @@ static bool each_row(struct loader *l, int which, const char *name, void *contex
 
 /* ---- tables ---- */
 
-static bool is_ours(const char *name)
-{
-    return sqlite3_strnicmp(name, "sqlite_", 7) == 0 || sqlite3_strnicmp(name, "_navette_", 9) == 0;
-}
-
 struct table_list {
     struct app_schema *schema;
     uint32_t room;
@@ -176,7 +172,8 @@ static void add_table(void *context, struct sqlite3_stmt *s)
     const char *type = text_of(s, 1);
     struct app_table *t;
 
-    if (is_ours(name) || strcmp(type, "shadow") == 0)
+    if (sqlite3_strnicmp(name, "sqlite_", 7) == 0 || capture_owns(name) ||
+        strcmp(type, "shadow") == 0)
         return;
     if (list->schema->n == list->room) {
         list->room = list->room == 0 ? 64 : list->room * 2;
@@ -191,6 +188,8 @@ static void add_table(void *context, struct sqlite3_stmt *s)
     if (!t->ordinary)
         refuse(t, "it is a %s, which holds no rows of its own",
                strcmp(type, "view") == 0 ? "view" : "virtual table");
+    if (sqlite3_strnicmp(name, "_navette_", 9) == 0)
+        refuse(t, "names that begin with _navette_ are kept for Navette's own tables");
     if (strlen(name) > IDENTIFIER_BYTES_MAX)
         refuse(t, "its name is longer than %d bytes", IDENTIFIER_BYTES_MAX);
 }

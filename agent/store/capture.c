@@ -138,30 +138,45 @@ static bool drop_triggers(struct appdb *a, int64_t number, struct err *e)
 
 /* ---- our tables ---- */
 
-/* Names that begin like ours belong to us alone: what else bears one would be mistaken for ours, or
- * be in our way. */
+bool capture_owns(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(own_tables); i++)
+        if (sqlite3_stricmp(name, own_tables[i].name) == 0)
+            return true;
+    return false;
+}
+
+/* Could it be mistaken for a table or a trigger of ours, or be in its way? */
+static bool is_in_the_way(const char *name)
+{
+    return capture_owns(name) ||
+           (sqlite3_strnicmp(name, "_navette_", 9) == 0 && name[9] >= '0' && name[9] <= '9');
+}
+
 static bool check_names_free(struct appdb *a, struct err *e)
 {
     struct sqlite3_stmt *s = NULL;
-    int rc;
+    bool ok = true;
+    int rc = SQLITE_DONE;
 
     if (a->installed)
         return true;
-    if (!sqlite_prepare(a->db, &s,
-                        "SELECT type, name FROM sqlite_schema WHERE name LIKE '\\_navette\\_%'"
-                        " ESCAPE '\\' LIMIT 1",
+    if (!sqlite_prepare(a->db, &s, "SELECT type, name FROM sqlite_schema WHERE name IS NOT NULL",
                         e))
         return false;
-    rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW)
-        err_set(e, ERR_REFUSED,
-                "the database already has a %s named %s; names beginning with _navette_ are needed "
-                "for capture: rename or drop it first",
-                (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1));
-    else if (rc != SQLITE_DONE)
-        sqlite_err(a->db, "read the schema", e);
+    while (ok && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(s, 1);
+
+        if (name != NULL && is_in_the_way(name))
+            ok = err_set(e, ERR_REFUSED,
+                         "the database already has a %s named %s; that name is needed for capture: "
+                         "rename or drop it first",
+                         (const char *)sqlite3_column_text(s, 0), name);
+    }
+    if (ok && rc != SQLITE_DONE)
+        ok = sqlite_err(a->db, "read the schema", e);
     sqlite3_finalize(s);
-    return rc == SQLITE_DONE;
+    return ok;
 }
 
 static bool create_tables(struct appdb *a, struct err *e)

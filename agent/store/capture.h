@@ -19,6 +19,9 @@ enum { MARK_INSERT = 1, MARK_UPDATE = 2, MARK_DELETE = 3 };
  * transaction. Tables already tracked are left as they are. ERR_REFUSED names the table that cannot
  * be tracked and why; nothing is changed then. ERR_BUSY as usual. Reloads the schema. */
 MUST_USE bool capture_install(struct appdb *a, const char *const *names, uint32_t n, struct err *e);
+/* Is it the name of one of our tables? Other names that begin with _navette_ are the application's;
+ * such a table cannot be tracked, since later versions may need its name. */
+bool capture_owns(const char *name);
 /* Drop the triggers of the named tables, and their marks. */
 MUST_USE bool capture_remove(struct appdb *a, const char *const *names, uint32_t n, struct err *e);
 /* Everything of ours: triggers, then tables, one transaction. The schema is as it was before the

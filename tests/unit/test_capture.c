@@ -238,8 +238,33 @@ static void names_like_ours_that_are_not_ours_are_in_the_way(void **state)
     app_attach(app);
     assert_false(capture_install(&app->a, &name, 1, &app->e));
     app_says(app, ERR_REFUSED, "a view named _Navette_dirty");
-    app_sql(app->db, "DROP VIEW _navette_dirty");
+    app_sql(app->db, "DROP VIEW _navette_dirty; CREATE TRIGGER _navette_1_x AFTER INSERT ON t"
+                     " BEGIN SELECT 1; END");
+    assert_false(capture_install(&app->a, &name, 1, &app->e));
+    app_says(app, ERR_REFUSED, "a trigger named _navette_1_x");
+    app_sql(app->db, "DROP TRIGGER _navette_1_x");
     app_track(app, "t");
+}
+
+/* Before there is anything of ours, and after that: such a table is refused by name, not passed
+ * over without a word, and goes with nothing of ours. */
+static void a_table_named_much_like_ours_stays_on_this_pc(void **state)
+{
+    struct app *app = *state;
+    static const char *const mine = "_navette_mine", *const more = "_Navette_more";
+
+    app_sql(app->db, "CREATE TABLE t(id INTEGER PRIMARY KEY);"
+                     "CREATE TABLE _navette_mine(id INTEGER PRIMARY KEY)");
+    app_attach(app);
+    assert_false(capture_install(&app->a, &mine, 1, &app->e));
+    app_says(app, ERR_REFUSED, "table _navette_mine cannot be tracked: names that begin with");
+    app_track(app, "t");
+    app_sql(app->db, "CREATE TABLE _Navette_more(id INTEGER PRIMARY KEY)");
+    assert_false(capture_install(&app->a, &more, 1, &app->e));
+    app_says(app, ERR_REFUSED, "table _Navette_more cannot be tracked: names that begin with");
+    must(app, capture_uninstall(&app->a, &app->e));
+    assert_string_equal(app_rows(app->db, "SELECT name FROM sqlite_schema ORDER BY name"),
+                        "_Navette_more\n_navette_mine\nt");
 }
 
 static void a_busy_file_is_left_for_later(void **state)
@@ -314,6 +339,7 @@ int main(void)
         TEST(installing_twice_changes_nothing),
         TEST(what_cannot_be_tracked_leaves_the_file_as_it_was),
         TEST(names_like_ours_that_are_not_ours_are_in_the_way),
+        TEST(a_table_named_much_like_ours_stays_on_this_pc),
         TEST(a_busy_file_is_left_for_later),
         TEST(statements_of_the_application_live_through_it_all),
     };
