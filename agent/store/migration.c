@@ -40,7 +40,7 @@ struct migration {
     uint64_t look;   /* rises when they changed */
     uint64_t noted;  /* the present state, once it was seen with the marks ... */
     int64_t until;   /* ... up to here: what a migration wrote has no mark, or one of these */
-    uint64_t before; /* the state at the last publication that nothing was missing from; 0: none */
+    uint64_t before; /* the state when all was published last; 0: nothing yet */
     bool loaded;
     struct waiting waiting[ACTORS_MAX + 1];
     char text[360];
@@ -360,6 +360,20 @@ bool migration_find(struct store *s, struct touch_list *l, struct err *e)
         ok = numbers_write(s, "migrations", m->done, m->done_n, e);
     }
     return ok && note_states(s, m, e);
+}
+
+bool migration_rest(struct store *s, struct err *e)
+{
+    struct migration *m = s->migration;
+    uint64_t before = m == NULL ? 0 : m->before;
+
+    if (before == 0 || migration_state(s) == before)
+        return true;
+    if (ledger_begin(&s->ledger, false, e) && note_states(s, m, e) && ledger_commit(&s->ledger, e))
+        return true;
+    ledger_rollback(&s->ledger);
+    m->before = before;
+    return false;
 }
 
 /* ---- others ---- */

@@ -25,6 +25,11 @@ MUST_USE bool migration_look(struct store *s, struct err *e);
  * them so (touched.derived) and remember it. */
 MUST_USE bool migration_find(struct store *s, struct touch_list *l, struct err *e);
 
+/* All that the file held when it was read last is published, of whatever version it is: the ledger
+ * remembers that, in a transaction of its own. What is written from there on is no migration's
+ * work, also when the store is opened anew. */
+MUST_USE bool migration_rest(struct store *s, struct err *e);
+
 /* Does this change-set, the next one of its author, wait for a migration? */
 MUST_USE bool migration_holds(struct store *s, uint32_t actor, const struct changeset_header *h,
                               struct slice bytes, bool *holds, struct err *e);

@@ -450,6 +450,8 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     s->vanished &= did;
     if ((!did && !scan_publish(s, now_ms, &did, p, e)) || (!did && !bind_local(s, &did, e)))
         return false;
+    if (!did && !migration_rest(s, e))
+        return false;
     p->more = did || is_swollen(s);
     p->apply = s->due_open || migration_moved(s) || s->ledger.foreign || fork_may_come(s);
     /* What was just written may have made room for a row that the file refused. */

@@ -246,6 +246,31 @@ static void what_is_written_after_a_migration_is_not_its_work(void **state)
     close_pair(&a, &b);
 }
 
+/* The new version was seen, and left nothing to say; then people wrote before the agent ran. */
+static void what_is_written_before_the_next_start_is_not_the_work_of_a_migration(void **state)
+{
+    static const char migration[] =
+        "INSERT INTO django_migrations(app, name) VALUES ('shop', '0002')";
+    struct site a, b;
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "DELETE FROM article WHERE id > 2");
+    exchange(&a, &b);
+    sql(&a, migration);
+    sql(&b, migration);
+    exchange(&a, &b);
+    close_store(&a);
+    sql(&b, "UPDATE article SET price = 50");
+    work(&b);
+    later();
+    sql(&a, "UPDATE article SET price = 70");
+    open_store(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT price FROM article", "70 70");
+    close_pair(&a, &b);
+}
+
 /* A PC whose clock is slow, and which has the next version already, puts up many prices: each is
  * later than what it replaces by no more than it must be, and still nobody takes it for derived. */
 static void many_edits_on_a_slow_clock_are_no_migration(void **state)
@@ -281,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_waits_can_be_let_in),
         cmocka_unit_test(a_migration_without_marks_is_one_too),
         cmocka_unit_test(what_is_written_after_a_migration_is_not_its_work),
+        cmocka_unit_test(what_is_written_before_the_next_start_is_not_the_work_of_a_migration),
         cmocka_unit_test(many_edits_on_a_slow_clock_are_no_migration),
     };
 
