@@ -73,12 +73,14 @@ static bool is_believed(const struct binding *t, const uint8_t *mask, uint32_t c
     return mask != NULL && holds_back(t) && (!mask[column] || t->counter[column]);
 }
 
-/* `mask`: the columns that were written in a row that was there; NULL: all. */
-static bool read_back(struct batch *b, struct work *w, const uint8_t *mask, struct err *e)
+/* `mask`: the columns that were written in a row that was there; NULL: all. `rest`: what the others
+ * refer to; NULL: as b->rec says. */
+static bool read_back(struct batch *b, struct work *w, const uint8_t *mask,
+                      const struct record *rest, struct err *e)
 {
     sqlite3_stmt *q = w->b->app->select;
     struct record after = {0};
-    bool differs = false;
+    bool differs = rest != NULL;
     int code;
 
     sqlite3_reset(q);
@@ -93,7 +95,8 @@ static bool read_back(struct batch *b, struct work *w, const uint8_t *mask, stru
                    : sqlite_err(b->s->app.db, w->b->app->name, e);
     }
     for (uint32_t i = 0; i < w->b->app->column_count; i++) {
-        const struct cell *c = record_get(&b->rec, w->b->position[i]);
+        const struct cell *c =
+            record_get(rest == NULL || mask[i] ? &b->rec : rest, w->b->position[i]);
         struct value v = value_of_column(q, (int)i);
         bool believed = is_believed(w->b, mask, i);
         struct cell *to;
@@ -301,7 +304,7 @@ static bool written(struct batch *b, struct work *w, const uint8_t *mask, bool o
     w->shadow_after = (struct slice){NULL, 0};
     if (!odd && w->want.p == NULL && says_all(b, w->b))
         return true;
-    return record_borrow(&b->rec, w->rec, e) && read_back(b, w, mask, e);
+    return record_borrow(&b->rec, w->rec, e) && read_back(b, w, mask, NULL, e);
 }
 
 /* It stands under a key of which the ledger learns only when the batch is done. */
@@ -556,14 +559,19 @@ static bool update(struct batch *b, struct work *w, struct err *e)
 bool batch_write_column(struct batch *b, struct work *w, uint32_t column, struct err *e)
 {
     uint8_t *mask = mem_alloc(w->b->app->column_count);
+    const struct slice held = w->shadow_after; /* p NULL: what rec says */
     bool odd = false;
     int done;
 
     mask[column] = 1;
     done = record_borrow(&b->rec, w->want, e) ? run_update(b, w, NULL, &b->rec, mask, &odd, e) : -1;
-    free(mask);
     w->wrote |= done == 1;
-    return done >= 0 && (done == 0 || written(b, w, NULL, odd, e));
+    if (done == 1 && (!record_borrow(&b->rec, w->rec, e) ||
+                      (held.p != NULL && !record_borrow(&b->shadow, held, e)) ||
+                      !read_back(b, w, mask, held.p != NULL ? &b->shadow : NULL, e)))
+        done = -1;
+    free(mask);
+    return done >= 0;
 }
 
 bool batch_write(struct batch *b, struct work *w, struct err *e)
