@@ -20,4 +20,34 @@ static inline void merge_codes(struct site *s)
     assert_true(changed);
 }
 
+/* So many shops with the same schema; codes `merges` or not. */
+static inline void open_coded(struct site *s, int n, const char *schema, bool merges)
+{
+    static const char *const names[] = {"A", "B", "C"};
+
+    memset(s, 0, (size_t)n * sizeof *s);
+    open_founder(&s[0], schema);
+    if (merges)
+        merge_codes(&s[0]);
+    for (int i = 1; i < n; i++)
+        join_site(&s[0], &s[i], names[i], schema);
+    for (int i = 1; i < n; i++)
+        share_rules(&s[0], &s[i]);
+}
+
+static inline void close_coded(struct site *s, int n)
+{
+    for (int i = 0; i < n; i++)
+        close_site(&s[i]);
+}
+
+/* Everywhere, and nothing waits. */
+static inline void expect_all(struct site *s, int n, const char *text, const char *answer)
+{
+    for (int i = 0; i < n; i++) {
+        expect(&s[i], text, answer);
+        assert_int_equal(status_of(&s[i]).parked, 0);
+    }
+}
+
 #endif

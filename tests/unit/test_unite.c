@@ -27,40 +27,12 @@ static const char shelves[] =
 static const char tags[] = "SELECT a.code, t.name FROM article_tag x JOIN article a ON a.id ="
                            " x.article_id JOIN tag t ON t.id = x.tag_id ORDER BY 1, 2";
 
-static void open_shops(struct site *s, int n, bool merges)
-{
-    static const char *const names[] = {"A", "B", "C"};
-
-    memset(s, 0, (size_t)n * sizeof *s);
-    open_founder(&s[0], schema);
-    if (merges)
-        merge_codes(&s[0]);
-    for (int i = 1; i < n; i++)
-        join_site(&s[0], &s[i], names[i], schema);
-    for (int i = 1; i < n; i++)
-        share_rules(&s[0], &s[i]);
-}
-
-static void close_shops(struct site *s, int n)
-{
-    for (int i = 0; i < n; i++)
-        close_site(&s[i]);
-}
-
-static void expect_all(struct site *s, int n, const char *text, const char *answer)
-{
-    for (int i = 0; i < n; i++) {
-        expect(&s[i], text, answer);
-        assert_int_equal(status_of(&s[i]).parked, 0);
-    }
-}
-
 static void an_article_that_two_shops_made_under_one_code_is_one_by_rule(void **state)
 {
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, true);
+    open_coded(s, 2, schema, true);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5);"
                "INSERT INTO line(article_id, what) VALUES (1, 'of A')");
     later();
@@ -78,7 +50,7 @@ static void an_article_that_two_shops_made_under_one_code_is_one_by_rule(void **
     sql(&s[1], "DELETE FROM line; DELETE FROM article WHERE code = 'x'");
     exchange(&s[0], &s[1]);
     expect_all(s, 2, articles, "y|rice|1");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* The home went back, so that it was told anew which of the two stands for both; then the database
@@ -89,7 +61,7 @@ static void such_a_row_keeps_its_key_in_an_older_database(void **state)
     for (int i = 0; i < 2; i++) {
         struct site s[2], *us = &s[i], *them = &s[1 - i];
 
-        open_shops(s, 2, true);
+        open_coded(s, 2, schema, true);
         sql(us, "INSERT INTO article VALUES (7, 'x', 'tea', 5)");
         work(us);
         keep_database(us);
@@ -106,7 +78,7 @@ static void such_a_row_keeps_its_key_in_an_older_database(void **state)
         expect_all(s, 2, articles, "x|green tea|6 y|rice|1");
         expect(us, "SELECT id FROM article WHERE code = 'x'", "7");
         expect(them, "SELECT id FROM article WHERE code = 'x'", "1");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -115,7 +87,7 @@ static void pure_join_rows_are_one_without_a_rule(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5); INSERT INTO tag VALUES (1, 'hot'),"
                " (2, 'green')");
     exchange(&s[0], &s[1]);
@@ -127,7 +99,7 @@ static void pure_join_rows_are_one_without_a_rule(void **state)
     sql(&s[1], "DELETE FROM article_tag WHERE tag_id = 2");
     exchange(&s[0], &s[1]);
     expect_all(s, 2, tags, "x|hot");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* What one statement writes to two rows has one clock. Of rows that are one, it is what it wrote to
@@ -138,7 +110,7 @@ static void what_one_statement_wrote_to_two_rows_is_not_mixed(void **state)
     struct err e = {0};
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, NULL, 'a long name', 3), (2, NULL, 'tea', 9)");
     exchange(&s[0], &s[1]);
     sql(&s[0], "UPDATE article SET name = name || '!', price = price * 2");
@@ -148,7 +120,7 @@ static void what_one_statement_wrote_to_two_rows_is_not_mixed(void **state)
     exchange(&s[0], &s[1]);
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT name, price FROM article", "tea!|18");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* A took its article away before anybody said that B's is the same one: B's was never deleted. */
@@ -157,7 +129,7 @@ static void a_delete_takes_only_the_part_that_it_meant(void **state)
     struct site s[3];
 
     (void)state;
-    open_shops(s, 3, true);
+    open_coded(s, 3, schema, true);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5)");
     later();
     sql(&s[1], "INSERT INTO article VALUES (7, 'x', 'tea', 6)");
@@ -186,7 +158,7 @@ static void a_delete_takes_only_the_part_that_it_meant(void **state)
         exchange(&s[1], &s[2]);
     }
     expect_all(s, 3, articles, "(none)");
-    close_shops(s, 3);
+    close_coded(s, 3);
 }
 
 static void unite_of(struct site *s, const char *table, int64_t a, int64_t b)
@@ -208,7 +180,7 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     struct err e = {0};
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0],
         "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'x ', 'tea', 6);"
         "INSERT INTO tag VALUES (1, 'hot'); INSERT INTO article_tag VALUES (1, 1, 1), (2, 2, 1);"
@@ -223,7 +195,7 @@ static void a_person_makes_one_row_of_two_and_what_refers_to_them_follows(void *
     expect_same(&s[0], &s[1], articles);
     assert_false(store_unite(s[0].store, "article", (int64_t[]){1, 99}, s[0].now_ms, &e));
     assert_int_equal(e.code, ERR_REFUSED);
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Each of two articles has a card, one of which names the other: there is one card now, which names
@@ -236,7 +208,7 @@ static void a_row_that_names_the_one_it_becomes_one_with_names_itself(void **sta
     for (int first = 1; first <= 2; first++) {
         char text[200];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         snprintf(text, sizeof text,
                  "INSERT INTO article VALUES (%d, 'x', 'tea', 5), (%d, 'y', 'tea', 6);"
                  "INSERT INTO card VALUES (1, 'one', NULL), (2, 'two', 1);"
@@ -252,7 +224,7 @@ static void a_row_that_names_the_one_it_becomes_one_with_names_itself(void **sta
                    " FROM card",
                    "1|1|1");
         expect_all(s, 2, "SELECT count(*) FROM note JOIN card ON card = article_id", "2");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -263,7 +235,7 @@ static void a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row(vo
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
                "INSERT INTO card VALUES (2, 'two', NULL)");
     exchange(&s[0], &s[1]);
@@ -275,7 +247,7 @@ static void a_row_that_is_saved_under_the_key_it_is_about_to_lose_is_that_row(vo
     sql(&s[1], "UPDATE card SET what = 'newer'");
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT article_id, above, what FROM card", "1|NULL|newer");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Rows name articles by their codes, and the row that stays takes over the code of the one that
@@ -285,7 +257,7 @@ static void what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it(v
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5); INSERT INTO offer VALUES (1, 'x')");
     exchange(&s[0], &s[1]);
     later();
@@ -296,7 +268,7 @@ static void what_names_the_code_of_a_row_that_goes_names_the_one_that_takes_it(v
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT count(*), code FROM article", "1|y");
     expect_all(s, 2, "SELECT count(*) FROM offer WHERE code = 'y'", "2");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* A group is in another one, is said to be one with it, and is taken out of it before the file
@@ -309,7 +281,7 @@ static void a_row_that_lets_go_of_the_row_it_becomes_one_with_names_nothing(void
     for (int inner = 1; inner <= 2; inner++) {
         char text[200];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         snprintf(text, sizeof text, "INSERT INTO groups VALUES (1, 'x', %s), (2, 'y', %s)",
                  inner == 1 ? "2" : "NULL", inner == 2 ? "1" : "NULL");
         sql(&s[0], text);
@@ -321,7 +293,7 @@ static void a_row_that_lets_go_of_the_row_it_becomes_one_with_names_nothing(void
         exchange(&s[0], &s[1]);
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -330,7 +302,7 @@ static void a_row_that_named_itself_lets_go_of_itself(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', 1)");
     exchange(&s[0], &s[1]);
     later();
@@ -348,7 +320,7 @@ static void a_row_that_named_itself_lets_go_of_itself(void **state)
     sql(&s[0], "UPDATE groups SET name = 'z'");
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Both shelves have a card, and one is emptied: what it named is not the one that left. */
@@ -357,7 +329,7 @@ static void a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves(voi
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
                "INSERT INTO card VALUES (1, 'one', 2), (2, 'two', NULL)");
     exchange(&s[0], &s[1]);
@@ -372,7 +344,7 @@ static void a_row_that_names_nothing_any_more_lets_go_of_the_row_that_leaves(voi
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT article_id = (SELECT id FROM article), above, what FROM card",
                "1|NULL|two");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Rows whose keys name either of two rows that are one have one name from then on, whoever hears of
@@ -383,7 +355,7 @@ static void rows_named_after_two_that_are_one_are_one_too(void **state)
     for (int late = 0; late < 2; late++) {
         struct site s[3];
 
-        open_shops(s, 3, true);
+        open_coded(s, 3, schema, true);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5);"
                    "INSERT INTO shelf VALUES (1, 'a', 1), (1, 'b', 2)");
         later();
@@ -408,7 +380,7 @@ static void rows_named_after_two_that_are_one_are_one_too(void **state)
             exchange(&s[0], &s[1]);
         }
         expect_all(s, 3, shelves, "x|a|9 x|c|4");
-        close_shops(s, 3);
+        close_coded(s, 3);
     }
 }
 
@@ -418,7 +390,7 @@ static void keys_follow_the_row_that_stands_for_what_they_name(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'x ', 'tea', 6);"
                "INSERT INTO shelf VALUES (1, 'a', 1), (2, 'b', 2), (1, 'c', 3), (2, 'c', 4)");
     exchange(&s[0], &s[1]);
@@ -429,7 +401,7 @@ static void keys_follow_the_row_that_stands_for_what_they_name(void **state)
     expect_all(s, 2, "SELECT group_concat(place) FROM shelf ORDER BY place", "a,b,c");
     expect_all(s, 2, "SELECT count(*) FROM pragma_foreign_key_check", "0");
     expect_same(&s[0], &s[1], shelves);
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Two shops that never met: the same articles under other numbers, and a line 1 each. */
@@ -460,7 +432,7 @@ static void independent_databases_share_their_articles_and_keep_apart_the_rest(v
     expect_all(s, 2, lines, "A sold x|x A sold y|y B sold x|x B sold y|y");
     expect_same(&s[0], &s[1], articles);
     expect(&s[1], "SELECT id, code FROM article WHERE id < 4 ORDER BY id", "1|y 2|x 3|only B");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* The other PC's application goes on with the row that is to leave its file. */
@@ -470,7 +442,7 @@ static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
 
     (void)state;
     for (int deletes = 0; deletes < 2; deletes++) {
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'Tea', 6)");
         exchange(&s[0], &s[1]);
         unite(&s[0], 1, 2);
@@ -487,7 +459,7 @@ static void edits_of_a_row_that_is_about_to_leave_are_kept(void **state)
             expect_all(s, 2, "SELECT count(*) FROM line l JOIN article a ON a.id = l.article_id",
                        "1");
         expect_same(&s[0], &s[1], articles);
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -497,7 +469,7 @@ static void of_two_references_written_at_once_one_stays_everywhere(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2, false);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO groups(id, name) VALUES (1, 'x'), (2, 'y'), (3, 'in'), (4, 'out')");
     exchange(&s[0], &s[1]);
     later();
@@ -509,7 +481,7 @@ static void of_two_references_written_at_once_one_stays_everywhere(void **state)
     exchange(&s[0], &s[1]);
     exchange(&s[0], &s[1]);
     expect_all(s, 2, "SELECT u.name FROM groups g JOIN groups u ON u.id = g.up", "out");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* Somebody says that two articles are one. Before the file shows it, its application deletes the
@@ -520,7 +492,7 @@ static void the_one_of_two_that_is_left_in_the_file_keeps_its_key(void **state)
     for (int reused = 0; reused < 2; reused++) {
         struct site s[2];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
                    "INSERT INTO line(article_id, what) VALUES (2, 'sold');"
                    "INSERT INTO offer VALUES (1, 'y')");
@@ -536,7 +508,7 @@ static void the_one_of_two_that_is_left_in_the_file_keeps_its_key(void **state)
         expect_all(s, 2, lines, "sold|y");
         expect_all(s, 2, "SELECT code FROM offer", "y");
         expect_same(&s[0], &s[1], articles);
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -552,7 +524,7 @@ static void a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_th
     for (int i = 0; i < 3; i++) {
         struct site s[2];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6)");
         sql(&s[0], there[i]);
         exchange(&s[0], &s[1]);
@@ -571,7 +543,7 @@ static void a_row_that_gets_the_name_of_another_before_the_file_shows_that_is_th
             s, 2, "SELECT s.n FROM shelf s JOIN article ON id = article_id WHERE place = 'a'", "8");
         expect_all(s, 2, "SELECT count(*) FROM article", "1");
         expect_same(&s[0], &s[1], shelves);
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -586,7 +558,7 @@ static void rows_that_are_one_by_name_are_written_to_until_one_leaves(void **sta
     for (int i = 0; i < 3; i++) {
         struct site s[2];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'tea', 6);"
                    "INSERT INTO shelf VALUES (1, 'a', 3), (2, 'a', 3)");
         exchange(&s[0], &s[1]);
@@ -597,7 +569,7 @@ static void rows_that_are_one_by_name_are_written_to_until_one_leaves(void **sta
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT n FROM shelf JOIN article ON id = article_id", "9");
         expect_ledger(&s[0], "SELECT count(*) FROM row WHERE present AND key IS NULL", "0");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -610,7 +582,7 @@ static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **st
         struct site s[2];
         char text[64];
 
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5), (2, 'y', 'rice', 6)");
         exchange(&s[0], &s[1]);
         unite(&s[0], 1, 2);
@@ -624,7 +596,7 @@ static void a_delete_takes_no_part_that_the_file_still_shows_beside_it(void **st
         sql(&s[1], "DELETE FROM article");
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT count(*) FROM article", "0");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
@@ -644,7 +616,7 @@ static void a_reference_that_was_let_go_last_is_gone_from_the_row_of_two(void **
 
         if (strcmp(up[row - 1], "NULL") == 0)
             continue;
-        open_shops(s, 2, false);
+        open_coded(s, 2, schema, false);
         snprintf(text, sizeof text, "INSERT INTO groups VALUES (1, 'x', %s), (2, 'y', %s)", up[0],
                  up[1]);
         sql(&s[0], text);
@@ -661,7 +633,7 @@ static void a_reference_that_was_let_go_last_is_gone_from_the_row_of_two(void **
         exchange(&s[0], &s[1]);
         exchange(&s[0], &s[1]);
         expect_all(s, 2, "SELECT count(*), up FROM groups", "1|NULL");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 

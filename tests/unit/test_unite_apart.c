@@ -6,26 +6,6 @@
 static const char schema[] =
     "CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT UNIQUE, up INT REFERENCES groups(id));";
 
-static void open_shops(struct site *s, int n)
-{
-    static const char *const names[] = {"A", "B", "C"};
-    struct err e = {0};
-    bool changed;
-
-    memset(s, 0, (size_t)n * sizeof *s);
-    open_founder(&s[0], schema);
-    for (int i = 1; i < n; i++)
-        join_site(&s[0], &s[i], names[i], schema);
-    for (int i = 1; i < n; i++)
-        check(roster_merge(&s[i].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
-}
-
-static void close_shops(struct site *s, int n)
-{
-    for (int i = 0; i < n; i++)
-        close_site(&s[i]);
-}
-
 static void unite(struct site *s, int64_t a, int64_t b)
 {
     struct err e = {0};
@@ -41,7 +21,7 @@ static void a_reference_to_the_other_row_of_the_two_is_an_edit(void **state)
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO groups VALUES (1, 'x', 1)");
     exchange(&s[0], &s[1]);
     later();
@@ -55,7 +35,7 @@ static void a_reference_to_the_other_row_of_the_two_is_an_edit(void **state)
     exchange(&s[0], &s[1]);
 
     expect_both(&s[0], &s[1], "SELECT count(*), up = id FROM groups", "1|1");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* And who saves it as it is has said nothing, also after the two have become one in the file. */
@@ -64,7 +44,7 @@ static void a_reference_that_only_follows_the_row_that_stands_is_no_edit(void **
     struct site s[2];
 
     (void)state;
-    open_shops(s, 2);
+    open_coded(s, 2, schema, false);
     sql(&s[0], "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', NULL), (3, 'z', 2)");
     exchange(&s[0], &s[1]);
     unite(&s[0], 1, 2);
@@ -79,7 +59,7 @@ static void a_reference_that_only_follows_the_row_that_stands_is_no_edit(void **
     exchange(&s[0], &s[1]);
 
     expect_both(&s[0], &s[1], "SELECT name, up FROM groups WHERE id = 3", "zzz|NULL");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* C, which knows of two rows, deletes the one, gives the other a name that B has taken, and deletes
@@ -90,7 +70,7 @@ static void a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back(void **
     struct site s[3], *a = &s[0], *b = &s[1], *c = &s[2];
 
     (void)state;
-    open_shops(s, 3);
+    open_coded(s, 3, schema, false);
     sql(a, "INSERT INTO groups VALUES (1, 'x', NULL), (2, 'y', NULL)");
     exchange(a, b);
     exchange(a, c);
@@ -122,7 +102,7 @@ static void a_mark_that_is_said_of_a_row_of_two_brings_none_of_them_back(void **
     work(b);
 
     expect_both(a, b, "SELECT name FROM groups", "z");
-    close_shops(s, 3);
+    close_coded(s, 3);
 }
 
 static void say_in_anothers_place(struct site *s)

@@ -8,32 +8,6 @@ static const char schema[] = "CREATE TABLE article(id INTEGER PRIMARY KEY AUTOIN
                              " code TEXT UNIQUE, name TEXT, price INT);";
 static const char articles[] = "SELECT code, name, price FROM article ORDER BY code, name";
 
-static void open_shops(struct site *s, int n, bool merges)
-{
-    static const char *const names[] = {"A", "B", "C"};
-
-    memset(s, 0, (size_t)n * sizeof *s);
-    open_founder(&s[0], schema);
-    if (merges)
-        merge_codes(&s[0]);
-    for (int i = 1; i < n; i++)
-        join_site(&s[0], &s[i], names[i], schema);
-    for (int i = 1; i < n; i++)
-        share_rules(&s[0], &s[i]);
-}
-
-static void close_shops(struct site *s, int n)
-{
-    for (int i = 0; i < n; i++)
-        close_site(&s[i]);
-}
-
-static void expect_all(struct site *s, int n, const char *text, const char *answer)
-{
-    for (int i = 0; i < n; i++)
-        expect(&s[i], text, answer);
-}
-
 static void unite(struct site *s, int64_t a, int64_t b)
 {
     struct err e = {0};
@@ -45,7 +19,7 @@ static void unite(struct site *s, int64_t a, int64_t b)
 /* Both made an article under one code, and the later one bears a mark because of the other. */
 static void open_with_mark(struct site *s, int n)
 {
-    open_shops(s, n, false);
+    open_coded(s, n, schema, false);
     sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5)");
     later();
     sql(&s[1], "INSERT INTO article VALUES (1, 'x', 'green tea', 5)");
@@ -64,7 +38,7 @@ static void a_row_of_two_bears_no_mark_because_of_itself(void **state)
     unite(&s[0], 1, 2);
     exchange(&s[0], &s[1]);
     expect_all(s, 2, articles, "x|green tea|5");
-    close_shops(s, 2);
+    close_coded(s, 2);
 }
 
 /* C gives the article another code before it hears that the two are one. */
@@ -83,7 +57,7 @@ static void what_is_behind_a_mark_beats_no_code_that_somebody_gives_meanwhile(vo
     exchange(&s[0], &s[2]);
     exchange(&s[0], &s[1]);
     expect_all(s, 3, articles, "new|green tea|5");
-    close_shops(s, 3);
+    close_coded(s, 3);
 }
 
 static void expect_lost(struct site *s, const char *column, const char *lost, const char *won)
@@ -106,7 +80,7 @@ static void what_a_row_of_two_does_not_hold_any_more_is_listed(void **state)
     for (int by_rule = 0; by_rule < 2; by_rule++) {
         struct site s[2];
 
-        open_shops(s, 2, by_rule == 1);
+        open_coded(s, 2, schema, by_rule == 1);
         sql(&s[0], "INSERT INTO article VALUES (1, 'x', 'tea', 5)");
         later();
         sql(&s[1], "INSERT INTO article VALUES (1, 'x', 'green tea', 5)");
@@ -118,7 +92,7 @@ static void what_a_row_of_two_does_not_hold_any_more_is_listed(void **state)
         expect_all(s, 2, articles, "x|green tea|5");
         expect_lost(&s[0], "name", "tea", "green tea");
         expect_lost(&s[1], "name", "tea", "green tea");
-        close_shops(s, 2);
+        close_coded(s, 2);
     }
 }
 
