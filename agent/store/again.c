@@ -385,7 +385,7 @@ static bool holds(const struct store *s, const struct cell *c, const struct tota
 {
     const struct total *have = c == NULL ? NULL : counter_find(c, t->gid, t->actor);
 
-    return c != NULL && c->set && c->clock.stamp > t->stamp &&
+    return c != NULL && c->set && c->clock.stamp >= t->stamp &&
            ledger_is_ours(&s->ledger, c->clock.actor) &&
            (have == NULL || have->seen_number < t->number);
 }

@@ -255,6 +255,33 @@ static void what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once(
     close_pair(&a, &b);
 }
 
+/* C has not written the row: what it says whole is what its copy held. */
+static void what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once(void **state)
+{
+    static const char stock[] = "SELECT stock FROM article WHERE ref = 'four'";
+    struct site a, b, c;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    drain_all(&a);
+    later();
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id = 4");
+    drain_all(&a);
+    keep_database(&a);
+    copy_of(&a, &c);
+    join_copy(&b, &c, "C");
+    expect(&b, stock, "14");
+    carry(&a, &b);
+    work(&b);
+    exchange(&b, &c);
+    exchange(&b, &c);
+    expect(&b, stock, "14");
+    expect_same(&b, &c, all);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* C had it in its copy, and says it before anybody has heard of A's: it is A's row all the same,
  * and goes when A says that it has gone. */
 static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(void **state)
@@ -390,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_row_that_came_and_went_at_the_copied_pc_is_one_in_all_copies),
         cmocka_unit_test(what_the_copied_pc_says_only_later_counts_once),
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once),
+        cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
         cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
         cmocka_unit_test(what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said),
