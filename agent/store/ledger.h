@@ -38,7 +38,7 @@ struct ledger_table {
     uint32_t column_count;
     int scan;
     int64_t key_max;   /* highest integer key ever seen here */
-    int64_t key_floor; /* up to here nobody remembers which have been used */
+    int64_t key_floor; /* up to here nobody remembers which have been used; INT64_MIN: all known */
     int64_t repairs;   /* app_table.repairs when a reconciliation was last scheduled */
     uint32_t stands;   /* the table that this name stands for (rename.h); 0: itself */
 };

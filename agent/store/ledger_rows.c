@@ -355,7 +355,7 @@ bool ledger_table(struct ledger *l, struct slice name, struct ledger_table **t, 
     memcpy(copy, name.p, name.n);
     l->tables = mem_grow(l->tables, (l->table_count + 1) * sizeof *l->tables);
     *t = &l->tables[l->table_count++];
-    **t = (struct ledger_table){.id = l->table_count, .name = copy};
+    **t = (struct ledger_table){.id = l->table_count, .name = copy, .key_floor = INT64_MIN};
     return true;
 }
 

@@ -87,7 +87,7 @@ CREATE TABLE correction(
 ) WITHOUT ROWID;
 
 -- Tables and columns by name; a record refers to a column by its position. scan: 0 nothing, 1 to match, 2 to reconcile, 3 dropped from the file.
--- key_floor: keys up to it may have been those of rows that nobody remembers.
+-- key_floor: keys up to it may have been those of rows that nobody remembers; the least integer: there were none.
 -- repairs: how often its triggers had been put back when that was last noted (_navette_table.repairs).
 CREATE TABLE tbl(
     id INTEGER PRIMARY KEY,
@@ -95,7 +95,7 @@ CREATE TABLE tbl(
     scan INTEGER NOT NULL DEFAULT 0,
     key_max INTEGER NOT NULL DEFAULT 0,
     repairs INTEGER NOT NULL DEFAULT 0,
-    key_floor INTEGER NOT NULL DEFAULT 0
+    key_floor INTEGER NOT NULL DEFAULT -9223372036854775808
 );
 CREATE TABLE col(
     tbl INTEGER NOT NULL REFERENCES tbl(id),

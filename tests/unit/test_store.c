@@ -585,6 +585,26 @@ static void an_edit_of_a_row_that_replace_took_away_is_kept(void **state)
     close_pair(&a, &b);
 }
 
+/* An application may number from 0, or downwards. */
+static void a_row_under_zero_or_less_has_its_key_everywhere(void **state)
+{
+    static const char sales[] = "SELECT id, n FROM sale ORDER BY id";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, "CREATE TABLE sale(id INTEGER PRIMARY KEY, n INTEGER)",
+              "CREATE TABLE sale(id INTEGER PRIMARY KEY, n INTEGER)");
+    sql(&a, "INSERT INTO sale VALUES (-2, 1), (0, 2), (1, 3)");
+    exchange(&a, &b);
+    expect_both(&a, &b, sales, "-2|1 0|2 1|3");
+    sql(&b, "BEGIN; INSERT INTO sale VALUES (-1, 4); DELETE FROM sale WHERE id = -1; COMMIT");
+    work(&b);
+    sql(&a, "INSERT INTO sale VALUES (-1, 5)");
+    exchange(&a, &b);
+    expect(&b, "SELECT id FROM sale WHERE n = 5", "2"); /* B has used it */
+    close_pair(&a, &b);
+}
+
 /* A key that is absurdly far off would leave none for the rows after it. */
 static void the_last_key_of_all_is_taken_over_by_nobody(void **state)
 {
@@ -629,6 +649,7 @@ int main(void)
         cmocka_unit_test(drained_marks_do_not_pile_up_where_nothing_is_applied),
         cmocka_unit_test(a_row_that_replace_took_away_is_deleted_everywhere),
         cmocka_unit_test(an_edit_of_a_row_that_replace_took_away_is_kept),
+        cmocka_unit_test(a_row_under_zero_or_less_has_its_key_everywhere),
         cmocka_unit_test(the_last_key_of_all_is_taken_over_by_nobody),
     };
 
