@@ -8,12 +8,15 @@
 #include <navette/rulecheck.h>
 
 #include "request.h"
+#include "rulejson.h"
 
-/* What a request comes to: changes in the order asked, and the rules as they would be then. */
+/* What a request comes to: changes in the order asked, the rules as they would be then, and those
+ * whose places others take. */
 struct draft {
     struct rule_change *changes;
     uint32_t n, room;
     struct rules rules;
+    struct json_object *replaced;
 };
 
 bool rulebook_is_request(const struct request *r)
@@ -24,7 +27,7 @@ bool rulebook_is_request(const struct request *r)
 
 static void draft_open(struct draft *d, const struct roster *roster)
 {
-    *d = (struct draft){0};
+    *d = (struct draft){.replaced = json_object_new_array()};
     for (uint32_t i = 0; i < roster->rules.n; i++) {
         struct rule_change same = {.rule = roster->rules.rules[i], .set = true};
 
@@ -37,6 +40,7 @@ static void draft_close(struct draft *d)
     for (uint32_t i = 0; i < d->n; i++)
         rule_change_close(&d->changes[i]);
     free(d->changes);
+    json_object_put(d->replaced);
     rules_close(&d->rules);
 }
 
@@ -80,6 +84,7 @@ static bool draft_set(struct draft *d, struct store *s, const struct roster *ros
                       const struct asked_rule *a, struct err *e)
 {
     struct rule_change *c = draft_next(d);
+    const struct rule *there;
 
     c->set = true;
     rule_copy(&c->rule, &a->rule);
@@ -88,6 +93,9 @@ static bool draft_set(struct draft *d, struct store *s, const struct roster *ros
         rule_change_close(c);
         return false;
     }
+    there = rules_at(&d->rules, &c->rule);
+    if (there != NULL && rules_would_change(&d->rules, c))
+        json_object_array_add(d->replaced, rulejson_write(there, roster));
     rules_apply(&d->rules, c);
     d->n++;
     return true;
@@ -251,6 +259,7 @@ bool rulebook_run(struct store *s, struct roster *roster, const struct keys *k,
         *result = json_object_new_object();
         json_object_object_add(*result, "rules", list(s, roster));
         json_object_object_add(*result, "changed", json_object_new_int64(changed));
+        json_object_object_add(*result, "replaced", json_object_get(d.replaced));
     }
     draft_close(&d);
     return ok;

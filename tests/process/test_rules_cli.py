@@ -50,8 +50,11 @@ def test_a_rule_is_set_listed_replaced_and_taken_back(cli):
     assert ok(cli("rules", "set", "article.stock", "counter")).startswith("0 rules changed")
     ok(cli("rules", "set", "article.password", "local", "!"))
     ok(cli("rules", "set", "article", "both", "--where", "place = 1", "--site", "caisse01"))
-    ok(cli("rules", "set", "place.city", "keep"))
-    ok(cli("rules", "set", "place.city", "merge"))
+    assert "no more" not in ok(cli("rules", "set", "place.city", "keep"))
+    assert ok(cli("rules", "set", "place.city", "merge")).splitlines()[1:] == [
+        "One place has one rule of a kind. These were there before, and are no more:",
+        "place.city keep",
+    ]
     ok(cli("rules", "set", "article.place", "references", "place"))
     assert ok(cli("rules")).splitlines() == [
         'article both --where "place = 1" --site CAISSE01',

@@ -66,6 +66,35 @@ static void a_rule_is_set_once_listed_and_taken_back(void **state)
     close_site(&s);
 }
 
+/* Who says what a column names is told what it named before. */
+static void the_rule_that_another_one_takes_the_place_of_is_told(void **state)
+{
+    static const char by_place[] =
+        "\"rules\":[{\"target\":\"article.place\",\"kind\":\"references\",\"argument\":\"%s\"}]";
+    char text[160];
+    struct json_object *replaced, *was;
+    struct site s = {0};
+    struct asked a;
+
+    (void)state;
+    open_founder(&s, erp);
+    snprintf(text, sizeof text, by_place, "auth_user");
+    expect_changed(run(&s, "rules-set", text), 1, 1);
+    a = run(&s, "rules-set", text);
+    replaced = json_object_object_get(a.result, "replaced");
+    assert_int_equal(json_object_array_length(replaced), 0);
+    expect_changed(a, 0, 1);
+    snprintf(text, sizeof text, by_place, "article");
+    a = run(&s, "rules-set", text);
+    replaced = json_object_object_get(a.result, "replaced");
+    assert_int_equal(json_object_array_length(replaced), 1);
+    was = json_object_array_get_idx(replaced, 0);
+    assert_string_equal(json_object_get_string(json_object_object_get(was, "argument")),
+                        "auth_user");
+    expect_changed(a, 1, 1);
+    close_site(&s);
+}
+
 static void one_rule_that_does_not_fit_leaves_all_of_them_unset(void **state)
 {
     struct site s = {0};
@@ -138,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rule_is_set_once_listed_and_taken_back),
+        cmocka_unit_test(the_rule_that_another_one_takes_the_place_of_is_told),
         cmocka_unit_test(one_rule_that_does_not_fit_leaves_all_of_them_unset),
         cmocka_unit_test(what_contradicts_a_rule_that_is_there_is_refused),
         cmocka_unit_test(a_preset_sets_what_the_database_has_of_it),

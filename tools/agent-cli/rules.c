@@ -13,11 +13,16 @@
 #define LINE_BYTES_MAX       32768
 #define PORTION_BYTES        48000 /* of rules in one request: a line has its limit */
 
-static struct json_object *rules_of(struct json_object *result)
+static struct json_object *list_of(struct json_object *result, const char *name)
 {
-    struct json_object *rules = json_object_object_get(result, "rules");
+    struct json_object *rules = json_object_object_get(result, name);
 
     return json_object_is_type(rules, json_type_array) ? rules : NULL;
+}
+
+static size_t count_of(struct json_object *rules)
+{
+    return rules == NULL ? 0 : json_object_array_length(rules);
 }
 
 static void add(struct buf *line, const char *text)
@@ -87,12 +92,12 @@ int run_rules(struct cli *c)
 
     if (!ask_or_do(c, "rules", NULL, &result, &code))
         return code;
-    rules = rules_of(result);
+    rules = list_of(result, "rules");
     if (c->json)
         answer_json(result);
-    else if (rules == NULL || json_object_array_length(rules) == 0)
+    else if (count_of(rules) == 0)
         puts("There are no rules: every shared table is merged cell by cell.");
-    for (size_t i = 0; !c->json && rules != NULL && i < json_object_array_length(rules); i++)
+    for (size_t i = 0; !c->json && i < count_of(rules); i++)
         print_rule(json_object_array_get_idx(rules, i));
     json_object_put(result);
     return code;
@@ -100,14 +105,18 @@ int run_rules(struct cli *c)
 
 static void print_changed(const struct cli *c, struct json_object *result, int64_t changed)
 {
-    struct json_object *rules = rules_of(result);
+    struct json_object *replaced = list_of(result, "replaced");
 
     if (c->json) {
         answer_json(result);
         return;
     }
     printf("%" PRId64 " rule%s changed; the fleet has %zu. `agent-cli rules` lists them.\n",
-           changed, changed == 1 ? "" : "s", rules == NULL ? 0 : json_object_array_length(rules));
+           changed, changed == 1 ? "" : "s", count_of(list_of(result, "rules")));
+    if (count_of(replaced) > 0)
+        puts("One place has one rule of a kind. These were there before, and are no more:");
+    for (size_t i = 0; i < count_of(replaced); i++)
+        print_rule(json_object_array_get_idx(replaced, i));
 }
 
 /* One request that changes rules. `args` is consumed. */
@@ -217,9 +226,18 @@ static struct json_object *portion_of(struct json_object *rules, size_t *at)
     return args;
 }
 
+/* What each portion replaced is one list in the end. */
+static void add_replaced(struct json_object *all, struct json_object *result)
+{
+    struct json_object *replaced = list_of(result, "replaced");
+
+    for (size_t i = 0; i < count_of(replaced); i++)
+        json_object_array_add(all, json_object_get(json_object_array_get_idx(replaced, i)));
+}
+
 int run_rules_import(struct cli *c)
 {
-    struct json_object *result = NULL, *rules;
+    struct json_object *result = NULL, *rules, *replaced;
     int64_t changed = 0;
     struct err e = {0};
     int code = CODE_OK;
@@ -233,14 +251,17 @@ int run_rules_import(struct cli *c)
         json_object_put(rules);
         return answer_failed(c, &e);
     }
+    replaced = json_object_new_array();
     while (at < json_object_array_length(rules)) {
         json_object_put(result);
         result = NULL;
         if (!ask_or_do(c, "rules-set", portion_of(rules, &at), &result, &code))
             break;
         changed += json_object_get_int64(json_object_object_get(result, "changed"));
+        add_replaced(replaced, result);
     }
     if (code == CODE_OK) {
+        json_object_object_add(result, "replaced", json_object_get(replaced));
         json_object_object_add(result, "changed", json_object_new_int64(changed));
         print_changed(c, result, changed);
     } else if (changed > 0) {
@@ -249,5 +270,6 @@ int run_rules_import(struct cli *c)
     }
     json_object_put(result);
     json_object_put(rules);
+    json_object_put(replaced);
     return code;
 }
