@@ -4,11 +4,11 @@
 
 #include <sqlite3.h>
 
-#include "again.h"
 #include "columns.h"
 #include "drain.h"
 #include "filter.h"
 #include "inside.h"
+#include "owe.h"
 #include "rename.h"
 
 static void binding_free(struct binding *b)
@@ -221,7 +221,7 @@ bool bind_schema(struct store *s, bool force, struct err *e)
     s->bound = s->app.reads;
     s->local_settled = false;
     project_retry(s);
-    return ok && again_load(s, e);
+    return ok && owe_load(s, e);
 }
 
 struct row_key key_of_row(const struct app_table *t, const struct value *values, struct buf *room)

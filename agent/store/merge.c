@@ -14,9 +14,9 @@
 #include "ledger_limits.h"
 #include "ledger_names.h"
 #include "migration.h"
+#include "owe.h"
 #include "rename.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <sqlite3.h>
@@ -129,7 +129,7 @@ static bool merge_delta(struct merger *m, uint32_t position, const struct body_c
                             .total = c->total,
                             .form = c->form};
 
-    return (!m->owes || again_owe_added(m->s, &m->rec, position, &t, e)) &&
+    return (!m->owes || owe_added(m->s, &m->rec, position, &t, e)) &&
            counter_add(&m->rec, position, &t, e);
 }
 
@@ -185,7 +185,7 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
         return false;
     if (counter != NULL)
         theirs->counter = seen_totals(m, &theirs->v, counter);
-    if (m->owes && !repair && !again_owe_value(m->s, about->gid, &m->rec, position, theirs, e))
+    if (m->owes && !repair && !owe_value(m->s, about->gid, &m->rec, position, theirs, e))
         return false;
     if (have->set && ledger_cell_compare(&m->s->ledger, about->gid, theirs, have) <= 0)
         return repair || !one || m->anew != NULL || value_equal(&had.v, &theirs->v) ||

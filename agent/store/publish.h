@@ -56,10 +56,9 @@ MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const str
 MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
                           uint64_t stamp, struct err *e);
 
-/* All totals that are in a cell are in what its author wrote there: what a row of a body says of
- * that. */
-void cells_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
-                struct body_counter *c);
+/* All totals that are in a cell are in what its author wrote there: what a row of a body that is
+ * said of `gid` says of that, in the memory of `room`. */
+void cells_seen(struct record *room, int64_t gid, const struct cell *saw, struct body_counter *c);
 /* The same as in a merge: what was seen is in the value. */
 const struct counter *cells_totals(struct publisher *p, const struct value *base,
                                    const struct touched *t, const struct body_counter *c);

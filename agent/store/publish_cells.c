@@ -49,11 +49,10 @@ static bool find_delta(struct publisher *p, const struct touched *t, uint32_t co
     return decimal_within(&c->total, DECIMAL_TOTAL_MAX);
 }
 
-void cells_seen(struct publisher *p, const struct touched *t, const struct cell *saw,
-                struct body_counter *c)
+void cells_seen(struct record *room, int64_t gid, const struct cell *saw, struct body_counter *c)
 {
     const struct counter *k = saw->counter;
-    struct body_seen *seen = record_alloc(&p->next, k->n * sizeof *seen);
+    struct body_seen *seen = record_alloc(room, k->n * sizeof *seen);
 
     for (uint32_t i = 0; i < k->n; i++) {
         const struct total *from = &k->totals[i];
@@ -62,7 +61,7 @@ void cells_seen(struct publisher *p, const struct touched *t, const struct cell 
         seen[i] = (struct body_seen){.actor = from->actor,
                                      .number = said ? from->number : from->seen_number,
                                      .total = said ? from->total : from->seen};
-        if (from->gid != t->gid)
+        if (from->gid != gid)
             seen[i].row = gid_unpack(from->gid);
     }
     c->seen = seen;
@@ -215,7 +214,7 @@ static bool add_cell(struct publisher *p, const struct touched *t, uint32_t orde
     } else {
         counter = (struct body_counter){.cell = p->n};
         if (seen != NULL && seen->counter != NULL)
-            cells_seen(p, t, seen, &counter);
+            cells_seen(&p->next, t->gid, seen, &counter);
     }
     if (counter.delta || counter.seen_n > 0)
         p->counters[p->counter_n++] = counter;

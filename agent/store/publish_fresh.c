@@ -60,7 +60,7 @@ static bool say_inherited(struct publisher *p, const struct touched *t, uint32_t
     struct cell mine = {.v = was->v, .set = true};
 
     if (was->counter != NULL)
-        cells_seen(p, t, was, &seen);
+        cells_seen(&p->next, t->gid, was, &seen);
     if (seen.seen_n > 0) {
         row.counters = &seen;
         row.counter_n = 1;

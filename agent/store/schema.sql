@@ -67,14 +67,16 @@ CREATE TABLE again(
     PRIMARY KEY(actor, number)
 ) WITHOUT ROWID;
 
--- What those have added to counters, where it is still to be taken off; gid: as they named the row; amount: a decimal as text.
+-- What those have added to counters, where it is still to be taken off; gid: as they named the row; amount: a decimal as text; held: 1 where it is in
+-- a value that we wrote, 0 where we have added it as well.
 CREATE TABLE owed(
     gid INTEGER NOT NULL,
     position INTEGER NOT NULL,
+    held INTEGER NOT NULL,
     stamp INTEGER NOT NULL,
     form INTEGER NOT NULL,
     amount TEXT NOT NULL,
-    PRIMARY KEY(gid, position)
+    PRIMARY KEY(gid, position, held)
 ) WITHOUT ROWID;
 
 -- The author's clock had run ahead: its change-sets up to `number` count as made at `stamp` at the latest (ledger_limits.h). Higher

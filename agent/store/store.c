@@ -14,6 +14,7 @@
 #include "ledger_meta.h"
 #include "merge.h"
 #include "migration.h"
+#include "owe.h"
 #include "placed.h"
 #include "remerge.h"
 #include "rename.h"
@@ -442,7 +443,7 @@ bool store_drain(struct store *s, uint64_t now_ms, struct store_progress *p, str
     p->tidy = s->looked != s->app.reads;
     if (p->more)
         return true;
-    if (!again_publish(s, now_ms, p, e) || !repair_publish(s, now_ms, p, e) ||
+    if (!owe_pay(s, now_ms, p, e) || !repair_publish(s, now_ms, p, e) ||
         !rename_announce(s, now_ms, p, e))
         return false;
     if (!scan_reconcile(s, now_ms, &did, p, e))

@@ -237,7 +237,7 @@ TESTED_BY = {
         "links": "links_dial",
     },
     "agent/store": {
-        "again": "evidence",
+        "again": "evidence owe",
         "behind": "behind_laps behind_rows ledger_points replay",
         "conflict": "ledger_conflict",
         "conflicts": "describe parked restore",

@@ -1,5 +1,6 @@
 /* Marks that a ledger drains once more after its home went back, while other PCs bring by and by
- * what they said the first time: what was added to counters counts once. Also of evidence.c. */
+ * what they said the first time: what was added to counters counts once. Also of
+ * owe.c and evidence.c. */
 #include "counted.h"
 #include "doomed.h"
 #include "library.h"

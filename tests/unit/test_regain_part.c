@@ -282,6 +282,46 @@ static void what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once
     close_pair(&a, &b);
 }
 
+/* Two copies say it whole, and each hears of A before it hears of the other one. D went on to sell
+ * of it: what it sold counts beside. */
+static void what_the_copied_pc_added_to_a_row_that_two_copies_said_counts_once(void **state)
+{
+    static const char stock[] = "SELECT stock FROM article WHERE ref = 'four'";
+    struct site a, b, c, d;
+
+    (void)state;
+    open_articles(&a, &b);
+    sql(&a, "INSERT INTO article VALUES (4, 'four', 4, 'x')");
+    drain_all(&a);
+    later();
+    sql(&a, "UPDATE article SET stock = stock + 10 WHERE id = 4");
+    drain_all(&a);
+    keep_database(&a);
+    copy_of(&a, &c);
+    copy_of(&a, &d);
+    begin_with_copy(&b, &c, "C");
+    begin_with_copy(&b, &d, "D");
+    share_rosters(&b, &a);
+    share_rosters(&b, &c);
+    work(&c);
+    work(&d);
+    sql(&d, "UPDATE article SET stock = stock - 1 WHERE id = 4");
+    work(&d);
+    carry(&a, &c);
+    carry(&a, &d);
+    work(&c);
+    work(&d);
+    exchange(&b, &c);
+    exchange(&b, &d);
+    exchange(&b, &c);
+    expect(&b, stock, "13");
+    expect_same(&b, &c, all);
+    expect_same(&b, &d, all);
+    close_site(&d);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* C had it in its copy, and says it before anybody has heard of A's: it is A's row all the same,
  * and goes when A says that it has gone. */
 static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(void **state)
@@ -418,6 +458,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_says_only_later_counts_once),
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_another_one_said_counts_once),
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once),
+        cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_two_copies_said_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
         cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
         cmocka_unit_test(what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said),
