@@ -18,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#include "columns.h"
 #include "placed.h"
 #include "scan.h"
 
@@ -243,46 +244,48 @@ static bool put_lost_due(struct recovery *r, struct err *e)
            scan_forget_unheard(r->s, e);
 }
 
-/* Has the table columns that came since the agent wrote into the file last? Nothing of what others
- * said of them is in it. */
-static bool has_later_columns(struct recovery *r, uint32_t table, const struct app_state *state,
-                              bool *has, struct err *e)
+/* The first point after which the file is told this; 0: none is remembered. */
+static bool first_point(struct ledger *l, const struct app_state *state, int64_t *point,
+                        struct err *e)
 {
-    sqlite3_stmt *q = ledger_prepare(&r->s->ledger,
-                                     "SELECT 1 FROM meta WHERE name = 'came.' || ?1 AND value >="
-                                     " (SELECT min(id) FROM point WHERE token = ?2)",
-                                     e);
+    sqlite3_stmt *q =
+        ledger_prepare(l, "SELECT coalesce(min(id), 0) FROM point WHERE token = ?1", e);
     int code;
 
     if (q == NULL)
         return false;
-    sqlite3_bind_int64(q, 1, table);
-    sqlite3_bind_blob(q, 2, state->token, sizeof state->token, SQLITE_STATIC);
+    sqlite3_bind_blob(q, 1, state->token, sizeof state->token, SQLITE_STATIC);
     code = sqlite3_step(q);
-    *has = code == SQLITE_ROW;
+    *point = sqlite3_column_int64(q, 0);
     sqlite3_finalize(q);
-    return *has || code == SQLITE_DONE ||
-           ledger_err(&r->s->ledger, "look for columns that came", e);
+    return code == SQLITE_ROW || ledger_err(l, "look for the point of a file", e);
 }
 
 /* Where triggers were missing since the file was told its point, no mark tells what the application
- * wrote: a migration made the table anew before we looked. If it brought columns, what differs may
- * be what it filled in. */
+ * wrote: a migration made the table anew before we looked. Of a column that came since that point,
+ * what differs may be what the migration filled in. */
 static bool find_unwatched(struct recovery *r, const struct app_state *state, struct err *e)
 {
     struct store *s = r->s;
     struct placed_point told = {0};
-    bool ok = state->point.n == 0 || placed_point_read(&told, buf_slice(&state->point), e);
+    int64_t point;
+    bool ok = first_point(&s->ledger, state, &point, e) &&
+              (state->point.n == 0 || placed_point_read(&told, buf_slice(&state->point), e));
 
     r->unwatched = mem_alloc((s->app.schema.n + 1) * sizeof *r->unwatched);
+    r->later = arena_alloc(&r->arena, (s->app.schema.n + 1) * sizeof *r->later);
+    memset(r->later, 0, (s->app.schema.n + 1) * sizeof *r->later);
     for (uint32_t i = 0; ok && i < s->binding_count; i++) {
         const struct app_table *t = s->bindings[i].app;
-        bool missed = false, later = false;
+        bool *missed = &r->unwatched[s->bindings[i].app_index];
+        bool **later = &r->later[s->bindings[i].app_index];
 
         for (uint32_t k = 0; k < told.table_n; k++)
-            missed |= told.tables[k].number == t->number && told.tables[k].repairs != t->repairs;
-        ok = !missed || has_later_columns(r, s->bindings[i].table, state, &later, e);
-        r->unwatched[s->bindings[i].app_index] = missed && !later;
+            *missed |= told.tables[k].number == t->number && told.tables[k].repairs != t->repairs;
+        if (*missed && point != 0) {
+            *later = arena_alloc(&r->arena, t->column_count * sizeof **later);
+            ok = columns_later(s, &s->bindings[i], point, *later, e);
+        }
     }
     placed_point_close(&told);
     return ok;

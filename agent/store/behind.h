@@ -49,6 +49,7 @@ struct recovery {
     struct keymap seen;     /* gids that need no more attention */
     /* regain.c: */
     bool *unwatched; /* by app index: what differs was written by the application, mark or not */
+    bool **later;    /* of those, by app index and column: nothing of what others said is in it */
     struct arena arena;
     struct record rec, shadow;
     struct buf key_room, bytes;

@@ -169,6 +169,13 @@ static bool is_unwatched(const struct recovery *r, const struct binding *b)
     return r->unwatched != NULL && r->unwatched[b->app_index];
 }
 
+static bool came_later(const struct recovery *r, const struct binding *b, uint32_t column)
+{
+    const bool *later = r->later == NULL ? NULL : r->later[b->app_index];
+
+    return later != NULL && later[column];
+}
+
 /* Nobody remembers how the row began, and its key was said nowhere: what nobody has said of it,
  * only this file has. What was added to that is in it. */
 static bool has_no_beginning(const struct recovery *r, const struct binding *b)
@@ -193,7 +200,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
         uint32_t position = held_at(b, i);
         const struct cell *have = record_get(&r->rec, position);
         struct cell file;
-        bool written, known = false, same = false;
+        bool wrote = news && !came_later(r, b, i), written, known = false, same = false;
 
         if (position == NOWHERE)
             continue;
@@ -206,13 +213,13 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
                 *record_cell(&r->shadow, position) = file;
             continue;
         }
-        if (apart && have != NULL) {
+        if (apart && wrote && have != NULL) {
             if (!part_cell(r, b, gid, i, &file, same, e))
                 return false;
             *record_cell(&r->shadow, position) = file;
             continue;
         }
-        if (news && have != NULL && (have->counter != NULL || b->counter[i]) &&
+        if (wrote && have != NULL && (have->counter != NULL || b->counter[i]) &&
             !saw_held(r, b, gid, i, have) && !sum_at_fork(r, b, gid, i, &file, &known, e))
             return false;
         if (known || have == NULL) {
@@ -221,7 +228,7 @@ static bool make_shadow(struct recovery *r, struct binding *b, int64_t gid,
             file = *have;
             written = false;
         } else {
-            written = news && !repair_is_mark(&file.v, &have->v);
+            written = wrote && !repair_is_mark(&file.v, &have->v);
         }
         if (written && saw_held(r, b, gid, i, have) && !repair_is_mark(&have->v, &file.v))
             file = *have;

@@ -6,106 +6,13 @@
 
 #include <sqlite3.h>
 
+#include "column_notes.h"
 #include "counter.h"
-#include "ledger_meta.h"
 #include "scan.h"
 
-#define NOTE_BYTES_MAX  (COLUMNS_MAX * 2 * (IDENTIFIER_BYTES_MAX + 2))
 #define FILL_BYTES_MAX  65536 /* of a value that is remembered as filled in */
 #define GUESS_ROWS_MAX  20000 /* compared to see whether a column is an old one */
 #define GUESS_PAIRS_MAX 64
-
-/* ---- what is remembered of a table: meta columns.ID, came.ID ----
- *
- *     columns = (state: u8, name, 0, name it had before or nothing, 0)...
- *     came = the last point (schema.sql) before its latest column came
- */
-
-enum {
-    NOTED_SETTLED,
-    NOTED_FRESH,
-    NOTED_LOCAL,      /* by rule, so that it is not shared now */
-    NOTED_REFERS = 4, /* besides: its cells are references */
-};
-
-struct noted {
-    uint8_t state;
-    bool refers;
-    const char *name, *before;
-};
-
-struct notes {
-    struct noted *list;
-    uint32_t n;
-    struct buf room;
-};
-
-static void meta_name(uint32_t table, char name[32])
-{
-    snprintf(name, 32, "columns.%u", table);
-}
-
-static void notes_close(struct notes *n)
-{
-    free(n->list);
-    buf_close(&n->room);
-}
-
-/* The next text of `in`; NULL: there is none. */
-static const char *next_text(struct slice *in)
-{
-    const uint8_t *end = in->n == 0 ? NULL : memchr(in->p, 0, in->n);
-    const char *text = (const char *)in->p;
-
-    if (end == NULL)
-        return NULL;
-    in->n -= (size_t)(end + 1 - in->p);
-    in->p = end + 1;
-    return text;
-}
-
-static bool notes_read(struct store *s, uint32_t table, struct notes *n, struct err *e)
-{
-    char name[32];
-    struct value v;
-    struct slice in;
-
-    *n = (struct notes){0};
-    buf_open(&n->room, NOTE_BYTES_MAX);
-    meta_name(table, name);
-    if (!ledger_meta_get(&s->ledger, name, &v, &n->room, e))
-        return false;
-    in = v.type == VALUE_BLOB ? v.bytes : (struct slice){NULL, 0};
-    n->list = mem_alloc((COLUMNS_MAX + 1) * sizeof *n->list);
-    while (in.n > 0 && n->n < COLUMNS_MAX) {
-        struct noted *c = &n->list[n->n++];
-
-        c->state = *in.p & 3;
-        c->refers = (*in.p++ & NOTED_REFERS) != 0;
-        in.n--;
-        c->name = next_text(&in);
-        c->before = next_text(&in);
-        if (c->name == NULL || c->before == NULL)
-            return err_set(e, ERR_STORE, "the ledger's list of columns of table %s is damaged",
-                           s->ledger.tables[table - 1].name);
-    }
-    return true;
-}
-
-static const struct noted *find_noted(const struct notes *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n; i++)
-        if (sqlite3_stricmp(n->list[i].name, name) == 0)
-            return &n->list[i];
-    return NULL;
-}
-
-static void note(struct buf *out, uint8_t state, const char *name, const char *before)
-{
-    buf_add_byte(out, state);
-    buf_add(out, name, strlen(name) + 1);
-    buf_add(out, before, strlen(before) + 1);
-}
 
 /* A column that a rule keeps here is still there. */
 static bool is_local(const struct store *s, const struct binding *b, const char *name)
@@ -118,27 +25,45 @@ static bool notes_write(struct store *s, const struct binding *b, const struct n
                         struct err *e)
 {
     const struct ledger_table *t = &s->ledger.tables[b->table - 1];
-    char name[32];
-    struct buf out;
+    struct notes now = {0};
     bool ok;
 
-    buf_open(&out, NOTE_BYTES_MAX);
     for (uint32_t i = 0; i < b->app->column_count; i++) {
         const struct fresh *f = columns_fresh(b, i);
-        const char *before = f == NULL || f->from < 0 ? "" : t->columns[f->from];
+        const struct noted *was = notes_find(n, b->app->columns[i].name);
 
-        uint8_t refers = b->app->columns[i].ref_table >= 0 ? NOTED_REFERS : 0;
-
-        note(&out, refers | (f == NULL ? NOTED_SETTLED : NOTED_FRESH), b->app->columns[i].name,
-             before);
+        *notes_add(&now) =
+            (struct noted){.state = f == NULL ? NOTED_SETTLED : NOTED_FRESH,
+                           .refers = b->app->columns[i].ref_table >= 0,
+                           .came = was != NULL ? was->came
+                                   : n->n > 0  ? s->ledger.point
+                                               : NOTED_ALWAYS,
+                           .name = b->app->columns[i].name,
+                           .before = f == NULL || f->from < 0 ? "" : t->columns[f->from]};
     }
     for (uint32_t i = 0; i < n->n; i++)
         if (is_local(s, b, n->list[i].name))
-            note(&out, NOTED_LOCAL, n->list[i].name, "");
-    meta_name(b->table, name);
-    ok = ledger_meta_set(&s->ledger, name,
-                         &(struct value){.type = VALUE_BLOB, .bytes = buf_slice(&out)}, e);
-    buf_close(&out);
+            *notes_add(&now) = (struct noted){.state = NOTED_LOCAL,
+                                              .came = n->list[i].came,
+                                              .name = n->list[i].name,
+                                              .before = ""};
+    ok = notes_save(s, b->table, &now, e);
+    notes_close(&now);
+    return ok;
+}
+
+bool columns_later(struct store *s, const struct binding *b, int64_t point, bool *later,
+                   struct err *e)
+{
+    struct notes n;
+    bool ok = notes_read(s, b->table, &n, e);
+
+    for (uint32_t i = 0; ok && i < b->app->column_count; i++) {
+        const struct noted *c = notes_find(&n, b->app->columns[i].name);
+
+        later[i] = c != NULL && c->state == NOTED_SETTLED && c->came >= point;
+    }
+    notes_close(&n);
     return ok;
 }
 
@@ -149,7 +74,7 @@ bool columns_had(struct store *s, uint32_t table, const struct app_table *t, boo
     bool ok = notes_read(s, table, &n, e);
 
     for (uint32_t i = 0; ok && i < t->column_count; i++)
-        had[i] = find_noted(&n, t->columns[i].name) != NULL;
+        had[i] = notes_find(&n, t->columns[i].name) != NULL;
     notes_close(&n);
     return ok;
 }
@@ -201,7 +126,7 @@ static uint32_t mark_fresh(struct store *s, struct binding *b, const struct note
     b->fresh = mem_alloc((b->app->column_count + 1) * sizeof *b->fresh);
     b->fresh_count = b->app->column_count;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
-        const struct noted *was = find_noted(n, b->app->columns[i].name);
+        const struct noted *was = notes_find(n, b->app->columns[i].name);
         struct fresh *f = &b->fresh[i];
 
         f->is = (was == NULL || was->state != NOTED_SETTLED) && !b->is_key[i];
@@ -224,7 +149,7 @@ static bool strip_row(struct store *s, const struct binding *b, const struct not
     if (!record_decode(r, row->differs ? row->shadow : row->rec, e))
         return false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
-        if (columns_fresh(b, i) == NULL || find_noted(n, b->app->columns[i].name) != NULL ||
+        if (columns_fresh(b, i) == NULL || notes_find(n, b->app->columns[i].name) != NULL ||
             record_get(r, b->position[i]) == NULL)
             continue;
         *record_cell(r, b->position[i]) = (struct cell){0};
@@ -288,7 +213,7 @@ static bool stays(const struct binding *b, const struct noted *c)
 
 static bool is_there_since(const struct binding *b, const struct notes *n, uint32_t column)
 {
-    return find_noted(n, b->app->columns[column].name) != NULL;
+    return notes_find(n, b->app->columns[column].name) != NULL;
 }
 
 /* Columns that stay are like posts. `gone` went and `came` is new between the same two of them (the
@@ -628,21 +553,12 @@ static bool read_file(struct store *s, struct binding *b, const struct notes *n,
 static bool refers_now(const struct binding *b, const struct notes *n)
 {
     for (uint32_t i = 0; i < b->app->column_count; i++) {
-        const struct noted *was = find_noted(n, b->app->columns[i].name);
+        const struct noted *was = notes_find(n, b->app->columns[i].name);
 
         if (was != NULL && !was->refers && b->app->columns[i].ref_table >= 0)
             return true;
     }
     return false;
-}
-
-static bool note_came(struct store *s, const struct binding *b, struct err *e)
-{
-    const struct value point = {.type = VALUE_INT, .i = s->ledger.point};
-    char name[32];
-
-    snprintf(name, sizeof name, "came.%u", b->table);
-    return ledger_meta_set(&s->ledger, name, &point, e);
 }
 
 static bool compare(struct store *s, struct binding *b, const struct notes *n, struct err *e)
@@ -652,7 +568,7 @@ static bool compare(struct store *s, struct binding *b, const struct notes *n, s
 
     if (fresh > 0 && !read_file(s, b, n, e))
         return false;
-    if (arrived > 0 && (!strip(s, b, n, e) || !note_came(s, b, e)))
+    if (arrived > 0 && !strip(s, b, n, e))
         return false;
     if (arrived > 0 || refers_now(b, n)) {
         t->scan = t->scan == SCAN_NONE ? SCAN_RECONCILE : t->scan;

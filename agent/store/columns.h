@@ -27,6 +27,10 @@ MUST_USE bool columns_follow(struct store *s, struct binding *b, struct err *e);
 /* Inside a ledger transaction: all rows have been compared, none of its columns is fresh any more.
  */
 MUST_USE bool columns_settle(struct store *s, struct binding *b, struct err *e);
+/* By app column: none that is fresh, and that the table got after this point (schema.sql) was made?
+ */
+MUST_USE bool columns_later(struct store *s, const struct binding *b, int64_t point, bool *later,
+                            struct err *e);
 /* Which columns of `t` did this table of the ledger have in the file when it was last bound? */
 MUST_USE bool columns_had(struct store *s, uint32_t table, const struct app_table *t, bool *had,
                           struct err *e);

@@ -257,7 +257,7 @@ TESTED_BY = {
         "regain": "placed regain_place",
         "rulecheck": "rulenames",
         "columns": "publish_fresh",
-        "schemas": "columns ledger_names rename rename_find scan",
+        "schemas": "column_notes columns ledger_names rename rename_find scan",
         "store": "batch_keys drain merge publish sweep",
         "typed": "appname refer seen",
         "unique": "batch_unique repair",

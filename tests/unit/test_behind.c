@@ -334,6 +334,37 @@ static void what_was_written_in_an_old_file_without_its_triggers_counts(void **s
     close_pair(&a, &b);
 }
 
+/* The migration may have brought a column, too, that the others had already. */
+static void what_was_written_beside_a_column_that_came_to_an_old_file_counts(void **state)
+{
+    static const char make_anew[] =
+        "CREATE TABLE made(id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, price DECIMAL,"
+        " stock INTEGER, shelf INTEGER NOT NULL DEFAULT 9);"
+        "INSERT INTO made SELECT *, 9 FROM article; DROP TABLE article;"
+        "ALTER TABLE made RENAME TO article";
+    static const char articles[] = "SELECT ref, price, stock, shelf FROM article ORDER BY ref";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop, shop);
+    sql(&a, "INSERT INTO article VALUES (1, 'R1', 1, 1), (2, 'R2', 2, 2), (3, 'R3', 3, 3)");
+    exchange(&a, &b);
+    sql(&b, make_anew);
+    work(&b);
+    sql(&b, "UPDATE article SET shelf = 5 WHERE id = 1");
+    exchange(&a, &b);
+    tidy(&a);
+    keep_database(&a);
+    sql(&a, "UPDATE article SET price = 5 WHERE id = 2");
+    exchange(&a, &b);
+    go_back(&a);
+    sql(&a, make_anew);
+    sql(&a, "UPDATE article SET stock = 9 WHERE id = 1; UPDATE article SET shelf = 7 WHERE id = 2;"
+            "DELETE FROM article WHERE id = 3");
+    expect_both_settled(&a, &b, articles, "R1|1|9|5 R2|5|2|7");
+    close_pair(&a, &b);
+}
+
 /* But not what the migration filled into a column that the others had already: what they say of it
  * is only about to be written. */
 static void what_a_migration_filled_in_is_not_taken_for_written_in_an_old_file(void **state)
@@ -605,6 +636,7 @@ int main(void)
         cmocka_unit_test(an_edit_of_what_the_file_kept_counts),
         cmocka_unit_test(an_edit_does_not_take_back_what_the_file_lost_of_its_row),
         cmocka_unit_test(what_was_written_in_an_old_file_without_its_triggers_counts),
+        cmocka_unit_test(what_was_written_beside_a_column_that_came_to_an_old_file_counts),
         cmocka_unit_test(what_a_migration_filled_in_is_not_taken_for_written_in_an_old_file),
         cmocka_unit_test(a_row_whose_key_follows_its_parents_keeps_what_the_file_lost),
         cmocka_unit_test(a_reference_that_changed_with_its_key_can_be_changed_again),

@@ -1,5 +1,5 @@
-/* Schemas that change under a running fleet, on one PC before the other. Also of columns.c,
- * ledger_names.c, rename.c, rename_find.c, scan.c. */
+/* Schemas that change under a running fleet, on one PC before the other. Also of column_notes.c,
+ * columns.c, ledger_names.c, rename.c, rename_find.c, scan.c. */
 #include "ruled.h"
 #include "three_pcs.h"
 #include "unit/sites.h"
