@@ -56,6 +56,8 @@ MUST_USE bool cells_find(struct publisher *p, const struct touched *t, const str
 MUST_USE bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
                           uint64_t stamp, struct err *e);
 
+/* Of what is said of the row under the number of the change-set that is open. */
+struct local_clock cells_clock(const struct publisher *p, const struct touched *t, uint64_t stamp);
 /* All totals that are in a cell are in what its author wrote there: what a row of a body that is
  * said of `gid` says of that, in the memory of `room`. */
 void cells_seen(struct record *room, int64_t gid, const struct cell *saw, struct body_counter *c);

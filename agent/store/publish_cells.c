@@ -562,19 +562,26 @@ static bool merge_value(struct publisher *p, const struct touched *t, uint32_t c
         return false;
     if (c != NULL)
         mine.counter = cells_totals(p, &mine.v, t, c);
-    if ((!have->set || ledger_cell_compare(&p->s->ledger, t->gid, &mine, have) > 0) &&
+    if ((!have->set || ledger_cell_compare(&p->s->ledger, p->stands, &mine, have) > 0) &&
         !counter_set(&p->rec, position, &mine, e))
         return false;
     settle_next(p, &mine, position);
     return true;
 }
 
+struct local_clock cells_clock(const struct publisher *p, const struct touched *t, uint64_t stamp)
+{
+    return (struct local_clock){.stamp = stamp,
+                                .actor = p->s->ledger.self,
+                                .number = p->author.number,
+                                .row = t->gid == p->stands ? 0 : t->gid};
+}
+
 bool cells_merge(struct publisher *p, const struct touched *t, uint32_t from, uint32_t to,
                  uint64_t stamp, struct err *e)
 {
     const struct conflict_row about = cells_listed(p, t);
-    const struct local_clock clock = {
-        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    const struct local_clock clock = cells_clock(p, t, stamp);
     struct conflict_choice written = {0};
     uint32_t next = 0;
 

@@ -68,8 +68,7 @@ static bool say_inherited(struct publisher *p, const struct touched *t, uint32_t
     }
     if (!publish_introduce(p, t, e) || !author_room(&p->author, author_bytes(&wire, &seen), e))
         return false;
-    mine.clock = (struct local_clock){
-        .stamp = row.stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    mine.clock = cells_clock(p, t, row.stamp);
     was->clock = mine.clock;
     if (!says)
         return true;
@@ -147,8 +146,7 @@ static bool say_filled(struct publisher *p, const struct touched *t, uint32_t or
     if (says &&
         (!publish_introduce(p, t, e) || !author_room(&p->author, author_bytes(&wire, NULL), e)))
         return false;
-    mine.clock = (struct local_clock){
-        .stamp = stamp, .actor = p->s->ledger.self, .number = p->author.number};
+    mine.clock = cells_clock(p, t, stamp);
     *record_cell(&p->next, position) = mine;
     if (!says)
         return true;

@@ -123,6 +123,26 @@ static void what_one_statement_wrote_to_two_rows_is_not_mixed(void **state)
     close_coded(s, 2);
 }
 
+/* Nor where it wrote to both before their file showed that they are one. */
+static void what_one_statement_wrote_to_two_rows_that_are_one_already_is_not_mixed(void **state)
+{
+    struct site s[2];
+    struct err e = {0};
+
+    (void)state;
+    open_coded(s, 2, schema, false);
+    sql(&s[0], "INSERT INTO article VALUES (1, NULL, 'a long name', 3), (2, NULL, 'tea', 9)");
+    exchange(&s[0], &s[1]);
+    tick(&s[1]);
+    check(store_unite(s[1].store, "article", (int64_t[]){1, 2}, s[1].now_ms, &e), &e);
+    later();
+    sql(&s[1], "UPDATE article SET name = name || '!', price = price * 2");
+    exchange(&s[0], &s[1]);
+    exchange(&s[0], &s[1]);
+    expect_all(s, 2, "SELECT name, price FROM article", "tea!|18");
+    close_coded(s, 2);
+}
+
 /* A took its article away before anybody said that B's is the same one: B's was never deleted. */
 static void a_delete_takes_only_the_part_that_it_meant(void **state)
 {
@@ -644,6 +664,7 @@ int main(void)
         cmocka_unit_test(such_a_row_keeps_its_key_in_an_older_database),
         cmocka_unit_test(pure_join_rows_are_one_without_a_rule),
         cmocka_unit_test(what_one_statement_wrote_to_two_rows_is_not_mixed),
+        cmocka_unit_test(what_one_statement_wrote_to_two_rows_that_are_one_already_is_not_mixed),
         cmocka_unit_test(a_delete_takes_only_the_part_that_it_meant),
         cmocka_unit_test(a_person_makes_one_row_of_two_and_what_refers_to_them_follows),
         cmocka_unit_test(a_row_that_names_the_one_it_becomes_one_with_names_itself),
