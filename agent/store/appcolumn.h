@@ -30,6 +30,7 @@ struct app_column {
                                STRICT ANY is BLOB */
     bool not_null;
     bool in_key;
+    bool unique;      /* in a UNIQUE key, alone or with others; the primary key apart */
     char *collation;  /* what compares it in the key's index: BINARY, NOCASE or RTRIM; NULL outside
                          keys and for a rowid alias */
     bool ref_by_rule; /* that it refers no foreign key says: it may name nothing */

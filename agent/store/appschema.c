@@ -32,9 +32,9 @@
       " pragma_foreign_key_list(:name, 'main')) OR name COLLATE NOCASE IN (SELECT f.\"to\""        \
       " FROM pragma_table_list l, pragma_foreign_key_list(l.name, 'main') f"                       \
       " WHERE l.schema = 'main' AND f.\"table\" = :name COLLATE NOCASE))) ORDER BY cid")           \
-    X(KEYS, "SELECT x.seqno, x.coll FROM pragma_index_list(:name, 'main') i,"                      \
-            " pragma_index_xinfo(i.name, 'main') x WHERE i.origin = 'pk' AND x.key = 1"            \
-            " ORDER BY x.seqno")                                                                   \
+    X(KEYS, "SELECT x.seqno, x.coll, i.origin = 'pk', x.name FROM"                                 \
+            " pragma_index_list(:name, 'main') i, pragma_index_xinfo(i.name, 'main') x"            \
+            " WHERE i.\"unique\" AND x.key = 1 ORDER BY x.seqno")                                  \
     X(OWN, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN"                       \
            " ('_navette_dirty', '_navette_table', '_navette_state')")                              \
     X(VIRTUAL, "SELECT 1 FROM sqlite_schema WHERE sql LIKE 'create virtual table%'")               \
@@ -225,12 +225,19 @@ static void add_column(void *context, struct sqlite3_stmt *s)
     t->column_count++;
 }
 
-static void add_key_collation(void *context, struct sqlite3_stmt *s)
+/* A column of the primary key, or of another UNIQUE one; an expression there is no column. */
+static void add_key_column(void *context, struct sqlite3_stmt *s)
 {
     struct app_table *t = context;
     int i = sqlite3_column_int(s, 0);
     const char *collation = text_of(s, 1);
 
+    if (sqlite3_column_int(s, 2) == 0) {
+        i = app_column_index(t, value_of_column(s, 3).bytes);
+        if (i >= 0)
+            t->columns[i].unique = true;
+        return;
+    }
     if (i < 0 || (uint32_t)i >= t->key_count)
         return;
     free(t->columns[t->keys[i]].collation);
@@ -288,7 +295,7 @@ static bool read_keys(struct loader *l, struct app_table *t, struct err *e)
         refuse(t, "it has no primary key");
     if (t->refused != NULL)
         return true;
-    if (!each_row(l, KEYS, t->name, t, add_key_collation, e))
+    if (!each_row(l, KEYS, t->name, t, add_key_column, e))
         return false;
     key = t->columns[t->keys[0]].name;
     t->rowid_alias =

@@ -3,7 +3,9 @@
  * It is the same row, so that it is back everywhere under the key it had, and not a new one under
  * another key on each PC. But numbers are used again, too: without AUTOINCREMENT the next row after
  * the last one was deleted gets its key, and a flush or an import hands out even those that have
- * it. A new row taken for the old one would be deleted with it. What the row says decides. */
+ * it. A new row taken for the old one would be deleted with it. What the row says decides; but what
+ * is UNIQUE speaks only against: with the old row it went, too, and the next row is given it again
+ * just as it is given the number. */
 #include "publish.h"
 #include "unite.h"
 
@@ -14,13 +16,15 @@ static bool says_little(const struct value *v)
            (v->type == VALUE_TEXT && v->bytes.n == 0);
 }
 
-/* How many of its columns say what the deleted row said. */
+/* How many of its columns say what the deleted row said. `renamed`: what is UNIQUE of it does not.
+ */
 static bool compare(struct publisher *p, const struct touched *t, const struct record *was,
-                    uint32_t *same, uint32_t *other, struct err *e)
+                    uint32_t *same, uint32_t *other, bool *renamed, struct err *e)
 {
     const struct app_table *table = t->b->app;
 
     *same = *other = 0;
+    *renamed = false;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct cell *c = record_get(was, t->b->position[i]);
         struct value v;
@@ -32,7 +36,9 @@ static bool compare(struct publisher *p, const struct touched *t, const struct r
             return false;
         if (!value_same(p->s, &v, &c->v, &equal, e))
             return false;
-        if (!equal)
+        if (table->columns[i].unique)
+            *renamed |= !equal;
+        else if (!equal)
             ++*other;
         else if (!says_little(&v))
             ++*same;
@@ -56,7 +62,7 @@ bool publish_revive(struct publisher *p, struct touched *t, struct err *e)
 {
     struct ledger_row row;
     uint32_t same, other;
-    bool found;
+    bool found, renamed;
 
     if (!t->b->app->surrogate || t->values == NULL || t->key.kind != KEY_INT ||
         t->key.i > p->s->ledger.tables[t->b->table - 1].key_max)
@@ -69,9 +75,9 @@ bool publish_revive(struct publisher *p, struct touched *t, struct err *e)
         return false;
     if (!died_elsewhere(p->s, &p->rec))
         return true;
-    if (!compare(p, t, &p->rec, &same, &other, e))
+    if (!compare(p, t, &p->rec, &same, &other, &renamed, e))
         return false;
-    if (is_likely(same, other))
+    if (!renamed && is_likely(same, other))
         t->gid = row.gid;
     return true;
 }

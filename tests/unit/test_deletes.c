@@ -281,6 +281,58 @@ static void a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart(
     close_pair(&a, &b);
 }
 
+/* ---- rows inserted again under an old number that have UNIQUE numbers besides ---- */
+
+static const char bills[] =
+    "CREATE TABLE bill(id INTEGER PRIMARY KEY, number TEXT UNIQUE, total, client, remark)";
+
+/* The first deletes the only bill, which the third edits meanwhile; the second, which knows of the
+ * delete only, says what `sql` says. What all have in the end is `expected`. */
+static void expect_bills(const char *sql, const char *expected)
+{
+    struct site s[3] = {0};
+    struct err e = {0};
+    bool changed;
+
+    open_pair(&s[0], &s[1], bills, bills);
+    join_site(&s[0], &s[2], "C", bills);
+    work(&s[2]);
+    check(roster_merge(&s[1].roster, buf_slice(&s[0].roster.log), &changed, &e), &e);
+    edit(&s[0], "INSERT INTO bill VALUES (1, 'T1', 500, 'Ann', '')");
+    exchange_all(s);
+    edit(&s[0], "DELETE FROM bill");
+    exchange(&s[0], &s[1]);
+    edit(&s[2], "UPDATE bill SET remark = 'paid'");
+    edit(&s[1], sql);
+    exchange_all(s);
+    for (int i = 0; i < 3; i++)
+        expect(&s[i],
+               "SELECT group_concat(total || client || remark) FROM (SELECT * FROM bill"
+               " ORDER BY total, remark)",
+               expected);
+    close_three(s);
+}
+
+static void a_stale_save_with_the_same_unique_number_brings_the_row_back(void **state)
+{
+    (void)state;
+    expect_bills("INSERT INTO bill VALUES (1, 'T1', 500, 'Ann', 'late')", "500Annlate");
+}
+
+/* The last bill is gone, and the next one gets both of its numbers. */
+static void a_new_row_with_the_key_and_the_unique_number_of_a_deleted_one_is_another(void **state)
+{
+    (void)state;
+    expect_bills("INSERT INTO bill(number, total, client, remark) VALUES ('T1', 700, 'Ann', '')",
+                 "500Annpaid,700Ann");
+}
+
+static void a_new_row_that_has_another_unique_number_than_the_deleted_one_is_another(void **state)
+{
+    (void)state;
+    expect_bills("INSERT INTO bill VALUES (1, 'X9', 500, 'Ann', '')", "500Ann,500Annpaid");
+}
+
 /* ---- keys that move ---- */
 
 static void a_number_that_moves_is_the_same_row_elsewhere(void **state)
@@ -507,6 +559,9 @@ int main(void)
         cmocka_unit_test(two_rows_under_a_number_that_is_used_again_stay_two),
         cmocka_unit_test(a_number_used_again_where_the_row_was_deleted_is_another_row),
         cmocka_unit_test(another_row_under_a_deleted_number_is_not_the_old_one_for_what_many_have),
+        cmocka_unit_test(a_stale_save_with_the_same_unique_number_brings_the_row_back),
+        cmocka_unit_test(a_new_row_with_the_key_and_the_unique_number_of_a_deleted_one_is_another),
+        cmocka_unit_test(a_new_row_that_has_another_unique_number_than_the_deleted_one_is_another),
         cmocka_unit_test(a_table_that_was_emptied_and_counts_from_one_again_keeps_rows_apart),
         cmocka_unit_test(a_number_that_moves_is_the_same_row_elsewhere),
         cmocka_unit_test(a_number_that_moves_while_the_row_is_deleted_elsewhere),
