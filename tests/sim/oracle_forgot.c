@@ -28,13 +28,28 @@ static uint32_t found_by(const struct oracle *o, const struct oracle_event *even
     return event->drained ? event->drain : 0;
 }
 
+/* Did its transaction write to its row? A reference also changes where its key becomes another
+ * row's, and that leaves no mark. */
+static bool is_marked(const struct oracle *o, const struct oracle_event *event)
+{
+    const struct oracle_row *row = &o->rows[event->row];
+
+    for (uint32_t i = 0; i < o->touch_n; i++)
+        if (o->touches[i].site == event->site && o->touches[i].tick == event->tick &&
+            oracle_row(o, o->touches[i].name) == row)
+            return true;
+    return false;
+}
+
 /* Has the drain that found it found its row's end behind it, or, behind that, what stood there
- * before? The agent has never said it then. */
+ * before? The agent has never said it then. Nor has it said what a reference named whose key became
+ * another row's, and where that is all of the row that the file has lost, what the file shows is
+ * what the application sees and writes again. */
 static bool was_unsaid(const struct oracle *o, const struct oracle_row *row,
                        const struct oracle_event *event, uint32_t drain)
 {
     const struct oracle_event *first = NULL, *last = NULL;
-    bool ended = false;
+    bool ended = false, marked = false, renamed = false;
 
     for (uint32_t i = 0; i < row->n; i++) {
         const struct oracle_event *other = &o->events[row->events[i]];
@@ -42,12 +57,14 @@ static bool was_unsaid(const struct oracle *o, const struct oracle_row *row,
         if (other->site != event->site || found_by(o, other) != drain)
             continue;
         ended |= other->column == COLUMN_DEATH && other->tick > event->tick && other->taken;
+        marked |= other->taken && is_marked(o, other);
         if (other->column != event->column)
             continue;
+        renamed |= other->taken && !is_marked(o, other);
         first = first == NULL ? other : first;
         last = other;
     }
-    return ended || (first != last && first->was == last->is);
+    return ended || (first != last && first->was == last->is) || (renamed && !marked);
 }
 
 /* A power cut left of a drain what that had never said: who writes to such a row brings all of that
