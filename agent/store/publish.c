@@ -43,8 +43,8 @@ struct row_key publish_key(struct publisher *p, const struct value *v)
     return (struct row_key){.kind = KEY_PACKED, .bytes = buf_slice(&p->key_room)};
 }
 
-/* A row that was deleted, whose key a reference by rule still shows. One that was gone before it
- * was said is no row to anybody: others would wait for it. */
+/* A row that was deleted, whose key a reference by rule still shows, or what it is one with by now.
+ * One that was gone before it was said is no row to anybody: others would wait for it. */
 static bool refer_dead(struct publisher *p, const struct binding *parent, const struct row_key *key,
                        int64_t *gid, struct err *e)
 {
@@ -56,8 +56,8 @@ static bool refer_dead(struct publisher *p, const struct binding *parent, const 
     if (!ledger_row_by_key(&p->s->ledger, parent->table, key, true, &row, &found, e))
         return false;
     if (found && !row.present && !row.minted) {
-        ok = record_decode(&r, row.rec, e);
-        *gid = r.n > 0 ? row.gid : 0;
+        ok = record_decode(&r, row.rec, e) && ledger_stands(&p->s->ledger, row.gid, gid, e);
+        *gid = r.n == 0 && *gid == row.gid ? 0 : *gid;
         record_close(&r);
     }
     return ok;

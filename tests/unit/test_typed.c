@@ -564,6 +564,35 @@ static void what_named_the_one_of_two_that_went_names_what_they_are(void **state
     }
 }
 
+/* So it does where the application had deleted it before, and saves what names it while the other
+ * one is still to come into its file. */
+static void what_names_the_one_of_two_that_had_gone_says_nothing_new(void **state)
+{
+    struct store_progress p;
+    struct site a, b;
+    struct err e = {0};
+
+    (void)state;
+    open_shops(&a, &b);
+    sql(&a, "INSERT INTO tag VALUES (1, 'shop_sale', '2', 't')");
+    exchange(&a, &b);
+    exchange(&a, &b);
+    check(store_unite(b.store, "shop_sale", (int64_t[]){3, 4}, b.now_ms, &e), &e);
+    sql(&a, "DELETE FROM shop_sale WHERE id = 2");
+    drain_all(&a);
+    work(&b);
+    sql(&a, "BEGIN IMMEDIATE; UPDATE tag SET word = 'u'");
+    carry(&b, &a);
+    assert_false(store_apply(a.store, a.now_ms, &p, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    sql(&a, "COMMIT");
+    drain_all(&a);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_both(&a, &b, tags, "u|sale 11");
+    close_pair(&a, &b);
+}
+
 /* What speaks of a row that is gone must not come to speak of the one that got its number in a file
  * that went back. */
 static void what_dangles_never_names_another_row(void **state)
@@ -623,6 +652,7 @@ int main(void)
         cmocka_unit_test(the_number_of_a_row_that_went_unheard_of_is_given_to_no_other),
         cmocka_unit_test(who_deletes_a_row_of_two_knows_better_than_when_he_deleted_a_part),
         cmocka_unit_test(what_named_the_one_of_two_that_went_names_what_they_are),
+        cmocka_unit_test(what_names_the_one_of_two_that_had_gone_says_nothing_new),
         cmocka_unit_test(what_dangles_never_names_another_row),
         cmocka_unit_test(a_pair_of_type_and_id_follows_its_row),
         cmocka_unit_test(a_type_in_words_and_an_id_as_text_do_as_well),
