@@ -121,13 +121,12 @@ static bool add(const struct conflict_row *row, uint32_t position, const char *w
     return ok;
 }
 
-/* Of equal values only the latest is listed, and none that the cell has. */
-static bool settle(const struct conflict_row *row, uint32_t position, const struct value *now,
-                   struct err *e)
+bool conflict_settle(const struct conflict_row *row, uint32_t position, const struct value *now,
+                     struct err *e)
 {
     struct ledger *l = &row->s->ledger;
     struct conflict_list list = {0};
-    bool ok = conflict_of_row(l, row->gid, &list, e);
+    bool ok = !conflict_may_be(l, row->gid) || conflict_of_row(l, row->gid, &list, e);
 
     for (uint32_t i = 0; ok && i < list.n; i++) {
         struct conflict *c = &list.list[i];
@@ -135,7 +134,7 @@ static bool settle(const struct conflict_row *row, uint32_t position, const stru
 
         if (c->position != position || of_row(c) || lost_of(c) == NULL)
             continue;
-        ok = now == NULL || value_same(row->s, &lost_of(c)->v, now, &hidden, e);
+        ok = value_same(row->s, &lost_of(c)->v, now, &hidden, e);
         for (uint32_t o = 0; ok && !hidden && o < list.n; o++) {
             const struct conflict *other = &list.list[o];
 
@@ -324,7 +323,7 @@ bool conflict_cell(const struct conflict_row *row, uint32_t position, const stru
         !add_lost(row, position, matched ? CONFLICT_MATCHED : CONFLICT_OVERWRITTEN,
                   wins ? had : write, now, same, !wins, e))
         return false;
-    return !conflict_may_be(l, row->gid) || settle(row, position, &now->v, e);
+    return conflict_settle(row, position, &now->v, e);
 }
 
 /* ---- rows ---- */

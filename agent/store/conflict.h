@@ -61,7 +61,11 @@ MUST_USE bool conflict_write(const struct conflict_row *row, const struct record
  * value that is kept there for the same reason is enough. */
 MUST_USE bool conflict_note(const struct conflict_row *row, uint32_t position, const char *why,
                             const struct cell *lost, const struct cell *won, struct err *e);
-/* The same, where one entry of this word about a cell is enough: it replaces an earlier one. */
+/* The cell holds this now: of equal values only the latest is listed, and none that it has. */
+MUST_USE bool conflict_settle(const struct conflict_row *row, uint32_t position,
+                              const struct value *now, struct err *e);
+/* The same as conflict_note, where one entry of this word about a cell is enough: it replaces an
+ * earlier one. */
 MUST_USE bool conflict_renew(const struct conflict_row *row, uint32_t position, const char *why,
                              const struct cell *lost, struct err *e);
 

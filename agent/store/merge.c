@@ -106,8 +106,7 @@ static bool is_one_write(int64_t own, const struct cell *have, const struct cell
     return have->set && ledger_clock_same(own, &have->clock, &theirs->clock);
 }
 
-/* Where its author's PC went back (fork.h), something else may stand under the number that whoever
- * repairs a write needs: then the write itself is still to come. */
+/* Where its author's PC went back (fork.h), the write that a repair names may still be to come. */
 static bool may_come(const struct ledger *l, const struct local_clock *c)
 {
     return c->number <= ledger_believed(l, &l->actors[c->actor - 1].actor);
@@ -190,8 +189,9 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
     if (have->set && ledger_cell_compare(&m->s->ledger, about->gid, theirs, have) <= 0)
         return repair || !one || m->anew != NULL || value_equal(&had.v, &theirs->v) ||
                conflict_note(about, position, CONFLICT_YIELDED, theirs, NULL, e);
-    if (repair && one && m->anew == NULL &&
-        !conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e))
+    if (repair && m->anew == NULL &&
+        !(one ? conflict_note(about, position, CONFLICT_YIELDED, &had, NULL, e)
+              : conflict_settle(about, position, &theirs->v, e)))
         return false;
     if (counter == NULL && repair && one) /* it has seen what the repaired write had */
         theirs->counter = counter_rebase(&m->rec, have->counter, &theirs->v);

@@ -326,31 +326,23 @@ static const struct value *unmarked(const struct pair *u, uint32_t position)
     return repair_is_mark(&b->v, &a->v) ? &a->v : NULL;
 }
 
-/* One row takes no value away from itself: what is behind the mark is said anew. It is derived, and
- * so just above the write that bore the mark: what a person wrote over that, with however slow a
- * clock, is two above it at least. */
+/* One row takes no value away from itself: what is behind the mark is said anew, as a repair of the
+ * write that bore the mark, just above it. So what a person wrote over that is later, with however
+ * slow a clock (it is two above it at least), and stays so if its author corrects his clock. */
 static bool drop_mark(struct pair *u, struct store *s, struct author *a, struct binding *b,
-                      uint32_t index, const struct value *v, struct err *e)
+                      uint32_t column, const struct value *v, struct err *e)
 {
     const struct conflict_row about = {
         .s = s, .gid = u->row.gid, .table = u->row.table, .own_key = b->position[b->app->keys[0]]};
-    uint32_t position = b->position[b->order[index]];
-    struct cell *have = record_cell(&u->rec, position);
-    struct cell write = {.v = *v, .set = true};
-    struct value said = *v;
-    bool united;
+    struct cell *have = record_cell(&u->rec, b->position[column]);
 
-    if (!have->set || (!value_equal(&have->v, v) && !repair_is_mark(&have->v, v)))
+    if (!have->set || have->counter != NULL ||
+        (!value_equal(&have->v, v) && !repair_is_mark(&have->v, v)))
         return true;
-    author_open(a);
-    write.clock = (struct local_clock){
-        .stamp = have->clock.stamp + 1, .actor = s->ledger.self, .number = a->number};
-    if (!unite_note(s, u->row.gid, u->row.gid, &write.clock, false, &u->rec, &united, e) ||
-        !conflict_cell(&about, position, &write, have, e))
-        return false;
-    *have = write;
-    author_row(a, b, CHANGE_UPDATE, u->row.gid, write.clock.stamp, &index, &said, 1);
-    return true;
+    have->clock.stamp++;
+    have->v = *v;
+    author_repair(a, b, u->row.gid, &have->clock, column, v);
+    return conflict_settle(&about, b->position[column], v, e);
 }
 
 static bool drop_marks(struct pair *u, struct store *s, struct author *a, struct binding *b,
@@ -361,7 +353,7 @@ static bool drop_marks(struct pair *u, struct store *s, struct author *a, struct
     if (!load_united(u, s, e))
         return false;
     for (uint32_t i = 0; i < b->app->column_count; i++) {
-        const struct value *v = unmarked(u, b->position[b->order[i]]);
+        const struct value *v = unmarked(u, b->position[i]);
 
         if (v == NULL)
             continue;
