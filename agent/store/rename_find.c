@@ -29,7 +29,21 @@ struct look {
     struct buf key;
 };
 
-/* What a reference is in this file, whose parents have kept their keys. */
+/* Does the row have this value in one of its columns, as the file held it? */
+static bool has_value(const struct ledger_row *row, const struct value *file, bool *has,
+                      struct err *e)
+{
+    struct record r = {0};
+    bool ok = row->minted || record_decode(&r, row->differs ? row->shadow : row->rec, e);
+
+    *has = false;
+    for (uint32_t i = 0; ok && i < r.n; i++)
+        *has |= r.cells[i].set && value_equal(&r.cells[i].v, file);
+    record_close(&r);
+    return ok;
+}
+
+/* What a reference is in this file, whose parents have kept their keys and what else names them. */
 static bool same_value(struct look *k, const struct cell *c, const struct value *file, bool *same,
                        struct err *e)
 {
@@ -44,7 +58,7 @@ static bool same_value(struct look *k, const struct cell *c, const struct value 
         !ledger_row_get(&k->s->ledger, gid, &row, &found, e))
         return false;
     *same = !found || row.key.kind != KEY_INT || (file->type == VALUE_INT && file->i == row.key.i);
-    return true;
+    return *same || has_value(&row, file, same, e);
 }
 
 static bool look_at_row(struct look *k, const struct value *values, struct err *e)

@@ -218,6 +218,33 @@ static void a_table_renamed_and_made_anew_is_the_same(void **state)
     close_pair(&a, &b);
 }
 
+/* Its rows name others by a UNIQUE value, which is not their key. */
+static void a_table_of_named_rows_that_was_renamed_and_made_anew_is_the_same(void **state)
+{
+    static const char shop_tables[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY, code TEXT UNIQUE);"
+        "CREATE TABLE shelf(no INTEGER PRIMARY KEY, holds TEXT REFERENCES article(code),"
+        " below TEXT REFERENCES article(code));";
+    static const char migrate[] =
+        "BEGIN; CREATE TABLE place(no INTEGER PRIMARY KEY, holds TEXT REFERENCES article(code),"
+        " below TEXT REFERENCES article(code)); INSERT INTO place SELECT * FROM shelf;"
+        "DROP TABLE shelf; COMMIT";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shop_tables, shop_tables);
+    sql(&a, "INSERT INTO article VALUES (1, 'rice'), (2, 'oil');"
+            "INSERT INTO shelf VALUES (1, 'rice', 'oil'), (2, 'oil', 'rice')");
+    exchange(&a, &b);
+    sql(&a, migrate);
+    work(&a);
+    sql(&b, "DELETE FROM shelf WHERE no = 1");
+    exchange(&a, &b);
+    expect(&a, "SELECT * FROM place", "2|oil|rice");
+    expect(&b, "SELECT * FROM shelf", "2|oil|rice");
+    close_pair(&a, &b);
+}
+
 /* Likewise, when every row that is in it was written while nobody looked: only marks tell, from
  * before the triggers went. One of them is a row that was deleted on all PCs before. */
 static void a_table_of_new_rows_that_was_made_anew_and_renamed_is_the_same(void **state)
@@ -554,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
         cmocka_unit_test(a_table_is_known_by_a_name_between_where_another_had_the_last_one_first),
         cmocka_unit_test(a_table_renamed_and_made_anew_is_the_same),
+        cmocka_unit_test(a_table_of_named_rows_that_was_renamed_and_made_anew_is_the_same),
         cmocka_unit_test(a_table_of_new_rows_that_was_made_anew_and_renamed_is_the_same),
         cmocka_unit_test(a_delete_is_not_forgotten_when_its_table_is_made_anew_and_renamed),
         cmocka_unit_test(numbers_become_references_when_their_table_is_shared),
