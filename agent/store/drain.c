@@ -77,7 +77,8 @@ bool touch_read(struct store *s, struct touch_list *l, struct err *e)
 struct parents {
     struct store *s;
     struct touch_list *list;
-    struct keymap here; /* keys of the list's rows */
+    struct keymap here;   /* keys of the list's rows */
+    struct keymap listed; /* their gids */
     struct buf room;
     uint64_t now_ms;
 };
@@ -96,6 +97,22 @@ static bool is_unheard(struct store *s, int64_t gid, bool *unheard, struct err *
     return ok;
 }
 
+/* The row that the ledger has under a key where none of the list's stands. `unheard`: nobody has
+ * heard of the one that is there. One of the list has gone from there, or is at another key. */
+static bool find_parent(struct parents *p, struct binding *parent, const struct value *key,
+                        int64_t *gid, bool *unheard, struct err *e)
+{
+    struct row_key listed;
+
+    if (!refer(p->s, parent, key, gid, e))
+        return false;
+    listed = int_key(*gid);
+    if (keymap_get(&p->listed, 0, &listed) != 0)
+        *gid = 0;
+    *unheard = true;
+    return *gid == 0 || is_unheard(p->s, *gid, unheard, e);
+}
+
 /* A row of the file that one in the list refers to and that nobody knows: it was written while its
  * table had no triggers, or was to go again, and is as new as the one that names it. */
 static bool add_parent(struct parents *p, uint32_t child, const struct named *named, struct err *e)
@@ -104,7 +121,7 @@ static bool add_parent(struct parents *p, uint32_t child, const struct named *na
     const struct value *v = &named->key;
     struct row_key key = int_key(v->i);
     struct touched t = p->list->rows[child];
-    bool unheard = true;
+    bool unheard;
     int64_t gid;
 
     if (v->type == VALUE_NULL || unsent_key(v, 1))
@@ -116,7 +133,7 @@ static bool add_parent(struct parents *p, uint32_t child, const struct named *na
     }
     if (keymap_get(&p->here, parent->app_index, &key) != 0)
         return true;
-    if (!refer(p->s, parent, v, &gid, e) || (gid != 0 && !is_unheard(p->s, gid, &unheard, e)))
+    if (!find_parent(p, parent, v, &gid, &unheard, e))
         return false;
     if (!unheard)
         return true;
@@ -140,9 +157,14 @@ bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struc
     bool ok = true;
 
     buf_open(&p.room, VALUE_BYTES_MAX + 64);
-    for (uint32_t i = 0; i < l->n; i++)
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct row_key gid = int_key(l->rows[i].gid);
+
         if (l->rows[i].key.kind != KEY_NONE)
             keymap_put(&p.here, l->rows[i].b->app_index, &l->rows[i].key, i + 1);
+        if (gid.i != 0)
+            keymap_put(&p.listed, 0, &gid, i + 1);
+    }
     for (uint32_t i = 0; ok && i < l->n; i++) { /* the list grows */
         const struct app_table *t = l->rows[i].b->app;
 
@@ -155,6 +177,7 @@ bool touch_parents(struct store *s, struct touch_list *l, uint64_t now_ms, struc
         }
     }
     keymap_close(&p.here);
+    keymap_close(&p.listed);
     buf_close(&p.room);
     return ok;
 }

@@ -431,6 +431,28 @@ static void a_row_that_nobody_saw_is_known_when_another_names_it(void **state)
     close_pair(&a, &b);
 }
 
+/* Likewise where it has the number of one whose end has a mark. */
+static void a_row_that_nobody_saw_is_not_the_one_that_was_deleted_before(void **state)
+{
+    static const char shelves[] =
+        "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE shelf(id INTEGER PRIMARY KEY, article_id INTEGER REFERENCES article(id));";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, shelves, shelves);
+    sql(&a, "INSERT INTO article VALUES (1, 'rice')");
+    exchange(&a, &b);
+    sql(&a, "DELETE FROM article; BEGIN; CREATE TABLE n(id INTEGER PRIMARY KEY, name TEXT);"
+            "DROP TABLE article; ALTER TABLE n RENAME TO article; COMMIT;"
+            "INSERT INTO article VALUES (1, 'tea'); INSERT INTO shelf VALUES (1, 1)");
+    exchange(&a, &b);
+    expect(&b, "SELECT name FROM shelf JOIN article a ON a.id = article_id", "tea");
+    expect(&b, "SELECT count(*) FROM article", "1");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 /* Likewise by a number, which is another row's elsewhere. */
 static void such_a_row_is_known_also_when_it_is_named_by_its_number(void **state)
 {
@@ -576,6 +598,7 @@ int main(void)
         cmocka_unit_test(a_former_name_may_be_given_to_a_new_table),
         cmocka_unit_test(a_table_that_a_migration_brings_is_shared_by_itself),
         cmocka_unit_test(a_row_that_nobody_saw_is_known_when_another_names_it),
+        cmocka_unit_test(a_row_that_nobody_saw_is_not_the_one_that_was_deleted_before),
         cmocka_unit_test(such_a_row_is_known_also_when_it_is_named_by_its_number),
         cmocka_unit_test(a_dropped_table_is_no_delete_and_comes_back_whole),
         cmocka_unit_test(a_table_renamed_twice_is_the_same_by_all_its_names),
