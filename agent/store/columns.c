@@ -242,13 +242,22 @@ static void find_place(const struct binding *b, const struct notes *n, uint32_t 
               sqlite3_stricmp(n->list[old_end].name, b->app->columns[now_end].name) == 0;
 }
 
+/* Under which name the ledger has what the column held: until it was settled, under the one that it
+ * had before. */
+static int find_cells(const struct ledger_table *t, const struct noted *c)
+{
+    bool before = c->state == NOTED_FRESH && c->before[0] != '\0';
+
+    return find_position(t, before ? c->before : c->name);
+}
+
 static void guess_pairs(struct store *s, const struct binding *b, const struct notes *n,
                         struct guess *g)
 {
     const struct ledger_table *t = &s->ledger.tables[b->table - 1];
 
     for (uint32_t k = 0; k < n->n; k++) {
-        int position = find_position(t, n->list[k].name);
+        int position = find_cells(t, &n->list[k]);
 
         if (stays(b, &n->list[k]) || position < 0 || is_local(s, b, n->list[k].name))
             continue;

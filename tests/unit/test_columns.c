@@ -336,6 +336,32 @@ static void a_column_that_cannot_be_empty_is_known_by_its_place(void **state)
     close_pair(&a, &b);
 }
 
+/* The agent was stopped before it had compared the table: what it had under the first name is still
+ * there only. */
+static void
+a_column_renamed_again_at_once_carries_what_was_written_under_its_first_name(void **state)
+{
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, no_goods);
+    sql(&b, "ALTER TABLE article RENAME COLUMN price TO cost;"
+            "UPDATE article SET cost = 5 WHERE id = 1");
+    work(&b);
+    later();
+    sql(&a, "UPDATE article SET price = 9 WHERE id = 1");
+    work(&a);
+    close_store(&a);
+    sql(&a, "ALTER TABLE article RENAME COLUMN price TO amount");
+    open_store(&a);
+    close_store(&a);
+    sql(&a, "ALTER TABLE article RENAME COLUMN amount TO cost");
+    open_store(&a);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT cost FROM article WHERE id = 1", "9");
+    close_pair(&a, &b);
+}
+
 /* The file went back to before the migration, which runs once more: what was written there in
  * between had seen what the agent has carried over since. */
 static void an_edit_in_a_file_from_before_its_migration_counts_under_the_new_name(void **state)
@@ -380,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_row_that_came_right_before_the_migration_has_no_default),
         cmocka_unit_test(an_edit_under_a_name_that_is_not_known_beats_what_it_replaced),
         cmocka_unit_test(a_column_that_cannot_be_empty_is_known_by_its_place),
+        cmocka_unit_test(
+            a_column_renamed_again_at_once_carries_what_was_written_under_its_first_name),
         cmocka_unit_test(an_edit_in_a_file_from_before_its_migration_counts_under_the_new_name),
     };
 
