@@ -471,6 +471,7 @@ static bool find_cell(struct publisher *p, const struct touched *t, const struct
         return keep_sum(p, t, i, e);
     if (!add_cell(p, t, order, was, timed && !t->derived, e))
         return false;
+    replaced_written(p->s->replaced, t->gid, t->b->position[i]);
     if (was != NULL && timed)
         *stamp = stamp_after(*stamp, was, t->derived);
     if (was == NULL && timed && columns_fresh(t->b, i) != NULL)

@@ -14,6 +14,7 @@ struct slot {
     int64_t named; /* by a reference */
     uint64_t at_ms;
     uint32_t position;
+    bool written; /* by the application, since */
 };
 
 struct replaced {
@@ -54,6 +55,14 @@ void replaced_note(struct replaced **r, int64_t gid, uint32_t position, const st
         (*r)->slots[slot_of(gid, position)].named = gid_pack(was->ref);
 }
 
+void replaced_written(struct replaced *r, int64_t gid, uint32_t position)
+{
+    struct slot *s = r == NULL ? NULL : &r->slots[slot_of(gid, position)];
+
+    if (s != NULL && s->gid == gid && s->position == position)
+        s->written = true;
+}
+
 bool replaced_any(const struct replaced *r, uint64_t wall_ms)
 {
     return r != NULL && wall_ms != 0 && wall_ms <= r->last_ms + REPLACED_STALE_MS;
@@ -78,14 +87,14 @@ bool replaced_is_back(const struct replaced *r, int64_t gid, uint32_t position,
 {
     const struct slot *s = find(r, gid, position, wall_ms, REPLACED_STALE_MS);
 
-    return s != NULL && s->hash == hash_of(v);
+    return s != NULL && !s->written && s->hash == hash_of(v);
 }
 
 int64_t replaced_named(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms)
 {
     const struct slot *s = find(r, gid, position, wall_ms, REPLACED_STALE_MS);
 
-    return s == NULL ? 0 : s->named;
+    return s == NULL || s->written ? 0 : s->named;
 }
 
 bool replaced_lately(const struct replaced *r, int64_t gid, uint32_t position, uint64_t wall_ms)

@@ -17,9 +17,12 @@ struct replaced; /* NULL: empty */
 /* An apply put another value in the place of `was`. */
 void replaced_note(struct replaced **r, int64_t gid, uint32_t position, const struct value *was,
                    uint64_t now_ms);
+/* The application has written there since: what it puts back from now on, it means. */
+void replaced_written(struct replaced *r, int64_t gid, uint32_t position);
 /* Could anything have been replaced shortly before? */
 bool replaced_any(const struct replaced *r, uint64_t wall_ms);
-/* The application wrote `v` there at `wall_ms`: is it what an apply replaced a moment before? */
+/* The application wrote `v` there at `wall_ms`: is it what an apply replaced a moment before, and
+ * the first that was written there since? */
 bool replaced_is_back(const struct replaced *r, int64_t gid, uint32_t position,
                       const struct value *v, uint64_t wall_ms);
 /* Which row did the reference name that an apply replaced there a moment before? It may be one with

@@ -30,6 +30,23 @@ static void a_value_is_back_only_where_and_as_it_was(void **state)
     replaced_close(&r);
 }
 
+static void it_is_not_back_once_something_else_was_written_there(void **state)
+{
+    struct replaced *r = NULL;
+
+    (void)state;
+    replaced_written(r, 1, 2);
+    replaced_note(&r, 1, 2, &ten, NOW);
+    replaced_written(r, 1, 3);
+    assert_true(replaced_is_back(r, 1, 2, &ten, NOW + 5));
+    replaced_written(r, 1, 2);
+    assert_false(replaced_is_back(r, 1, 2, &ten, NOW + 5));
+    assert_true(replaced_lately(r, 1, 2, NOW + 5));
+    replaced_note(&r, 1, 2, &ten, NOW + 6);
+    assert_true(replaced_is_back(r, 1, 2, &ten, NOW + 7));
+    replaced_close(&r);
+}
+
 static void it_is_forgotten_after_a_while(void **state)
 {
     struct replaced *r = NULL;
@@ -93,11 +110,33 @@ static void a_stale_save_is_one_also_where_it_names_what_became_one_with_another
     close_pair(&a, &b);
 }
 
+/* The till has changed the price itself since it was shown the other one, and changes it back. */
+static void a_save_that_puts_back_what_the_till_replaced_is_not_stale(void **state)
+{
+    static const char goods[] = "CREATE TABLE article(id INTEGER PRIMARY KEY, name TEXT, price);";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, goods, goods);
+    sql(&a, "INSERT INTO article VALUES (1, 'tea', 10)");
+    exchange(&a, &b);
+    sql(&a, "UPDATE article SET price = 12");
+    exchange(&a, &b);
+    sql(&b, "UPDATE article SET price = 15");
+    work(&b);
+    sql(&b, "UPDATE article SET name = 'green tea', price = 10");
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT name, price FROM article", "green tea|10");
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stale_save_is_one_also_where_it_names_what_became_one_with_another),
+        cmocka_unit_test(a_save_that_puts_back_what_the_till_replaced_is_not_stale),
         cmocka_unit_test(a_value_is_back_only_where_and_as_it_was),
+        cmocka_unit_test(it_is_not_back_once_something_else_was_written_there),
         cmocka_unit_test(it_is_forgotten_after_a_while),
         cmocka_unit_test(many_rows_push_out_the_ones_before),
     };
