@@ -340,6 +340,23 @@ static bool is_renamed(const struct guess *g, const struct pair *p)
                        : p->varied && p->equal / 9 >= g->rows - p->equal;
 }
 
+/* Of several that went, the one is meant that tells most: nothing else can stand there, or more
+ * rows hold what they held in it. */
+static bool is_best(const struct guess *g, const struct pair *p)
+{
+    for (uint32_t i = 0; i < g->n; i++) {
+        const struct pair *other = &g->pairs[i];
+
+        if (other->column != p->column || !is_renamed(g, other))
+            continue;
+        if (other->sure != p->sure     ? other->sure
+            : other->equal != p->equal ? other->equal > p->equal
+                                       : other->in_place && !p->in_place)
+            return false;
+    }
+    return true;
+}
+
 /* SELECT of the keys of its rows that were written since the file was read last; NULL: it has no
  * triggers yet, so nobody knows. Free with sqlite3_free. */
 static char *marked_keys(struct store *s, const struct binding *b)
@@ -436,7 +453,7 @@ static bool find_renamed(struct store *s, struct binding *b, const struct notes 
     for (uint32_t i = 0; ok && i < g.n; i++) {
         struct fresh *f = &b->fresh[g.pairs[i].column];
 
-        if (is_renamed(&g, &g.pairs[i]) && (f->from < 0 || g.pairs[i].in_place))
+        if (is_renamed(&g, &g.pairs[i]) && is_best(&g, &g.pairs[i]))
             f->from = (int)g.pairs[i].position;
     }
     arena_close(&g.arena);

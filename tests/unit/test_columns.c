@@ -336,6 +336,33 @@ static void a_column_that_cannot_be_empty_is_known_by_its_place(void **state)
     close_pair(&a, &b);
 }
 
+/* The other column that went stood in its place, and most rows held the same in both. */
+static void a_renamed_column_is_known_beside_one_that_was_dropped(void **state)
+{
+    static const char schema[] =
+        "CREATE TABLE part(id INTEGER PRIMARY KEY, weight INTEGER, stock INTEGER);";
+    static const char drop[] = "ALTER TABLE part DROP COLUMN weight";
+    static const char rename_it[] = "ALTER TABLE part RENAME COLUMN stock TO pieces";
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, schema, schema);
+    set_rule(&a, (struct wish){"part.stock", RULE_COUNTER, NULL, NULL, NULL});
+    set_rule(&a, (struct wish){"part.pieces", RULE_COUNTER, NULL, NULL, NULL});
+    share_rosters(&a, &b);
+    sql(&a, "INSERT INTO part VALUES (1, 5, 10), (2, 0, 0), (3, 0, 0)");
+    exchange(&a, &b);
+    sql(&b, drop);
+    work(&b);
+    sql(&b, rename_it);
+    exchange(&a, &b);
+    sql(&a, drop);
+    sql(&a, rename_it);
+    exchange(&a, &b);
+    expect_both(&a, &b, "SELECT pieces FROM part", "10 0 0");
+    close_pair(&a, &b);
+}
+
 /* The agent was stopped before it had compared the table: what it had under the first name is still
  * there only. */
 static void
@@ -406,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_row_that_came_right_before_the_migration_has_no_default),
         cmocka_unit_test(an_edit_under_a_name_that_is_not_known_beats_what_it_replaced),
         cmocka_unit_test(a_column_that_cannot_be_empty_is_known_by_its_place),
+        cmocka_unit_test(a_renamed_column_is_known_beside_one_that_was_dropped),
         cmocka_unit_test(
             a_column_renamed_again_at_once_carries_what_was_written_under_its_first_name),
         cmocka_unit_test(an_edit_in_a_file_from_before_its_migration_counts_under_the_new_name),
