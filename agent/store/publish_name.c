@@ -1,6 +1,7 @@
 /* The gids of rows on their way out: which row of the fleet is it that the application has written?
  */
 #include "publish.h"
+#include "refer.h"
 #include "unite.h"
 
 #include <stdlib.h>
@@ -55,6 +56,62 @@ static bool write_name(struct publisher *p, const struct touched *t, struct buf 
     return true;
 }
 
+/* The mark since which the row's key names what it names now; 0: it did before all of them. */
+static int64_t named_since(struct publisher *p, const struct touched *t, int depth)
+{
+    int64_t since = 0;
+
+    for (uint32_t i = 0; i < t->b->app->key_count; i++) {
+        uint32_t column = t->b->app->keys[i], at;
+        struct named named = touched_named(p->s, t, column);
+        const struct touched *parent;
+        struct row_key key;
+        int64_t mark;
+
+        if (named.b == NULL)
+            continue;
+        key = publish_key(p, &named.key);
+        at = keymap_get(&p->here, named.b->app_index, &key);
+        if (at == 0)
+            continue;
+        parent = &p->list->rows[at - 1];
+        if (t->b->app->columns[column].ref_form == REF_UNIQUE)
+            mark = parent->last;
+        else if (parent->b->app->surrogate)
+            mark = parent->since;
+        else
+            mark = depth < KEY_COLUMNS_MAX ? named_since(p, parent, depth + 1) : INT64_MAX;
+        since = mark > since ? mark : since;
+    }
+    return since;
+}
+
+/* A new row is called by the mark that inserted it, so that all who have that mark call it alike:
+ * by the first one since which its key names the same. Before that it may have made another row,
+ * which others know by it. */
+static bool mint_natural(struct publisher *p, struct touched *t, struct err *e)
+{
+    int64_t since = named_since(p, t, 0);
+    struct gid g = {.actor = t->maker};
+    const struct made *by = NULL;
+    struct ledger_row row;
+    bool found = true;
+
+    for (const struct made *m = t->made; m != NULL && m->mark > since; m = m->before)
+        by = m;
+    g.counter = by == NULL ? 0 : gid_counter(by->ms, by->mark);
+    if (g.actor != 0 && g.counter != 0 &&
+        !ledger_row_get(&p->s->ledger, gid_pack(g), &row, &found, e))
+        return false;
+    if (!found)
+        t->gid = gid_pack(g);
+    else if (by != NULL && g.actor == 0)
+        t->gid = ledger_mint(&p->s->ledger, by->ms, by->mark);
+    else
+        t->gid = ledger_mint(&p->s->ledger, t->first_ms, t->made == NULL ? t->first : 0);
+    return true;
+}
+
 /* The gid of a row under a natural key: of the row that has or had this key anywhere, else a minted
  * one. One that is part of that row, and has not left the file yet, keeps its own. */
 static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
@@ -68,8 +125,8 @@ static bool name_natural(struct publisher *p, struct touched *t, struct err *e)
          ledger_natural_get(&p->s->ledger, t->b->table, buf_slice(&identity), &gid, e) &&
          (t->gid == 0 || ledger_stands(&p->s->ledger, t->gid, &stands, e));
     if (ok && gid == 0) {
-        t->gid = t->birth != 0 ? t->birth : ledger_mint(&p->s->ledger, t->first_ms, t->first);
-        ok = ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
+        ok = mint_natural(p, t, e) &&
+             ledger_natural_put(&p->s->ledger, t->b->table, buf_slice(&identity), t->gid, e);
     } else if (ok && stands != gid) {
         t->gid = gid;
     }

@@ -78,6 +78,9 @@ static void find_mark(struct copied *c, const struct touched *t, const struct bo
     else if ((has_time(row) && ms == (int64_t)t->first_ms) ||
              row->gid.counter == gid_counter(t->first_ms, t->first))
         mark = t->first;
+    for (const struct made *m = t->made; m != NULL && m->mark > mark; m = m->before)
+        if (row->gid.counter == gid_counter(m->ms, m->mark))
+            mark = m->mark;
     if (mark > c->last)
         c->last = mark;
 }

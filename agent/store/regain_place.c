@@ -357,7 +357,7 @@ static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, 
  * inserted again since. */
 static bool settle_there(struct regain *b, struct touched *t, struct ledger_row *row, struct err *e)
 {
-    if (t->made && !row->minted) {
+    if (t->made != NULL && !row->minted) {
         if (!record_decode(&b->rec, row->rec, e))
             return false;
         if (!ledger_alive(&b->s->ledger, &b->rec)) {
@@ -406,7 +406,7 @@ bool regain_settle_touched(struct regain *b, struct touched *t, struct err *e)
         !find_birth(b, t, &t->gid, e))
         return false;
     if (t->gid == 0)
-        return !t->made || t->first == 0 || name_birth(b, t, &t->birth, e);
+        return t->made == NULL || ledger_actor(&b->s->ledger, &b->point.actor, &t->maker, e);
     if (!ledger_row_get(&b->s->ledger, t->gid, &row, &found, e))
         return false;
     if (t->key.kind != KEY_NONE)

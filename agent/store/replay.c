@@ -104,16 +104,22 @@ static void touch_natural(struct replay *r, uint32_t slot, const struct mark *m,
                           uint64_t wall_ms)
 {
     struct slot *at = &r->slots[slot];
+    struct touched *t;
+    struct made *made;
 
     if (at->holder == 0) {
-        struct touched *t = touch_add(r->list);
-
+        t = touch_add(r->list);
         *t = (struct touched){.b = at->b, .key = at->key};
         at->holder = r->list->n;
     }
     touch(r->list, at->holder, m, wall_ms);
-    r->list->rows[at->holder - 1].left = left;
-    r->list->rows[at->holder - 1].made |= m->op == MARK_INSERT;
+    t = &r->list->rows[at->holder - 1];
+    t->left = left;
+    if (m->op != MARK_INSERT)
+        return;
+    made = arena_alloc(&r->list->arena, sizeof *made);
+    *made = (struct made){.mark = m->id, .ms = mark_wall_ms(m->julian_day, 0), .before = t->made};
+    t->made = made;
 }
 
 /* The row leaves its key. Of one that nobody has heard of nothing else will tell that the key was
@@ -168,7 +174,7 @@ static void replay_surrogate(struct replay *r, const struct mark *m, bool moved,
         if (holder == 0)
             holder = new_row(r, at, m->id);
         if (r->slots[at].holder != holder)
-            r->slots[at].last = m->id;
+            r->slots[at].last = r->list->rows[holder - 1].since = m->id;
         hold(r, at, holder);
     }
     touch(r->list, holder, m, wall_ms);

@@ -13,22 +13,31 @@ struct named;
 struct recovery;
 struct store;
 
+/* A mark that inserted a row under a natural key. */
+struct made {
+    int64_t mark;
+    uint64_t ms; /* when, by whatever clock */
+    const struct made *before;
+};
+
 struct touched {
     struct binding *b;
     struct row_key key;        /* KEY_NONE: it is gone */
     int64_t gid;               /* 0: a new row */
-    int64_t birth;             /* natural: what it is called if it is new; 0: a gid of ours */
+    uint32_t maker;            /* natural: whose marks they are, by which others may name it if it
+                                  is new; 0: ours */
     uint64_t wall_ms;          /* when the application wrote it last; 0: the zero clock */
     uint64_t first_ms;         /* when its first mark was made, by whatever clock; 0: not known */
     int64_t born, first, last; /* marks: that made a new row; the first and last that touched it */
     int64_t latest;            /* the one of `wall_ms`: clocks are put back */
+    int64_t since;             /* surrogate: the one that brought it to its key; 0: none */
     uint32_t marks;            /* how many have */
     bool mixed;   /* its marks alone do not tell its fate: others did something at its key */
     bool derived; /* by a data migration (migration.h) */
     bool left;    /* natural: its last mark says that it is not there any more */
-    bool made;    /* natural: a mark says that it was inserted */
-    struct value *values; /* what the file holds, by column; NULL: not read yet, or it is gone */
-    struct named *names;  /* the rows that they name (refer.h); NULL: only keys do */
+    const struct made *made; /* natural: the last mark that inserted it; NULL: none */
+    struct value *values;    /* what the file holds, by column; NULL: not read yet, or it is gone */
+    struct named *names;     /* the rows that they name (refer.h); NULL: only keys do */
 };
 
 /* Which rows of a list are published: those that no mark speaks of, or the others. */

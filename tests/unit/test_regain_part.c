@@ -354,6 +354,50 @@ static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(vo
 }
 
 /* C's clock is a day slow: the latest of the row's marks is A's, but the last one is not. */
+/* Both copies gave the number of an article that they deleted to one of their own, which stands in
+ * the same seat: what A wrote of the old one's seat names neither of theirs. */
+static void rows_that_are_named_by_reused_numbers_are_two_in_two_copies(void **state)
+{
+    static const char seats[] =
+        "CREATE TABLE seat(article INTEGER REFERENCES article(id), shelf TEXT, place TEXT,"
+        " PRIMARY KEY(article, shelf)) WITHOUT ROWID";
+    static const char seen[] = "SELECT ref, seat.place FROM seat JOIN article ON id = seat.article"
+                               " ORDER BY ref";
+    struct site a, b, c, d;
+    char schema[512];
+
+    (void)state;
+    snprintf(schema, sizeof schema, "%s; %s", articles, seats);
+    open_pair(&a, &b, schema, schema);
+    sql(&a, "INSERT INTO article VALUES (1, 'one', 1, 'x')");
+    exchange(&a, &b);
+    tidy(&a);
+    sql(&a, "INSERT INTO article VALUES (2, 'two', 2, 'x'); INSERT INTO seat VALUES (2, 's', 'x')");
+    keep_database(&a);
+    copy_of(&a, &c);
+    copy_of(&a, &d);
+    sql(&c, "DELETE FROM seat; DELETE FROM article WHERE id = 2;"
+            "INSERT INTO article VALUES (2, 'C two', 2, 'x');"
+            "INSERT INTO seat VALUES (2, 's', 'of C')");
+    sql(&d, "BEGIN; PRAGMA defer_foreign_keys = ON; DELETE FROM article WHERE id = 2;"
+            "INSERT INTO article VALUES (2, 'D two', 2, 'x'); UPDATE seat SET place = 'of D';"
+            "COMMIT");
+    join_copy(&b, &c, "C");
+    join_copy(&b, &d, "D");
+    share_rosters(&b, &a);
+    share_rosters(&b, &c);
+    exchange(&b, &c);
+    expect(&b, seen, "C two|of C D two|of D");
+    expect_same(&b, &c, seen);
+    expect_same(&b, &d, seen);
+    exchange(&a, &b);
+    exchange(&a, &b);
+    expect_same(&a, &b, seen);
+    close_site(&c);
+    close_site(&d);
+    close_pair(&a, &b);
+}
+
 static void what_a_copy_whose_clock_is_slow_wrote_itself_counts(void **state)
 {
     struct site a, b, c;
@@ -460,6 +504,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once),
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_two_copies_said_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
+        cmocka_unit_test(rows_that_are_named_by_reused_numbers_are_two_in_two_copies),
         cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
         cmocka_unit_test(what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said),
         cmocka_unit_test(what_a_copied_database_alone_remembers_counts_once_whoever_has_the_copy),
