@@ -353,6 +353,19 @@ static bool find_birth(struct regain *b, const struct touched *t, int64_t *gid, 
     return name_birth(b, t, gid, e);
 }
 
+/* Is the delete of the decoded row in what one drain found from before a copy was made and from
+ * after it, and not among what the copy has of that? */
+static bool lacks_delete(const struct regain *b, const struct touched *t)
+{
+    const struct local_clock *dead = &b->rec.dead;
+    uint32_t at = 1 + (uint32_t)(t - b->r.list.rows);
+    struct row_key ms = int_key((int64_t)hlc_stamp_wall_ms(dead->stamp));
+
+    return dead->number != 0 && dead->actor <= b->limit_n &&
+           dead->number == b->part[dead->actor - 1] && evidence_tells_time(dead->stamp) &&
+           keymap_get(&b->touches, at, &ms) == 0;
+}
+
 /* A row that is there by a mark. One under a natural key whose delete the file held has been
  * inserted again since. */
 static bool settle_there(struct regain *b, struct touched *t, struct ledger_row *row, struct err *e)
@@ -360,7 +373,7 @@ static bool settle_there(struct regain *b, struct touched *t, struct ledger_row 
     if (t->made != NULL && !row->minted) {
         if (!record_decode(&b->rec, row->rec, e))
             return false;
-        if (!ledger_alive(&b->s->ledger, &b->rec)) {
+        if (!ledger_alive(&b->s->ledger, &b->rec) && !lacks_delete(b, t)) {
             row->key = arena_key(&b->r.arena, &row->key);
             row->rec = arena_copy(&b->r.arena, row->rec);
             return scan_displace(b->s, row, false, b->r.now_ms, e);

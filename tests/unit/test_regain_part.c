@@ -354,6 +354,35 @@ static void a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies(vo
 }
 
 /* C's clock is a day slow: the latest of the row's marks is A's, but the last one is not. */
+/* A drained it at once with what C has in its copy. C saved the row as it was, and had not heard of
+ * the delete. */
+static void a_delete_that_a_copy_does_not_hold_stands_although_it_saved_the_row(void **state)
+{
+    static const char tags[] = "CREATE TABLE tag(name TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID";
+    static const char names[] = "SELECT group_concat(name) FROM tag";
+    struct site a, b, c;
+
+    (void)state;
+    open_pair(&a, &b, tags, tags);
+    sql(&a, "INSERT INTO tag VALUES ('blue', 'x')");
+    exchange(&a, &b);
+    tidy(&a);
+    sql(&a, "INSERT INTO tag VALUES ('red', 'x')");
+    drain_all(&a);
+    sql(&a, "INSERT INTO tag VALUES ('green', 'x')");
+    keep_database(&a);
+    later();
+    sql(&a, "DELETE FROM tag WHERE name = 'red'");
+    exchange(&a, &b);
+    copy_of(&a, &c);
+    sql(&c, "UPDATE tag SET place = place WHERE name = 'red'");
+    join_copy(&b, &c, "C");
+    expect(&b, names, "blue,green");
+    expect_same(&b, &c, names);
+    close_site(&c);
+    close_pair(&a, &b);
+}
+
 /* Both copies gave the number of an article that they deleted to one of their own, which stands in
  * the same seat: what A wrote of the old one's seat names neither of theirs. */
 static void rows_that_are_named_by_reused_numbers_are_two_in_two_copies(void **state)
@@ -504,6 +533,7 @@ int main(void)
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_a_copy_said_whole_counts_once),
         cmocka_unit_test(what_the_copied_pc_added_to_a_row_that_two_copies_said_counts_once),
         cmocka_unit_test(a_row_with_a_name_that_the_copied_pc_deleted_goes_from_all_copies),
+        cmocka_unit_test(a_delete_that_a_copy_does_not_hold_stands_although_it_saved_the_row),
         cmocka_unit_test(rows_that_are_named_by_reused_numbers_are_two_in_two_copies),
         cmocka_unit_test(what_a_copy_whose_clock_is_slow_wrote_itself_counts),
         cmocka_unit_test(what_is_written_in_a_copy_of_a_table_into_which_nothing_comes_is_said),
