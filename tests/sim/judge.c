@@ -179,6 +179,21 @@ static bool has_yielded(const struct oracle *o, const struct oracle_row *row, co
     return false;
 }
 
+/* Is it there a row that a rule keeps back, of which a copy of that file alone told anything, and
+ * that it has gone before anybody heard? */
+static bool is_unheard_of(const struct oracle *o, const struct oracle_row *row,
+                          const struct view_row *there)
+{
+    bool unheard = !many_sites(row) && view_stays(o->shape, o->words, there);
+
+    for (uint32_t i = 0; i < row->n; i++) {
+        const struct oracle_event *event = &o->events[row->events[i]];
+
+        unheard &= event->column != COLUMN_DEATH || event->unheard;
+    }
+    return unheard;
+}
+
 static bool judge_life(const struct oracle *o, const struct oracle_row *row, const struct view *v,
                        struct err *e)
 {
@@ -192,7 +207,7 @@ static bool judge_life(const struct oracle *o, const struct oracle_row *row, con
     if (there == NULL && must_live(o, row) && !is_kept_out(o, row, v) && !has_yielded(o, row, v))
         return err_set(e, ERR_INPUT, "%s is lost", name);
     /* A parent that a living row names stays: a reference must never dangle. */
-    if (there != NULL && must_be_dead(o, row) &&
+    if (there != NULL && must_be_dead(o, row) && !is_unheard_of(o, row, there) &&
         view_child(v, o->shape, row->table, there->name, NULL) == NULL &&
         !is_named_outside(o, row, v))
         return err_set(e, ERR_INPUT, "%s was deleted and is still there", name);

@@ -621,32 +621,6 @@ static void forget_named(struct oracle *o, uint32_t site, uint32_t name)
     }
 }
 
-/* Of what one drain of the first PC took of a cell its copies hold some. How much of that is in
- * what people write into a copy of a counter, nobody can say; nor that what stands in the row
- * beside what they write is older than it. */
-static void blur_copied(struct oracle *o)
-{
-    for (uint32_t i = 0; i < o->event_n; i++) {
-        struct oracle_event *event = &o->events[i];
-        struct oracle_row *row = &o->rows[event->row];
-        bool before = false, after = false;
-
-        if (event->site != 0 || !event->drained || event->drain != o->drains || event->column < 0)
-            continue;
-        for (uint32_t k = 0; k < row->n; k++) {
-            const struct oracle_event *other = &o->events[row->events[k]];
-
-            if (other->site != 0 || other->drain != o->drains || other->column != event->column)
-                continue;
-            before |= other->tick <= o->copied;
-            after |= other->tick > o->copied;
-        }
-        if (before && after)
-            row->blurred |= UINT32_C(1) << event->column;
-        event->unclocked |= before && after && event->tick <= o->copied;
-    }
-}
-
 /* Has a migration dropped the column meanwhile? What stood there is not in the file any more. */
 static bool has_gone(const struct oracle *o, const struct oracle_event *event)
 {
@@ -685,7 +659,7 @@ void oracle_drained(struct oracle *o, uint32_t site, uint64_t wall_ms)
             forget_named(o, site, o->events[i].name);
     bound_together(o, site);
     if (site == 0 && o->copied > 0)
-        blur_copied(o);
+        oracle_copied_drained(o);
     oracle_derived(o, site);
     for (uint32_t i = 0; i < o->touch_n; i++)
         if (o->touches[i].site == site && o->touches[i].drain == 0)

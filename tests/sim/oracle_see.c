@@ -170,11 +170,3 @@ bool oracle_observe(struct oracle *o, uint32_t site, const struct view *now, str
     view_copy(&o->last[site], now);
     return true;
 }
-
-void oracle_copied(struct oracle *o, uint32_t site, const struct view *now)
-{
-    o->copied = now->tick;
-    oracle_see_rows(o, site, now);
-    oracle_remember_keys(o, site, now);
-    view_copy(&o->last[site], now);
-}

@@ -13,5 +13,7 @@ void oracle_see(struct oracle *o, uint32_t number, uint32_t site);
 void oracle_see_rows(struct oracle *o, uint32_t site, const struct view *now);
 /* The site begins with a copy of another one's file. */
 void oracle_copied(struct oracle *o, uint32_t site, const struct view *now);
+/* The first PC, of whose file there are copies, has drained. */
+void oracle_copied_drained(struct oracle *o);
 
 #endif
