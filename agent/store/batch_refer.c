@@ -52,6 +52,19 @@ static const char *named_table(const struct batch *b, const struct app_column *c
     return c->ref_table < 0 ? "other" : b->s->app.schema.tables[c->ref_table].name;
 }
 
+/* Is the row, which is in table `t`, one that the foreign key of the column allows? In another PC's
+ * database, or before a migration, it may refer to another table: the key of a row there names
+ * nothing here, or something else. */
+static bool is_allowed(struct batch *b, struct work *w, const struct app_column *c,
+                       const struct binding *t)
+{
+    if (c->ref_table < 0 || c->ref_by_rule || (int)t->app_index == c->ref_table)
+        return true;
+    work_fail(b, w, "its column %s refers to a row of table %s, and to rows of table %s here",
+              c->name, t->app->name, named_table(b, c));
+    return false;
+}
+
 /* What the file holds of the row, or will once the batch is written. */
 static bool read_coming(struct batch *b, int64_t gid, struct record *r, struct err *e)
 {
@@ -85,6 +98,8 @@ static int value_of_unique(struct batch *b, struct work *w, const struct app_col
             return -1;
         if (!find_row(b, gid, &t, out, &table, e))
             break;
+        if (!is_allowed(b, w, c, t))
+            return 0;
         if (c->ref_form != REF_UNIQUE || (int)t->app_index != c->ref_table) {
             *out = refer_render(b->s, c, t->app, out, &b->arena);
             return 1;
@@ -156,6 +171,8 @@ int batch_value(struct batch *b, struct work *w, uint32_t column, const struct v
     if (c->ref_form == REF_UNIQUE)
         return value_of_unique(b, w, c, gid, out, e);
     if (find_row(b, gid, &t, out, &table, e)) {
+        if (!is_allowed(b, w, c, t))
+            return 0;
         *out = refer_render(b->s, c, t->app, out, &b->arena);
         return 1;
     }

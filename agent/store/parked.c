@@ -35,6 +35,9 @@ static const struct {
      "share that table, too, here and on the PC that wrote it: agent-cli track TABLE; or make the "
      "row here"},
     {"waits for", "nothing: it arrives with the row it waits for, which may be in this list, too"},
+    {"its column",
+     "bring the applications here and on the PC that wrote it to one version; or let the column "
+     "refer to another row, on any PC"},
     {"column", "on the PC that wrote it, let the column refer to a row that exists"},
     {"table", "the table's numbers are used up: ask whoever made the application"},
     {"deleted elsewhere",

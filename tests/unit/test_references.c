@@ -552,6 +552,48 @@ static const char *refusal_of(struct site *s, const char *name, struct store_tab
 
 /* What a computed column names cannot be followed: such a table stays on each PC, and does not
  * dangle there. */
+/* One PC has the version of the application in which the column refers to another table: the number
+ * of a client is no customer there, nor another one. */
+static void what_names_a_row_of_another_table_than_here_waits_for_the_version(void **state)
+{
+    static const char owners[] = "CREATE TABLE client(id INTEGER PRIMARY KEY, name TEXT);"
+                                 "CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT);"
+                                 "CREATE TABLE bill(id INTEGER PRIMARY KEY, total INT,"
+                                 " owner INT REFERENCES client(id));"
+                                 "INSERT INTO client VALUES (1, 'Ana'), (2, 'Eva');"
+                                 "INSERT INTO customer VALUES (1, 'Max')";
+    static const char migration[] =
+        "PRAGMA foreign_keys = OFF; BEGIN;"
+        "CREATE TABLE anew(id INTEGER PRIMARY KEY, total INT, owner INT REFERENCES customer(id));"
+        "INSERT INTO anew SELECT id, total, NULL FROM bill; DROP TABLE bill;"
+        "ALTER TABLE anew RENAME TO bill; COMMIT; PRAGMA foreign_keys = ON";
+    static const char bills[] = "SELECT total, owner FROM bill ORDER BY total";
+    struct store_parked p;
+    struct err e = {0};
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, owners, owners);
+    exchange(&a, &b);
+    sql(&b, migration);
+    exchange(&a, &b);
+    sql(&a, "INSERT INTO bill VALUES (1, 10, 1), (2, 20, 2), (3, 30, NULL)");
+    exchange(&a, &b);
+    expect(&b, bills, "30|NULL");
+    check(store_parked(b.store, &p, &e), &e);
+    assert_int_equal(p.n, 2);
+    assert_string_equal(p.list[0].why, "its column owner refers to a row of table client, and to "
+                                       "rows of table customer here");
+    assert_non_null(strstr(p.list[0].help, "to one version"));
+    store_parked_close(&p);
+    sql(&a, migration);
+    sql(&a, "UPDATE bill SET owner = 1 WHERE total = 20");
+    exchange(&a, &b);
+    expect_both(&a, &b, bills, "10|NULL 20|1 30|NULL");
+    assert_int_equal(status_of(&b).parked, 0);
+    close_pair(&a, &b);
+}
+
 static void a_foreign_key_by_a_computed_column_is_refused_by_name(void **state)
 {
     static const char schema[] =
@@ -640,6 +682,7 @@ int main(void)
         cmocka_unit_test(a_join_row_stays_for_what_names_it),
         cmocka_unit_test(what_names_a_unique_key_by_its_own_key_waits_where_that_is_gone),
         cmocka_unit_test(what_names_a_row_of_a_table_that_stays_elsewhere_waits),
+        cmocka_unit_test(what_names_a_row_of_another_table_than_here_waits_for_the_version),
         cmocka_unit_test(a_foreign_key_by_a_computed_column_is_refused_by_name),
         cmocka_unit_test(a_key_names_its_parent_in_another_case),
     };
