@@ -18,7 +18,8 @@ static const char *name_of(const struct store_write *w)
     return w->by[0] != '\0' ? w->by : "a PC that is no member";
 }
 
-static char *sentence(const char *why, const struct store_write *lost,
+/* `unites`: can two rows of the table be made one? */
+static char *sentence(const char *why, bool unites, const struct store_write *lost,
                       const struct store_write *won)
 {
     char text[1024];
@@ -52,8 +53,8 @@ static char *sentence(const char *why, const struct store_write *lost,
         snprintf(text, sizeof text,
                  "%s gave this value while another PC gave it to another row, which has it; here "
                  "it is marked with the name of its PC. Give the row a value of its own, or, if "
-                 "both are one thing, make one of them: agent-cli conflicts merge.",
-                 loser);
+                 "both are one thing, %s.",
+                 loser, unites ? "make one of them: agent-cli conflicts merge" : "delete one");
     else if (strcmp(why, CONFLICT_UNITED) == 0)
         snprintf(
             text, sizeof text,
@@ -109,6 +110,7 @@ static bool describe(struct store *s, const struct conflict *c, size_t bytes,
     const struct cell *lost = record_get(&c->cells, CONFLICT_LOST);
     const struct cell *won = record_get(&c->cells, CONFLICT_WON);
     const struct ledger_table *t = &s->ledger.tables[c->table - 1];
+    const struct binding *b = bind_by_table(s, c->table);
     struct record rec = {0};
     bool ok;
 
@@ -127,7 +129,7 @@ static bool describe(struct store *s, const struct conflict *c, size_t bytes,
         out->row.table = mem_text(t->name);
     out->column = mem_text(c->position < t->column_count ? t->columns[c->position] : "");
     out->why = word_of(c->why);
-    out->text = sentence(c->why, &out->lost, &out->won);
+    out->text = sentence(c->why, b == NULL || b->app->surrogate, &out->lost, &out->won);
     return true;
 }
 

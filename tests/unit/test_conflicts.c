@@ -327,6 +327,33 @@ static void a_delete_that_is_restored_takes_both_halves_of_a_row(void **state)
     close_pair(&a, &b);
 }
 
+/* Rows that are named by their keys cannot be made one: no command is advised that refuses that. */
+static void what_helps_two_rows_with_one_value_is_what_can_be_done(void **state)
+{
+    static const char codes[] = "CREATE TABLE badge(id TEXT PRIMARY KEY, number TEXT UNIQUE);"
+                                "CREATE TABLE card(id INTEGER PRIMARY KEY, number TEXT UNIQUE)";
+    struct store_conflicts c;
+    struct site a, b;
+
+    (void)state;
+    open_pair(&a, &b, codes, codes);
+    edit(&a, "INSERT INTO badge VALUES ('a1', 'N7')");
+    edit(&b, "INSERT INTO badge VALUES ('b1', 'N7')");
+    exchange(&a, &b);
+    edit(&a, "INSERT INTO card VALUES (1, 'N7')");
+    edit(&b, "INSERT INTO card VALUES (1, 'N7')");
+    exchange(&a, &b);
+
+    c = conflicts_of(&a);
+
+    assert_int_equal(c.n, 2);
+    assert_null(strstr(c.list[0].text, "conflicts merge"));
+    assert_non_null(strstr(c.list[0].text, "delete one"));
+    assert_non_null(strstr(c.list[1].text, "agent-cli conflicts merge"));
+    store_conflicts_close(&c);
+    close_pair(&a, &b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_row_that_returned_is_deleted_again),
         cmocka_unit_test(a_restored_value_keeps_a_row_whose_other_half_is_deleted),
         cmocka_unit_test(a_delete_that_is_restored_takes_both_halves_of_a_row),
+        cmocka_unit_test(what_helps_two_rows_with_one_value_is_what_can_be_done),
         cmocka_unit_test(a_value_that_the_file_refuses_is_not_restored),
         cmocka_unit_test(a_dismissed_conflict_is_gone_here_and_changes_nothing),
         cmocka_unit_test(the_oldest_make_room_and_are_counted),

@@ -16,7 +16,9 @@ static bool key_of(const char *word, int64_t *key, struct err *e)
     errno = 0;
     *key = strtoll(word, &end, 10);
     return (end != word && *end == '\0' && errno == 0) ||
-           err_set(e, ERR_USAGE, "\"%.40s\" is no key: say the numbers of two rows", word);
+           err_set(e, ERR_USAGE,
+                   "\"%.40s\" is no number: only rows that the database numbers can be made one",
+                   word);
 }
 
 int run_conflicts_merge(struct cli *c)
