@@ -86,7 +86,7 @@ struct shape_table {
     char told[24]; /* in the names of its rows, whatever the version */
     enum shape_kind kind;
     enum shape_way way; /* not SHAPE_BOTH: it names no other one, and none names it */
-    bool vague; /* it has another name in some version */
+    bool vague;         /* it has another name in some version */
     bool lasting; /* its keys are never given twice, nor changed: no foreign key tells who names
                      them */
     bool without_rowid;
