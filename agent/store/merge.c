@@ -34,7 +34,7 @@ struct merger {
     uint32_t said_id;    /* by the body's name of the table */
     uint32_t *positions; /* of each of the body table's columns */
     struct record rec, shadow;
-    struct buf rec_bytes, shadow_bytes, identity;
+    struct buf rec_bytes, shadow_bytes;
     struct record_gaps gaps; /* of rec_bytes */
     struct large had;        /* what rec borrows from, where that is large */
 };
@@ -90,14 +90,9 @@ static bool unite(struct merger *m, int64_t *gid, struct err *e)
 
     if (m->body.table.surrogate || row->op != CHANGE_INSERT)
         return true;
-    for (uint32_t i = 0; i < m->body.table.keys; i++) {
+    for (uint32_t i = 0; i < m->body.table.keys; i++)
         key[i] = local_value(m, &row->values[i]);
-        if (!value_stands(m->s, &key[i], e))
-            return false;
-    }
-    buf_clear(&m->identity);
-    identity_write(&m->s->ledger, key, m->body.table.keys, &m->identity);
-    return unite_inserted(m->s, m->table_id, buf_slice(&m->identity), gid, e);
+    return unite_inserted(m->s, m->table_id, m->positions, key, m->body.table.keys, gid, e);
 }
 
 /* Is one the write, and the other its repair? */
@@ -198,6 +193,22 @@ static bool merge_set(struct merger *m, const struct conflict_row *about, uint32
     return counter_set(&m->rec, position, theirs, e);
 }
 
+/* Is it a cell of the natural key of a row that has one? That is the row's name and does not
+ * change, neither by an update nor by another insert. */
+static bool is_name(struct merger *m, uint32_t i, const struct value *said, bool *is, struct err *e)
+{
+    const struct cell *have = record_get(&m->rec, m->positions[m->body.row.columns[i]]);
+    bool same = true;
+
+    *is = !m->body.table.surrogate && m->body.row.columns[i] < m->body.table.keys;
+    if (!*is || change_has_some(m->body.row.op))
+        return true;
+    if (have != NULL && have->set && !value_same(m->s, &have->v, said, &same, e))
+        return false;
+    *is = !same;
+    return true;
+}
+
 /* `named`: of the rows that are one the one that is said to be written. */
 static bool merge_cells(struct merger *m, int64_t gid, int64_t named,
                         const struct local_clock *clock, struct err *e)
@@ -211,11 +222,13 @@ static bool merge_cells(struct merger *m, int64_t gid, int64_t named,
         struct cell theirs = {.v = local_value(m, &row->values[i]), .clock = *clock, .set = true};
         const struct body_counter *counter = next_counter(row, &next, i);
         uint32_t position = m->positions[row->columns[i]];
+        bool name;
 
         theirs.clock.row = named == gid ? 0 : named;
-        if (change_has_some(row->op) && !m->body.table.surrogate &&
-            row->columns[i] < m->body.table.keys)
-            continue; /* a natural key is the row's name and does not change */
+        if (!is_name(m, i, &theirs.v, &name, e))
+            return false;
+        if (name)
+            continue;
         if (counter != NULL && counter->delta) {
             if (!merge_delta(m, position, counter, clock, e))
                 return false;
@@ -284,22 +297,6 @@ static bool merge_unite(struct merger *m, struct err *e)
     return unite_rows(m->s, m->table_id, gid, other, e);
 }
 
-/* A row of another table than it is said to be in. If that has the same columns, one of the names
- * is an older one of the other (rename.h), and the gid says which row it is. */
-static bool follow_name(struct merger *m, uint32_t has, struct err *e)
-{
-    const struct ledger_table *t = &m->s->ledger.tables[has - 1];
-    uint32_t same = 0;
-
-    for (uint32_t i = 0; i < m->body.table.columns; i++)
-        for (uint32_t k = 0; k < t->column_count; k++)
-            same += ledger_name_same(t->columns[k], m->body.table.names[i]);
-    if (same * 2 < m->body.table.columns)
-        return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s", t->name,
-                       m->table->name);
-    return rename_heard(m->s, m->table_id, has, e) && set_table(m, has, e);
-}
-
 /* A row met for the first time brings what a look-up in the ledger would give. */
 static void note_due(struct merger *m, const struct ledger_row *row, bool known)
 {
@@ -352,8 +349,9 @@ static bool merge_row(struct merger *m, struct err *e)
     record_clear(&m->rec);
     if (!known)
         row = (struct ledger_row){.gid = gid, .table = m->table_id};
-    else if (row.table != m->table_id && (!follow_name(m, row.table, e) ||
-                                          !ledger_row_get(&m->s->ledger, gid, &row, &known, e)))
+    else if (row.table != m->table_id &&
+             (!rename_heard(m->s, m->table_id, &m->body.table, row.table, e) ||
+              !set_table(m, row.table, e) || !ledger_row_get(&m->s->ledger, gid, &row, &known, e)))
         return false;
     if (known && !row.minted && !read_record(m, &row, e))
         return false;
@@ -395,7 +393,6 @@ static void merger_close(struct merger *m)
     record_close(&m->shadow);
     buf_close(&m->rec_bytes);
     buf_close(&m->shadow_bytes);
-    buf_close(&m->identity);
 }
 
 static void note_merged(struct store *s, uint32_t actor, uint64_t number, size_t bytes)
@@ -439,7 +436,6 @@ static bool merger_open(struct merger *m, struct changeset_header *h, struct sli
 
     buf_open(&m->rec_bytes, SIZE_MAX / 2);
     buf_open(&m->shadow_bytes, SIZE_MAX / 2);
-    buf_open(&m->identity, SIZE_MAX / 2);
     if (!changeset_open(&c, h, bytes, e))
         return false;
     body_read(&m->body, c.body, h->stamp, e);

@@ -192,7 +192,7 @@ static bool has_present(struct store *s, uint32_t table, bool *any, struct err *
                  table, any, e);
 }
 
-bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e)
+static bool join_names(struct store *s, uint32_t said, uint32_t has, struct err *e)
 {
     bool here = bind_by_table(s, said) != NULL, there = bind_by_table(s, has) != NULL, any;
     uint32_t from = here ? has : said, into = here ? said : has;
@@ -200,6 +200,21 @@ bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e)
     if (here && there)
         return true;
     return has_present(s, from, &any, e) && (any || join_tables(s, from, into, e));
+}
+
+bool rename_heard(struct store *s, uint32_t said, const struct body_table *as, uint32_t has,
+                  struct err *e)
+{
+    const struct ledger_table *t = &s->ledger.tables[has - 1];
+    uint32_t same = 0;
+
+    for (uint32_t i = 0; i < as->columns; i++)
+        for (uint32_t k = 0; k < t->column_count; k++)
+            same += ledger_name_same(t->columns[k], as->names[i]);
+    if (same * 2 < as->columns)
+        return err_set(e, ERR_INPUT, "a row of table %s is said to be in table %s", t->name,
+                       s->ledger.tables[said - 1].name);
+    return join_names(s, said, has, e);
 }
 
 bool rename_united(struct store *s, uint32_t a, uint32_t b, struct err *e)
@@ -213,7 +228,7 @@ bool rename_united(struct store *s, uint32_t a, uint32_t b, struct err *e)
     if (same * 2 < one->column_count || same * 2 < other->column_count)
         return err_set(e, ERR_INPUT, "rows of tables %s and %s are to be united", one->name,
                        other->name);
-    return rename_heard(s, a, b, e);
+    return join_names(s, a, b, e);
 }
 
 /* ---- a table renamed here ---- */

@@ -25,9 +25,12 @@ MUST_USE bool rename_united(struct store *s, uint32_t a, uint32_t b, struct err 
  * A dropped table is no delete: its rows are just not there, what others say of them stays in the
  * ledger, and if the table comes back so do they. */
 MUST_USE bool rename_dropped(struct store *s, struct err *e);
-/* Inside a ledger transaction: rows of table `has` are named as rows of table `said`. They become
- * one, unless both are in the file, or rows of the one that is not are believed to be. */
-MUST_USE bool rename_heard(struct store *s, uint32_t said, uint32_t has, struct err *e);
+/* Inside a ledger transaction: rows of table `has` are named as rows of table `said`, by a body
+ * that says `as` of it. If `has` has these columns, one of the names is an older one of the other,
+ * and the gid says which row it is: they become one, unless both are in the file, or rows of the
+ * one that is not are believed to be. If not, ERR_INPUT. */
+MUST_USE bool rename_heard(struct store *s, uint32_t said, const struct body_table *as,
+                           uint32_t has, struct err *e);
 /* Tell others of the tables renamed here; a ledger transaction for each. */
 MUST_USE bool rename_announce(struct store *s, uint64_t now_ms, struct store_progress *p,
                               struct err *e);

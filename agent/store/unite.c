@@ -565,15 +565,35 @@ static bool is_unsaid(struct store *s, int64_t gid, bool *unsaid, struct err *e)
     return ok;
 }
 
+/* Has the row a name already, which is another one? */
+static bool has_other_name(struct store *s, int64_t gid, const uint32_t *positions,
+                           const struct value *key, uint32_t n, bool *other, struct err *e)
+{
+    struct record rec = {0};
+    struct ledger_row row;
+    bool found, same = true;
+    bool ok = ledger_row_get(&s->ledger, gid, &row, &found, e) &&
+              (!found || row.minted || record_decode(&rec, row.rec, e));
+
+    for (uint32_t i = 0; ok && same && i < n; i++) {
+        const struct cell *c = record_get(&rec, positions[i]);
+
+        ok = c == NULL || !c->set || value_same(s, &c->v, &key[i], &same, e);
+    }
+    record_close(&rec);
+    *other = !same;
+    return ok;
+}
+
 /* The one that was there first, unless only this PC has ever heard of it. */
-bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int64_t *gid,
-                    struct err *e)
+static bool unite_at(struct store *s, uint32_t table, struct slice identity, int64_t stands,
+                     int64_t *gid, struct err *e)
 {
     struct ledger *l = &s->ledger;
     bool unsaid = false;
-    int64_t known, stands;
+    int64_t known;
 
-    if (!ledger_natural_get(l, table, identity, &known, e) || !ledger_stands(l, *gid, &stands, e))
+    if (!ledger_natural_get(l, table, identity, &known, e))
         return false;
     if (known == stands) { /* maybe as a part of it: that is known of it already */
         *gid = known;
@@ -589,4 +609,26 @@ bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int6
         return false;
     *gid = known;
     return true;
+}
+
+bool unite_inserted(struct store *s, uint32_t table, const uint32_t *positions, struct value *key,
+                    uint32_t n, int64_t *gid, struct err *e)
+{
+    struct buf identity;
+    int64_t stands;
+    bool other, ok;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!value_stands(s, &key[i], e))
+            return false;
+    if (!ledger_stands(&s->ledger, *gid, &stands, e) ||
+        !has_other_name(s, stands, positions, key, n, &other, e))
+        return false;
+    if (other)
+        return true;
+    buf_open(&identity, SIZE_MAX / 2);
+    identity_write(&s->ledger, key, n, &identity);
+    ok = unite_at(s, table, buf_slice(&identity), stands, gid, e);
+    buf_close(&identity);
+    return ok;
 }

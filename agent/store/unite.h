@@ -23,10 +23,11 @@ struct parts {
  * ERR_INPUT when that cannot be. Doing it again is harmless. */
 MUST_USE bool unite_rows(struct store *s, uint32_t table, int64_t a, int64_t b, struct err *e);
 
-/* A row of this gid was inserted under this natural key (identity_write): `gid` becomes the row
- * that stands there from now on. */
-MUST_USE bool unite_inserted(struct store *s, uint32_t table, struct slice identity, int64_t *gid,
-                             struct err *e);
+/* A row of this gid was inserted under this natural key, whose `n` columns are at these positions:
+ * `gid` becomes the row that stands there from now on. `key` is changed. Nothing is done where the
+ * row has another name: no honest PC inserts it under two. */
+MUST_USE bool unite_inserted(struct store *s, uint32_t table, const uint32_t *positions,
+                             struct value *key, uint32_t n, int64_t *gid, struct err *e);
 
 /* A row under a natural key was written by a name of which nobody had said yet which row it is; now
  * it is known that `stands` does. What was written is that row's. */
